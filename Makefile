@@ -1,0 +1,44 @@
+# `make` lists what it can do. Every target works from a fresh clone.
+PYTHON := .venv/bin/python
+# The Debian packages the tests use; with another system's browser and fonts: make test PACKAGES=
+PACKAGES := chromium fonts-dejavu-core fonts-noto-color-emoji
+# More for pytest or main.py, for example: make test ARGS="-k lobby -x"
+ARGS :=
+
+.PHONY: help run test check format screenshots packages clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/installed ## start anonchat
+	@exec $(PYTHON) main.py $(ARGS)
+
+test: packages .venv/installed-dev ## run every test, the ones in a real browser too
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: .venv/installed-dev ## look for mistakes without running anything
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/hadolint Dockerfile
+
+format: .venv/installed-dev ## put the code into its shape
+	@$(PYTHON) -m ruff check --fix-only .
+	@$(PYTHON) -m ruff format .
+
+screenshots: packages .venv/installed-dev ## draw the pictures of the documents anew
+	@$(PYTHON) docs/screenshots/make.py
+
+clean: ## remove what the other targets made, but never the data
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@tools/packages.sh $(PACKAGES)
+
+.venv/installed: requirements.txt
+.venv/installed-dev: requirements-dev.txt requirements.txt
+.venv/installed .venv/installed-dev:
+	@tools/venv.sh $<
+	@touch $@

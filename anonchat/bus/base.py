@@ -1,0 +1,18 @@
+"""What a bus is."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from ..events import Event
+
+Listener = Callable[[Event], Awaitable[None]]
+
+
+class Bus(Protocol):
+    """Carries events from whoever publishes to all who subscribed, on every node."""
+
+    def subscribe(self, listener: Listener) -> None:
+        """Hand every event from now on to `listener`, in the order of publishing."""
+
+    async def publish(self, event: Event) -> None:
+        """Hand the event to all listeners."""

@@ -1,0 +1,97 @@
+"""The engine, and what a transaction is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+import models
+
+from .errors import StartError
+
+# FULL, for a post is acknowledged by its commit; secure_delete clears what deleted rows leave.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "secure_delete=ON",
+)
+
+
+class Database:
+    """One database; `reading()` and `transaction()` are the only two ways into it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine = create_async_engine(url, hide_parameters=True)  # they would reach the log
+        self._sessions = async_sessionmaker(
+            self._engine, class_=AsyncSession, expire_on_commit=False
+        )
+        self._writing = asyncio.Lock()
+        event.listen(self._engine.sync_engine, "connect", _set_pragmas)
+
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
+        try:
+            async with self._engine.begin() as connection:
+                await connection.run_sync(_migrate)
+        except DatabaseError as error:
+            raise StartError(f"ANONCHAT_DATABASE_URL: {self._url}: {error.orig}") from error
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Give a session to read with."""
+        async with self._sessions() as session:
+            yield session
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Give a session whose changes are committed together at the end, or not at all.
+
+        SQLite has one writer at a time; waiting here is fair, waiting in the file is not.
+        """
+        async with self._writing, self._sessions() as session, session.begin():
+            yield session
+
+    async def is_answering(self) -> bool:
+        """Tell whether the database can be asked."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        except SQLAlchemyError:
+            return False
+        return True
+
+    async def truncate_journal(self) -> None:
+        """Move the journal into the database and empty it, so that deleted bytes do not linger."""
+        async with self._writing, self._engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    migrations = Path(models.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,77 @@
+"""Everything that may go wrong in a way a visitor should read about.
+
+A `ChatError` carries an English sentence (the key of its translation) and the values that go into
+its placeholders; pages translate it and show it beside its cause. Anything else that is raised is
+a bug, and is logged instead of shown.
+
+    ChatError
+    ├── InvalidNickname ── NicknameTaken
+    ├── InvalidPhrase
+    ├── InvalidRoom ── RoomNameTaken
+    ├── InvalidMessage
+    ├── NotFound
+    ├── NotAMember
+    ├── UnknownVisitor
+    └── LimitReached
+"""
+
+
+def N_(sentence: str) -> str:
+    """Mark a sentence for the catalogues without translating it here."""
+    return sentence
+
+
+class ChatError(Exception):
+    """A refusal with a reason that its cause may read.
+
+    `sentence` is English with `{named}` placeholders, `details` are the values for them.
+    """
+
+    def __init__(self, sentence: str, **details: object) -> None:
+        super().__init__(sentence.format(**details))
+        self.sentence = sentence
+        self.details = details
+
+
+class InvalidNickname(ChatError):
+    """The nickname cannot be used."""
+
+
+class NicknameTaken(InvalidNickname):
+    """The nickname, or one that looks like it, belongs to a living visitor."""
+
+
+class InvalidPhrase(ChatError):
+    """The secret phrase cannot be used."""
+
+
+class InvalidRoom(ChatError):
+    """A name, topic or lifetime of a room cannot be used."""
+
+
+class RoomNameTaken(InvalidRoom):
+    """A listed room of that name exists already."""
+
+
+class InvalidMessage(ChatError):
+    """The text cannot be posted."""
+
+
+class NotFound(ChatError):
+    """There is no such room, or it has ended."""
+
+
+class NotAMember(ChatError):
+    """Only members of the room may do this."""
+
+
+class UnknownVisitor(ChatError):
+    """The visitor was forgotten or has expired."""
+
+
+class LimitReached(ChatError):
+    """Something that can grow has grown to its bound."""
+
+
+class StartError(Exception):
+    """The chat cannot start; the text is the one line that the operator reads."""

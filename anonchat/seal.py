@@ -1,0 +1,86 @@
+"""Sealing and hashing: what makes human text unreadable at rest, and still findable."""
+
+import hashlib
+import hmac
+import json
+import os
+
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+NONCE_BYTES = 12
+KEY_BYTES = 32
+
+
+class BrokenSeal(Exception):
+    """The sealed bytes were not made with this key for this place."""
+
+
+class Hasher:
+    """Keyed hashes: equal texts meet, and nobody without the secret can tell which text it was."""
+
+    def __init__(self, secret: str) -> None:
+        self._key = derive_key(secret.encode(), purpose="hash")
+
+    def hash(self, purpose: str, *parts: str) -> bytes:
+        """Return 32 bytes that stand for these parts, for this purpose alone."""
+        text = json.dumps([purpose, *parts], ensure_ascii=True).encode()
+        return hmac.digest(self._key, text, "sha256")
+
+    def pseudonym(self, room_id: str, visitor_id: str) -> str:
+        """Return the name that a visitor bears in this room and in no other."""
+        return self.hash("author", room_id, visitor_id)[:9].hex()
+
+    def stretch(self, phrase: str) -> bytes:
+        """Hash a secret phrase slowly (Argon2id), so that guessing it stays dear.
+
+        Takes tens of milliseconds: call it in a thread.
+        """
+        return hash_secret_raw(
+            phrase.encode(errors="surrogatepass"),
+            self.hash("phrase")[:16],
+            time_cost=2,
+            memory_cost=19 * 1024,
+            parallelism=1,
+            hash_len=32,
+            type=Type.ID,
+        )
+
+
+def derive_key(*keys: bytes, purpose: str) -> bytes:
+    """Derive a key that exists only as long as every one of these keys does."""
+    hkdf = HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode())
+    return hkdf.derive(b"".join(keys))
+
+
+def seal(key: bytes, content: bytes, *, place: str) -> bytes:
+    """Encrypt `content` (AES-256-GCM) so that it opens with this key and in this place only."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, content, place.encode())
+
+
+def unseal(key: bytes, sealed: bytes, *, place: str) -> bytes:
+    """Return what was sealed; raise `BrokenSeal` if the key or the place is another."""
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
+    except InvalidTag as error:
+        raise BrokenSeal(place) from error
+
+
+def seal_texts(key: bytes, *texts: str, place: str) -> bytes:
+    """Seal several texts together."""
+    return seal(key, json.dumps(texts, ensure_ascii=False).encode(), place=place)
+
+
+def unseal_texts(key: bytes, sealed: bytes, *, place: str) -> list[str]:
+    """Return the texts that were sealed together; raise `BrokenSeal` as `unseal` does."""
+    texts: list[str] = json.loads(unseal(key, sealed, place=place))
+    return texts
+
+
+def fingerprint(token: str) -> bytes:
+    """Return the hash under which a token is stored; its 256 random bits need no stretching."""
+    return hashlib.sha256(token.encode(errors="surrogatepass")).digest()

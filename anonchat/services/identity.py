@@ -1,0 +1,191 @@
+"""Who is who: coming in, being recognised, being forgotten."""
+
+import asyncio
+import base64
+import hmac
+import unicodedata
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlmodel import col, delete, func, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import MemberRow, MessageRow, TokenRow, VisitorRow
+
+from ..bus import Bus
+from ..clock import Clock
+from ..database import Database
+from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
+from ..events import MemberLeft, MessagesGone, VisitorForgotten
+from ..ids import new_id, new_token
+from ..keystore import KeyStore, visitor_key
+from ..nouns import Visitor
+from ..seal import Hasher, fingerprint
+from ..settings import Settings
+from ..text import skeletons, tidy_nickname
+from ..vault import Vault
+
+_PHRASE_CHARACTERS = range(8, 201)
+_BADGE_CHARACTERS = 5
+_SEEN_EVERY = timedelta(hours=1)
+
+
+class Identity:
+    """Visitors and their tokens."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        keys: KeyStore,
+        vault: Vault,
+        hasher: Hasher,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._keys = keys
+        self._vault = vault
+        self._hasher = hasher
+        self._stretching = asyncio.Semaphore(1)
+
+    async def come_in(self, nickname: str, *, phrase: str = "") -> tuple[Visitor, str]:
+        """Make a visitor of that nickname, and a token to recognise them by.
+
+        With the secret phrase of the one who holds the nickname, the holder comes back instead,
+        with a further token. Raises `InvalidNickname`, `NicknameTaken`, `InvalidPhrase` or
+        `LimitReached`.
+        """
+        name = tidy_nickname(nickname)
+        shape, folded = self._nickname_keys(name)
+        phrase_key, badge = await self._prove(phrase)
+        await self._let_go(shape, folded)
+        token, now = new_token(), self._clock()
+        async with self._database.transaction() as session:
+            holders = await _find_holders(session, shape, folded)
+            if holders:
+                holder = next((row for row in holders if _same(phrase_key, row.phrase_key)), None)
+                visitor = self._vault.open_visitor(holder) if holder else None
+                if holder is None or visitor is None:
+                    raise NicknameTaken(N_("Someone here bears that nickname, or one like it."))
+                await self._make_place_for_token(session, holder.id)
+            else:
+                await self._check_space(session)
+                visitor_id = new_id()
+                holder = VisitorRow(
+                    id=visitor_id,
+                    nickname_key=shape,
+                    folded_key=folded,
+                    phrase_key=phrase_key,
+                    sealed=await self._vault.seal_visitor(visitor_id, nickname=name, badge=badge),
+                    seen_at=now,
+                    expires_at=now + self._settings.visitor_ttl,
+                )
+                session.add(holder)
+                await session.flush()
+                visitor = Visitor(visitor_id, name, badge, holder.expires_at)
+            session.add(TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=now))
+        return visitor, token
+
+    async def is_free(self, nickname: str) -> bool:
+        """Tell whether a nickname could be taken now; raise `InvalidNickname` if it is none."""
+        shape, folded = self._nickname_keys(tidy_nickname(nickname))
+        async with self._database.reading() as session:
+            holders = await _find_holders(session, shape, folded)
+        return not any(map(self._is_living, holders))
+
+    async def recognise(self, token: str) -> Visitor | None:
+        """Return whose token this is; being seen puts off the day of being forgotten."""
+        query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == fingerprint(token))
+        async with self._database.reading() as session:
+            row = (await session.exec(query)).first()
+        now = self._clock()
+        if row is None or row.expires_at <= now:
+            return None
+        if now - row.seen_at > min(_SEEN_EVERY, self._settings.visitor_ttl / 4):
+            async with self._database.transaction() as session:
+                row = await session.get(VisitorRow, row.id)
+                if row is None:  # forgotten a moment ago
+                    return None
+                row.seen_at = now
+                row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
+        return self._vault.open_visitor(row)
+
+    async def forget(self, visitor_id: str) -> None:
+        """Forget a visitor: nickname, tokens, memberships, and every message of theirs."""
+        await self._keys.destroy([visitor_key(visitor_id)])
+        messages = select(MessageRow.room_id, MessageRow.seq).where(
+            MessageRow.visitor_id == visitor_id, col(MessageRow.expires_at) > self._clock()
+        )
+        members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
+        async with self._database.transaction() as session:
+            said: dict[str, list[int]] = {}
+            for room_id, seq in await session.exec(messages):
+                said.setdefault(room_id, []).append(seq)
+            memberships = (await session.exec(members)).all()
+            await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == visitor_id))
+        for room_id, seqs in said.items():
+            await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
+        for member in memberships:
+            await self._bus.publish(MemberLeft(member.room_id, visitor_id, member.author))
+        await self._bus.publish(VisitorForgotten(visitor_id))
+
+    def _nickname_keys(self, nickname: str) -> tuple[bytes, bytes]:
+        shape, folded = skeletons(nickname)
+        return self._hasher.hash("nickname", shape), self._hasher.hash("folded", folded)
+
+    async def _prove(self, phrase: str) -> tuple[bytes | None, str]:
+        """Return what is kept of a phrase, and the badge that others see."""
+        if not isinstance(phrase, str):
+            raise InvalidPhrase(N_("That is not a text."))
+        phrase = unicodedata.normalize("NFKC", phrase).strip()
+        if not phrase:
+            return None, ""
+        if len(phrase) not in _PHRASE_CHARACTERS:
+            raise InvalidPhrase(
+                N_("A secret phrase has {least} to {most} characters."),
+                least=_PHRASE_CHARACTERS[0],
+                most=_PHRASE_CHARACTERS[-1],
+            )
+        async with self._stretching:  # slow and large on purpose: one at a time
+            stretched = await asyncio.to_thread(self._hasher.stretch, phrase)
+        badge = base64.b32encode(stretched).decode().lower()[:_BADGE_CHARACTERS]
+        return self._hasher.hash("proof", stretched.hex()), badge
+
+    async def _let_go(self, shape: bytes, folded: bytes) -> None:
+        """Forget those who hold the nickname and live no more, whether or not anybody purged."""
+        async with self._database.reading() as session:
+            holders = await _find_holders(session, shape, folded)
+        for holder in holders:
+            if not self._is_living(holder):
+                await self.forget(holder.id)
+
+    def _is_living(self, row: VisitorRow) -> bool:
+        return row.expires_at > self._clock() and self._vault.open_visitor(row) is not None
+
+    async def _check_space(self, session: AsyncSession) -> None:
+        count = (await session.exec(select(func.count()).select_from(VisitorRow))).one()
+        if count >= self._settings.visitors_max:
+            raise LimitReached(N_("This place is full. Please come back later."))
+
+    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> None:
+        held = select(TokenRow).where(TokenRow.visitor_id == visitor_id)
+        tokens = (await session.exec(held.order_by(col(TokenRow.created_at).desc()))).all()
+        for token in tokens[self._settings.browsers_per_visitor_max - 1 :]:
+            await session.delete(token)
+
+
+async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> Sequence[VisitorRow]:
+    """Return who bears the nickname or one like it; two may, each alike in another way."""
+    query = select(VisitorRow).where(
+        or_(VisitorRow.nickname_key == shape, VisitorRow.folded_key == folded)
+    )
+    return (await session.exec(query)).all()
+
+
+def _same(given: bytes | None, kept: bytes | None) -> bool:
+    return given is not None and kept is not None and hmac.compare_digest(given, kept)

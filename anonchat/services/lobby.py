@@ -1,0 +1,172 @@
+"""What can be seen of all rooms from outside, held in memory: names are readable nowhere else."""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlmodel import col, func, select
+
+from models import MessageRow, RoomRow
+
+from ..bus import Bus
+from ..clock import Clock
+from ..database import Database
+from ..events import (
+    Event,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    MessagesGone,
+    PresenceChanged,
+    RoomEnded,
+    RoomOpened,
+)
+from ..nouns import Glance, Room
+from ..text import fold
+from ..vault import Vault
+
+_ORDER_LIFE = timedelta(seconds=1)
+
+
+class Lobby:
+    """The public list of rooms, its search, and a glance at any one room."""
+
+    def __init__(self, *, database: Database, bus: Bus, clock: Clock, vault: Vault) -> None:
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._vault = vault
+        self._rooms: dict[str, Room] = {}
+        self._names: dict[str, str] = {}
+        self._here: dict[str, set[str]] = {}
+        self._oldest: dict[str, tuple[int, datetime | None]] = {}
+        self._stale: set[str] = set()
+        self._order: tuple[str, ...] = ()
+        self._ordered_at: datetime | None = None
+        bus.subscribe(self._on_event)
+
+    async def open(self) -> None:
+        """Read all living rooms."""
+        query = select(RoomRow).where(col(RoomRow.expires_at) > self._clock())
+        async with self._database.reading() as session:
+            for row in await session.exec(query):
+                if room := self._vault.open_room(row):
+                    self._put(room)
+
+    def glance(self, room_id: str) -> Glance | None:
+        """Return what is known of a living room without asking the database."""
+        room = self._rooms.get(room_id)
+        if room is None or room.expires_at <= self._clock():
+            return None
+        first_seq, next_expiry = self._oldest.get(room_id, (room.last_seq + 1, None))
+        return Glance(room, len(self._here.get(room_id, ())), first_seq, next_expiry)
+
+    async def glance_all(self, room_ids: Iterable[str]) -> list[Glance]:
+        """Return a glance at each of these rooms, with their oldest messages looked up."""
+        room_ids = list(room_ids)
+        await self._look_up_oldest(
+            [id for id in room_ids if id in self._rooms and id not in self._oldest]
+        )
+        return [glance for id in room_ids if (glance := self.glance(id))]
+
+    def search(self, words: str, *, limit: int) -> list[Glance]:
+        """Return public rooms whose name contains the words, the best match first."""
+        wanted = fold(words).strip()
+        if not wanted:
+            return []
+        found = (
+            (self._rank(id, name, wanted), id) for id, name in self._names.items() if wanted in name
+        )
+        best = heapq.nsmallest(limit, found)
+        return [glance for _, id in best if (glance := self.glance(id))]
+
+    def order(self) -> tuple[str, ...]:
+        """Return the ids of all public rooms, busiest first: a snapshot to page through."""
+        now = self._clock()
+        if self._ordered_at is None or not now - self._ordered_at < _ORDER_LIFE:
+            self._order = tuple(sorted(self._names, key=self._liveliness))
+            self._ordered_at = now
+        return self._order
+
+    def count(self) -> tuple[int, int]:
+        """Return how many people are in public rooms, and how many public rooms there are."""
+        people = sum(len(here) for id, here in self._here.items() if id in self._names)
+        return people, len(self._names)
+
+    async def turn(self) -> set[str]:
+        """Let time pass: end the rooms whose time is over, and return the rooms that changed."""
+        now = self._clock()
+        for room in [room for room in self._rooms.values() if room.expires_at <= now]:
+            await self._bus.publish(RoomEnded(room.id))
+        due = {id for id, (_, moment) in self._oldest.items() if moment and moment <= now}
+        changed = due | (self._stale & self._oldest.keys())
+        self._stale.clear()
+        await self._look_up_oldest(list(changed))
+        return changed
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case RoomOpened(room):
+                self._put(room)
+                self._oldest[room.id] = room.last_seq + 1, None
+                self._ordered_at = None
+            case MemberJoined(room, _):
+                self._put(room)
+            case MessagePosted(room, message):
+                self._put(room)
+                if self._oldest.get(room.id, (0, message.expires_at))[1] is None:
+                    self._oldest[room.id] = message.seq, message.expires_at
+            case MessagesGone(room_id, _):
+                self._stale.add(room_id)
+            case PresenceChanged(member, True):
+                self._here.setdefault(member.room_id, set()).add(member.author)
+            case PresenceChanged(member, False):
+                self._forget_presence(member.room_id, member.author)
+            case MemberLeft(room_id, _, author):
+                self._forget_presence(room_id, author)
+            case RoomEnded(room_id):
+                for memory in (self._rooms, self._names, self._here, self._oldest):
+                    memory.pop(room_id, None)
+                self._ordered_at = None
+
+    def _put(self, room: Room) -> None:
+        known = self._rooms.get(room.id)
+        if known and known.last_seq > room.last_seq:  # events of two services may cross
+            room = replace(known, expires_at=max(known.expires_at, room.expires_at))
+        self._rooms[room.id] = room
+        if room.listed:
+            self._names[room.id] = fold(room.name)
+
+    def _forget_presence(self, room_id: str, author: str) -> None:
+        here = self._here.get(room_id, set())
+        here.discard(author)
+        if not here:
+            self._here.pop(room_id, None)
+
+    async def _look_up_oldest(self, room_ids: list[str]) -> None:
+        if not room_ids:
+            return
+        last_seqs = {id: self._rooms[id].last_seq for id in room_ids if id in self._rooms}
+        query = (
+            select(MessageRow.room_id, func.min(MessageRow.seq), func.min(MessageRow.expires_at))
+            .where(
+                col(MessageRow.room_id).in_(room_ids), col(MessageRow.expires_at) > self._clock()
+            )
+            .group_by(MessageRow.room_id)
+        )
+        async with self._database.reading() as session:
+            found = {id: (seq, moment) for id, seq, moment in await session.exec(query)}
+        for id, last_seq in last_seqs.items():
+            room = self._rooms.get(id)
+            if room and (id in found or room.last_seq == last_seq):
+                self._oldest[id] = found.get(id, (last_seq + 1, None))
+            elif room:  # somebody spoke while we looked
+                self._stale.add(id)
+
+    def _liveliness(self, room_id: str) -> tuple[int, float]:
+        here = len(self._here.get(room_id, ()))
+        return -here, -self._rooms[room_id].active_at.timestamp()
+
+    def _rank(self, room_id: str, name: str, wanted: str) -> tuple[bool, bool, int, float]:
+        return name != wanted, not name.startswith(wanted), *self._liveliness(room_id)

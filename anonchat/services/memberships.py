@@ -1,0 +1,183 @@
+"""Being in rooms: joining, leaving, who is in, and how far one has read."""
+
+import sys
+from datetime import timedelta
+
+from sqlmodel import col, func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import Select
+
+from models import MemberRow, MessageRow, RoomRow, VisitorRow
+
+from ..bus import Bus
+from ..clock import Clock
+from ..database import Database
+from ..errors import N_, LimitReached, NotAMember, NotFound, UnknownVisitor
+from ..events import MemberJoined, MemberLeft, RoomRead
+from ..nouns import Member, Membership
+from ..seal import Hasher
+from ..settings import Settings
+from ..vault import Vault
+
+
+class Memberships:
+    """Who is in which room."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        vault: Vault,
+        hasher: Hasher,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._vault = vault
+        self._hasher = hasher
+        self._read: dict[tuple[str, str], int] = {}
+
+    async def join(self, room_id: str, *, visitor_id: str) -> Member:
+        """Make the visitor a member; one who is in already stays as they are.
+
+        What was said before counts as read. Raises `NotFound`, `UnknownVisitor` or `LimitReached`.
+        """
+        async with self._database.transaction() as session:
+            now = self._clock()
+            room_row = await session.get(RoomRow, room_id)
+            visitor_row = await session.get(VisitorRow, visitor_id)
+            row = await session.get(MemberRow, (room_id, visitor_id))
+            if room_row is None or room_row.expires_at <= now:
+                raise NotFound(N_("There is no such room, or it has ended."))
+            if visitor_row is None:
+                raise UnknownVisitor(N_("Please come in again."))
+            known = row is not None
+            if row is None:
+                await self._check_space(session, room_id, visitor_id)
+                row = MemberRow(
+                    room_id=room_id,
+                    visitor_id=visitor_id,
+                    author=self._hasher.pseudonym(room_id, visitor_id),
+                    read_seq=room_row.last_seq,
+                    joined_at=now,
+                )
+                session.add(row)
+                room_row.active_at = now
+                room_row.expires_at = max(room_row.expires_at, now + _room_ttl(room_row))
+        room = self._vault.open_room(room_row)
+        member = self._vault.open_member(row, visitor_row)
+        if room is None or member is None:
+            raise NotFound(N_("There is no such room, or it has ended."))
+        if not known:
+            await self._bus.publish(MemberJoined(room, member))
+        return member
+
+    async def leave(self, room_id: str, *, visitor_id: str) -> None:
+        """End the membership; leaving a room one is not in changes nothing."""
+        async with self._database.transaction() as session:
+            row = await session.get(MemberRow, (room_id, visitor_id))
+            if row is None:
+                return
+            await session.delete(row)
+        self._read.pop((room_id, visitor_id), None)
+        await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
+
+    async def get(self, room_id: str, *, visitor_id: str) -> Member | None:
+        """Return the visitor as a member of the room, or `None` if they are not in."""
+        query = _members().where(MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id)
+        async with self._database.reading() as session:
+            found = (await session.exec(query)).first()
+        return self._vault.open_member(*found) if found else None
+
+    async def require(self, room_id: str, *, visitor_id: str) -> Member:
+        """Return the visitor as a member of the room; raise `NotAMember` if they are not in."""
+        member = await self.get(room_id, visitor_id=visitor_id)
+        if member is None:
+            raise NotAMember(N_("Only members can do that. Join the room first."))
+        return member
+
+    async def list_members(self, room_id: str) -> list[Member]:
+        """Return all members of the room, by nickname."""
+        async with self._database.reading() as session:
+            found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
+        members = [member for row in found if (member := self._vault.open_member(*row))]
+        return sorted(members, key=lambda member: member.nickname.casefold())
+
+    async def list_mine(self, visitor_id: str) -> list[Membership]:
+        """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""
+        await self.write_read_marks()
+        now = self._clock()
+        unread = (
+            select(func.count())
+            .where(
+                MessageRow.room_id == RoomRow.id,
+                col(MessageRow.expires_at) > now,
+                col(MessageRow.seq) > MemberRow.read_seq,
+            )
+            .scalar_subquery()
+        )
+        query = (
+            select(MemberRow, VisitorRow, RoomRow, unread)
+            .join(VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id)
+            .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
+            .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
+            .order_by(col(RoomRow.active_at).desc())
+        )
+        async with self._database.reading() as session:
+            found = (await session.exec(query)).all()
+        mine = []
+        for member_row, visitor_row, room_row, count in found:
+            member = self._vault.open_member(member_row, visitor_row)
+            room = self._vault.open_room(room_row)
+            if member and room:
+                mine.append(Membership(room, member, count))
+        return mine
+
+    async def mark_read(self, room_id: str, *, visitor_id: str, seq: int) -> None:
+        """Note that a member has read up to `seq`.
+
+        The note is kept in memory and written with the next `write_read_marks`: losing it costs
+        nobody more than a number that is too large.
+        """
+        if self._read.get((room_id, visitor_id), 0) < seq <= sys.maxsize:
+            self._read[room_id, visitor_id] = seq
+            await self._bus.publish(RoomRead(visitor_id, room_id, seq))
+
+    async def write_read_marks(self) -> None:
+        """Write the notes of `mark_read` down, all at once."""
+        marks, self._read = self._read, {}
+        if not marks:
+            return
+        async with self._database.transaction() as session:
+            for (room_id, visitor_id), seq in marks.items():
+                await session.exec(
+                    update(MemberRow)
+                    .where(
+                        col(MemberRow.room_id) == room_id,
+                        col(MemberRow.visitor_id) == visitor_id,
+                        col(MemberRow.read_seq) < seq,
+                    )
+                    .values(read_seq=seq)
+                )
+
+    async def _check_space(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
+        in_room = select(func.count()).where(MemberRow.room_id == room_id)
+        if (await session.exec(in_room)).one() >= self._settings.members_per_room_max:
+            raise LimitReached(N_("This room is full."))
+        of_visitor = select(func.count()).where(MemberRow.visitor_id == visitor_id)
+        if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
+            raise LimitReached(N_("You are in too many rooms. Leave one first."))
+
+
+def _room_ttl(room: RoomRow) -> timedelta:
+    return timedelta(seconds=room.room_ttl)
+
+
+def _members() -> Select[MemberRow, VisitorRow]:
+    return select(MemberRow, VisitorRow).join(
+        VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id
+    )

@@ -1,0 +1,255 @@
+"""Posting and reading messages."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col, select, tuple_
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import MemberRow, MessageRow, RoomRow, VisitorRow
+
+from ..bus import Bus
+from ..clock import Clock
+from ..database import Database
+from ..errors import N_, ChatError, InvalidMessage, LimitReached, NotAMember, NotFound
+from ..events import MessagePosted
+from ..ids import new_id
+from ..nouns import Message
+from ..settings import Settings
+from ..text import tidy_message
+from ..vault import Vault
+
+_BATCH = 200
+
+
+@dataclass(slots=True)
+class _Draft:
+    room_id: str
+    visitor_id: str
+    text: str
+    dedup_id: str
+    stored: asyncio.Future[Message] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.room_id, self.visitor_id, self.dedup_id
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What a batch of drafts needs to know, read at once."""
+
+    rooms: dict[str, RoomRow]
+    authors: dict[tuple[str, str], tuple[MemberRow, VisitorRow]]
+    known: dict[tuple[str, str, str], MessageRow]
+
+
+class Messages:
+    """All messages. Posts that arrive while the database is busy share its next commit."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        vault: Vault,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._vault = vault
+        self._waiting: list[_Draft] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def post(
+        self, room_id: str, *, visitor_id: str, text: str, dedup_id: str = ""
+    ) -> Message:
+        """Store a message and return it; the same `dedup_id` again returns the same message.
+
+        Raises `InvalidMessage`, `NotAMember`, `NotFound` or `LimitReached`.
+        """
+        draft = _Draft(room_id, visitor_id, tidy_message(text), _check_dedup_id(dedup_id))
+        if len(self._waiting) >= self._settings.waiting_posts_max:
+            raise LimitReached(N_("Too much is being said at once. Please try again."))
+        self._waiting.append(draft)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_waiting())
+        return await draft.stored
+
+    async def history(
+        self,
+        room_id: str,
+        *,
+        visitor_id: str,
+        after: int = 0,
+        before: int | None = None,
+        limit: int,
+    ) -> list[Message]:
+        """Return what a member may read now, oldest first.
+
+        With `after`, the oldest that follow that `seq`; else the newest, before `before` if given.
+        Raises `NotAMember`.
+        """
+        query = select(MessageRow).where(self._living(room_id)).limit(limit)
+        if after:
+            query = query.where(col(MessageRow.seq) > after).order_by(col(MessageRow.seq))
+        else:
+            query = query.order_by(col(MessageRow.seq).desc())
+        if before is not None:
+            query = query.where(col(MessageRow.seq) < before)
+        async with self._database.reading() as session:
+            await _require_member(session, room_id, visitor_id)
+            rows = (await session.exec(query)).all()
+        messages = [message for row in rows if (message := self._vault.open_message(row))]
+        return messages if after else messages[::-1]
+
+    async def living_seqs(
+        self, room_id: str, *, visitor_id: str, first: int, last: int
+    ) -> list[int]:
+        """Return which messages from `first` to `last` are still there. Raises `NotAMember`."""
+        seq = col(MessageRow.seq)
+        query = select(seq).where(self._living(room_id), seq.between(first, last))
+        async with self._database.reading() as session:
+            await _require_member(session, room_id, visitor_id)
+            return list((await session.exec(query)).all())
+
+    async def finish(self) -> None:
+        """Wait until everything that was accepted for posting is stored."""
+        if self._writer:
+            await self._writer
+
+    def _living(self, room_id: str) -> ColumnElement[bool]:
+        return and_(col(MessageRow.room_id) == room_id, col(MessageRow.expires_at) > self._clock())
+
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            drafts, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            try:
+                posted = await self._store(drafts)
+            except Exception as error:  # whoever waits for the answer must get one
+                for draft in drafts:
+                    _refuse(draft, error)
+                continue
+            for event in posted:
+                await self._bus.publish(event)
+
+    async def _store(self, drafts: list[_Draft]) -> list[MessagePosted]:
+        """Store the drafts in one commit; one that has to be refused does not hold the others."""
+        placed: list[tuple[_Draft, MessageRow]] = []
+        fresh: set[str] = set()
+        async with self._database.transaction() as session:
+            desk = await _lay_out(session, drafts)
+            now = self._clock()
+            await self._vault.prepare_spans(now + _message_ttl(row) for row in desk.rooms.values())
+            for draft in drafts:  # without a pause, so that no key is destroyed in between
+                row = desk.known.get(draft.key)
+                if row is None:
+                    try:
+                        row = self._place(draft, desk, now)
+                    except ChatError as refusal:
+                        _refuse(draft, refusal)
+                        continue
+                    session.add(row)
+                    desk.known[draft.key] = row
+                    fresh.add(row.id)
+                placed.append((draft, row))
+        return self._report(placed, fresh, desk)
+
+    def _place(self, draft: _Draft, desk: _Desk, now: datetime) -> MessageRow:
+        """Give the draft its place in the room, and the room and the author longer lives."""
+        room = desk.rooms.get(draft.room_id)
+        if room is None or room.expires_at <= now:
+            raise NotFound(N_("There is no such room, or it has ended."))
+        author = desk.authors.get((draft.room_id, draft.visitor_id))
+        if author is None:
+            raise NotAMember(N_("Only members can do that. Join the room first."))
+        member, visitor_row = author
+        visitor = self._vault.open_visitor(visitor_row)
+        if visitor is None or visitor.expires_at <= now:  # forgotten a moment ago
+            raise NotAMember(N_("Only members can do that. Join the room first."))
+        row = MessageRow(
+            id=new_id(),
+            room_id=room.id,
+            visitor_id=visitor.id,
+            seq=room.last_seq + 1,
+            author=member.author,
+            dedup_id=draft.dedup_id,
+            sealed=b"",
+            posted_at=now,
+            expires_at=now + _message_ttl(room),
+        )
+        row.sealed = self._vault.seal_message(
+            row, nickname=visitor.nickname, badge=visitor.badge, text=draft.text
+        )
+        room.last_seq = row.seq
+        room.active_at = now
+        room.expires_at = max(room.expires_at, now + timedelta(seconds=room.room_ttl))
+        visitor_row.expires_at = max(
+            visitor.expires_at, row.expires_at, now + self._settings.visitor_ttl
+        )
+        return row
+
+    def _report(
+        self, placed: list[tuple[_Draft, MessageRow]], fresh: set[str], desk: _Desk
+    ) -> list[MessagePosted]:
+        """Answer everybody who waits, and return what is new to the others."""
+        rooms = {id: self._vault.open_room(row) for id, row in desk.rooms.items()}
+        events = []
+        for draft, row in placed:
+            message, room = self._vault.open_message(row), rooms[row.room_id]
+            if message is None or room is None:
+                _refuse(draft, NotFound(N_("There is no such room, or it has ended.")))
+                continue
+            if not draft.stored.done():
+                draft.stored.set_result(message)
+            if row.id in fresh:
+                fresh.remove(row.id)
+                events.append(MessagePosted(room, message))
+        return events
+
+
+async def _lay_out(session: AsyncSession, drafts: list[_Draft]) -> _Desk:
+    room_ids = {draft.room_id for draft in drafts}
+    visitor_ids = {draft.visitor_id for draft in drafts}
+    rooms = await session.exec(select(RoomRow).where(col(RoomRow.id).in_(room_ids)))
+    authors = await session.exec(
+        select(MemberRow, VisitorRow)
+        .join(VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id)
+        .where(col(MemberRow.room_id).in_(room_ids), col(MemberRow.visitor_id).in_(visitor_ids))
+    )
+    key = tuple_(col(MessageRow.room_id), col(MessageRow.visitor_id), col(MessageRow.dedup_id))
+    known = await session.exec(select(MessageRow).where(key.in_([draft.key for draft in drafts])))
+    return _Desk(
+        rooms={row.id: row for row in rooms},
+        authors={(member.room_id, visitor.id): (member, visitor) for member, visitor in authors},
+        known={(row.room_id, row.visitor_id, row.dedup_id): row for row in known},
+    )
+
+
+def _check_dedup_id(dedup_id: str) -> str:
+    """Return the id, or a new one for an empty one; a single bad one would spoil its batch."""
+    if not isinstance(dedup_id, str) or not re.fullmatch(r"[!-~]{0,64}", dedup_id):
+        raise InvalidMessage(N_("That is not a text."))
+    return dedup_id or new_id()
+
+
+def _message_ttl(room: RoomRow) -> timedelta:
+    return timedelta(seconds=room.message_ttl)
+
+
+async def _require_member(session: AsyncSession, room_id: str, visitor_id: str) -> None:
+    if await session.get(MemberRow, (room_id, visitor_id)) is None:
+        raise NotAMember(N_("Only members can do that. Join the room first."))
+
+
+def _refuse(draft: _Draft, error: Exception) -> None:
+    if not draft.stored.done():
+        draft.stored.set_exception(error)

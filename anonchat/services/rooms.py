@@ -1,0 +1,186 @@
+"""Finding and making rooms."""
+
+import secrets
+from datetime import timedelta
+
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import RoomRow, VisitorRow
+
+from ..bus import Bus
+from ..clock import Clock
+from ..database import Database
+from ..durations import format_duration
+from ..errors import N_, InvalidRoom, LimitReached, NotFound, RoomNameTaken, UnknownVisitor
+from ..events import RoomOpened
+from ..ids import new_id, new_link
+from ..nouns import Room
+from ..seal import Hasher
+from ..settings import Settings
+from ..text import fold, make_slug, tidy_room_name, tidy_topic
+from ..vault import Vault
+
+
+class Rooms:
+    """All rooms. A listed room is found by its name or slug, an unlisted one by its slug alone."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        vault: Vault,
+        hasher: Hasher,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._vault = vault
+        self._hasher = hasher
+
+    async def find(self, slug: str) -> Room:
+        """Return the room at that address; raise `NotFound` if there is none, or no more."""
+        async with self._database.reading() as session:
+            room = await self._find(session, slug_key=self._slug_key(slug))
+        if room is None:
+            raise NotFound(N_("There is no such room, or it has ended."))
+        return room
+
+    async def find_named(self, name: str) -> Room | None:
+        """Return the listed room of that name, written in whatever case."""
+        async with self._database.reading() as session:
+            return await self._find(session, name_key=self._name_key(tidy_room_name(name)))
+
+    async def open(self, name: str, *, visitor_id: str) -> Room:
+        """Return the room of that name or at that address; create it if there is none.
+
+        Raises `InvalidRoom`, `LimitReached` or `UnknownVisitor`.
+        """
+        name = tidy_room_name(name)
+        async with self._database.reading() as session:
+            room = await self._find(session, name_key=self._name_key(name)) or await self._find(
+                session, slug_key=self._slug_key(name)
+            )
+        if room:
+            return room
+        try:
+            return await self.create(name, visitor_id=visitor_id)
+        except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
+            return await self.open(name, visitor_id=visitor_id)
+
+    async def create(
+        self,
+        name: str,
+        *,
+        visitor_id: str,
+        listed: bool = True,
+        message_ttl: timedelta | None = None,
+        room_ttl: timedelta | None = None,
+        topic: str = "",
+    ) -> Room:
+        """Create a room that this visitor owns; nobody is in it yet.
+
+        No message outlives a quiet room, so `message_ttl` is cut to `room_ttl`. Raises
+        `InvalidRoom`, `RoomNameTaken`, `LimitReached` or `UnknownVisitor`.
+        """
+        name, topic = tidy_room_name(name), tidy_topic(topic)
+        room_ttl = self._check_room_ttl(room_ttl)
+        message_ttl = self._check_message_ttl(message_ttl)
+        now, room_id = self._clock(), new_id()
+        async with self._database.transaction() as session:
+            if await session.get(VisitorRow, visitor_id) is None:
+                raise UnknownVisitor(N_("Please come in again."))
+            if listed:
+                await self._clear_name(session, name)
+            await self._check_space(session)
+            slug = await self._free_slug(session, name) if listed else new_link()
+            row = RoomRow(
+                id=room_id,
+                name_key=self._name_key(name) if listed else None,
+                slug_key=self._slug_key(slug),
+                sealed=await self._vault.seal_room(room_id, name=name, topic=topic, slug=slug),
+                listed=listed,
+                owner=self._hasher.pseudonym(room_id, visitor_id),
+                message_ttl=int(min(message_ttl, room_ttl).total_seconds()),
+                room_ttl=int(room_ttl.total_seconds()),
+                last_seq=0,
+                created_at=now,
+                active_at=now,
+                expires_at=now + room_ttl,
+            )
+            session.add(row)
+        room = self._vault.open_room(row)
+        if room is None:  # burnt in the very moment of its creation
+            raise NotFound(N_("There is no such room, or it has ended."))
+        await self._bus.publish(RoomOpened(room))
+        return room
+
+    def _name_key(self, name: str) -> bytes:
+        return self._hasher.hash("room name", fold(name))
+
+    def _slug_key(self, slug: str) -> bytes:
+        return self._hasher.hash("slug", slug)
+
+    async def _find(
+        self,
+        session: AsyncSession,
+        *,
+        name_key: bytes | None = None,
+        slug_key: bytes | None = None,
+    ) -> Room | None:
+        query = select(RoomRow).where(col(RoomRow.expires_at) > self._clock())
+        if name_key:
+            query = query.where(RoomRow.name_key == name_key)
+        if slug_key:
+            query = query.where(RoomRow.slug_key == slug_key)
+        row = (await session.exec(query)).first()
+        return self._vault.open_room(row) if row else None
+
+    async def _clear_name(self, session: AsyncSession, name: str) -> None:
+        """Make sure that the name is free; an ended room that was not purged yet lets go of it."""
+        query = select(RoomRow).where(RoomRow.name_key == self._name_key(name))
+        holder = (await session.exec(query)).first()
+        if holder is None:
+            return
+        if holder.expires_at > self._clock():
+            raise RoomNameTaken(N_("There is a room of that name already."))
+        holder.name_key, holder.slug_key = None, self._slug_key(new_link())
+        session.add(holder)
+        await session.flush()
+
+    async def _free_slug(self, session: AsyncSession, name: str) -> str:
+        base = make_slug(name)
+        for slug in (base, *(f"{base}-{number}" for number in range(2, 6))):
+            query = select(RoomRow.id).where(RoomRow.slug_key == self._slug_key(slug))
+            if (await session.exec(query)).first() is None:
+                return slug
+        return f"{base}-{secrets.token_hex(4)}"
+
+    async def _check_space(self, session: AsyncSession) -> None:
+        count = (await session.exec(select(func.count()).select_from(RoomRow))).one()
+        if count >= self._settings.rooms_max:
+            raise LimitReached(N_("There are too many rooms right now. Please come back later."))
+
+    def _check_message_ttl(self, ttl: timedelta | None) -> timedelta:
+        if ttl is None:
+            return self._settings.message_ttl
+        return _within(ttl, self._settings.message_ttl_min, self._settings.message_ttl_max)
+
+    def _check_room_ttl(self, ttl: timedelta | None) -> timedelta:
+        if ttl is None:
+            return self._settings.room_ttl
+        return _within(ttl, self._settings.message_ttl_min, self._settings.room_ttl_max)
+
+
+def _within(ttl: timedelta, least: timedelta, most: timedelta) -> timedelta:
+    if not least <= ttl <= most:
+        raise InvalidRoom(
+            N_("That has to be between {least} and {most}."),
+            least=format_duration(least),
+            most=format_duration(most),
+        )
+    return ttl

@@ -1,0 +1,111 @@
+"""Everything an operator can decide, read from `ANONCHAT_*` variables or `.env`."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .durations import format_duration, parse_duration
+from .errors import StartError
+
+
+def _read_duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
+
+
+class Settings(BaseSettings):
+    """The settings. Durations are written `90s`, `10m`, `24h`, `7d`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ANONCHAT_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = Field(default=8080, ge=0, le=65_535)
+    """The port to listen on."""
+    base_url: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
+    """The address that visitors use: `https://chat.example`; read off each request if empty."""
+    data_dir: Path = Path("data")
+    """The folder for the database, the key store and the secret key."""
+    database_url: str = Field(default="", pattern=r"^(sqlite\+aiosqlite:///.+)?$")
+    """The database; a file in the data folder if empty."""
+    bus_url: str = Field(default="memory://", pattern=r"^memory://$")
+    """What carries events between nodes; a single node needs nothing but memory."""
+    secret_key: str = ""
+    """The secret that wraps all keys at rest; made on the first start, beside them, if empty."""
+    node_id: str = Field(default="n1", pattern=r"^[a-z0-9-]{1,32}$")
+    """The name of this process among its peers."""
+    trusted_proxies: str = ""
+    """Addresses, separated by commas, whose `X-Forwarded-*` headers are believed."""
+
+    message_ttl: Duration = timedelta(hours=24)
+    """How long a message lives unless its room says otherwise."""
+    message_ttl_min: Duration = timedelta(seconds=10)
+    """The shortest life that a room may give its messages."""
+    message_ttl_max: Duration = timedelta(days=30)
+    """The longest life that a room may give its messages."""
+    room_ttl: Duration = timedelta(days=7)
+    """How long a room lives in which nothing happens, unless it says otherwise."""
+    room_ttl_max: Duration = timedelta(days=90)
+    """The longest that a quiet room may ask to live."""
+    visitor_ttl: Duration = timedelta(days=30)
+    """How long a visitor who does not come back keeps the nickname."""
+    language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$")
+    """The language of the screens; `auto` follows each browser."""
+    janitor_interval: Duration = timedelta(seconds=15)
+    """How often the janitor purges what has expired; 20 s at most, for the promise is 60 s."""
+
+    rooms_max: int = Field(default=20_000, ge=1)
+    """How many rooms there may be."""
+    rooms_per_visitor_max: int = Field(default=200, ge=1)
+    """How many rooms one visitor may be in."""
+    members_per_room_max: int = Field(default=2_000, ge=1)
+    """How many members a room may have."""
+    visitors_max: int = Field(default=200_000, ge=1)
+    """How many visitors there may be."""
+    browsers_per_visitor_max: int = Field(default=10, ge=1)
+    """How many browsers may hold one identity by its secret phrase; the oldest gives way."""
+    waiting_posts_max: int = Field(default=2_000, ge=1)
+    """How many posts may wait for the database before new ones are refused."""
+    page_size: int = Field(default=60, ge=10, le=200)
+    """How many messages or public rooms are shown at once before one scrolls."""
+
+    @model_validator(mode="after")
+    def _check_lifetimes(self) -> Self:
+        if not self.message_ttl_min <= self.message_ttl <= self.message_ttl_max:
+            raise ValueError(
+                "ANONCHAT_MESSAGE_TTL has to lie between ANONCHAT_MESSAGE_TTL_MIN "
+                f"({format_duration(self.message_ttl_min)}) and ANONCHAT_MESSAGE_TTL_MAX "
+                f"({format_duration(self.message_ttl_max)})"
+            )
+        if self.room_ttl > self.room_ttl_max:
+            raise ValueError(
+                "ANONCHAT_ROOM_TTL is longer than ANONCHAT_ROOM_TTL_MAX "
+                f"({format_duration(self.room_ttl_max)})"
+            )
+        if self.janitor_interval > timedelta(seconds=20):
+            raise ValueError("ANONCHAT_JANITOR_INTERVAL can be 20s at most")
+        return self
+
+    @property
+    def database_location(self) -> str:
+        """The URL of the database that is used."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'anonchat.db'}"
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment; raise `StartError` with one clear line."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "_".join(["ANONCHAT", *(str(part).upper() for part in first["loc"][:1])])
+        reason = first["msg"].removeprefix("Value error, ")
+        line = reason if reason.startswith("ANONCHAT_") else f"{variable}: {reason}"
+        raise StartError(line) from error

@@ -1,0 +1,173 @@
+"""What people write, made safe to keep and fair to compare. Pure functions, same in, same out."""
+
+import re
+import unicodedata
+from functools import cache
+
+import regex
+from confusable_homoglyphs.confusables import confusables_data
+from slugify import slugify
+
+from .errors import N_, InvalidMessage, InvalidNickname, InvalidRoom
+
+NICKNAME_GRAPHEMES = 24
+ROOM_NAME_GRAPHEMES = 60
+TOPIC_GRAPHEMES = 200
+MESSAGE_CHARACTERS = 4_000
+MESSAGE_LINES = 200
+MARKS_DEEP = 4
+
+# Control, unassigned, private and surrogate characters have no business in any text; a name must
+# also be free of everything that cannot be seen (format characters, fillers, blank braille).
+_NEVER = regex.compile(r"[\p{Cc}\p{Cs}\p{Cn}\p{Co}--[\n\t]]", regex.V1)
+_UNSEEN = regex.compile(
+    r"[\p{Cf}\p{Cc}\p{Cs}\p{Cn}\p{Co}\p{Default_Ignorable_Code_Point}\u2800\u2028\u2029]"
+)
+# An emoji sequence is the one place where an invisible character is part of what one sees.
+_EMOJI = regex.compile(
+    r"\p{Extended_Pictographic}\p{EMod}?\uFE0F?"
+    r"(?:\u200D\p{Extended_Pictographic}\p{EMod}?\uFE0F?)*"
+    r"|[0-9#*]\uFE0F?\u20E3"
+)
+_TOO_MANY_MARKS = regex.compile(rf"(\p{{M}}{{{MARKS_DEEP}}})\p{{M}}+")
+_GRAPHEME = regex.compile(r"\X")
+_GRAPHEME_CHARACTERS = 10  # a kiss of two people in two skins is the longest emoji
+
+
+def tidy_nickname(text: str) -> str:
+    """Return the nickname as it will be shown; raise `InvalidNickname` if nothing good is left."""
+    name = _tidy_name(text)
+    if not name:
+        raise InvalidNickname(N_("Please choose a nickname that others can see."))
+    if _is_longer(name, NICKNAME_GRAPHEMES):
+        raise InvalidNickname(
+            N_("That is too long: {most} characters at most."), most=NICKNAME_GRAPHEMES
+        )
+    return name
+
+
+def tidy_room_name(text: str) -> str:
+    """Return the name of a room as it will be shown; raise `InvalidRoom` if nothing is left."""
+    name = _tidy_name(text)
+    if not name:
+        raise InvalidRoom(N_("Please type a name for the room."))
+    if _is_longer(name, ROOM_NAME_GRAPHEMES):
+        raise InvalidRoom(
+            N_("That is too long: {most} characters at most."), most=ROOM_NAME_GRAPHEMES
+        )
+    return name
+
+
+def tidy_topic(text: str) -> str:
+    """Return the topic of a room, which may be empty; raise `InvalidRoom` if it is too long."""
+    topic = _tidy_name(text)
+    if _is_longer(topic, TOPIC_GRAPHEMES):
+        raise InvalidRoom(N_("That is too long: {most} characters at most."), most=TOPIC_GRAPHEMES)
+    return topic
+
+
+def tidy_message(text: str) -> str:
+    """Return a message as it will be kept; raise `InvalidMessage` if it is empty or too large."""
+    if not isinstance(text, str):
+        raise InvalidMessage(N_("That is not a text."))
+    text = "\n".join(text.splitlines())
+    text = _limit_marks(_NEVER.sub("", text)).strip()
+    if not _UNSEEN.sub("", text).strip():
+        raise InvalidMessage(N_("There is nothing to send yet."))
+    if len(text) > MESSAGE_CHARACTERS:
+        raise InvalidMessage(
+            N_("That is {length} characters long; {most} at most."),
+            length=len(text),
+            most=MESSAGE_CHARACTERS,
+        )
+    if text.count("\n") >= MESSAGE_LINES:
+        raise InvalidMessage(N_("That has too many lines; {most} at most."), most=MESSAGE_LINES)
+    return text
+
+
+def count_graphemes(text: str) -> int:
+    """Count the characters as a reader sees them.
+
+    >>> count_graphemes("👩‍🚀é")
+    2
+    """
+    return len(_GRAPHEME.findall(text))
+
+
+def fold(name: str) -> str:
+    """Return what two spellings of one name have in common: neither case nor width counts."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def skeletons(nickname: str) -> tuple[str, str]:
+    """Return the two shapes of a nickname: names that share either look alike.
+
+    The first compares what is seen as it is written (Unicode TS 39), the second without case.
+    """
+    bare = _UNSEEN.sub("", nickname)
+    return _skeleton(bare), _skeleton(fold(bare))
+
+
+def make_slug(name: str) -> str:
+    """Return the name in letters that an address can carry, or `room` if there are none.
+
+    >>> make_slug("Night Train")
+    'night-train'
+    """
+    return slugify(name, max_length=60, word_boundary=True) or "room"
+
+
+def _tidy_name(text: str) -> str:
+    if not isinstance(text, str):
+        return ""
+    if len(text) > 4 * MESSAGE_CHARACTERS:
+        text = text[: 4 * MESSAGE_CHARACTERS]
+    text = re.sub(r"\s+", " ", text)
+    pieces, end = [], 0
+    for emoji in _EMOJI.finditer(text):
+        pieces += [_UNSEEN.sub("", text[end : emoji.start()]), emoji[0]]
+        end = emoji.end()
+    pieces.append(_UNSEEN.sub("", text[end:]))
+    return re.sub(r"\s+", " ", _limit_marks("".join(pieces))).strip()
+
+
+def _is_longer(name: str, graphemes: int) -> bool:
+    """Tell whether a name is too long; a single grapheme may have any length of its own."""
+    return len(name) > _GRAPHEME_CHARACTERS * graphemes or count_graphemes(name) > graphemes
+
+
+def _limit_marks(text: str) -> str:
+    """Compose, and keep at most so many combining marks on one base that lines stay apart."""
+    decomposed = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", decomposed))
+
+
+def _skeleton(text: str) -> str:
+    shape = text
+    for form in ("NFC", "NFD", "NFKC", "NFD"):
+        shape = _to_prototypes(unicodedata.normalize(form, shape))
+    return shape
+
+
+def _to_prototypes(text: str) -> str:
+    prototypes = _prototypes()
+    return "".join(prototypes.get(character, character) for character in text)
+
+
+@cache
+def _prototypes() -> dict[str, str]:
+    """Map every confusable character to the one that stands for all that look like it.
+
+    The data is a set of stars: a prototype lists many look-alikes, each of which lists it.
+    Right-to-left characters stand between marks there that are no part of them.
+    """
+    stars: dict[str, list[str]] = {}
+    for character, twins in confusables_data.items():
+        stars[character.strip("\u200e")] = [twin["c"].strip("\u200e") for twin in twins]
+    return {
+        character: twins[0]
+        for character, twins in stars.items()
+        if len(character) == 1
+        and len(twins) == 1
+        and (len(twins[0]) > 1 or len(stars.get(twins[0], ())) > 1 or character > twins[0])
+    }

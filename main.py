@@ -1,0 +1,75 @@
+"""Settings → chat → web application → server."""
+
+import gc
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import ui
+
+import pages
+from anonchat import Chat, Settings, StartError, read_settings
+from anonchat.api import health_routes
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the whole application; nothing runs before its lifespan begins."""
+    chat = Chat(settings)
+
+    @asynccontextmanager
+    async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
+        await chat.start()
+        news.start()
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked through again
+        yield
+        news.stop()
+        await chat.stop()
+
+    web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    web.include_router(health_routes(chat))
+    news = pages.register(chat, web)
+    ui.run_with(
+        web,
+        title="anonchat",
+        favicon=pages.ICON,
+        dark=None,
+        tailwind=False,
+        binding_refresh_interval=None,
+        reconnect_timeout=20,
+        show_welcome_message=False,
+    )
+    return web
+
+
+def main() -> None:
+    """Run the server until it is told to stop."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("anonchat").setLevel(logging.INFO)
+    try:
+        settings = read_settings()
+        web = create_app(settings)
+    except StartError as error:
+        sys.exit(str(error))
+    logging.getLogger("anonchat").info("open at http://%s:%s", settings.host, settings.port)
+    uvicorn.run(
+        web,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=65_536,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""The tables: rows, keys and indexes, and nothing else.
+
+Human text stands in `sealed` columns only, as ciphertext; what has to be found by its text is found
+by a keyed hash. See docs/architecture.md, "At rest".
+"""
+
+from sqlmodel import SQLModel
+
+from .member import MemberRow
+from .message import MessageRow
+from .room import RoomRow
+from .visitor import TokenRow, VisitorRow
+
+__all__ = ["MemberRow", "MessageRow", "RoomRow", "SQLModel", "TokenRow", "VisitorRow"]

@@ -1,0 +1,21 @@
+"""Memberships."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from . import naming  # noqa: F401  # names constraints before the first table
+
+
+class MemberRow(SQLModel, table=True):
+    """A visitor in a room, under the pseudonym that is valid there alone."""
+
+    __tablename__ = "member"
+
+    room_id: str = Field(primary_key=True, foreign_key="room.id", ondelete="CASCADE")
+    visitor_id: str = Field(
+        primary_key=True, foreign_key="visitor.id", ondelete="CASCADE", index=True
+    )
+    author: str
+    read_seq: int
+    joined_at: datetime

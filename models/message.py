@@ -1,0 +1,29 @@
+"""Messages."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from . import naming  # noqa: F401  # names constraints before the first table
+
+
+class MessageRow(SQLModel, table=True):
+    """A message; its nickname, badge and text are sealed together."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("room_id", "seq"),
+        UniqueConstraint("room_id", "visitor_id", "dedup_id"),
+        Index(None, "room_id", "expires_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    room_id: str = Field(foreign_key="room.id", ondelete="CASCADE")
+    visitor_id: str = Field(foreign_key="visitor.id", ondelete="CASCADE", index=True)
+    seq: int
+    author: str
+    dedup_id: str
+    sealed: bytes
+    posted_at: datetime
+    expires_at: datetime = Field(index=True)

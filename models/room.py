@@ -1,0 +1,26 @@
+"""Rooms."""
+
+from datetime import datetime
+
+from sqlmodel import Field, SQLModel
+
+from . import naming  # noqa: F401  # names constraints before the first table
+
+
+class RoomRow(SQLModel, table=True):
+    """A room. Only a listed room can be found by name; lifetimes are in seconds."""
+
+    __tablename__ = "room"
+
+    id: str = Field(primary_key=True)
+    name_key: bytes | None = Field(unique=True)
+    slug_key: bytes = Field(unique=True)
+    sealed: bytes
+    listed: bool
+    owner: str
+    message_ttl: int
+    room_ttl: int
+    last_seq: int
+    created_at: datetime
+    active_at: datetime
+    expires_at: datetime = Field(index=True)

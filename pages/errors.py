@@ -1,0 +1,48 @@
+"""What is shown when an address leads nowhere, or something broke: plain pages, no live parts."""
+
+import logging
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from htpy import a, body, h1, head, html, link, main, meta, p
+from htpy import title as title_tag
+from nicegui import app
+
+from .controls import Tag
+from .frame import STYLE_SHEET
+from .site import Site
+
+_log = logging.getLogger(__name__)
+
+
+def register(site: Site) -> None:
+    """Answer for missing pages and for pages that fail to build."""
+
+    @app.exception_handler(404)
+    async def not_found(request: Request, _error: Exception) -> Response:
+        language = site.language(request)
+        page = html(lang=language.code)[
+            head[
+                meta(charset="utf-8"),
+                meta(name="viewport", content="width=device-width, initial-scale=1"),
+                title_tag["anonchat"],
+                link(rel="stylesheet", href=STYLE_SHEET),
+            ],
+            body[
+                main(class_="nothing")[
+                    h1[language("There is nothing at this address.")],
+                    p[language("Perhaps it was here once. Things go away in this place.")],
+                    a(class_="button", href="/")[language("Back to the lobby")],
+                ]
+            ],
+        ]
+        return HTMLResponse(str(page), 404)
+
+    def failed(error: Exception) -> None:
+        _log.error("a page could not be built", exc_info=error)
+        with Tag("main", class_="nothing"):
+            Tag("h1", "Something went wrong here.")
+            Tag("p", "It is not your doing. Please try again in a moment.")
+            Tag("a", "anonchat", href="/", class_="button")
+
+    app.on_page_exception(failed)

@@ -1,0 +1,103 @@
+"""The languages of the screens: one catalogue `locale/<code>.po` each; English is the source."""
+
+import gettext
+import io
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.units import format_unit
+from fastapi import Request
+
+from anonchat import ChatError, parse_duration
+
+SOURCE = "en"
+COOKIE = "language"
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_DAYS_FROM = 2 * 86_400  # "24 hr" is plainer than "1 day" where every hour counts
+
+
+class Language:
+    """One language: its words, its plurals, and how it writes durations."""
+
+    def __init__(self, code: str, catalogue: gettext.NullTranslations) -> None:
+        self.code = code
+        self.name = (Locale.parse(code).get_display_name(code) or code).capitalize()
+        self._catalogue = catalogue
+
+    def __call__(self, sentence: str, **values: object) -> str:
+        """Translate a sentence and fill its `{named}` placeholders."""
+        return self._catalogue.gettext(sentence).format(**values)
+
+    def count(self, one: str, many: str, number: int) -> str:
+        """Translate a sentence that counts; `{n}` is the number."""
+        return self._catalogue.ngettext(one, many, number).format(n=number)
+
+    def words(self, context: str, words: str) -> list[str]:
+        """Translate a list of words, separated by commas."""
+        return [word.strip() for word in self._catalogue.pgettext(context, words).split(",")]
+
+    def explain(self, error: ChatError) -> str:
+        """Say why something was refused."""
+        details = {
+            name: self._humanise(value) if name in ("least", "most") else value
+            for name, value in error.details.items()
+        }
+        return self(error.sentence, **details)
+
+    def duration(self, duration: timedelta) -> str:
+        """Write a duration in the largest unit that it fills; days from two on.
+
+        >>> english.duration(timedelta(minutes=90))
+        '2 hr'
+        """
+        seconds = duration.total_seconds()
+        units = _UNITS if seconds >= _DAYS_FROM else _UNITS[1:]
+        unit, size = next((pair for pair in units if seconds >= pair[1]), units[-1])
+        number = round(seconds / size)
+        return format_unit(number, f"duration-{unit}", length="short", locale=self.code)
+
+    def _humanise(self, value: object) -> object:
+        try:
+            return self.duration(parse_duration(value)) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
+
+def load_languages() -> dict[str, Language]:
+    """Read all catalogues; the result maps codes to languages, English first."""
+    languages = {SOURCE: Language(SOURCE, gettext.NullTranslations())}
+    for path in sorted((Path(__file__).parent / "locale").glob("*.po")):
+        with path.open("rb") as file:
+            catalogue = read_po(file, locale=path.stem)
+        compiled = io.BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        languages[path.stem] = Language(path.stem, gettext.GNUTranslations(compiled))
+    return languages
+
+
+def choose_language(
+    request: Request, languages: Mapping[str, Language], *, default: str
+) -> Language:
+    """Return the language that the visitor chose, or the browser prefers, or the site is in."""
+    wishes = [request.cookies.get(COOKIE, "")]
+    wishes += [default] if default != "auto" else _accepted(request)
+    code = next((wish for wish in wishes if wish in languages), SOURCE)
+    return languages[code]
+
+
+def _accepted(request: Request) -> Iterable[str]:
+    """Return the codes in `Accept-Language`, the dearest first."""
+    wishes = []
+    for item in request.headers.get("accept-language", "")[:500].split(","):
+        tag, _, quality = item.partition(";q=")
+        try:
+            wishes.append((-float(quality or 1), len(wishes), tag.strip()[:2].lower()))
+        except ValueError:
+            continue
+    return [code for _, _, code in sorted(wishes)]

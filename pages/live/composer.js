@@ -1,0 +1,107 @@
+// The box one writes in. The draft and what was not answered yet live in this tab alone.
+
+export default {
+  props: {
+    feed: Number, // the list in which a message waits until it is stored
+    draft_key: String,
+    placeholder: String,
+    label: String,
+    send_label: String,
+  },
+  emits: ["post"],
+  render() {
+    return Vue.h("form", { class: "composer", onSubmit: this.onSubmit }, [
+      Vue.h("p", { ref: "alert", role: "alert", class: "alert" }),
+      Vue.h("div", { class: "field" }, [
+        Vue.h("textarea", {
+          ref: "box",
+          rows: 1,
+          placeholder: this.placeholder,
+          "aria-label": this.label,
+          maxlength: 8000,
+          enterkeyhint: "send",
+          autocomplete: "off",
+          onInput: this.onInput,
+          onKeydown: this.onKeydown,
+        }),
+        Vue.h("button", { class: "button icon-only", type: "submit", "aria-label": this.send_label }, [
+          Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
+        ]),
+      ]),
+    ]);
+  },
+  mounted() {
+    this.waiting = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
+    this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
+    this.grow();
+    this.$nextTick(() => this.waiting.forEach((text, dedup) => this.list()?.pend(dedup, text)));
+    if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
+  },
+  methods: {
+    key(name) {
+      return `${name}:${this.draft_key}`;
+    },
+    list() {
+      return getElement(this.feed);
+    },
+    onKeydown(event) {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.onSubmit(event);
+    },
+    onSubmit(event) {
+      event.preventDefault();
+      const text = this.$refs.box.value;
+      if (!text.trim()) return this.$refs.box.focus();
+      const dedup = newId();
+      this.write("");
+      this.say("");
+      this.waiting.set(dedup, text);
+      this.keep();
+      this.list()?.pend(dedup, text);
+      this.$emit("post", { text, dedup });
+      this.$refs.box.focus();
+    },
+    onInput() {
+      this.say("");
+      this.grow();
+      sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
+    },
+    resend() {
+      this.waiting.forEach((text, dedup) => this.$emit("post", { text, dedup }));
+    },
+    accept(dedup) {
+      this.waiting.delete(dedup);
+      this.keep();
+    },
+    refuse(dedup, reason) {
+      const text = this.waiting.get(dedup);
+      if (text === undefined) return;
+      this.accept(dedup);
+      this.list()?.settle(dedup);
+      const draft = this.$refs.box.value;
+      this.write(draft ? `${text}\n${draft}` : text);
+      this.say(reason);
+      this.$refs.box.focus();
+    },
+    write(text) {
+      this.$refs.box.value = text;
+      this.onInput();
+    },
+    say(reason) {
+      this.$refs.alert.textContent = reason;
+    },
+    keep() {
+      sessionStorage.setItem(this.key("waiting"), JSON.stringify([...this.waiting]));
+    },
+    grow() {
+      const box = this.$refs.box;
+      box.style.height = "auto";
+      box.style.height = `${Math.min(box.scrollHeight, 200)}px`;
+    },
+  },
+};
+
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,50 @@
+"""The box one writes in."""
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from anonchat import ChatError
+
+from ..language import Language
+from .feed import Feed
+
+Post = Callable[[str, str], Awaitable[object]]
+
+
+class Composer(ui.element, component="composer.js"):
+    """Sends on Enter alone; keeps the draft in the tab; shows what is on its way.
+
+    `post` is called with the text and its `dedup_id`, and refuses with a `ChatError`. What was not
+    answered is sent again after a reconnection; its `dedup_id` makes that harmless.
+    """
+
+    def __init__(
+        self, post: Post, *, feed: Feed, language: Language, draft_key: str, placeholder: str
+    ) -> None:
+        super().__init__()
+        self._post = post
+        self._language = language
+        self._props.update(
+            feed=feed.id,
+            draft_key=draft_key,
+            placeholder=placeholder,
+            label=language("Message"),
+            send_label=language("Send"),
+        )
+        self.client.on_connect(self._resend)
+        self.on("post", self._on_post)
+
+    def _resend(self) -> None:
+        if not self.is_deleted:
+            self.run_method("resend")
+
+    async def _on_post(self, arguments: GenericEventArguments) -> None:
+        text, dedup_id = str(arguments.args.get("text", "")), str(arguments.args.get("dedup", ""))
+        try:
+            await self._post(text, dedup_id)
+        except ChatError as error:
+            self.run_method("refuse", dedup_id, self._language.explain(error))
+        else:
+            self.run_method("accept", dedup_id)

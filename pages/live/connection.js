@@ -1,0 +1,30 @@
+// Says when the connection has been lost for a moment; a blink is not worth a word.
+
+const PATIENCE = 700;
+
+export default {
+  props: { text: String },
+  data: () => ({ lost: false }),
+  render() {
+    return Vue.h("p", { role: "status", class: "connection" }, this.lost ? this.text : "");
+  },
+  mounted() {
+    this.onLost = () => (this.timer ??= setTimeout(() => (this.lost = true), PATIENCE));
+    this.onFound = () => {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+      this.lost = false;
+    };
+    this.watch();
+  },
+  unmounted() {
+    this.onFound();
+    window.socket?.off("disconnect", this.onLost).off("connect", this.onFound);
+  },
+  methods: {
+    watch() {
+      if (!window.socket) return setTimeout(() => this.watch(), 20);
+      window.socket.on("disconnect", this.onLost).on("connect", this.onFound);
+    },
+  },
+};

@@ -1,0 +1,367 @@
+// A list of keyed rows, drawn by the server. Knows how to put and drop them, how time passes for
+// them, and where the reader is; nothing of what they mean.
+
+const SOON = 60_000; // the last minute of a row
+const TOGETHER = 300_000; // rows of one group within so much time need only one heading
+const NEAR = 80; // pixels from the end that still count as being there
+const FADE = 150;
+const UNITS = [["day", 86_400, 2 * 86_400], ["hour", 3_600, 3_600], ["minute", 60, 60]]; // name, size, used from
+
+export default {
+  props: {
+    channel: String,
+    tag: String,
+    label: String,
+    language: String,
+    rows: Array,
+    now: Number,
+    stick: Boolean, // stay at the end while the reader is there
+    days: Boolean, // part the rows by days
+    more: Boolean, // there are rows beyond those shown
+    cap: Number, // so many rows stay on the page
+    read: Object, // how far the reader has read: by key, or under "" for the list itself
+    current: String, // the key of the row that is open
+    me: String, // the group that is the reader's own
+    texts: Object, // the few words that are needed here
+  },
+  emits: ["sync", "older", "read", "ended", "act"],
+  render() {
+    const list = Vue.h(this.tag, {
+      ref: "list",
+      class: ["feed", `feed-${this.channel}`],
+      role: this.stick ? "log" : undefined,
+      "aria-label": this.label || undefined,
+      "aria-live": this.stick ? "polite" : undefined,
+      tabindex: this.stick ? 0 : undefined,
+      "data-quiet": this.texts?.quiet,
+      onScroll: this.onScroll,
+      onClick: this.onClick,
+      onKeydown: this.onKeydown,
+    });
+    if (!this.stick) return list;
+    return Vue.h("div", { class: "feed-frame" }, [
+      list,
+      Vue.h("button", { ref: "pill", type: "button", class: "pill", hidden: true, onClick: this.toEnd }),
+    ]);
+  },
+  mounted() {
+    // State lives outside Vue on purpose: nothing here may cause a rendering.
+    this.nodes = new Map();
+    this.asked = [];
+    this.offset = this.now - Date.now();
+    this.seen = { ...this.read };
+    this.missed = 0;
+    this.hasMore = this.more;
+    this.title = document.title;
+    const locale = navigator.languages.find((tag) => tag.split("-")[0] === this.language) || this.language;
+    this.clockFormat = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+    this.dayFormat = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+    this.fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "medium" });
+    this.nearFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto" });
+    this.putAll(this.rows);
+    if (this.stick) this.toStart();
+    this.onPacket = (packet) => packet.channel === this.channel && this.receive(packet);
+    this.onVisible = () => document.hidden || (this.tick(), this.tellRead());
+    this.onResize = () => this.atEnd && this.toEnd();
+    this.whenSocket(() => window.socket.on("feed", this.onPacket));
+    document.addEventListener("visibilitychange", this.onVisible);
+    window.visualViewport?.addEventListener("resize", this.onResize);
+    this.timer = setInterval(() => this.tick(), 500);
+  },
+  unmounted() {
+    clearInterval(this.timer);
+    clearTimeout(this.readTimer);
+    window.socket?.off("feed", this.onPacket);
+    document.removeEventListener("visibilitychange", this.onVisible);
+    window.visualViewport?.removeEventListener("resize", this.onResize);
+  },
+  methods: {
+    // What the server says
+    receive(packet) {
+      if (packet.gone) return window.location.assign("/login");
+      if (packet.put) this.putAll(packet.put);
+      if (packet.drop) packet.drop.forEach((key) => this.fade(key));
+      if (packet.read) this.markRead(packet.read);
+      if (packet.sync) this.sync();
+      if (packet.ended) this.$emit("ended");
+    },
+    sync() {
+      this.asked = [...this.nodes.keys()];
+      this.$emit("sync", this.asked);
+      this.tellRead();
+    },
+    catchUp({ put, keep, more, read, now }) {
+      this.offset = now - Date.now();
+      const kept = new Set([...keep, ...put.map(([key]) => key)]);
+      this.asked.filter((key) => !kept.has(key)).forEach((key) => this.remove(key));
+      this.asked = [];
+      Object.assign(this.seen, read);
+      if (more !== null) this.hasMore = more;
+      this.putAll(put);
+      for (const node of this.nodes.values()) this.age(node);
+      this.showUnread();
+    },
+    append(rows, more) {
+      const list = this.$refs.list;
+      const before = list.scrollHeight - list.scrollTop;
+      this.hasMore = more;
+      this.loading = false;
+      rows.forEach((row) => this.place(row));
+      this.arrange();
+      if (this.stick) list.scrollTop = list.scrollHeight - before;
+    },
+
+    // Rows
+    putAll(rows) {
+      const wasAtEnd = this.atEnd !== false;
+      let fresh = 0;
+      for (const row of rows) if (this.place(row) && this.isForeign(row[0])) fresh += 1;
+      this.arrange();
+      this.showUnread();
+      if (!this.stick) return;
+      if (wasAtEnd) this.toEnd();
+      else this.missed += fresh;
+      this.trim();
+      this.showPill();
+      this.tellRead();
+    },
+    place([key, order, html]) {
+      const template = document.createElement("template");
+      template.innerHTML = html;
+      const node = template.content.firstElementChild;
+      node.dataset.key = key;
+      node.order = order;
+      if (key === this.current) node.setAttribute("aria-current", "page");
+      this.localise(node);
+      this.age(node);
+      if (node.dataset.until && this.left(node) <= 0) return false;
+      const known = this.nodes.get(key);
+      this.nodes.set(key, node);
+      if (node.dataset.dedup) this.settle(node.dataset.dedup);
+      if (known && known.order === order) {
+        known.replaceWith(node);
+        return false;
+      }
+      known?.remove();
+      const rows = this.ordered();
+      let index = rows.length;
+      while (index > 0 && compare(rows[index - 1].order, order) > 0) index -= 1;
+      if (index < rows.length) rows[index].before(node);
+      else if (rows.length) rows[rows.length - 1].after(node);
+      else this.$refs.list.prepend(node);
+      return !known;
+    },
+    ordered() {
+      return [...this.$refs.list.children].filter((node) => node.dataset.key !== undefined);
+    },
+    fade(key) {
+      const node = this.nodes.get(key);
+      if (!node || node.classList.contains("going")) return;
+      node.classList.add("going");
+      setTimeout(() => this.nodes.get(key) === node && this.remove(key), FADE);
+    },
+    remove(key) {
+      this.nodes.get(key)?.remove();
+      this.nodes.delete(key);
+      this.arrange();
+    },
+    trim() {
+      const rows = this.ordered();
+      if (!this.cap || rows.length <= this.cap || !this.atEnd) return;
+      rows.slice(0, rows.length - this.cap).forEach((node) => this.nodes.delete(node.dataset.key) && node.remove());
+      this.hasMore = true;
+      this.arrange();
+    },
+    arrange() {
+      // Headings follow from neighbours: which row opens a group, where a day or the unread begins.
+      if (!this.days) return;
+      this.$refs.list.querySelectorAll(".divider").forEach((node) => node.remove());
+      let previous = null;
+      let divided = false;
+      for (const node of this.ordered()) {
+        if (node.classList.contains("pending")) continue;
+        const day = this.dayOf(node);
+        const newDay = !previous || this.dayOf(previous) !== day;
+        const unread = !divided && this.firstUnread(node);
+        if (newDay) node.before(this.divider(this.nameDay(node), "day"));
+        if (unread) node.before(this.divider(this.texts.fresh, "fresh"));
+        divided ||= unread;
+        const follows = previous && previous.dataset.group === node.dataset.group;
+        const soonAfter = previous && node.dataset.from - previous.dataset.from < TOGETHER;
+        node.classList.toggle("first", newDay || unread || !follows || !soonAfter);
+        previous = node;
+      }
+    },
+    firstUnread(node) {
+      const read = this.read?.[""];
+      return read > 0 && Number(node.dataset.key) > read && node.dataset.group !== this.me && !node.dataset.live;
+    },
+    divider(text, kind) {
+      const node = document.createElement("div");
+      node.className = `divider ${kind}`;
+      node.textContent = text;
+      return node;
+    },
+
+    // Time
+    localise(node) {
+      for (const time of node.querySelectorAll("time")) {
+        const moment = new Date(time.dateTime);
+        time.textContent = this.clockFormat.format(moment);
+        time.title = this.fullFormat.format(moment);
+      }
+      this.count(node);
+    },
+    left(node) {
+      return node.dataset.until - Date.now() - this.offset;
+    },
+    age(node) {
+      if (!node.dataset.from) return;
+      const life = node.dataset.until - node.dataset.from;
+      node.style.setProperty("--life", `${life}ms`);
+      node.style.setProperty("--age", `${this.left(node) - life}ms`);
+    },
+    count(node) {
+      for (const label of node.querySelectorAll("[data-left]")) {
+        const left = label.dataset.left - Date.now() - this.offset;
+        const text = (label.dataset.say || "{}").replace("{}", this.formatLeft(Math.max(0, left)));
+        if (label.textContent !== text) label.textContent = text;
+        (label.closest("[data-until]") || label).classList.toggle("soon", left < SOON);
+      }
+    },
+    formatLeft(milliseconds) {
+      const seconds = Math.ceil(milliseconds / 1000);
+      if (seconds <= 60) return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+      const [unit, size] = UNITS.find(([, , from]) => seconds >= from);
+      const format = new Intl.NumberFormat(this.language, { style: "unit", unit, unitDisplay: "short" });
+      return format.format(Math.round(seconds / size));
+    },
+    tick() {
+      for (const [key, node] of this.nodes) {
+        if (node.dataset.until && this.left(node) <= 0) this.fade(key);
+        else this.count(node);
+      }
+    },
+    dayOf(node) {
+      return new Date(Number(node.dataset.from)).toDateString();
+    },
+    nameDay(node) {
+      const day = new Date(Number(node.dataset.from));
+      const away = Math.round((new Date(day.toDateString()) - new Date(new Date().toDateString())) / 86_400_000);
+      const name = away > -2 ? this.nearFormat.format(away, "day") : this.dayFormat.format(day);
+      return name.charAt(0).toLocaleUpperCase(this.language) + name.slice(1);
+    },
+
+    // Where the reader is
+    onScroll() {
+      const list = this.$refs.list;
+      if (this.stick) {
+        this.atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
+        if (this.atEnd) this.missed = 0;
+        this.showPill();
+        this.tellRead();
+        if (list.scrollTop < 4 * NEAR) this.askForMore();
+      } else if (list.scrollHeight - list.scrollTop - list.clientHeight < 8 * NEAR) this.askForMore();
+    },
+    askForMore() {
+      if (this.loading || !this.hasMore) return;
+      this.loading = true;
+      this.$emit("older", { first: Number(this.ordered()[0]?.dataset.key) || 0, count: this.nodes.size });
+    },
+    toStart() {
+      const fresh = this.$refs.list.querySelector(".divider.fresh");
+      this.toEnd();
+      if (fresh) fresh.scrollIntoView({ block: "start" });
+    },
+    toEnd() {
+      const list = this.$refs.list;
+      list.scrollTop = list.scrollHeight;
+      this.atEnd = true;
+      this.missed = 0;
+      this.showPill();
+    },
+    showPill() {
+      const pill = this.$refs.pill;
+      if (!pill) return;
+      pill.hidden = !this.missed;
+      pill.textContent = this.texts.pill;
+    },
+    isForeign(key) {
+      return this.nodes.get(key)?.dataset.group !== this.me;
+    },
+    tellRead() {
+      if (!this.stick || document.hidden || this.atEnd === false) return this.showTitle();
+      const last = Math.max(0, ...[...this.nodes.keys()].map(Number));
+      this.showTitle();
+      if (last <= (this.told || 0) || this.readTimer) return;
+      this.readTimer = setTimeout(() => {
+        this.readTimer = null;
+        this.told = Math.max(0, ...[...this.nodes.keys()].map(Number));
+        this.$emit("read", this.told);
+      }, 1000);
+    },
+    showTitle() {
+      if (!this.stick) return;
+      const last = Math.max(0, ...[...this.nodes.keys()].map(Number));
+      if (!document.hidden) this.titleSeen = last;
+      const unseen = [...this.nodes.keys()].filter((key) => Number(key) > (this.titleSeen ?? last)).length;
+      document.title = unseen ? `(${unseen}) ${this.title}` : this.title;
+    },
+
+    // What is unread in other rooms: the row says what there is, the viewer's mark what is known
+    markRead(marks) {
+      for (const [key, seq] of Object.entries(marks)) this.seen[key] = Math.max(this.seen[key] || 0, seq);
+      this.showUnread();
+    },
+    showUnread() {
+      for (const [key, node] of this.nodes) {
+        const label = node.querySelector("[data-unread]");
+        if (!label) continue;
+        const count = node.dataset.last - Math.max(this.seen[key] || 0, node.dataset.first - 1);
+        label.hidden = count <= 0;
+        label.firstChild.textContent = count > 99 ? "99+" : count;
+      }
+    },
+
+    // Rows that are on their way (see composer.js)
+    pend(dedup, text) {
+      this.settle(dedup);
+      const template = document.createElement("template");
+      template.innerHTML = this.texts.pending;
+      const node = template.content.firstElementChild;
+      node.classList.add("pending");
+      node.dataset.pending = dedup;
+      node.querySelector(".text").textContent = text;
+      this.$refs.list.append(node);
+      this.toEnd();
+    },
+    settle(dedup) {
+      this.$refs.list.querySelector(`[data-pending="${CSS.escape(dedup)}"]`)?.remove();
+    },
+
+    // Hands and keys
+    onClick(event) {
+      const target = event.target.closest("[data-act]");
+      if (!target) return;
+      event.preventDefault();
+      this.$emit("act", { act: target.dataset.act, key: target.closest("[data-key]").dataset.key });
+    },
+    onKeydown(event) {
+      if (!this.stick || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+      const rows = this.ordered();
+      const at = rows.indexOf(document.activeElement);
+      const next = event.key === "ArrowUp" ? (at < 0 ? rows.length : at) - 1 : at + 1;
+      if (!rows[next]) return;
+      rows[next].focus();
+      event.preventDefault();
+    },
+    whenSocket(act) {
+      if (window.socket) act();
+      else setTimeout(() => this.whenSocket(act), 20);
+    },
+  },
+};
+
+function compare(a, b) {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,140 @@
+"""A live list on one screen."""
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nicegui import core, ui
+from nicegui.events import GenericEventArguments
+
+from ..language import Language
+from .feeds import Feeds, Row, Topic, socket_room
+
+_KEYS_MOST = 20_000
+
+Answer = Callable[[Any], Awaitable[object] | object]
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What a screen has missed: rows to put, and which of those it has shown are still there."""
+
+    put: list[Row]
+    keep: list[str]
+    more: bool | None = None
+    read: Mapping[str, int] = field(default_factory=dict)
+
+
+class Feed(ui.element, component="feed.js"):
+    """A list whose rows come from `Feeds`; on every (re)connection it asks for what it missed.
+
+    `catch_up` is called with the keys on the screen. With `follow`, the
+    feed also listens to the topic of each of its rows, named by its key. `viewer` is the id of the
+    visitor who looks on.
+    """
+
+    def __init__(
+        self,
+        feeds: Feeds,
+        *topics: Topic,
+        tag: str,
+        label: str,
+        language: Language,
+        viewer: str,
+        rows: Iterable[Row],
+        catch_up: Callable[[list[str]], Awaitable[CatchUp]],
+        follow: str = "",
+        **props: object,
+    ) -> None:
+        super().__init__()
+        self.language = language
+        self.viewer = viewer
+        self._feeds = feeds
+        self._catch_up = catch_up
+        self._follow = follow
+        self._topics: set[Topic] = set()
+        rows = list(rows)
+        self._props.update(
+            channel=topics[0].channel,
+            tag=tag,
+            label=label,
+            language=language.code,
+            rows=[row.pack() for row in rows],
+            now=time.time() * 1000,
+            **props,
+        )
+        for topic in (*topics, *self._followed(row.key for row in rows)):
+            self._listen(topic)
+        self.client.on_connect(self._join)
+        self.on("sync", self._on_sync)
+
+    def answer(self, event: str, handler: Answer) -> None:
+        """Call `handler` with what the list has to say of `event`."""
+
+        async def handle(arguments: GenericEventArguments) -> None:
+            result = handler(arguments.args)
+            if inspect.isawaitable(result):
+                await result
+
+        self.on(event, handle)
+
+    async def append(self, rows: Iterable[Row], *, more: bool) -> None:
+        """Put further rows on this screen alone; `more` tells whether there are still others."""
+        rows = list(rows)
+        for topic in self._followed(row.key for row in rows):
+            self._listen(topic)
+            await self._enter(topic)
+        self.run_method("append", [row.pack() for row in rows], more)
+
+    async def follow(self, key: str) -> None:
+        """Listen to the topic of a row that came in from elsewhere."""
+        for topic in self._followed([key]):
+            if topic not in self._topics:
+                self._listen(topic)
+                await self._enter(topic)
+
+    def show_out(self) -> None:
+        """Send the whole screen back to the lobby."""
+        self.client.open("/")
+
+    async def _join(self) -> None:
+        if self.is_deleted:  # the handler outlives the element inside one client
+            return
+        for topic in list(self._topics):
+            await self._enter(topic)
+        self.run_method("sync")
+
+    async def _on_sync(self, arguments: GenericEventArguments) -> None:
+        shown = arguments.args if isinstance(arguments.args, list) else []
+        news = await self._catch_up([str(key) for key in shown[:_KEYS_MOST]])
+        for row in news.put:
+            await self.follow(row.key)
+        self.run_method(
+            "catchUp",
+            {
+                "put": [row.pack() for row in news.put],
+                "keep": news.keep,
+                "more": news.more,
+                "read": dict(news.read),
+                "now": time.time() * 1000,
+            },
+        )
+
+    def _followed(self, keys: Iterable[str]) -> list[Topic]:
+        return [Topic(self._follow, key) for key in keys] if self._follow else []
+
+    def _listen(self, topic: Topic) -> None:
+        self._topics.add(topic)
+        self._feeds.listen(self, topic)
+
+    async def _enter(self, topic: Topic) -> None:
+        room = socket_room(topic, self.language.code)
+        for sid, _ in list(core.sio.manager.get_participants("/", self.client.id)):
+            await core.sio.enter_room(sid, room)
+
+    def _handle_delete(self) -> None:
+        for topic in self._topics:
+            self._feeds.unlisten(self, topic)
+        super()._handle_delete()

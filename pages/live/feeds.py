@@ -1,0 +1,114 @@
+"""Brings rows to screens: drawn once for each language in use, sent once for all who look on."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from nicegui import background_tasks, core
+
+from ..language import Language
+
+_GATHER_SECONDS = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a feed: `key` names it, `order` places it among the others (ascending)."""
+
+    key: str
+    order: float | str
+    html: str
+
+    def pack(self) -> list[str | float]:
+        """Return the row as it travels."""
+        return [self.key, self.order, self.html]
+
+
+Draw = Callable[[Language], Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a feed listens to: `channel` is the kind of feed, `name` what it is about."""
+
+    channel: str
+    name: str
+
+
+class Listener(Protocol):
+    """A feed on one screen, as far as the news goes."""
+
+    language: Language
+    viewer: str
+
+    async def follow(self, key: str) -> None:
+        """Listen to the topic of a row as well."""
+
+    def show_out(self) -> None:
+        """Send the whole screen back to the lobby."""
+
+
+class Feeds:
+    """Knows which feeds are open on this node, and what they listen to.
+
+    The first change of a topic goes out at once; what follows within some milliseconds travels
+    together, so that a busy room costs less for each message, not more.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[Topic, dict[str, set[Listener]]] = {}
+        self._parcels: dict[tuple[Topic, str], dict[str, Any]] = {}
+        self._sender: asyncio.Task[None] | None = None
+
+    def listen(self, feed: Listener, topic: Topic) -> None:
+        """Note that the feed shows the topic."""
+        self._open.setdefault(topic, {}).setdefault(feed.language.code, set()).add(feed)
+
+    def unlisten(self, feed: Listener, topic: Topic) -> None:
+        """Note that the feed shows the topic no more."""
+        by_language = self._open.get(topic, {})
+        feeds = by_language.get(feed.language.code, set())
+        feeds.discard(feed)
+        if not feeds:
+            by_language.pop(feed.language.code, None)
+        if not by_language:
+            self._open.pop(topic, None)
+
+    def find(self, topic: Topic) -> list[Listener]:
+        """Return the feeds that show a topic on this node."""
+        return [feed for feeds in self._open.get(topic, {}).values() for feed in feeds]
+
+    def put(self, topic: Topic, draw: Draw) -> None:
+        """Draw a row and put it into every feed of the topic."""
+        for feeds in list(self._open.get(topic, {}).values()):
+            language = next(iter(feeds)).language
+            self._parcel(topic, language.code).setdefault("put", []).append(draw(language).pack())
+
+    def drop(self, topic: Topic, *keys: str) -> None:
+        """Take rows out of every feed of the topic."""
+        for code in self._open.get(topic, {}):
+            self._parcel(topic, code).setdefault("drop", []).extend(keys)
+
+    def tell(self, topic: Topic, **news: object) -> None:
+        """Tell every feed of the topic something else that it understands (see feed.js)."""
+        for code in self._open.get(topic, {}):
+            self._parcel(topic, code).update(news)
+
+    def _parcel(self, topic: Topic, code: str) -> dict[str, Any]:
+        parcel = self._parcels.setdefault((topic, code), {"channel": topic.channel})
+        if self._sender is None or self._sender.done():
+            self._sender = background_tasks.create(self._send(), name="feeds")
+        return parcel
+
+    async def _send(self) -> None:
+        while self._parcels:
+            parcels, self._parcels = self._parcels, {}
+            for (topic, code), parcel in parcels.items():
+                await core.sio.emit("feed", parcel, room=socket_room(topic, code))
+            await asyncio.sleep(_GATHER_SECONDS)
+
+
+def socket_room(topic: Topic, code: str) -> str:
+    """Return the socket.io room of all screens that show the topic in this language."""
+    return f"{topic.channel}:{topic.name}|{code}"

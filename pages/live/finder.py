@@ -1,0 +1,53 @@
+"""The box that finds or creates a room."""
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+
+from anonchat import ChatError, Glance
+
+from ..language import Language
+
+_NAME_CHARACTERS = 300
+
+
+class Finder(ui.element, component="finder.js"):
+    """A combobox: while one types, matching public rooms appear; Enter goes to the room.
+
+    `search` returns what matches, `open` takes a name or an address and goes there.
+    """
+
+    def __init__(
+        self,
+        *,
+        search: Callable[[str], list[Glance]],
+        open: Callable[[str], Awaitable[None]],
+        language: Language,
+        with_button: bool,
+    ) -> None:
+        super().__init__()
+        self._search = search
+        self._open = open
+        self._language = language
+        self._props.update(
+            label=language("Find or create a room"),
+            button_label=language("Open") if with_button else "",
+        )
+        self.on("query", self._on_query)
+        self.on("open", self._on_open)
+
+    def _on_query(self, arguments: GenericEventArguments) -> None:
+        words = str(arguments.args)[:_NAME_CHARACTERS]
+        options = [self._option(glance) for glance in self._search(words)]
+        self.run_method("show", words, options)
+
+    def _option(self, glance: Glance) -> dict[str, str]:
+        here = self._language.count("{n} here", "{n} here", glance.here)
+        return {"slug": glance.room.slug, "name": glance.room.name, "note": here}
+
+    async def _on_open(self, arguments: GenericEventArguments) -> None:
+        try:
+            await self._open(str(arguments.args)[:_NAME_CHARACTERS])
+        except ChatError as error:
+            self.run_method("refuse", self._language.explain(error))

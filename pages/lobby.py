@@ -1,0 +1,131 @@
+"""The lobby: find or create a room, see the public ones."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from nicegui import ui
+
+from anonchat import Visitor
+
+from .controls import Tag
+from .frame import open_page
+from .language import Language
+from .live.feed import CatchUp, Feed
+from .live.feeds import Row
+from .news import HALL, NEW_ROOMS
+from .rail import rail, room_finder
+from .rows import card_row, hall_row
+from .site import Site
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+
+    @ui.page("/")
+    async def lobby(
+        request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
+    ) -> None:
+        language = open_page(site, request)
+        with Tag("div", class_="shell lobby"):
+            await rail(site, visitor, language, with_finder=False)
+            with Tag("main", class_="hall"):
+                with Tag("div", class_="welcome"):
+                    with Tag("h1"):
+                        _greet(language("Where to, {nickname}?", nickname="\0"), visitor.nickname)
+                    Tag(
+                        "p",
+                        language(
+                            "Type a name. If the room exists you join it, if not it is yours."
+                        ),
+                    )
+                    room_finder(site, visitor, language, with_button=True)
+                await _PublicRooms(site, visitor, language).draw()
+
+
+def _greet(sentence: str, nickname: str) -> None:
+    before, _, after = sentence.partition("\0")
+    Tag("span", before)
+    Tag("bdi", nickname)
+    Tag("span", after)
+
+
+class _PublicRooms:
+    """The list of public rooms on one screen, page by page through one snapshot of their order."""
+
+    def __init__(self, site: Site, visitor: Visitor, language: Language) -> None:
+        self._site = site
+        self._visitor = visitor
+        self._language = language
+        self._order = site.chat.lobby.order()
+        self._shown = 0
+        self._places: dict[str, float] = {}
+
+    async def draw(self) -> None:
+        """Draw the list."""
+        lobby, language = self._site.chat.lobby, self._language
+        with Tag("section", class_="public") as section:
+            with Tag("header"):
+                heading = Tag("h2", language("Public rooms"))
+                Feed(
+                    self._site.feeds,
+                    HALL,
+                    tag="small",
+                    label="",
+                    language=language,
+                    viewer=self._visitor.id,
+                    rows=[hall_row(*lobby.count(), language=language)],
+                    catch_up=self._count,
+                )
+            rows = await self._turn_page()
+            self._feed = Feed(
+                self._site.feeds,
+                NEW_ROOMS,
+                tag="ul",
+                label="",
+                language=language,
+                viewer=self._visitor.id,
+                rows=rows,
+                catch_up=self._catch_up,
+                follow="card",
+                more=self._has_more,
+            )
+            self._feed.answer("older", self._show_more)
+            Tag(
+                "p",
+                language("No public room yet. Type a name above, and the first one is yours."),
+                class_="empty",
+            )
+        section._props["aria-labelledby"] = heading.html_id
+
+    @property
+    def _has_more(self) -> bool:
+        return self._shown < len(self._order)
+
+    async def _turn_page(self) -> list[Row]:
+        page = self._order[self._shown :][: self._site.chat.settings.page_size]
+        for place, room_id in enumerate(page, self._shown):
+            self._places[room_id] = place
+        self._shown += len(page)
+        return await self._rows(list(page))
+
+    async def _rows(self, room_ids: list[str]) -> list[Row]:
+        return [
+            card_row(
+                glance,
+                order=self._places.get(glance.room.id, -glance.room.created_at.timestamp()),
+                language=self._language,
+            )
+            for glance in await self._site.chat.lobby.glance_all(room_ids)
+        ]
+
+    async def _show_more(self, _where: object) -> None:
+        rows = await self._turn_page()
+        await self._feed.append(rows, more=self._has_more)
+
+    async def _catch_up(self, shown: list[str]) -> CatchUp:
+        newer = [id for id in self._site.chat.lobby.order() if id not in self._places]
+        page = self._site.chat.settings.page_size
+        return CatchUp(await self._rows([*shown, *newer][: self._shown + page]), keep=[])
+
+    async def _count(self, _shown: list[str]) -> CatchUp:
+        return CatchUp([hall_row(*self._site.chat.lobby.count(), language=self._language)], keep=[])

@@ -1,0 +1,105 @@
+"""The dialog with all choices for a new room."""
+
+from datetime import timedelta
+
+from nicegui import ui
+
+from anonchat import ChatError, RoomNameTaken, Visitor, format_duration, parse_duration
+
+from .controls import Dialog, Field, Tag, button, choice, form
+from .language import Language
+from .site import Site
+
+_MESSAGE_LIVES = ("1m", "10m", "1h", "24h", "7d", "30d")
+_ROOM_LIVES = ("1h", "24h", "7d", "30d", "90d")
+
+
+def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
+    """Draw the dialog, closed; what it makes is opened."""
+    settings = site.chat.settings
+
+    async def create(fields: dict[str, str]) -> None:
+        name.say("")
+        topic.say("")
+        try:
+            room = await site.chat.rooms.create(
+                fields.get("name", ""),
+                visitor_id=visitor.id,
+                listed=fields.get("listed") != "no",
+                message_ttl=_read(fields.get("message_ttl")),
+                room_ttl=_read(fields.get("room_ttl")),
+                topic=fields.get("topic", ""),
+            )
+            await site.chat.memberships.join(room.id, visitor_id=visitor.id)
+        except RoomNameTaken:
+            name.refuse(
+                language("There is a room of that name already. Open it from the lobby instead.")
+            )
+        except ChatError as error:
+            name.refuse(language.explain(error))
+        else:
+            ui.navigate.to(f"/r/{room.slug}")
+
+    dialog = Dialog(language("New room"), close_label=language("Close"))
+    with dialog.body, form(create):
+        name = Field(language("Name"), name="name", maxlength=300)
+        topic = Field(language("What is it about? (optional)"), name="topic", maxlength=600)
+        choice(
+            language("Who can find it"),
+            name="listed",
+            options=[
+                ("yes", language("Everybody: it is listed in the lobby")),
+                ("no", language("Only those who have the link")),
+            ],
+            chosen="yes",
+        )
+        with Tag("div", class_="pair"):
+            choice(
+                language("Messages disappear after"),
+                name="message_ttl",
+                options=_lives(
+                    _MESSAGE_LIVES,
+                    language,
+                    usual=settings.message_ttl,
+                    least=settings.message_ttl_min,
+                    most=settings.message_ttl_max,
+                ),
+                chosen=format_duration(settings.message_ttl),
+            )
+            choice(
+                language("A quiet room ends after"),
+                name="room_ttl",
+                options=_lives(
+                    _ROOM_LIVES,
+                    language,
+                    usual=settings.room_ttl,
+                    least=settings.message_ttl_min,
+                    most=settings.room_ttl_max,
+                ),
+                chosen=format_duration(settings.room_ttl),
+            )
+        button(language("Create the room"), type="submit")
+    return dialog
+
+
+def _lives(
+    lives: tuple[str, ...],
+    language: Language,
+    *,
+    usual: timedelta,
+    least: timedelta,
+    most: timedelta,
+) -> list[tuple[str, str]]:
+    durations = {parse_duration(life) for life in lives} | {usual}
+    return [
+        (format_duration(duration), language.duration(duration))
+        for duration in sorted(durations)
+        if least <= duration <= most or duration == usual
+    ]
+
+
+def _read(duration: str | None) -> timedelta | None:
+    try:
+        return parse_duration(duration) if duration else None
+    except ValueError:  # a forged form: the usual lifetime will do
+        return None

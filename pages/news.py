@@ -1,0 +1,176 @@
+"""From events to screens: which topics hear of an event, and what is drawn for them."""
+
+import asyncio
+import logging
+
+from anonchat import (
+    Chat,
+    Event,
+    Glance,
+    Member,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    MessagesGone,
+    PresenceChanged,
+    RoomEnded,
+    RoomOpened,
+    RoomRead,
+    VisitorForgotten,
+)
+
+from .live.feeds import Feeds, Topic
+from .rows import card_row, facts_row, hall_row, member_row, message_row, rail_row
+
+_TURN_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+HALL = Topic("hall", "")
+NEW_ROOMS = Topic("card", "new")
+
+
+def messages_of(room_id: str) -> Topic:
+    """Return the topic of the messages of a room."""
+    return Topic("messages", room_id)
+
+
+def members_of(room_id: str) -> Topic:
+    """Return the topic of the members of a room."""
+    return Topic("members", room_id)
+
+
+def facts_of(room_id: str) -> Topic:
+    """Return the topic of what is known of a room."""
+    return Topic("facts", room_id)
+
+
+def card_of(room_id: str) -> Topic:
+    """Return the topic of a public room in the lobby."""
+    return Topic("card", room_id)
+
+
+def rail_of(room_id: str) -> Topic:
+    """Return the topic of a room among somebody's own."""
+    return Topic("rail", room_id)
+
+
+def own_of(visitor_id: str) -> Topic:
+    """Return the topic of what concerns one visitor alone."""
+    return Topic("rail", f"visitor {visitor_id}")
+
+
+class News:
+    """Listens to the bus, and lets time pass for what is shown of rooms from outside.
+
+    Messages go out at once. What many of them change a little (how many are unread, what fades
+    next, how lively a room is) is drawn once a second at most.
+    """
+
+    def __init__(self, chat: Chat, feeds: Feeds) -> None:
+        self._chat = chat
+        self._feeds = feeds
+        self._changed: set[str] = set()
+        self._counted = (-1, -1)
+        self._turning: asyncio.Task[None] | None = None
+        chat.bus.subscribe(self._on_event)
+
+    def start(self) -> None:
+        """Let time pass."""
+        self._turning = asyncio.create_task(self._keep_turning())
+
+    def stop(self) -> None:
+        """Stop the time."""
+        if self._turning:
+            self._turning.cancel()
+
+    async def _on_event(self, event: Event) -> None:
+        feeds = self._feeds
+        match event:
+            case MessagePosted(room, message):
+                row = message_row(message)
+                feeds.put(messages_of(room.id), lambda _: row)
+                self._changed.add(room.id)
+            case MessagesGone(room_id, seqs):
+                feeds.drop(messages_of(room_id), *map(str, seqs))
+                self._changed.add(room_id)
+            case RoomOpened(room):
+                if room.listed and (glance := self._chat.lobby.glance(room.id)):
+                    self._put_card(NEW_ROOMS, glance)
+                    for feed in feeds.find(NEW_ROOMS):
+                        await feed.follow(room.id)
+            case RoomEnded(room_id):
+                feeds.tell(messages_of(room_id), ended=True)
+                feeds.drop(card_of(room_id), room_id)
+                feeds.drop(rail_of(room_id), room_id)
+            case MemberJoined(room, member):
+                self._put_member(member, present=False)
+                self._changed.add(room.id)
+                await self._put_own(member)
+            case MemberLeft(room_id, visitor_id, author):
+                feeds.drop(members_of(room_id), author)
+                feeds.drop(own_of(visitor_id), room_id)
+                self._changed.add(room_id)
+                self._show_out(room_id, visitor_id)
+            case PresenceChanged(member, present):
+                self._put_member(member, present=present)
+                self._changed.add(member.room_id)
+            case RoomRead(visitor_id, room_id, seq):
+                feeds.tell(own_of(visitor_id), read={room_id: seq})
+            case VisitorForgotten(visitor_id):
+                feeds.tell(own_of(visitor_id), gone=True)
+
+    def _put_member(self, member: Member, *, present: bool) -> None:
+        self._feeds.put(
+            members_of(member.room_id),
+            lambda language: member_row(member, present=present, language=language),
+        )
+
+    async def _put_own(self, member: Member) -> None:
+        """Show a room that was just joined among its visitor's own; what was said is read."""
+        glance = self._chat.lobby.glance(member.room_id)
+        own = own_of(member.visitor_id)
+        if glance is None:
+            return
+        self._feeds.put(own, lambda language: rail_row(glance, language=language))
+        self._feeds.tell(own, read={member.room_id: member.read_seq})
+        for feed in self._feeds.find(own):
+            await feed.follow(member.room_id)
+
+    def _put_card(self, topic: Topic, glance: Glance) -> None:
+        """New rooms come first, the rest stay where they are: a list that jumps cannot be read."""
+        self._feeds.put(
+            topic,
+            lambda language: card_row(
+                glance, order=-glance.room.created_at.timestamp(), language=language
+            ),
+        )
+
+    def _show_out(self, room_id: str, visitor_id: str) -> None:
+        """Take every other screen of a former member out of the room."""
+        for feed in self._feeds.find(messages_of(room_id)):
+            if feed.viewer == visitor_id:
+                feed.show_out()
+
+    async def _keep_turning(self) -> None:
+        while True:
+            await asyncio.sleep(_TURN_SECONDS)
+            try:
+                await self._turn()
+            except Exception:  # a second that failed must not stop the time
+                _log.exception("the lobby could not be brought up to date")
+
+    async def _turn(self) -> None:
+        changed = self._changed | await self._chat.lobby.turn()
+        self._changed = set()
+        for glance in await self._chat.lobby.glance_all(changed):
+            self._show(glance)
+        counted = self._chat.lobby.count()
+        if counted != self._counted:
+            self._counted = counted
+            self._feeds.put(HALL, lambda language: hall_row(*counted, language=language))
+
+    def _show(self, glance: Glance) -> None:
+        room = glance.room
+        self._feeds.put(rail_of(room.id), lambda language: rail_row(glance, language=language))
+        self._feeds.put(facts_of(room.id), lambda language: facts_row(glance, language=language))
+        self._put_card(card_of(room.id), glance)

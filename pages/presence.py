@@ -1,0 +1,31 @@
+"""A screen's part in `chat.presence`."""
+
+import asyncio
+
+from nicegui import ui
+
+from anonchat import Member
+
+from .site import Site
+
+_GRACE_SECONDS = 5.0
+
+
+def follow_presence(site: Site, member: Member) -> None:
+    """Let the member be here while this screen is connected; a short blink is no leaving."""
+    client, presence = ui.context.client, site.chat.presence
+
+    async def come() -> None:
+        await presence.enter(member, screen=client.id)
+
+    async def pause() -> None:
+        await asyncio.sleep(_GRACE_SECONDS)
+        if not client.has_socket_connection:
+            await presence.leave(member, screen=client.id)
+
+    async def go() -> None:
+        await presence.leave(member, screen=client.id)
+
+    client.on_connect(come)
+    client.on_disconnect(pause)
+    client.on_delete(go)

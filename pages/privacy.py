@@ -1,0 +1,82 @@
+"""What is kept, where, how long, and what the janitor has removed."""
+
+from fastapi import Request
+from nicegui import ui
+
+from .controls import Tag
+from .frame import language_links, mark, open_page
+from .language import Language
+from .site import Site
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+
+    @ui.page("/privacy")
+    def privacy(request: Request) -> None:
+        language = open_page(site, request, title=site.language(request)("What we keep"))
+        with Tag("main", class_="paper"):
+            mark()
+            Tag("h1", language("What we keep"))
+            for heading, text in _chapters(site, language):
+                Tag("h2", heading)
+                Tag("p", text)
+            Tag("h2", language("The janitor"))
+            Tag("p", _ledger(site, language))
+            with Tag("footer"):
+                Tag("a", language("Back"), href="/")
+                language_links(site, language)
+
+
+def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
+    settings = site.chat.settings
+    return [
+        (
+            language("Of you"),
+            language(
+                "A nickname, for {time} after your last visit, and one cookie by which your "
+                "browser is recognised. No account, no mail, no phone. Your network address is "
+                "not written anywhere.",
+                time=language.duration(settings.visitor_ttl),
+            ),
+        ),
+        (
+            language("Of what is said"),
+            language(
+                "Every message until the time it shows, {time} unless its room says otherwise. "
+                "From that moment nobody is given it; within a minute it is destroyed. Rooms in "
+                "which nothing happens end after {room_time}.",
+                time=language.duration(settings.message_ttl),
+                room_time=language.duration(settings.room_ttl),
+            ),
+        ),
+        (
+            language("On disk"),
+            language(
+                "Only ciphertext. Messages, nicknames, names and topics are encrypted, and the "
+                "keys are destroyed at their end."
+            ),
+        ),
+        (
+            language("What nobody can promise"),
+            language(
+                "Whoever reads you can take a picture of it. Whoever runs this site could change "
+                "it. Do not write here what must never be known."
+            ),
+        ),
+    ]
+
+
+def _ledger(site: Site, language: Language) -> str:
+    last = site.chat.expiry.last
+    if last is None:
+        return language("The janitor has not been round yet.")
+    ago = language.duration(site.chat.clock() - last.at)
+    return " ".join(
+        [
+            language("Last round {time} ago.", time=ago),
+            language.count("{n} message removed,", "{n} messages removed,", last.messages),
+            language.count("{n} room,", "{n} rooms,", last.rooms),
+            language.count("{n} visitor.", "{n} visitors.", last.visitors),
+        ]
+    )

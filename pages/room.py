@@ -1,0 +1,285 @@
+"""The room: its messages, its members, and the box to write in."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from nicegui import ui
+
+from anonchat import ChatError, Member, NotFound, Room, Visitor
+
+from .controls import Dialog, Tag, button, icon, icon_button
+from .frame import mark, open_page
+from .language import Language
+from .live.composer import Composer
+from .live.feed import CatchUp, Feed
+from .news import facts_of, members_of, messages_of
+from .presence import follow_presence
+from .rail import rail
+from .rows import facts_row, member_row, message_row, pending_row
+from .site import Site
+
+_ROWS_ON_PAGE = 300
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+
+    @ui.page("/r/{slug}")
+    async def room(
+        slug: str, request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
+    ) -> None:
+        try:
+            found = await site.chat.rooms.find(slug)
+        except NotFound as error:
+            _nothing_here(open_page(site, request), error)
+            return
+        member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
+        language = open_page(site, request, title=found.name)
+        with Tag("div", class_="shell room"):
+            await rail(site, visitor, language, with_finder=True, current=found.id)
+            if member:
+                await _Talk(site, language, found, member).draw()
+            else:
+                await _draw_entrance(site, visitor, language, found)
+
+
+def _nothing_here(language: Language, error: ChatError) -> None:
+    ui.context.client.status_code = 404
+    with Tag("main", class_="nothing"):
+        mark()
+        Tag("h1", language.explain(error))
+        Tag("p", language("Rooms here come and go. Perhaps it is time for a new one."))
+        Tag("a", language("Back to the lobby"), href="/", class_="button")
+
+
+async def _draw_entrance(site: Site, visitor: Visitor, language: Language, room: Room) -> None:
+    """Show a room to one who is not in it: what it is, and the way in."""
+
+    async def join() -> None:
+        try:
+            await site.chat.memberships.join(room.id, visitor_id=visitor.id)
+        except ChatError as error:
+            alert.set_text(language.explain(error))
+        else:
+            ui.navigate.reload()
+
+    members = await site.chat.memberships.list_members(room.id)
+    present = site.chat.presence.list_present(room.id)
+    with Tag("main", class_="entrance"):
+        with Tag("h1"):
+            Tag("bdi", room.name)
+        Tag("p", room.topic, class_="topic", dir="auto")
+        with Tag("div", class_="chips"):
+            Tag(
+                "span",
+                language.count("{n} member", "{n} members", len(members)),
+                class_="chip",
+            )
+            Tag("span", language.count("{n} here", "{n} here", len(present)), class_="chip")
+        await _draw_facts(site, visitor.id, language, room)
+        Tag("p", language("What is said here is shown to members only."), class_="hint")
+        alert = Tag("p", role="alert", class_="alert")
+        button(language("Join room")).on("click", join)
+        Tag("a", language("Back to the lobby"), href="/", class_="quiet-link")
+
+
+async def _draw_facts(site: Site, viewer: str, language: Language, room: Room) -> None:
+    async def catch_up(_shown: list[str]) -> CatchUp:
+        glance = site.chat.lobby.glance(room.id)
+        return CatchUp([facts_row(glance, language=language)] if glance else [], keep=[])
+
+    Feed(
+        site.feeds,
+        facts_of(room.id),
+        tag="div",
+        label="",
+        language=language,
+        viewer=viewer,
+        rows=(await catch_up([])).put,
+        catch_up=catch_up,
+    )
+
+
+class _Talk:
+    """The room as a member sees it on one screen."""
+
+    def __init__(self, site: Site, language: Language, room: Room, member: Member) -> None:
+        self._site = site
+        self._language = language
+        self._room = room
+        self._member = member
+        self._page_size = site.chat.settings.page_size
+
+    async def draw(self) -> None:
+        """Draw the conversation and who is in it."""
+        follow_presence(self._site, self._member)
+        with Tag("main", class_="talk") as self._main:
+            members_button = await self._draw_head()
+            feed = await self._draw_messages()
+            Composer(
+                self._post,
+                feed=feed,
+                language=self._language,
+                draft_key=self._room.id,
+                placeholder=self._language(
+                    "Message, gone in {time}",
+                    time=self._language.duration(self._room.message_ttl),
+                ),
+            )
+        await self._draw_members(members_button)
+
+    async def _draw_head(self) -> Tag:
+        language = self._language
+        with Tag("header"):
+            with Tag("a", href="/", class_="button icon-only quiet back") as back:
+                icon("back")
+            back._props["aria-label"] = language("Back to the lobby")
+            with Tag("div", class_="title"):
+                with Tag("h1"):
+                    Tag("bdi", self._room.name)
+                if self._room.topic:
+                    Tag("p", self._room.topic, dir="auto", title=self._room.topic)
+            await _draw_facts(self._site, self._member.visitor_id, language, self._room)
+            self._draw_invitation(icon_button("link", language("Invite")))
+            members_button = icon_button("people", language("Members"))
+            icon_button("leave", language("Leave room")).on("click", self._leave)
+        return members_button
+
+    def _draw_invitation(self, opener: Tag) -> None:
+        language = self._language
+        dialog = Dialog(language("Invite to this room"), close_label=language("Close"))
+        dialog.opens_by(opener)
+        with dialog.body:
+            Tag("p", language("Whoever has this link can come in with a nickname of their own."))
+            with Tag("div", class_="field"):
+                address = Tag("input", type="text", readonly=True, aria_label=language("Link"))
+            copy = button(language("Copy the link"))
+        opener.on(
+            "click",
+            js_handler=f"() => {{ getHtmlElement({address.id}).value ="
+            " window.location.origin + window.location.pathname; }",
+        )
+        copied = language("Copied").replace("'", "’")
+        copy.on(
+            "click",
+            js_handler=f"(event) => {{ const box = getHtmlElement({address.id}); box.select();"
+            " navigator.clipboard ? navigator.clipboard.writeText(box.value)"
+            f" : document.execCommand('copy'); event.currentTarget.textContent = '{copied}'; }}",
+        )
+
+    async def _draw_messages(self) -> Feed:
+        language = self._language
+        history = await self._history()
+        feed = Feed(
+            self._site.feeds,
+            messages_of(self._room.id),
+            tag="div",
+            label=language("Messages"),
+            language=language,
+            viewer=self._member.visitor_id,
+            rows=[message_row(message) for message in history],
+            catch_up=self._catch_up,
+            stick=True,
+            days=True,
+            more=len(history) == self._page_size,
+            cap=_ROWS_ON_PAGE,
+            read={"": self._member.read_seq},
+            me=self._member.author,
+            texts={
+                "pending": pending_row(self._member),
+                "pill": language("New messages"),
+                "fresh": language("New"),
+                "quiet": language("Nothing has been said yet, or it is gone already."),
+            },
+        )
+        feed.answer("older", lambda where: self._show_older(feed, where))
+        feed.answer("read", self._mark_read)
+        feed.answer("ended", lambda _: self._say_ended())
+        return feed
+
+    async def _draw_members(self, opener: Tag) -> None:
+        language = self._language
+        with Tag("aside", class_="members") as panel:
+            with Tag("header"):
+                Tag("h2", language("Members"))
+                closer = icon_button("close", language("Close"))
+            Feed(
+                self._site.feeds,
+                members_of(self._room.id),
+                tag="ul",
+                label=language("Members"),
+                language=language,
+                viewer=self._member.visitor_id,
+                rows=(await self._list_members([])).put,
+                catch_up=self._list_members,
+            )
+        toggle = f"() => getHtmlElement({panel.id}).classList.toggle('turned')"
+        opener.on("click", js_handler=toggle)
+        closer.on("click", js_handler=toggle)
+
+    async def _post(self, text: str, dedup_id: str) -> None:
+        await self._site.chat.messages.post(
+            self._room.id,
+            visitor_id=self._member.visitor_id,
+            text=text,
+            dedup_id=dedup_id,
+        )
+
+    async def _leave(self) -> None:
+        await self._site.chat.memberships.leave(self._room.id, visitor_id=self._member.visitor_id)
+        ui.navigate.to("/")
+
+    async def _history(self, **where: int) -> list[Any]:
+        return await self._site.chat.messages.history(
+            self._room.id,
+            visitor_id=self._member.visitor_id,
+            limit=self._page_size,
+            **where,
+        )
+
+    async def _show_older(self, feed: Feed, where: dict[str, Any]) -> None:
+        older = await self._history(before=int(where.get("first", 0)))
+        rows = [message_row(message) for message in older]
+        await feed.append(rows, more=len(older) == self._page_size)
+
+    async def _catch_up(self, shown: list[str]) -> CatchUp:
+        """Return what followed the last message shown; after a long absence, the newest page."""
+        seqs = [int(key) for key in shown if key.isdecimal()]
+        first, last = min(seqs, default=0), max(seqs, default=0)
+        try:
+            newer = await self._history(after=last) if last else await self._history()
+            if last and len(newer) == self._page_size:
+                newest = await self._history()
+                return CatchUp([message_row(message) for message in newest], keep=[], more=True)
+            living = await self._site.chat.messages.living_seqs(
+                self._room.id, visitor_id=self._member.visitor_id, first=first, last=last
+            )
+        except ChatError:  # no member any more, or no room: the page itself knows what to show
+            ui.navigate.reload()
+            return CatchUp([], keep=[])
+        return CatchUp([message_row(message) for message in newer], keep=[*map(str, living)])
+
+    async def _list_members(self, _shown: list[str]) -> CatchUp:
+        present = self._site.chat.presence.list_present(self._room.id)
+        members = await self._site.chat.memberships.list_members(self._room.id)
+        return CatchUp(
+            [
+                member_row(member, present=member.author in present, language=self._language)
+                for member in members
+            ],
+            keep=[],
+        )
+
+    async def _mark_read(self, seq: object) -> None:
+        if isinstance(seq, int):
+            await self._site.chat.memberships.mark_read(
+                self._room.id, visitor_id=self._member.visitor_id, seq=seq
+            )
+
+    def _say_ended(self) -> None:
+        """The room is gone, and so is everything that was shown of it."""
+        self._main.clear()
+        with self._main, Tag("div", class_="nothing", role="alert"):
+            Tag("h1", self._language("This room has ended."))
+            Tag("p", self._language("It was quiet for too long. Everything said here is gone."))
+            Tag("a", self._language("Back to the lobby"), href="/", class_="button")

@@ -1,0 +1,18 @@
+"""How things look as rows: Python → HTML, pure functions.
+
+Every text goes through htpy, which escapes it; nothing here may build HTML out of strings.
+"""
+
+from .member_row import member_row
+from .message_row import message_row, pending_row
+from .room_row import card_row, facts_row, hall_row, rail_row
+
+__all__ = [
+    "card_row",
+    "facts_row",
+    "hall_row",
+    "member_row",
+    "message_row",
+    "pending_row",
+    "rail_row",
+]

@@ -1,0 +1,20 @@
+"""How a member looks in the list of members."""
+
+from htpy import li, span
+
+from anonchat import Member
+
+from ..language import Language
+from ..live.feeds import Row
+from .person import initials, signature
+
+
+def member_row(member: Member, *, present: bool, language: Language) -> Row:
+    """Draw a member; those who are here come first."""
+    html = li(class_="member" if present else "member away")[
+        initials(member.nickname, member.author, size="small"),
+        signature(member.nickname, member.badge),
+        not present and span(class_="hidden")[language("away")],
+    ]
+    order = f"{'0' if present else '1'}{member.nickname.casefold()} {member.author}"
+    return Row(member.author, order, str(html))

@@ -1,0 +1,26 @@
+"""What every page is handed: the chat, its live lists, its door and its languages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from anonchat import Chat
+
+from .language import Language, choose_language
+from .live.feeds import Feeds
+from .visitor import Door
+
+
+@dataclass(frozen=True)
+class Site:
+    """The parts that pages are built from."""
+
+    chat: Chat
+    feeds: Feeds
+    door: Door
+    languages: Mapping[str, Language]
+
+    def language(self, request: Request) -> Language:
+        """Return the language to show this page in."""
+        return choose_language(request, self.languages, default=self.chat.settings.language)

@@ -1,0 +1,101 @@
+"""The visitor's cookie ↔ `chat.identity`: who is looking at a page."""
+
+from datetime import timedelta
+from urllib.parse import quote, urlsplit
+
+from cryptography.fernet import Fernet, InvalidToken
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from anonchat import Chat, Visitor
+
+_COOKIE_AGE = timedelta(days=400)  # the most that browsers allow; the server decides who is known
+_TICKET_SECONDS = 30
+
+
+class Door:
+    """Lets visitors in by their cookie, and sets it when they have come in.
+
+    A cookie can only be set over HTTP, while a form is sent over the page's socket: the page is
+    given a ticket, a token sealed for half a minute, and posts it back from the same origin.
+    """
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._fernet = Fernet(Fernet.generate_key())
+
+    async def visitor(self, request: Request) -> Visitor:
+        """Return who is looking; send the unknown to the login page, and back afterwards."""
+        visitor = await self.recognise(request)
+        if visitor is None:
+            path = request.url.path
+            query = f"?next={quote(path)}" if path != "/" else ""
+            raise HTTPException(303, headers={"Location": f"/login{query}"})
+        return visitor
+
+    async def recognise(self, request: Request) -> Visitor | None:
+        """Return who is looking, if they are known."""
+        token = request.cookies.get(self._cookie_name(request), "")
+        return await self._chat.identity.recognise(token) if token else None
+
+    def write_ticket(self, token: str) -> str:
+        """Return a ticket for the token, good for half a minute."""
+        return self._fernet.encrypt(token.encode()).decode()
+
+    def routes(self) -> APIRouter:
+        """Return the two routes that set and clear the cookie."""
+        router = APIRouter(include_in_schema=False)
+
+        @router.post("/session", status_code=204)
+        async def begin(request: Request) -> Response:
+            self._check_origin(request)
+            ticket = (await request.body())[:1_000]
+            try:
+                token = self._fernet.decrypt(ticket, ttl=_TICKET_SECONDS).decode()
+            except InvalidToken as error:
+                raise HTTPException(403) from error
+            response = Response(status_code=204)
+            response.set_cookie(
+                self._cookie_name(request),
+                token,
+                max_age=int(_COOKIE_AGE.total_seconds()),
+                secure=self._is_secure(request),
+                httponly=True,
+                samesite="lax",
+            )
+            return response
+
+        @router.delete("/session", status_code=204)
+        async def end(request: Request) -> Response:
+            self._check_origin(request)
+            response = Response(status_code=204)
+            response.delete_cookie(
+                self._cookie_name(request), secure=self._is_secure(request), httponly=True
+            )
+            return response
+
+        return router
+
+    def _cookie_name(self, request: Request) -> str:
+        return "__Host-anonchat" if self._is_secure(request) else "anonchat"
+
+    def _is_secure(self, request: Request) -> bool:
+        return self._origin(request).startswith("https://")
+
+    def _origin(self, request: Request) -> str:
+        return self._chat.settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
+
+    def _check_origin(self, request: Request) -> None:
+        if request.headers.get("origin") != self._origin(request):
+            raise HTTPException(403)
+
+
+def local_path(target: str) -> str:
+    """Return `target` if it is a path of this site, else the lobby.
+
+    >>> local_path("/r/night-train"), local_path("https://evil.example"), local_path("//evil")
+    ('/r/night-train', '/', '/')
+    """
+    parts = urlsplit(target)
+    local = target.startswith("/") and not target.startswith(("//", "/\\"))
+    clean = target.isprintable() and not parts.scheme and not parts.netloc
+    return target if local and clean else "/"

@@ -1,0 +1,70 @@
+"""The migrations make the very tables that the rows describe."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, inspect
+
+from anonchat.database import Database
+from models import SQLModel
+
+
+async def test_migrating_an_empty_file_makes_what_the_models_describe(tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    await _migrate(path)
+    with _look_into(path) as connection:
+        assert _differences(connection) == []
+        assert set(inspect(connection).get_table_names()) == {
+            *SQLModel.metadata.tables,
+            "alembic_version",
+        }
+
+
+async def test_the_constraints_have_the_names_that_the_models_give_them(tmp_path: Path) -> None:
+    await _migrate(tmp_path / "migrated.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/created.db")
+    SQLModel.metadata.create_all(engine)
+    engine.dispose()
+    with (
+        _look_into(tmp_path / "migrated.db") as migrated,
+        _look_into(tmp_path / "created.db") as created,
+    ):
+        assert _constraints(migrated) == _constraints(created)
+
+
+async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    await _migrate(path)
+    before = path.read_bytes()
+    await _migrate(path)
+    assert path.read_bytes() == before
+
+
+async def _migrate(path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    await database.open()
+    await database.close()
+
+
+def _look_into(path: Path) -> Connection:
+    return create_engine(f"sqlite:///{path}").connect()
+
+
+def _differences(connection: Connection) -> object:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return compare_metadata(context, SQLModel.metadata)
+
+
+def _constraints(connection: Connection) -> set[tuple[str, str]]:
+    look = inspect(connection)
+    return {
+        (table, str(constraint["name"]))
+        for table in SQLModel.metadata.tables
+        for constraint in (
+            look.get_pk_constraint(table),
+            *look.get_unique_constraints(table),
+            *look.get_foreign_keys(table),
+            *look.get_indexes(table),
+        )
+    }

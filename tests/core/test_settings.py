@@ -1,0 +1,134 @@
+"""Each setting is checked at the start; a wrong one is named in one clear line."""
+
+import ast
+import inspect
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from anonchat import Chat, Settings, StartError, read_settings
+from anonchat.keystore import SPAN
+from tests.fakes import FakeClock, make_settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("PORT", "70000"),
+        ("PORT", "-1"),
+        ("BASE_URL", "chat.example"),
+        ("BASE_URL", "https://chat.example/path"),
+        ("DATABASE_URL", "mysql://somewhere"),
+        ("BUS_URL", "carrier-pigeon://"),
+        ("NODE_ID", "Node One!"),
+        ("MESSAGE_TTL", "soon"),
+        ("MESSAGE_TTL", "5s"),
+        ("MESSAGE_TTL", "31d"),
+        ("MESSAGE_TTL_MIN", "2d"),
+        ("MESSAGE_TTL_MIN", "0s"),
+        ("MESSAGE_TTL_MAX", "1h"),
+        ("ROOM_TTL", "91d"),
+        ("ROOM_TTL_MAX", "1d"),
+        ("ROOM_TTL_MAX", "for ever"),
+        ("VISITOR_TTL", "-30d"),
+        ("LANGUAGE", "English"),
+        ("JANITOR_INTERVAL", "1h"),
+        ("ROOMS_MAX", "0"),
+        ("ROOMS_PER_VISITOR_MAX", "none"),
+        ("MEMBERS_PER_ROOM_MAX", "0"),
+        ("VISITORS_MAX", "-1"),
+        ("BROWSERS_PER_VISITOR_MAX", "0"),
+        ("WAITING_POSTS_MAX", "0"),
+        ("PAGE_SIZE", "1"),
+        ("PAGE_SIZE", "1000"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"ANONCHAT_{name}", value)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    line = str(caught.value)
+    assert f"ANONCHAT_{name}" in line
+    assert "\n" not in line
+    assert len(line) < 160
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANONCHAT_MESSAGE_TTL", "10m")
+    assert read_settings().message_ttl == timedelta(minutes=10)
+
+
+def test_a_file_named_dot_env_is_read() -> None:
+    Path(".env").write_text("ANONCHAT_PORT=8081\nSOMETHING_ELSE=1\n")
+    assert read_settings().port == 8081
+
+
+def test_without_any_setting_the_defaults_hold() -> None:
+    assert read_settings() == Settings()
+
+
+def test_every_setting_says_what_it_is() -> None:
+    (definition,) = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(definition, ast.ClassDef)
+    bodies = zip(definition.body, definition.body[1:], strict=False)
+    described = {
+        statement.target.id
+        for statement, following in bodies
+        if isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and isinstance(following, ast.Expr)
+        and isinstance(following.value, ast.Constant)
+    }
+    assert described == Settings.model_fields.keys()
+
+
+def test_the_slowest_janitor_still_keeps_the_promised_minute() -> None:
+    with pytest.raises(ValueError, match="ANONCHAT_JANITOR_INTERVAL"):
+        Settings(janitor_interval=timedelta(seconds=21))
+    slowest = Settings(janitor_interval=timedelta(seconds=20)).janitor_interval
+    assert SPAN + 1.5 * slowest <= timedelta(minutes=1)
+
+
+def test_a_data_folder_that_is_a_file_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match=r"^ANONCHAT_DATA_DIR: .+$"):
+        Chat(make_settings(tmp_path / "file"))
+
+
+async def test_a_database_that_cannot_be_opened_stops_the_start_with_one_line(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/chat.db"
+    chat = Chat(make_settings(tmp_path / "data", database_url=url), clock=clock)
+    with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
+        await chat.start()
+    await chat.stop()
+
+
+async def test_a_file_that_is_no_database_stops_the_start_with_one_line(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    chat = Chat(make_settings(tmp_path / "data"), clock=clock)
+    (tmp_path / "data" / "anonchat.db").write_text("something else altogether" * 100)
+    with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
+        await chat.start()
+    await chat.stop()
+
+
+def test_the_secret_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    Chat(make_settings(tmp_path))
+    made = (tmp_path / "secret.key").read_text()
+    assert len(made) >= 43
+    assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0
+    Chat(make_settings(tmp_path))
+    assert (tmp_path / "secret.key").read_text() == made
+
+
+def test_a_secret_key_that_a_crash_left_unwritten_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").touch()
+    Chat(make_settings(tmp_path))
+    assert (tmp_path / "secret.key").read_text()

@@ -1,0 +1,272 @@
+"""What people write is made safe to keep and fair to compare."""
+
+import unicodedata
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import regex
+from confusable_homoglyphs.confusables import confusables_data
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anonchat import ChatError, InvalidMessage, InvalidNickname, InvalidRoom
+from anonchat.text import (
+    MARKS_DEEP,
+    MESSAGE_CHARACTERS,
+    MESSAGE_LINES,
+    NICKNAME_GRAPHEMES,
+    ROOM_NAME_GRAPHEMES,
+    TOPIC_GRAPHEMES,
+    count_graphemes,
+    fold,
+    make_slug,
+    skeletons,
+    tidy_message,
+    tidy_nickname,
+    tidy_room_name,
+    tidy_topic,
+)
+from tests.nasty import GOOD_EMOJI, NASTY
+
+Tidy = Callable[[str], str]
+
+tidies = pytest.mark.parametrize("tidy", [tidy_nickname, tidy_room_name, tidy_topic, tidy_message])
+name_tidies = pytest.mark.parametrize("tidy", [tidy_nickname, tidy_room_name, tidy_topic])
+nasty_texts = pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
+emoji_texts = pytest.mark.parametrize("text", GOOD_EMOJI.values(), ids=GOOD_EMOJI.keys())
+
+# Ordinary text of any kind, and text made of what is special somewhere below.
+anything = st.text() | st.text(
+    alphabet=st.characters(categories=["Cc", "Cf", "Cs", "Co", "Mn", "Me", "Zs", "Zl", "Zp", "So"])
+    | st.sampled_from("aI1l0 \n\t\r*#\u200d\ufe0f\u20e3\u1100\u1161\U0001f469\U0001f1ef\U0001f3fd")
+)
+
+
+@tidies
+@given(text=anything)
+def test_tidying_twice_is_tidying_once(tidy: Tidy, text: str) -> None:
+    tidied = _tidied(tidy, text)
+    assert tidied is None or tidied == _tidied(tidy, tidied)
+
+
+@tidies
+@given(text=anything)
+def test_any_text_is_tidied_or_refused_with_a_reason(tidy: Tidy, text: str) -> None:
+    _tidied(tidy, text)
+
+
+@tidies
+@given(text=anything)
+def test_marks_are_piled_four_deep_at_most(tidy: Tidy, text: str) -> None:
+    decomposed = unicodedata.normalize("NFD", _tidied(tidy, text) or "")
+    assert not regex.search(rf"\p{{M}}{{{MARKS_DEEP + 1}}}", decomposed)
+
+
+@tidies
+@given(text=anything)
+def test_no_control_character_is_kept(tidy: Tidy, text: str) -> None:
+    kept = set(_tidied(tidy, text) or "") - {"\n", "\t"}
+    assert not {character for character in kept if unicodedata.category(character) in ("Cc", "Cs")}
+
+
+@tidies
+@given(text=anything)
+def test_a_tidied_text_is_composed_and_can_be_written_down(tidy: Tidy, text: str) -> None:
+    tidied = _tidied(tidy, text) or ""
+    assert unicodedata.is_normalized("NFC", tidied)
+    tidied.encode()
+
+
+@given(text=anything)
+def test_a_nickname_has_between_1_and_24_graphemes_on_one_line(text: str) -> None:
+    nickname = _tidied(tidy_nickname, text)
+    if nickname is not None:
+        assert 1 <= count_graphemes(nickname) <= NICKNAME_GRAPHEMES
+        assert len(nickname) <= 10 * NICKNAME_GRAPHEMES
+        assert len(nickname.splitlines()) == 1
+
+
+@given(text=anything)
+def test_skeletons_slugs_and_foldings_can_be_made_of_any_name(text: str) -> None:
+    name = _tidied(tidy_room_name, text)
+    if name is not None:
+        skeletons(name)
+        assert regex.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", make_slug(name))
+        assert fold(fold(name)) == fold(name)
+
+
+@tidies
+@nasty_texts
+def test_a_nasty_text_is_tidied_or_refused_with_a_reason(tidy: Tidy, text: str) -> None:
+    tidied = _tidied(tidy, text)
+    if tidied:
+        assert _tidied(tidy, tidied) == tidied
+        tidied.encode()
+
+
+@name_tidies
+@nasty_texts
+def test_nothing_invisible_is_left_in_a_name(tidy: Tidy, text: str) -> None:
+    unseen = r"\p{Cf}|\p{Cc}|\p{Co}|\p{Cn}|[\u115f\u2800\u3164\uffa0\u2028\u2029]"
+    tidied = _tidied(tidy, text) or ""
+    assert not regex.search(unseen, tidied.replace("\u200d", ""))
+    assert "\u200d" not in tidied or text == NASTY["one endless grapheme"]
+
+
+@tidies
+@emoji_texts
+def test_an_emoji_survives_whole(tidy: Tidy, text: str) -> None:
+    assert tidy(text) == text
+    assert count_graphemes(text) == 1
+
+
+@tidies
+@pytest.mark.parametrize("thing", [None, 7, 1.5, True, b"bytes", ["list"], {"a": "dict"}])
+def test_what_is_no_text_is_refused_and_never_kept(tidy: Tidy, thing: object) -> None:
+    assert not _tidied(tidy, thing)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("tidy", "most", "refusal"),
+    [
+        (tidy_nickname, NICKNAME_GRAPHEMES, InvalidNickname),
+        (tidy_room_name, ROOM_NAME_GRAPHEMES, InvalidRoom),
+        (tidy_topic, TOPIC_GRAPHEMES, InvalidRoom),
+    ],
+)
+def test_a_name_is_measured_as_its_reader_sees_it(
+    tidy: Tidy, most: int, refusal: type[ChatError]
+) -> None:
+    family = GOOD_EMOJI["family"]
+    assert tidy(family * most) == family * most
+    with pytest.raises(refusal, match=str(most)):
+        tidy(family * (most + 1))
+
+
+@name_tidies
+@pytest.mark.parametrize("text", ["one endless grapheme", "endless jamo"])
+def test_one_grapheme_without_end_is_too_long(tidy: Tidy, text: str) -> None:
+    with pytest.raises(ChatError, match="too long"):
+        tidy(NASTY[text])
+
+
+@name_tidies
+def test_runs_of_spaces_in_a_name_become_one(tidy: Tidy) -> None:
+    assert tidy(" night \t\n\u00a0 train ") == "night train"
+
+
+def test_a_name_of_invisible_characters_is_no_name() -> None:
+    for text in ("zero width alone", "fillers", "spaces", "nothing"):
+        with pytest.raises(InvalidNickname):
+            tidy_nickname(NASTY[text])
+
+
+def test_a_message_of_invisible_characters_is_nothing_to_send() -> None:
+    for text in ("zero width alone", "fillers", "spaces", "nothing"):
+        with pytest.raises(InvalidMessage, match="nothing to send"):
+            tidy_message(NASTY[text])
+
+
+def test_a_message_has_4000_characters_at_most() -> None:
+    assert len(tidy_message("a" * MESSAGE_CHARACTERS)) == MESSAGE_CHARACTERS
+    with pytest.raises(InvalidMessage, match=r"4001 .* 4000"):
+        tidy_message("a" * (MESSAGE_CHARACTERS + 1))
+
+
+def test_a_message_has_200_lines_at_most() -> None:
+    assert tidy_message("\n".join(["a"] * MESSAGE_LINES)).count("\n") == MESSAGE_LINES - 1
+    with pytest.raises(InvalidMessage, match="lines"):
+        tidy_message("\n".join(["a"] * (MESSAGE_LINES + 1)))
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"])
+def test_every_kind_of_line_end_counts_as_a_line(end: str) -> None:
+    assert tidy_message(f"a{end}b") == "a\nb"
+
+
+def test_the_inner_spaces_and_tabs_of_a_message_are_kept() -> None:
+    code = "def f():\n\treturn  1\n\n    # done"
+    assert tidy_message(f"\n {code} \n") == code
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "\u202eevil", "a & b < c", "{{7*7}}", "'; DROP TABLE"]
+)
+def test_a_message_is_kept_as_it_was_written(text: str) -> None:
+    assert tidy_message(text) == text
+
+
+def test_names_that_look_alike_share_a_skeleton() -> None:
+    pairs = [
+        (one, other["c"])
+        for one, others in confusables_data.items()
+        for other in others
+        if _tidied(tidy_nickname, one) == one and _tidied(tidy_nickname, other["c"]) == other["c"]
+    ]
+    assert len(pairs) > 8_000, "the data has shrunk: this test would prove little"
+    assert [pair for pair in pairs if not _look_alike(*pair)] == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Anna", "\u0410nna"),  # Cyrillic
+        ("Anna", "ANNA"),
+        ("Anna", "\uff21\uff4e\uff4e\uff41"),  # full width
+        ("burn", "bum"),
+        ("Ivan", "lvan"),
+        ("O'Neil", "0\u2019Neil"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("\u0410\u041d\u041d\u0410", "\u0430\u043d\u043d\u0430"),  # Cyrillic and its small letters
+        ("caf\u00e9", "cafe\u0301"),
+        ("Ann", "A\u200bnn"),
+        ("a b", "a\u00a0b"),
+    ],
+)
+def test_look_alikes(one: str, other: str) -> None:
+    assert _look_alike(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Ann", "Anna"), ("Bob", "Rob"), ("Аня", "Оля"), ("1", "2"), ("🎉", "🎈")]
+)
+def test_names_that_look_different_are_different(one: str, other: str) -> None:
+    assert not _look_alike(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Night Train", "night-train"),
+        ("C++", "c"),
+        ("Ночной поезд", "nochnoi-poezd"),
+        ("🎉", "room"),
+        ("a/b?c#d", "a-b-c-d"),
+        ("../..", "room"),
+    ],
+)
+def test_a_slug_is_made_of_what_an_address_can_carry(name: str, slug: str) -> None:
+    assert make_slug(name) == slug
+
+
+def test_the_slug_of_a_long_name_is_cut_between_words() -> None:
+    slug = make_slug(" ".join(["station"] * 20))
+    assert len(slug) <= 60
+    assert set(slug.split("-")) == {"station"}
+
+
+def test_room_names_in_another_case_or_width_are_the_same_name() -> None:
+    spellings = ["Night Straße", "NIGHT STRASSE", "ｎｉｇｈｔ straße"]
+    assert all(fold(one) == fold(other) for one, other in pairwise(spellings))
+
+
+def _tidied(tidy: Tidy, text: str) -> str | None:
+    try:
+        return tidy(text)
+    except ChatError:
+        return None
+
+
+def _look_alike(one: str, other: str) -> bool:
+    return any(a == b for a, b in zip(skeletons(one), skeletons(other), strict=True))

@@ -1,0 +1,96 @@
+"""What a test holds in its hand: the time, and a chat of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from anonchat import Chat, Event, Room, Settings, Visitor
+
+_Kind = TypeVar("_Kind", bound=Event)
+
+
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, by: timedelta) -> None:
+        """Let so much time pass."""
+        self.now += by
+
+
+class Ear:
+    """Hears every event of a chat."""
+
+    def __init__(self, chat: Chat) -> None:
+        self.heard: list[Event] = []
+        chat.bus.subscribe(self._on_event)
+
+    def all(self, kind: type[_Kind]) -> list[_Kind]:
+        """Return what was heard of this kind."""
+        return [event for event in self.heard if isinstance(event, kind)]
+
+    async def _on_event(self, event: Event) -> None:
+        self.heard.append(event)
+
+
+def make_settings(folder: Path, **changes: object) -> Settings:
+    """Return the settings of a chat that keeps everything in `folder`."""
+    return Settings.model_validate({"data_dir": folder, **changes})
+
+
+@asynccontextmanager
+async def running_chat(folder: Path, clock: FakeClock, **changes: object) -> AsyncIterator[Chat]:
+    """Give a started chat; its janitor sleeps longer than any test lasts."""
+    chat = Chat(make_settings(folder, **changes), clock=clock)
+    await chat.start()
+    try:
+        yield chat
+    finally:
+        await chat.stop()
+
+
+async def crash(chat: Chat) -> None:
+    """Let go of everything without finishing anything, as a killed process does."""
+    await chat.janitor.stop()
+    await chat._database.close()
+    chat._keys.close()
+
+
+async def come_in(chat: Chat, nickname: str) -> Visitor:
+    """Make a visitor whose token does not matter."""
+    visitor, _ = await chat.identity.come_in(nickname)
+    return visitor
+
+
+async def gather_in(chat: Chat, name: str, *nicknames: str) -> tuple[Room, list[Visitor]]:
+    """Open a room, and let visitors of these nicknames join it."""
+    visitors = [await come_in(chat, nickname) for nickname in nicknames]
+    room = await chat.rooms.open(name, visitor_id=visitors[0].id)
+    for visitor in visitors:
+        await chat.memberships.join(room.id, visitor_id=visitor.id)
+    return room, visitors
+
+
+async def say(chat: Chat, room: Room, visitor: Visitor, *texts: str) -> None:
+    """Post these texts one after the other, and wait until everybody has heard of them."""
+    for text in texts:
+        await chat.messages.post(room.id, visitor_id=visitor.id, text=text)
+    await chat.messages.finish()
+
+
+async def read(chat: Chat, room: Room, visitor: Visitor) -> list[str]:
+    """Return the texts that the visitor may read now, oldest first."""
+    history = await chat.messages.history(room.id, visitor_id=visitor.id, limit=1_000)
+    return [message.text for message in history]
+
+
+def bytes_in(folder: Path) -> bytes:
+    """Return every byte of every file under `folder`."""
+    return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
