@@ -93,7 +93,7 @@ def choose_language(
 
 def _accepted(request: Request) -> Iterable[str]:
     """Return the codes in `Accept-Language`, the dearest first."""
-    wishes = []
+    wishes: list[tuple[float, int, str]] = []
     for item in request.headers.get("accept-language", "")[:500].split(","):
         tag, _, quality = item.partition(";q=")
         try:

@@ -8,7 +8,7 @@ from anonchat import Member
 
 from .site import Site
 
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 3.0
 
 
 def follow_presence(site: Site, member: Member) -> None:

@@ -192,9 +192,8 @@ class Messages:
         room.last_seq = row.seq
         room.active_at = now
         room.expires_at = max(room.expires_at, now + timedelta(seconds=room.room_ttl))
-        visitor_row.expires_at = max(
-            visitor.expires_at, row.expires_at, now + self._settings.visitor_ttl
-        )
+        if visitor.expires_at < max(row.expires_at, now + 0.9 * self._settings.visitor_ttl):
+            visitor_row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
         return row
 
     def _report(

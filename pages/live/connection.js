@@ -1,6 +1,7 @@
 // Says when the connection has been lost for a moment; a blink is not worth a word.
 
 const PATIENCE = 700;
+const RETRY = { first: 500, longest: 2000 };
 
 export default {
   props: { text: String },
@@ -25,6 +26,8 @@ export default {
     watch() {
       if (!window.socket) return setTimeout(() => this.watch(), 20);
       window.socket.on("disconnect", this.onLost).on("connect", this.onFound);
+      window.socket.io.reconnectionDelay(RETRY.first);
+      window.socket.io.reconnectionDelayMax(RETRY.longest);
     },
   },
 };

@@ -57,6 +57,7 @@ export default {
     this.clockFormat = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
     this.dayFormat = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
     this.fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "medium" });
+    this.sinceFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto", style: "short" });
     this.nearFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto" });
     this.putAll(this.rows);
     if (this.stick) this.toStart();
@@ -228,6 +229,15 @@ export default {
         if (label.textContent !== text) label.textContent = text;
         (label.closest("[data-until]") || label).classList.toggle("soon", left < SOON);
       }
+      for (const label of node.querySelectorAll("[data-since]")) {
+        const since = Math.max(0, Date.now() + this.offset - label.dataset.since);
+        const text = label.dataset.say.replace("{}", this.formatSince(since));
+        if (label.textContent !== text) label.textContent = text;
+      }
+    },
+    formatSince(milliseconds) {
+      const [unit, size] = UNITS.find(([, size]) => milliseconds >= size * 1000) || ["minute", 60];
+      return this.sinceFormat.format(-Math.floor(milliseconds / 1000 / size), unit);
     },
     formatLeft(milliseconds) {
       const seconds = Math.ceil(milliseconds / 1000);

@@ -49,13 +49,21 @@ def card_row(glance: Glance, *, order: float, language: Language) -> Row:
             p(dir="auto")[room.topic],
             div(class_="chips")[
                 span(class_="chip")[
-                    span(class_="dot" if glance.here else "dot empty"), _here(glance, language)
+                    span(class_="dot" if glance.here else "dot empty"),
+                    _here(glance, language) if glance.here else language("nobody"),
                 ],
                 span(class_="chip ember" if room.message_ttl <= _SOON else "chip")[
                     i(class_="icon icon-clock", aria_hidden="true"),
                     language("fades in {time}", time=language.duration(room.message_ttl)),
                 ],
-                span(class_="chip")[_ends(room.expires_at, language)],
+            ],
+            small[
+                span(
+                    data_since=milliseconds(room.active_at),
+                    data_say=language("active {time}", time="{}"),
+                ),
+                " · ",
+                _left(room.expires_at, language("ends in {time}", time="{}")),
             ],
         ],
     ]
@@ -95,9 +103,12 @@ def _here(glance: Glance, language: Language) -> str:
 def _next(glance: Glance, language: Language) -> Element:
     if glance.next_expiry is None:
         return _ends(glance.room.expires_at, language)
-    say = language("next fades in {time}", time="{}")
-    return span(data_left=milliseconds(glance.next_expiry), data_say=say)
+    return _left(glance.next_expiry, language("next fades in {time}", time="{}"))
 
 
 def _ends(moment: datetime, language: Language) -> Element:
-    return span(data_left=milliseconds(moment), data_say=language("room ends in {time}", time="{}"))
+    return _left(moment, language("room ends in {time}", time="{}"))
+
+
+def _left(moment: datetime, say: str) -> Element:
+    return span(data_left=milliseconds(moment), data_say=say)

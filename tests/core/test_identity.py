@@ -1,0 +1,303 @@
+"""Coming in, being recognised, and being forgotten."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from anonchat import (
+    Chat,
+    InvalidNickname,
+    InvalidPhrase,
+    LimitReached,
+    MemberLeft,
+    MessagesGone,
+    NicknameTaken,
+    VisitorForgotten,
+)
+from tests.fakes import (
+    Ear,
+    FakeClock,
+    bytes_in,
+    come_in,
+    crash,
+    gather_in,
+    make_settings,
+    read,
+    running_chat,
+    say,
+)
+
+PHRASE = "correct horse battery"
+DAY = timedelta(days=1)
+
+
+async def test_whoever_comes_in_is_recognised_by_their_token(chat: Chat) -> None:
+    visitor, token = await chat.identity.come_in("Ann")
+    assert visitor.nickname == "Ann"
+    assert await chat.identity.recognise(token) == visitor
+
+
+async def test_no_other_token_is_recognised(chat: Chat) -> None:
+    visitor, token = await chat.identity.come_in("Ann")
+    for other in ("", visitor.id, token[:-1], token + "A", token.swapcase(), "\ud800", "ü"):
+        assert await chat.identity.recognise(other) is None
+
+
+async def test_only_a_hash_of_the_token_is_stored(chat: Chat, tmp_path: Path) -> None:
+    _, token = await chat.identity.come_in("Ann")
+    stored = bytes_in(tmp_path)
+    assert len(stored) > 10_000, "the database has to be there for this test to mean anything"
+    assert token.encode() not in stored
+
+
+async def test_tokens_are_long_and_never_the_same(chat: Chat) -> None:
+    tokens = {(await chat.identity.come_in(f"Ann {n}"))[1] for n in range(20)}
+    assert len(tokens) == 20
+    assert all(len(token) >= 43 for token in tokens)
+
+
+async def test_a_visitor_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        visitor, token = await chat.identity.come_in("Ann")
+    async with running_chat(tmp_path, clock) as chat:
+        assert await chat.identity.recognise(token) == visitor
+
+
+async def test_a_visitor_survives_a_crash(tmp_path: Path, clock: FakeClock) -> None:
+    chat = Chat(make_settings(tmp_path), clock=clock)
+    await chat.start()
+    visitor, token = await chat.identity.come_in("Ann")
+    await crash(chat)
+    async with running_chat(tmp_path, clock) as chat:
+        assert await chat.identity.recognise(token) == visitor
+
+
+@pytest.mark.parametrize("nickname", ["Anna", "\u0410nna", "ANNA", "\uff21nna", " Anna\u200b "])
+async def test_a_nickname_that_looks_like_a_taken_one_is_taken(chat: Chat, nickname: str) -> None:
+    await come_in(chat, "Anna")
+    assert not await chat.identity.is_free(nickname)
+    with pytest.raises(NicknameTaken):
+        await chat.identity.come_in(nickname)
+
+
+async def test_a_nickname_that_looks_like_two_taken_ones_is_taken(
+    chat: Chat, clock: FakeClock
+) -> None:
+    await come_in(chat, "l")  # looks like I as it is written
+    clock.move(chat.settings.visitor_ttl / 2)
+    await come_in(chat, "i")  # is I without its case
+    clock.move(chat.settings.visitor_ttl / 2)
+    assert not await chat.identity.is_free("I"), "the second one is still there"
+    clock.move(chat.settings.visitor_ttl / 2)
+    assert await chat.identity.is_free("I")
+    await come_in(chat, "I")
+
+
+async def test_a_bad_nickname_is_refused(chat: Chat) -> None:
+    for nickname in ("", " ", "\u200b", "a" * 25):
+        with pytest.raises(InvalidNickname):
+            await chat.identity.come_in(nickname)
+        with pytest.raises(InvalidNickname):
+            await chat.identity.is_free(nickname)
+
+
+async def test_of_many_who_want_a_nickname_at_once_one_gets_it(chat: Chat) -> None:
+    answers = await asyncio.gather(
+        *(chat.identity.come_in(name) for name in ["Ann", "ANN", "\u0410nn", "ann"] * 5),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers].count(tuple) == 1
+    assert [type(answer) for answer in answers].count(NicknameTaken) == 19
+
+
+async def test_a_nickname_is_free_again_once_its_visitor_was_forgotten(chat: Chat) -> None:
+    visitor = await come_in(chat, "Ann")
+    await chat.identity.forget(visitor.id)
+    assert await chat.identity.is_free("Ann")
+    assert (await come_in(chat, "Ann")).id != visitor.id
+
+
+async def test_a_nickname_is_free_again_after_its_time_even_if_the_janitor_is_dead(
+    chat: Chat, clock: FakeClock
+) -> None:
+    visitor, token = await chat.identity.come_in("Ann")
+    clock.move(chat.settings.visitor_ttl)
+    assert await chat.identity.is_free("ann")
+    assert await chat.identity.recognise(token) is None
+    assert (await come_in(chat, "Ann")).id != visitor.id
+    assert await chat.identity.recognise(token) is None
+
+
+async def test_a_nickname_is_free_again_if_the_disk_kept_the_row_of_a_forgotten_visitor(
+    chat: Chat,
+) -> None:
+    visitor = await come_in(chat, "Ann")
+    await chat._keys.destroy([f"visitor {visitor.id}"])
+    assert await chat.identity.is_free("Ann")
+    await come_in(chat, "Ann")
+
+
+async def test_a_visitor_who_comes_back_now_and_then_is_never_forgotten(
+    chat: Chat, clock: FakeClock
+) -> None:
+    _, token = await chat.identity.come_in("Ann")
+    for _ in range(5):
+        clock.move(chat.settings.visitor_ttl - DAY)
+        await chat.expiry.purge()
+        visitor = await chat.identity.recognise(token)
+        assert visitor
+        assert visitor.expires_at == clock() + chat.settings.visitor_ttl
+
+
+async def test_a_short_life_is_put_off_just_as_well(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, visitor_ttl="10m") as chat:
+        _, token = await chat.identity.come_in("Ann")
+        for _ in range(10):
+            clock.move(timedelta(minutes=6))
+            assert await chat.identity.recognise(token)
+
+
+async def test_being_recognised_never_shortens_a_life(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, visitor_ttl="1h") as chat:
+        ann, token = await chat.identity.come_in("Ann")
+        room = await chat.rooms.open("train", visitor_id=ann.id)
+        await chat.memberships.join(room.id, visitor_id=ann.id)
+        await say(chat, room, ann, "lives for a day")
+        clock.move(timedelta(hours=2))
+        assert await chat.identity.recognise(token)
+        clock.move(timedelta(hours=2))
+        assert await read(chat, room, ann) == ["lives for a day"]
+
+
+async def test_one_who_is_recognised_while_being_forgotten_is_forgotten(
+    chat: Chat, clock: FakeClock
+) -> None:
+    visitor, token = await chat.identity.come_in("Ann")
+    clock.move(2 * DAY)
+    await asyncio.gather(
+        *(chat.identity.recognise(token) for _ in range(5)),
+        chat.identity.forget(visitor.id),
+        *(chat.identity.recognise(token) for _ in range(5)),
+    )
+    assert await chat.identity.recognise(token) is None
+    assert await chat.identity.is_free("Ann")
+    clock.move(2 * chat.settings.visitor_ttl)
+    assert (await chat.expiry.purge()).visitors == 0, "no row may have come back"
+
+
+async def test_who_is_forgotten_is_out_of_all_rooms_with_all_they_said(chat: Chat) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    await say(chat, room, ann, "one")
+    await say(chat, room, bob, "two")
+    await say(chat, room, ann, "three")
+    author = (await chat.memberships.require(room.id, visitor_id=ann.id)).author
+    ear = Ear(chat)
+    await chat.identity.forget(ann.id)
+    assert await read(chat, room, bob) == ["two"]
+    assert [member.nickname for member in await chat.memberships.list_members(room.id)] == ["Bob"]
+    assert ear.heard == [
+        MessagesGone(room.id, (1, 3)),
+        MemberLeft(room.id, ann.id, author),
+        VisitorForgotten(ann.id),
+    ]
+
+
+async def test_all_tokens_of_a_forgotten_visitor_are_worthless(chat: Chat) -> None:
+    visitor, first = await chat.identity.come_in("Ann", phrase=PHRASE)
+    _, second = await chat.identity.come_in("Ann", phrase=PHRASE)
+    await chat.identity.forget(visitor.id)
+    assert await chat.identity.recognise(first) is None
+    assert await chat.identity.recognise(second) is None
+
+
+async def test_there_are_only_so_many_visitors(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, visitors_max=2) as chat:
+        await come_in(chat, "Ann")
+        await come_in(chat, "Bob")
+        with pytest.raises(LimitReached):
+            await come_in(chat, "Cid")
+
+
+async def test_the_same_phrase_gives_the_same_badge_another_day(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        first, _ = await chat.identity.come_in("Ann", phrase=PHRASE)
+        await chat.identity.forget(first.id)
+    clock.move(100 * DAY)
+    async with running_chat(tmp_path, clock) as chat:
+        second, _ = await chat.identity.come_in("Ann", phrase=f" {PHRASE} ")
+        other, _ = await chat.identity.come_in("Bob", phrase=PHRASE.title())
+    assert first.id != second.id
+    assert first.badge == second.badge
+    assert len(first.badge) == 5
+    assert other.badge != first.badge
+
+
+async def test_without_a_phrase_there_is_no_badge(chat: Chat) -> None:
+    assert (await come_in(chat, "Ann")).badge == ""
+
+
+async def test_the_same_phrase_gives_another_badge_in_another_place(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    badges = set()
+    for place in ("here", "there"):
+        async with running_chat(tmp_path / place, clock) as chat:
+            badges.add((await chat.identity.come_in("Ann", phrase=PHRASE))[0].badge)
+    assert len(badges) == 2
+
+
+async def test_the_phrase_leads_into_the_same_identity_from_another_browser(chat: Chat) -> None:
+    visitor, first = await chat.identity.come_in("Ann", phrase=PHRASE)
+    again, second = await chat.identity.come_in("ann", phrase=PHRASE)
+    assert again == visitor
+    assert first != second
+    assert await chat.identity.recognise(first) == await chat.identity.recognise(second) == visitor
+
+
+async def test_a_wrong_phrase_is_refused(chat: Chat) -> None:
+    await chat.identity.come_in("Ann", phrase=PHRASE)
+    for phrase in ("", "wrong horse battery", PHRASE.upper()):
+        with pytest.raises(NicknameTaken):
+            await chat.identity.come_in("Ann", phrase=phrase)
+
+
+async def test_no_phrase_opens_an_identity_that_has_none(chat: Chat) -> None:
+    await come_in(chat, "Ann")
+    for phrase in ("", PHRASE):
+        with pytest.raises(NicknameTaken):
+            await chat.identity.come_in("Ann", phrase=phrase)
+
+
+@pytest.mark.parametrize("phrase", ["short", "1234567", "x" * 201, 12345678, ["list", "of", "it"]])
+async def test_a_bad_phrase_is_refused(chat: Chat, phrase: str) -> None:
+    with pytest.raises(InvalidPhrase):
+        await chat.identity.come_in("Ann", phrase=phrase)
+
+
+async def test_a_phrase_of_any_characters_works(chat: Chat) -> None:
+    for number, phrase in enumerate(["секретная фраза", "🔑" * 8, "half \ud83d of one", "\0" * 8]):
+        visitor, _ = await chat.identity.come_in(f"Ann {number}", phrase=phrase)
+        assert (await chat.identity.come_in(f"Ann {number}", phrase=phrase))[0] == visitor
+
+
+async def test_the_phrase_is_in_no_file(chat: Chat, tmp_path: Path) -> None:
+    visitor, _ = await chat.identity.come_in("Ann", phrase=PHRASE)
+    stored = bytes_in(tmp_path)
+    assert PHRASE.encode() not in stored
+    assert visitor.badge.encode() not in stored
+
+
+async def test_so_many_browsers_hold_an_identity_and_the_oldest_gives_way(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    tokens = []
+    async with running_chat(tmp_path, clock, browsers_per_visitor_max=3) as chat:
+        for _ in range(5):
+            clock.move(timedelta(seconds=1))
+            tokens.append((await chat.identity.come_in("Ann", phrase=PHRASE))[1])
+        known = [await chat.identity.recognise(token) is not None for token in tokens]
+    assert known == [False, False, True, True, True]

@@ -1,0 +1,222 @@
+"""Being in rooms."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from anonchat import (
+    Chat,
+    LimitReached,
+    MemberJoined,
+    MemberLeft,
+    NotAMember,
+    NotFound,
+    RoomRead,
+    UnknownVisitor,
+)
+from tests.fakes import Ear, FakeClock, come_in, gather_in, running_chat, say
+
+
+async def test_whoever_joins_is_a_member(chat: Chat) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    member = await chat.memberships.require(room.id, visitor_id=ann.id)
+    assert (member.nickname, member.room_id) == ("Ann", room.id)
+    assert await chat.memberships.list_members(room.id) == [member]
+
+
+async def test_joining_is_announced_once_however_often_one_joins(chat: Chat) -> None:
+    room, _ = await gather_in(chat, "night train", "Ann", "Bob")
+    ear = Ear(chat)
+    cid = await come_in(chat, "Cid")
+    members = await asyncio.gather(
+        *(chat.memberships.join(room.id, visitor_id=cid.id) for _ in range(10))
+    )
+    assert len(set(members)) == 1
+    assert [event.member for event in ear.all(MemberJoined)] == [members[0]]
+
+
+async def test_one_visitor_bears_another_pseudonym_in_each_room(chat: Chat) -> None:
+    one, (ann,) = await gather_in(chat, "one", "Ann")
+    two = await chat.rooms.open("two", visitor_id=ann.id)
+    authors = {
+        (await chat.memberships.join(room.id, visitor_id=ann.id)).author for room in (one, two)
+    }
+    assert len(authors) == 2
+    assert not authors & {ann.id, one.id, two.id}
+
+
+async def test_the_owner_is_known_by_the_pseudonym_of_the_room(chat: Chat) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    owner, other = [
+        await chat.memberships.require(room.id, visitor_id=visitor.id) for visitor in (ann, bob)
+    ]
+    assert room.owner == owner.author != other.author
+
+
+async def test_whoever_leaves_is_no_member_any_more(chat: Chat) -> None:
+    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
+    member = await chat.memberships.require(room.id, visitor_id=ann.id)
+    ear = Ear(chat)
+    await chat.memberships.leave(room.id, visitor_id=ann.id)
+    assert await chat.memberships.get(room.id, visitor_id=ann.id) is None
+    assert [member.nickname for member in await chat.memberships.list_members(room.id)] == ["Bob"]
+    assert ear.heard == [MemberLeft(room.id, ann.id, member.author)]
+
+
+async def test_leaving_a_room_one_is_not_in_changes_nothing(chat: Chat) -> None:
+    room, _ = await gather_in(chat, "night train", "Ann")
+    bob = await come_in(chat, "Bob")
+    ear = Ear(chat)
+    await chat.memberships.leave(room.id, visitor_id=bob.id)
+    await chat.memberships.leave("no such room", visitor_id=bob.id)
+    assert ear.heard == []
+
+
+async def test_who_leaves_and_comes_back_is_the_same_author(chat: Chat) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    before = await chat.memberships.require(room.id, visitor_id=ann.id)
+    await chat.memberships.leave(room.id, visitor_id=ann.id)
+    assert (await chat.memberships.join(room.id, visitor_id=ann.id)).author == before.author
+
+
+async def test_a_stranger_is_no_member(chat: Chat) -> None:
+    room, _ = await gather_in(chat, "night train", "Ann")
+    bob = await come_in(chat, "Bob")
+    for visitor_id in (bob.id, "nobody", ""):
+        assert await chat.memberships.get(room.id, visitor_id=visitor_id) is None
+        with pytest.raises(NotAMember):
+            await chat.memberships.require(room.id, visitor_id=visitor_id)
+
+
+async def test_a_room_that_is_not_there_cannot_be_joined(chat: Chat, clock: FakeClock) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    clock.move(room.room_ttl)
+    for room_id in (room.id, "no such room"):
+        with pytest.raises(NotFound):
+            await chat.memberships.join(room_id, visitor_id=ann.id)
+
+
+async def test_only_a_known_visitor_can_join(chat: Chat) -> None:
+    room, _ = await gather_in(chat, "night train", "Ann")
+    with pytest.raises(UnknownVisitor):
+        await chat.memberships.join(room.id, visitor_id="nobody")
+
+
+async def test_members_are_listed_by_nickname(chat: Chat) -> None:
+    room, _ = await gather_in(chat, "night train", "cid", "Ann", "Bob")
+    members = await chat.memberships.list_members(room.id)
+    assert [member.nickname for member in members] == ["Ann", "Bob", "cid"]
+
+
+async def test_a_room_has_only_so_many_members(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, members_per_room_max=2) as chat:
+        room, _ = await gather_in(chat, "night train", "Ann", "Bob")
+        late = [await come_in(chat, nickname) for nickname in ("Cid", "Dan")]
+        for visitor in late:
+            with pytest.raises(LimitReached):
+                await chat.memberships.join(room.id, visitor_id=visitor.id)
+
+
+async def test_the_last_place_is_given_once(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, members_per_room_max=2) as chat:
+        room, _ = await gather_in(chat, "night train", "Ann")
+        late = [await come_in(chat, nickname) for nickname in ("Bob", "Cid", "Dan")]
+        answers = await asyncio.gather(
+            *(chat.memberships.join(room.id, visitor_id=visitor.id) for visitor in late),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers].count(LimitReached) == 2
+
+
+async def test_a_visitor_is_in_only_so_many_rooms(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, rooms_per_visitor_max=1) as chat:
+        _, (ann,) = await gather_in(chat, "one", "Ann")
+        two = await chat.rooms.open("two", visitor_id=ann.id)
+        with pytest.raises(LimitReached):
+            await chat.memberships.join(two.id, visitor_id=ann.id)
+
+
+async def test_what_was_said_before_one_joined_counts_as_read(chat: Chat) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    await say(chat, room, ann, "one", "two")
+    bob = await come_in(chat, "Bob")
+    await chat.memberships.join(room.id, visitor_id=bob.id)
+    assert await _unread(chat, bob.id) == [0]
+    await say(chat, room, ann, "three")
+    assert await _unread(chat, bob.id) == [1]
+
+
+async def test_what_was_read_is_not_unread(chat: Chat) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    await say(chat, room, ann, "one", "two", "three")
+    assert await _unread(chat, bob.id) == [3]
+    await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=2)
+    assert await _unread(chat, bob.id) == [1]
+    await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=1)
+    assert await _unread(chat, bob.id) == [1], "what was read stays read"
+
+
+async def test_what_has_expired_is_not_unread(chat: Chat, clock: FakeClock) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    await say(chat, room, ann, "one")
+    clock.move(room.message_ttl / 2)
+    await say(chat, room, ann, "two")
+    clock.move(room.message_ttl / 2)
+    assert await _unread(chat, bob.id) == [1]
+
+
+async def test_what_was_read_is_remembered_over_a_restart(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+        await say(chat, room, ann, "one", "two")
+        await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=2)
+    async with running_chat(tmp_path, clock) as chat:
+        assert await _unread(chat, bob.id) == [0]
+
+
+async def test_all_screens_hear_that_a_room_was_read_but_only_of_news(chat: Chat) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    await say(chat, room, ann, "one", "two")
+    ear = Ear(chat)
+    for seq in (1, 1, 2, 1):
+        await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=seq)
+    assert ear.heard == [RoomRead(bob.id, room.id, 1), RoomRead(bob.id, room.id, 2)]
+
+
+@pytest.mark.parametrize("seq", [2**63, 2**70, 0, -1, -(2**70)])
+async def test_a_number_that_no_message_has_spoils_nothing(chat: Chat, seq: int) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    await say(chat, room, ann, "one")
+    await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=seq)
+    await chat.memberships.mark_read(room.id, visitor_id=ann.id, seq=1)
+    assert await _unread(chat, ann.id) == [0]
+    assert await _unread(chat, bob.id) == [1]
+
+
+async def test_marks_of_strangers_are_no_error(chat: Chat) -> None:
+    await chat.memberships.mark_read("no such room", visitor_id="nobody", seq=1)
+    await chat.memberships.write_read_marks()
+
+
+async def test_my_rooms_are_listed_the_liveliest_first(chat: Chat, clock: FakeClock) -> None:
+    one, (ann,) = await gather_in(chat, "one", "Ann")
+    for name in ("two", "three"):
+        clock.move(timedelta(seconds=1))
+        room = await chat.rooms.open(name, visitor_id=ann.id)
+        await chat.memberships.join(room.id, visitor_id=ann.id)
+    clock.move(timedelta(seconds=1))
+    await say(chat, one, ann, "hello")
+    mine = await chat.memberships.list_mine(ann.id)
+    assert [membership.room.name for membership in mine] == ["one", "three", "two"]
+
+
+async def test_an_ended_room_is_none_of_mine(chat: Chat, clock: FakeClock) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    clock.move(room.room_ttl)
+    assert await chat.memberships.list_mine(ann.id) == []
+
+
+async def _unread(chat: Chat, visitor_id: str) -> list[int]:
+    return [membership.unread for membership in await chat.memberships.list_mine(visitor_id)]

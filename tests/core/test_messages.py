@@ -1,0 +1,467 @@
+"""Posting and reading messages."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from anonchat import (
+    Chat,
+    ChatError,
+    InvalidMessage,
+    LimitReached,
+    Message,
+    MessagePosted,
+    NotAMember,
+    NotFound,
+    Room,
+    Visitor,
+)
+from anonchat.text import tidy_message
+from tests.fakes import (
+    Ear,
+    FakeClock,
+    come_in,
+    crash,
+    gather_in,
+    make_settings,
+    read,
+    running_chat,
+    say,
+)
+from tests.nasty import GOOD_EMOJI, NASTY
+
+Post = Callable[..., asyncio.Task[Message]]
+
+
+@pytest.fixture
+async def inside(chat: Chat) -> tuple[Room, Visitor, Visitor]:
+    """Return a room, and two who are in it."""
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    return room, ann, bob
+
+
+@pytest.fixture
+def post(chat: Chat, inside: tuple[Room, Visitor, Visitor]) -> Post:
+    """Return a function that begins to post a text of Ann's, unless told otherwise."""
+    room, ann, _ = inside
+
+    def begin(text: str, **changes: str) -> asyncio.Task[Message]:
+        arguments = {"room_id": room.id, "visitor_id": ann.id, "text": text, **changes}
+        return asyncio.create_task(chat.messages.post(**arguments))
+
+    return begin
+
+
+async def test_what_was_posted_is_read_by_every_member(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], clock: FakeClock
+) -> None:
+    room, ann, bob = inside
+    message = await chat.messages.post(room.id, visitor_id=ann.id, text=" hello ", dedup_id="d1")
+    author = (await chat.memberships.require(room.id, visitor_id=ann.id)).author
+    assert message == Message(
+        id=message.id,
+        room_id=room.id,
+        seq=1,
+        author=author,
+        nickname="Ann",
+        badge="",
+        text="hello",
+        dedup_id="d1",
+        posted_at=clock(),
+        expires_at=clock() + room.message_ttl,
+    )
+    for visitor in (ann, bob):
+        history = await chat.messages.history(room.id, visitor_id=visitor.id, limit=10)
+        assert history == [message]
+
+
+async def test_messages_posted_at_once_are_numbered_without_gaps(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    messages = await asyncio.gather(
+        *(post(f"text {n}", **({"visitor_id": bob.id} if n % 2 else {})) for n in range(450))
+    )
+    assert [message.seq for message in messages] == list(range(1, 451))
+    assert await read(chat, room, bob) == [f"text {n}" for n in range(450)]
+    assert (await chat.rooms.find(room.slug)).last_seq == 450
+
+
+async def test_each_room_counts_for_itself(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    _, ann, _ = inside
+    other = await chat.rooms.open("other", visitor_id=ann.id)
+    await chat.memberships.join(other.id, visitor_id=ann.id)
+    messages = await asyncio.gather(
+        *(post("x", **({"room_id": other.id} if n % 2 else {})) for n in range(10))
+    )
+    assert [message.seq for message in messages] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+async def test_numbers_go_on_after_a_restart_and_after_a_purge(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        await say(chat, room, ann, "one", "two")
+        clock.move(room.message_ttl)
+        await chat.expiry.purge()
+    async with running_chat(tmp_path, clock) as chat:
+        message = await chat.messages.post(room.id, visitor_id=ann.id, text="three")
+        assert message.seq == 3
+
+
+async def test_the_same_dedup_id_again_gives_the_same_message(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    ear = Ear(chat)
+    first = await post("once", dedup_id="d1")
+    for _ in range(100):
+        assert await post("once", dedup_id="d1") == first
+    assert await read(chat, room, bob) == ["once"]
+    await chat.messages.finish()
+    assert len(ear.all(MessagePosted)) == 1
+
+
+async def test_the_same_dedup_id_many_times_at_once_gives_one_message(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    ear = Ear(chat)
+    messages = await asyncio.gather(*(post("once", dedup_id="d1") for _ in range(300)))
+    assert len({message.id for message in messages}) == 1
+    assert await read(chat, room, bob) == ["once"]
+    await chat.messages.finish()
+    assert len(ear.all(MessagePosted)) == 1
+
+
+async def test_the_same_dedup_id_after_a_crash_gives_the_same_message(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    chat = Chat(make_settings(tmp_path), clock=clock)
+    await chat.start()
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    first = await chat.messages.post(room.id, visitor_id=ann.id, text="once", dedup_id="d1")
+    await crash(chat)
+    async with running_chat(tmp_path, clock) as chat:
+        again = await chat.messages.post(room.id, visitor_id=ann.id, text="once", dedup_id="d1")
+        assert again == first
+        assert await read(chat, room, ann) == ["once"]
+
+
+async def test_a_dedup_id_means_something_to_its_visitor_in_its_room_alone(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, ann, bob = inside
+    other = await chat.rooms.open("other", visitor_id=ann.id)
+    await chat.memberships.join(other.id, visitor_id=ann.id)
+    await asyncio.gather(
+        post("of Ann", dedup_id="d1"),
+        post("of Bob", dedup_id="d1", visitor_id=bob.id),
+        post("elsewhere", dedup_id="d1", room_id=other.id),
+    )
+    assert await read(chat, room, bob) == ["of Ann", "of Bob"]
+    assert await read(chat, other, ann) == ["elsewhere"]
+
+
+async def test_without_a_dedup_id_the_same_text_is_posted_again(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    await asyncio.gather(post("ha"), post("ha"))
+    assert await read(chat, room, bob) == ["ha", "ha"]
+
+
+@pytest.mark.parametrize("dedup_id", ["x" * 65, "\ud800", "a b", "\0", "й", 7, None, ["d1"], {}])
+async def test_a_bad_dedup_id_is_refused_and_harms_nobody(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, dedup_id: str
+) -> None:
+    room, _, bob = inside
+    good = post("good", visitor_id=bob.id)
+    bad = post("bad", dedup_id=dedup_id)
+    await asyncio.wait([good, bad])
+    assert isinstance(bad.exception(), InvalidMessage)
+    assert await read(chat, room, bob) == ["good"]
+
+
+async def test_what_is_refused_does_not_hold_up_the_others(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    stranger, former = await come_in(chat, "Cid"), await come_in(chat, "Dan")
+    await chat.memberships.join(room.id, visitor_id=former.id)
+    await chat.memberships.leave(room.id, visitor_id=former.id)
+    answers = await asyncio.gather(
+        post("one"),
+        post("x", visitor_id=stranger.id),
+        post(""),
+        post("two"),
+        post("x", room_id="no such room"),
+        post("x", visitor_id=former.id),
+        post("three"),
+        return_exceptions=True,
+    )
+    refusals = [type(answer) for answer in answers if isinstance(answer, ChatError)]
+    assert refusals == [NotAMember, InvalidMessage, NotFound, NotAMember]
+    assert [answer.seq for answer in answers if isinstance(answer, Message)] == [1, 2, 3]
+    assert await read(chat, room, bob) == ["one", "two", "three"]
+
+
+async def test_being_forgotten_while_posting_does_not_hold_up_the_others(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, ann, bob = inside
+    keys = chat._keys._writing
+    async with keys:  # both have to wait here, first the one who goes
+        forgetting = asyncio.create_task(chat.identity.forget(ann.id))
+        await _until(lambda: len(keys._waiters or ()) == 1)
+        posts = post("of Ann"), post("of Bob", visitor_id=bob.id)
+        await _until(lambda: len(keys._waiters or ()) == 2)
+    await asyncio.wait([forgetting, *posts])
+    assert isinstance(posts[0].exception(), NotAMember)
+    assert posts[1].result().seq == 1
+    assert await read(chat, room, bob) == ["of Bob"]
+
+
+async def test_one_who_gives_up_waiting_does_not_hold_up_the_others(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    posts = [post("one"), post("two"), post("three")]
+    await asyncio.sleep(0)
+    posts[1].cancel()
+    await asyncio.wait(posts)
+    assert [posts[0].result().text, posts[2].result().text] == ["one", "three"]
+    assert await read(chat, room, bob) == ["one", "two", "three"]
+
+
+async def test_strangers_and_former_members_cannot_read(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor]
+) -> None:
+    room, ann, bob = inside
+    await say(chat, room, ann, "secret")
+    await chat.memberships.leave(room.id, visitor_id=bob.id)
+    stranger = await come_in(chat, "Cid")
+    for visitor_id in (bob.id, stranger.id, "nobody", ""):
+        with pytest.raises(NotAMember):
+            await chat.messages.history(room.id, visitor_id=visitor_id, limit=10)
+        with pytest.raises(NotAMember):
+            await chat.messages.living_seqs(room.id, visitor_id=visitor_id, first=1, last=9)
+
+
+async def test_an_ended_room_takes_no_message(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, clock: FakeClock
+) -> None:
+    room, _, _ = inside
+    clock.move(room.room_ttl)
+    with pytest.raises(NotFound):
+        await post("too late")
+
+
+async def test_an_expired_visitor_posts_nothing(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, visitor_ttl="1h") as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        clock.move(timedelta(hours=1))
+        with pytest.raises(NotAMember):
+            await chat.messages.post(room.id, visitor_id=ann.id, text="too late")
+
+
+async def test_who_posts_now_and_then_is_not_forgotten(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, visitor_ttl="1h", message_ttl="1m") as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        for _ in range(5):
+            clock.move(timedelta(minutes=50))
+            await say(chat, room, ann, "still here")
+            await chat.expiry.purge()
+        assert await read(chat, room, ann) == ["still here"]
+
+
+@pytest.mark.parametrize(
+    "text", [*NASTY.values(), *GOOD_EMOJI.values()], ids=[*NASTY.keys(), *GOOD_EMOJI.keys()]
+)
+async def test_a_text_comes_back_byte_for_byte_as_it_was_tidied_or_is_refused(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, text: str
+) -> None:
+    room, _, bob = inside
+    try:
+        tidied = tidy_message(text)
+    except InvalidMessage:
+        with pytest.raises(InvalidMessage):
+            await post(text)
+        assert await read(chat, room, bob) == []
+    else:
+        assert (await post(text)).text == tidied
+        assert [kept.encode() for kept in await read(chat, room, bob)] == [tidied.encode()]
+
+
+@pytest.mark.parametrize("text", [None, 7, b"bytes", ["a"], {"text": "a"}, True])
+async def test_what_is_no_text_is_refused(post: Post, text: str) -> None:
+    with pytest.raises(InvalidMessage):
+        await post(text)
+
+
+async def test_history_is_paged_backwards_and_forwards(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor]
+) -> None:
+    room, ann, bob = inside
+    await say(chat, room, ann, *(str(n) for n in range(1, 11)))
+
+    async def seqs(**page: int) -> list[int]:
+        history = await chat.messages.history(room.id, visitor_id=bob.id, **page)
+        return [message.seq for message in history]
+
+    assert await seqs(limit=3) == [8, 9, 10]
+    assert await seqs(limit=3, before=8) == [5, 6, 7]
+    assert await seqs(limit=3, before=2) == [1]
+    assert await seqs(limit=3, before=1) == []
+    assert await seqs(limit=3, after=4) == [5, 6, 7]
+    assert await seqs(limit=3, after=9) == [10]
+    assert await seqs(limit=3, after=10) == []
+    assert await seqs(limit=9, after=4, before=7) == [5, 6]
+    assert await seqs(limit=100) == list(range(1, 11))
+
+
+async def test_the_expired_is_never_read_although_nothing_was_purged(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], clock: FakeClock
+) -> None:
+    room, ann, bob = inside
+    await say(chat, room, ann, "one")
+    clock.move(timedelta(hours=1))
+    await say(chat, room, ann, "two")
+    clock.move(room.message_ttl - timedelta(hours=1, microseconds=1))
+    assert await read(chat, room, bob) == ["one", "two"]
+    clock.move(timedelta(microseconds=1))
+    assert await read(chat, room, bob) == ["two"]
+    seqs = await chat.messages.living_seqs(room.id, visitor_id=bob.id, first=1, last=2)
+    assert seqs == [2]
+    assert await chat.messages.history(room.id, visitor_id=bob.id, before=2, limit=9) == []
+    clock.move(timedelta(hours=1))
+    assert await read(chat, room, bob) == []
+
+
+async def test_a_message_whose_key_is_gone_does_not_hide_the_others(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], clock: FakeClock
+) -> None:
+    room, ann, bob = inside
+    await say(chat, room, ann, "one")
+    await chat._keys.destroy([name for name in chat._keys.names() if name.startswith("span")])
+    await say(chat, room, ann, "two")  # makes a new key under the name of the old one
+    assert await read(chat, room, bob) == ["two"]
+
+
+async def test_whoever_hears_of_a_message_can_read_it(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    heard: list[tuple[object, list[str]]] = []
+
+    async def listen(event: object) -> None:
+        heard.append((event, await read(chat, room, bob)))
+
+    chat.bus.subscribe(listen)
+    message = await post("hello")
+    await chat.messages.finish()
+    assert heard == [(MessagePosted(await chat.rooms.find(room.slug), message), ["hello"])]
+
+
+async def test_messages_are_announced_in_the_order_of_their_numbers(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    ear = Ear(chat)
+    await asyncio.gather(*(post(str(n)) for n in range(450)))
+    await chat.messages.finish()
+    seqs = [event.message.seq for event in ear.all(MessagePosted)]
+    assert seqs == list(range(1, 451))
+
+
+async def test_nothing_that_was_refused_is_announced(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    ear = Ear(chat)
+    await asyncio.wait([post(""), post("x", visitor_id="nobody"), post("x", room_id="nowhere")])
+    await chat.messages.finish()
+    assert ear.heard == []
+
+
+async def test_an_accepted_message_survives_a_crash(tmp_path: Path, clock: FakeClock) -> None:
+    chat = Chat(make_settings(tmp_path), clock=clock)
+    await chat.start()
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    await asyncio.gather(
+        *(chat.messages.post(room.id, visitor_id=ann.id, text=str(n)) for n in range(10))
+    )
+    await crash(chat)
+    async with running_chat(tmp_path, clock) as chat:
+        assert await read(chat, room, ann) == [str(n) for n in range(10)]
+
+
+async def test_stopping_stores_what_was_accepted_for_posting(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        posting = asyncio.create_task(
+            chat.messages.post(room.id, visitor_id=ann.id, text="just in time")
+        )
+        await asyncio.sleep(0)
+    assert (await posting).seq == 1
+    async with running_chat(tmp_path, clock) as chat:
+        assert await read(chat, room, ann) == ["just in time"]
+
+
+async def test_too_many_waiting_posts_are_refused(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, waiting_posts_max=2) as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        answers = await asyncio.gather(
+            *(chat.messages.post(room.id, visitor_id=ann.id, text=str(n)) for n in range(5)),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers[2:]] == [LimitReached] * 3
+        assert await read(chat, room, ann) == ["0", "1"]
+
+
+async def test_when_the_database_refuses_nobody_waits_for_ever_and_no_number_is_lost(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    await _execute(
+        chat,
+        "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+    )
+    refused = [post("a secret"), post("another secret")]
+    await asyncio.wait(refused)
+    assert all(isinstance(task.exception(), DBAPIError) for task in refused)
+    await _execute(chat, "DROP TRIGGER full")
+    assert (await post("later")).seq == 1
+    assert await read(chat, room, bob) == ["later"]
+
+
+async def test_an_error_of_the_database_tells_nothing_of_what_was_stored(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, ann, _ = inside
+    await _execute(
+        chat,
+        "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+    )
+    with pytest.raises(DBAPIError) as caught:
+        await post("a secret", dedup_id="d1234")
+    for told in (room.id, ann.id, "d1234", "a secret"):
+        assert told not in str(caught.value)
+
+
+async def _execute(chat: Chat, statement: str) -> None:
+    async with chat._database.transaction() as session:
+        await (await session.connection()).execute(text(statement))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0)

@@ -1,0 +1,228 @@
+"""Finding and making rooms."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from anonchat import (
+    Chat,
+    InvalidRoom,
+    LimitReached,
+    NotFound,
+    Room,
+    RoomNameTaken,
+    RoomOpened,
+    UnknownVisitor,
+    Visitor,
+)
+from tests.fakes import Ear, FakeClock, come_in, running_chat, say
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def ann(chat: Chat) -> Visitor:
+    return await come_in(chat, "Ann")
+
+
+async def test_opening_a_name_that_is_new_creates_the_room(chat: Chat, ann: Visitor) -> None:
+    room = await chat.rooms.open("  Night   Train ", visitor_id=ann.id)
+    assert (room.name, room.slug, room.listed) == ("Night Train", "night-train", True)
+    assert room.last_seq == 0
+    assert room.message_ttl == chat.settings.message_ttl
+    assert room.expires_at == room.created_at + chat.settings.room_ttl
+    assert await chat.rooms.find("night-train") == room
+
+
+async def test_a_new_room_is_announced_once_it_can_be_found(chat: Chat, ann: Visitor) -> None:
+    found = []
+
+    async def look(event: object) -> None:
+        if isinstance(event, RoomOpened):
+            found.append(await chat.rooms.find(event.room.slug))
+
+    chat.bus.subscribe(look)
+    room = await chat.rooms.open("night train", visitor_id=ann.id)
+    assert found == [room]
+
+
+@pytest.mark.parametrize("name", ["Night Train", "NIGHT train", "ｎight  train", "night-train"])
+async def test_opening_a_name_that_exists_finds_the_room(
+    chat: Chat, ann: Visitor, name: str
+) -> None:
+    room = await chat.rooms.open("Night Train", visitor_id=ann.id)
+    ear = Ear(chat)
+    assert await chat.rooms.open(name, visitor_id=ann.id) == room
+    assert ear.heard == []
+
+
+async def test_of_many_who_open_a_name_at_once_all_get_the_same_room(
+    chat: Chat, ann: Visitor
+) -> None:
+    names = ["night train", "Night Train", "NIGHT TRAIN"] * 5
+    rooms = await asyncio.gather(*(chat.rooms.open(name, visitor_id=ann.id) for name in names))
+    assert len({room.id for room in rooms}) == 1
+
+
+async def test_creating_a_name_that_exists_is_refused(chat: Chat, ann: Visitor) -> None:
+    await chat.rooms.open("night train", visitor_id=ann.id)
+    with pytest.raises(RoomNameTaken):
+        await chat.rooms.create("Night Train", visitor_id=ann.id)
+
+
+async def test_an_unlisted_room_is_found_by_its_address_and_not_by_its_name(
+    chat: Chat, ann: Visitor
+) -> None:
+    hidden = await chat.rooms.create("night train", visitor_id=ann.id, listed=False)
+    assert await chat.rooms.find_named("night train") is None
+    with pytest.raises(NotFound):
+        await chat.rooms.find("night-train")
+    assert await chat.rooms.find(hidden.slug) == hidden
+    assert await chat.rooms.open(hidden.slug, visitor_id=ann.id) == hidden
+    assert (await chat.rooms.open("night train", visitor_id=ann.id)).id != hidden.id
+
+
+async def test_the_address_of_an_unlisted_room_cannot_be_guessed(chat: Chat, ann: Visitor) -> None:
+    rooms = [await chat.rooms.create("x", visitor_id=ann.id, listed=False) for _ in range(10)]
+    assert len({room.slug for room in rooms}) == 10
+    assert all(len(room.slug) == 27 and room.slug.isalnum() for room in rooms)
+
+
+async def test_names_that_make_the_same_slug_get_slugs_of_their_own(
+    chat: Chat, ann: Visitor
+) -> None:
+    names = ["C", "C++", "C#", "C!", "C?", "C*", "C=", "¡C"]
+    rooms = [await chat.rooms.open(name, visitor_id=ann.id) for name in names]
+    slugs = [room.slug for room in rooms]
+    assert slugs[:5] == ["c", "c-2", "c-3", "c-4", "c-5"]
+    assert len(set(slugs)) == len(names)
+    assert [await chat.rooms.find(slug) for slug in slugs] == rooms
+    assert [await chat.rooms.open(name, visitor_id=ann.id) for name in names] == rooms
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("🎉", "room"), ("Ночной поезд", "nochnoi-poezd"), ("夜行列車", "ye-xing-lie-che")],
+)
+async def test_a_name_in_any_script_makes_a_room_with_an_address(
+    chat: Chat, ann: Visitor, name: str, slug: str
+) -> None:
+    room = await chat.rooms.open(name, visitor_id=ann.id)
+    assert (room.name, room.slug) == (name, slug)
+    assert await chat.rooms.open(name.upper(), visitor_id=ann.id) == room
+
+
+@pytest.mark.parametrize("slug", ["", "nowhere", "../etc", "\ud800", "x" * 5_000, "\0"])
+async def test_an_address_where_nothing_is_is_not_found(chat: Chat, slug: str) -> None:
+    with pytest.raises(NotFound):
+        await chat.rooms.find(slug)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "a" * 61])
+async def test_a_bad_name_is_refused(chat: Chat, ann: Visitor, name: str) -> None:
+    with pytest.raises(InvalidRoom):
+        await chat.rooms.open(name, visitor_id=ann.id)
+    with pytest.raises(InvalidRoom):
+        await chat.rooms.find_named(name)
+
+
+async def test_a_topic_that_is_too_long_is_refused(chat: Chat, ann: Visitor) -> None:
+    with pytest.raises(InvalidRoom):
+        await chat.rooms.create("night train", visitor_id=ann.id, topic="a" * 201)
+
+
+async def test_only_a_known_visitor_can_open_a_room(chat: Chat, ann: Visitor) -> None:
+    await chat.identity.forget(ann.id)
+    for visitor_id in (ann.id, "nobody"):
+        with pytest.raises(UnknownVisitor):
+            await chat.rooms.open("night train", visitor_id=visitor_id)
+
+
+@pytest.mark.parametrize("ttl", [timedelta(0), -HOUR, timedelta(seconds=9), timedelta(days=31)])
+async def test_messages_cannot_live_shorter_or_longer_than_the_settings_say(
+    chat: Chat, ann: Visitor, ttl: timedelta
+) -> None:
+    with pytest.raises(InvalidRoom, match="between 10s and 30d"):
+        await chat.rooms.create("night train", visitor_id=ann.id, message_ttl=ttl)
+
+
+@pytest.mark.parametrize("ttl", [timedelta(0), -HOUR, timedelta(seconds=9), timedelta(days=91)])
+async def test_a_room_cannot_live_shorter_or_longer_than_the_settings_say(
+    chat: Chat, ann: Visitor, ttl: timedelta
+) -> None:
+    with pytest.raises(InvalidRoom, match="between 10s and 90d"):
+        await chat.rooms.create("night train", visitor_id=ann.id, room_ttl=ttl)
+
+
+async def test_no_message_outlives_its_quiet_room(chat: Chat, ann: Visitor) -> None:
+    room = await chat.rooms.create(
+        "night train", visitor_id=ann.id, message_ttl=2 * HOUR, room_ttl=HOUR
+    )
+    assert room.message_ttl == room.room_ttl == HOUR
+
+
+async def test_an_ended_room_is_not_found_even_if_the_janitor_is_dead(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    room = await chat.rooms.open("night train", visitor_id=ann.id)
+    clock.move(room.room_ttl)
+    assert await chat.rooms.find_named("night train") is None
+    with pytest.raises(NotFound):
+        await chat.rooms.find(room.slug)
+
+
+async def test_the_name_of_an_ended_room_is_free_even_if_the_janitor_is_dead(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    old = await chat.rooms.open("night train", visitor_id=ann.id)
+    clock.move(old.room_ttl)
+    new = await chat.rooms.open("Night Train", visitor_id=ann.id)
+    assert new.id != old.id
+    assert new.slug == "night-train"
+    await chat.expiry.purge()
+    assert await chat.rooms.find("night-train") == new
+
+
+async def test_a_room_in_which_something_happens_lives_on(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    room = await chat.rooms.create("night train", visitor_id=ann.id, room_ttl=HOUR)
+    await chat.memberships.join(room.id, visitor_id=ann.id)
+    for _ in range(3):
+        clock.move(HOUR - timedelta(seconds=1))
+        await say(chat, room, ann, "still here")
+    found = await chat.rooms.find(room.slug)
+    assert found.expires_at == clock() + HOUR
+
+
+async def test_joining_a_room_prolongs_its_life_but_looking_at_it_does_not(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    room = await chat.rooms.open("night train", visitor_id=ann.id)
+    clock.move(HOUR)
+    assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at
+    await chat.memberships.join(room.id, visitor_id=ann.id)
+    assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at + HOUR
+    clock.move(HOUR)
+    await chat.memberships.join(room.id, visitor_id=ann.id)
+    assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at + HOUR
+
+
+async def test_there_are_only_so_many_rooms(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, rooms_max=2) as chat:
+        ann = await come_in(chat, "Ann")
+        await chat.rooms.open("one", visitor_id=ann.id)
+        await chat.rooms.open("two", visitor_id=ann.id)
+        with pytest.raises(LimitReached):
+            await chat.rooms.open("three", visitor_id=ann.id)
+        await chat.rooms.open("one", visitor_id=ann.id)
+
+
+async def test_a_room_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        ann = await come_in(chat, "Ann")
+        room: Room = await chat.rooms.create("night train", visitor_id=ann.id, topic="all aboard")
+    async with running_chat(tmp_path, clock) as chat:
+        assert await chat.rooms.find(room.slug) == room
