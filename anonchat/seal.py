@@ -66,7 +66,7 @@ def unseal(key: bytes, sealed: bytes, *, place: str) -> bytes:
     """Return what was sealed; raise `BrokenSeal` if the key or the place is another."""
     try:
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # a ValueError says that it is much too short
         raise BrokenSeal(place) from error
 
 

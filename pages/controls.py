@@ -5,7 +5,6 @@ Values are handed over as data, never as parts of a string that something evalua
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 import regex
 from nicegui import ui
@@ -119,13 +118,10 @@ class Dialog:
         opener.on("click", js_handler=f"() => getHtmlElement({self.frame.id}).showModal()")
 
 
-def post(path: str, *, method: str, body: str = "", then: str) -> None:
-    """Let the browser send a request to this site, and go to the path `then` if it is accepted."""
-    request: dict[str, Any] = {"method": method}
-    if body:
-        request["body"] = body
+def post(path: str, *, body: str, then: str) -> None:
+    """Let the browser post to this site, and go to the path `then` if that is accepted."""
     ui.run_javascript(
-        f"fetch({json.dumps(path)}, {json.dumps(request)})"
+        f"fetch({json.dumps(path)}, {{method: 'POST', body: {json.dumps(body)}}})"
         f".then((answer) => window.location.replace(answer.ok ? {json.dumps(then)} : '/login'))"
     )
 

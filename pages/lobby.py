@@ -123,9 +123,11 @@ class _PublicRooms:
         await self._feed.append(rows, more=self._has_more)
 
     async def _catch_up(self, shown: list[str]) -> CatchUp:
-        newer = [id for id in self._site.chat.lobby.order() if id not in self._places]
+        public = self._site.chat.lobby.order()
+        known = set(public) & set(shown)
+        newer = [id for id in public if id not in self._places and id not in known]
         page = self._site.chat.settings.page_size
-        return CatchUp(await self._rows([*shown, *newer][: self._shown + page]), keep=[])
+        return CatchUp(await self._rows([*known, *newer[:page]]), keep=[])
 
     async def _count(self, _shown: list[str]) -> CatchUp:
         return CatchUp([hall_row(*self._site.chat.lobby.count(), language=self._language)], keep=[])

@@ -1,7 +1,8 @@
 """Come in."""
 
-from fastapi import Request
-from fastapi.responses import RedirectResponse
+from typing import Annotated
+
+from fastapi import Depends, Request
 from nicegui import ui
 
 from anonchat import ChatError, InvalidPhrase
@@ -11,17 +12,13 @@ from .frame import language_links, mark, open_page
 from .language import Language
 from .site import Site
 from .suggestion import suggest_nickname
-from .visitor import local_path
 
 
 def register(site: Site) -> None:
     """Add the page."""
 
     @ui.page("/login")
-    async def login(request: Request, next: str = "/") -> RedirectResponse | None:
-        target = local_path(next)
-        if await site.door.recognise(request):
-            return RedirectResponse(target, 303)
+    async def login(request: Request, target: Annotated[str, Depends(site.door.stranger)]) -> None:
         language = open_page(site, request)
         with Tag("div", class_="login"), Tag("main"):
             mark()
@@ -38,7 +35,6 @@ def register(site: Site) -> None:
             with Tag("footer"):
                 Tag("a", language("What we keep"), href="/privacy")
                 language_links(site, language)
-        return None
 
 
 def _headline(text: str) -> None:
@@ -62,7 +58,7 @@ def _form(site: Site, language: Language, target: str) -> None:
         except ChatError as error:
             nickname.refuse(language.explain(error))
         else:
-            post("/session", method="POST", body=site.door.write_ticket(token), then=target)
+            post("/session", body=site.door.write_ticket(token), then=target)
 
     async def suggest() -> None:
         nickname.say("")

@@ -95,7 +95,12 @@ class News:
                 self._changed.add(room_id)
             case RoomOpened(room):
                 if room.listed and (glance := self._chat.lobby.glance(room.id)):
-                    self._put_card(NEW_ROOMS, glance)
+                    # New rooms come first and the others stay: a list that jumps cannot be read.
+                    first = -room.created_at.timestamp()
+                    feeds.put(
+                        NEW_ROOMS,
+                        lambda language: card_row(glance, order=first, language=language),
+                    )
                     for feed in feeds.find(NEW_ROOMS):
                         await feed.follow(room.id)
             case RoomEnded(room_id):
@@ -136,15 +141,6 @@ class News:
         for feed in self._feeds.find(own):
             await feed.follow(member.room_id)
 
-    def _put_card(self, topic: Topic, glance: Glance) -> None:
-        """New rooms come first, the rest stay where they are: a list that jumps cannot be read."""
-        self._feeds.put(
-            topic,
-            lambda language: card_row(
-                glance, order=-glance.room.created_at.timestamp(), language=language
-            ),
-        )
-
     def _show_out(self, room_id: str, visitor_id: str) -> None:
         """Take every other screen of a former member out of the room."""
         for feed in self._feeds.find(messages_of(room_id)):
@@ -173,4 +169,6 @@ class News:
         room = glance.room
         self._feeds.put(rail_of(room.id), lambda language: rail_row(glance, language=language))
         self._feeds.put(facts_of(room.id), lambda language: facts_row(glance, language=language))
-        self._put_card(card_of(room.id), glance)
+        self._feeds.put(
+            card_of(room.id), lambda language: card_row(glance, order=None, language=language)
+        )

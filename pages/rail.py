@@ -6,7 +6,7 @@ from nicegui import ui
 
 from anonchat import Membership, Visitor
 
-from .controls import Dialog, Tag, button, icon_button, initials, post
+from .controls import Dialog, Tag, button, icon_button, initials
 from .frame import language_links, mark, theme_links
 from .language import Language
 from .live.feed import CatchUp, Feed
@@ -93,8 +93,7 @@ def _read_marks(mine: Sequence[Membership]) -> dict[str, int]:
 
 def _me(site: Site, visitor: Visitor, language: Language) -> None:
     async def forget() -> None:
-        await site.chat.identity.forget(visitor.id)
-        post("/session", method="DELETE", then="/login")
+        await site.chat.identity.forget(visitor.id)  # every screen hears of it, and goes
 
     with Tag("footer", class_="me"):
         initials(visitor.nickname)

@@ -19,6 +19,7 @@ from .rows import facts_row, member_row, message_row, pending_row
 from .site import Site
 
 _ROWS_ON_PAGE = 300
+_FAREWELL_SECONDS = 8
 
 
 def register(site: Site) -> None:
@@ -199,7 +200,7 @@ class _Talk:
 
     async def _draw_members(self, opener: Tag) -> None:
         language = self._language
-        with Tag("aside", class_="members") as panel:
+        with Tag("aside", class_="members") as self._panel:
             with Tag("header"):
                 Tag("h2", language("Members"))
                 closer = icon_button("close", language("Close"))
@@ -213,7 +214,7 @@ class _Talk:
                 rows=(await self._list_members([])).put,
                 catch_up=self._list_members,
             )
-        toggle = f"() => getHtmlElement({panel.id}).classList.toggle('turned')"
+        toggle = f"() => getHtmlElement({self._panel.id}).classList.toggle('turned')"
         opener.on("click", js_handler=toggle)
         closer.on("click", js_handler=toggle)
 
@@ -238,7 +239,8 @@ class _Talk:
         )
 
     async def _show_older(self, feed: Feed, where: dict[str, Any]) -> None:
-        older = await self._history(before=int(where.get("first", 0)))
+        first = where.get("first")
+        older = await self._history(before=first if isinstance(first, int) else 0)
         rows = [message_row(message) for message in older]
         await feed.append(rows, more=len(older) == self._page_size)
 
@@ -270,8 +272,8 @@ class _Talk:
             keep=[],
         )
 
-    async def _mark_read(self, seq: object) -> None:
-        if isinstance(seq, int):
+    async def _mark_read(self, mark: dict[str, Any]) -> None:
+        if isinstance(seq := mark.get("seq"), int):
             await self._site.chat.memberships.mark_read(
                 self._room.id, visitor_id=self._member.visitor_id, seq=seq
             )
@@ -279,7 +281,9 @@ class _Talk:
     def _say_ended(self) -> None:
         """The room is gone, and so is everything that was shown of it."""
         self._main.clear()
+        self._panel.delete()
         with self._main, Tag("div", class_="nothing", role="alert"):
             Tag("h1", self._language("This room has ended."))
             Tag("p", self._language("It was quiet for too long. Everything said here is gone."))
             Tag("a", self._language("Back to the lobby"), href="/", class_="button")
+            ui.timer(_FAREWELL_SECONDS, lambda: ui.navigate.to("/"), once=True)

@@ -32,6 +32,13 @@ class Door:
             raise HTTPException(303, headers={"Location": f"/login{query}"})
         return visitor
 
+    async def stranger(self, request: Request, next: str = "/") -> str:
+        """Return where one goes after coming in; who is known already goes there at once."""
+        target = local_path(next)
+        if await self.recognise(request):
+            raise HTTPException(303, headers={"Location": target})
+        return target
+
     async def recognise(self, request: Request) -> Visitor | None:
         """Return who is looking, if they are known."""
         token = request.cookies.get(self._cookie_name(request), "")
@@ -79,13 +86,12 @@ class Door:
         return "__Host-anonchat" if self._is_secure(request) else "anonchat"
 
     def _is_secure(self, request: Request) -> bool:
-        return self._origin(request).startswith("https://")
-
-    def _origin(self, request: Request) -> str:
-        return self._chat.settings.base_url or f"{request.url.scheme}://{request.url.netloc}"
+        return (self._chat.settings.base_url or str(request.url)).startswith("https://")
 
     def _check_origin(self, request: Request) -> None:
-        if request.headers.get("origin") != self._origin(request):
+        """Refuse what another site sends: the host it names cannot be ours."""
+        own = urlsplit(self._chat.settings.base_url).netloc or request.headers.get("host")
+        if urlsplit(request.headers.get("origin", "")).netloc != own:
             raise HTTPException(403)
 
 

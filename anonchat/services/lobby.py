@@ -168,5 +168,6 @@ class Lobby:
         here = len(self._here.get(room_id, ()))
         return -here, -self._rooms[room_id].active_at.timestamp()
 
-    def _rank(self, room_id: str, name: str, wanted: str) -> tuple[bool, bool, int, float]:
-        return name != wanted, not name.startswith(wanted), *self._liveliness(room_id)
+    def _rank(self, room_id: str, name: str, wanted: str) -> tuple[bool, bool, int, int, float]:
+        here, active = self._liveliness(room_id)
+        return name != wanted, not name.startswith(wanted), here, len(name), active

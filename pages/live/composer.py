@@ -41,7 +41,8 @@ class Composer(ui.element, component="composer.js"):
             self.run_method("resend")
 
     async def _on_post(self, arguments: GenericEventArguments) -> None:
-        text, dedup_id = str(arguments.args.get("text", "")), str(arguments.args.get("dedup", ""))
+        fields = arguments.args if isinstance(arguments.args, dict) else {}
+        text, dedup_id = str(fields.get("text", "")), str(fields.get("dedup", ""))
         try:
             await self._post(text, dedup_id)
         except ChatError as error:

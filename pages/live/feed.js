@@ -5,6 +5,7 @@ const SOON = 60_000; // the last minute of a row
 const TOGETHER = 300_000; // rows of one group within so much time need only one heading
 const NEAR = 80; // pixels from the end that still count as being there
 const FADE = 150;
+const TICK = 500;
 const UNITS = [["day", 86_400, 2 * 86_400], ["hour", 3_600, 3_600], ["minute", 60, 60]]; // name, size, used from
 
 export default {
@@ -67,11 +68,12 @@ export default {
     this.whenSocket(() => window.socket.on("feed", this.onPacket));
     document.addEventListener("visibilitychange", this.onVisible);
     window.visualViewport?.addEventListener("resize", this.onResize);
-    this.timer = setInterval(() => this.tick(), 500);
+    this.tick();
   },
   unmounted() {
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     clearTimeout(this.readTimer);
+    this.watcher?.disconnect();
     window.socket?.off("feed", this.onPacket);
     document.removeEventListener("visibilitychange", this.onVisible);
     window.visualViewport?.removeEventListener("resize", this.onResize);
@@ -79,12 +81,16 @@ export default {
   methods: {
     // What the server says
     receive(packet) {
-      if (packet.gone) return window.location.assign("/login");
+      if (packet.gone) return this.beForgotten();
       if (packet.put) this.putAll(packet.put);
       if (packet.drop) packet.drop.forEach((key) => this.fade(key));
       if (packet.read) this.markRead(packet.read);
       if (packet.sync) this.sync();
-      if (packet.ended) this.$emit("ended");
+      if (packet.ended) this.$emit("ended", {});
+    },
+    beForgotten() {
+      sessionStorage.clear();
+      fetch("/session", { method: "DELETE" }).finally(() => window.location.replace("/login"));
     },
     sync() {
       this.asked = [...this.nodes.keys()];
@@ -110,6 +116,7 @@ export default {
       rows.forEach((row) => this.place(row));
       this.arrange();
       if (this.stick) list.scrollTop = list.scrollHeight - before;
+      this.watchEnd();
     },
 
     // Rows
@@ -119,6 +126,7 @@ export default {
       for (const row of rows) if (this.place(row) && this.isForeign(row[0])) fresh += 1;
       this.arrange();
       this.showUnread();
+      this.watchEnd();
       if (!this.stick) return;
       if (wasAtEnd) this.toEnd();
       else this.missed += fresh;
@@ -131,22 +139,23 @@ export default {
       template.innerHTML = html;
       const node = template.content.firstElementChild;
       node.dataset.key = key;
-      node.order = order;
       if (key === this.current) node.setAttribute("aria-current", "page");
       this.localise(node);
       this.age(node);
-      if (node.dataset.until && this.left(node) <= 0) return false;
+      if (this.left(node) <= 0) return false;
       const known = this.nodes.get(key);
+      if (order === null && !known) return false; // news of a row that is not shown here
+      node.order = order ?? known.order;
       this.nodes.set(key, node);
       if (node.dataset.dedup) this.settle(node.dataset.dedup);
-      if (known && known.order === order) {
+      if (known?.order === node.order) {
         known.replaceWith(node);
         return false;
       }
       known?.remove();
       const rows = this.ordered();
       let index = rows.length;
-      while (index > 0 && compare(rows[index - 1].order, order) > 0) index -= 1;
+      while (index > 0 && compare(rows[index - 1].order, node.order) > 0) index -= 1;
       if (index < rows.length) rows[index].before(node);
       else if (rows.length) rows[rows.length - 1].after(node);
       else this.$refs.list.prepend(node);
@@ -214,7 +223,7 @@ export default {
       this.count(node);
     },
     left(node) {
-      return node.dataset.until - Date.now() - this.offset;
+      return (node.dataset.until || Infinity) - Date.now() - this.offset;
     },
     age(node) {
       if (!node.dataset.from) return;
@@ -247,10 +256,15 @@ export default {
       return format.format(Math.round(seconds / size));
     },
     tick() {
+      clearTimeout(this.timer);
+      let pause = TICK;
       for (const [key, node] of this.nodes) {
-        if (node.dataset.until && this.left(node) <= 0) this.fade(key);
-        else this.count(node);
+        const left = this.left(node) - FADE; // what begins to fade in time is gone in time
+        if (left <= 0) this.fade(key);
+        else if (left < pause) pause = left;
+        this.count(node);
       }
+      this.timer = setTimeout(() => this.tick(), pause);
     },
     dayOf(node) {
       return new Date(Number(node.dataset.from)).toDateString();
@@ -265,18 +279,26 @@ export default {
     // Where the reader is
     onScroll() {
       const list = this.$refs.list;
-      if (this.stick) {
-        this.atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
-        if (this.atEnd) this.missed = 0;
-        this.showPill();
-        this.tellRead();
-        if (list.scrollTop < 4 * NEAR) this.askForMore();
-      } else if (list.scrollHeight - list.scrollTop - list.clientHeight < 8 * NEAR) this.askForMore();
+      if (!this.stick) return;
+      this.atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR;
+      if (this.atEnd) this.missed = 0;
+      this.showPill();
+      this.tellRead();
+      if (list.scrollTop < 4 * NEAR) this.askForMore();
+    },
+    watchEnd() {
+      if (this.stick) return;
+      this.watcher ??= new IntersectionObserver(
+        (entries) => entries.some((entry) => entry.isIntersecting) && this.askForMore(),
+        { rootMargin: `${8 * NEAR}px` },
+      );
+      this.watcher.disconnect();
+      if (this.hasMore) this.watcher.observe(this.$refs.list.lastElementChild);
     },
     askForMore() {
       if (this.loading || !this.hasMore) return;
       this.loading = true;
-      this.$emit("older", { first: Number(this.ordered()[0]?.dataset.key) || 0, count: this.nodes.size });
+      this.$emit("older", { first: Number(this.ordered()[0]?.dataset.key) || 0 });
     },
     toStart() {
       const fresh = this.$refs.list.querySelector(".divider.fresh");
@@ -307,7 +329,7 @@ export default {
       this.readTimer = setTimeout(() => {
         this.readTimer = null;
         this.told = Math.max(0, ...[...this.nodes.keys()].map(Number));
-        this.$emit("read", this.told);
+        this.$emit("read", { seq: this.told });
       }, 1000);
     },
     showTitle() {

@@ -14,7 +14,7 @@ from .feeds import Feeds, Row, Topic, socket_room
 
 _KEYS_MOST = 20_000
 
-Answer = Callable[[Any], Awaitable[object] | object]
+Answer = Callable[[dict[str, Any]], Awaitable[object] | object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Feed(ui.element, component="feed.js"):
         """Call `handler` with what the list has to say of `event`."""
 
         async def handle(arguments: GenericEventArguments) -> None:
-            result = handler(arguments.args)
+            result = handler(arguments.args if isinstance(arguments.args, dict) else {})
             if inspect.isawaitable(result):
                 await result
 

@@ -14,13 +14,16 @@ _GATHER_SECONDS = 0.025
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a feed: `key` names it, `order` places it among the others (ascending)."""
+    """A row of a feed: `key` names it, `order` places it among the others (ascending).
+
+    Without an order the row is news of one that may be shown: it stays where that one is.
+    """
 
     key: str
-    order: float | str
+    order: float | str | None
     html: str
 
-    def pack(self) -> list[str | float]:
+    def pack(self) -> list[str | float | None]:
         """Return the row as it travels."""
         return [self.key, self.order, self.html]
 

@@ -40,7 +40,7 @@ def rail_row(glance: Glance, *, language: Language) -> Row:
     return Row(room.id, -room.active_at.timestamp(), str(html))
 
 
-def card_row(glance: Glance, *, order: float, language: Language) -> Row:
+def card_row(glance: Glance, *, order: float | None, language: Language) -> Row:
     """Draw a public room."""
     room = glance.room
     html = li(data_room=room.id)[

@@ -463,5 +463,5 @@ async def _execute(chat: Chat, statement: str) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110  # a lock tells nobody who waits for it
         await asyncio.sleep(0)

@@ -1,0 +1,102 @@
+"""A real server: the program as an operator starts it, on a free port, with a folder of its own."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30
+_ALARMS = ("ERROR", "CRITICAL", "Traceback")
+
+
+class House:
+    """One server process; its port and its data outlive a restart."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address that a browser opens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        """The folder of the data."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> str:
+        """Everything the server has said."""
+        path = self.folder / "log"
+        return path.read_text() if path.exists() else ""
+
+    async def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(ROOT / "main.py")],
+                cwd=self.folder,
+                env={
+                    **kept,
+                    "HOME": str(self.folder),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "PYTHONUNBUFFERED": "1",
+                    "ANONCHAT_PORT": str(self.port),
+                    "ANONCHAT_DATA_DIR": str(self.data),
+                    **{f"ANONCHAT_{name.upper()}": value for name, value in self._settings.items()},
+                },
+                stdout=log,
+                stderr=log,
+            )
+        async with asyncio.timeout(PATIENCE), httpx.AsyncClient() as client:
+            while not await self._is_answering(client):
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """End the server as an operator does; it must not have complained of anything."""
+        await self._end(signal.SIGTERM)
+        alarms = [line for line in self.log.splitlines() if any(word in line for word in _ALARMS)]
+        assert not alarms, f"the server complained:\n{self.log}"
+
+    async def kill(self) -> None:
+        """End the server as a power cut does."""
+        await self._end(signal.SIGKILL)
+
+    async def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            await asyncio.to_thread(process.wait, PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+
+    async def _is_answering(self, client: httpx.AsyncClient) -> bool:
+        assert self._process
+        assert self._process.poll() is None, f"the server did not start:\n{self.log}"
+        try:
+            return (await client.get(f"{self.url}/healthz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
