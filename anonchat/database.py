@@ -43,6 +43,7 @@ class Database:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
         try:
             async with self._engine.begin() as connection:
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")  # all tables or none
                 await connection.run_sync(_migrate)
         except DatabaseError as error:
             raise StartError(f"ANONCHAT_DATABASE_URL: {self._url}: {error.orig}") from error

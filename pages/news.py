@@ -70,6 +70,7 @@ class News:
         self._chat = chat
         self._feeds = feeds
         self._changed: set[str] = set()
+        self._gone: dict[str, int] = {}
         self._counted = (-1, -1)
         self._turning: asyncio.Task[None] | None = None
         chat.bus.subscribe(self._on_event)
@@ -92,6 +93,7 @@ class News:
                 self._changed.add(room.id)
             case MessagesGone(room_id, seqs):
                 feeds.drop(messages_of(room_id), *map(str, seqs))
+                self._gone[room_id] = max(self._gone.get(room_id, 0), *seqs)
                 self._changed.add(room_id)
             case RoomOpened(room):
                 if room.listed and (glance := self._chat.lobby.glance(room.id)):
@@ -115,7 +117,7 @@ class News:
                 feeds.drop(members_of(room_id), author)
                 feeds.drop(own_of(visitor_id), room_id)
                 self._changed.add(room_id)
-                self._show_out(room_id, visitor_id)
+                await self._show_out(room_id, visitor_id)
             case PresenceChanged(member, present):
                 self._put_member(member, present=present)
                 self._changed.add(member.room_id)
@@ -141,11 +143,13 @@ class News:
         for feed in self._feeds.find(own):
             await feed.follow(member.room_id)
 
-    def _show_out(self, room_id: str, visitor_id: str) -> None:
-        """Take every other screen of a former member out of the room."""
-        for feed in self._feeds.find(messages_of(room_id)):
-            if feed.viewer == visitor_id:
-                feed.show_out()
+    async def _show_out(self, room_id: str, visitor_id: str) -> None:
+        """Take every screen of a former member out of the room."""
+        self._feeds.tell(own_of(visitor_id), left=room_id)
+        for topic in (messages_of(room_id), members_of(room_id), facts_of(room_id)):
+            for feed in self._feeds.find(topic):
+                if feed.viewer == visitor_id:
+                    await feed.stop()
 
     async def _keep_turning(self) -> None:
         while True:
@@ -157,16 +161,20 @@ class News:
 
     async def _turn(self) -> None:
         changed = self._changed | await self._chat.lobby.turn()
-        self._changed = set()
+        gone = self._gone
+        self._changed, self._gone = set(), {}
         for glance in await self._chat.lobby.glance_all(changed):
-            self._show(glance)
+            self._show(glance, last_gone=gone.get(glance.room.id, 0))
         counted = self._chat.lobby.count()
         if counted != self._counted:
             self._counted = counted
             self._feeds.put(HALL, lambda language: hall_row(*counted, language=language))
 
-    def _show(self, glance: Glance) -> None:
+    def _show(self, glance: Glance, *, last_gone: int) -> None:
         room = glance.room
+        if last_gone >= glance.first_seq:
+            # One in the middle is missing: first and last no longer tell how many are unread.
+            self._feeds.tell(rail_of(room.id), recount=True)
         self._feeds.put(rail_of(room.id), lambda language: rail_row(glance, language=language))
         self._feeds.put(facts_of(room.id), lambda language: facts_row(glance, language=language))
         self._feeds.put(

@@ -227,8 +227,8 @@ class _Talk:
         )
 
     async def _leave(self) -> None:
+        """Leave; all screens of the member hear of it and go to the lobby, this one too."""
         await self._site.chat.memberships.leave(self._room.id, visitor_id=self._member.visitor_id)
-        ui.navigate.to("/")
 
     async def _history(self, **where: int) -> list[Any]:
         return await self._site.chat.messages.history(

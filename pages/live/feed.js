@@ -81,12 +81,14 @@ export default {
   methods: {
     // What the server says
     receive(packet) {
-      if (packet.gone) return this.beForgotten();
+      const news = packet.news || [];
+      if (news.some(({ gone }) => gone)) return this.beForgotten();
+      if (news.some(({ left }) => left && left === this.current)) return window.location.assign("/");
       if (packet.put) this.putAll(packet.put);
       if (packet.drop) packet.drop.forEach((key) => this.fade(key));
-      if (packet.read) this.markRead(packet.read);
-      if (packet.sync) this.sync();
-      if (packet.ended) this.$emit("ended", {});
+      for (const { read } of news) if (read) this.markRead(read);
+      if (news.some(({ recount }) => recount)) this.sync();
+      if (news.some(({ ended }) => ended)) this.$emit("ended", {});
     },
     beForgotten() {
       sessionStorage.clear();

@@ -95,9 +95,13 @@ class Feed(ui.element, component="feed.js"):
                 self._listen(topic)
                 await self._enter(topic)
 
-    def show_out(self) -> None:
-        """Send the whole screen back to the lobby."""
-        self.client.open("/")
+    async def stop(self) -> None:
+        """Hear of nothing any more; what is shown stays until the screen goes elsewhere."""
+        topics, self._topics = self._topics, set()
+        for topic in topics:
+            self._feeds.unlisten(self, topic)
+            for sid in self._sids():
+                await core.sio.leave_room(sid, socket_room(topic, self.language.code))
 
     async def _join(self) -> None:
         if self.is_deleted:  # the handler outlives the element inside one client
@@ -131,8 +135,11 @@ class Feed(ui.element, component="feed.js"):
 
     async def _enter(self, topic: Topic) -> None:
         room = socket_room(topic, self.language.code)
-        for sid, _ in list(core.sio.manager.get_participants("/", self.client.id)):
+        for sid in self._sids():
             await core.sio.enter_room(sid, room)
+
+    def _sids(self) -> list[str]:
+        return [sid for sid, _ in core.sio.manager.get_participants("/", self.client.id)]
 
     def _handle_delete(self) -> None:
         for topic in self._topics:

@@ -48,8 +48,8 @@ class Listener(Protocol):
     async def follow(self, key: str) -> None:
         """Listen to the topic of a row as well."""
 
-    def show_out(self) -> None:
-        """Send the whole screen back to the lobby."""
+    async def stop(self) -> None:
+        """Hear of nothing any more."""
 
 
 class Feeds:
@@ -96,7 +96,7 @@ class Feeds:
     def tell(self, topic: Topic, **news: object) -> None:
         """Tell every feed of the topic something else that it understands (see feed.js)."""
         for code in self._open.get(topic, {}):
-            self._parcel(topic, code).update(news)
+            self._parcel(topic, code).setdefault("news", []).append(news)
 
     def _parcel(self, topic: Topic, code: str) -> dict[str, Any]:
         parcel = self._parcels.setdefault((topic, code), {"channel": topic.channel})

@@ -1,11 +1,14 @@
 """The migrations make the very tables that the rows describe."""
 
+import sqlite3
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect
 
+from anonchat import StartError
 from anonchat.database import Database
 from models import SQLModel
 
@@ -41,10 +44,29 @@ async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+async def test_a_migration_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    _execute(path, "CREATE TABLE token (in_the_way)")
+    with pytest.raises(StartError, match="token already exists"):
+        await _migrate(path)
+    _execute(path, "DROP TABLE token")
+    await _migrate(path)
+    with _look_into(path) as connection:
+        assert _differences(connection) == []
+
+
 async def _migrate(path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{path}")
-    await database.open()
-    await database.close()
+    try:
+        await database.open()
+    finally:
+        await database.close()
+
+
+def _execute(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.close()
 
 
 def _look_into(path: Path) -> Connection:
