@@ -35,6 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
     ui.run_with(
         web,
         title="anonchat",
+        viewport="width=device-width, initial-scale=1, interactive-widget=resizes-content",
         favicon=pages.ICON,
         dark=None,
         tailwind=False,

@@ -42,7 +42,7 @@ def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
 
     dialog = Dialog(language("New room"), close_label=language("Close"))
     with dialog.body, form(create):
-        name = Field(language("Name"), name="name", maxlength=300)
+        name = Field(language("Name"), name="name", maxlength=300, autofocus=True)
         topic = Field(language("What is it about? (optional)"), name="topic", maxlength=600)
         choice(
             language("Who can find it"),

@@ -35,7 +35,16 @@ export default {
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     this.grow();
     this.$nextTick(() => this.waiting.forEach((text, dedup) => this.list()?.pend(dedup, text)));
+    this.onViewport = () => {
+      // A phone's keyboard covers the page instead of resizing it: leave it the room it takes.
+      document.documentElement.style.setProperty("--screen", `${window.visualViewport.height}px`);
+      window.scrollTo(0, 0);
+    };
+    window.visualViewport?.addEventListener("resize", this.onViewport);
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
+  },
+  unmounted() {
+    window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
   methods: {
     key(name) {

@@ -64,10 +64,10 @@ export default {
     if (this.stick) this.toStart();
     this.onPacket = (packet) => packet.channel === this.channel && this.receive(packet);
     this.onVisible = () => document.hidden || (this.tick(), this.tellRead());
-    this.onResize = () => this.atEnd && this.toEnd();
+    this.resized = new ResizeObserver(() => this.stick && this.atEnd && this.toEnd());
+    this.resized.observe(this.$refs.list);
     this.whenSocket(() => window.socket.on("feed", this.onPacket));
     document.addEventListener("visibilitychange", this.onVisible);
-    window.visualViewport?.addEventListener("resize", this.onResize);
     this.tick();
   },
   unmounted() {
@@ -76,7 +76,7 @@ export default {
     this.watcher?.disconnect();
     window.socket?.off("feed", this.onPacket);
     document.removeEventListener("visibilitychange", this.onVisible);
-    window.visualViewport?.removeEventListener("resize", this.onResize);
+    this.resized.disconnect();
   },
   methods: {
     // What the server says

@@ -55,4 +55,4 @@ async def test_the_box_finds_a_room_that_no_page_shows_yet(world: World) -> None
     await ann.finder.press_sequentially("number 7")
     await expect(ann.page.get_by_role("option").first).to_contain_text("room number 7")
     await expect(ann.page.get_by_role("option")).to_have_count(8)
-    await ann.opens("Room Number 7")
+    await ann.opens("room number 7")
