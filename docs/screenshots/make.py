@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from anonchat import Chat, Room, Settings  # noqa: E402  # found only by the line above
+from anonchat import Chat, Room, Settings, parse_duration  # noqa: E402  # found only by the line above
 
 LAST_WORDS = timedelta(seconds=100)  # so long after the start the oldest message disappears
 SHOW_AT = 44  # seconds left on it in the pictures
@@ -33,6 +33,8 @@ CHROMIUM = (
     "--no-sandbox --disable-background-networking --disable-quic --no-first-run "
     "--disable-component-update --disable-sync"
 ).split()
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 390, "height": 844}
 LARGEST = 200_000  # bytes in a picture
 
 ANN, MIRA, TIMUR, JOON, LADA, KIT = "Ann", "Mira", "Тимур", "Joon", "Лада", "Kit"
@@ -40,7 +42,7 @@ PHRASES = {TIMUR: "чай в подстаканнике, две ложки"}
 NIGHT_TRAIN = "night train"
 ROOMS = {  # name: topic, life of a message, who is in, who has it open
     NIGHT_TRAIN: (
-        "Anything that keeps you awake tonight",
+        "What keeps you awake",
         "1h",
         (ANN, KIT, MIRA, TIMUR, JOON, LADA),
         (ANN, MIRA, TIMUR, JOON, LADA),
@@ -69,15 +71,14 @@ SAID = (  # so many seconds before the pictures, in this room, this person, this
     (2150, NIGHT_TRAIN, TIMUR, "it is the best sound there is, honestly"),
     (1500, NIGHT_TRAIN, ANN, "somebody in my carriage is asleep with the book still open"),
     (900, "thesis panic", KIT, "Then however is your argument now."),
-    (500, NIGHT_TRAIN, JOON, "I wrote the letter I told you about. Not sending it. Just wanted "
-     "someone to know it exists."),
+    (500, NIGHT_TRAIN, JOON, "I wrote the letter. Not sending it. I only want someone to know it."),
     (380, NIGHT_TRAIN, LADA, "then it exists now, for us, for an hour"),
     (300, "кухня в три ночи", LADA, "чайник опять выкипел"),
     (270, "кухня в три ночи", TIMUR, "третий раз за ночь. это рекорд?"),
     (200, "кухня в три ночи", MIRA, "is there a cup left for somebody who only reads this?"),
     (150, "кухня в три ночи", LADA, "две. и варенье"),
     (120, NIGHT_TRAIN, MIRA, "Лада, that should be painted above the door"),
-)  # fmt: skip
+)
 READ_BEFORE = 600  # seconds before the pictures in which Ann last looked into the night train
 ANSWER = "next stop 05:40. plenty of hour left"
 
@@ -122,7 +123,7 @@ async def tell_the_past(
         rooms[name] = await chat.rooms.create(
             name,
             visitor_id=ids[members[0]],
-            message_ttl=timedelta(seconds=int(life[:-1]) * {"m": 60, "h": 3600, "d": 86400}[life[-1]]),
+            message_ttl=parse_duration(life),
             topic=topic,
         )
         for nickname in members:
@@ -179,10 +180,6 @@ async def take_pictures(
     await asyncio.sleep(max(1.5, left))  # the lobby counts once a second
     for name, page in {"room": room, "room-dark": dark, "phone": phone, "lobby": lobby}.items():
         await page.screenshot(path=HERE / f"{name}.png")
-
-
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
 
 
 def late_evening() -> str:

@@ -45,7 +45,7 @@ async def test_scrolling_brings_further_rooms_until_all_are_there(world: World) 
         await cards.last.scroll_into_view_if_needed()
         await expect(cards.nth(shown)).to_be_attached()
     await expect(cards).to_have_count(_ROOMS)
-    names = await cards.locator("b").all_inner_texts()
+    names = await cards.locator("b").all_text_contents()
     assert sorted(names) == sorted(f"room number {number}" for number in range(_ROOMS))
 
 

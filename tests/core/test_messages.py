@@ -278,8 +278,8 @@ async def test_who_posts_now_and_then_is_not_forgotten(tmp_path: Path, clock: Fa
         room, (ann,) = await gather_in(chat, "night train", "Ann")
         for _ in range(5):
             clock.move(timedelta(minutes=50))
-            await say(chat, room, ann, "still here")
             await chat.expiry.purge()
+            await say(chat, room, ann, "still here")
         assert await read(chat, room, ann) == ["still here"]
 
 
