@@ -1,6 +1,7 @@
 """Being in rooms: joining, leaving, who is in, and how far one has read."""
 
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlmodel import col, func, select, update
@@ -91,7 +92,11 @@ class Memberships:
         query = _members().where(MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id)
         async with self._database.reading() as session:
             found = (await session.exec(query)).first()
-        return self._vault.open_member(*found) if found else None
+        member = self._vault.open_member(*found) if found else None
+        if member is None:
+            return None
+        noted = self._read.get((room_id, visitor_id), 0)
+        return replace(member, read_seq=max(member.read_seq, noted))
 
     async def require(self, room_id: str, *, visitor_id: str) -> Member:
         """Return the visitor as a member of the room; raise `NotAMember` if they are not in."""

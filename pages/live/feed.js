@@ -189,24 +189,23 @@ export default {
       if (!this.days) return;
       this.$refs.list.querySelectorAll(".divider").forEach((node) => node.remove());
       let previous = null;
-      let divided = false;
       for (const node of this.ordered()) {
-        if (node.classList.contains("pending")) continue;
         const day = this.dayOf(node);
         const newDay = !previous || this.dayOf(previous) !== day;
-        const unread = !divided && this.firstUnread(node);
+        const unread = node.dataset.key === this.fresh;
         if (newDay) node.before(this.divider(this.nameDay(node), "day"));
         if (unread) node.before(this.divider(this.texts.fresh, "fresh"));
-        divided ||= unread;
         const follows = previous && previous.dataset.group === node.dataset.group;
         const soonAfter = previous && node.dataset.from - previous.dataset.from < TOGETHER;
         node.classList.toggle("first", newDay || unread || !follows || !soonAfter);
         previous = node;
       }
     },
-    firstUnread(node) {
+    findFresh() {
+      // Where the unread began when the list was opened; what comes later is seen as it comes.
       const read = this.read?.[""];
-      return read > 0 && Number(node.dataset.key) > read && node.dataset.group !== this.me && !node.dataset.live;
+      const fresh = this.rows.find(([key]) => key > read && this.isForeign(key));
+      return fresh?.[0];
     },
     divider(text, kind) {
       const node = document.createElement("div");
@@ -303,6 +302,8 @@ export default {
       this.$emit("older", { first: Number(this.ordered()[0]?.dataset.key) || 0 });
     },
     toStart() {
+      this.fresh = this.findFresh();
+      this.arrange();
       const fresh = this.$refs.list.querySelector(".divider.fresh");
       this.toEnd();
       if (fresh) fresh.scrollIntoView({ block: "start" });

@@ -86,5 +86,5 @@ async def _show(world: World) -> None:
             screen = await person.page.locator("body").aria_snapshot(timeout=2_000)
         except Error as error:
             screen = str(error)
-        print(f"--- {person.nickname} at {person.page.url}\n{screen}\n{person.complaints}")
+        print(f"--- {person.nickname} at {person.page.url}\n{screen[:3_000]}\n{person.complaints}")
     print(f"--- the server\n{world.house.log}")

@@ -148,8 +148,7 @@ async def test_messages_of_one_person_stand_together(world: World, room: str) ->
     for person in (ann, mira):
         await person.has_heard("one", "two", "three", "four")
         for text, heading in (("one", True), ("two", False), ("three", True), ("four", True)):
-            name = person.message(text).locator(".who")
-            await (expect(name).to_be_visible() if heading else expect(name).to_be_hidden())
+            await expect(person.message(text)).to_have_class("message first" if heading else "message")
 
 
 async def test_addresses_become_links_and_nothing_else_does(world: World, room: str) -> None:
