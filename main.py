@@ -4,20 +4,31 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from socket import socket
 
 import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
+from uvicorn.config import STARTUP_FAILURE
 
 import pages
-from anonchat import Chat, Settings, StartError, read_settings
-from anonchat.api import health_routes
+from anonchat import Chat, Clock, Settings, StartError, read_settings
+from anonchat.api import api_routes, health_routes
 
 
-def create_app(settings: Settings) -> FastAPI:
+class Server(uvicorn.Server):
+    """A server that lets its app say goodbye before it waits until everything is answered."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Stop."""
+        self.config.app.state.streams.stop()  # type: ignore[union-attr]  # it is ours
+        await super().shutdown(sockets)
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     """Build the whole application; nothing runs before its lifespan begins."""
-    chat = Chat(settings)
+    chat = Chat(settings, clock=clock)
 
     @asynccontextmanager
     async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
@@ -31,6 +42,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(health_routes(chat))
+    web.mount("/api/v1", api := api_routes(chat))
+    web.state.streams = api.state.streams
     news = pages.register(chat, web)
     ui.run_with(
         web,
@@ -56,7 +69,7 @@ def main() -> None:
     except StartError as error:
         sys.exit(str(error))
     logging.getLogger("anonchat").info("open at http://%s:%s", settings.host, settings.port)
-    uvicorn.run(
+    config = uvicorn.Config(
         web,
         host=settings.host,
         port=settings.port,
@@ -70,6 +83,11 @@ def main() -> None:
         ws_max_size=65_536,
         timeout_graceful_shutdown=5,
     )
+    server = Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 if __name__ == "__main__":

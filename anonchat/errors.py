@@ -11,6 +11,7 @@ a bug, and is logged instead of shown.
     ├── InvalidMessage
     ├── NotFound
     ├── NotAMember
+    ├── NotAllowed
     ├── UnknownVisitor
     └── LimitReached
 """
@@ -63,6 +64,10 @@ class NotFound(ChatError):
 
 class NotAMember(ChatError):
     """Only members of the room may do this."""
+
+
+class NotAllowed(ChatError):
+    """This member may not do that to what is another's."""
 
 
 class UnknownVisitor(ChatError):

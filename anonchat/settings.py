@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     """How many browsers may hold one identity by its secret phrase; the oldest gives way."""
     waiting_posts_max: int = Field(default=2_000, ge=1)
     """How many posts may wait for the database before new ones are refused."""
+    streams_per_visitor_max: int = Field(default=200, ge=1)
+    """How many event streams of the API one visitor may have open."""
+    stream_backlog_max: int = Field(default=524_288, ge=65_536)
+    """How many bytes may wait for one reader of an event stream before it has to resume."""
     page_size: int = Field(default=60, ge=10, le=200)
     """How many messages or public rooms are shown at once before one scrolls."""
 

@@ -1,5 +1,7 @@
 """What programs may ask over HTTP."""
 
+from .application import api_routes
 from .health import health_routes
+from .streams import Streams
 
-__all__ = ["health_routes"]
+__all__ = ["Streams", "api_routes", "health_routes"]

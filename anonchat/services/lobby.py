@@ -1,6 +1,7 @@
 """What can be seen of all rooms from outside, held in memory: names are readable nowhere else."""
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,6 +27,9 @@ from ..nouns import Glance, Room
 from ..text import fold
 from ..vault import Vault
 
+Place = tuple[float, float, str]
+"""Where a public room stands among the others: the busiest first, then the liveliest."""
+
 _ORDER_LIFE = timedelta(seconds=1)
 
 
@@ -42,6 +46,7 @@ class Lobby:
         self._here: dict[str, set[str]] = {}
         self._oldest: dict[str, tuple[int, datetime | None]] = {}
         self._stale: set[str] = set()
+        self._places: list[Place] = []
         self._order: tuple[str, ...] = ()
         self._ordered_at: datetime | None = None
         bus.subscribe(self._on_event)
@@ -83,11 +88,21 @@ class Lobby:
 
     def order(self) -> tuple[str, ...]:
         """Return the ids of all public rooms, busiest first: a snapshot to page through."""
-        now = self._clock()
-        if self._ordered_at is None or not now - self._ordered_at < _ORDER_LIFE:
-            self._order = tuple(sorted(self._names, key=self._liveliness))
-            self._ordered_at = now
+        self._put_in_order()
         return self._order
+
+    def browse(
+        self, *, after: Place | None = None, limit: int
+    ) -> tuple[list[Glance], Place | None]:
+        """Return public rooms, busiest first, and the place to go on after if there are more.
+
+        Rooms move while one goes through them; one that keeps its place is met exactly once.
+        """
+        self._put_in_order()
+        start = bisect_right(self._places, after) if after else 0
+        end = start + limit
+        page = [glance for *_, id in self._places[start:end] if (glance := self.glance(id))]
+        return page, self._places[end - 1] if end < len(self._places) else None
 
     def count(self) -> tuple[int, int]:
         """Return how many people are in public rooms, and how many public rooms there are."""
@@ -163,6 +178,13 @@ class Lobby:
                 self._oldest[id] = found.get(id, (last_seq + 1, None))
             elif room:  # somebody spoke while we looked
                 self._stale.add(id)
+
+    def _put_in_order(self) -> None:
+        now = self._clock()
+        if self._ordered_at is None or not now - self._ordered_at < _ORDER_LIFE:
+            self._places = sorted((*self._liveliness(id), id) for id in self._names)
+            self._order = tuple(id for *_, id in self._places)
+            self._ordered_at = now
 
     def _liveliness(self, room_id: str) -> tuple[int, float]:
         here = len(self._here.get(room_id, ()))

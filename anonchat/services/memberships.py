@@ -112,6 +112,12 @@ class Memberships:
         members = [member for row in found if (member := self._vault.open_member(*row))]
         return sorted(members, key=lambda member: member.nickname.casefold())
 
+    async def count(self, room_id: str) -> int:
+        """Return how many members the room has."""
+        query = select(func.count()).where(MemberRow.room_id == room_id)
+        async with self._database.reading() as session:
+            return (await session.exec(query)).one()
+
     async def list_mine(self, visitor_id: str) -> list[Membership]:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""
         await self.write_read_marks()

@@ -1,4 +1,4 @@
-"""Posting and reading messages."""
+"""Posting, reading and deleting messages."""
 
 import asyncio
 import re
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement
-from sqlmodel import and_, col, select, tuple_
+from sqlmodel import and_, col, delete, select, tuple_
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import MemberRow, MessageRow, RoomRow, VisitorRow
@@ -14,8 +14,8 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
-from ..errors import N_, ChatError, InvalidMessage, LimitReached, NotAMember, NotFound
-from ..events import MessagePosted
+from ..errors import N_, ChatError, InvalidMessage, LimitReached, NotAllowed, NotAMember, NotFound
+from ..events import MessagePosted, MessagesGone
 from ..ids import new_id
 from ..nouns import Message
 from ..settings import Settings
@@ -89,7 +89,7 @@ class Messages:
         room_id: str,
         *,
         visitor_id: str,
-        after: int = 0,
+        after: int | None = None,
         before: int | None = None,
         limit: int,
     ) -> list[Message]:
@@ -99,7 +99,7 @@ class Messages:
         Raises `NotAMember`.
         """
         query = select(MessageRow).where(self._living(room_id)).limit(limit)
-        if after:
+        if after is not None:
             query = query.where(col(MessageRow.seq) > after).order_by(col(MessageRow.seq))
         else:
             query = query.order_by(col(MessageRow.seq).desc())
@@ -109,7 +109,7 @@ class Messages:
             await _require_member(session, room_id, visitor_id)
             rows = (await session.exec(query)).all()
         messages = [message for row in rows if (message := self._vault.open_message(row))]
-        return messages if after else messages[::-1]
+        return messages[::-1] if after is None else messages
 
     async def living_seqs(
         self, room_id: str, *, visitor_id: str, first: int, last: int
@@ -120,6 +120,24 @@ class Messages:
         async with self._database.reading() as session:
             await _require_member(session, room_id, visitor_id)
             return list((await session.exec(query)).all())
+
+    async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
+        """Delete a message, which its author and the owner of the room may do.
+
+        Its row goes; its key, which others share, goes at its time. Raises `NotAMember`,
+        `NotAllowed`, or `NotFound` if it is gone already.
+        """
+        query = select(MessageRow).where(self._living(room_id), MessageRow.id == message_id)
+        async with self._database.transaction() as session:
+            member = await _require_member(session, room_id, visitor_id)
+            row = (await session.exec(query)).first()
+            if row is None:
+                raise NotFound(N_("There is no such message, or it is gone already."))
+            room = await session.get(RoomRow, room_id)
+            if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
+                raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
+            await session.exec(delete(MessageRow).where(col(MessageRow.id) == message_id))
+        await self._bus.publish(MessagesGone(room_id, (row.seq,)))
 
     async def finish(self) -> None:
         """Wait until everything that was accepted for posting is stored."""
@@ -244,9 +262,11 @@ def _message_ttl(room: RoomRow) -> timedelta:
     return timedelta(seconds=room.message_ttl)
 
 
-async def _require_member(session: AsyncSession, room_id: str, visitor_id: str) -> None:
-    if await session.get(MemberRow, (room_id, visitor_id)) is None:
+async def _require_member(session: AsyncSession, room_id: str, visitor_id: str) -> MemberRow:
+    member = await session.get(MemberRow, (room_id, visitor_id))
+    if member is None:
         raise NotAMember(N_("Only members can do that. Join the room first."))
+    return member
 
 
 def _refuse(draft: _Draft, error: Exception) -> None:

@@ -21,6 +21,8 @@ from ..settings import Settings
 from ..text import fold, make_slug, tidy_room_name, tidy_topic
 from ..vault import Vault
 
+_RESERVED = {"mine"}  # /api/v1/rooms/mine is no room but the list of one's own
+
 
 class Rooms:
     """All rooms. A listed room is found by its name or slug, an unlisted one by its slug alone."""
@@ -156,7 +158,7 @@ class Rooms:
         base = make_slug(name)
         for slug in (base, *(f"{base}-{number}" for number in range(2, 6))):
             query = select(RoomRow.id).where(RoomRow.slug_key == self._slug_key(slug))
-            if (await session.exec(query)).first() is None:
+            if slug not in _RESERVED and (await session.exec(query)).first() is None:
                 return slug
         return f"{base}-{secrets.token_hex(4)}"
 

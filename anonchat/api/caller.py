@@ -1,0 +1,57 @@
+"""Who calls, and what they call upon: the parts that a call asks for by their type."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ..chat import Chat
+from ..nouns import Room, Visitor
+from .problems import NOT_FOUND, UNKNOWN_VISITOR, Problem, Refusal
+from .streams import Streams
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="The `token` that `POST /visitors` has given.",
+)
+
+CALLER: tuple[Problem, ...] = (UNKNOWN_VISITOR,)
+"""The problems of a call that needs to know who calls."""
+IN_ROOM: tuple[Problem, ...] = (UNKNOWN_VISITOR, NOT_FOUND)
+"""The problems of a call that is about a room."""
+
+
+def _chat(request: Request) -> Chat:
+    return cast(Chat, request.app.state.chat)
+
+
+def _streams(request: Request) -> Streams:
+    return cast(Streams, request.app.state.streams)
+
+
+TheChat = Annotated[Chat, Depends(_chat)]
+TheStreams = Annotated[Streams, Depends(_streams)]
+
+
+async def _recognise(
+    chat: TheChat, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Visitor:
+    visitor = await chat.identity.recognise(credentials.credentials) if credentials else None
+    if visitor is None:
+        raise Refusal(UNKNOWN_VISITOR, UNKNOWN_VISITOR.meaning)
+    return visitor
+
+
+Caller = Annotated[Visitor, Depends(_recognise)]
+
+
+async def _find(
+    chat: TheChat,
+    _caller: Caller,
+    slug: Annotated[str, Path(description="The room's address.", examples=["night-train"])],
+) -> Room:
+    return await chat.rooms.find(slug)
+
+
+TheRoom = Annotated[Room, Depends(_find)]

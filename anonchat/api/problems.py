@@ -1,0 +1,241 @@
+"""What may go wrong, as `application/problem+json` (RFC 9457) with types that stay the same."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from .. import errors
+
+MEDIA_TYPE = "application/problem+json"
+PATH = "/api/v1/problems/"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of problem. `name` ends its type, `meaning` explains it to a reader of the docs."""
+
+    name: str
+    status: int
+    title: str
+    meaning: str
+
+    @property
+    def type(self) -> str:
+        """The URI that names the problem: the same on every server, and readable where it leads."""
+        return PATH + self.name
+
+
+INVALID_REQUEST = Problem(
+    "invalid-request",
+    422,
+    "The request is not as this call expects it",
+    "A field or parameter is missing, unknown, or of the wrong kind, which `errors` tells; or the "
+    "body is no JSON.",
+)
+NOT_SUPPORTED = Problem(
+    "not-supported",
+    422,
+    "This is not supported yet",
+    "The API has a name for it, but this version cannot do it: rooms with a password.",
+)
+INVALID_NICKNAME = Problem(
+    "invalid-nickname", 422, "The nickname cannot be used", "It is empty or too long."
+)
+INVALID_PHRASE = Problem(
+    "invalid-phrase", 422, "The secret phrase cannot be used", "It is too short or too long."
+)
+INVALID_ROOM = Problem(
+    "invalid-room",
+    422,
+    "The room cannot be made like that",
+    "Its name, its topic or one of its lifetimes is out of bounds.",
+)
+INVALID_MESSAGE = Problem(
+    "invalid-message", 422, "The text cannot be posted", "It is empty or too long."
+)
+NICKNAME_TAKEN = Problem(
+    "nickname-taken",
+    409,
+    "The nickname is taken",
+    "It, or one that looks like it, belongs to somebody who lives and has another phrase or none.",
+)
+ROOM_NAME_TAKEN = Problem(
+    "room-name-taken", 409, "The name of the room is taken", "A public room bears it already."
+)
+UNKNOWN_VISITOR = Problem(
+    "unknown-visitor",
+    401,
+    "Nobody is known by this token",
+    "There is no token, it is wrong, or its visitor was forgotten or has expired. Come in again.",
+)
+NOT_A_MEMBER = Problem(
+    "not-a-member", 403, "Only members may do this", "Join the room first: `PUT …/membership`."
+)
+NOT_ALLOWED = Problem(
+    "not-allowed", 403, "This is another's", "Only its author and the room's owner may delete it."
+)
+NOT_FOUND = Problem(
+    "not-found", 404, "There is nothing here", "No such room, message or call; or it has ended."
+)
+METHOD_NOT_ALLOWED = Problem(
+    "method-not-allowed", 405, "This cannot be done here", "The header `Allow` says what can be."
+)
+TOO_LARGE = Problem("too-large", 413, "That is too much at once", "A request has 64 KiB at most.")
+LIMIT_REACHED = Problem(
+    "limit-reached",
+    429,
+    "A limit is reached",
+    "Something that can grow has grown to its bound: rooms, members, visitors, streams, or posts "
+    "that wait. `detail` says which; later there may be room again.",
+)
+INTERNAL = Problem(
+    "internal-error",
+    500,
+    "Something went wrong here",
+    "It is not your doing, and it was logged. Trying again with the same `dedup_id` is safe.",
+)
+
+_OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
+    errors.NicknameTaken: NICKNAME_TAKEN,
+    errors.InvalidNickname: INVALID_NICKNAME,
+    errors.InvalidPhrase: INVALID_PHRASE,
+    errors.RoomNameTaken: ROOM_NAME_TAKEN,
+    errors.InvalidRoom: INVALID_ROOM,
+    errors.InvalidMessage: INVALID_MESSAGE,
+    errors.NotFound: NOT_FOUND,
+    errors.NotAMember: NOT_A_MEMBER,
+    errors.NotAllowed: NOT_ALLOWED,
+    errors.UnknownVisitor: UNKNOWN_VISITOR,
+    errors.LimitReached: LIMIT_REACHED,
+}
+_OF_STATUS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
+
+PROBLEMS = (*_OF_ERRORS.values(), METHOD_NOT_ALLOWED, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED)
+"""Every kind of problem that a request can meet."""
+
+
+class Refusal(Exception):
+    """The API itself says no."""
+
+    def __init__(self, problem: Problem, detail: str, **headers: str) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.headers = headers
+
+
+class Flaw(BaseModel):
+    """One thing that is wrong with a request."""
+
+    where: Annotated[str, Field(examples=["body.nickname"])]
+    detail: Annotated[str, Field(examples=["Field required"])]
+
+
+class ProblemDocument(BaseModel):
+    """Why something was refused (RFC 9457)."""
+
+    type: Annotated[str, Field(description="Which problem it is.", examples=[NOT_A_MEMBER.type])]
+    title: Annotated[str, Field(examples=[NOT_A_MEMBER.title])]
+    status: Annotated[int, Field(examples=[NOT_A_MEMBER.status])]
+    detail: Annotated[str, Field(examples=["Only members can do that. Join the room first."])]
+    errors: Annotated[
+        list[Flaw] | None, Field(description="With `invalid-request`: what is wrong where.")
+    ] = None
+
+
+def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """Return how OpenAPI is told that a call may meet these problems."""
+    by_status: dict[int, list[Problem]] = {}
+    for problem in problems:
+        by_status.setdefault(problem.status, []).append(problem)
+    return {
+        status: {
+            "description": " · ".join(f"`{problem.name}`: {problem.title}" for problem in group),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {
+                        problem.name: {"value": _describe(problem, problem.meaning)}
+                        for problem in group
+                    },
+                }
+            },
+        }
+        for status, group in by_status.items()
+    }
+
+
+def answer_with_problems(web: FastAPI) -> None:
+    """Let every refusal leave as a problem, and nothing else leave that was meant for the log."""
+
+    @web.exception_handler(errors.ChatError)
+    async def refused(_request: Request, error: errors.ChatError) -> JSONResponse:
+        kind = next(kind for kind in type(error).__mro__ if kind in _OF_ERRORS)
+        return _answer(_OF_ERRORS[kind], str(error))
+
+    @web.exception_handler(Refusal)
+    async def declined(_request: Request, error: Refusal) -> JSONResponse:
+        return _answer(error.problem, error.detail, headers=error.headers)
+
+    @web.exception_handler(RequestValidationError)
+    async def misunderstood(_request: Request, error: RequestValidationError) -> JSONResponse:
+        flaws = [
+            {"where": ".".join(map(str, flaw["loc"])), "detail": flaw["msg"]}
+            for flaw in error.errors()
+        ]
+        return _answer(INVALID_REQUEST, "See `errors` for what is wrong where.", errors=flaws)
+
+    @web.exception_handler(HTTPException)
+    async def impossible(request: Request, error: HTTPException) -> JSONResponse:
+        problem = _OF_STATUS.get(error.status_code, INVALID_REQUEST)
+        headers = {"Allow": _allowed(request)} if problem is METHOD_NOT_ALLOWED else {}
+        detail = "The body cannot be read." if error.status_code == 400 else problem.meaning
+        return _answer(problem, detail, headers=headers)
+
+    @web.exception_handler(Exception)
+    async def broken(_request: Request, _error: Exception) -> JSONResponse:
+        return _answer(INTERNAL, INTERNAL.meaning)
+
+
+def _answer(
+    problem: Problem,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: list[dict[str, Any]] | None = None,
+) -> JSONResponse:
+    content = _describe(problem, detail)
+    if errors is not None:
+        content["errors"] = errors
+    headers = dict(headers or {})
+    if problem is UNKNOWN_VISITOR:
+        headers["WWW-Authenticate"] = 'Bearer realm="anonchat"'
+    return JSONResponse(content, problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _describe(problem: Problem, detail: str) -> dict[str, Any]:
+    return {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+    }
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of all calls at this address, for each route knows its own alone."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods))

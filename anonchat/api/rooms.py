@@ -1,0 +1,207 @@
+"""Finding rooms, making them, joining and leaving."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import TypeAdapter
+
+from .. import nouns
+from ..chat import Chat
+from ..errors import NotFound, RoomNameTaken
+from ..services.lobby import Place
+from ..text import tidy_room_name
+from .caller import CALLER, IN_ROOM, Caller, TheChat, TheRoom
+from .cursors import CURSOR, read_cursor, write_cursor
+from .problems import (
+    INVALID_REQUEST,
+    INVALID_ROOM,
+    LIMIT_REACHED,
+    NOT_SUPPORTED,
+    TOO_LARGE,
+    Refusal,
+    documented,
+)
+from .schemas import (
+    PAGE,
+    PAGE_MAX,
+    Key,
+    Membership,
+    NewRoom,
+    OwnRoom,
+    Page,
+    Room,
+    RoomView,
+    read_duration,
+    room_facts,
+)
+
+routes = APIRouter(tags=["rooms"])
+
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="How many to return at most.")]
+Cursor = Annotated[
+    str | None, Query(pattern=CURSOR, description="The `next` of the page before this one.")
+]
+
+_BROWSING = TypeAdapter(Place)
+_SEARCHING = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
+
+
+@routes.get(
+    "/rooms",
+    summary="See the public rooms",
+    response_description="A page of them.",
+    responses=documented(*CALLER, INVALID_REQUEST),
+)
+async def list_rooms(
+    chat: TheChat,
+    _caller: Caller,
+    query: Annotated[
+        str, Query(max_length=200, description="Only rooms whose name contains this, best first.")
+    ] = "",
+    limit: Limit = PAGE,
+    cursor: Cursor = None,
+) -> Page[Room]:
+    """Return public rooms, the busiest first.
+
+    Rooms move while one goes through the pages; one that keeps its place is met exactly once.
+    """
+    if query.strip():
+        start = read_cursor(cursor, _SEARCHING) if cursor else 0
+        found = chat.lobby.search(query, limit=start + limit + 1)[start:]
+        glances, rest = found[:limit], found[limit:]
+        after: Place | int | None = start + limit if rest else None
+    else:
+        place = read_cursor(cursor, _BROWSING) if cursor else None
+        glances, after = chat.lobby.browse(after=place, limit=limit)
+    return Page(
+        items=[_room(glance.room, here=glance.here) for glance in glances],
+        next=None if after is None else write_cursor(after),
+    )
+
+
+@routes.get(
+    "/rooms/mine",
+    summary="See the rooms you are in",
+    response_description="All of them.",
+    responses=documented(*CALLER),
+)
+async def list_mine(chat: TheChat, caller: Caller) -> Page[OwnRoom]:
+    """Return the rooms you are in, the liveliest first, with what is unread in each."""
+    mine = await chat.memberships.list_mine(caller.id)
+    return Page(
+        items=[
+            OwnRoom.model_validate(
+                {
+                    **room_facts(own.room, here=_count_here(chat, own.room)),
+                    "membership": Membership.of(own.member, own.room),
+                    "unread": own.unread,
+                }
+            )
+            for own in mine
+        ],
+        next=None,
+    )
+
+
+@routes.post(
+    "/rooms",
+    status_code=201,
+    summary="Find or create a room, and join it",
+    response_description="It was created, and you are in it.",
+    responses={
+        200: {"model": RoomView, "description": "It existed, and you are in it."},
+        **documented(
+            *IN_ROOM, TOO_LARGE, INVALID_REQUEST, INVALID_ROOM, NOT_SUPPORTED, LIMIT_REACHED
+        ),
+    },
+)
+async def open_room(chat: TheChat, caller: Caller, wanted: NewRoom, response: Response) -> RoomView:
+    """Join the room of that name or at that address; if there is none, create it and own it.
+
+    A room that exists stays as it is, whatever else was asked for.
+    """
+    _refuse_password(wanted.password)
+    room, created = await _open(chat, wanted, visitor_id=caller.id)
+    member = await chat.memberships.join(room.id, visitor_id=caller.id)
+    response.status_code = 201 if created else 200
+    return await _view(chat, await chat.rooms.find(room.slug), member)
+
+
+@routes.get(
+    "/rooms/{slug}",
+    summary="Look at a room",
+    response_description="What it is.",
+    responses=documented(*IN_ROOM),
+)
+async def look(chat: TheChat, caller: Caller, room: TheRoom) -> RoomView:
+    """Return what a room is; whoever knows its address may look, and nobody is told."""
+    return await _view(chat, room, await chat.memberships.get(room.id, visitor_id=caller.id))
+
+
+@routes.put(
+    "/rooms/{slug}/membership",
+    summary="Join a room",
+    response_description="You are in it.",
+    responses=documented(*IN_ROOM, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED, LIMIT_REACHED),
+)
+async def join(chat: TheChat, caller: Caller, room: TheRoom, key: Key | None = None) -> Membership:
+    """Become a member; one who is in it already stays as they are."""
+    _refuse_password(key.password if key else None)
+    return Membership.of(await chat.memberships.join(room.id, visitor_id=caller.id), room)
+
+
+@routes.delete(
+    "/rooms/{slug}/membership",
+    status_code=204,
+    summary="Leave a room",
+    response_description="You are not in it.",
+    responses=documented(*IN_ROOM),
+)
+async def leave(chat: TheChat, caller: Caller, room: TheRoom) -> None:
+    """Be a member no more; what you have said there stays until its end."""
+    await chat.memberships.leave(room.id, visitor_id=caller.id)
+
+
+async def _open(chat: Chat, wanted: NewRoom, *, visitor_id: str) -> tuple[nouns.Room, bool]:
+    """Return the room, and whether it was created now."""
+    if wanted.listed:
+        with suppress(NotFound):
+            found = await chat.rooms.find_named(wanted.name)
+            return found or await chat.rooms.find(tidy_room_name(wanted.name)), False
+    try:
+        room = await chat.rooms.create(
+            wanted.name,
+            visitor_id=visitor_id,
+            listed=wanted.listed,
+            message_ttl=read_duration(wanted.message_ttl),
+            room_ttl=read_duration(wanted.room_ttl),
+            topic=wanted.topic,
+        )
+    except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
+        return await _open(chat, wanted, visitor_id=visitor_id)
+    return room, True
+
+
+async def _view(chat: Chat, room: nouns.Room, member: nouns.Member | None) -> RoomView:
+    return RoomView.model_validate(
+        {
+            **room_facts(room, here=_count_here(chat, room)),
+            "members": await chat.memberships.count(room.id),
+            "membership": Membership.of(member, room) if member else None,
+        }
+    )
+
+
+def _room(room: nouns.Room, *, here: int) -> Room:
+    return Room.model_validate(room_facts(room, here=here))
+
+
+def _count_here(chat: Chat, room: nouns.Room) -> int:
+    return len(chat.presence.list_present(room.id))
+
+
+def _refuse_password(password: str | None) -> None:
+    """Say so rather than open a room to everybody that was meant to be locked."""
+    if password is not None:
+        raise Refusal(NOT_SUPPORTED, "Rooms with a password are not supported yet.")

@@ -1,0 +1,197 @@
+"""Brings what happens in rooms to the programs that listen: written once, sent to all of them."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from ..bus import Bus
+from ..clock import Clock
+from ..errors import N_, LimitReached
+from ..events import (
+    Event,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    MessagesGone,
+    PresenceChanged,
+    RoomEnded,
+    VisitorForgotten,
+)
+from ..ids import new_id
+from ..nouns import Message
+from ..settings import Settings
+from . import schemas
+
+HEARTBEAT = b": still here\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An event as it travels; of a message also where it stands, and until when it may be told."""
+
+    data: bytes
+    seq: int = 0
+    expires_at: datetime | None = None
+
+
+class Reader:
+    """One program that listens to one room. What it has not taken yet waits, within bounds."""
+
+    def __init__(self, visitor_id: str, *, clock: Clock, backlog: int, patience: float) -> None:
+        self.id = new_id()
+        self.visitor_id = visitor_id
+        self._clock = clock
+        self._backlog = backlog
+        self._patience = patience
+        self._waiting: list[Notice] = []
+        self._size = 0
+        self.ended = False
+        self._stir = asyncio.Event()
+
+    def hear(self, notice: Notice) -> None:
+        """Let a notice wait to be taken; one too many ends the stream, to be resumed later."""
+        if self.ended:
+            return
+        self._waiting.append(notice)
+        self._size += len(notice.data)
+        if self._size > self._backlog:
+            self._waiting.clear()
+            self.end()
+        self._stir.set()
+
+    def end(self) -> None:
+        """Hear nothing any more; what waits may still be taken."""
+        self.ended = True
+        self._stir.set()
+
+    async def take(self) -> list[Notice] | None:
+        """Return what waits, nothing if nothing happens for a while, `None` at the end.
+
+        A message that has expired while it waited is told to nobody.
+        """
+        if not self._waiting and not self.ended:
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._stir.wait()
+            except TimeoutError:
+                return []
+        self._stir.clear()
+        taken, self._waiting, self._size = self._waiting, [], 0
+        if not taken and self.ended:
+            return None
+        now = self._clock()
+        return [note for note in taken if note.expires_at is None or note.expires_at > now]
+
+
+class Streams:
+    """Knows which programs listen to which room on this node."""
+
+    def __init__(self, *, settings: Settings, bus: Bus, clock: Clock) -> None:
+        self.heartbeat = 15.0
+        self._settings = settings
+        self._clock = clock
+        self._readers: dict[str, set[Reader]] = {}
+        self._counts: dict[str, int] = {}
+        self._stopped = False
+        bus.subscribe(self._on_event)
+
+    @contextmanager
+    def listen(self, room_id: str, *, visitor_id: str) -> Iterator[Reader]:
+        """Hear what happens in a room from now on. Raises `LimitReached`."""
+        if self._counts.get(visitor_id, 0) >= self._settings.streams_per_visitor_max:
+            raise LimitReached(N_("You listen to too many rooms at once."))
+        reader = Reader(
+            visitor_id,
+            clock=self._clock,
+            backlog=self._settings.stream_backlog_max,
+            patience=self.heartbeat,
+        )
+        self._readers.setdefault(room_id, set()).add(reader)
+        self._counts[visitor_id] = self._counts.get(visitor_id, 0) + 1
+        if self._stopped:
+            reader.end()
+        try:
+            yield reader
+        finally:
+            self._let_go(room_id, reader)
+
+    def stop(self) -> None:
+        """End all streams, for whoever stops the server waits until everything is answered."""
+        self._stopped = True
+        for readers in self._readers.values():
+            for reader in readers:
+                reader.end()
+
+    def count(self) -> int:
+        """Return how many streams are open."""
+        return sum(map(len, self._readers.values()))
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case MessagePosted(room, message) if room.id in self._readers:
+                self._tell(room.id, message_notice(message))
+            case MessagesGone(room_id, seqs) if room_id in self._readers:
+                self._tell(room_id, gone_notice(seqs))
+            case MemberJoined(room, member) if room.id in self._readers:
+                joined = schemas.Joined(author=member.author, nickname=member.nickname)
+                self._tell(room.id, _notice("joined", joined))
+            case PresenceChanged(member, present) if member.room_id in self._readers:
+                change = schemas.Presence(
+                    author=member.author, nickname=member.nickname, present=present
+                )
+                self._tell(member.room_id, _notice("presence", change))
+            case MemberLeft(room_id, visitor_id, author) if room_id in self._readers:
+                self._tell(room_id, _notice("left", schemas.Left(author=author)))
+                for reader in self._readers[room_id]:
+                    if reader.visitor_id == visitor_id:
+                        reader.end()
+            case RoomEnded(room_id) if room_id in self._readers:
+                self._tell(room_id, _notice("ended", schemas.Ended()))
+                for reader in self._readers[room_id]:
+                    reader.end()
+            case VisitorForgotten(visitor_id) if visitor_id in self._counts:
+                for readers in self._readers.values():
+                    for reader in readers:
+                        if reader.visitor_id == visitor_id:
+                            reader.end()
+
+    def _tell(self, room_id: str, notice: Notice) -> None:
+        for reader in self._readers[room_id]:
+            reader.hear(notice)
+
+    def _let_go(self, room_id: str, reader: Reader) -> None:
+        self._readers[room_id].remove(reader)
+        if not self._readers[room_id]:
+            del self._readers[room_id]
+        self._counts[reader.visitor_id] -= 1
+        if not self._counts[reader.visitor_id]:
+            del self._counts[reader.visitor_id]
+
+
+def message_notice(message: Message) -> Notice:
+    """Write a message down; its `seq` is what a reader resumes by."""
+    data = _write("message", schemas.Message.of(message), id=message.seq)
+    return Notice(data, message.seq, message.expires_at)
+
+
+def gone_notice(seqs: tuple[int, ...]) -> Notice:
+    """Write down which messages are no more."""
+    return _notice("gone", schemas.Gone(seqs=seqs))
+
+
+def ready_notice(seq: int) -> Notice:
+    """Write down that all was told up to `seq`, and that what follows happens now."""
+    return Notice(_write("ready", schemas.Ready(seq=seq), id=seq))
+
+
+def _notice(event: str, content: BaseModel) -> Notice:
+    return Notice(_write(event, content))
+
+
+def _write(event: str, content: BaseModel, *, id: int | None = None) -> bytes:
+    head = f"event: {event}\n" if id is None else f"event: {event}\nid: {id}\n"
+    return f"{head}data: {content.model_dump_json()}\n\n".encode()
