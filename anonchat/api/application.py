@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ..chat import Chat
 from . import events, messages, rooms, visitors
-from .problems import NOT_FOUND, PROBLEMS, ProblemDocument, Refusal, answer_with_problems
+from .problems import (
+    MEDIA_TYPE,
+    NOT_FOUND,
+    PROBLEMS,
+    ProblemDocument,
+    Refusal,
+    answer_with_problems,
+)
 from .reference import draw_reference
 from .size import SizeLimit
 from .streams import Streams
@@ -22,6 +29,7 @@ Times are RFC 3339 in UTC, durations are written `90s`, `10m`, `24h`, `7d`, and 
 `{"items": […], "next": …}`. Whatever is refused is answered with a problem document (RFC 9457)
 whose `type` never changes; requests have 64 KiB at most.
 """
+_SHAPES = "#/components/schemas/"
 _PARTS = (visitors, rooms, messages, events)
 _TAGS = [{"name": part.__name__.rpartition(".")[2], "description": part.__doc__} for part in _PARTS]
 
@@ -47,8 +55,9 @@ def api_routes(chat: Chat) -> FastAPI:
     web.openapi = lambda: _describe(web)  # type: ignore[method-assign]  # FastAPI's own way
 
     @web.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return draw_reference(web.openapi())
+    async def docs(request: Request) -> HTMLResponse:
+        site = chat.settings.base_url or str(request.url.replace(path="", query=""))
+        return draw_reference(web.openapi(), base=f"{site}/api/v1")
 
     @web.get("/problems/{name}", include_in_schema=False)
     async def problem(name: str) -> RedirectResponse:
@@ -60,7 +69,7 @@ def api_routes(chat: Chat) -> FastAPI:
 
 
 def _describe(web: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI description, which names the shape of problems as well."""
+    """Return the OpenAPI description, with our problems in place of FastAPI's own."""
     if web.openapi_schema is None:
         schema = get_openapi(
             title=web.title,
@@ -70,11 +79,14 @@ def _describe(web: FastAPI) -> dict[str, Any]:
             tags=web.openapi_tags,
             servers=web.servers,
         )
-        schema["components"]["schemas"]["Problem"] = ProblemDocument.model_json_schema(
-            ref_template="#/components/schemas/{model}"
-        )
-        schema["components"]["schemas"]["Flaw"] = schema["components"]["schemas"]["Problem"].pop(
-            "$defs"
-        )["Flaw"]
+        shapes = schema["components"]["schemas"]
+        shapes["Problem"] = ProblemDocument.model_json_schema(ref_template=f"{_SHAPES}{{model}}")
+        shapes.update(shapes["Problem"].pop("$defs"))
+        for item in schema["paths"].values():
+            for call in item.values():
+                if MEDIA_TYPE not in call["responses"].get("422", {}).get("content", {}):
+                    call["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            shapes.pop(name, None)
         web.openapi_schema = schema
     return web.openapi_schema

@@ -118,7 +118,7 @@ async def listen(
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (of who joined) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
-    | `ended` | | the room is gone |
+    | `ended` | nothing | the room is gone |
     | `ready` | `seq` | everything up to there was told; what follows happens now |
 
     Every `message` comes once and in the order of `seq`. Without `after` and `Last-Event-ID` the

@@ -1,6 +1,260 @@
+"""The API's own description as a page to read: nothing on it comes from anywhere else."""
+
+import json
+import re
+from collections.abc import Iterator
 from typing import Any
+
 from fastapi.responses import HTMLResponse
+from htpy import (
+    Element,
+    Node,
+    a,
+    article,
+    body,
+    code,
+    dd,
+    dl,
+    dt,
+    fragment,
+    h1,
+    h2,
+    h3,
+    head,
+    html,
+    li,
+    link,
+    main,
+    meta,
+    nav,
+    p,
+    pre,
+    section,
+    span,
+    style,
+    table,
+    tbody,
+    td,
+    th,
+    thead,
+    title,
+    tr,
+    ul,
+)
+from markupsafe import Markup
+
+from .problems import MEDIA_TYPE, PROBLEMS
+from .schemas import SEQ_MAX
+
+_SECURITY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+:root { --accent: light-dark(#4a3fb5, #b3abff); }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1rem 6rem; max-width: 56rem; }
+body { font: 1rem/1.6 system-ui, sans-serif; }
+a { color: var(--accent); }
+h2 { margin: 3rem 0 1rem; padding-top: 1rem; border-top: 1px solid var(--line); }
+article { margin: 0 0 2.5rem; }
+h3 { margin: 0; font-size: 1.05rem; }
+h3 .method { display: inline-block; min-width: 5rem; color: var(--accent); }
+h3 code, td code, dt code, li code { overflow-wrap: anywhere; }
+code, pre { font: 0.9em/1.5 ui-monospace, monospace; }
+pre { margin: 0.5rem 0; padding: 0.75rem 1rem; border-radius: 0.5rem; background: var(--soft); }
+pre { overflow-x: auto; }
+nav ul { list-style: none; padding: 0; columns: 2 22rem; }
+table { border-collapse: collapse; width: 100%; margin: 0.5rem 0; }
+th, td { padding: 0.3rem 1rem 0.3rem 0; border-bottom: 1px solid var(--line); }
+th, td { text-align: start; vertical-align: top; }
+dt { margin-top: 1rem; font-weight: 600; }
+dd { margin: 0; }
+"""
+_CODE = re.compile(r"`([^`]+)`")
+_METHODS = ("get", "post", "put", "delete")
+
+Schema = dict[str, Any]
 
 
-def draw_reference(schema: dict[str, Any]) -> HTMLResponse:
-    return HTMLResponse("todo")
+def draw_reference(schema: Schema, *, base: str) -> HTMLResponse:
+    """Draw the page; `base` is the address under which the API is reached."""
+    page = html(lang="en")[
+        head[
+            meta(charset="utf-8"),
+            meta(name="viewport", content="width=device-width, initial-scale=1"),
+            title[f"{schema['info']['title']}: the HTTP API"],
+            link(rel="icon", href="data:,"),
+            style[Markup(_STYLE)],
+        ],
+        body[
+            main[
+                h1[f"{schema['info']['title']}: the HTTP API"],
+                _prose(schema["info"]["description"]),
+                p["For programs: ", a(href="openapi.json")["openapi.json"], "."],
+                pre[f"CHAT={base}"],
+                nav(aria_label="Calls")[ul[(_entry(*call) for call in _calls(schema))]],
+                (_tag(tag, schema) for tag in schema["tags"]),
+                section[h2(id="problems")["Problems"], _problems()],
+            ]
+        ],
+    ]
+    return HTMLResponse(str(page), headers={"Content-Security-Policy": _SECURITY})
+
+
+def _calls(schema: Schema) -> Iterator[tuple[str, str, Schema]]:
+    for path, item in schema["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield method.upper(), path, item[method]
+
+
+def _entry(method: str, path: str, call: Schema) -> Element:
+    return li[a(href=f"#{call['operationId']}")[call["summary"]], " ", code[f"{method} {path}"]]
+
+
+def _tag(tag: Schema, schema: Schema) -> Element:
+    calls = [call for call in _calls(schema) if tag["name"] in call[2]["tags"]]
+    return section[
+        h2[tag["name"].capitalize()],
+        _prose(tag["description"]),
+        (_call(*call, schema) for call in calls),
+    ]
+
+
+def _call(method: str, path: str, call: Schema, schema: Schema) -> Element:
+    answers = call["responses"].items()
+    return article(id=call["operationId"])[
+        h3[span(".method")[method], code[path]],
+        _prose(f"{call['summary']}. {call['description']}"),
+        _fields(call, schema),
+        pre[_command(method, path, call, schema)],
+        (_answer(status, one, schema) for status, one in answers if int(status) < 400),
+        p["Refused as: ", _refusals(dict(one for one in answers if int(one[0]) >= 400))],
+    ]
+
+
+def _fields(call: Schema, schema: Schema) -> Element | None:
+    """Draw what a call may be given beside its path: parameters, or the fields of its body."""
+    fields = {
+        one["name"]: {**one["schema"], "description": one.get("description", "")}
+        for one in call.get("parameters", ())
+        if one["in"] != "path"
+    }
+    if body := _body(call):
+        fields |= _resolve(body, schema)["properties"]
+    return (
+        fields
+        and table[
+            thead[tr[th["field" if body else "parameter"], th["meaning"]]],
+            tbody[
+                (
+                    tr[td[code[name]], td[_inline(field.get("description", "")), _bounds(field)]]
+                    for name, field in fields.items()
+                )
+            ],
+        ]
+    )
+
+
+def _body(call: Schema) -> Schema | None:
+    content = call.get("requestBody", {}).get("content", {}).get("application/json", {})
+    kinds = [content.get("schema", {}), *content.get("schema", {}).get("anyOf", ())]
+    return next((kind for kind in kinds if "$ref" in kind), None)
+
+
+def _resolve(part: Schema, schema: Schema) -> Schema:
+    shape: Schema = schema["components"]["schemas"][part["$ref"].rpartition("/")[2]]
+    return shape
+
+
+def _bounds(field: Schema) -> Node:
+    default = field.get("default")
+    kinds = [field, *field.get("anyOf", ())]
+    most = next((kind["maximum"] for kind in kinds if "maximum" in kind), None)
+    facts = [f"{json.dumps(default)} if not given"] if default not in (None, "") else []
+    facts += [f"{most} at most"] if most and most != SEQ_MAX else []
+    return f" ({', '.join(facts)})" if facts else None
+
+
+def _command(method: str, path: str, call: Schema, schema: Schema) -> str:
+    address = re.sub(r"\{(\w+)\}", lambda match: f"${match[1].upper()}", path)
+    streams = "text/event-stream" in call["responses"].get("200", {}).get("content", {})
+    words = [f'curl {"-N " if streams else ""}"$CHAT{address}"']
+    if "security" in call:
+        words += ['-H "Authorization: Bearer $TOKEN"']
+    if method == "POST" and (body := _body(call)):
+        words += [f"--json '{json.dumps(_example(body, schema), ensure_ascii=False)}'"]
+    elif method != "GET":
+        words += [f"-X {method}"]
+    return " \\\n  ".join(words)
+
+
+def _answer(status: str, answer: Schema, schema: Schema) -> Node:
+    content = next(iter(answer.get("content", {}).values()), None)
+    return fragment[
+        p[f"{status} ", _inline(answer["description"])],
+        pre[_text(content, schema)] if content else None,
+    ]
+
+
+def _refusals(answers: Schema) -> Iterator[Node]:
+    names = [name for one in answers.values() for name in one["content"][MEDIA_TYPE]["examples"]]
+    for place, name in enumerate(names):
+        yield fragment[" · " if place else "", a(href=f"#{name}")[name]]
+
+
+def _text(content: Schema, schema: Schema) -> str:
+    if "example" in content:
+        return str(content["example"]).strip()
+    return json.dumps(_example(content["schema"], schema), indent=2, ensure_ascii=False)
+
+
+def _example(part: Schema, schema: Schema) -> Any:
+    """Return what the description gives as an example, put together from its parts."""
+    if "$ref" in part:
+        return _example(_resolve(part, schema), schema)
+    if "examples" in part:
+        return part["examples"][0]
+    if "anyOf" in part:
+        return _example(part["anyOf"][0], schema)
+    if "properties" in part:
+        return {
+            name: _example(one, schema)
+            for name, one in part["properties"].items()
+            if name not in ("password", "secret_phrase")
+        }
+    if part.get("type") == "array":
+        return [_example(part["items"], schema)]
+    return {"boolean": True, "integer": 1, "null": None}.get(part.get("type", ""), "…")
+
+
+def _problems() -> Element:
+    return dl[
+        (
+            fragment[
+                dt(id=problem.name)[f"{problem.status} ", code[problem.type]],
+                dd[f"{problem.title}. ", _inline(problem.meaning)],
+            ]
+            for problem in dict.fromkeys(PROBLEMS)
+        )
+    ]
+
+
+def _prose(text: str) -> Node:
+    """Draw paragraphs and tables as the description writes them, in the least of Markdown."""
+    return fragment[(_block(block) for block in re.split(r"\n\s*\n", text.strip()))]
+
+
+def _block(block: str) -> Element:
+    if not block.startswith("|"):
+        return p[_inline(" ".join(block.split("\n")))]
+    rows = [line.strip("| ").split(" | ") for line in block.split("\n")]
+    return table[
+        thead[tr[(th[_inline(cell)] for cell in rows[0])]],
+        tbody[(tr[(td[_inline(cell)] for cell in row)] for row in rows[2:])],
+    ]
+
+
+def _inline(text: str) -> Node:
+    return fragment[
+        (code[piece] if place % 2 else piece for place, piece in enumerate(_CODE.split(text)))
+    ]

@@ -1,0 +1,103 @@
+"""A wire from a test to an application: like httpx's own, but answers arrive as they are sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp, Message
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Runs each request in a task of its own.
+
+    `send` waits until the chunk before was taken, as a server does whose reader is slow; a reader
+    that goes away is heard of as a disconnection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Begin a request, and return as soon as its answer has begun."""
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        answer = _Answer([chunk async for chunk in request.stream])
+        task = asyncio.create_task(self._run(_scope(request), answer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        answer.task = task
+        await answer.begun.wait()
+        return httpx.Response(answer.status, headers=answer.headers, stream=answer)
+
+    async def aclose(self) -> None:
+        """Wait until everything is answered."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def _run(self, scope: dict[str, Any], answer: "_Answer") -> None:
+        try:
+            await self._app(scope, answer.receive, answer.send)
+        finally:
+            answer.begun.set()
+            await answer.chunks.put(None)
+
+
+class _Answer(httpx.AsyncByteStream):
+    def __init__(self, body: list[bytes]) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.begun = asyncio.Event()
+        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
+        self.task: asyncio.Task[None] | None = None
+        self._body = [*body, b""]
+        self._gone = asyncio.Event()
+        self._ended = False
+
+    async def receive(self) -> Message:
+        if self._body:
+            chunk = self._body.pop(0)
+            return {"type": "http.request", "body": chunk, "more_body": bool(self._body)}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], message["headers"]
+            self.begun.set()
+        elif message.get("body"):
+            await self.chunks.put(message["body"])
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (chunk := await self._take()) is not None:
+            yield chunk
+        assert self.task
+        await self.task  # whatever was raised is raised here
+
+    async def aclose(self) -> None:
+        """Go away, and wait until that was understood."""
+        self._gone.set()
+        while await self._take() is not None:
+            pass
+
+    async def _take(self) -> bytes | None:
+        chunk = None if self._ended else await self.chunks.get()
+        self._ended = chunk is None
+        return chunk
+
+
+def _scope(request: httpx.Request) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "raw_path": request.url.raw_path.split(b"?")[0],
+        "query_string": request.url.query,
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": ("127.0.0.1", 1),
+        "server": ("test", 80),
+    }
