@@ -103,8 +103,7 @@ class Program:
     async def say(self, slug: str, *texts: str) -> list[Any]:
         """Post these texts one after the other."""
         return [
-            await self.ask("POST", f"/rooms/{slug}/messages", json={"text": text})
-            for text in texts
+            await self.ask("POST", f"/rooms/{slug}/messages", json={"text": text}) for text in texts
         ]
 
     async def read(self, slug: str, **where: object) -> Any:
