@@ -1,6 +1,5 @@
 """What may go wrong, as `application/problem+json` (RFC 9457) with types that stay the same."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,7 +16,8 @@ from .. import errors
 MEDIA_TYPE = "application/problem+json"
 PATH = "/api/v1/problems/"
 
-_log = logging.getLogger(__name__)
+_FLAWS = 20
+_FLAW_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +190,8 @@ def answer_with_problems(web: FastAPI) -> None:
     @web.exception_handler(RequestValidationError)
     async def misunderstood(_request: Request, error: RequestValidationError) -> JSONResponse:
         flaws = [
-            {"where": ".".join(map(str, flaw["loc"])), "detail": flaw["msg"]}
-            for flaw in error.errors()
+            {"where": _tidy(".".join(map(str, flaw["loc"]))), "detail": _tidy(flaw["msg"])}
+            for flaw in error.errors()[:_FLAWS]
         ]
         return _answer(INVALID_REQUEST, "See `errors` for what is wrong where.", errors=flaws)
 
@@ -230,6 +230,11 @@ def _describe(problem: Problem, detail: str) -> dict[str, Any]:
         "status": problem.status,
         "detail": detail,
     }
+
+
+def _tidy(text: str) -> str:
+    """Return what can be sent of a text that a stranger may have chosen."""
+    return text[:_FLAW_CHARACTERS].encode(errors="replace").decode()
 
 
 def _allowed(request: Request) -> str:

@@ -89,7 +89,10 @@ class NewRoom(_Sent):
     ] = True
     password: Annotated[
         str | None,
-        Field(description="Rooms with a password are still to come: refused as `not-supported`."),
+        Field(
+            description="Rooms with a password are still to come: refused as `not-supported`.",
+            examples=["swordfish"],
+        ),
     ] = None
     message_ttl: Annotated[GivenDuration | None, Field(description="How long a message lives.")] = (
         None
@@ -105,7 +108,10 @@ class Key(_Sent):
 
     password: Annotated[
         str | None,
-        Field(description="Rooms with a password are still to come: refused as `not-supported`."),
+        Field(
+            description="Rooms with a password are still to come: refused as `not-supported`.",
+            examples=["swordfish"],
+        ),
     ] = None
 
 
