@@ -42,8 +42,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(health_routes(chat))
-    web.mount("/api/v1", api := api_routes(chat))
-    web.state.chat, web.state.streams = chat, api.state.streams
+    web.router.routes.append(api := api_routes(chat))
+    web.state.chat, web.state.streams = chat, api.streams
     news = pages.register(chat, web)
     ui.run_with(
         web,

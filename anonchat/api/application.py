@@ -1,10 +1,12 @@
 """The API as an application of its own: what it is made of, and how it describes itself."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.routing import Mount
 
 from ..chat import Chat
 from . import events, messages, rooms, visitors
@@ -29,27 +31,42 @@ Times are RFC 3339 in UTC, durations are written `90s`, `10m`, `24h`, `7d`, and 
 `{"items": […], "next": …}`. Whatever is refused is answered with a problem document (RFC 9457)
 whose `type` never changes; requests have 64 KiB at most.
 """
+_PLACE = "/api/v1"
 _SHAPES = "#/components/schemas/"
 _PARTS = (visitors, rooms, messages, events)
 _TAGS = [{"name": part.__name__.rpartition(".")[2], "description": part.__doc__} for part in _PARTS]
 
 
-def api_routes(chat: Chat) -> FastAPI:
-    """Return the API, to be mounted at `/api/v1`; `state.streams` has to be stopped with it."""
+class ApiMount(Mount):
+    """The API in its place; its streams have to be stopped before the server is."""
+
+    def __init__(self, web: FastAPI, streams: Streams) -> None:
+        super().__init__(_PLACE, web)
+        # An address with a line break in it is none, and is told so by us.
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+        self.streams = streams
+
+
+def api_routes(chat: Chat) -> ApiMount:
+    """Return everything under `/api/v1`."""
+    streams = Streams(settings=chat.settings, bus=chat.bus, clock=chat.clock)
+    return ApiMount(_build(chat, streams), streams)
+
+
+def _build(chat: Chat, streams: Streams) -> FastAPI:
     web = FastAPI(
         routes=[route for part in _PARTS for route in part.routes.routes],
         title="anonchat",
         version=VERSION,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
-        servers=[{"url": "/api/v1"}],
+        servers=[{"url": _PLACE}],
         root_path_in_servers=False,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    web.state.chat = chat
-    web.state.streams = Streams(settings=chat.settings, bus=chat.bus, clock=chat.clock)
+    web.state.chat, web.state.streams = chat, streams
     web.add_middleware(SizeLimit)
     answer_with_problems(web)
     web.openapi = lambda: _describe(web)  # type: ignore[method-assign]  # FastAPI's own way
@@ -57,7 +74,7 @@ def api_routes(chat: Chat) -> FastAPI:
     @web.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         site = chat.settings.base_url or str(request.url.replace(path="", query=""))
-        return draw_reference(web.openapi(), base=f"{site}/api/v1")
+        return draw_reference(web.openapi(), base=site + _PLACE)
 
     @web.get("/problems/{name}", include_in_schema=False)
     async def problem(name: str) -> RedirectResponse:

@@ -35,10 +35,19 @@ event: gone
 data: {"seqs":[40,41]}
 
 """
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["ready", "message", "gone", "joined", "left", "presence", "ended"]},
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The events, for as long as you listen and are a member.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {"text/event-stream": {"itemSchema": _EVENT, "example": _EXAMPLE}},
     }
 }
 

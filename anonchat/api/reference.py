@@ -141,18 +141,17 @@ def _fields(call: Schema, schema: Schema) -> Element | None:
     }
     if body := _body(call):
         fields |= _resolve(body, schema)["properties"]
-    return (
-        fields
-        and table[
-            thead[tr[th["field" if body else "parameter"], th["meaning"]]],
-            tbody[
-                (
-                    tr[td[code[name]], td[_inline(field.get("description", "")), _bounds(field)]]
-                    for name, field in fields.items()
-                )
-            ],
-        ]
-    )
+    if not fields:
+        return None
+    return table[
+        thead[tr[th["field" if body else "parameter"], th["meaning"]]],
+        tbody[
+            (
+                tr[td[code[name]], td[_inline(field.get("description", "")), _bounds(field)]]
+                for name, field in fields.items()
+            )
+        ],
+    ]
 
 
 def _body(call: Schema) -> Schema | None:

@@ -62,6 +62,7 @@ class Page(_Given, Generic[Item]):
         Field(
             pattern=CURSOR,
             description="Give this back as `cursor` to go on; null at the end of the list.",
+            examples=["WzQyLCBudWxsXQ"],
         ),
     ]
 
@@ -175,7 +176,9 @@ class Room(_Given):
     listed: Annotated[bool, Field(description="Whether it is public.")]
     message_ttl: Duration
     room_ttl: Duration
-    here: Annotated[int, Field(ge=0, description="How many members have it open right now.")]
+    here: Annotated[
+        int, Field(ge=0, examples=[3], description="How many members have it open right now.")
+    ]
     active_at: Annotated[datetime, Field(examples=["2030-01-01T12:00:00Z"])]
     expires_at: Annotated[datetime, _EXPIRES_AT]
 
@@ -183,7 +186,7 @@ class Room(_Given):
 class RoomView(Room):
     """A room as one who looks at it sees it."""
 
-    members: Annotated[int, Field(ge=0, description="How many members it has.")]
+    members: Annotated[int, Field(ge=0, examples=[12], description="How many members it has.")]
     membership: Annotated[Membership | None, Field(description="Null if one is not in it.")]
 
 
@@ -192,7 +195,12 @@ class OwnRoom(Room):
 
     membership: Membership
     unread: Annotated[
-        int, Field(ge=0, description="How many messages were neither fetched, heard nor seen.")
+        int,
+        Field(
+            ge=0,
+            examples=[4],
+            description="How many messages were neither fetched, heard nor seen.",
+        ),
     ]
 
 
@@ -201,7 +209,10 @@ class Message(_Given):
 
     id: Annotated[str, Field(examples=["pS3kX0v1cN6i4yXl"])]
     seq: Annotated[
-        int, Field(ge=1, description="Counts 1, 2, 3 … in its room, without gaps as posted.")
+        int,
+        Field(
+            ge=1, examples=[42], description="Counts 1, 2, 3 … in its room, without gaps as posted."
+        ),
     ]
     nickname: Annotated[str, _NICKNAME]
     author: Annotated[str, _AUTHOR]

@@ -71,14 +71,14 @@ class _Answer(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (chunk := await self._take()) is not None:
             yield chunk
-        assert self.task
-        await self.task  # whatever was raised is raised here
 
     async def aclose(self) -> None:
-        """Go away, and wait until that was understood."""
+        """Go away, wait until that was understood, and raise what the application has raised."""
         self._gone.set()
         while await self._take() is not None:
             pass
+        assert self.task
+        await self.task
 
     async def _take(self) -> bytes | None:
         chunk = None if self._ended else await self.chunks.get()
