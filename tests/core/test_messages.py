@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
 from anonchat import (
@@ -283,22 +283,24 @@ async def test_who_posts_now_and_then_is_not_forgotten(tmp_path: Path, clock: Fa
         assert await read(chat, room, ann) == ["still here"]
 
 
-@pytest.mark.parametrize(
-    "text", [*NASTY.values(), *GOOD_EMOJI.values()], ids=[*NASTY.keys(), *GOOD_EMOJI.keys()]
-)
 async def test_a_text_comes_back_byte_for_byte_as_it_was_tidied_or_is_refused(
-    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, text: str
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
 ) -> None:
     room, _, bob = inside
-    try:
-        tidied = tidy_message(text)
-    except InvalidMessage:
-        with pytest.raises(InvalidMessage):
-            await post(text)
-        assert await read(chat, room, bob) == []
-    else:
-        assert (await post(text)).text == tidied
-        assert [kept.encode() for kept in await read(chat, room, bob)] == [tidied.encode()]
+    kept = []
+    for name, text in (NASTY | GOOD_EMOJI).items():
+        try:
+            tidied = tidy_message(text)
+        except InvalidMessage:
+            with pytest.raises(InvalidMessage):
+                await post(text)
+        else:
+            assert (await post(text)).text == tidied, name
+            kept.append(tidied)
+    assert len(kept) > 25
+    assert [text.encode() for text in await read(chat, room, bob)] == [
+        text.encode() for text in kept
+    ]
 
 
 @pytest.mark.parametrize("text", [None, 7, b"bytes", ["a"], {"text": "a"}, True])
@@ -459,7 +461,7 @@ async def test_an_error_of_the_database_tells_nothing_of_what_was_stored(
 
 async def _execute(chat: Chat, statement: str) -> None:
     async with chat._database.transaction() as session:
-        await (await session.connection()).execute(text(statement))
+        await (await session.connection()).execute(sql(statement))
 
 
 async def _until(condition: Callable[[], bool]) -> None:
