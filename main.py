@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ import pages
 from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.api import health_routes
 
+_log = logging.getLogger("anonchat")
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; nothing runs before its lifespan begins."""
@@ -21,8 +24,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
-        await chat.start()
+        try:
+            await chat.start()
+        except StartError as error:  # the server would hide this one line in a page of traceback
+            sys.stderr.write(f"{error}\n")
+            os._exit(1)
         news.start()
+        _log.info("open at http://%s:%s", settings.host, settings.port)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again
         yield
@@ -49,13 +57,12 @@ def create_app(settings: Settings) -> FastAPI:
 def main() -> None:
     """Run the server until it is told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("anonchat").setLevel(logging.INFO)
+    _log.setLevel(logging.INFO)
     try:
         settings = read_settings()
         web = create_app(settings)
     except StartError as error:
         sys.exit(str(error))
-    logging.getLogger("anonchat").info("open at http://%s:%s", settings.host, settings.port)
     uvicorn.run(
         web,
         host=settings.host,

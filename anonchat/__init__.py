@@ -16,6 +16,7 @@ from .errors import (
     NotFound,
     RoomNameTaken,
     StartError,
+    Unavailable,
     UnknownVisitor,
 )
 from .events import (
@@ -65,6 +66,7 @@ __all__ = [
     "Settings",
     "StartError",
     "SteadyClock",
+    "Unavailable",
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",

@@ -12,7 +12,8 @@ a bug, and is logged instead of shown.
     ├── NotFound
     ├── NotAMember
     ├── UnknownVisitor
-    └── LimitReached
+    ├── LimitReached
+    └── Unavailable
 """
 
 
@@ -71,6 +72,10 @@ class UnknownVisitor(ChatError):
 
 class LimitReached(ChatError):
     """Something that can grow has grown to its bound."""
+
+
+class Unavailable(ChatError):
+    """The database cannot answer now; the same may succeed in a moment."""
 
 
 class StartError(Exception):

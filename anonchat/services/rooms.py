@@ -85,7 +85,8 @@ class Rooms:
         """Create a room that this visitor owns; nobody is in it yet.
 
         No message outlives a quiet room: a `message_ttl` beyond `room_ttl` is refused, and the
-        usual one is cut to it. Raises `InvalidRoom`, `RoomNameTaken`, `LimitReached` or `UnknownVisitor`.
+        usual one is cut to it. Raises `InvalidRoom`, `RoomNameTaken`, `LimitReached` or
+        `UnknownVisitor`.
         """
         name, topic = tidy_room_name(name), tidy_topic(topic)
         room_ttl = self._check_room_ttl(room_ttl)
