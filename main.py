@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,27 +14,34 @@ from nicegui import ui
 from uvicorn.config import STARTUP_FAILURE
 
 import pages
-from anonchat import Chat, Clock, Settings, StartError, read_settings
+from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.api import api_routes, health_routes
+
+_log = logging.getLogger("anonchat")
 
 
 class Server(uvicorn.Server):
-    """A server that lets its app say goodbye before it waits until everything is answered."""
+    """A server that ends the event streams before it waits until everything is answered."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop."""
-        self.config.app.state.streams.stop()  # type: ignore[union-attr]  # it is ours
+        self.config.app.state.streams.stop()  # type: ignore[union-attr]  # it is our own app
         await super().shutdown(sockets)
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; nothing runs before its lifespan begins."""
-    chat = Chat(settings, clock=clock)
+    chat = Chat(settings)
 
     @asynccontextmanager
     async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
-        await chat.start()
+        try:
+            await chat.start()
+        except StartError as error:  # the server would hide this one line in a page of traceback
+            sys.stderr.write(f"{error}\n")
+            os._exit(1)
         news.start()
+        _log.info("open at http://%s:%s", settings.host, settings.port)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again
         yield
@@ -43,7 +51,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
-    web.state.chat, web.state.streams = chat, api.streams
+    web.state.streams = api.streams
     news = pages.register(chat, web)
     ui.run_with(
         web,
@@ -62,13 +70,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
 def main() -> None:
     """Run the server until it is told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("anonchat").setLevel(logging.INFO)
+    _log.setLevel(logging.INFO)
     try:
         settings = read_settings()
         web = create_app(settings)
     except StartError as error:
         sys.exit(str(error))
-    logging.getLogger("anonchat").info("open at http://%s:%s", settings.host, settings.port)
     config = uvicorn.Config(
         web,
         host=settings.host,

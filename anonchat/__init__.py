@@ -17,6 +17,7 @@ from .errors import (
     NotFound,
     RoomNameTaken,
     StartError,
+    Unavailable,
     UnknownVisitor,
 )
 from .events import (
@@ -67,6 +68,7 @@ __all__ = [
     "Settings",
     "StartError",
     "SteadyClock",
+    "Unavailable",
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",

@@ -73,7 +73,12 @@ class Chat:
             hasher=hasher,
         )
         self.messages = Messages(
-            settings=settings, database=database, bus=bus, clock=clock, vault=vault
+            settings=settings,
+            database=database,
+            bus=bus,
+            clock=clock,
+            vault=vault,
+            hasher=hasher,
         )
         self.expiry = Expiry(
             database=database,

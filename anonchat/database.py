@@ -9,13 +9,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
 
-from .errors import StartError
+from .errors import N_, StartError, Unavailable
 
 # FULL, for a post is acknowledged by its commit; secure_delete clears what deleted rows leave.
 _PRAGMAS = (
@@ -62,10 +62,14 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Give a session whose changes are committed together at the end, or not at all.
 
-        SQLite has one writer at a time; waiting here is fair, waiting in the file is not.
+        SQLite has one writer at a time; waiting here is fair, waiting in the file is not. Raises
+        `Unavailable` when the database is locked by somebody else, or the disk is full.
         """
-        async with self._writing, self._sessions() as session, session.begin():
-            yield session
+        try:
+            async with self._writing, self._sessions() as session, session.begin():
+                yield session
+        except OperationalError as error:
+            raise Unavailable(N_("That could not be kept just now. Please try again.")) from error
 
     async def is_answering(self) -> bool:
         """Tell whether the database can be asked."""
@@ -84,9 +88,13 @@ class Database:
 
 def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        for pragma in _PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except Exception:
+        connection.close()  # nobody else would
+        raise
 
 
 def _migrate(connection: Connection) -> None:

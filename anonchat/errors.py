@@ -13,7 +13,8 @@ a bug, and is logged instead of shown.
     ├── NotAMember
     ├── NotAllowed
     ├── UnknownVisitor
-    └── LimitReached
+    ├── LimitReached
+    └── Unavailable
 """
 
 
@@ -76,6 +77,10 @@ class UnknownVisitor(ChatError):
 
 class LimitReached(ChatError):
     """Something that can grow has grown to its bound."""
+
+
+class Unavailable(ChatError):
+    """The database cannot answer now; the same may succeed in a moment."""
 
 
 class StartError(Exception):

@@ -2,6 +2,9 @@
 
 import secrets
 
+LEGIBLE = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Letters that nobody mistakes for another."""
+
 
 def new_id() -> str:
     """Return an id of 96 random bits, fit for a key that is no secret."""
@@ -15,4 +18,4 @@ def new_token() -> str:
 
 def new_link() -> str:
     """Return 132 random bits in letters that survive being copied: an unlisted room's address."""
-    return "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(27))
+    return "".join(secrets.choice(LEGIBLE) for _ in range(27))

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from .durations import format_duration, parse_duration
 from .errors import StartError
 
+_SECRET_CHARACTERS = 16
+
 
 def _read_duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
@@ -38,7 +40,7 @@ class Settings(BaseSettings):
     bus_url: str = Field(default="memory://", pattern=r"^memory://$")
     """What carries events between nodes; a single node needs nothing but memory."""
     secret_key: str = ""
-    """The secret that wraps all keys at rest; made on the first start, beside them, if empty."""
+    """The secret that wraps all keys at rest, 16 characters at least; made at first if empty."""
     node_id: str = Field(default="n1", pattern=r"^[a-z0-9-]{1,32}$")
     """The name of this process among its peers."""
     trusted_proxies: str = ""
@@ -95,6 +97,12 @@ class Settings(BaseSettings):
             )
         if self.janitor_interval > timedelta(seconds=20):
             raise ValueError("ANONCHAT_JANITOR_INTERVAL can be 20s at most")
+        return self
+
+    @model_validator(mode="after")
+    def _check_secret(self) -> Self:
+        if 0 < len(self.secret_key) < _SECRET_CHARACTERS:
+            raise ValueError(f"ANONCHAT_SECRET_KEY needs {_SECRET_CHARACTERS} characters or more")
         return self
 
     @property

@@ -71,23 +71,24 @@ class Vault:
         """Make the keys for messages that will expire at these moments, durably, all at once."""
         await self._keys.obtain(*set(map(span_key, moments)))
 
-    def seal_message(self, row: MessageRow, *, nickname: str, badge: str, text: str) -> bytes:
+    def seal_message(
+        self, row: MessageRow, *, nickname: str, badge: str, text: str, dedup_id: str
+    ) -> bytes:
         """Seal a message whose keys exist."""
         names = _message_keys(row)
         keys = [self._keys.get(name) for name in names]
         living = [key for key in keys if key]
         if len(living) < len(names):
             raise BrokenSeal(row.id)
-        return seal_texts(
-            derive_key(*living, purpose="message"), nickname, badge, text, place=_place(row)
-        )
+        key = derive_key(*living, purpose="message")
+        return seal_texts(key, nickname, badge, text, dedup_id, place=_place(row))
 
     def open_message(self, row: MessageRow) -> Message | None:
         """Open a message."""
         texts = self._open(row.sealed, *_message_keys(row), place=_place(row))
         if texts is None:
             return None
-        nickname, badge, text = texts
+        nickname, badge, text, dedup_id = texts
         return Message(
             id=row.id,
             room_id=row.room_id,
@@ -96,7 +97,7 @@ class Vault:
             nickname=nickname,
             badge=badge,
             text=text,
-            dedup_id=row.dedup_id,
+            dedup_id=dedup_id,
             posted_at=row.posted_at,
             expires_at=row.expires_at,
         )

@@ -9,12 +9,12 @@ from . import naming  # noqa: F401  # names constraints before the first table
 
 
 class MessageRow(SQLModel, table=True):
-    """A message; its nickname, badge and text are sealed together."""
+    """A message; its nickname, badge, text and dedup_id are sealed together."""
 
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("room_id", "seq"),
-        UniqueConstraint("room_id", "visitor_id", "dedup_id"),
+        UniqueConstraint("room_id", "visitor_id", "dedup_key"),
         Index(None, "room_id", "expires_at"),
     )
 
@@ -23,7 +23,7 @@ class MessageRow(SQLModel, table=True):
     visitor_id: str = Field(foreign_key="visitor.id", ondelete="CASCADE", index=True)
     seq: int
     author: str
-    dedup_id: str
+    dedup_key: bytes
     sealed: bytes
     posted_at: datetime
     expires_at: datetime = Field(index=True)

@@ -17,7 +17,7 @@ __all__ = ["ICON", "register"]
 
 def register(chat: Chat, web: FastAPI) -> News:
     """Add all screens to the web application; the news has to be started with it."""
-    feeds = Feeds()
+    feeds = Feeds(chat.clock)
     site = Site(chat, feeds, Door(chat), load_languages())
     web.include_router(site.door.routes())
     frame.add_assets()

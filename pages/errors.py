@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from htpy import a, body, h1, head, html, link, main, meta, p
 from htpy import title as title_tag
-from nicegui import app
+from nicegui import app, ui
 
 from .controls import Tag
 from .frame import STYLE_SHEET
@@ -40,9 +40,10 @@ def register(site: Site) -> None:
 
     def failed(error: Exception) -> None:
         _log.error("a page could not be built", exc_info=error)
+        language = site.language(ui.context.client.request)
         with Tag("main", class_="nothing"):
-            Tag("h1", "Something went wrong here.")
-            Tag("p", "It is not your doing. Please try again in a moment.")
-            Tag("a", "anonchat", href="/", class_="button")
+            Tag("h1", language("Something went wrong here."))
+            Tag("p", language("It is not your doing. Please try again in a moment."))
+            Tag("a", language("Back to the lobby"), href="/", class_="button")
 
     app.on_page_exception(failed)

@@ -17,6 +17,7 @@ _ROOM_LIVES = ("1h", "24h", "7d", "30d", "90d")
 def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
     """Draw the dialog, closed; what it makes is opened."""
     settings = site.chat.settings
+    usual_message_ttl = min(settings.message_ttl, settings.room_ttl)
 
     async def create(fields: dict[str, str]) -> None:
         name.say("")
@@ -60,11 +61,11 @@ def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
                 options=_lives(
                     _MESSAGE_LIVES,
                     language,
-                    usual=settings.message_ttl,
+                    usual=usual_message_ttl,
                     least=settings.message_ttl_min,
                     most=settings.message_ttl_max,
                 ),
-                chosen=format_duration(settings.message_ttl),
+                chosen=format_duration(usual_message_ttl),
             )
             choice(
                 language("A quiet room ends after"),

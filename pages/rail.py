@@ -99,8 +99,9 @@ def _me(site: Site, visitor: Visitor, language: Language) -> None:
         initials(visitor.nickname)
         with Tag("div"):
             Tag("bdi", visitor.nickname, class_="who")
-            note = f"✓ {visitor.badge}" if visitor.badge else language("known here until you leave")
-            Tag("small", note)
+            days = language.duration(site.chat.settings.visitor_ttl)
+            known = language("known here for {time}", time=days)
+            Tag("small", f"✓ {visitor.badge}" if visitor.badge else known)
         opener = icon_button("gear", language("Settings"))
     dialog = Dialog(language("Settings"), close_label=language("Close"))
     dialog.opens_by(opener)

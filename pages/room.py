@@ -64,7 +64,7 @@ async def _draw_entrance(site: Site, visitor: Visitor, language: Language, room:
         else:
             ui.navigate.reload()
 
-    members = await site.chat.memberships.list_members(room.id)
+    members = await site.chat.memberships.count(room.id)
     present = site.chat.presence.list_present(room.id)
     with Tag("main", class_="entrance"):
         with Tag("h1"):
@@ -73,7 +73,7 @@ async def _draw_entrance(site: Site, visitor: Visitor, language: Language, room:
         with Tag("div", class_="chips"):
             Tag(
                 "span",
-                language.count("{n} member", "{n} members", len(members)),
+                language.count("{n} member", "{n} members", members),
                 class_="chip",
             )
             Tag("span", language.count("{n} here", "{n} here", len(present)), class_="chip")
@@ -193,6 +193,7 @@ class _Talk:
                 "quiet": language("Nothing has been said yet, or it is gone already."),
             },
         )
+        self._feed = feed
         feed.answer("older", lambda where: self._show_older(feed, where))
         feed.answer("read", self._mark_read)
         feed.answer("ended", lambda _: self._say_ended())
@@ -245,25 +246,37 @@ class _Talk:
         await feed.append(rows, more=len(older) == self._page_size)
 
     async def _catch_up(self, shown: list[str]) -> CatchUp:
-        """Return what followed the last message shown; after a long absence, the newest page."""
-        seqs = [int(key) for key in shown if key.isdecimal()]
-        first, last = min(seqs, default=0), max(seqs, default=0)
+        """Return what the screen has missed; after a long absence, the newest page.
+
+        What was posted last may be on the screen already, and what came before it not yet.
+        """
+        seqs = {int(key) for key in shown if key.isdecimal()}
+        first = min(seqs, default=0) if self._feed.more else 0  # older ones come by scrolling
+        last = max(seqs, default=0)
         try:
-            newer = await self._history(after=last) if last else await self._history()
-            if last and len(newer) == self._page_size:
-                newest = await self._history()
-                return CatchUp([message_row(message) for message in newest], keep=[], more=True)
             living = await self._site.chat.messages.living_seqs(
                 self._room.id, visitor_id=self._member.visitor_id, first=first, last=last
             )
-        except ChatError:  # no member any more, or no room: the page itself knows what to show
-            ui.navigate.reload()
+            newer = await self._history(after=min({*living} - seqs, default=last + 1) - 1)
+            if len(newer) == self._page_size:
+                newest = await self._history()
+                return CatchUp([message_row(message) for message in newest], keep=[], more=True)
+        except ChatError:  # no member any more, or no room: then the page itself says so
+            if self._site.chat.lobby.glance(self._room.id):
+                ui.navigate.to("/")
+            else:
+                ui.navigate.reload()
             return CatchUp([], keep=[])
         return CatchUp([message_row(message) for message in newer], keep=[*map(str, living)])
 
     async def _list_members(self, _shown: list[str]) -> CatchUp:
         present = self._site.chat.presence.list_present(self._room.id)
-        members = await self._site.chat.memberships.list_members(self._room.id)
+        try:
+            members = await self._site.chat.memberships.list_members(
+                self._room.id, visitor_id=self._member.visitor_id
+            )
+        except ChatError:  # no member any more: the messages' catch-up shows the way out
+            members = []
         return CatchUp(
             [
                 member_row(member, present=member.author in present, language=self._language)

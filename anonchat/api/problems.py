@@ -104,6 +104,12 @@ INTERNAL = Problem(
     "Something went wrong here",
     "It is not your doing, and it was logged. Trying again with the same `dedup_id` is safe.",
 )
+UNAVAILABLE = Problem(
+    "unavailable",
+    503,
+    "That cannot be kept just now",
+    "The disk may be full, or somebody else holds the database. Please try again in a moment.",
+)
 
 _OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
     errors.NicknameTaken: NICKNAME_TAKEN,
@@ -117,10 +123,18 @@ _OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
     errors.NotAllowed: NOT_ALLOWED,
     errors.UnknownVisitor: UNKNOWN_VISITOR,
     errors.LimitReached: LIMIT_REACHED,
+    errors.Unavailable: UNAVAILABLE,
 }
 _OF_STATUS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 
-PROBLEMS = (*_OF_ERRORS.values(), METHOD_NOT_ALLOWED, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED)
+PROBLEMS = (
+    *_OF_ERRORS.values(),
+    METHOD_NOT_ALLOWED,
+    TOO_LARGE,
+    INVALID_REQUEST,
+    NOT_SUPPORTED,
+    INTERNAL,
+)
 """Every kind of problem that a request can meet."""
 
 

@@ -128,7 +128,7 @@ def _call(method: str, path: str, call: Schema, schema: Schema) -> Element:
         _fields(call, schema),
         pre[_command(method, path, call, schema)],
         (_answer(status, one, schema) for status, one in answers if int(status) < 400),
-        p["Refused as: ", _refusals(dict(one for one in answers if int(one[0]) >= 400))],
+        p["Refused as: ", _refusals(dict(one for one in answers if 400 <= int(one[0]) < 500))],
     ]
 
 

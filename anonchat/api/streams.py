@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ..bus import Bus
 from ..clock import Clock
-from ..errors import N_, LimitReached
+from ..errors import LimitReached
 from ..events import (
     Event,
     MemberJoined,
@@ -103,7 +103,7 @@ class Streams:
     def listen(self, room_id: str, *, visitor_id: str) -> Iterator[Reader]:
         """Hear what happens in a room from now on. Raises `LimitReached`."""
         if self._counts.get(visitor_id, 0) >= self._settings.streams_per_visitor_max:
-            raise LimitReached(N_("You listen to too many rooms at once."))
+            raise LimitReached("You listen to too many rooms at once.")
         reader = Reader(
             visitor_id,
             clock=self._clock,

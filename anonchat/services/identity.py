@@ -1,7 +1,6 @@
 """Who is who: coming in, being recognised, being forgotten."""
 
 import asyncio
-import base64
 import hmac
 import unicodedata
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from ..clock import Clock
 from ..database import Database
 from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
 from ..events import MemberLeft, MessagesGone, VisitorForgotten
-from ..ids import new_id, new_token
+from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
 from ..nouns import Visitor
 from ..seal import Hasher, fingerprint
@@ -153,7 +152,7 @@ class Identity:
             )
         async with self._stretching:  # slow and large on purpose: one at a time
             stretched = await asyncio.to_thread(self._hasher.stretch, phrase)
-        badge = base64.b32encode(stretched).decode().lower()[:_BADGE_CHARACTERS]
+        badge = "".join(LEGIBLE[byte % len(LEGIBLE)] for byte in stretched[:_BADGE_CHARACTERS])
         return self._hasher.hash("proof", stretched.hex()), badge
 
     async def _let_go(self, shape: bytes, folded: bytes) -> None:

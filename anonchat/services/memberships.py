@@ -105,18 +105,19 @@ class Memberships:
             raise NotAMember(N_("Only members can do that. Join the room first."))
         return member
 
-    async def list_members(self, room_id: str) -> list[Member]:
-        """Return all members of the room, by nickname."""
-        async with self._database.reading() as session:
-            found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
-        members = [member for row in found if (member := self._vault.open_member(*row))]
-        return sorted(members, key=lambda member: member.nickname.casefold())
-
     async def count(self, room_id: str) -> int:
         """Return how many members the room has."""
         query = select(func.count()).where(MemberRow.room_id == room_id)
         async with self._database.reading() as session:
             return (await session.exec(query)).one()
+
+    async def list_members(self, room_id: str, *, visitor_id: str) -> list[Member]:
+        """Return all members of the room, by nickname, to one of them; raise `NotAMember`."""
+        await self.require(room_id, visitor_id=visitor_id)
+        async with self._database.reading() as session:
+            found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
+        members = [member for row in found if (member := self._vault.open_member(*row))]
+        return sorted(members, key=lambda member: member.nickname.casefold())
 
     async def list_mine(self, visitor_id: str) -> list[Membership]:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""

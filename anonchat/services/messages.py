@@ -18,6 +18,7 @@ from ..errors import N_, ChatError, InvalidMessage, LimitReached, NotAllowed, No
 from ..events import MessagePosted, MessagesGone
 from ..ids import new_id
 from ..nouns import Message
+from ..seal import Hasher
 from ..settings import Settings
 from ..text import tidy_message
 from ..vault import Vault
@@ -31,13 +32,14 @@ class _Draft:
     visitor_id: str
     text: str
     dedup_id: str
+    dedup_key: bytes
     stored: asyncio.Future[Message] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        return self.room_id, self.visitor_id, self.dedup_id
+    def key(self) -> tuple[str, str, bytes]:
+        return self.room_id, self.visitor_id, self.dedup_key
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class _Desk:
 
     rooms: dict[str, RoomRow]
     authors: dict[tuple[str, str], tuple[MemberRow, VisitorRow]]
-    known: dict[tuple[str, str, str], MessageRow]
+    known: dict[tuple[str, str, bytes], MessageRow]
 
 
 class Messages:
@@ -60,12 +62,14 @@ class Messages:
         bus: Bus,
         clock: Clock,
         vault: Vault,
+        hasher: Hasher,
     ) -> None:
         self._settings = settings
         self._database = database
         self._bus = bus
         self._clock = clock
         self._vault = vault
+        self._hasher = hasher
         self._waiting: list[_Draft] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -76,7 +80,9 @@ class Messages:
 
         Raises `InvalidMessage`, `NotAMember`, `NotFound` or `LimitReached`.
         """
-        draft = _Draft(room_id, visitor_id, tidy_message(text), _check_dedup_id(dedup_id))
+        text, dedup_id = tidy_message(text), _check_dedup_id(dedup_id)
+        dedup_key = self._hasher.hash("dedup", dedup_id)
+        draft = _Draft(room_id, visitor_id, text, dedup_id, dedup_key)
         if len(self._waiting) >= self._settings.waiting_posts_max:
             raise LimitReached(N_("Too much is being said at once. Please try again."))
         self._waiting.append(draft)
@@ -199,13 +205,17 @@ class Messages:
             visitor_id=visitor.id,
             seq=room.last_seq + 1,
             author=member.author,
-            dedup_id=draft.dedup_id,
+            dedup_key=draft.dedup_key,
             sealed=b"",
             posted_at=now,
             expires_at=now + _message_ttl(room),
         )
         row.sealed = self._vault.seal_message(
-            row, nickname=visitor.nickname, badge=visitor.badge, text=draft.text
+            row,
+            nickname=visitor.nickname,
+            badge=visitor.badge,
+            text=draft.text,
+            dedup_id=draft.dedup_id,
         )
         room.last_seq = row.seq
         room.active_at = now
@@ -242,12 +252,12 @@ async def _lay_out(session: AsyncSession, drafts: list[_Draft]) -> _Desk:
         .join(VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id)
         .where(col(MemberRow.room_id).in_(room_ids), col(MemberRow.visitor_id).in_(visitor_ids))
     )
-    key = tuple_(col(MessageRow.room_id), col(MessageRow.visitor_id), col(MessageRow.dedup_id))
+    key = tuple_(col(MessageRow.room_id), col(MessageRow.visitor_id), col(MessageRow.dedup_key))
     known = await session.exec(select(MessageRow).where(key.in_([draft.key for draft in drafts])))
     return _Desk(
         rooms={row.id: row for row in rooms},
         authors={(member.room_id, visitor.id): (member, visitor) for member, visitor in authors},
-        known={(row.room_id, row.visitor_id, row.dedup_id): row for row in known},
+        known={(row.room_id, row.visitor_id, row.dedup_key): row for row in known},
     )
 
 

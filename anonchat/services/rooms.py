@@ -86,12 +86,13 @@ class Rooms:
     ) -> Room:
         """Create a room that this visitor owns; nobody is in it yet.
 
-        No message outlives a quiet room, so `message_ttl` is cut to `room_ttl`. Raises
-        `InvalidRoom`, `RoomNameTaken`, `LimitReached` or `UnknownVisitor`.
+        No message outlives a quiet room: a `message_ttl` beyond `room_ttl` is refused, and the
+        usual one is cut to it. Raises `InvalidRoom`, `RoomNameTaken`, `LimitReached` or
+        `UnknownVisitor`.
         """
         name, topic = tidy_room_name(name), tidy_topic(topic)
         room_ttl = self._check_room_ttl(room_ttl)
-        message_ttl = self._check_message_ttl(message_ttl)
+        message_ttl = self._check_message_ttl(message_ttl, room_ttl)
         now, room_id = self._clock(), new_id()
         async with self._database.transaction() as session:
             if await session.get(VisitorRow, visitor_id) is None:
@@ -107,7 +108,7 @@ class Rooms:
                 sealed=await self._vault.seal_room(room_id, name=name, topic=topic, slug=slug),
                 listed=listed,
                 owner=self._hasher.pseudonym(room_id, visitor_id),
-                message_ttl=int(min(message_ttl, room_ttl).total_seconds()),
+                message_ttl=int(message_ttl.total_seconds()),
                 room_ttl=int(room_ttl.total_seconds()),
                 last_seq=0,
                 created_at=now,
@@ -167,22 +168,25 @@ class Rooms:
         if count >= self._settings.rooms_max:
             raise LimitReached(N_("There are too many rooms right now. Please come back later."))
 
-    def _check_message_ttl(self, ttl: timedelta | None) -> timedelta:
+    def _check_message_ttl(self, ttl: timedelta | None, room_ttl: timedelta) -> timedelta:
         if ttl is None:
-            return self._settings.message_ttl
-        return _within(ttl, self._settings.message_ttl_min, self._settings.message_ttl_max)
+            return min(self._settings.message_ttl, room_ttl)
+        _check_within(ttl, self._settings.message_ttl_min, self._settings.message_ttl_max)
+        if ttl > room_ttl:
+            raise InvalidRoom(N_("Messages cannot outlive the room they are in."))
+        return ttl
 
     def _check_room_ttl(self, ttl: timedelta | None) -> timedelta:
         if ttl is None:
             return self._settings.room_ttl
-        return _within(ttl, self._settings.message_ttl_min, self._settings.room_ttl_max)
+        _check_within(ttl, self._settings.message_ttl_min, self._settings.room_ttl_max)
+        return ttl
 
 
-def _within(ttl: timedelta, least: timedelta, most: timedelta) -> timedelta:
+def _check_within(ttl: timedelta, least: timedelta, most: timedelta) -> None:
     if not least <= ttl <= most:
         raise InvalidRoom(
             N_("That has to be between {least} and {most}."),
             least=format_duration(least),
             most=format_duration(most),
         )
-    return ttl

@@ -42,7 +42,7 @@ PHRASES = {TIMUR: "чай в подстаканнике, две ложки"}
 NIGHT_TRAIN = "night train"
 ROOMS = {  # name: topic, life of a message, who is in, who has it open
     NIGHT_TRAIN: (
-        "What keeps you awake",
+        "Anything that keeps you awake tonight",
         "1h",
         (ANN, KIT, MIRA, TIMUR, JOON, LADA),
         (ANN, MIRA, TIMUR, JOON, LADA),

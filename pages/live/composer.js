@@ -1,5 +1,7 @@
 // The box one writes in. The draft and what was not answered yet live in this tab alone.
 
+const ROW_COMES = 3_000;
+
 export default {
   props: {
     feed: Number, // the list in which a message waits until it is stored
@@ -82,6 +84,8 @@ export default {
     accept(dedup) {
       this.waiting.delete(dedup);
       this.keep();
+      // Its row is about to come, unless its time was over before this answer.
+      setTimeout(() => this.list()?.settle(dedup), ROW_COMES);
     },
     refuse(dedup, reason) {
       const text = this.waiting.get(dedup);

@@ -6,6 +6,7 @@ const TOGETHER = 300_000; // rows of one group within so much time need only one
 const NEAR = 80; // pixels from the end that still count as being there
 const FADE = 150;
 const TICK = 500;
+const TARGETS = "a, button"; // what one can be on inside a row
 const UNITS = [["day", 86_400, 2 * 86_400], ["hour", 3_600, 3_600], ["minute", 60, 60]]; // name, size, used from
 
 export default {
@@ -96,10 +97,15 @@ export default {
     },
     sync() {
       this.asked = [...this.nodes.keys()];
-      this.$emit("sync", this.asked);
+      this.question = (this.question || 0) + 1;
+      this.$emit("sync", { question: this.question, shown: this.asked, more: !!this.hasMore });
+      clearTimeout(this.readTimer);
+      this.readTimer = null;
+      this.told = 0; // what was told to a lost connection was told to nobody
       this.tellRead();
     },
-    catchUp({ put, keep, more, read, now }) {
+    catchUp({ question, put, keep, more, read, now }) {
+      if (question !== this.question) return; // the answer to the last question knows more
       this.offset = now - Date.now();
       const kept = new Set([...keep, ...put.map(([key]) => key)]);
       this.asked.filter((key) => !kept.has(key)).forEach((key) => this.remove(key));
@@ -150,8 +156,11 @@ export default {
       node.order = order ?? known.order;
       this.nodes.set(key, node);
       if (node.dataset.dedup) this.settle(node.dataset.dedup);
+      const focused = known && [known, ...known.querySelectorAll(TARGETS)].indexOf(document.activeElement);
+      const refocus = () => focused >= 0 && [node, ...node.querySelectorAll(TARGETS)][focused]?.focus({ preventScroll: true });
       if (known?.order === node.order) {
         known.replaceWith(node);
+        refocus();
         return false;
       }
       known?.remove();
@@ -161,6 +170,7 @@ export default {
       if (index < rows.length) rows[index].before(node);
       else if (rows.length) rows[rows.length - 1].after(node);
       else this.$refs.list.prepend(node);
+      refocus();
       return !known;
     },
     ordered() {
@@ -326,13 +336,15 @@ export default {
     },
     tellRead() {
       if (!this.stick || document.hidden || this.atEnd === false) return this.showTitle();
-      const last = Math.max(0, ...[...this.nodes.keys()].map(Number));
       this.showTitle();
-      if (last <= (this.told || 0) || this.readTimer) return;
+      if (this.readTimer) return;
+      const last = Math.max(0, ...[...this.nodes.keys()].map(Number));
+      if (last <= (this.told || 0)) return;
+      this.told = last;
+      this.$emit("read", { seq: last });
       this.readTimer = setTimeout(() => {
         this.readTimer = null;
-        this.told = Math.max(0, ...[...this.nodes.keys()].map(Number));
-        this.$emit("read", { seq: this.told });
+        this.tellRead();
       }, 1000);
     },
     showTitle() {
@@ -361,6 +373,7 @@ export default {
     // Rows that are on their way (see composer.js)
     pend(dedup, text) {
       this.settle(dedup);
+      if (this.$refs.list.querySelector(`[data-dedup="${CSS.escape(dedup)}"]`)) return; // it is here already
       const template = document.createElement("template");
       template.innerHTML = this.texts.pending;
       const node = template.content.firstElementChild;

@@ -1,7 +1,6 @@
 """A live list on one screen."""
 
 import inspect
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +54,7 @@ class Feed(ui.element, component="feed.js"):
         self._catch_up = catch_up
         self._follow = follow
         self._topics: set[Topic] = set()
+        self.more = False  # are there rows beyond those that the screen has just asked about
         rows = list(rows)
         self._props.update(
             channel=topics[0].channel,
@@ -62,7 +62,7 @@ class Feed(ui.element, component="feed.js"):
             label=label,
             language=language.code,
             rows=[row.pack() for row in rows],
-            now=time.time() * 1000,
+            now=feeds.now(),
             **props,
         )
         for topic in (*topics, *self._followed(row.key for row in rows)):
@@ -111,18 +111,23 @@ class Feed(ui.element, component="feed.js"):
         self.run_method("sync")
 
     async def _on_sync(self, arguments: GenericEventArguments) -> None:
-        shown = arguments.args if isinstance(arguments.args, list) else []
-        news = await self._catch_up([str(key) for key in shown[:_KEYS_MOST]])
+        asked = arguments.args if isinstance(arguments.args, dict) else {}
+        shown = asked.get("shown")
+        keys = shown[:_KEYS_MOST] if isinstance(shown, list) else []
+        self.more = bool(asked.get("more"))
+        news = await self._catch_up([str(key) for key in keys])
+        self._props["rows"] = []  # the screen has them; here they would outlive their end
         for row in news.put:
             await self.follow(row.key)
         self.run_method(
             "catchUp",
             {
+                "question": asked.get("question"),
                 "put": [row.pack() for row in news.put],
                 "keep": news.keep,
                 "more": news.more,
                 "read": dict(news.read),
-                "now": time.time() * 1000,
+                "now": self._feeds.now(),
             },
         )
 

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from nicegui import background_tasks, core
 
+from anonchat import Clock
+
 from ..language import Language
 
 _GATHER_SECONDS = 0.025
@@ -59,10 +61,15 @@ class Feeds:
     together, so that a busy room costs less for each message, not more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._open: dict[Topic, dict[str, set[Listener]]] = {}
         self._parcels: dict[tuple[Topic, str], dict[str, Any]] = {}
         self._sender: asyncio.Task[None] | None = None
+
+    def now(self) -> float:
+        """Return the time by which rows end, in the milliseconds that a browser counts."""
+        return self._clock().timestamp() * 1000
 
     def listen(self, feed: Listener, topic: Topic) -> None:
         """Note that the feed shows the topic."""

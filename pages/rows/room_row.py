@@ -84,12 +84,12 @@ def facts_row(glance: Glance, *, language: Language) -> Row:
     return Row("facts", 0, str(html))
 
 
-def hall_row(people: int, rooms: int, *, language: Language) -> Row:
+def hall_row(here: int, rooms: int, *, language: Language) -> Row:
     """Draw how much is going on."""
     html = span[
-        language.count("{n} person", "{n} people", people),
-        " ",
-        language.count("in {n} room", "in {n} rooms", rooms),
+        language.count("{n} here", "{n} here", here),
+        " · ",
+        language.count("{n} room", "{n} rooms", rooms),
     ]
     return Row("hall", 0, str(html))
 

@@ -1,4 +1,4 @@
-"""The whole application without a socket, and programs that call it."""
+"""The API without a socket, and programs that call it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,21 +9,25 @@ import pytest
 from fastapi import FastAPI
 
 from anonchat import Chat
-from main import create_app
+from anonchat.api import api_routes
 from tests.api.program import Program
 from tests.api.wire import Wire
-from tests.fakes import FakeClock, make_settings
+from tests.fakes import FakeClock, running_chat
 
 Settle = Callable[..., Awaitable[Program]]
 
 
 @asynccontextmanager
 async def running_app(folder: Path, clock: FakeClock, **changes: object) -> AsyncIterator[FastAPI]:
-    """Give the application between its start and its end."""
-    web = create_app(make_settings(folder, **changes), clock=clock)
-    async with web.router.lifespan_context(web):
+    """Give an application with nothing but the API: NiceGUI allows one of the whole to a process.
+
+    (`test_server.py` and `test_fuzz.py` meet the whole, each in a process of its own.)
+    """
+    async with running_chat(folder, clock, **changes) as chat:
+        web = FastAPI()
+        web.router.routes.append(api := api_routes(chat))
+        web.state.chat, web.state.streams = chat, api.streams
         yield web
-        web.state.streams.stop()
 
 
 @asynccontextmanager

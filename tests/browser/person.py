@@ -267,7 +267,9 @@ class Person:
 
     async def sees_no(self, text: str) -> None:
         """See a message go, or be gone."""
-        await expect(self.log.locator("[data-key], [data-pending]").filter(has_text=text)).to_have_count(0)
+        await expect(
+            self.log.locator("[data-key], [data-pending]").filter(has_text=text)
+        ).to_have_count(0)
 
     async def has_heard(self, *texts: str) -> None:
         """See exactly these messages, in this order."""
@@ -289,7 +291,12 @@ class Person:
             if seen == wanted:
                 return
             await self.page.wait_for_timeout(100)
-        assert seen == wanted
+        assert seen == wanted, f"{self.nickname} sees {seen} instead of {wanted}"
+
+    async def is_connected(self) -> None:
+        """Wait until the page hears from the server, and does not say otherwise."""
+        await self.page.wait_for_function("window.did_handshake && window.socket.connected")
+        await expect(self.page.get_by_role("status")).to_be_hidden()
 
     async def is_told(self, text: str) -> None:
         """Read an alert."""

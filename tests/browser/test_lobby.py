@@ -216,6 +216,17 @@ async def test_public_rooms_appear_and_count_who_is_there_by_themselves(
     await expect(watcher.button("Join room")).to_be_visible()
 
 
+async def test_what_changes_in_a_card_does_not_take_the_focus_away(world: World, room: str) -> None:
+    await world.members(room, "Ann")
+    watcher = await world.visitor("Watcher")
+    link = watcher.public_room(room).get_by_role("link")
+    await expect(link).to_contain_text("1 here")
+    await link.focus()
+    await world.members(room, "Mira")
+    await expect(link).to_contain_text("2 here")
+    await expect(link).to_be_focused()
+
+
 async def _chooses(person: Person, question: str, answer: str) -> None:
     await person.page.get_by_role("combobox", name=question, exact=True).select_option(label=answer)
 

@@ -42,7 +42,7 @@ async def test_scrolling_brings_further_rooms_until_all_are_there(world: World) 
         shown = await cards.count()
         if shown == _ROOMS:
             break
-        await cards.last.scroll_into_view_if_needed()
+        await cards.last.evaluate("(card) => card.scrollIntoView()")
         await expect(cards.nth(shown)).to_be_attached()
     await expect(cards).to_have_count(_ROOMS)
     names = await cards.locator("b").all_text_contents()

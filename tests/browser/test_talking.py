@@ -148,7 +148,9 @@ async def test_messages_of_one_person_stand_together(world: World, room: str) ->
     for person in (ann, mira):
         await person.has_heard("one", "two", "three", "four")
         for text, heading in (("one", True), ("two", False), ("three", True), ("four", True)):
-            await expect(person.message(text)).to_have_class("message first" if heading else "message")
+            await expect(person.message(text)).to_have_class(
+                "message first" if heading else "message"
+            )
 
 
 async def test_addresses_become_links_and_nothing_else_does(world: World, room: str) -> None:
@@ -215,9 +217,7 @@ async def test_what_is_too_much_stays_in_the_box_with_the_reason(
     await mira.has_heard("shorter")
 
 
-async def test_a_draft_survives_a_reload_and_is_kept_for_each_room(
-    world: World, room: str
-) -> None:
+async def test_a_draft_survives_a_reload_and_is_kept_for_each_room(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     await ann.types("half a thou")
     await ann.page.reload()

@@ -3,6 +3,7 @@
 import base64
 import shutil
 import sqlite3
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +20,7 @@ HIDDEN = "Canary Hidden 4712"
 TOPIC = "the canary topic of this room"
 TEXT = "the canary text, posted with care"
 PHRASE = "the canary phrase"
+HOUR = timedelta(hours=1)
 CANARIES = [NICKNAME, NAME, HIDDEN, TOPIC, TEXT, PHRASE, "canary-room-4711"]
 
 
@@ -72,7 +74,8 @@ async def test_no_key_is_left_for_a_copy_that_was_made_in_time(
     data, copy = tmp_path / "data", tmp_path / "copy"
     async with running_chat(data, clock, secret_key="known to the thief") as chat:
         visitor, _ = await chat.identity.come_in(NICKNAME)
-        room = await chat.rooms.create(NAME, visitor_id=visitor.id)
+        brief = {"message_ttl": HOUR, "room_ttl": HOUR} if end == "room" else {}
+        room = await chat.rooms.create(NAME, visitor_id=visitor.id, **brief)
         await chat.memberships.join(room.id, visitor_id=visitor.id)
         for number in range(5):
             await chat.messages.post(room.id, visitor_id=visitor.id, text=f"{TEXT} {number}")
@@ -82,8 +85,9 @@ async def test_no_key_is_left_for_a_copy_that_was_made_in_time(
             clock.move(room.message_ttl * 1.01)
             await chat.expiry.purge()
         elif end == "room":
-            clock.move(room.room_ttl)
+            clock.move(HOUR)
             await chat.expiry.purge()
+            assert any(name.startswith("span") for name in chat._keys.names())
         else:
             await chat.identity.forget(visitor.id)
     shutil.copy(data / "keys", tmp_path / "keys")

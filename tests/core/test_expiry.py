@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
 from anonchat import Chat, MessagesGone, NotFound, RoomEnded, VisitorForgotten
@@ -289,4 +289,4 @@ async def _refuse_to_delete(chat: Chat, table: str) -> None:
 
 async def _execute(chat: Chat, statement: str) -> None:
     async with chat._database.transaction() as session:
-        await (await session.connection()).execute(text(statement))
+        await (await session.connection()).execute(sql(statement))

@@ -133,14 +133,14 @@ async def test_the_wrong_secret_opens_nothing(path: Path) -> None:
 async def test_the_wrong_secret_key_stops_the_start_with_one_line_and_harms_nothing(
     tmp_path: Path, clock: FakeClock
 ) -> None:
-    async with running_chat(tmp_path, clock, secret_key="the right one") as chat:
+    async with running_chat(tmp_path, clock, secret_key="the right secret key") as chat:
         room, (ann,) = await gather_in(chat, "night train", "Ann")
         await say(chat, room, ann, "one")
-    wrong = Chat(make_settings(tmp_path, secret_key="the wrong one"), clock=clock)
+    wrong = Chat(make_settings(tmp_path, secret_key="the wrong secret key"), clock=clock)
     with pytest.raises(StartError, match=r"^ANONCHAT_SECRET_KEY .+$"):
         await wrong.start()
     await wrong.stop()
-    async with running_chat(tmp_path, clock, secret_key="the right one") as chat:
+    async with running_chat(tmp_path, clock, secret_key="the right secret key") as chat:
         assert await read(chat, room, ann) == ["one"]
 
 

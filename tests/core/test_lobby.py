@@ -72,28 +72,46 @@ async def test_the_order_holds_still_for_a_moment_unless_a_room_comes_or_goes(
     assert chat.lobby.order() == (one.id, three.id, two.id)
 
 
+async def test_one_goes_through_the_public_rooms_page_by_page(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    for number in range(5):
+        await chat.rooms.open(f"room {number}", visitor_id=ann.id)
+        if number != 2:  # two that stand equal stand in some order nevertheless
+            clock.move(SECOND)
+    seen, place = [], None
+    while True:
+        glances, place = chat.lobby.browse(after=place, limit=2)
+        seen += [glance.room.id for glance in glances]
+        if place is None:
+            break
+    assert tuple(seen) == chat.lobby.order()
+    assert chat.lobby.browse(limit=5) == (await chat.lobby.glance_all(seen), None)
+
+
 async def test_searching_finds_the_best_match_first(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
-    for name in ("midnight", "Night Train", "night", "Night Owls", "day"):
-        await chat.rooms.open(name, visitor_id=ann.id)
+    for name in ("Night Train", "night", "Night Owls", "Night Bird", "day", "midnight"):
+        room = await chat.rooms.open(name, visitor_id=ann.id)
+        if name in ("Night Train", "midnight"):
+            await _be_present(chat, room, ann)
         clock.move(SECOND)
     found = chat.lobby.search(" NIGHT ", limit=9)
     assert [glance.room.name for glance in found] == [
         "night",  # that very name
-        "Night Owls",  # begins with it, and is livelier
-        "Night Train",
+        "Night Train",  # begins with it, and somebody is there
+        "Night Bird",  # is livelier
+        "Night Owls",
         "midnight",
     ]
     assert chat.lobby.search("NIGHT", limit=2) == found[:2]
 
 
-@pytest.mark.parametrize("words", ["", "  ", "nowhere", "(", "\\", "%", "\ud800", "x" * 10_000])
-async def test_searching_for_what_is_not_there_finds_nothing(
-    chat: Chat, ann: Visitor, words: str
-) -> None:
+async def test_searching_for_what_is_not_there_finds_nothing(chat: Chat, ann: Visitor) -> None:
     await chat.rooms.open("night train", visitor_id=ann.id)
-    assert chat.lobby.search(words, limit=9) == []
+    for words in ("", "  ", "nowhere", "(", "\\", "%", "\ud800", "x" * 10_000):
+        assert chat.lobby.search(words, limit=9) == []
 
 
 async def test_names_are_found_in_any_script_and_case(chat: Chat, ann: Visitor) -> None:
@@ -113,6 +131,24 @@ async def test_people_in_public_rooms_are_counted(chat: Chat, ann: Visitor) -> N
     glance = chat.lobby.glance(one.id)
     assert glance
     assert glance.here == 2
+
+
+async def test_whoever_has_left_a_room_is_not_counted(chat: Chat, ann: Visitor) -> None:
+    room = await chat.rooms.open("night train", visitor_id=ann.id)
+    await _be_present(chat, room, ann)
+    await chat.memberships.leave(room.id, visitor_id=ann.id)
+    assert chat.lobby.count() == (0, 1)
+
+
+async def test_a_room_that_somebody_has_joined_is_seen_to_live_longer(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    room = await chat.rooms.open("night train", visitor_id=ann.id)
+    clock.move(SECOND)
+    await chat.memberships.join(room.id, visitor_id=ann.id)
+    glance = chat.lobby.glance(room.id)
+    assert glance
+    assert glance.room.expires_at == room.expires_at + SECOND
 
 
 async def test_turning_ends_the_rooms_whose_time_is_over(
@@ -293,6 +329,7 @@ class Story:
         self.rooms.add(room.id)
 
     async def _enter(self, name: str, nickname: str, screen: str) -> None:
+        await self._join(name, nickname)
         room, visitor = await self._room(name, nickname)
         member = await self.chat.memberships.require(room.id, visitor_id=visitor.id)
         await self.chat.presence.enter(member, screen=screen)

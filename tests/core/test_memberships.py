@@ -23,7 +23,7 @@ async def test_whoever_joins_is_a_member(chat: Chat) -> None:
     room, (ann,) = await gather_in(chat, "night train", "Ann")
     member = await chat.memberships.require(room.id, visitor_id=ann.id)
     assert (member.nickname, member.room_id) == ("Ann", room.id)
-    assert await chat.memberships.list_members(room.id) == [member]
+    assert await chat.memberships.list_members(room.id, visitor_id=ann.id) == [member]
 
 
 async def test_joining_is_announced_once_however_often_one_joins(chat: Chat) -> None:
@@ -56,12 +56,14 @@ async def test_the_owner_is_known_by_the_pseudonym_of_the_room(chat: Chat) -> No
 
 
 async def test_whoever_leaves_is_no_member_any_more(chat: Chat) -> None:
-    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
     member = await chat.memberships.require(room.id, visitor_id=ann.id)
     ear = Ear(chat)
     await chat.memberships.leave(room.id, visitor_id=ann.id)
     assert await chat.memberships.get(room.id, visitor_id=ann.id) is None
-    assert [member.nickname for member in await chat.memberships.list_members(room.id)] == ["Bob"]
+    members = await chat.memberships.list_members(room.id, visitor_id=bob.id)
+    assert [member.nickname for member in members] == ["Bob"]
+    assert await chat.memberships.count(room.id) == 1
     assert ear.heard == [MemberLeft(room.id, ann.id, member.author)]
 
 
@@ -105,9 +107,16 @@ async def test_only_a_known_visitor_can_join(chat: Chat) -> None:
 
 
 async def test_members_are_listed_by_nickname(chat: Chat) -> None:
-    room, _ = await gather_in(chat, "night train", "cid", "Ann", "Bob")
-    members = await chat.memberships.list_members(room.id)
+    room, (cid, _, _) = await gather_in(chat, "night train", "cid", "Ann", "Bob")
+    members = await chat.memberships.list_members(room.id, visitor_id=cid.id)
     assert [member.nickname for member in members] == ["Ann", "Bob", "cid"]
+
+
+async def test_members_are_listed_to_members_only(chat: Chat) -> None:
+    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
+    await chat.memberships.leave(room.id, visitor_id=ann.id)
+    with pytest.raises(NotAMember):
+        await chat.memberships.list_members(room.id, visitor_id=ann.id)
 
 
 async def test_a_room_has_only_so_many_members(tmp_path: Path, clock: FakeClock) -> None:

@@ -7,14 +7,14 @@ from tests.fakes import Ear, FakeClock, gather_in
 
 
 @pytest.fixture
-async def room(chat: Chat) -> Room:
-    room, _ = await gather_in(chat, "night train", "Ann", "Bob")
-    return room
+async def ann(chat: Chat) -> Member:
+    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
+    return await chat.memberships.require(room.id, visitor_id=ann.id)
 
 
 @pytest.fixture
-async def ann(chat: Chat, room: Room) -> Member:
-    return (await chat.memberships.list_members(room.id))[0]
+async def room(chat: Chat, ann: Member) -> Room:
+    return await chat.rooms.find("night-train")
 
 
 async def test_a_member_is_present_while_at_least_one_screen_is_open(

@@ -1,7 +1,9 @@
 """Each setting is checked at the start; a wrong one is named in one clear line."""
 
 import ast
+import asyncio
 import inspect
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tests.fakes import FakeClock, make_settings
         ("BASE_URL", "https://chat.example/path"),
         ("DATABASE_URL", "mysql://somewhere"),
         ("BUS_URL", "carrier-pigeon://"),
+        ("SECRET_KEY", "too short"),
         ("NODE_ID", "Node One!"),
         ("MESSAGE_TTL", "soon"),
         ("MESSAGE_TTL", "5s"),
@@ -107,6 +110,7 @@ async def test_a_database_that_cannot_be_opened_stops_the_start_with_one_line(
     with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
         await chat.start()
     await chat.stop()
+    await _see_connections_end()
 
 
 async def test_a_file_that_is_no_database_stops_the_start_with_one_line(
@@ -117,6 +121,7 @@ async def test_a_file_that_is_no_database_stops_the_start_with_one_line(
     with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
         await chat.start()
     await chat.stop()
+    await _see_connections_end()
 
 
 def test_the_secret_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -132,3 +137,11 @@ def test_a_secret_key_that_a_crash_left_unwritten_is_made_anew(tmp_path: Path) -
     (tmp_path / "secret.key").touch()
     Chat(make_settings(tmp_path))
     assert (tmp_path / "secret.key").read_text()
+
+
+async def _see_connections_end() -> None:
+    """Return once no connection is open: each has a thread of its own."""
+    for thread in threading.enumerate():
+        if "_connection_worker" in thread.name:
+            await asyncio.to_thread(thread.join, 10)
+            assert not thread.is_alive()

@@ -73,7 +73,7 @@ def upgrade() -> None:
         sa.Column("visitor_id", AutoString(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("author", AutoString(), nullable=False),
-        sa.Column("dedup_id", AutoString(), nullable=False),
+        sa.Column("dedup_key", sa.LargeBinary(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("posted_at", UTCDateTime(), nullable=False),
         sa.Column("expires_at", UTCDateTime(), nullable=False),
@@ -89,7 +89,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
         sa.UniqueConstraint("room_id", "seq", name=op.f("uq_message_room_id_seq")),
         sa.UniqueConstraint(
-            "room_id", "visitor_id", "dedup_id", name=op.f("uq_message_room_id_visitor_id_dedup_id")
+            "room_id",
+            "visitor_id",
+            "dedup_key",
+            name=op.f("uq_message_room_id_visitor_id_dedup_key"),
         ),
     )
     op.create_index(op.f("ix_message_expires_at"), "message", ["expires_at"])

@@ -1,0 +1,65 @@
+"""Messages leave every screen on time, wherever it is."""
+
+from playwright.async_api import expect
+
+from tests.browser.person import BROKEN_LINE
+from tests.browser.world import World
+
+SETTINGS = {"message_ttl": "10s", "janitor_interval": "2s"}
+
+
+async def test_a_message_goes_on_time_from_every_screen_also_from_one_that_is_offline(
+    world: World, room: str
+) -> None:
+    wire = await world.wire()
+    ann, mira = await world.members(room, "Ann", "Mira")
+    zoe = await world.visitor("Zoë", wire=wire)
+    zoe.forgives = BROKEN_LINE
+    await zoe.opens(room)
+    await ann.says("now or never")
+    for person in (mira, zoe):
+        await person.sees("now or never")
+        await expect(person.message("now or never").get_by_text("0:0")).to_be_visible()
+    await zoe.context.set_offline(True)
+    wire.cut()
+    for person in (ann, mira, zoe):
+        await person.sees_no("now or never")
+        assert "now or never" not in await person.page.content()
+    await expect(ann.own_room(room)).to_contain_text("room ends")
+    await zoe.context.set_offline(False)
+    wire.mend()
+    await zoe.is_connected()
+    await ann.says("later")
+    await zoe.has_heard("later")
+    await mira.page.reload()
+    await mira.has_heard("later")
+
+
+async def test_a_message_whose_end_came_before_its_answer_does_not_stay_pending(
+    world: World, room: str
+) -> None:
+    wire = await world.wire()
+    (mira,) = await world.members(room, "Mira")
+    ann = await world.visitor("Ann", wire=wire)
+    ann.forgives = BROKEN_LINE
+    await ann.opens(room)
+    await ann.is_connected()
+    wire.swallow_answers()
+    await ann.sends("fleeting")
+    await mira.sees("fleeting")
+    await expect(ann.pending("fleeting")).to_be_visible()
+    wire.cut()
+    await mira.sees_no("fleeting")
+    wire.mend()
+    await ann.is_connected()
+    await mira.says("still here")
+    await ann.has_heard("still here")
+    await ann.sees_no("fleeting")
+    await mira.sees_no("fleeting")
+
+
+async def test_a_dialog_offers_the_usual_life_first(world: World) -> None:
+    ann = await world.visitor("Ann")
+    await ann.button("New room").click()
+    chosen = ann.page.get_by_role("combobox", name="Messages disappear after", exact=True)
+    await expect(chosen.locator("option:checked")).to_have_text("10 sec")

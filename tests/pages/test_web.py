@@ -1,0 +1,96 @@
+"""The whole application, asked over HTTP."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from nicegui import ui
+
+import main
+from tests.fakes import make_settings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """Start the application; there is one in a process, as in real life."""
+    folder: Path = tmp_path_factory.mktemp("data")
+    web = main.create_app(make_settings(folder))
+
+    @ui.page("/broken")
+    def broken() -> None:
+        raise RuntimeError("the password is swordfish")
+
+    transport = httpx.ASGITransport(app=web)
+    async with (
+        web.router.lifespan_context(web),
+        httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser,
+    ):
+        yield browser
+
+
+async def test_it_lives_and_is_ready(browser: httpx.AsyncClient) -> None:
+    assert (await browser.get("/healthz")).text == "ok"
+    assert (await browser.get("/readyz")).text == "ready"
+
+
+@pytest.mark.parametrize(
+    ("path", "login"), [("/", "/login"), ("/r/night-train", "/login?next=/r/night-train")]
+)
+async def test_strangers_are_sent_to_the_login(
+    browser: httpx.AsyncClient, path: str, login: str
+) -> None:
+    response = await browser.get(path)
+    assert response.status_code == 303
+    assert response.headers["location"] == login
+
+
+async def test_a_stranger_learns_nothing_of_which_rooms_there_are(
+    browser: httpx.AsyncClient,
+) -> None:
+    answers = {(await browser.get(f"/r/{slug}")).status_code for slug in ("a", "b", "%00", "..")}
+    assert answers <= {303, 404}
+
+
+@pytest.mark.parametrize("path", ["/login", "/privacy", "/nowhere", "/r", "/r/a/b"])
+@pytest.mark.parametrize("code", ["en", "ru"])
+async def test_pages_for_everybody_are_in_the_language_of_the_browser(
+    browser: httpx.AsyncClient, path: str, code: str
+) -> None:
+    response = await browser.get(path, headers={"accept-language": code})
+    assert f'lang="{code}' in response.text
+    assert response.status_code == (200 if path in ("/login", "/privacy") else 404)
+
+
+async def test_nothing_is_loaded_from_elsewhere(browser: httpx.AsyncClient) -> None:
+    text = (await browser.get("/login")).text
+    for mark in ('src="http', 'href="http', 'src="//', 'href="//', 'url("http', 'url("//'):
+        assert mark not in text
+
+
+async def test_a_page_that_breaks_says_so_without_saying_why(
+    browser: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    for code, words in (("en", "Something went wrong here."), ("ru", "Что-то пошло не так.")):
+        response = await browser.get("/broken", headers={"accept-language": code})
+        assert response.status_code == 500
+        assert words in response.text
+        assert "swordfish" not in response.text
+    assert "swordfish" in caplog.text
+
+
+async def test_the_style_sheet_and_the_icon_are_there(browser: httpx.AsyncClient) -> None:
+    page = (await browser.get("/nowhere")).text
+    address = page.split('rel="stylesheet" href="')[1].split('"')[0]
+    response = await browser.get(address)
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/css")
+    assert (await browser.get("/favicon.ico")).status_code == 200
+
+
+async def test_there_are_no_doors_that_nobody_made(browser: httpx.AsyncClient) -> None:
+    for path in ("/docs", "/redoc", "/openapi.json", "/assets/../main.py", "/.env"):
+        assert (await browser.get(path)).status_code == 404

@@ -1,0 +1,134 @@
+"""The documents say what is so: settings, files, commands and links that they name exist."""
+
+import re
+import tokenize
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from anonchat import Settings, parse_duration
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+README_LINES = 120
+
+_LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+_PATH = re.compile(r"`([\w./-]+\.(?:py|js|css|po|toml))`")
+_NAME = re.compile(r"`((?:\w+\.)*_?\w+)`")
+_TYPED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_MAKE_TYPED = re.compile(r"^(?:\w+=\S+ )*make ([a-z]+)", re.MULTILINE)
+_MAKE_INLINE = re.compile(r"`make ([a-z]+)[^`]*`")
+_SETTING = re.compile(r"^\| `(ANONCHAT_\w+)` \| `?([^`|]*?)`? \|", re.MULTILINE)
+
+
+def documents() -> list[Path]:
+    """Return every document of the project, and nothing that tools have put beside them."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    written = dict(_SETTING.findall((ROOT / "docs" / "settings.md").read_text()))
+    actual = {
+        f"ANONCHAT_{name.upper()}": field.default for name, field in Settings.model_fields.items()
+    }
+    assert written.keys() == actual.keys()
+    for name, default in actual.items():
+        assert _read(written[name], like=default) == default, name
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(README.read_text().splitlines()) <= README_LINES
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for target in _targets(document.read_text()):
+        path, _, heading = target.partition("#")
+        place = document.parent / path if path else document
+        assert place.exists(), f"{target} leads nowhere"
+        if heading:
+            assert heading in _headings(place.read_text()), f"{target} has no such heading"
+
+
+def test_every_decision_is_in_the_list() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = set(_targets((folder / "README.md").read_text()))
+    assert listed == {path.name for path in folder.glob("[0-9]*.md")}
+
+
+@pytest.mark.parametrize(
+    "document",
+    documents(),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    for name in _PATH.findall(document.read_text()):
+        assert (ROOT / name).exists(), f"there is no {name}"
+
+
+def test_every_part_that_the_architecture_names_exists() -> None:
+    text = ARCHITECTURE.read_text()
+    known = {name for path in _sources() for name in _names_in(path)}
+    files = {path.stem for path in _sources()} | {path.parent.name for path in _sources()}
+    for block in re.findall(r"^(?:anonchat|pages)/ .*\n((?:  .*\n)+)", text, re.MULTILINE):
+        for line in block.splitlines():
+            words = re.match(r"  ((?:\S+ )*\S+)(?:  |$)", line)
+            for word in words[1].split() if words and not line.startswith("   ") else []:
+                assert word.strip("/") in files | {"locale", "assets"}, f"there is no {word}"
+    for name in _NAME.findall(text):
+        parts = name.split(".")
+        if name[0].isupper() or parts[0].startswith("_"):
+            assert set(parts) <= known, f"there is no {name}"
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = document.read_text()
+    named = _MAKE_INLINE.findall(text)
+    for commands in _TYPED.findall(text):
+        named += _MAKE_TYPED.findall(commands)
+    for target in named:
+        assert target in targets, f"there is no make {target}"
+
+
+def test_the_pictures_are_small() -> None:
+    pictures = list((ROOT / "docs").rglob("*.png"))
+    assert pictures
+    for picture in pictures:
+        assert picture.stat().st_size < 200_000, picture.name
+
+
+def _read(written: str, *, like: object) -> object:
+    """Read a default as it is written in the table."""
+    if isinstance(like, timedelta):
+        return parse_duration(written)
+    text = "" if written == "empty" else written
+    return type(like)(text)
+
+
+def _targets(text: str) -> Iterator[str]:
+    for match in _LINK.finditer(text):
+        target = match[1] or match[2]
+        if not re.match(r"[a-z]+:", target):
+            yield target
+
+
+def _headings(text: str) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def _sources() -> list[Path]:
+    folders = [ROOT / name for name in ("anonchat", "pages", "models")]
+    return [path for folder in folders for path in folder.rglob("*.py")]
+
+
+def _names_in(path: Path) -> Iterator[str]:
+    with tokenize.open(path) as file:
+        for token in tokenize.generate_tokens(file.readline):
+            if token.type == tokenize.NAME:
+                yield token.string
