@@ -9,8 +9,8 @@ from fastapi import FastAPI
 
 from anonchat import Chat
 from anonchat.api.streams import Notice, Reader, Streams
-from tests.api.conftest import Settle, calling, running_app
 from tests.api.program import Event, Program
+from tests.api.world import Settle, calling, running_app
 from tests.fakes import FakeClock
 
 

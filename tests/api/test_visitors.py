@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from anonchat import Chat
-from tests.api.conftest import Settle
 from tests.api.program import Program
+from tests.api.world import Settle
 from tests.fakes import FakeClock
 
 PHRASE = "correct horse battery staple"

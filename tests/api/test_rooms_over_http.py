@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from anonchat import Chat
-from tests.api.conftest import Settle, calling, running_app
 from tests.api.program import Program
+from tests.api.world import Settle, calling, running_app
 from tests.fakes import FakeClock
 
 

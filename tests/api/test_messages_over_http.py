@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from anonchat import Chat
-from tests.api.conftest import Settle
 from tests.api.program import Program
+from tests.api.world import Settle
 from tests.fakes import FakeClock
 
 
