@@ -107,8 +107,8 @@ class News:
                         await feed.follow(room.id)
             case RoomEnded(room_id):
                 feeds.tell(messages_of(room_id), ended=True)
-                feeds.drop(card_of(room_id), room_id)
-                feeds.drop(rail_of(room_id), room_id)
+                feeds.end(card_of(room_id))
+                feeds.end(rail_of(room_id))
             case MemberJoined(room, member):
                 self._put_member(member, present=False)
                 self._changed.add(room.id)
@@ -145,7 +145,10 @@ class News:
 
     async def _show_out(self, room_id: str, visitor_id: str) -> None:
         """Take every screen of a former member out of the room."""
-        self._feeds.tell(own_of(visitor_id), left=room_id)
+        own = own_of(visitor_id)
+        self._feeds.tell(own, left=room_id)
+        for feed in self._feeds.find(own):
+            await feed.unfollow(room_id)
         for topic in (messages_of(room_id), members_of(room_id), facts_of(room_id)):
             for feed in self._feeds.find(topic):
                 if feed.viewer == visitor_id:

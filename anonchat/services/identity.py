@@ -25,6 +25,7 @@ from ..text import skeletons, tidy_nickname
 from ..vault import Vault
 
 _PHRASE_CHARACTERS = range(8, 201)
+_RAW_PHRASE_CHARACTERS = 400
 _BADGE_CHARACTERS = 5
 _SEEN_EVERY = timedelta(hours=1)
 
@@ -141,15 +142,13 @@ class Identity:
         """Return what is kept of a phrase, and the badge that others see."""
         if not isinstance(phrase, str):
             raise InvalidPhrase(N_("That is not a text."))
+        if len(phrase) > _RAW_PHRASE_CHARACTERS:  # normalising could take long
+            raise _bad_phrase()
         phrase = unicodedata.normalize("NFKC", phrase).strip()
         if not phrase:
             return None, ""
         if len(phrase) not in _PHRASE_CHARACTERS:
-            raise InvalidPhrase(
-                N_("A secret phrase has {least} to {most} characters."),
-                least=_PHRASE_CHARACTERS[0],
-                most=_PHRASE_CHARACTERS[-1],
-            )
+            raise _bad_phrase()
         async with self._stretching:  # slow and large on purpose: one at a time
             stretched = await asyncio.to_thread(self._hasher.stretch, phrase)
         badge = "".join(LEGIBLE[byte % len(LEGIBLE)] for byte in stretched[:_BADGE_CHARACTERS])
@@ -188,3 +187,11 @@ async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> S
 
 def _same(given: bytes | None, kept: bytes | None) -> bool:
     return given is not None and kept is not None and hmac.compare_digest(given, kept)
+
+
+def _bad_phrase() -> InvalidPhrase:
+    return InvalidPhrase(
+        N_("A secret phrase has {least} to {most} characters."),
+        least=_PHRASE_CHARACTERS[0],
+        most=_PHRASE_CHARACTERS[-1],
+    )

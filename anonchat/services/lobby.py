@@ -27,6 +27,7 @@ from ..text import fold
 from ..vault import Vault
 
 _ORDER_LIFE = timedelta(seconds=1)
+_WORDS_CHARACTERS = 300
 
 
 class Lobby:
@@ -72,7 +73,7 @@ class Lobby:
 
     def search(self, words: str, *, limit: int) -> list[Glance]:
         """Return public rooms whose name contains the words, the best match first."""
-        wanted = fold(words).strip()
+        wanted = fold(words[:_WORDS_CHARACTERS]).strip()
         if not wanted:
             return []
         found = (

@@ -12,7 +12,14 @@ from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..durations import format_duration
-from ..errors import N_, InvalidRoom, LimitReached, NotFound, RoomNameTaken, UnknownVisitor
+from ..errors import (
+    N_,
+    InvalidLifetime,
+    LimitReached,
+    NotFound,
+    RoomNameTaken,
+    UnknownVisitor,
+)
 from ..events import RoomOpened
 from ..ids import new_id, new_link
 from ..nouns import Room
@@ -171,7 +178,7 @@ class Rooms:
             return min(self._settings.message_ttl, room_ttl)
         _check_within(ttl, self._settings.message_ttl_min, self._settings.message_ttl_max)
         if ttl > room_ttl:
-            raise InvalidRoom(N_("Messages cannot outlive the room they are in."))
+            raise InvalidLifetime(N_("Messages cannot outlive the room they are in."))
         return ttl
 
     def _check_room_ttl(self, ttl: timedelta | None) -> timedelta:
@@ -183,7 +190,7 @@ class Rooms:
 
 def _check_within(ttl: timedelta, least: timedelta, most: timedelta) -> None:
     if not least <= ttl <= most:
-        raise InvalidRoom(
+        raise InvalidLifetime(
             N_("That has to be between {least} and {most}."),
             least=format_duration(least),
             most=format_duration(most),

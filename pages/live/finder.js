@@ -2,7 +2,7 @@
 
 export default {
   props: { label: String, button_label: String },
-  emits: ["query", "open"],
+  emits: ["query", "open", "pick"],
   data: () => ({ options: [], active: -1, reason: "", busy: false }),
   render() {
     const id = this.$.uid;
@@ -42,7 +42,7 @@ export default {
               role: "option",
               "aria-selected": String(index === this.active),
               onMousedown: (event) => event.preventDefault(),
-              onClick: () => this.open(option.slug),
+              onClick: () => this.go("pick", option.slug),
             },
             [Vue.h("bdi", option.name), Vue.h("small", option.note)],
           ),
@@ -71,13 +71,14 @@ export default {
     onSubmit(event) {
       event.preventDefault();
       const option = this.options[this.active];
-      this.open(option ? option.slug : this.$refs.box.value);
+      if (option) this.go("pick", option.slug);
+      else this.go("open", this.$refs.box.value);
     },
-    open(name) {
+    go(how, name) {
       clearTimeout(this.timer);
       if (!name.trim()) return this.$refs.box.focus();
       this.close();
-      this.$emit("open", name);
+      this.$emit(how, name);
     },
     show(words, options) {
       if (words === this.$refs.box.value && document.activeElement === this.$refs.box) this.options = options;

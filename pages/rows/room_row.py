@@ -7,8 +7,8 @@ from htpy import Element, a, b, bdi, button, div, i, li, p, small, span
 from anonchat import Glance
 
 from ..language import Language
-from ..live.feeds import Row
 from .moment import milliseconds
+from .row import Row
 
 _SOON = timedelta(minutes=10)
 

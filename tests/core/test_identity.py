@@ -273,7 +273,9 @@ async def test_no_phrase_opens_an_identity_that_has_none(chat: Chat) -> None:
             await chat.identity.come_in("Ann", phrase=phrase)
 
 
-@pytest.mark.parametrize("phrase", ["short", "1234567", "x" * 201, 12345678, ["list", "of", "it"]])
+@pytest.mark.parametrize(
+    "phrase", ["short", "1234567", "x" * 201, " " * 401, 12345678, ["list", "of", "it"]]
+)
 async def test_a_bad_phrase_is_refused(chat: Chat, phrase: str) -> None:
     with pytest.raises(InvalidPhrase):
         await chat.identity.come_in("Ann", phrase=phrase)

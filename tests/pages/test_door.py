@@ -10,9 +10,9 @@ import pytest
 from fastapi import Depends, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as some
+from pages.door import Door, local_path
 
 from anonchat import Chat
-from pages.visitor import Door, local_path
 from tests.fakes import FakeClock, running_chat
 
 
@@ -145,7 +145,7 @@ async def test_a_ticket_is_good_for_half_a_minute(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket = await site.ticket("Ann")
-    monkeypatch.setattr("pages.visitor._TICKET_SECONDS", -1)
+    monkeypatch.setattr("pages.door._TICKET_SECONDS", -1)
     assert (await site.post(ticket)).status_code == 403
 
 
