@@ -28,8 +28,8 @@ class Door:
         """Return who is looking; send the unknown to the login page, and back afterwards."""
         visitor = await self.recognise(request)
         if visitor is None:
-            path = request.url.path
-            query = f"?next={quote(path)}" if path != "/" else ""
+            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            query = f"?next={quote(target)}" if target != "/" else ""
             raise HTTPException(303, headers={"Location": f"/login{query}"})
         return visitor
 

@@ -28,7 +28,7 @@ def register(site: Site) -> None:
         language = open_page(site, request)
         with Tag("div", class_="shell lobby"):
             await rail(site, visitor, language, with_finder=False)
-            with Tag("main", class_="hall"):
+            with Tag("div", class_="hall"):
                 with Tag("div", class_="welcome"):
                     with Tag("h1"):
                         _greet(language("Where to, {nickname}?", nickname="\0"), visitor.nickname)

@@ -22,8 +22,8 @@ _MATCHES = 8
 
 async def rail(
     site: Site, visitor: Visitor, language: Language, *, with_finder: bool, current: str = ""
-) -> None:
-    """Draw the rail; `current` is the id of the room that is open."""
+) -> Dialog:
+    """Draw the rail, and return its settings; `current` is the id of the room that is open."""
     with Tag("nav", class_="rail", aria_label=language("Rooms")):
         with Tag("header"):
             mark()
@@ -36,7 +36,7 @@ async def rail(
             await _own_rooms(site, visitor, language, current)
             Tag("p", language("You are in no room yet."), class_="empty")
         section._props["aria-labelledby"] = heading.html_id
-        _me(site, visitor, language)
+        return _me(site, visitor, language)
 
 
 def room_finder(site: Site, visitor: Visitor, language: Language, *, with_button: bool) -> None:
@@ -97,7 +97,7 @@ def _read_marks(mine: Sequence[Membership]) -> dict[str, int]:
     return {membership.room.id: membership.room.last_seq - membership.unread for membership in mine}
 
 
-def _me(site: Site, visitor: Visitor, language: Language) -> None:
+def _me(site: Site, visitor: Visitor, language: Language) -> Dialog:
     async def forget() -> None:
         await site.chat.identity.forget(visitor.id)  # every screen hears of it, and goes
 
@@ -129,3 +129,4 @@ def _me(site: Site, visitor: Visitor, language: Language) -> None:
                 ),
             )
             button(language("Yes, forget me now"), kind="danger").on("click", forget)
+    return dialog

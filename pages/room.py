@@ -15,10 +15,10 @@ from .language import Language
 from .live.composer import Composer
 from .live.feed import CatchUp, Feed, Shown
 from .live.feeds import draw_each
-from .news import facts_of, members_of, messages_of
+from .news import facts_of, members_of, messages_of, present_in
 from .presence import follow_presence
 from .rail import rail
-from .rows import facts_row, member_row, message_row, pending_row
+from .rows import facts_row, member_row, message_row, pending_row, present_row
 from .site import Site
 
 _ROWS_ON_PAGE = 300
@@ -41,16 +41,16 @@ def register(site: Site) -> None:
         member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
         language = open_page(site, request, title=found.name)
         with Tag("div", class_="shell room"):
-            await rail(site, visitor, language, with_finder=True, current=found.id)
+            settings = await rail(site, visitor, language, with_finder=True, current=found.id)
             if member:
-                await _Talk(site, language, found, member).draw()
+                await _Talk(site, language, found, member, settings).draw()
             else:
                 await _draw_entrance(site, visitor, language, found)
 
 
 def _nothing_here(language: Language, error: ChatError) -> None:
     ui.context.client.status_code = 404
-    with Tag("main", class_="nothing"):
+    with Tag("div", class_="nothing page"):
         mark()
         Tag("h1", language.explain(error))
         Tag("p", language("Rooms here come and go. Perhaps it is time for a new one."))
@@ -70,7 +70,7 @@ async def _draw_entrance(site: Site, visitor: Visitor, language: Language, room:
 
     members = await site.chat.memberships.count(room.id)
     present = site.chat.presence.list_present(room.id)
-    with Tag("main", class_="entrance"):
+    with Tag("div", class_="entrance"):
         with Tag("h1"):
             Tag("bdi", room.name)
         Tag("p", room.topic, class_="topic", dir="auto")
@@ -108,17 +108,20 @@ async def _draw_facts(site: Site, viewer: str, language: Language, room: Room) -
 class _Talk:
     """The room as a member sees it on one screen."""
 
-    def __init__(self, site: Site, language: Language, room: Room, member: Member) -> None:
+    def __init__(
+        self, site: Site, language: Language, room: Room, member: Member, settings: Dialog
+    ) -> None:
         self._site = site
         self._language = language
         self._room = room
         self._member = member
+        self._settings = settings
         self._page_size = site.chat.settings.page_size
 
     async def draw(self) -> None:
         """Draw the conversation and who is in it."""
         follow_presence(self._site, self._member)
-        with Tag("main", class_="talk") as self._main:
+        with Tag("div", class_="talk") as self._main:
             members_button = await self._draw_head()
             feed = await self._draw_messages()
             Composer(
@@ -207,7 +210,9 @@ class _Talk:
         language = self._language
         with Tag("aside", class_="members") as self._panel:
             with Tag("header"):
-                Tag("h2", language("Members"))
+                with Tag("h2"):
+                    Tag("span", language("Members"))
+                    await self._draw_present()
                 closer = icon_button("close", language("Close"))
             Feed(
                 self._site.feeds,
@@ -219,6 +224,8 @@ class _Talk:
                 rows=(await self._list_members(Shown([]))).put,
                 catch_up=self._list_members,
             )
+            with Tag("footer", class_="only-phone"):
+                self._settings.opens_by(button(language("Settings"), kind="quiet"))
         # On a phone the panel covers the page: the focus goes with it, and back.
         toggle = (
             f"() => {{ const panel = getHtmlElement({self._panel.id});"
@@ -231,6 +238,24 @@ class _Talk:
         opener.on("click", js_handler=toggle)
         closer.on("click", js_handler=toggle)
         self._panel.on("keydown.esc", js_handler=toggle)
+
+    async def _draw_present(self) -> None:
+        """Say how many are here."""
+
+        async def catch_up(_shown: Shown) -> CatchUp:
+            glance = self._site.chat.lobby.glance(self._room.id)
+            return CatchUp([present_row(glance, language=self._language)] if glance else [], [])
+
+        Feed(
+            self._site.feeds,
+            present_in(self._room.id),
+            tag="small",
+            label="",
+            language=self._language,
+            viewer=self._member.visitor_id,
+            rows=(await catch_up(Shown([]))).put,
+            catch_up=catch_up,
+        )
 
     async def _post(self, text: str, dedup_id: str) -> None:
         await self._site.chat.messages.post(

@@ -57,7 +57,7 @@ export default {
     this.hasMore = this.more;
     this.title = document.title;
     const locale = navigator.languages.find((tag) => tag.split("-")[0] === this.language) || this.language;
-    this.clockFormat = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+    this.clockFormat = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
     this.dayFormat = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
     this.fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "medium" });
     this.sinceFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto", style: "short" });

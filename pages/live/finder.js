@@ -1,5 +1,7 @@
 // A combobox over rooms (WAI-ARIA "editable combobox with list autocomplete").
 
+const AGAIN = 1500; // rooms come and go while one is thinking
+
 export default {
   props: { label: String, button_label: String },
   emits: ["query", "open", "pick"],
@@ -81,7 +83,12 @@ export default {
       this.$emit(how, name);
     },
     show(words, options) {
-      if (words === this.$refs.box.value && document.activeElement === this.$refs.box) this.options = options;
+      if (words !== this.$refs.box.value || document.activeElement !== this.$refs.box) return;
+      const picked = this.options[this.active]?.slug;
+      this.options = options;
+      this.active = options.findIndex(({ slug }) => slug === picked);
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.$emit("query", words), AGAIN);
     },
     refuse(reason) {
       this.reason = reason;

@@ -84,6 +84,12 @@ def facts_row(glance: Glance, *, language: Language) -> Row:
     return Row("facts", 0, str(html))
 
 
+def present_row(glance: Glance, *, language: Language) -> Row:
+    """Draw how many members of a room are here."""
+    html = span[" · ", _here(glance, language)]
+    return Row("present", 0, str(html))
+
+
 def hall_row(here: int, rooms: int, *, language: Language) -> Row:
     """Draw how much is going on."""
     html = span[

@@ -8,7 +8,8 @@ from anonchat.text import tidy_message
 from tests.browser.world import World
 from tests.nasty import GOOD_EMOJI, NASTY
 
-SETTINGS = {"page_size": "15"}
+PAGE = 15
+SETTINGS = {"page_size": str(PAGE)}
 
 
 def _kept(text: str) -> str:
@@ -160,7 +161,7 @@ async def test_addresses_become_links_and_nothing_else_does(world: World, room: 
     text = "see https://a.example/x?y=1&z=(2) and HTTP://b.example, javascript:alert(1) ftp://c.example"
     await ann.says(text)
     links = mira.message(text).get_by_role("link")
-    await expect(links).to_have_text(["https://a.example/x?y=1&z=(2", "HTTP://b.example"])
+    await expect(links).to_have_text(["https://a.example/x?y=1&z=(2)", "HTTP://b.example"])
     for number in range(2):
         await expect(links.nth(number)).to_have_attribute("target", "_blank")
         await expect(links.nth(number)).to_have_attribute("rel", "noopener noreferrer nofollow")
@@ -180,7 +181,7 @@ async def test_whatever_is_written_is_shown_as_text(world: World, room: str) -> 
     await ann.has_heard(*texts, *many)
     await mira.has_heard(*texts, *many)
     await mira.page.reload()
-    await mira.has_heard(*texts, *many)
+    await mira.has_heard(*[*texts, *many][-PAGE:])
     assert await mira.page.evaluate("document.querySelectorAll('.text *:not(a)').length") == 0
     assert await mira.page.evaluate("document.documentElement.scrollWidth") <= 1280
 

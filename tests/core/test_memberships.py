@@ -144,7 +144,7 @@ async def test_the_last_place_is_given_once(tmp_path: Path, clock: FakeClock) ->
 async def test_a_visitor_is_in_only_so_many_rooms(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock, rooms_per_visitor_max=1) as chat:
         _, (ann,) = await gather_in(chat, "one", "Ann")
-        two = await chat.rooms.open("two", visitor_id=ann.id)
+        two, _ = await gather_in(chat, "two", "Bob")
         with pytest.raises(LimitReached):
             await chat.memberships.join(two.id, visitor_id=ann.id)
 
