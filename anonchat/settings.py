@@ -86,11 +86,6 @@ class Settings(BaseSettings):
                 f"({format_duration(self.message_ttl_min)}) and ANONCHAT_MESSAGE_TTL_MAX "
                 f"({format_duration(self.message_ttl_max)})"
             )
-        if self.room_ttl < self.message_ttl_min:
-            raise ValueError(
-                "ANONCHAT_ROOM_TTL is shorter than ANONCHAT_MESSAGE_TTL_MIN "
-                f"({format_duration(self.message_ttl_min)})"
-            )
         if self.room_ttl > self.room_ttl_max:
             raise ValueError(
                 "ANONCHAT_ROOM_TTL is longer than ANONCHAT_ROOM_TTL_MAX "

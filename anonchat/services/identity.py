@@ -133,15 +133,16 @@ class Identity:
 
     async def _delete_messages(self, visitor_id: str) -> int:
         """Delete some messages of a visitor, not all at once: nobody shall wait long to post."""
-        query = select(MessageRow).where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
+        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq, MessageRow.expires_at)
+        query = query.where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
         async with self._database.transaction() as session:
             batch = (await session.exec(query)).all()
-            ids = [row.id for row in batch]
+            ids = [id for id, *_ in batch]
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
         said: dict[str, list[int]] = {}
-        for row in batch:
-            if row.expires_at > self._clock():  # the others are off every screen already
-                said.setdefault(row.room_id, []).append(row.seq)
+        for _, room_id, seq, expires_at in batch:
+            if expires_at > self._clock():  # the others are off every screen already
+                said.setdefault(room_id, []).append(seq)
         for room_id, seqs in said.items():
             await self._bus.publish(MessagesGone(room_id, tuple(sorted(seqs))))
         return len(batch)

@@ -135,6 +135,7 @@ export default {
       this.arrange();
       if (this.stick) list.scrollTop = list.scrollHeight - before;
       this.watchEnd();
+      this.watchStart();
     },
 
     // Rows
@@ -151,6 +152,7 @@ export default {
       this.trim();
       this.showPill();
       this.tellRead();
+      this.watchStart();
     },
     place([key, order, html]) {
       const template = document.createElement("template");
@@ -320,7 +322,11 @@ export default {
       if (this.atEnd) this.missed = 0;
       this.showPill();
       this.tellRead();
-      if (list.scrollTop < 4 * NEAR) this.askForMore();
+      this.watchStart();
+    },
+    watchStart() {
+      // A page that does not fill the screen cannot be scrolled: it asks by itself.
+      if (this.stick && this.$refs.list.scrollTop < 4 * NEAR) this.askForMore();
     },
     watchEnd() {
       if (this.stick) return;
@@ -329,7 +335,8 @@ export default {
         { rootMargin: `${8 * NEAR}px` },
       );
       this.watcher.disconnect();
-      if (this.hasMore) this.watcher.observe(this.$refs.list.lastElementChild);
+      const last = this.$refs.list.lastElementChild;
+      if (this.hasMore && last) this.watcher.observe(last);
     },
     askForMore() {
       if (this.loading || !this.hasMore) return;

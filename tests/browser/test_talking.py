@@ -259,6 +259,16 @@ async def test_a_long_history_is_paged_through_without_gaps(world: World, room: 
     await mira.has_heard(*said)
 
 
+async def test_a_tall_screen_is_filled_without_scrolling(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    said = [f"line {number}" for number in range(2 * PAGE)]
+    for text in said:
+        await ann.sends(text)
+    await ann.has_heard(*said)
+    (mira,) = await world.members(room, "Mira", height=1_600)
+    await mira.has_heard(*said)
+
+
 async def test_one_who_reads_further_up_is_not_torn_away(world: World, room: str) -> None:
     ann, mira = await world.members(room, "Ann", "Mira")
     for number in range(25):

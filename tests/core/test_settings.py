@@ -36,7 +36,6 @@ from tests.fakes import FakeClock, make_settings
         ("MESSAGE_TTL_MIN", "0s"),
         ("MESSAGE_TTL_MAX", "1h"),
         ("ROOM_TTL", "91d"),
-        ("ROOM_TTL", "5s"),
         ("ROOM_TTL_MAX", "1d"),
         ("ROOM_TTL_MAX", "for ever"),
         ("VISITOR_TTL", "-30d"),
