@@ -36,7 +36,8 @@ async def _alone(world: World, room: str) -> Person:
 
 async def _keys(list_: Locator) -> list[str]:
     keys: list[str] = await list_.evaluate(
-        "(list) => [...list.querySelectorAll('[data-key]:not(.going)')].map((row) => row.dataset.key)"
+        """(list) => [...list.querySelectorAll("[data-key]:not(.going)")]
+        .map((row) => row.dataset.key)"""
     )
     return keys
 
@@ -49,11 +50,12 @@ async def _keys(list_: Locator) -> list[str]:
         pytest.param(
             [{"drop": ["1"]}], {"put": [["1", 1]], "keep": ["1", "2"]}, ["2"], id="dropped since"
         ),
+        pytest.param([{"put": [["3", 3]]}], {"keep": ["1", "2"]}, ["1", "2", "3"], id="put since"),
         pytest.param(
-            [{"put": [["3", 3]]}], {"keep": ["1", "2"]}, ["1", "2", "3"], id="put since"
-        ),
-        pytest.param(
-            [{"drop": ["1"]}, {"put": [["1", 1]]}], {"keep": ["2"]}, ["1", "2"], id="came back since"
+            [{"drop": ["1"]}, {"put": [["1", 1]]}],
+            {"keep": ["2"]},
+            ["1", "2"],
+            id="came back since",
         ),
         pytest.param(
             [{"put": [["3", 3]]}, {"ask": True}],

@@ -43,7 +43,9 @@ async def test_the_first_page_stays_in_its_order(world: World) -> None:
     await ann.is_connected()
     await mira.leaves()
     await expect(card).to_contain_text("nobody")
-    names = await ann.region("Public rooms").get_by_role("listitem").locator("b").all_text_contents()
+    names = (
+        await ann.region("Public rooms").get_by_role("listitem").locator("b").all_text_contents()
+    )
     assert names[:60] == [f"room number {number}" for number in range(299, 239, -1)]
 
 

@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as some
-from pages.door import Door, local_path
 
-from anonchat import Chat
+from anonchat import Chat, Visitor
+from pages.door import Door, local_path
 from tests.fakes import FakeClock, running_chat
 
 
@@ -27,7 +28,9 @@ class Site:
         web.include_router(self.door.routes())
 
         @web.get("/{path:path}")
-        async def whoever(request: Request, visitor=Depends(self.door.visitor)) -> str:
+        async def whoever(
+            request: Request, visitor: Annotated[Visitor, Depends(self.door.visitor)]
+        ) -> str:
             return visitor.nickname
 
         transport = httpx.ASGITransport(app=web)
