@@ -30,7 +30,7 @@ class Server(uvicorn.Server):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the whole application; nothing runs before its lifespan begins."""
+    """Build the whole application; it runs from the beginning of its lifespan to the end."""
     chat = Chat(settings)
 
     @asynccontextmanager
@@ -44,9 +44,11 @@ def create_app(settings: Settings) -> FastAPI:
         _log.info("open at http://%s:%s", settings.host, settings.port)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again
-        yield
-        news.stop()
-        await chat.stop()
+        try:
+            yield
+        finally:
+            news.stop()
+            await chat.stop()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(health_routes(chat))

@@ -1,5 +1,6 @@
 """The composition root: builds the parts and starts them. No behaviour."""
 
+import fcntl
 import os
 import secrets
 from pathlib import Path
@@ -125,12 +126,33 @@ def _make_folder(folder: Path) -> Path:
 
 
 def _keep_secret(folder: Path) -> str:
-    """Return the secret key of a single node; made once, readable by its owner alone."""
+    """Return the secret key of a single node; made once, readable by its owner alone.
+
+    Of several who start first at the same moment one makes it, while the others wait at the lock.
+    """
     path = _make_folder(folder) / "secret.key"
-    if not (path.exists() and path.stat().st_size):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            secret = file.read().strip()
+            if not secret:  # nobody was here before, or a crash was quicker than the disk
+                secret = secrets.token_urlsafe(32)
+                _write_secret(path, secret)
+    except OSError as error:
+        raise StartError(f"ANONCHAT_DATA_DIR: {path} cannot be used: {error.strerror}") from error
+    return secret
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    try:
+        with path.open("w") as file:
+            file.write(secret)
             file.flush()
             os.fsync(file.fileno())
-    return path.read_text().strip()
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        os.fsync(folder)
+        os.close(folder)
+    except OSError:
+        os.truncate(path, 0)  # a part of a key would be taken for a whole one
+        raise

@@ -1,6 +1,8 @@
 """The engine, and what a transaction is."""
 
 import asyncio
+import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ import models
 
 from .errors import N_, StartError, Unavailable
 
+_log = logging.getLogger(__name__)
+
 # FULL, for a post is acknowledged by its commit; secure_delete clears what deleted rows leave.
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -25,6 +29,9 @@ _PRAGMAS = (
     "busy_timeout=5000",
     "secure_delete=ON",
 )
+
+# What passes by itself, or once the operator has made room; anything else is a mistake of ours.
+_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 class Database:
@@ -42,9 +49,12 @@ class Database:
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
         try:
+            self._make_file()
             async with self._engine.begin() as connection:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")  # all tables or none
                 await connection.run_sync(_migrate)
+        except OSError as error:
+            raise StartError(f"ANONCHAT_DATABASE_URL: {self._url}: {error.strerror}") from error
         except DatabaseError as error:
             raise StartError(f"ANONCHAT_DATABASE_URL: {self._url}: {error.orig}") from error
 
@@ -63,12 +73,16 @@ class Database:
         """Give a session whose changes are committed together at the end, or not at all.
 
         SQLite has one writer at a time; waiting here is fair, waiting in the file is not. Raises
-        `Unavailable` when the database is locked by somebody else, or the disk is full.
+        `Unavailable` when the database is locked by somebody else, or the disk is full or broken.
         """
         try:
             async with self._writing, self._sessions() as session, session.begin():
                 yield session
         except OperationalError as error:
+            reason = getattr(error.orig, "sqlite_errorname", "")
+            if not reason.startswith(_PASSING):
+                raise
+            _log.error("the database refuses: %s, %s", type(error).__name__, reason)
             raise Unavailable(N_("That could not be kept just now. Please try again.")) from error
 
     async def is_answering(self) -> bool:
@@ -84,6 +98,12 @@ class Database:
         """Move the journal into the database and empty it, so that deleted bytes do not linger."""
         async with self._writing, self._engine.connect() as connection:
             await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _make_file(self) -> None:
+        """Make the file for its owner alone; SQLite would let everybody read it."""
+        path = self._engine.url.database
+        if path and not path.startswith((":", "file:")):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:

@@ -7,8 +7,8 @@ a bug, and is logged instead of shown.
     ChatError
     ├── InvalidNickname ── NicknameTaken
     ├── InvalidPhrase
-    ├── InvalidRoom ── RoomNameTaken
-    ├── InvalidMessage
+    ├── InvalidRoom ── RoomNameTaken, InvalidTopic, InvalidLifetime
+    ├── InvalidMessage ── MessageExpired
     ├── NotFound
     ├── NotAMember
     ├── NotAllowed
@@ -55,8 +55,20 @@ class RoomNameTaken(InvalidRoom):
     """A listed room of that name exists already."""
 
 
+class InvalidTopic(InvalidRoom):
+    """The topic cannot be used."""
+
+
+class InvalidLifetime(InvalidRoom):
+    """A lifetime of a room or its messages cannot be used."""
+
+
 class InvalidMessage(ChatError):
     """The text cannot be posted."""
+
+
+class MessageExpired(InvalidMessage):
+    """The message was posted before, and has come to its end."""
 
 
 class NotFound(ChatError):

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     """How many rooms there may be."""
     rooms_per_visitor_max: int = Field(default=200, ge=1)
     """How many rooms one visitor may be in."""
-    members_per_room_max: int = Field(default=2_000, ge=1)
+    members_per_room_max: int = Field(default=500, ge=1)
     """How many members a room may have."""
     visitors_max: int = Field(default=200_000, ge=1)
     """How many visitors there may be."""

@@ -8,7 +8,7 @@ import regex
 from confusable_homoglyphs.confusables import confusables_data
 from slugify import slugify
 
-from .errors import N_, InvalidMessage, InvalidNickname, InvalidRoom
+from .errors import N_, InvalidMessage, InvalidNickname, InvalidRoom, InvalidTopic
 
 NICKNAME_GRAPHEMES = 24
 ROOM_NAME_GRAPHEMES = 60
@@ -29,9 +29,17 @@ _EMOJI = regex.compile(
     r"(?:\u200D\p{Extended_Pictographic}\p{EMod}?\uFE0F?)*"
     r"|[0-9#*]\uFE0F?\u20E3"
 )
-_TOO_MANY_MARKS = regex.compile(rf"(\p{{M}}{{{MARKS_DEEP}}})\p{{M}}+")
+# Marks pile up on one base also when something stands between them that nobody sees.
+_BETWEEN = r"[\p{Cf}&&\p{Default_Ignorable_Code_Point}]*+"
+_TOO_MANY_MARKS = regex.compile(
+    rf"((?:\p{{M}}{_BETWEEN}){{{MARKS_DEEP}}})(?:\p{{M}}{_BETWEEN})++", regex.V1
+)
 _GRAPHEME = regex.compile(r"\X")
 _GRAPHEME_CHARACTERS = 10  # a kiss of two people in two skins is the longest emoji
+
+# Whatever is longer is not looked at: a line may carry sixteen times as much as a message.
+_RAW_MESSAGE_CHARACTERS = 2 * MESSAGE_CHARACTERS
+_RAW_NAME_CHARACTERS = _GRAPHEME_CHARACTERS * (TOPIC_GRAPHEMES + ROOM_NAME_GRAPHEMES)
 
 
 def tidy_nickname(text: str) -> str:
@@ -59,10 +67,10 @@ def tidy_room_name(text: str) -> str:
 
 
 def tidy_topic(text: str) -> str:
-    """Return the topic of a room, which may be empty; raise `InvalidRoom` if it is too long."""
+    """Return the topic of a room, which may be empty; raise `InvalidTopic` if it is too long."""
     topic = _tidy_name(text)
     if _is_longer(topic, TOPIC_GRAPHEMES):
-        raise InvalidRoom(N_("That is too long: {most} characters at most."), most=TOPIC_GRAPHEMES)
+        raise InvalidTopic(N_("That is too long: {most} characters at most."), most=TOPIC_GRAPHEMES)
     return topic
 
 
@@ -70,16 +78,12 @@ def tidy_message(text: str) -> str:
     """Return a message as it will be kept; raise `InvalidMessage` if it is empty or too large."""
     if not isinstance(text, str):
         raise InvalidMessage(N_("That is not a text."))
+    _check_length(text, most=_RAW_MESSAGE_CHARACTERS)
     text = "\n".join(text.splitlines())
     text = _limit_marks(_NEVER.sub("", text)).strip()
     if not _UNSEEN.sub("", text).strip():
         raise InvalidMessage(N_("There is nothing to send yet."))
-    if len(text) > MESSAGE_CHARACTERS:
-        raise InvalidMessage(
-            N_("That is {length} characters long; {most} at most."),
-            length=len(text),
-            most=MESSAGE_CHARACTERS,
-        )
+    _check_length(text, most=MESSAGE_CHARACTERS)
     if text.count("\n") >= MESSAGE_LINES:
         raise InvalidMessage(N_("That has too many lines; {most} at most."), most=MESSAGE_LINES)
     return text
@@ -120,9 +124,7 @@ def make_slug(name: str) -> str:
 def _tidy_name(text: str) -> str:
     if not isinstance(text, str):
         return ""
-    if len(text) > 4 * MESSAGE_CHARACTERS:
-        text = text[: 4 * MESSAGE_CHARACTERS]
-    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+", " ", text[:_RAW_NAME_CHARACTERS])
     pieces, end = [], 0
     for emoji in _EMOJI.finditer(text):
         pieces += [_UNSEEN.sub("", text[end : emoji.start()]), emoji[0]]
@@ -136,9 +138,21 @@ def _is_longer(name: str, graphemes: int) -> bool:
     return len(name) > _GRAPHEME_CHARACTERS * graphemes or count_graphemes(name) > graphemes
 
 
+def _check_length(text: str, *, most: int) -> None:
+    if len(text) > most:
+        raise InvalidMessage(
+            N_("That is {length} characters long; {most} at most."),
+            length=len(text),
+            most=MESSAGE_CHARACTERS,
+        )
+
+
 def _limit_marks(text: str) -> str:
-    """Compose, and keep at most so many combining marks on one base that lines stay apart."""
-    decomposed = unicodedata.normalize("NFD", text)
+    """Compose, and keep at most so many combining marks on one base that lines stay apart.
+
+    Piles are cut down before as well, for sorting the marks of one takes the square of its height.
+    """
+    decomposed = unicodedata.normalize("NFD", _TOO_MANY_MARKS.sub(r"\1", text))
     return unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", decomposed))
 
 

@@ -54,7 +54,7 @@ def form(submit: Submit, **attributes: str) -> Tag:
 
     async def on_submit(arguments: GenericEventArguments) -> None:
         fields = arguments.args if isinstance(arguments.args, dict) else {}
-        await submit({str(name): str(value) for name, value in fields.items()})
+        await submit({name: value for name, value in fields.items() if isinstance(value, str)})
 
     tag = Tag("form", novalidate=True, **attributes)
     tag.on("submit", on_submit, js_handler=_READ_FORM)

@@ -29,7 +29,7 @@ def register(site: Site) -> None:
                 link(rel="stylesheet", href=STYLE_SHEET),
             ],
             body[
-                main(class_="nothing")[
+                main(class_="nothing page")[
                     h1[language("There is nothing at this address.")],
                     p[language("Perhaps it was here once. Things go away in this place.")],
                     a(class_="button", href="/")[language("Back to the lobby")],
@@ -41,7 +41,7 @@ def register(site: Site) -> None:
     def failed(error: Exception) -> None:
         _log.error("a page could not be built", exc_info=error)
         language = site.language(ui.context.client.request)
-        with Tag("main", class_="nothing"):
+        with Tag("div", class_="nothing page"):
             Tag("h1", language("Something went wrong here."))
             Tag("p", language("It is not your doing. Please try again in a moment."))
             Tag("a", language("Back to the lobby"), href="/", class_="button")

@@ -31,8 +31,7 @@ def open_page(site: Site, request: Request, *, title: str = "") -> Language:
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
     ui.page_title(f"{title} · anonchat" if title else "anonchat")
-    theme = request.cookies.get("theme", "")
-    if theme in _THEMES:
+    if theme := _chosen_theme(request):
         ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
     Connection(language)
     return language
@@ -59,13 +58,21 @@ def language_links(site: Site, current: Language) -> None:
 
 def theme_links(language: Language) -> None:
     """Draw a link to each colouring: as the system is, light, dark."""
+    chosen = _chosen_theme(ui.context.client.request)
     for theme, text in (
         ("", language("as the system")),
         ("light", language("light")),
         ("dark", language("dark")),
     ):
         link = Tag("button", text, type="button", class_="link")
+        if theme == chosen:
+            link._props["aria-current"] = "true"
         link.on("click", js_handler=_remember("theme", theme))
+
+
+def _chosen_theme(request: Request) -> str:
+    theme = request.cookies.get("theme", "")
+    return theme if theme in _THEMES else ""
 
 
 def _remember(cookie: str, value: str) -> str:

@@ -18,6 +18,7 @@ SOURCE = "en"
 COOKIE = "language"
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_DURATIONS_KEPT = 500  # Babel takes its time, and rows say the same few again and again
 _DAYS_FROM = 2 * 86_400  # "24 hr" is plainer than "1 day" where every hour counts
 
 
@@ -28,6 +29,7 @@ class Language:
         self.code = code
         self.name = (Locale.parse(code).get_display_name(code) or code).capitalize()
         self._catalogue = catalogue
+        self._durations: dict[int, str] = {}
 
     def __call__(self, sentence: str, **values: object) -> str:
         """Translate a sentence and fill its `{named}` placeholders."""
@@ -50,16 +52,29 @@ class Language:
         return self(error.sentence, **details)
 
     def duration(self, duration: timedelta) -> str:
-        """Write a duration in the largest unit that it fills; days from two on.
+        """Write a duration in the largest unit that it fills, and the rest in the next.
 
         >>> english.duration(timedelta(minutes=90))
-        '2 hr'
+        '1 hr 30 min'
         """
-        seconds = duration.total_seconds()
+        seconds = int(duration.total_seconds())
+        if seconds not in self._durations:
+            if len(self._durations) >= _DURATIONS_KEPT:
+                self._durations.clear()
+            self._durations[seconds] = self._write_duration(seconds)
+        return self._durations[seconds]
+
+    def _write_duration(self, seconds: int) -> str:
         units = _UNITS if seconds >= _DAYS_FROM else _UNITS[1:]
-        unit, size = next((pair for pair in units if seconds >= pair[1]), units[-1])
-        number = round(seconds / size)
-        return format_unit(number, f"duration-{unit}", length="short", locale=self.code)
+        place = next((n for n, (_, size) in enumerate(units) if seconds >= size), len(units) - 1)
+        parts: list[str] = []
+        for unit, size in units[place : place + 2]:
+            number, seconds = divmod(seconds, size)
+            if number or not parts:
+                parts.append(
+                    format_unit(number, f"duration-{unit}", length="short", locale=self.code)
+                )
+        return " ".join(parts)
 
     def _humanise(self, value: object) -> object:
         try:

@@ -10,11 +10,11 @@ from anonchat import Visitor
 from .controls import Tag
 from .frame import open_page
 from .language import Language
-from .live.feed import CatchUp, Feed
-from .live.feeds import Row
+from .live.feed import CatchUp, Feed, Shown
+from .live.feeds import draw_each
 from .news import HALL, NEW_ROOMS
 from .rail import rail, room_finder
-from .rows import card_row, hall_row
+from .rows import Row, card_row, hall_row
 from .site import Site
 
 
@@ -28,7 +28,7 @@ def register(site: Site) -> None:
         language = open_page(site, request)
         with Tag("div", class_="shell lobby"):
             await rail(site, visitor, language, with_finder=False)
-            with Tag("main", class_="hall"):
+            with Tag("div", class_="hall"):
                 with Tag("div", class_="welcome"):
                     with Tag("h1"):
                         _greet(language("Where to, {nickname}?", nickname="\0"), visitor.nickname)
@@ -109,25 +109,26 @@ class _PublicRooms:
         return await self._rows(list(page))
 
     async def _rows(self, room_ids: list[str]) -> list[Row]:
-        return [
-            card_row(
+        return await draw_each(
+            await self._site.chat.lobby.glance_all(room_ids),
+            lambda glance: card_row(
                 glance,
                 order=self._places.get(glance.room.id, -glance.room.created_at.timestamp()),
                 language=self._language,
-            )
-            for glance in await self._site.chat.lobby.glance_all(room_ids)
-        ]
+            ),
+        )
 
     async def _show_more(self, _where: object) -> None:
         rows = await self._turn_page()
         await self._feed.append(rows, more=self._has_more)
 
-    async def _catch_up(self, shown: list[str]) -> CatchUp:
+    async def _catch_up(self, shown: Shown) -> CatchUp:
         public = self._site.chat.lobby.order()
-        known = set(public) & set(shown)
-        newer = [id for id in public if id not in self._places and id not in known]
+        known = set(public) & set(shown.keys)
+        older = {*self._order}  # they come by scrolling
+        newer = [id for id in public if id not in older and id not in known]
         page = self._site.chat.settings.page_size
         return CatchUp(await self._rows([*known, *newer[:page]]), keep=[])
 
-    async def _count(self, _shown: list[str]) -> CatchUp:
+    async def _count(self, _shown: Shown) -> CatchUp:
         return CatchUp([hall_row(*self._site.chat.lobby.count(), language=self._language)], keep=[])

@@ -20,7 +20,7 @@ def register(site: Site) -> None:
     @ui.page("/login")
     async def login(request: Request, target: Annotated[str, Depends(site.door.stranger)]) -> None:
         language = open_page(site, request)
-        with Tag("div", class_="login"), Tag("main"):
+        with Tag("div", class_="login"), Tag("div", class_="login-column"):
             mark()
             _headline(language("Say it. Let it fade."))
             Tag(
@@ -69,7 +69,7 @@ def _form(site: Site, language: Language, target: str) -> None:
             language("Nickname"),
             name="nickname",
             placeholder=language("How shall others call you?"),
-            maxlength=200,
+            maxlength=600,
             autofocus=True,
             enterkeyhint="go",
         )
@@ -81,7 +81,7 @@ def _form(site: Site, language: Language, target: str) -> None:
             phrase = Field(
                 language("Secret phrase"),
                 name="phrase",
-                maxlength=200,
+                maxlength=400,
                 class_="secret",
                 spellcheck="false",
                 autocapitalize="off",

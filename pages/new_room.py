@@ -4,7 +4,15 @@ from datetime import timedelta
 
 from nicegui import ui
 
-from anonchat import ChatError, RoomNameTaken, Visitor, format_duration, parse_duration
+from anonchat import (
+    ChatError,
+    InvalidLifetime,
+    InvalidTopic,
+    RoomNameTaken,
+    Visitor,
+    format_duration,
+    parse_duration,
+)
 
 from .controls import Dialog, Field, Tag, button, choice, form
 from .language import Language
@@ -22,6 +30,7 @@ def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
     async def create(fields: dict[str, str]) -> None:
         name.say("")
         topic.say("")
+        lives.set_text("")
         try:
             room = await site.chat.rooms.create(
                 fields.get("name", ""),
@@ -36,6 +45,10 @@ def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
             name.refuse(
                 language("There is a room of that name already. Open it from the lobby instead.")
             )
+        except InvalidTopic as error:
+            topic.refuse(language.explain(error))
+        except InvalidLifetime as error:
+            lives.set_text(language.explain(error))
         except ChatError as error:
             name.refuse(language.explain(error))
         else:
@@ -79,6 +92,7 @@ def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
                 ),
                 chosen=format_duration(settings.room_ttl),
             )
+        lives = Tag("p", role="alert", class_="alert")
         button(language("Create the room"), type="submit")
     return dialog
 

@@ -20,7 +20,7 @@ from anonchat import (
 )
 
 from .live.feeds import Feeds, Topic
-from .rows import card_row, facts_row, hall_row, member_row, message_row, rail_row
+from .rows import card_row, facts_row, hall_row, member_row, message_row, present_row, rail_row
 
 _TURN_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -42,6 +42,11 @@ def members_of(room_id: str) -> Topic:
 def facts_of(room_id: str) -> Topic:
     """Return the topic of what is known of a room."""
     return Topic("facts", room_id)
+
+
+def present_in(room_id: str) -> Topic:
+    """Return the topic of how many are in a room."""
+    return Topic("present", room_id)
 
 
 def card_of(room_id: str) -> Topic:
@@ -107,8 +112,8 @@ class News:
                         await feed.follow(room.id)
             case RoomEnded(room_id):
                 feeds.tell(messages_of(room_id), ended=True)
-                feeds.drop(card_of(room_id), room_id)
-                feeds.drop(rail_of(room_id), room_id)
+                feeds.end(card_of(room_id))
+                feeds.end(rail_of(room_id))
             case MemberJoined(room, member):
                 self._put_member(member, present=False)
                 self._changed.add(room.id)
@@ -145,8 +150,11 @@ class News:
 
     async def _show_out(self, room_id: str, visitor_id: str) -> None:
         """Take every screen of a former member out of the room."""
-        self._feeds.tell(own_of(visitor_id), left=room_id)
-        for topic in (messages_of(room_id), members_of(room_id), facts_of(room_id)):
+        own = own_of(visitor_id)
+        self._feeds.tell(own, left=room_id)
+        for feed in self._feeds.find(own):
+            await feed.unfollow(room_id)
+        for topic in tuple(of(room_id) for of in (messages_of, members_of, facts_of, present_in)):
             for feed in self._feeds.find(topic):
                 if feed.viewer == visitor_id:
                     await feed.stop()
@@ -177,6 +185,9 @@ class News:
             self._feeds.tell(rail_of(room.id), recount=True)
         self._feeds.put(rail_of(room.id), lambda language: rail_row(glance, language=language))
         self._feeds.put(facts_of(room.id), lambda language: facts_row(glance, language=language))
+        self._feeds.put(
+            present_in(room.id), lambda language: present_row(glance, language=language)
+        )
         self._feeds.put(
             card_of(room.id), lambda language: card_row(glance, order=None, language=language)
         )

@@ -15,7 +15,7 @@ def register(site: Site) -> None:
     @ui.page("/privacy")
     def privacy(request: Request) -> None:
         language = open_page(site, request, title=site.language(request)("What we keep"))
-        with Tag("main", class_="paper"):
+        with Tag("div", class_="paper"):
             mark()
             Tag("h1", language("What we keep"))
             for heading, text in _chapters(site, language):

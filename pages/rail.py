@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
-from anonchat import Membership, Visitor
+from anonchat import Membership, Room, Visitor
 
 from .controls import Dialog, Tag, button, icon_button, initials
 from .frame import language_links, mark, theme_links
 from .language import Language
-from .live.feed import CatchUp, Feed
-from .live.feeds import Row
+from .live.feed import CatchUp, Feed, Shown
+from .live.feeds import draw_each
 from .live.finder import Finder
 from .new_room import new_room_dialog
 from .news import own_of
-from .rows import rail_row
+from .rows import Row, rail_row
 from .site import Site
 
 _MATCHES = 8
@@ -22,8 +22,8 @@ _MATCHES = 8
 
 async def rail(
     site: Site, visitor: Visitor, language: Language, *, with_finder: bool, current: str = ""
-) -> None:
-    """Draw the rail; `current` is the id of the room that is open."""
+) -> Dialog:
+    """Draw the rail, and return its settings; `current` is the id of the room that is open."""
     with Tag("nav", class_="rail", aria_label=language("Rooms")):
         with Tag("header"):
             mark()
@@ -36,27 +36,33 @@ async def rail(
             await _own_rooms(site, visitor, language, current)
             Tag("p", language("You are in no room yet."), class_="empty")
         section._props["aria-labelledby"] = heading.html_id
-        _me(site, visitor, language)
+        return _me(site, visitor, language)
 
 
 def room_finder(site: Site, visitor: Visitor, language: Language, *, with_button: bool) -> None:
     """Draw the box that finds or creates a room, joins it, and goes there."""
 
-    async def go(name: str) -> None:
-        room = await site.chat.rooms.open(name, visitor_id=visitor.id)
+    async def open_named(name: str) -> None:
+        await enter(await site.chat.rooms.open(name, visitor_id=visitor.id))
+
+    async def open_found(slug: str) -> None:
+        await enter(await site.chat.rooms.find(slug))
+
+    async def enter(room: Room) -> None:
         await site.chat.memberships.join(room.id, visitor_id=visitor.id)
         ui.navigate.to(f"/r/{room.slug}")
 
     Finder(
         search=lambda words: site.chat.lobby.search(words, limit=_MATCHES),
-        open=go,
+        open=open_named,
+        pick=open_found,
         language=language,
         with_button=with_button,
     )
 
 
 async def _own_rooms(site: Site, visitor: Visitor, language: Language, current: str) -> None:
-    async def catch_up(_shown: list[str]) -> CatchUp:
+    async def catch_up(_shown: Shown) -> CatchUp:
         mine = await site.chat.memberships.list_mine(visitor.id)
         rows = await _draw(site, mine, language)
         return CatchUp(rows, keep=[], read=_read_marks(mine))
@@ -83,7 +89,7 @@ async def _own_rooms(site: Site, visitor: Visitor, language: Language, current: 
 
 async def _draw(site: Site, mine: Sequence[Membership], language: Language) -> list[Row]:
     glances = await site.chat.lobby.glance_all(membership.room.id for membership in mine)
-    return [rail_row(glance, language=language) for glance in glances]
+    return await draw_each(glances, lambda glance: rail_row(glance, language=language))
 
 
 def _read_marks(mine: Sequence[Membership]) -> dict[str, int]:
@@ -91,7 +97,7 @@ def _read_marks(mine: Sequence[Membership]) -> dict[str, int]:
     return {membership.room.id: membership.room.last_seq - membership.unread for membership in mine}
 
 
-def _me(site: Site, visitor: Visitor, language: Language) -> None:
+def _me(site: Site, visitor: Visitor, language: Language) -> Dialog:
     async def forget() -> None:
         await site.chat.identity.forget(visitor.id)  # every screen hears of it, and goes
 
@@ -123,3 +129,4 @@ def _me(site: Site, visitor: Visitor, language: Language) -> None:
                 ),
             )
             button(language("Yes, forget me now"), kind="danger").on("click", forget)
+    return dialog

@@ -1,5 +1,7 @@
 """The room: its messages, its members, and the box to write in."""
 
+import json
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -11,15 +13,17 @@ from .controls import Dialog, Tag, button, icon, icon_button
 from .frame import mark, open_page
 from .language import Language
 from .live.composer import Composer
-from .live.feed import CatchUp, Feed
-from .news import facts_of, members_of, messages_of
+from .live.feed import CatchUp, Feed, Shown
+from .live.feeds import draw_each
+from .news import facts_of, members_of, messages_of, present_in
 from .presence import follow_presence
 from .rail import rail
-from .rows import facts_row, member_row, message_row, pending_row
+from .rows import facts_row, member_row, message_row, pending_row, present_row
 from .site import Site
 
 _ROWS_ON_PAGE = 300
 _FAREWELL_SECONDS = 8
+_SEQ_MOST = 2**53  # what a browser counts exactly; no room comes near
 
 
 def register(site: Site) -> None:
@@ -37,16 +41,16 @@ def register(site: Site) -> None:
         member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
         language = open_page(site, request, title=found.name)
         with Tag("div", class_="shell room"):
-            await rail(site, visitor, language, with_finder=True, current=found.id)
+            settings = await rail(site, visitor, language, with_finder=True, current=found.id)
             if member:
-                await _Talk(site, language, found, member).draw()
+                await _Talk(site, language, found, member, settings).draw()
             else:
                 await _draw_entrance(site, visitor, language, found)
 
 
 def _nothing_here(language: Language, error: ChatError) -> None:
     ui.context.client.status_code = 404
-    with Tag("main", class_="nothing"):
+    with Tag("div", class_="nothing page"):
         mark()
         Tag("h1", language.explain(error))
         Tag("p", language("Rooms here come and go. Perhaps it is time for a new one."))
@@ -66,7 +70,7 @@ async def _draw_entrance(site: Site, visitor: Visitor, language: Language, room:
 
     members = await site.chat.memberships.count(room.id)
     present = site.chat.presence.list_present(room.id)
-    with Tag("main", class_="entrance"):
+    with Tag("div", class_="entrance"):
         with Tag("h1"):
             Tag("bdi", room.name)
         Tag("p", room.topic, class_="topic", dir="auto")
@@ -85,7 +89,7 @@ async def _draw_entrance(site: Site, visitor: Visitor, language: Language, room:
 
 
 async def _draw_facts(site: Site, viewer: str, language: Language, room: Room) -> None:
-    async def catch_up(_shown: list[str]) -> CatchUp:
+    async def catch_up(_shown: Shown) -> CatchUp:
         glance = site.chat.lobby.glance(room.id)
         return CatchUp([facts_row(glance, language=language)] if glance else [], keep=[])
 
@@ -96,7 +100,7 @@ async def _draw_facts(site: Site, viewer: str, language: Language, room: Room) -
         label="",
         language=language,
         viewer=viewer,
-        rows=(await catch_up([])).put,
+        rows=(await catch_up(Shown([]))).put,
         catch_up=catch_up,
     )
 
@@ -104,17 +108,20 @@ async def _draw_facts(site: Site, viewer: str, language: Language, room: Room) -
 class _Talk:
     """The room as a member sees it on one screen."""
 
-    def __init__(self, site: Site, language: Language, room: Room, member: Member) -> None:
+    def __init__(
+        self, site: Site, language: Language, room: Room, member: Member, settings: Dialog
+    ) -> None:
         self._site = site
         self._language = language
         self._room = room
         self._member = member
+        self._settings = settings
         self._page_size = site.chat.settings.page_size
 
     async def draw(self) -> None:
         """Draw the conversation and who is in it."""
         follow_presence(self._site, self._member)
-        with Tag("main", class_="talk") as self._main:
+        with Tag("div", class_="talk") as self._main:
             members_button = await self._draw_head()
             feed = await self._draw_messages()
             Composer(
@@ -122,6 +129,7 @@ class _Talk:
                 feed=feed,
                 language=self._language,
                 draft_key=self._room.id,
+                patience=self._room.message_ttl,
                 placeholder=self._language(
                     "Message, gone in {time}",
                     time=self._language.duration(self._room.message_ttl),
@@ -160,12 +168,12 @@ class _Talk:
             js_handler=f"() => {{ getHtmlElement({address.id}).value ="
             " window.location.origin + window.location.pathname; }",
         )
-        copied = language("Copied").replace("'", "’")
+        copied = json.dumps(language("Copied"))
         copy.on(
             "click",
             js_handler=f"(event) => {{ const box = getHtmlElement({address.id}); box.select();"
             " navigator.clipboard ? navigator.clipboard.writeText(box.value)"
-            f" : document.execCommand('copy'); event.currentTarget.textContent = '{copied}'; }}",
+            f" : document.execCommand('copy'); event.currentTarget.textContent = {copied}; }}",
         )
 
     async def _draw_messages(self) -> Feed:
@@ -193,7 +201,6 @@ class _Talk:
                 "quiet": language("Nothing has been said yet, or it is gone already."),
             },
         )
-        self._feed = feed
         feed.answer("older", lambda where: self._show_older(feed, where))
         feed.answer("read", self._mark_read)
         feed.answer("ended", lambda _: self._say_ended())
@@ -203,7 +210,9 @@ class _Talk:
         language = self._language
         with Tag("aside", class_="members") as self._panel:
             with Tag("header"):
-                Tag("h2", language("Members"))
+                with Tag("h2"):
+                    Tag("span", language("Members"))
+                    await self._draw_present()
                 closer = icon_button("close", language("Close"))
             Feed(
                 self._site.feeds,
@@ -212,12 +221,41 @@ class _Talk:
                 label=language("Members"),
                 language=language,
                 viewer=self._member.visitor_id,
-                rows=(await self._list_members([])).put,
+                rows=(await self._list_members(Shown([]))).put,
                 catch_up=self._list_members,
             )
-        toggle = f"() => getHtmlElement({self._panel.id}).classList.toggle('turned')"
+            with Tag("footer", class_="only-phone"):
+                self._settings.opens_by(button(language("Settings"), kind="quiet"))
+        # On a phone the panel covers the page: the focus goes with it, and back.
+        toggle = (
+            f"() => {{ const panel = getHtmlElement({self._panel.id});"
+            f" const opener = getHtmlElement({opener.id}), closer = getHtmlElement({closer.id});"
+            " panel.classList.toggle('turned');"
+            " const open = getComputedStyle(panel).display !== 'none';"
+            " opener.setAttribute('aria-expanded', open);"
+            " if (open && closer.offsetParent) closer.focus(); else opener.focus(); }"
+        )
         opener.on("click", js_handler=toggle)
         closer.on("click", js_handler=toggle)
+        self._panel.on("keydown.esc", js_handler=toggle)
+
+    async def _draw_present(self) -> None:
+        """Say how many are here."""
+
+        async def catch_up(_shown: Shown) -> CatchUp:
+            glance = self._site.chat.lobby.glance(self._room.id)
+            return CatchUp([present_row(glance, language=self._language)] if glance else [], [])
+
+        Feed(
+            self._site.feeds,
+            present_in(self._room.id),
+            tag="small",
+            label="",
+            language=self._language,
+            viewer=self._member.visitor_id,
+            rows=(await catch_up(Shown([]))).put,
+            catch_up=catch_up,
+        )
 
     async def _post(self, text: str, dedup_id: str) -> None:
         await self._site.chat.messages.post(
@@ -240,18 +278,17 @@ class _Talk:
         )
 
     async def _show_older(self, feed: Feed, where: dict[str, Any]) -> None:
-        first = where.get("first")
-        older = await self._history(before=first if isinstance(first, int) else 0)
+        older = await self._history(before=_read_seq(where.get("first")))
         rows = [message_row(message) for message in older]
         await feed.append(rows, more=len(older) == self._page_size)
 
-    async def _catch_up(self, shown: list[str]) -> CatchUp:
+    async def _catch_up(self, shown: Shown) -> CatchUp:
         """Return what the screen has missed; after a long absence, the newest page.
 
         What was posted last may be on the screen already, and what came before it not yet.
         """
-        seqs = {int(key) for key in shown if key.isdecimal()}
-        first = min(seqs, default=0) if self._feed.more else 0  # older ones come by scrolling
+        seqs = {seq for key in shown.keys if (seq := _read_seq(key))}
+        first = min(seqs, default=0) if shown.more else 0  # older ones come by scrolling
         last = max(seqs, default=0)
         try:
             living = await self._site.chat.messages.living_seqs(
@@ -269,7 +306,7 @@ class _Talk:
             return CatchUp([], keep=[])
         return CatchUp([message_row(message) for message in newer], keep=[*map(str, living)])
 
-    async def _list_members(self, _shown: list[str]) -> CatchUp:
+    async def _list_members(self, _shown: Shown) -> CatchUp:
         present = self._site.chat.presence.list_present(self._room.id)
         try:
             members = await self._site.chat.memberships.list_members(
@@ -277,19 +314,20 @@ class _Talk:
             )
         except ChatError:  # no member any more: the messages' catch-up shows the way out
             members = []
-        return CatchUp(
-            [
-                member_row(member, present=member.author in present, language=self._language)
-                for member in members
-            ],
-            keep=[],
+        rows = await draw_each(
+            members,
+            lambda member: member_row(
+                member, present=member.author in present, language=self._language
+            ),
         )
+        return CatchUp(rows, keep=[])
 
     async def _mark_read(self, mark: dict[str, Any]) -> None:
-        if isinstance(seq := mark.get("seq"), int):
-            await self._site.chat.memberships.mark_read(
-                self._room.id, visitor_id=self._member.visitor_id, seq=seq
-            )
+        await self._site.chat.memberships.mark_read(
+            self._room.id,
+            visitor_id=self._member.visitor_id,
+            seq=_read_seq(mark.get("seq")),
+        )
 
     def _say_ended(self) -> None:
         """The room is gone, and so is everything that was shown of it."""
@@ -300,3 +338,10 @@ class _Talk:
             Tag("p", self._language("It was quiet for too long. Everything said here is gone."))
             Tag("a", self._language("Back to the lobby"), href="/", class_="button")
             ui.timer(_FAREWELL_SECONDS, lambda: ui.navigate.to("/"), once=True)
+
+
+def _read_seq(value: object) -> int:
+    """Return the seq that a browser named, or 0 for anything that is none."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
+        value = int(value)
+    return value if isinstance(value, int) and 0 < value < _SEQ_MOST else 0

@@ -7,9 +7,9 @@ from fastapi import Request
 
 from anonchat import Chat
 
+from .door import Door
 from .language import Language, choose_language
 from .live.feeds import Feeds
-from .visitor import Door
 
 
 @dataclass(frozen=True)

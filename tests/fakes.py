@@ -64,8 +64,10 @@ async def crash(chat: Chat) -> None:
 
 
 async def come_in(chat: Chat, nickname: str) -> Visitor:
-    """Make a visitor whose token does not matter."""
-    visitor, _ = await chat.identity.come_in(nickname)
+    """Make a visitor who was recognised once, and whose token does not matter any more."""
+    _, token = await chat.identity.come_in(nickname)
+    visitor = await chat.identity.recognise(token)
+    assert visitor
     return visitor
 
 

@@ -11,6 +11,7 @@ from .problems import (
     INVALID_MESSAGE,
     INVALID_REQUEST,
     LIMIT_REACHED,
+    MESSAGE_EXPIRED,
     NOT_A_MEMBER,
     NOT_ALLOWED,
     TOO_LARGE,
@@ -74,7 +75,13 @@ async def history(
     summary="Say something",
     response_description="It is stored, and everybody hears of it.",
     responses=documented(
-        *IN_ROOM, NOT_A_MEMBER, TOO_LARGE, INVALID_REQUEST, INVALID_MESSAGE, LIMIT_REACHED
+        *IN_ROOM,
+        NOT_A_MEMBER,
+        MESSAGE_EXPIRED,
+        TOO_LARGE,
+        INVALID_REQUEST,
+        INVALID_MESSAGE,
+        LIMIT_REACHED,
     ),
 )
 async def post(chat: TheChat, caller: Caller, room: TheRoom, new: NewMessage) -> Message:

@@ -63,6 +63,12 @@ INVALID_ROOM = Problem(
 INVALID_MESSAGE = Problem(
     "invalid-message", 422, "The text cannot be posted", "It is empty or too long."
 )
+MESSAGE_EXPIRED = Problem(
+    "message-expired",
+    410,
+    "The message has come to its end",
+    "It was posted before with this `dedup_id`, and is gone already.",
+)
 NICKNAME_TAKEN = Problem(
     "nickname-taken",
     409,
@@ -118,6 +124,7 @@ _OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
     errors.RoomNameTaken: ROOM_NAME_TAKEN,
     errors.InvalidRoom: INVALID_ROOM,
     errors.InvalidMessage: INVALID_MESSAGE,
+    errors.MessageExpired: MESSAGE_EXPIRED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
     errors.NotAllowed: NOT_ALLOWED,

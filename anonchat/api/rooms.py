@@ -10,7 +10,7 @@ from .. import nouns
 from ..chat import Chat
 from ..errors import NotFound, RoomNameTaken
 from ..services.lobby import Place
-from ..text import tidy_room_name
+from ..text import fold, tidy_room_name
 from .caller import CALLER, IN_ROOM, Caller, TheChat, TheRoom
 from .cursors import CURSOR, read_cursor, write_cursor
 from .problems import (
@@ -168,7 +168,7 @@ async def _open(chat: Chat, wanted: NewRoom, *, visitor_id: str) -> tuple[nouns.
     if wanted.listed:
         with suppress(NotFound):
             found = await chat.rooms.find_named(wanted.name)
-            return found or await chat.rooms.find(tidy_room_name(wanted.name)), False
+            return found or await chat.rooms.find(fold(tidy_room_name(wanted.name))), False
     try:
         room = await chat.rooms.create(
             wanted.name,

@@ -144,8 +144,8 @@ class Visitor(_Given):
     expires_at: Annotated[
         datetime,
         Field(
-            description="When the visitor is forgotten unless seen before.",
-            examples=["2030-01-31T12:00:00Z"],
+            description="When the visitor is forgotten, unless seen before; soon at first.",
+            examples=["2030-01-01T12:10:00Z"],
         ),
     ]
 

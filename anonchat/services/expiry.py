@@ -91,7 +91,7 @@ class Expiry:
             visitors = (await session.exec(expired)).all()
             await self._keys.destroy(
                 [
-                    *ended_spans(self._keys.names(), now),
+                    *ended_spans(self._keys.spans(), now),
                     *map(room_key, rooms),
                     *map(visitor_key, visitors),
                 ]

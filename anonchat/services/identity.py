@@ -25,8 +25,11 @@ from ..text import skeletons, tidy_nickname
 from ..vault import Vault
 
 _PHRASE_CHARACTERS = range(8, 201)
+_RAW_PHRASE_CHARACTERS = 400
 _BADGE_CHARACTERS = 5
+_BATCH = 500
 _SEEN_EVERY = timedelta(hours=1)
+_ARRIVAL = timedelta(minutes=10)
 
 
 class Identity:
@@ -56,8 +59,9 @@ class Identity:
         """Make a visitor of that nickname, and a token to recognise them by.
 
         With the secret phrase of the one who holds the nickname, the holder comes back instead,
-        with a further token. Raises `InvalidNickname`, `NicknameTaken`, `InvalidPhrase` or
-        `LimitReached`.
+        with a further token. A new visitor is forgotten soon unless the token arrives and is
+        recognised. Raises `InvalidNickname`, `NicknameTaken`, `InvalidPhrase`, `LimitReached` or
+        `Unavailable`.
         """
         name = tidy_nickname(nickname)
         shape, folded = self._nickname_keys(name)
@@ -70,7 +74,7 @@ class Identity:
                 holder = next((row for row in holders if _same(phrase_key, row.phrase_key)), None)
                 visitor = self._vault.open_visitor(holder) if holder else None
                 if holder is None or visitor is None:
-                    raise NicknameTaken(N_("Someone here bears that nickname, or one like it."))
+                    raise NicknameTaken(N_("That nickname, or one like it, is taken."))
                 await self._make_place_for_token(session, holder.id)
             else:
                 await self._check_space(session)
@@ -81,8 +85,8 @@ class Identity:
                     folded_key=folded,
                     phrase_key=phrase_key,
                     sealed=await self._vault.seal_visitor(visitor_id, nickname=name, badge=badge),
-                    seen_at=now,
-                    expires_at=now + self._settings.visitor_ttl,
+                    seen_at=now - self._settings.visitor_ttl,  # not yet: the first time counts
+                    expires_at=now + min(_ARRIVAL, self._settings.visitor_ttl),
                 )
                 session.add(holder)
                 await session.flush()
@@ -117,21 +121,31 @@ class Identity:
     async def forget(self, visitor_id: str) -> None:
         """Forget a visitor: nickname, tokens, memberships, and every message of theirs."""
         await self._keys.destroy([visitor_key(visitor_id)])
-        messages = select(MessageRow.room_id, MessageRow.seq).where(
-            MessageRow.visitor_id == visitor_id, col(MessageRow.expires_at) > self._clock()
-        )
+        while await self._delete_messages(visitor_id):
+            pass
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         async with self._database.transaction() as session:
-            said: dict[str, list[int]] = {}
-            for room_id, seq in await session.exec(messages):
-                said.setdefault(room_id, []).append(seq)
             memberships = (await session.exec(members)).all()
             await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == visitor_id))
-        for room_id, seqs in said.items():
-            await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
         for member in memberships:
             await self._bus.publish(MemberLeft(member.room_id, visitor_id, member.author))
         await self._bus.publish(VisitorForgotten(visitor_id))
+
+    async def _delete_messages(self, visitor_id: str) -> int:
+        """Delete some messages of a visitor, not all at once: nobody shall wait long to post."""
+        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq, MessageRow.expires_at)
+        query = query.where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
+        async with self._database.transaction() as session:
+            batch = (await session.exec(query)).all()
+            ids = [id for id, *_ in batch]
+            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
+        said: dict[str, list[int]] = {}
+        for _, room_id, seq, expires_at in batch:
+            if expires_at > self._clock():  # the others are off every screen already
+                said.setdefault(room_id, []).append(seq)
+        for room_id, seqs in said.items():
+            await self._bus.publish(MessagesGone(room_id, tuple(sorted(seqs))))
+        return len(batch)
 
     def _nickname_keys(self, nickname: str) -> tuple[bytes, bytes]:
         shape, folded = skeletons(nickname)
@@ -141,15 +155,13 @@ class Identity:
         """Return what is kept of a phrase, and the badge that others see."""
         if not isinstance(phrase, str):
             raise InvalidPhrase(N_("That is not a text."))
+        if len(phrase) > _RAW_PHRASE_CHARACTERS:  # normalising could take long
+            raise _bad_phrase()
         phrase = unicodedata.normalize("NFKC", phrase).strip()
         if not phrase:
             return None, ""
         if len(phrase) not in _PHRASE_CHARACTERS:
-            raise InvalidPhrase(
-                N_("A secret phrase has {least} to {most} characters."),
-                least=_PHRASE_CHARACTERS[0],
-                most=_PHRASE_CHARACTERS[-1],
-            )
+            raise _bad_phrase()
         async with self._stretching:  # slow and large on purpose: one at a time
             stretched = await asyncio.to_thread(self._hasher.stretch, phrase)
         badge = "".join(LEGIBLE[byte % len(LEGIBLE)] for byte in stretched[:_BADGE_CHARACTERS])
@@ -188,3 +200,11 @@ async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> S
 
 def _same(given: bytes | None, kept: bytes | None) -> bool:
     return given is not None and kept is not None and hmac.compare_digest(given, kept)
+
+
+def _bad_phrase() -> InvalidPhrase:
+    return InvalidPhrase(
+        N_("A secret phrase has {least} to {most} characters."),
+        least=_PHRASE_CHARACTERS[0],
+        most=_PHRASE_CHARACTERS[-1],
+    )

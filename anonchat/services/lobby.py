@@ -31,6 +31,7 @@ Place = tuple[float, float, str]
 """Where a public room stands among the others: the busiest first, then the liveliest."""
 
 _ORDER_LIFE = timedelta(seconds=1)
+_WORDS_CHARACTERS = 300
 
 
 class Lobby:
@@ -77,7 +78,7 @@ class Lobby:
 
     def search(self, words: str, *, limit: int) -> list[Glance]:
         """Return public rooms whose name contains the words, the best match first."""
-        wanted = fold(words).strip()
+        wanted = fold(words[:_WORDS_CHARACTERS]).strip()
         if not wanted:
             return []
         found = (
@@ -112,8 +113,10 @@ class Lobby:
     async def turn(self) -> set[str]:
         """Let time pass: end the rooms whose time is over, and return the rooms that changed."""
         now = self._clock()
-        for room in [room for room in self._rooms.values() if room.expires_at <= now]:
-            await self._bus.publish(RoomEnded(room.id))
+        for id in await self._confirm_ended(
+            [room.id for room in self._rooms.values() if room.expires_at <= now]
+        ):
+            await self._bus.publish(RoomEnded(id))
         due = {id for id, (_, moment) in self._oldest.items() if moment and moment <= now}
         changed = due | (self._stale & self._oldest.keys())
         self._stale.clear()
@@ -158,6 +161,23 @@ class Lobby:
         here.discard(author)
         if not here:
             self._here.pop(room_id, None)
+
+    async def _confirm_ended(self, room_ids: list[str]) -> list[str]:
+        """Return those of the rooms that nobody has given a longer life in the last moment.
+
+        This is a transaction, so that a post which has found its room alive is stored before.
+        """
+        if not room_ids:
+            return []
+        living = select(RoomRow).where(
+            col(RoomRow.id).in_(room_ids), col(RoomRow.expires_at) > self._clock()
+        )
+        async with self._database.transaction() as session:
+            rows = (await session.exec(living)).all()
+        rooms = {row.id: room for row in rows if (room := self._vault.open_room(row))}
+        for room in rooms.values():
+            self._put(room)
+        return [id for id in room_ids if id not in rooms]
 
     async def _look_up_oldest(self, room_ids: list[str]) -> None:
         if not room_ids:

@@ -127,6 +127,7 @@ class Memberships:
             select(func.count())
             .where(
                 MessageRow.room_id == RoomRow.id,
+                MessageRow.visitor_id != MemberRow.visitor_id,
                 col(MessageRow.expires_at) > now,
                 col(MessageRow.seq) > MemberRow.read_seq,
             )
@@ -160,8 +161,11 @@ class Memberships:
             await self._bus.publish(RoomRead(visitor_id, room_id, seq))
 
     async def write_read_marks(self) -> None:
-        """Write the notes of `mark_read` down, all at once."""
-        marks, self._read = self._read, {}
+        """Write the notes of `mark_read` down, all at once.
+
+        A note stays until it is written; one beyond the last message of its room says nothing.
+        """
+        marks = dict(self._read)
         if not marks:
             return
         async with self._database.transaction() as session:
@@ -172,9 +176,14 @@ class Memberships:
                         col(MemberRow.room_id) == room_id,
                         col(MemberRow.visitor_id) == visitor_id,
                         col(MemberRow.read_seq) < seq,
+                        select(RoomRow.last_seq).where(RoomRow.id == room_id).scalar_subquery()
+                        >= seq,
                     )
                     .values(read_seq=seq)
                 )
+        for key, seq in marks.items():
+            if self._read.get(key) == seq:  # else more was read meanwhile
+                del self._read[key]
 
     async def _check_space(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
         in_room = select(func.count()).where(MemberRow.room_id == room_id)

@@ -14,7 +14,16 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
-from ..errors import N_, ChatError, InvalidMessage, LimitReached, NotAllowed, NotAMember, NotFound
+from ..errors import (
+    N_,
+    ChatError,
+    InvalidMessage,
+    LimitReached,
+    MessageExpired,
+    NotAllowed,
+    NotAMember,
+    NotFound,
+)
 from ..events import MessagePosted, MessagesGone
 from ..ids import new_id
 from ..nouns import Message
@@ -78,7 +87,8 @@ class Messages:
     ) -> Message:
         """Store a message and return it; the same `dedup_id` again returns the same message.
 
-        Raises `InvalidMessage`, `NotAMember`, `NotFound` or `LimitReached`.
+        Raises `InvalidMessage`, `MessageExpired`, `NotAMember`, `NotFound`, `LimitReached` or
+        `Unavailable`.
         """
         text, dedup_id = tidy_message(text), _check_dedup_id(dedup_id)
         dedup_key = self._hasher.hash("dedup", dedup_id)
@@ -217,6 +227,8 @@ class Messages:
             text=draft.text,
             dedup_id=draft.dedup_id,
         )
+        if member.read_seq == room.last_seq:  # who has read all has read their own words too
+            member.read_seq = row.seq
         room.last_seq = row.seq
         room.active_at = now
         room.expires_at = max(room.expires_at, now + timedelta(seconds=room.room_ttl))
@@ -232,8 +244,11 @@ class Messages:
         events = []
         for draft, row in placed:
             message, room = self._vault.open_message(row), rooms[row.room_id]
-            if message is None or room is None:
+            if room is None:
                 _refuse(draft, NotFound(N_("There is no such room, or it has ended.")))
+                continue
+            if message is None or message.expires_at <= self._clock():
+                _refuse(draft, MessageExpired(N_("That message has come to its end already.")))
                 continue
             if not draft.stored.done():
                 draft.stored.set_result(message)

@@ -1,19 +1,28 @@
 """Finding and making rooms."""
 
+import re
 import secrets
 from datetime import timedelta
 
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import RoomRow, VisitorRow
+from models import MemberRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..durations import format_duration
-from ..errors import N_, InvalidRoom, LimitReached, NotFound, RoomNameTaken, UnknownVisitor
-from ..events import RoomOpened
+from ..errors import (
+    N_,
+    InvalidLifetime,
+    InvalidRoom,
+    LimitReached,
+    NotFound,
+    RoomNameTaken,
+    UnknownVisitor,
+)
+from ..events import MemberJoined, RoomOpened
 from ..ids import new_id, new_link
 from ..nouns import Room
 from ..seal import Hasher
@@ -22,6 +31,8 @@ from ..text import fold, make_slug, tidy_room_name, tidy_topic
 from ..vault import Vault
 
 _RESERVED = {"mine"}  # /api/v1/rooms/mine is no room but the list of one's own
+# The address of a room, with or without scheme and host, as one copies it from anywhere.
+_ADDRESS = re.compile(r"(?:https?://)?[^\s/]*/r/([a-z0-9-]+)/?(?:[?#]\S*)?")
 
 
 class Rooms:
@@ -60,12 +71,15 @@ class Rooms:
     async def open(self, name: str, *, visitor_id: str) -> Room:
         """Return the room of that name or at that address; create it if there is none.
 
-        Raises `InvalidRoom`, `LimitReached` or `UnknownVisitor`.
+        What can only be an address creates nothing: `NotFound`. Raises `InvalidRoom`,
+        `LimitReached` or `UnknownVisitor` too.
         """
+        if isinstance(name, str) and (address := _ADDRESS.fullmatch(name.strip())):
+            return await self.find(address[1])
         name = tidy_room_name(name)
         async with self._database.reading() as session:
             room = await self._find(session, name_key=self._name_key(name)) or await self._find(
-                session, slug_key=self._slug_key(name)
+                session, slug_key=self._slug_key(fold(name))
             )
         if room:
             return room
@@ -84,22 +98,25 @@ class Rooms:
         room_ttl: timedelta | None = None,
         topic: str = "",
     ) -> Room:
-        """Create a room that this visitor owns; nobody is in it yet.
+        """Create a room that this visitor owns and is the first member of.
 
         No message outlives a quiet room: a `message_ttl` beyond `room_ttl` is refused, and the
         usual one is cut to it. Raises `InvalidRoom`, `RoomNameTaken`, `LimitReached` or
         `UnknownVisitor`.
         """
         name, topic = tidy_room_name(name), tidy_topic(topic)
+        if "://" in name:
+            raise InvalidRoom(N_("That is an address. Please type a name for the room."))
         room_ttl = self._check_room_ttl(room_ttl)
         message_ttl = self._check_message_ttl(message_ttl, room_ttl)
         now, room_id = self._clock(), new_id()
         async with self._database.transaction() as session:
-            if await session.get(VisitorRow, visitor_id) is None:
+            visitor_row = await session.get(VisitorRow, visitor_id)
+            if visitor_row is None:
                 raise UnknownVisitor(N_("Please come in again."))
             if listed:
                 await self._clear_name(session, name)
-            await self._check_space(session)
+            await self._check_space(session, visitor_id)
             slug = await self._free_slug(session, name) if listed else new_link()
             row = RoomRow(
                 id=room_id,
@@ -116,10 +133,17 @@ class Rooms:
                 expires_at=now + room_ttl,
             )
             session.add(row)
+            await session.flush()
+            member_row = MemberRow(
+                room_id=room_id, visitor_id=visitor_id, author=row.owner, read_seq=0, joined_at=now
+            )
+            session.add(member_row)
         room = self._vault.open_room(row)
-        if room is None:  # burnt in the very moment of its creation
+        member = self._vault.open_member(member_row, visitor_row)
+        if room is None or member is None:  # burnt in the very moment of its creation
             raise NotFound(N_("There is no such room, or it has ended."))
         await self._bus.publish(RoomOpened(room))
+        await self._bus.publish(MemberJoined(room, member))
         return room
 
     def _name_key(self, name: str) -> bytes:
@@ -144,7 +168,12 @@ class Rooms:
         return self._vault.open_room(row) if row else None
 
     async def _clear_name(self, session: AsyncSession, name: str) -> None:
-        """Make sure that the name is free; an ended room that was not purged yet lets go of it."""
+        """Make sure that the name is free; an ended room that was not purged yet lets go of it.
+
+        What is typed may be a name or an address, so no name may be the address of another room.
+        """
+        if await self._find(session, slug_key=self._slug_key(fold(name))):
+            raise RoomNameTaken(N_("There is a room of that name already."))
         query = select(RoomRow).where(RoomRow.name_key == self._name_key(name))
         holder = (await session.exec(query)).first()
         if holder is None:
@@ -163,7 +192,10 @@ class Rooms:
                 return slug
         return f"{base}-{secrets.token_hex(4)}"
 
-    async def _check_space(self, session: AsyncSession) -> None:
+    async def _check_space(self, session: AsyncSession, visitor_id: str) -> None:
+        of_visitor = select(func.count()).where(MemberRow.visitor_id == visitor_id)
+        if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
+            raise LimitReached(N_("You are in too many rooms. Leave one first."))
         count = (await session.exec(select(func.count()).select_from(RoomRow))).one()
         if count >= self._settings.rooms_max:
             raise LimitReached(N_("There are too many rooms right now. Please come back later."))
@@ -173,7 +205,7 @@ class Rooms:
             return min(self._settings.message_ttl, room_ttl)
         _check_within(ttl, self._settings.message_ttl_min, self._settings.message_ttl_max)
         if ttl > room_ttl:
-            raise InvalidRoom(N_("Messages cannot outlive the room they are in."))
+            raise InvalidLifetime(N_("Messages cannot outlive the room they are in."))
         return ttl
 
     def _check_room_ttl(self, ttl: timedelta | None) -> timedelta:
@@ -185,7 +217,7 @@ class Rooms:
 
 def _check_within(ttl: timedelta, least: timedelta, most: timedelta) -> None:
     if not least <= ttl <= most:
-        raise InvalidRoom(
+        raise InvalidLifetime(
             N_("That has to be between {least} and {most}."),
             least=format_duration(least),
             most=format_duration(most),

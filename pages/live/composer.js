@@ -9,6 +9,8 @@ export default {
     placeholder: String,
     label: String,
     send_label: String,
+    patience: Number, // milliseconds after which what was not answered is not sent again
+    late: String,
   },
   emits: ["post"],
   render() {
@@ -36,7 +38,7 @@ export default {
     this.waiting = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     this.grow();
-    this.$nextTick(() => this.waiting.forEach((text, dedup) => this.list()?.pend(dedup, text)));
+    this.$nextTick(() => this.waiting.forEach(({ text }, dedup) => this.list()?.pend(dedup, text)));
     this.onViewport = () => {
       // A phone's keyboard covers the page instead of resizing it: leave it the room it takes.
       document.documentElement.style.setProperty("--screen", `${window.visualViewport.height}px`);
@@ -67,7 +69,7 @@ export default {
       const dedup = newId();
       this.write("");
       this.say("");
-      this.waiting.set(dedup, text);
+      this.waiting.set(dedup, { text, since: Date.now() });
       this.keep();
       this.list()?.pend(dedup, text);
       this.$emit("post", { text, dedup });
@@ -79,23 +81,29 @@ export default {
       sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
     },
     resend() {
-      this.waiting.forEach((text, dedup) => this.$emit("post", { text, dedup }));
+      this.waiting.forEach(({ text, since }, dedup) => {
+        if (Date.now() - since < this.patience) this.$emit("post", { text, dedup });
+        else this.refuse(dedup, this.late);
+      });
     },
     accept(dedup) {
-      this.waiting.delete(dedup);
-      this.keep();
+      this.forget(dedup);
       // Its row is about to come, unless its time was over before this answer.
       setTimeout(() => this.list()?.settle(dedup), ROW_COMES);
     },
     refuse(dedup, reason) {
-      const text = this.waiting.get(dedup);
+      const { text } = this.waiting.get(dedup) || {};
       if (text === undefined) return;
-      this.accept(dedup);
+      this.forget(dedup);
       this.list()?.settle(dedup);
       const draft = this.$refs.box.value;
       this.write(draft ? `${text}\n${draft}` : text);
       this.say(reason);
       this.$refs.box.focus();
+    },
+    forget(dedup) {
+      this.waiting.delete(dedup);
+      this.keep();
     },
     write(text) {
       this.$refs.box.value = text;

@@ -1,6 +1,8 @@
 """The box one writes in."""
 
+import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
@@ -10,6 +12,8 @@ from anonchat import ChatError
 from ..language import Language
 from .feed import Feed
 
+_log = logging.getLogger(__name__)
+
 Post = Callable[[str, str], Awaitable[object]]
 
 
@@ -17,11 +21,19 @@ class Composer(ui.element, component="composer.js"):
     """Sends on Enter alone; keeps the draft in the tab; shows what is on its way.
 
     `post` is called with the text and its `dedup_id`, and refuses with a `ChatError`. What was not
-    answered is sent again after a reconnection; its `dedup_id` makes that harmless.
+    answered is sent again after a reconnection; its `dedup_id` makes that harmless, and after
+    `patience` it goes back into the box instead, for it may have been said and be gone by then.
     """
 
     def __init__(
-        self, post: Post, *, feed: Feed, language: Language, draft_key: str, placeholder: str
+        self,
+        post: Post,
+        *,
+        feed: Feed,
+        language: Language,
+        draft_key: str,
+        placeholder: str,
+        patience: timedelta,
     ) -> None:
         super().__init__()
         self._post = post
@@ -32,6 +44,8 @@ class Composer(ui.element, component="composer.js"):
             placeholder=placeholder,
             label=language("Message"),
             send_label=language("Send"),
+            patience=patience.total_seconds() * 1000,
+            late=language("This was not sent in time. Send it again?"),
         )
         self.client.on_connect(self._resend)
         self.on("post", self._on_post)
@@ -42,10 +56,17 @@ class Composer(ui.element, component="composer.js"):
 
     async def _on_post(self, arguments: GenericEventArguments) -> None:
         fields = arguments.args if isinstance(arguments.args, dict) else {}
-        text, dedup_id = str(fields.get("text", "")), str(fields.get("dedup", ""))
+        text, dedup_id = fields.get("text"), fields.get("dedup")
+        if not isinstance(text, str) or not isinstance(dedup_id, str):
+            return
         try:
             await self._post(text, dedup_id)
         except ChatError as error:
             self.run_method("refuse", dedup_id, self._language.explain(error))
+        except Exception:  # whoever waits for an answer must get one
+            _log.exception("a message could not be posted")
+            self.run_method(
+                "refuse", dedup_id, self._language("That did not work. Please try again.")
+            )
         else:
             self.run_method("accept", dedup_id)

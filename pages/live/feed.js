@@ -6,6 +6,7 @@ const TOGETHER = 300_000; // rows of one group within so much time need only one
 const NEAR = 80; // pixels from the end that still count as being there
 const FADE = 150;
 const TICK = 500;
+const KEYS_MOST = 1_000;
 const TARGETS = "a, button"; // what one can be on inside a row
 const UNITS = [["day", 86_400, 2 * 86_400], ["hour", 3_600, 3_600], ["minute", 60, 60]]; // name, size, used from
 
@@ -56,11 +57,12 @@ export default {
     this.hasMore = this.more;
     this.title = document.title;
     const locale = navigator.languages.find((tag) => tag.split("-")[0] === this.language) || this.language;
-    this.clockFormat = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+    this.clockFormat = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
     this.dayFormat = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
     this.fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "medium" });
     this.sinceFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto", style: "short" });
     this.nearFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto" });
+    this.atEnd = !this.stick; // where the reader begins is decided below
     this.putAll(this.rows);
     if (this.stick) this.toStart();
     this.onPacket = (packet) => packet.channel === this.channel && this.receive(packet);
@@ -69,6 +71,7 @@ export default {
     this.resized.observe(this.$refs.list);
     this.whenSocket(() => window.socket.on("feed", this.onPacket));
     document.addEventListener("visibilitychange", this.onVisible);
+    window.addEventListener("pagehide", this.tellLast);
     this.tick();
   },
   unmounted() {
@@ -77,6 +80,7 @@ export default {
     this.watcher?.disconnect();
     window.socket?.off("feed", this.onPacket);
     document.removeEventListener("visibilitychange", this.onVisible);
+    window.removeEventListener("pagehide", this.tellLast);
     this.resized.disconnect();
   },
   methods: {
@@ -87,6 +91,8 @@ export default {
       if (news.some(({ left }) => left && left === this.current)) return window.location.assign("/");
       if (packet.put) this.putAll(packet.put);
       if (packet.drop) packet.drop.forEach((key) => this.fade(key));
+      packet.put?.forEach(([key]) => this.nodes.has(key) && this.fresher?.add(key));
+      packet.drop?.forEach((key) => this.fresher?.add(key));
       for (const { read } of news) if (read) this.markRead(read);
       if (news.some(({ recount }) => recount)) this.sync();
       if (news.some(({ ended }) => ended)) this.$emit("ended", {});
@@ -96,9 +102,12 @@ export default {
       fetch("/session", { method: "DELETE" }).finally(() => window.location.replace("/login"));
     },
     sync() {
+      if (this.nodes.size > KEYS_MOST) return window.location.reload(); // too many to ask about
       this.asked = [...this.nodes.keys()];
       this.question = (this.question || 0) + 1;
-      this.$emit("sync", { question: this.question, shown: this.asked, more: !!this.hasMore });
+      this.fresher = new Set(); // rows that were heard of since: their news is newer than the answer
+      this.$emit("sync", { question: this.question, keys: this.asked, more: !!this.hasMore });
+      this.loading = false; // what was asked of a lost connection is not answered
       clearTimeout(this.readTimer);
       this.readTimer = null;
       this.told = 0; // what was told to a lost connection was told to nobody
@@ -107,14 +116,15 @@ export default {
     catchUp({ question, put, keep, more, read, now }) {
       if (question !== this.question) return; // the answer to the last question knows more
       this.offset = now - Date.now();
-      const kept = new Set([...keep, ...put.map(([key]) => key)]);
-      this.asked.filter((key) => !kept.has(key)).forEach((key) => this.remove(key));
+      const fresher = this.fresher || new Set();
+      const kept = new Set([...keep, ...put.map(([key]) => key), ...fresher]);
+      this.remove(...this.asked.filter((key) => !kept.has(key)));
       this.asked = [];
-      Object.assign(this.seen, read);
+      this.fresher = undefined;
       if (more !== null) this.hasMore = more;
-      this.putAll(put);
+      this.putAll(put.filter(([key]) => !fresher.has(key)));
+      this.markRead(read);
       for (const node of this.nodes.values()) this.age(node);
-      this.showUnread();
     },
     append(rows, more) {
       const list = this.$refs.list;
@@ -125,6 +135,7 @@ export default {
       this.arrange();
       if (this.stick) list.scrollTop = list.scrollHeight - before;
       this.watchEnd();
+      this.watchStart();
     },
 
     // Rows
@@ -141,6 +152,7 @@ export default {
       this.trim();
       this.showPill();
       this.tellRead();
+      this.watchStart();
     },
     place([key, order, html]) {
       const template = document.createElement("template");
@@ -154,16 +166,18 @@ export default {
       const known = this.nodes.get(key);
       if (order === null && !known) return false; // news of a row that is not shown here
       node.order = order ?? known.order;
-      this.nodes.set(key, node);
       if (node.dataset.dedup) this.settle(node.dataset.dedup);
       const focused = known && [known, ...known.querySelectorAll(TARGETS)].indexOf(document.activeElement);
       const refocus = () => focused >= 0 && [node, ...node.querySelectorAll(TARGETS)][focused]?.focus({ preventScroll: true });
       if (known?.order === node.order) {
+        this.nodes.set(key, node);
         known.replaceWith(node);
+        [node.day, node.fresh] = [known.day, known.fresh];
         refocus();
         return false;
       }
-      known?.remove();
+      if (known) this.remove(key);
+      this.nodes.set(key, node);
       const rows = this.ordered();
       let index = rows.length;
       while (index > 0 && compare(rows[index - 1].order, node.order) > 0) index -= 1;
@@ -182,29 +196,33 @@ export default {
       node.classList.add("going");
       setTimeout(() => this.nodes.get(key) === node && this.remove(key), FADE);
     },
-    remove(key) {
-      this.nodes.get(key)?.remove();
-      this.nodes.delete(key);
+    remove(...keys) {
+      for (const key of keys) {
+        const node = this.nodes.get(key);
+        if (!node) continue;
+        this.part(node, "day", "");
+        this.part(node, "fresh", "");
+        node.remove();
+        this.nodes.delete(key);
+      }
       this.arrange();
     },
     trim() {
       const rows = this.ordered();
       if (!this.cap || rows.length <= this.cap || !this.atEnd) return;
-      rows.slice(0, rows.length - this.cap).forEach((node) => this.nodes.delete(node.dataset.key) && node.remove());
       this.hasMore = true;
-      this.arrange();
+      this.remove(...rows.slice(0, rows.length - this.cap).map((node) => node.dataset.key));
     },
     arrange() {
       // Headings follow from neighbours: which row opens a group, where a day or the unread begins.
       if (!this.days) return;
-      this.$refs.list.querySelectorAll(".divider").forEach((node) => node.remove());
       let previous = null;
       for (const node of this.ordered()) {
         const day = this.dayOf(node);
         const newDay = !previous || this.dayOf(previous) !== day;
         const unread = node.dataset.key === this.fresh;
-        if (newDay) node.before(this.divider(this.nameDay(node), "day"));
-        if (unread) node.before(this.divider(this.texts.fresh, "fresh"));
+        this.part(node, "fresh", unread ? this.texts.fresh : "");
+        this.part(node, "day", newDay ? this.nameDay(node) : "");
         const follows = previous && previous.dataset.group === node.dataset.group;
         const soonAfter = previous && node.dataset.from - previous.dataset.from < TOGETHER;
         node.classList.toggle("first", newDay || unread || !follows || !soonAfter);
@@ -217,11 +235,19 @@ export default {
       const fresh = this.rows.find(([key]) => key > read && this.isForeign(key));
       return fresh?.[0];
     },
-    divider(text, kind) {
-      const node = document.createElement("div");
-      node.className = `divider ${kind}`;
-      node.textContent = text;
-      return node;
+    part(node, kind, text) {
+      // A line that may stay is left alone: whoever listens to the list hears only what is new.
+      const next = kind === "day" ? node.fresh || node : node;
+      if (!text) {
+        node[kind]?.remove();
+        node[kind] = null;
+      } else if (node[kind]?.textContent !== text || node[kind].nextElementSibling !== next) {
+        node[kind]?.remove();
+        node[kind] = document.createElement("div");
+        node[kind].className = `divider ${kind}`;
+        node[kind].textContent = text;
+        next.before(node[kind]);
+      }
     },
 
     // Time
@@ -262,9 +288,10 @@ export default {
     formatLeft(milliseconds) {
       const seconds = Math.ceil(milliseconds / 1000);
       if (seconds <= 60) return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-      const [unit, size] = UNITS.find(([, , from]) => seconds >= from);
+      const minutes = Math.ceil(seconds / 60); // never more than is left, but for the minute begun
+      const [unit, size] = UNITS.find(([, , from]) => minutes * 60 >= from);
       const format = new Intl.NumberFormat(this.language, { style: "unit", unit, unitDisplay: "short" });
-      return format.format(Math.round(seconds / size));
+      return format.format(Math.floor((minutes * 60) / size));
     },
     tick() {
       clearTimeout(this.timer);
@@ -295,7 +322,11 @@ export default {
       if (this.atEnd) this.missed = 0;
       this.showPill();
       this.tellRead();
-      if (list.scrollTop < 4 * NEAR) this.askForMore();
+      this.watchStart();
+    },
+    watchStart() {
+      // A page that does not fill the screen cannot be scrolled: it asks by itself.
+      if (this.stick && this.$refs.list.scrollTop < 4 * NEAR) this.askForMore();
     },
     watchEnd() {
       if (this.stick) return;
@@ -304,7 +335,8 @@ export default {
         { rootMargin: `${8 * NEAR}px` },
       );
       this.watcher.disconnect();
-      if (this.hasMore) this.watcher.observe(this.$refs.list.lastElementChild);
+      const last = this.$refs.list.lastElementChild;
+      if (this.hasMore && last) this.watcher.observe(last);
     },
     askForMore() {
       if (this.loading || !this.hasMore) return;
@@ -312,11 +344,13 @@ export default {
       this.$emit("older", { first: Number(this.ordered()[0]?.dataset.key) || 0 });
     },
     toStart() {
+      this.missed = 0;
       this.fresh = this.findFresh();
       this.arrange();
       const fresh = this.$refs.list.querySelector(".divider.fresh");
-      this.toEnd();
       if (fresh) fresh.scrollIntoView({ block: "start" });
+      else this.toEnd();
+      this.onScroll();
     },
     toEnd() {
       const list = this.$refs.list;
@@ -346,6 +380,11 @@ export default {
         this.readTimer = null;
         this.tellRead();
       }, 1000);
+    },
+    tellLast() {
+      clearTimeout(this.readTimer);
+      this.readTimer = null;
+      this.tellRead();
     },
     showTitle() {
       if (!this.stick) return;

@@ -9,11 +9,20 @@ from nicegui import core, ui
 from nicegui.events import GenericEventArguments
 
 from ..language import Language
-from .feeds import Feeds, Row, Topic, socket_room
+from ..rows.row import Row
+from .feeds import Feeds, Topic, socket_room
 
-_KEYS_MOST = 20_000
+_KEYS_MOST = 1_000
 
 Answer = Callable[[dict[str, Any]], Awaitable[object] | object]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a screen shows: the keys of its rows, and whether there are others beyond them."""
+
+    keys: list[str]
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +38,8 @@ class CatchUp:
 class Feed(ui.element, component="feed.js"):
     """A list whose rows come from `Feeds`; on every (re)connection it asks for what it missed.
 
-    `catch_up` is called with the keys on the screen. With `follow`, the
-    feed also listens to the topic of each of its rows, named by its key. `viewer` is the id of the
-    visitor who looks on.
+    `catch_up` is told what the screen shows. With `follow`, the feed also listens to the topic of
+    each of its rows, named by its key. `viewer` is the id of the visitor who looks on.
     """
 
     def __init__(
@@ -43,7 +51,7 @@ class Feed(ui.element, component="feed.js"):
         language: Language,
         viewer: str,
         rows: Iterable[Row],
-        catch_up: Callable[[list[str]], Awaitable[CatchUp]],
+        catch_up: Callable[[Shown], Awaitable[CatchUp]],
         follow: str = "",
         **props: object,
     ) -> None:
@@ -54,7 +62,6 @@ class Feed(ui.element, component="feed.js"):
         self._catch_up = catch_up
         self._follow = follow
         self._topics: set[Topic] = set()
-        self.more = False  # are there rows beyond those that the screen has just asked about
         rows = list(rows)
         self._props.update(
             channel=topics[0].channel,
@@ -95,13 +102,15 @@ class Feed(ui.element, component="feed.js"):
                 self._listen(topic)
                 await self._enter(topic)
 
+    async def unfollow(self, key: str) -> None:
+        """Hear no more of a row that went."""
+        for topic in self._followed([key]):
+            await self._leave(topic)
+
     async def stop(self) -> None:
         """Hear of nothing any more; what is shown stays until the screen goes elsewhere."""
-        topics, self._topics = self._topics, set()
-        for topic in topics:
-            self._feeds.unlisten(self, topic)
-            for sid in self._sids():
-                await core.sio.leave_room(sid, socket_room(topic, self.language.code))
+        for topic in list(self._topics):
+            await self._leave(topic)
 
     async def _join(self) -> None:
         if self.is_deleted:  # the handler outlives the element inside one client
@@ -112,10 +121,9 @@ class Feed(ui.element, component="feed.js"):
 
     async def _on_sync(self, arguments: GenericEventArguments) -> None:
         asked = arguments.args if isinstance(arguments.args, dict) else {}
-        shown = asked.get("shown")
-        keys = shown[:_KEYS_MOST] if isinstance(shown, list) else []
-        self.more = bool(asked.get("more"))
-        news = await self._catch_up([str(key) for key in keys])
+        keys = asked.get("keys")
+        keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
+        news = await self._catch_up(Shown(keys[:_KEYS_MOST], more=asked.get("more") is True))
         self._props["rows"] = []  # the screen has them; here they would outlive their end
         for row in news.put:
             await self.follow(row.key)
@@ -142,6 +150,12 @@ class Feed(ui.element, component="feed.js"):
         room = socket_room(topic, self.language.code)
         for sid in self._sids():
             await core.sio.enter_room(sid, room)
+
+    async def _leave(self, topic: Topic) -> None:
+        self._topics.discard(topic)
+        self._feeds.unlisten(self, topic)
+        for sid in self._sids():
+            await core.sio.leave_room(sid, socket_room(topic, self.language.code))
 
     def _sids(self) -> list[str]:
         return [sid for sid, _ in core.sio.manager.get_participants("/", self.client.id)]

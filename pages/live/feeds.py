@@ -1,33 +1,21 @@
 """Brings rows to screens: drawn once for each language in use, sent once for all who look on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from nicegui import background_tasks, core
 
 from anonchat import Clock
 
 from ..language import Language
+from ..rows.row import Row
 
 _GATHER_SECONDS = 0.025
+_ROWS_AT_ONCE = 30
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a feed: `key` names it, `order` places it among the others (ascending).
-
-    Without an order the row is news of one that may be shown: it stays where that one is.
-    """
-
-    key: str
-    order: float | str | None
-    html: str
-
-    def pack(self) -> list[str | float | None]:
-        """Return the row as it travels."""
-        return [self.key, self.order, self.html]
+Item = TypeVar("Item")
 
 
 Draw = Callable[[Language], Row]
@@ -50,6 +38,9 @@ class Listener(Protocol):
     async def follow(self, key: str) -> None:
         """Listen to the topic of a row as well."""
 
+    async def unfollow(self, key: str) -> None:
+        """Hear no more of a row that went."""
+
     async def stop(self) -> None:
         """Hear of nothing any more."""
 
@@ -65,6 +56,7 @@ class Feeds:
         self._clock = clock
         self._open: dict[Topic, dict[str, set[Listener]]] = {}
         self._parcels: dict[tuple[Topic, str], dict[str, Any]] = {}
+        self._ended: set[Topic] = set()
         self._sender: asyncio.Task[None] | None = None
 
     def now(self) -> float:
@@ -100,6 +92,12 @@ class Feeds:
         for code in self._open.get(topic, {}):
             self._parcel(topic, code).setdefault("drop", []).extend(keys)
 
+    def end(self, topic: Topic) -> None:
+        """Take the row that the topic is about off every screen, for good."""
+        self.drop(topic, topic.name)
+        if topic in self._open:
+            self._ended.add(topic)
+
     def tell(self, topic: Topic, **news: object) -> None:
         """Tell every feed of the topic something else that it understands (see feed.js)."""
         for code in self._open.get(topic, {}):
@@ -116,9 +114,23 @@ class Feeds:
             parcels, self._parcels = self._parcels, {}
             for (topic, code), parcel in parcels.items():
                 await core.sio.emit("feed", parcel, room=socket_room(topic, code))
+            ended, self._ended = self._ended, set()
+            for topic in ended:
+                for feed in self.find(topic):
+                    await feed.unfollow(topic.name)
             await asyncio.sleep(_GATHER_SECONDS)
 
 
 def socket_room(topic: Topic, code: str) -> str:
     """Return the socket.io room of all screens that show the topic in this language."""
     return f"{topic.channel}:{topic.name}|{code}"
+
+
+async def draw_each(items: Iterable[Item], draw: Callable[[Item], Row]) -> list[Row]:
+    """Draw many rows, and let others have a turn in between."""
+    rows = []
+    for number, item in enumerate(items, 1):
+        rows.append(draw(item))
+        if number % _ROWS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return rows

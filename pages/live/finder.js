@@ -1,8 +1,10 @@
 // A combobox over rooms (WAI-ARIA "editable combobox with list autocomplete").
 
+const AGAIN = 1500; // rooms come and go while one is thinking
+
 export default {
   props: { label: String, button_label: String },
-  emits: ["query", "open"],
+  emits: ["query", "open", "pick"],
   data: () => ({ options: [], active: -1, reason: "", busy: false }),
   render() {
     const id = this.$.uid;
@@ -42,7 +44,7 @@ export default {
               role: "option",
               "aria-selected": String(index === this.active),
               onMousedown: (event) => event.preventDefault(),
-              onClick: () => this.open(option.slug),
+              onClick: () => this.go("pick", option.slug),
             },
             [Vue.h("bdi", option.name), Vue.h("small", option.note)],
           ),
@@ -71,16 +73,22 @@ export default {
     onSubmit(event) {
       event.preventDefault();
       const option = this.options[this.active];
-      this.open(option ? option.slug : this.$refs.box.value);
+      if (option) this.go("pick", option.slug);
+      else this.go("open", this.$refs.box.value);
     },
-    open(name) {
+    go(how, name) {
       clearTimeout(this.timer);
       if (!name.trim()) return this.$refs.box.focus();
       this.close();
-      this.$emit("open", name);
+      this.$emit(how, name);
     },
     show(words, options) {
-      if (words === this.$refs.box.value && document.activeElement === this.$refs.box) this.options = options;
+      if (words !== this.$refs.box.value || document.activeElement !== this.$refs.box) return;
+      const picked = this.options[this.active]?.slug;
+      this.options = options;
+      this.active = options.findIndex(({ slug }) => slug === picked);
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.$emit("query", words), AGAIN);
     },
     refuse(reason) {
       this.reason = reason;

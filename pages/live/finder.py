@@ -15,7 +15,8 @@ _NAME_CHARACTERS = 300
 class Finder(ui.element, component="finder.js"):
     """A combobox: while one types, matching public rooms appear; Enter goes to the room.
 
-    `search` returns what matches, `open` takes a name or an address and goes there.
+    `search` returns what matches, `open` goes to the room that somebody typed, `pick` to the room
+    at an address that was found.
     """
 
     def __init__(
@@ -23,19 +24,22 @@ class Finder(ui.element, component="finder.js"):
         *,
         search: Callable[[str], list[Glance]],
         open: Callable[[str], Awaitable[None]],
+        pick: Callable[[str], Awaitable[None]],
         language: Language,
         with_button: bool,
     ) -> None:
         super().__init__()
         self._search = search
         self._open = open
+        self._pick = pick
         self._language = language
         self._props.update(
             label=language("Find or create a room"),
             button_label=language("Open") if with_button else "",
         )
         self.on("query", self._on_query)
-        self.on("open", self._on_open)
+        self.on("open", lambda arguments: self._go(self._open, arguments))
+        self.on("pick", lambda arguments: self._go(self._pick, arguments))
 
     def _on_query(self, arguments: GenericEventArguments) -> None:
         words = str(arguments.args)[:_NAME_CHARACTERS]
@@ -46,8 +50,10 @@ class Finder(ui.element, component="finder.js"):
         here = self._language.count("{n} here", "{n} here", glance.here)
         return {"slug": glance.room.slug, "name": glance.room.name, "note": here}
 
-    async def _on_open(self, arguments: GenericEventArguments) -> None:
+    async def _go(
+        self, go: Callable[[str], Awaitable[None]], arguments: GenericEventArguments
+    ) -> None:
         try:
-            await self._open(str(arguments.args)[:_NAME_CHARACTERS])
+            await go(str(arguments.args)[:_NAME_CHARACTERS])
         except ChatError as error:
             self.run_method("refuse", self._language.explain(error))

@@ -5,14 +5,17 @@ Every text goes through htpy, which escapes it; nothing here may build HTML out 
 
 from .member_row import member_row
 from .message_row import message_row, pending_row
-from .room_row import card_row, facts_row, hall_row, rail_row
+from .room_row import card_row, facts_row, hall_row, present_row, rail_row
+from .row import Row
 
 __all__ = [
+    "Row",
     "card_row",
     "facts_row",
     "hall_row",
     "member_row",
     "message_row",
     "pending_row",
+    "present_row",
     "rail_row",
 ]

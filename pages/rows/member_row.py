@@ -5,8 +5,8 @@ from htpy import li, span
 from anonchat import Member
 
 from ..language import Language
-from ..live.feeds import Row
 from .person import initials, signature
+from .row import Row
 
 
 def member_row(member: Member, *, present: bool, language: Language) -> Row:

@@ -7,12 +7,13 @@ from htpy import Element, a, article, div, i, span, time
 
 from anonchat import Member, Message
 
-from ..live.feeds import Row
 from .moment import milliseconds
 from .person import hue, initials, signature
+from .row import Row
 
 _LINK = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
-_TRAILING = ".,;:!?…)]»”’*_~"
+_TRAILING = ".,;:!?…»”’*_~"
+_BRACKETS = {")": "(", "]": "["}
 
 
 def message_row(message: Message) -> Row:
@@ -34,7 +35,7 @@ def message_row(message: Message) -> Row:
             ],
             div(class_="text", dir="auto")[list(_link(message.text))],
         ],
-        span(class_="left", data_left=milliseconds(message.expires_at)),
+        span(class_="left", role="timer", data_left=milliseconds(message.expires_at)),
     ]
     return Row(str(message.seq), message.seq, str(html))
 
@@ -59,10 +60,20 @@ def _link(text: str) -> Iterator[str | Element]:
     """Part a text into plain pieces and links; only http and https are links."""
     end = 0
     for match in _LINK.finditer(text):
-        address = match[0].rstrip(_TRAILING)
+        address = _trim(match[0])
         if address.endswith("://"):
             continue
         yield text[end : match.start()]
         yield a(href=address, target="_blank", rel="noopener noreferrer nofollow")[address]
         end = match.start() + len(address)
     yield text[end:]
+
+
+def _trim(address: str) -> str:
+    """Return an address without what belongs to the sentence around it."""
+    while True:
+        last = address[-1:]
+        unopened = last in _BRACKETS and address.count(last) > address.count(_BRACKETS[last])
+        if not (unopened or (last and last in _TRAILING)):
+            return address
+        address = address[:-1]

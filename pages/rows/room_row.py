@@ -7,8 +7,8 @@ from htpy import Element, a, b, bdi, button, div, i, li, p, small, span
 from anonchat import Glance
 
 from ..language import Language
-from ..live.feeds import Row
 from .moment import milliseconds
+from .row import Row
 
 _SOON = timedelta(minutes=10)
 
@@ -82,6 +82,12 @@ def facts_row(glance: Glance, *, language: Language) -> Row:
         ],
     ]
     return Row("facts", 0, str(html))
+
+
+def present_row(glance: Glance, *, language: Language) -> Row:
+    """Draw how many members of a room are here."""
+    html = span[" · ", _here(glance, language)]
+    return Row("present", 0, str(html))
 
 
 def hall_row(here: int, rooms: int, *, language: Language) -> Row:

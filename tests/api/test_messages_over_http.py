@@ -157,6 +157,18 @@ async def test_the_expired_is_never_read_although_nothing_was_purged(
         assert [event.id for event in await stream.until("ready")] == [2, 2]
 
 
+async def test_the_dedup_id_of_an_expired_message_posts_nothing(
+    ann: Program, slug: str, clock: FakeClock
+) -> None:
+    sent = {"json": {"text": "once", "dedup_id": "d1"}}
+    path = f"/rooms/{slug}/messages"
+    await ann.ask("POST", path, **sent)
+    clock.move(timedelta(days=1))
+    answer = await ann.call("POST", path, **sent)
+    assert (answer.status_code, answer.json()["type"]) == (410, "/api/v1/problems/message-expired")
+    assert (await ann.read(slug))["items"] == []
+
+
 async def test_the_author_and_the_owner_may_delete_and_others_may_not(
     ann: Program, bob: Program, slug: str, come_in: Settle
 ) -> None:

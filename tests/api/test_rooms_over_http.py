@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from anonchat import Chat
+from anonchat import Chat, RoomRead
 from tests.api.program import Program
 from tests.api.world import Settle, calling, running_app
-from tests.fakes import FakeClock
+from tests.fakes import Ear, FakeClock
 
 
 async def test_a_new_room_is_created_and_joined(ann: Program) -> None:
@@ -192,6 +192,17 @@ async def test_ones_own_rooms_come_with_what_is_unread(
     async with bob.listen(slug, after=3) as stream:
         await stream.until("ready")
     assert await unread() == 0
+
+
+async def test_looking_back_is_no_news_to_the_screens(
+    ann: Program, bob: Program, slug: str, chat: Chat
+) -> None:
+    await ann.say(slug, "one", "two", "three")
+    await bob.read(slug)
+    await chat.memberships.write_read_marks()
+    ear = Ear(chat)
+    await bob.read(slug, before=3)
+    assert ear.all(RoomRead) == []
 
 
 async def test_public_rooms_are_paged_through_the_busiest_first(

@@ -63,6 +63,17 @@ async def test_streams_do_not_hold_up_the_end_of_the_server(house: House, ann: P
             await stream.rest()
 
 
+async def test_a_body_that_is_too_large_is_a_problem_too(ann: Program) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(70):
+            yield b" " * 1_000
+
+    headers = {"Content-Type": "application/json"}
+    for content in (b" " * 70_000, chunks()):
+        answer = await ann.call("POST", "/rooms", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (413, "/api/v1/problems/too-large")
+
+
 async def test_a_stream_resumes_on_a_server_that_was_killed(house: House, ann: Program) -> None:
     await ann.open("room")
     async with ann.listen("room", after=0) as stream:

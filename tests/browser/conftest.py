@@ -70,7 +70,7 @@ async def world(
     world = World(house, wardrobe)
     yield world
     if request.node.stash.get(_failed, False):
-        await _show(world)
+        request.node.add_report_section("call", "screens", await _describe(world))
     await world.end()
 
 
@@ -80,11 +80,13 @@ def room(world: World) -> str:
     return world.name("night train")
 
 
-async def _show(world: World) -> None:
+async def _describe(world: World) -> str:
+    parts = []
     for person in world.people:
         try:
             screen = await person.page.locator("body").aria_snapshot(timeout=2_000)
         except Error as error:
             screen = str(error)
-        print(f"--- {person.nickname} at {person.page.url}\n{screen[:3_000]}\n{person.complaints}")
-    print(f"--- the server\n{world.house.log}")
+        complaints = "\n".join(person.complaints)
+        parts.append(f"{person.nickname} at {person.page.url}\n{screen[:3_000]}\n{complaints}")
+    return "\n".join([*parts, f"the server\n{world.house.log}"])

@@ -45,7 +45,7 @@ class House:
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - it begins in a moment
                 [sys.executable, str(ROOT / "main.py")],
                 cwd=self.folder,
                 env={
@@ -61,7 +61,7 @@ class House:
                 stderr=log,
             )
         async with asyncio.timeout(PATIENCE), httpx.AsyncClient() as client:
-            while not await self._is_answering(client):
+            while not await self._is_answering(client):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
 
     async def stop(self) -> None:

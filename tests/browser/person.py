@@ -18,7 +18,8 @@ from playwright.async_api import (
 SECONDS = 1_000
 PATIENCE = 15 * SECONDS
 BROKEN_LINE = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
-_SAID = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")].map((text) => text.textContent)"""
+_SAID = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
+    .map((text) => text.textContent)"""
 
 expect.set_options(timeout=PATIENCE)
 

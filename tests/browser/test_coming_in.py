@@ -67,7 +67,7 @@ async def test_a_nickname_that_looks_like_a_taken_one_is_taken(world: World, twi
     await other.goes_to("/login")
     wish = twin.format(ann.nickname, ann.nickname.removeprefix("Ann "))
     await other.gives(wish)
-    await other.is_told("Someone here bears that nickname")
+    await other.is_told("is taken")
     await expect(other.textbox("Nickname")).to_have_value(wish)
 
 
@@ -159,7 +159,7 @@ async def test_a_wrong_phrase_opens_nothing(world: World) -> None:
     thief = await world.person("Ann")
     await thief.goes_to("/login")
     await thief.gives(ann.nickname, phrase="incorrect horse")
-    await thief.is_told("Someone here bears that nickname")
+    await thief.is_told("is taken")
     await expect(thief.textbox("Secret phrase")).to_have_value("incorrect horse")
 
 

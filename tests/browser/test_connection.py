@@ -9,6 +9,7 @@ from playwright.async_api import expect
 from tests.browser.person import BROKEN_LINE, Person
 from tests.browser.world import World
 
+SETTINGS = {"page_size": "15"}
 RECONNECTING = "Reconnecting"
 
 
@@ -111,12 +112,12 @@ async def test_a_cut_with_more_news_than_a_page_holds_shows_the_newest(
     await mira.says("before")
     await ann.sees("before")
     wire.cut()
-    said = ["before", *(f"line {number}" for number in range(100))]
+    said = ["before", *(f"line {number}" for number in range(40))]
     for text in said[1:]:
         await mira.sends(text)
     await mira.has_heard(*said)
     wire.mend()
-    await ann.sees("line 99")
+    await ann.sees("line 39")
     rows = ann.log.locator("[data-key]")
     for _ in range(10):
         if await rows.count() == len(said):

@@ -39,7 +39,7 @@ async def test_a_quiet_room_ends_on_every_screen(world: World, room: str) -> Non
 
 async def test_writing_keeps_a_room_alive(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
-    for number in range(5):
+    for number in range(4):
         await ann.says(f"{number}")
         await ann.page.wait_for_timeout(2_000)
     await expect(ann.box).to_be_visible()

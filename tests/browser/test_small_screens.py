@@ -7,7 +7,8 @@ from tests.browser.person import ENGLISH, RUSSIAN, Person, Words
 from tests.browser.world import World
 
 PHONE = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
-_SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, input, textarea, select, summary")]
+_SMALL_TARGETS = """() => [
+    ...document.querySelectorAll("a, button, input, textarea, select, summary")]
     .filter((node) => node.checkVisibility({visibilityProperty: true, opacityProperty: true}))
     .filter((node) => !node.closest(".text") && !node.closest("[inert]"))
     .map((node) => [node, (node.closest(".field") || node).getBoundingClientRect()])

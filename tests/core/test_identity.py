@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 async def test_whoever_comes_in_is_recognised_by_their_token(chat: Chat) -> None:
     visitor, token = await chat.identity.come_in("Ann")
     assert visitor.nickname == "Ann"
-    assert await chat.identity.recognise(token) == visitor
+    assert await _recognised_as(chat, token) == visitor.id
 
 
 async def test_no_other_token_is_recognised(chat: Chat) -> None:
@@ -62,7 +62,7 @@ async def test_a_visitor_survives_a_restart(tmp_path: Path, clock: FakeClock) ->
     async with running_chat(tmp_path, clock) as chat:
         visitor, token = await chat.identity.come_in("Ann")
     async with running_chat(tmp_path, clock) as chat:
-        assert await chat.identity.recognise(token) == visitor
+        assert await _recognised_as(chat, token) == visitor.id
 
 
 async def test_a_visitor_survives_a_crash(tmp_path: Path, clock: FakeClock) -> None:
@@ -71,7 +71,7 @@ async def test_a_visitor_survives_a_crash(tmp_path: Path, clock: FakeClock) -> N
     visitor, token = await chat.identity.come_in("Ann")
     await crash(chat)
     async with running_chat(tmp_path, clock) as chat:
-        assert await chat.identity.recognise(token) == visitor
+        assert await _recognised_as(chat, token) == visitor.id
 
 
 @pytest.mark.parametrize("nickname", ["Anna", "\u0410nna", "ANNA", "\uff21nna", " Anna\u200b "])
@@ -130,6 +130,38 @@ async def test_a_nickname_is_free_again_after_its_time_even_if_the_janitor_is_de
     assert await chat.identity.recognise(token) is None
 
 
+async def test_a_nickname_is_soon_free_again_if_its_token_never_arrived(
+    chat: Chat, clock: FakeClock
+) -> None:
+    visitor, token = await chat.identity.come_in("Ann")
+    assert visitor.expires_at == clock() + timedelta(minutes=10)
+    clock.move(timedelta(minutes=10, microseconds=-1))
+    assert not await chat.identity.is_free("Ann")
+    clock.move(timedelta(microseconds=1))
+    assert await chat.identity.is_free("Ann")
+    assert await chat.identity.recognise(token) is None
+
+
+@pytest.mark.parametrize("ttl", ["5m", "11m", "30d"])
+async def test_whoever_was_recognised_once_is_known_for_the_whole_time(
+    tmp_path: Path, clock: FakeClock, ttl: str
+) -> None:
+    async with running_chat(tmp_path, clock, visitor_ttl=ttl) as chat:
+        visitor, token = await chat.identity.come_in("Ann")
+        assert visitor.expires_at <= clock() + chat.settings.visitor_ttl
+        recognised = await chat.identity.recognise(token)
+        assert recognised
+        assert recognised.expires_at == clock() + chat.settings.visitor_ttl
+
+
+async def test_whoever_posts_has_arrived(chat: Chat, clock: FakeClock) -> None:
+    visitor, token = await chat.identity.come_in("Ann")
+    room = await chat.rooms.open("night train", visitor_id=visitor.id)
+    await say(chat, room, visitor, "hello")
+    clock.move(chat.settings.visitor_ttl - timedelta(seconds=1))
+    assert await chat.identity.recognise(token)
+
+
 async def test_a_nickname_is_free_again_if_the_disk_kept_the_row_of_a_forgotten_visitor(
     chat: Chat,
 ) -> None:
@@ -143,6 +175,7 @@ async def test_a_visitor_who_comes_back_now_and_then_is_never_forgotten(
     chat: Chat, clock: FakeClock
 ) -> None:
     _, token = await chat.identity.come_in("Ann")
+    await chat.identity.recognise(token)
     for _ in range(5):
         clock.move(chat.settings.visitor_ttl - DAY)
         await chat.expiry.purge()
@@ -205,6 +238,25 @@ async def test_who_is_forgotten_is_out_of_all_rooms_with_all_they_said(chat: Cha
     ]
 
 
+async def test_who_has_said_much_is_forgotten_in_small_steps(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+        await asyncio.gather(
+            *(chat.messages.post(room.id, visitor_id=ann.id, text=str(n)) for n in range(1_201)),
+            chat.messages.post(room.id, visitor_id=bob.id, text="still here"),
+        )
+        await chat.messages.finish()
+        ear = Ear(chat)
+        await chat.identity.forget(ann.id)
+        gone = ear.all(MessagesGone)
+        assert [len(event.seqs) for event in gone] == [500, 500, 201]
+        assert {seq for event in gone for seq in event.seqs} == set(range(1, 1_202))
+        assert ear.heard[-1] == VisitorForgotten(ann.id)
+        assert await read(chat, room, bob) == ["still here"]
+
+
 async def test_all_tokens_of_a_forgotten_visitor_are_worthless(chat: Chat) -> None:
     visitor, first = await chat.identity.come_in("Ann", phrase=PHRASE)
     _, second = await chat.identity.come_in("Ann", phrase=PHRASE)
@@ -256,7 +308,7 @@ async def test_the_phrase_leads_into_the_same_identity_from_another_browser(chat
     again, second = await chat.identity.come_in("ann", phrase=PHRASE)
     assert again == visitor
     assert first != second
-    assert await chat.identity.recognise(first) == await chat.identity.recognise(second) == visitor
+    assert await _recognised_as(chat, first) == await _recognised_as(chat, second) == visitor.id
 
 
 async def test_a_wrong_phrase_is_refused(chat: Chat) -> None:
@@ -273,7 +325,9 @@ async def test_no_phrase_opens_an_identity_that_has_none(chat: Chat) -> None:
             await chat.identity.come_in("Ann", phrase=phrase)
 
 
-@pytest.mark.parametrize("phrase", ["short", "1234567", "x" * 201, 12345678, ["list", "of", "it"]])
+@pytest.mark.parametrize(
+    "phrase", ["short", "1234567", "x" * 201, " " * 401, 12345678, ["list", "of", "it"]]
+)
 async def test_a_bad_phrase_is_refused(chat: Chat, phrase: str) -> None:
     with pytest.raises(InvalidPhrase):
         await chat.identity.come_in("Ann", phrase=phrase)
@@ -302,3 +356,8 @@ async def test_so_many_browsers_hold_an_identity_and_the_oldest_gives_way(
             tokens.append((await chat.identity.come_in("Ann", phrase=PHRASE))[1])
         known = [await chat.identity.recognise(token) is not None for token in tokens]
     assert known == [False, False, True, True, True]
+
+
+async def _recognised_as(chat: Chat, token: str) -> str | None:
+    visitor = await chat.identity.recognise(token)
+    return visitor.id if visitor else None

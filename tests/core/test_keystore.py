@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Chat, StartError
+from anonchat import Chat, StartError, Unavailable
 from anonchat.keystore import SPAN, KeyStore, ended_spans, span_key
 from tests.fakes import FakeClock, gather_in, make_settings, read, running_chat, say
 
@@ -123,6 +124,61 @@ async def test_a_key_that_the_disk_refused_to_erase_is_erased_the_next_time(path
         assert list(keys.names()) == ["b"]
 
 
+@pytest.mark.parametrize("room", [0, 50, 123, 124, 200])
+async def test_a_key_that_does_not_fit_on_the_disk_is_not_handed_out(path: Path, room: int) -> None:
+    with _open(path) as keys:
+        made = await keys.obtain("a", "b")
+        await keys.destroy(["a"])
+        size = len(_bytes_of(path))
+        with _room_for(size + room), pytest.raises(Unavailable):
+            await keys.obtain("c", "d", "e", "f")
+        assert sorted(keys.names()) == ["b"]
+        with _room_for(size):
+            made += await keys.obtain("c")
+            await keys.destroy(["b"])
+            made += await keys.obtain("d")
+        assert len(_bytes_of(path)) == size
+        made += await keys.obtain("e", "f")
+    with _open(path) as keys:
+        assert [keys.get(name) for name in "bcdef"] == [None, *made[2:]]
+        assert sorted(keys.names()) == ["c", "d", "e", "f"]
+
+
+async def test_a_full_disk_refuses_with_a_reason_and_loses_nothing(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        size = (tmp_path / "keys").stat().st_size
+        writable = chat._keys._file
+        chat._keys._file = os.open("/dev/full", os.O_RDWR)
+        with pytest.raises(Unavailable):
+            await say(chat, room, ann, "one")
+        with pytest.raises(Unavailable):
+            await chat.rooms.create("day train", visitor_id=ann.id)
+        with pytest.raises(Unavailable):
+            await chat.identity.come_in("Bob")
+        os.close(chat._keys._file)
+        chat._keys._file = writable
+        await say(chat, room, ann, "two")
+    assert (tmp_path / "keys").stat().st_size > size
+    async with running_chat(tmp_path, clock) as chat:
+        assert await read(chat, room, ann) == ["two"]
+
+
+async def test_a_file_that_cannot_be_used_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "folder", tmp_path / "missing" / "keys"):
+        with pytest.raises(StartError, match=r"^ANONCHAT_DATA_DIR: .+$"), _open(path):
+            pass
+    with (
+        _room_for(10),
+        pytest.raises(StartError, match=r"^ANONCHAT_DATA_DIR: .+$"),
+        _open(tmp_path / "keys"),
+    ):
+        pass
+
+
 async def test_the_wrong_secret_opens_nothing(path: Path) -> None:
     with _open(path) as keys:
         await keys.obtain("a")
@@ -160,8 +216,28 @@ def test_a_span_has_ended_once_its_last_moment_is_over() -> None:
     noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
     names = [span_key(noon + number * SPAN) for number in (-2, -1, 0, 1)]
     assert len(set(names)) == 4
-    assert ended_spans([*names, "room 1", "visitor 2"], noon) == names[:2]
+    assert ended_spans(names, noon) == names[:2]
     assert span_key(noon) == span_key(noon + SPAN / 2)
+
+
+async def test_spans_are_known_apart_from_all_other_keys(path: Path) -> None:
+    with _open(path) as keys:
+        await keys.obtain("span 1", "span 2", "room 1", "visitor 2")
+        await keys.destroy(["span 1", "room 1"])
+        assert list(keys.spans()) == ["span 2"]
+    with _open(path) as keys:
+        assert list(keys.spans()) == ["span 2"]
+
+
+@contextmanager
+def _room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond `size`, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager

@@ -144,8 +144,9 @@ async def test_a_room_that_somebody_has_joined_is_seen_to_live_longer(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     room = await chat.rooms.open("night train", visitor_id=ann.id)
+    bob = await come_in(chat, "Bob")
     clock.move(SECOND)
-    await chat.memberships.join(room.id, visitor_id=ann.id)
+    await chat.memberships.join(room.id, visitor_id=bob.id)
     glance = chat.lobby.glance(room.id)
     assert glance
     assert glance.room.expires_at == room.expires_at + SECOND
@@ -162,6 +163,31 @@ async def test_turning_ends_the_rooms_whose_time_is_over(
     assert ear.heard == [RoomEnded(room.id)]
     assert chat.lobby.order() == ()
     assert chat.lobby.count() == (0, 0)
+
+
+async def test_a_room_whose_life_a_post_puts_off_in_the_last_moment_does_not_end(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock, room_ttl="1m", message_ttl="1m") as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        ear = Ear(chat)
+        clock.move(59 * SECOND)
+        keys = chat._keys._writing
+        async with keys:  # the post has to wait here, after it was found that the room lives
+            posting = asyncio.create_task(say(chat, room, ann, "just in time"))
+            while not keys._waiters:  # noqa: ASYNC110  # a lock tells nobody who waits for it
+                await asyncio.sleep(0)
+            clock.move(SECOND)
+            turning = asyncio.create_task(chat.lobby.turn())
+            await asyncio.sleep(0.05)
+        await asyncio.gather(posting, turning)
+        assert ear.all(RoomEnded) == []
+        glance = chat.lobby.glance(room.id)
+        assert glance
+        assert (glance.room.last_seq, glance.room.expires_at) == (1, clock() + 59 * SECOND)
+        clock.move(59 * SECOND)
+        await chat.lobby.turn()
+        assert ear.all(RoomEnded) == [RoomEnded(room.id)]
 
 
 async def test_an_ended_room_is_not_seen_even_before_the_turn(

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text as sql
+from sqlalchemy.exc import DBAPIError
 
 from anonchat import (
     Chat,
@@ -142,7 +144,7 @@ async def test_the_last_place_is_given_once(tmp_path: Path, clock: FakeClock) ->
 async def test_a_visitor_is_in_only_so_many_rooms(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock, rooms_per_visitor_max=1) as chat:
         _, (ann,) = await gather_in(chat, "one", "Ann")
-        two = await chat.rooms.open("two", visitor_id=ann.id)
+        two, _ = await gather_in(chat, "two", "Bob")
         with pytest.raises(LimitReached):
             await chat.memberships.join(two.id, visitor_id=ann.id)
 
@@ -167,6 +169,26 @@ async def test_what_was_read_is_not_unread(chat: Chat) -> None:
     assert await _unread(chat, bob.id) == [1], "what was read stays read"
 
 
+async def test_what_one_has_said_oneself_is_not_unread(chat: Chat) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    await say(chat, room, ann, "one", "two")
+    assert await _unread(chat, ann.id) == [0]
+    await say(chat, room, bob, "three")
+    await say(chat, room, ann, "four")
+    assert await _unread(chat, ann.id) == [1]
+    assert await _unread(chat, bob.id) == [3]
+
+
+async def test_who_has_read_everything_has_read_what_they_say_then(chat: Chat) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    await say(chat, room, ann, "one", "two")
+    assert (await chat.memberships.require(room.id, visitor_id=ann.id)).read_seq == 2
+    await say(chat, room, bob, "three")
+    await say(chat, room, ann, "four")
+    assert (await chat.memberships.require(room.id, visitor_id=ann.id)).read_seq == 2
+    assert (await chat.memberships.require(room.id, visitor_id=bob.id)).read_seq == 0
+
+
 async def test_what_has_expired_is_not_unread(chat: Chat, clock: FakeClock) -> None:
     room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
     await say(chat, room, ann, "one")
@@ -185,6 +207,42 @@ async def test_what_was_read_is_remembered_over_a_restart(tmp_path: Path, clock:
         assert await _unread(chat, bob.id) == [0]
 
 
+async def test_marks_that_could_not_be_written_are_kept_and_written_the_next_time(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+        await say(chat, room, ann, "one", "two")
+        await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=2)
+        await _execute(
+            chat,
+            "CREATE TRIGGER full BEFORE UPDATE ON member BEGIN SELECT RAISE(FAIL, 'full'); END",
+        )
+        with pytest.raises(DBAPIError):
+            await chat.memberships.write_read_marks()
+        assert (await chat.memberships.require(room.id, visitor_id=bob.id)).read_seq == 2
+        await _execute(chat, "DROP TRIGGER full")
+    async with running_chat(tmp_path, clock) as chat:
+        assert await _unread(chat, bob.id) == [0]
+
+
+async def test_a_mark_holds_while_it_is_written_and_one_made_meanwhile_is_not_lost(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+        await say(chat, room, ann, "one", "two")
+        await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=1)
+        async with chat._database._writing:
+            writing = asyncio.create_task(chat.memberships.write_read_marks())
+            await asyncio.sleep(0)
+            assert (await chat.memberships.require(room.id, visitor_id=bob.id)).read_seq == 1
+            await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=2)
+        await writing
+    async with running_chat(tmp_path, clock) as chat:
+        assert await _unread(chat, bob.id) == [0]
+
+
 async def test_all_screens_hear_that_a_room_was_read_but_only_of_news(chat: Chat) -> None:
     room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
     await say(chat, room, ann, "one", "two")
@@ -194,7 +252,7 @@ async def test_all_screens_hear_that_a_room_was_read_but_only_of_news(chat: Chat
     assert ear.heard == [RoomRead(bob.id, room.id, 1), RoomRead(bob.id, room.id, 2)]
 
 
-@pytest.mark.parametrize("seq", [2**63, 2**70, 0, -1, -(2**70)])
+@pytest.mark.parametrize("seq", [2, 2**62, 2**63, 2**70, 0, -1, -(2**70)])
 async def test_a_number_that_no_message_has_spoils_nothing(chat: Chat, seq: int) -> None:
     room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
     await say(chat, room, ann, "one")
@@ -202,6 +260,8 @@ async def test_a_number_that_no_message_has_spoils_nothing(chat: Chat, seq: int)
     await chat.memberships.mark_read(room.id, visitor_id=ann.id, seq=1)
     assert await _unread(chat, ann.id) == [0]
     assert await _unread(chat, bob.id) == [1]
+    await say(chat, room, ann, "two")
+    assert await _unread(chat, bob.id) == [2]
 
 
 async def test_marks_of_strangers_are_no_error(chat: Chat) -> None:
@@ -229,3 +289,8 @@ async def test_an_ended_room_is_none_of_mine(chat: Chat, clock: FakeClock) -> No
 
 async def _unread(chat: Chat, visitor_id: str) -> list[int]:
     return [membership.unread for membership in await chat.memberships.list_mine(visitor_id)]
+
+
+async def _execute(chat: Chat, statement: str) -> None:
+    async with chat._database.transaction() as session:
+        await (await session.connection()).execute(sql(statement))

@@ -15,6 +15,7 @@ from anonchat import (
     InvalidMessage,
     LimitReached,
     Message,
+    MessageExpired,
     MessagePosted,
     MessagesGone,
     NotAllowed,
@@ -156,6 +157,25 @@ async def test_the_same_dedup_id_after_a_crash_gives_the_same_message(
         again = await chat.messages.post(room.id, visitor_id=ann.id, text="once", dedup_id="d1")
         assert again == first
         assert await read(chat, room, ann) == ["once"]
+
+
+@pytest.mark.parametrize("purged", ["nothing", "its key"])
+async def test_the_same_dedup_id_after_the_end_of_its_message_is_refused_with_the_reason(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, clock: FakeClock, purged: str
+) -> None:
+    room, _, bob = inside
+    await post("once", dedup_id="d1")
+    if purged == "its key":
+        await chat._keys.destroy(list(chat._keys.spans()))
+    else:
+        clock.move(room.message_ttl)
+    ear = Ear(chat)
+    with pytest.raises(MessageExpired, match="come to its end"):
+        await post("once", dedup_id="d1")
+    await chat.messages.finish()
+    assert ear.heard == []
+    assert await read(chat, room, bob) == []
+    assert (await post("twice", dedup_id="d2")).seq == 2
 
 
 async def test_a_dedup_id_means_something_to_its_visitor_in_its_room_alone(

@@ -10,6 +10,7 @@ from anonchat import (
     Chat,
     InvalidRoom,
     LimitReached,
+    MemberJoined,
     NotFound,
     Room,
     RoomNameTaken,
@@ -48,6 +49,34 @@ async def test_a_new_room_is_announced_once_it_can_be_found(chat: Chat, ann: Vis
     assert found == [room]
 
 
+@pytest.mark.parametrize("listed", [True, False])
+async def test_whoever_makes_a_room_is_in_it_from_the_first_moment(
+    chat: Chat, ann: Visitor, listed: bool
+) -> None:
+    ear = Ear(chat)
+    room = await chat.rooms.create("night train", visitor_id=ann.id, listed=listed)
+    member = await chat.memberships.require(room.id, visitor_id=ann.id)
+    assert member.author == room.owner
+    assert ear.heard == [RoomOpened(room), MemberJoined(room, member)]
+    assert await chat.memberships.join(room.id, visitor_id=ann.id) == member
+    assert len(ear.heard) == 2
+
+
+async def test_who_can_be_in_no_more_rooms_leaves_none_behind(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock, rooms_per_visitor_max=1) as chat:
+        ann = await come_in(chat, "Ann")
+        await chat.rooms.open("one", visitor_id=ann.id)
+        ear = Ear(chat)
+        for _ in range(2):
+            with pytest.raises(LimitReached, match="too many rooms"):
+                await chat.rooms.open("two", visitor_id=ann.id)
+        assert await chat.rooms.find_named("two") is None
+        assert ear.heard == []
+        assert len(list(chat._keys.names())) == 2
+
+
 @pytest.mark.parametrize("name", ["Night Train", "NIGHT train", "ｎight  train", "night-train"])
 async def test_opening_a_name_that_exists_finds_the_room(
     chat: Chat, ann: Visitor, name: str
@@ -82,6 +111,67 @@ async def test_an_unlisted_room_is_found_by_its_address_and_not_by_its_name(
     assert await chat.rooms.find(hidden.slug) == hidden
     assert await chat.rooms.open(hidden.slug, visitor_id=ann.id) == hidden
     assert (await chat.rooms.open("night train", visitor_id=ann.id)).id != hidden.id
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://chat.example/r/night-train",
+        "http://127.0.0.1:8080/r/night-train/",
+        "chat.example/r/night-train",
+        " /r/night-train ",
+        "https://chat.example/r/night-train?x=1#top",
+    ],
+)
+async def test_opening_an_address_finds_its_room_and_never_makes_one(
+    chat: Chat, ann: Visitor, address: str
+) -> None:
+    with pytest.raises(NotFound):
+        await chat.rooms.open(address, visitor_id=ann.id)
+    room = await chat.rooms.open("Night Train", visitor_id=ann.id)
+    assert await chat.rooms.open(address, visitor_id=ann.id) == room
+    hidden = await chat.rooms.create("hidden", visitor_id=ann.id, listed=False)
+    link = address.replace("night-train", hidden.slug)
+    assert await chat.rooms.open(link, visitor_id=ann.id) == hidden
+    assert chat.lobby.count() == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://elsewhere.example", "http://x/rooms/night-train", "javascript://r/x", "://"]
+)
+async def test_an_address_of_something_else_makes_no_room(
+    chat: Chat, ann: Visitor, text: str
+) -> None:
+    with pytest.raises(InvalidRoom, match="address"):
+        await chat.rooms.open(text, visitor_id=ann.id)
+    with pytest.raises(InvalidRoom, match="address"):
+        await chat.rooms.create(text, visitor_id=ann.id)
+
+
+@pytest.mark.parametrize("name", ["r/night", "and/or", "12:30", "a // b"])
+async def test_a_name_that_only_resembles_an_address_is_a_name(
+    chat: Chat, ann: Visitor, name: str
+) -> None:
+    assert (await chat.rooms.open(name, visitor_id=ann.id)).name == name
+
+
+@pytest.mark.parametrize("name", ["night-train", "NIGHT-TRAIN", "ｎight-train"])
+async def test_no_room_can_be_named_as_the_address_of_another(
+    chat: Chat, ann: Visitor, name: str
+) -> None:
+    room = await chat.rooms.open("Night Train", visitor_id=ann.id)
+    with pytest.raises(RoomNameTaken):
+        await chat.rooms.create(name, visitor_id=ann.id)
+    assert await chat.rooms.open(name, visitor_id=ann.id) == room
+    assert (await chat.rooms.create(name, visitor_id=ann.id, listed=False)).name == name
+
+
+async def test_the_address_of_an_ended_room_is_a_free_name(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    old = await chat.rooms.open("Night Train", visitor_id=ann.id)
+    clock.move(old.room_ttl)
+    assert (await chat.rooms.open("night-train", visitor_id=ann.id)).id != old.id
 
 
 async def test_the_address_of_an_unlisted_room_cannot_be_guessed(chat: Chat, ann: Visitor) -> None:
@@ -208,12 +298,13 @@ async def test_joining_a_room_prolongs_its_life_but_looking_at_it_does_not(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     room = await chat.rooms.open("night train", visitor_id=ann.id)
+    bob = await come_in(chat, "Bob")
     clock.move(HOUR)
     assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at
-    await chat.memberships.join(room.id, visitor_id=ann.id)
+    await chat.memberships.join(room.id, visitor_id=bob.id)
     assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at + HOUR
     clock.move(HOUR)
-    await chat.memberships.join(room.id, visitor_id=ann.id)
+    await chat.memberships.join(room.id, visitor_id=bob.id)
     assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at + HOUR
 
 

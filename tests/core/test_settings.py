@@ -3,13 +3,16 @@
 import ast
 import asyncio
 import inspect
+import resource
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from anonchat import Chat, Settings, StartError, read_settings
+from anonchat.chat import _keep_secret
 from anonchat.keystore import SPAN
 from tests.fakes import FakeClock, make_settings
 
@@ -58,6 +61,13 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert f"ANONCHAT_{name}" in line
     assert "\n" not in line
     assert len(line) < 160
+
+
+def test_a_quiet_room_may_live_shorter_than_messages_usually_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANONCHAT_ROOM_TTL", "20s")
+    assert read_settings().room_ttl == timedelta(seconds=20)
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +147,25 @@ def test_a_secret_key_that_a_crash_left_unwritten_is_made_anew(tmp_path: Path) -
     (tmp_path / "secret.key").touch()
     Chat(make_settings(tmp_path))
     assert (tmp_path / "secret.key").read_text()
+
+
+def test_all_who_start_first_at_once_have_the_same_secret_key(tmp_path: Path) -> None:
+    for place in map(str, range(20)):
+        with ThreadPoolExecutor(8) as pool:
+            secrets = list(pool.map(_keep_secret, [tmp_path / place] * 8))
+        assert len(set(secrets)) == 1
+        assert (tmp_path / place / "secret.key").read_text() == secrets[0]
+
+
+def test_a_secret_key_that_cannot_be_written_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(StartError, match=r"^ANONCHAT_DATA_DIR: .+$"):
+            _keep_secret(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(_keep_secret(tmp_path)) >= 43, "a part of a key is none"
 
 
 async def _see_connections_end() -> None:

@@ -1,8 +1,10 @@
 """What people write is made safe to keep and fair to compare."""
 
+import time
 import unicodedata
 from collections.abc import Callable
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import regex
@@ -39,7 +41,10 @@ emoji_texts = pytest.mark.parametrize("text", GOOD_EMOJI.values(), ids=GOOD_EMOJ
 # Ordinary text of any kind, and text made of what is special somewhere below.
 anything = st.text() | st.text(
     alphabet=st.characters(categories=["Cc", "Cf", "Cs", "Co", "Mn", "Me", "Zs", "Zl", "Zp", "So"])
-    | st.sampled_from("aI1l0 \n\t\r*#\u200d\ufe0f\u20e3\u1100\u1161\U0001f469\U0001f1ef\U0001f3fd")
+    | st.sampled_from(
+        "aI1l0 \n\t\r*#\u0301\u0323\u200c\u200d\ufe0f\u20e3"
+        "\u1100\u1161\U0001f469\U0001f1ef\U0001f3fd"
+    )
 )
 
 
@@ -59,8 +64,46 @@ def test_any_text_is_tidied_or_refused_with_a_reason(tidy: Tidy, text: str) -> N
 @tidies
 @given(text=anything)
 def test_marks_are_piled_four_deep_at_most(tidy: Tidy, text: str) -> None:
-    decomposed = unicodedata.normalize("NFD", _tidied(tidy, text) or "")
-    assert not regex.search(rf"\p{{M}}{{{MARKS_DEEP + 1}}}", decomposed)
+    assert _deepest_marks(_tidied(tidy, text) or "") <= MARKS_DEEP
+
+
+@tidies
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d", "\u200b", "\u2060", "\U000e0041"])
+def test_what_joins_without_being_seen_does_not_make_marks_shallow(tidy: Tidy, joiner: str) -> None:
+    tidied = tidy("a" + ("\u0301" * 4 + joiner) * 50 + "b")
+    assert _deepest_marks(tidied) == MARKS_DEEP
+    assert (tidied[0], tidied[-1]) == ("\xe1", "b")
+
+
+@tidies
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + "\u0301\u0323" * 16_000,
+        "a" + "\u0323\u0301\u200d" * 11_000,
+        "a\u0344" * 3_900 + "\u0344\u0323" * 100,
+        "\u0301\u0323" * 1_000,
+    ],
+)
+def test_no_pile_of_marks_is_given_to_be_sorted(
+    tidy: Tidy, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorted_piles = [0]
+
+    def normalize(form: str, given: str) -> str:
+        sorted_piles.append(_deepest_marks(given))
+        return unicodedata.normalize(form, given)
+
+    monkeypatch.setattr("anonchat.text.unicodedata", SimpleNamespace(normalize=normalize))
+    begin = time.perf_counter()
+    _tidied(tidy, text)
+    assert time.perf_counter() - begin < 0.5
+    assert max(sorted_piles) <= 3 * MARKS_DEEP, "sorting takes the square of its length"
+
+
+def test_a_message_is_measured_before_anything_is_done_with_it() -> None:
+    with pytest.raises(InvalidMessage, match=r"8001 .* 4000"):
+        tidy_message("a" + " " * 8_000)
 
 
 @tidies
@@ -266,6 +309,13 @@ def _tidied(tidy: Tidy, text: str) -> str | None:
         return tidy(text)
     except ChatError:
         return None
+
+
+def _deepest_marks(text: str) -> int:
+    """Return how many marks the deepest pile has, whatever stands between them unseen."""
+    seen = regex.sub(r"(?V1)[\p{Cf}&&\p{Default_Ignorable_Code_Point}]", "", text)
+    piles = regex.findall(r"\p{M}+", unicodedata.normalize("NFD", seen))
+    return max(map(len, piles), default=0)
 
 
 def _look_alike(one: str, other: str) -> bool:

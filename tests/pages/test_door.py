@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import pytest
@@ -11,8 +12,8 @@ from fastapi import Depends, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as some
 
-from anonchat import Chat
-from pages.visitor import Door, local_path
+from anonchat import Chat, Visitor
+from pages.door import Door, local_path
 from tests.fakes import FakeClock, running_chat
 
 
@@ -27,7 +28,9 @@ class Site:
         web.include_router(self.door.routes())
 
         @web.get("/{path:path}")
-        async def whoever(request: Request, visitor=Depends(self.door.visitor)) -> str:
+        async def whoever(
+            request: Request, visitor: Annotated[Visitor, Depends(self.door.visitor)]
+        ) -> str:
             return visitor.nickname
 
         transport = httpx.ASGITransport(app=web)
@@ -145,7 +148,7 @@ async def test_a_ticket_is_good_for_half_a_minute(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticket = await site.ticket("Ann")
-    monkeypatch.setattr("pages.visitor._TICKET_SECONDS", -1)
+    monkeypatch.setattr("pages.door._TICKET_SECONDS", -1)
     assert (await site.post(ticket)).status_code == 403
 
 

@@ -1,0 +1,50 @@
+"""What no request may do, whatever it is for."""
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_BODY_MOST = 65_536
+
+
+class Guard:
+    """Bounds the body of every request, and drops a header that NiceGUI would believe.
+
+    `X-Forwarded-Prefix` goes in front of every redirect: from a stranger it could lead anywhere.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-prefix"]
+        body = _Body(receive)
+        try:
+            await self._app({**scope, "headers": headers}, body.receive, send)
+        except _TooLarge:
+            await send({"type": "http.response.start", "status": 413, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+
+class _TooLarge(HTTPException):
+    """An error that an application inside may answer in its own way; else the guard does."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
+
+
+class _Body:
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._size = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._size += len(message.get("body", b""))
+            if self._size > _BODY_MOST:
+                raise _TooLarge
+        return message
