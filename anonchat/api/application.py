@@ -10,6 +10,7 @@ from starlette.routing import Mount
 
 from ..chat import Chat
 from . import events, messages, rooms, visitors
+from .caching import NoStore
 from .problems import (
     INTERNAL,
     MEDIA_TYPE,
@@ -71,6 +72,7 @@ def _build(chat: Chat, streams: Streams) -> FastAPI:
     )
     web.state.chat, web.state.streams = chat, streams
     web.add_middleware(SizeLimit)
+    web.add_middleware(NoStore)
     answer_with_problems(web)
     web.openapi = lambda: _describe(web)  # type: ignore[method-assign]  # FastAPI's own way
 

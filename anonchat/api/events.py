@@ -20,7 +20,7 @@ from .streams import HEARTBEAT, Notice, Reader, gone_notice, message_notice, rea
 routes = APIRouter(tags=["events"])
 
 _LOOK_BACK = 1_000
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # proxies must not hold it
+_HEADERS = {"X-Accel-Buffering": "no"}  # a proxy must not hold it back
 _EXAMPLE = """\
 event: ready
 id: 41
