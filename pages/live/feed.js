@@ -263,10 +263,12 @@ export default {
       return (node.dataset.until || Infinity) - Date.now() - this.offset;
     },
     age(node) {
+      // In steps of a hundredth: an animation of hours would keep the processor awake for as long.
       if (!node.dataset.from) return;
-      const life = node.dataset.until - node.dataset.from;
-      node.style.setProperty("--life", `${life}ms`);
-      node.style.setProperty("--age", `${this.left(node) - life}ms`);
+      const share = Math.ceil((100 * this.left(node)) / (node.dataset.until - node.dataset.from)) / 100;
+      if (node.share === share) return;
+      node.share = share;
+      node.style.setProperty("--share", Math.min(1, Math.max(0, share)));
     },
     count(node) {
       for (const label of node.querySelectorAll("[data-left]")) {
@@ -300,6 +302,7 @@ export default {
         const left = this.left(node) - FADE; // what begins to fade in time is gone in time
         if (left <= 0) this.fade(key);
         else if (left < pause) pause = left;
+        this.age(node);
         this.count(node);
       }
       this.timer = setTimeout(() => this.tick(), pause);

@@ -253,7 +253,8 @@ class Person:
 
     async def is_at(self, path: str) -> None:
         """Arrive at an address of this site."""
-        await self.page.wait_for_url(f"{self.home}{path}")
+        await expect(self.page).to_have_url(f"{self.home}{path}")
+        await self.page.wait_for_load_state()
 
     async def is_in(self, room: str) -> None:
         """See a room that one is a member of."""

@@ -63,3 +63,29 @@ async def test_a_dialog_offers_the_usual_life_first(world: World) -> None:
     await ann.button("New room").click()
     chosen = ann.page.get_by_role("combobox", name="Messages disappear after", exact=True)
     await expect(chosen.locator("option:checked")).to_have_text("10 sec")
+
+
+async def test_the_life_of_a_message_is_seen_to_shrink(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.says("going, going")
+    shares: list[float] = await ann.message("going, going").evaluate(
+        """(row) => new Promise((done) => {
+            const seen = [];
+            const look = () => {
+                if (!row.isConnected) return done(seen);
+                seen.push(new DOMMatrix(getComputedStyle(row, "::before").transform).d);
+                setTimeout(look, 200);
+            };
+            look();
+        })"""
+    )
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.8
+    assert shares[-1] < 0.2
+
+
+async def test_a_quiet_room_keeps_nothing_moving(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.says("hush")
+    long = "document.getAnimations().filter((one) => one.effect.getTiming().duration > 1000)"
+    assert await ann.page.evaluate(f"{long}.length") == 0

@@ -5,6 +5,7 @@ from playwright.async_api import expect
 
 from anonchat.errors import InvalidMessage
 from anonchat.text import tidy_message
+from tests.browser.person import Person
 from tests.browser.world import World
 from tests.nasty import GOOD_EMOJI, NASTY
 
@@ -181,7 +182,7 @@ async def test_whatever_is_written_is_shown_as_text(world: World, room: str) -> 
     await ann.has_heard(*texts, *many)
     await mira.has_heard(*texts, *many)
     await mira.page.reload()
-    await mira.has_heard(*[*texts, *many][-PAGE:])
+    await mira.eventually(lambda: _last(mira, PAGE), [*texts, *many][-PAGE:])
     assert await mira.page.evaluate("document.querySelectorAll('.text *:not(a)').length") == 0
     assert await mira.page.evaluate("document.documentElement.scrollWidth") <= 1280
 
@@ -313,3 +314,7 @@ async def test_the_invitation_is_the_address_of_the_room(world: World, room: str
     (ann,) = await world.members(room, "Ann")
     await ann.button("Invite").click()
     await expect(ann.textbox("Link")).to_have_value(ann.page.url)
+
+
+async def _last(person: Person, count: int) -> list[str]:
+    return (await person.hears())[-count:]
