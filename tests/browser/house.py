@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30
+PATIENCE = 60
 _ALARMS = ("ERROR", "CRITICAL", "Traceback")
 
 
