@@ -10,6 +10,8 @@ class Guard:
     """Bounds the body of every request, and drops a header that NiceGUI would believe.
 
     `X-Forwarded-Prefix` goes in front of every redirect: from a stranger it could lead anywhere.
+    A request whose sender has gone ends quietly, though Starlette and engine.io raise errors
+    where they have nothing to answer and nobody to answer to.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -27,6 +29,9 @@ class Guard:
         except _TooLarge:
             await send({"type": "http.response.start", "status": 413, "headers": []})
             await send({"type": "http.response.body", "body": b""})
+        except Exception:
+            if not body.is_sender_gone:
+                raise
 
 
 class _TooLarge(HTTPException):
@@ -38,6 +43,7 @@ class _TooLarge(HTTPException):
 
 class _Body:
     def __init__(self, receive: Receive) -> None:
+        self.is_sender_gone = False
         self._receive = receive
         self._size = 0
 
@@ -47,4 +53,6 @@ class _Body:
             self._size += len(message.get("body", b""))
             if self._size > _BODY_MOST:
                 raise _TooLarge
+        elif message["type"] == "http.disconnect":
+            self.is_sender_gone = True
         return message

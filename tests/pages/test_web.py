@@ -1,12 +1,15 @@
 """The whole application, asked over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from nicegui import ui
+from starlette.types import Message
 
 import main
 from tests.fakes import make_settings
@@ -15,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
     """Start the application; there is one in a process, as in real life."""
     folder: Path = tmp_path_factory.mktemp("data")
     web = main.create_app(make_settings(folder))
@@ -24,11 +27,14 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[htt
     def broken() -> None:
         raise RuntimeError("the password is swordfish")
 
+    async with web.router.lifespan_context(web):
+        yield web
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=web)
-    async with (
-        web.router.lifespan_context(web),
-        httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser,
-    ):
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser:
         yield browser
 
 
@@ -94,3 +100,23 @@ async def test_the_style_sheet_and_the_icon_are_there(browser: httpx.AsyncClient
 async def test_there_are_no_doors_that_nobody_made(browser: httpx.AsyncClient) -> None:
     for path in ("/docs", "/redoc", "/openapi.json", "/assets/../main.py", "/.env"):
         assert (await browser.get(path)).status_code == 404
+
+
+async def test_whoever_goes_before_the_answer_is_no_error(web: FastAPI) -> None:
+    async def receive() -> Message:
+        await asyncio.sleep(0)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        assert message.get("status") != 500
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "POST",
+        "path": "/_nicegui_ws/socket.io/",
+        "root_path": "",
+        "query_string": b"EIO=4&transport=polling",
+        "headers": [(b"host", b"chat.test"), (b"accept-encoding", b"gzip")],
+    }
+    await web(scope, receive, send)
