@@ -87,7 +87,8 @@ def main() -> None:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
-        ws="websockets-sansio",
+        ws=pages.Line,
+        ws_ping_interval=None,  # engine.io has its own
         ws_per_message_deflate=False,
         ws_max_size=65_536,
         timeout_graceful_shutdown=5,

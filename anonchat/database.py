@@ -9,29 +9,17 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
 
+from . import sqlite
 from .errors import N_, StartError, Unavailable
 
 _log = logging.getLogger(__name__)
-
-# FULL, for a post is acknowledged by its commit; secure_delete clears what deleted rows leave.
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "busy_timeout=5000",
-    "secure_delete=ON",
-)
-
-# What passes by itself, or once the operator has made room; anything else is a mistake of ours.
-_PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
 class Database:
@@ -44,7 +32,7 @@ class Database:
             self._engine, class_=AsyncSession, expire_on_commit=False
         )
         self._writing = asyncio.Lock()
-        event.listen(self._engine.sync_engine, "connect", _set_pragmas)
+        sqlite.set_up(self._engine.sync_engine)
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
@@ -79,8 +67,8 @@ class Database:
             async with self._writing, self._sessions() as session, session.begin():
                 yield session
         except OperationalError as error:
-            reason = getattr(error.orig, "sqlite_errorname", "")
-            if not reason.startswith(_PASSING):
+            reason = sqlite.name_passing(error.orig)
+            if not reason:
                 raise
             _log.error("the database refuses: %s, %s", type(error).__name__, reason)
             raise Unavailable(N_("That could not be kept just now. Please try again.")) from error
@@ -104,17 +92,6 @@ class Database:
         path = self._engine.url.database
         if path and not path.startswith((":", "file:")):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-def _set_pragmas(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    try:
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-    except Exception:
-        connection.close()  # nobody else would
-        raise
 
 
 def _migrate(connection: Connection) -> None:

@@ -11,10 +11,11 @@ from .frame import ICON
 from .guard import Guard
 from .language import load_languages
 from .live.feeds import Feeds
+from .live.lines import Line
 from .news import News
 from .site import Site
 
-__all__ = ["ICON", "register"]
+__all__ = ["ICON", "Line", "register"]
 
 _FRAME_MOST = 65_536
 

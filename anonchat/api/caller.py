@@ -22,11 +22,11 @@ IN_ROOM: tuple[Problem, ...] = (UNKNOWN_VISITOR, NOT_FOUND)
 """The problems of a call that is about a room."""
 
 
-def _chat(request: Request) -> Chat:
+async def _chat(request: Request) -> Chat:  # async: else it would be called in a thread
     return cast(Chat, request.app.state.chat)
 
 
-def _streams(request: Request) -> Streams:
+async def _streams(request: Request) -> Streams:
     return cast(Streams, request.app.state.streams)
 
 

@@ -1,18 +1,21 @@
 """Brings rows to screens: drawn once for each language in use, sent once for all who look on."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from nicegui import background_tasks, core
+from nicegui import background_tasks
 
 from anonchat import Clock
 
 from ..language import Language
 from ..rows.row import Row
+from . import lines
 
-_GATHER_SECONDS = 0.025
+_GATHER_SECONDS = 0.025  # at the most
+_REST = 4  # so many times as long as sending took: the rest of the loop's time is for others
 _ROWS_AT_ONCE = 30
 
 Item = TypeVar("Item")
@@ -48,8 +51,8 @@ class Listener(Protocol):
 class Feeds:
     """Knows which feeds are open on this node, and what they listen to.
 
-    The first change of a topic goes out at once; what follows within some milliseconds travels
-    together, so that a busy room costs less for each message, not more.
+    The first change goes out at once; what comes while that was sent, and some milliseconds after
+    it, travels together: a busy room costs less for each message, not more.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -111,14 +114,16 @@ class Feeds:
 
     async def _send(self) -> None:
         while self._parcels:
+            begun = time.perf_counter()
             parcels, self._parcels = self._parcels, {}
             for (topic, code), parcel in parcels.items():
-                await core.sio.emit("feed", parcel, room=socket_room(topic, code))
+                await lines.send("feed", parcel, room=socket_room(topic, code))
             ended, self._ended = self._ended, set()
             for topic in ended:
                 for feed in self.find(topic):
                     await feed.unfollow(topic.name)
-            await asyncio.sleep(_GATHER_SECONDS)
+            spent = time.perf_counter() - begun
+            await asyncio.sleep(min(_GATHER_SECONDS, _REST * spent))
 
 
 def socket_room(topic: Topic, code: str) -> str:

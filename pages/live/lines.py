@@ -1,0 +1,91 @@
+"""The lines to the screens: a packet is framed once and written to every socket that shall have it.
+
+socket.io makes a task for each recipient of each packet, and engine.io another queue and another
+frame. Nearly all the work of a chat is this, so what is the same for all is made once.
+"""
+
+import asyncio
+import socket
+from functools import cached_property
+from typing import Any
+
+from engineio import packet as engine
+from nicegui import core
+from socketio import packet
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
+
+_BEHIND_MOST = 524_288  # bytes that wait for a reader, besides what the system keeps
+_SYSTEM_KEEPS = 131_072
+_QUEUED_MOST = 1_000
+_WRITES_AT_ONCE = 500
+
+
+class Line(WebSocketsSansIOProtocol):
+    """The web socket of one screen."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin; the system may not keep much more for a reader than we do."""
+        super().connection_made(transport)
+        if end := transport.get_extra_info("socket"):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_KEEPS)
+
+    async def run_asgi(self) -> None:
+        """Let the application know of the line that it will be spoken to over."""
+        self.scope["extensions"]["line"] = self  # type: ignore[assignment]  # no ASGI message
+        await super().run_asgi()
+
+    async def receive(self) -> Any:
+        """Listen; but not to one who does not read what they have asked for before."""
+        await self.writable.wait()
+        return await super().receive()
+
+    def write(self, frame: bytes) -> None:
+        """Send a frame; one who is too far behind is cut off, comes back and catches up."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() > _BEHIND_MOST:
+            self.transport.abort()
+        else:
+            self.transport.write(frame)
+
+
+async def send(event: str, data: object, *, room: str) -> None:
+    """Send an event to every socket in a socket.io room."""
+    parcel = _Parcel(event, data)
+    for number, (_, engine_id) in enumerate(core.sio.manager.get_participants("/", room), 1):
+        if line := find_line(engine_id):
+            line.write(parcel.frame)
+        else:
+            await _queue(engine_id, parcel.packet)
+        if number % _WRITES_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+def find_line(engine_id: str) -> Line | None:
+    """Return the line of a socket, unless it is polling or gone."""
+    environ = core.sio.environ.get(engine_id, {})
+    line: Line | None = environ.get("asgi.scope", {}).get("extensions", {}).get("line")
+    return line
+
+
+async def _queue(engine_id: str, packet: engine.Packet) -> None:
+    if polling := core.sio.eio.sockets.get(engine_id):
+        if polling.queue.qsize() < _QUEUED_MOST:
+            polling.queue.put_nowait(packet)
+        else:
+            await core.sio.eio.disconnect(engine_id)
+
+
+class _Parcel:
+    def __init__(self, event: str, data: object) -> None:
+        self._text = core.sio.packet_class(packet.EVENT, data=[event, data], namespace="/").encode()
+
+    @cached_property
+    def packet(self) -> engine.Packet:
+        return engine.Packet(engine.MESSAGE, self._text)
+
+    @cached_property
+    def frame(self) -> bytes:
+        text = self.packet.encode().encode()
+        return Frame(Opcode.TEXT, text).serialize(mask=False)
