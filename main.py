@@ -19,6 +19,8 @@ from anonchat.api import api_routes, health_routes
 
 _log = logging.getLogger("anonchat")
 
+_GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look after every other
+
 
 class Server(uvicorn.Server):
     """A server that ends the event streams before it waits until everything is answered."""
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         _log.info("open at http://%s:%s", settings.host, settings.port)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again
+        gc.set_threshold(*_GARBAGE)
         try:
             yield
         finally:
