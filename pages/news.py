@@ -23,6 +23,7 @@ from .live.feeds import Feeds, Topic
 from .rows import card_row, facts_row, hall_row, member_row, message_row, present_row, rail_row
 
 _TURN_SECONDS = 1.0
+_ROOMS_AT_ONCE = 10
 _log = logging.getLogger(__name__)
 
 HALL = Topic("hall", "")
@@ -171,8 +172,11 @@ class News:
         changed = self._changed | await self._chat.lobby.turn()
         gone = self._gone
         self._changed, self._gone = set(), {}
-        for glance in await self._chat.lobby.glance_all(changed):
+        glances = await self._chat.lobby.glance_all(changed)
+        for number, glance in enumerate(glances, 1):
             self._show(glance, last_gone=gone.get(glance.room.id, 0))
+            if number % _ROOMS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         counted = self._chat.lobby.count()
         if counted != self._counted:
             self._counted = counted
