@@ -131,17 +131,24 @@ class Messages:
         With `after`, the oldest that follow that `seq`; else the newest, before `before` if given.
         Raises `NotAMember`.
         """
-        query = select(MessageRow).where(self._living(room_id)).limit(limit)
+        seq = col(MessageRow.seq)
+        query = select(MessageRow).where(self._living(room_id))
         if after is not None:
-            query = query.where(col(MessageRow.seq) > after).order_by(col(MessageRow.seq))
+            query = query.where(seq > after).order_by(seq)
         else:
-            query = query.order_by(col(MessageRow.seq).desc())
+            query = query.order_by(seq.desc())
         if before is not None:
-            query = query.where(col(MessageRow.seq) < before)
+            query = query.where(seq < before)
+        messages: list[Message] = []
         async with self._database.reading() as session:
             await _require_member(session, room_id, visitor_id)
-            rows = (await session.exec(query)).all()
-        messages = [message for row in rows if (message := self._vault.open_message(row))]
+            while (missing := limit - len(messages)) > 0:
+                rows = (await session.exec(query.limit(missing))).all()
+                messages += [message for row in rows if (message := self._vault.open_message(row))]
+                if len(rows) < missing:
+                    break
+                last = rows[-1].seq  # some may be unreadable: their author is being forgotten
+                query = query.where(seq < last if after is None else seq > last)
         return messages[::-1] if after is None else messages
 
     async def living_seqs(

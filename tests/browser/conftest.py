@@ -1,26 +1,17 @@
 """A real server and a real browser for every story."""
 
 import inspect
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Error, async_playwright
+from playwright.async_api import Error
 
 from tests.browser.house import House
-from tests.browser.world import Wardrobe, World
+from tests.browser.world import Wardrobe, World, open_wardrobe
 
 _HERE = Path(__file__).parent
-_QUIET = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
 _failed = pytest.StashKey[bool]()
 
 
@@ -42,12 +33,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def wardrobe() -> AsyncIterator[Wardrobe]:
     """Start the browser."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    path = path or shutil.which("google-chrome")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=_QUIET)
-        yield Wardrobe(browser)
-        await browser.close()
+    async with open_wardrobe() as wardrobe:
+        yield wardrobe
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -17,6 +17,8 @@ class Wire:
         self._passes_answers = True
         self._passes_sockets = asyncio.Event()
         self._passes_sockets.set()
+        self._flows = asyncio.Event()
+        self._flows.set()
 
     @property
     def url(self) -> str:
@@ -39,6 +41,7 @@ class Wire:
         """Break every connection, and let no other come about."""
         self._whole = False
         self._passes_sockets.set()
+        self._flows.set()
         for writers in self._lines.values():
             for writer in writers:
                 writer.transport.abort()
@@ -50,6 +53,14 @@ class Wire:
     def swallow_answers(self) -> None:
         """Pass on what browsers say, and lose what the server says, until the wire is mended."""
         self._passes_answers = False
+
+    def hold(self) -> None:
+        """Keep back what is said on either side; each side notices as soon as much is waiting."""
+        self._flows.clear()
+
+    def release(self) -> None:
+        """Pass on what was kept back, and whatever follows."""
+        self._flows.set()
 
     def hold_sockets(self) -> None:
         """Keep web sockets waiting to be opened."""
@@ -99,5 +110,6 @@ class Wire:
         while piece := await source.read(_PIECE):
             if is_answer and not self._passes_answers:
                 continue
+            await self._flows.wait()
             target.write(piece)
             await target.drain()

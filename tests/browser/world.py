@@ -1,14 +1,25 @@
 """The people of one story."""
 
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from tests.browser.house import House
 from tests.browser.person import ENGLISH, PATIENCE, Person, Words
 from tests.browser.wire import Wire
 
+_QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
 _numbers = count(1)
 
 
@@ -36,6 +47,17 @@ class Wardrobe:
         await context.set_offline(False)
         await context.clear_cookies()
         self._free[self._kinds.pop(context)].append(context)
+
+
+@asynccontextmanager
+async def open_wardrobe() -> AsyncIterator[Wardrobe]:
+    """Start the browser."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    path = path or shutil.which("google-chrome")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=_QUIET)
+        yield Wardrobe(browser)
+        await browser.close()
 
 
 class World:

@@ -24,6 +24,7 @@ from anonchat import (
     Room,
     Visitor,
 )
+from anonchat.keystore import visitor_key
 from anonchat.text import tidy_message
 from tests.fakes import (
     Ear,
@@ -379,6 +380,19 @@ async def test_a_message_whose_key_is_gone_does_not_hide_the_others(
     await chat._keys.destroy([name for name in chat._keys.names() if name.startswith("span")])
     await say(chat, room, ann, "two")  # makes a new key under the name of the old one
     assert await read(chat, room, bob) == ["two"]
+
+
+@pytest.mark.parametrize("where", [{"after": 0}, {}], ids=["forwards", "backwards"])
+async def test_a_page_is_full_although_some_of_it_cannot_be_read_any_more(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], where: dict[str, int]
+) -> None:
+    room, ann, bob = inside
+    await say(chat, room, ann, "one")
+    await say(chat, room, bob, "two", "three", "four")
+    await say(chat, room, ann, "five")
+    await chat._keys.destroy([visitor_key(bob.id)])  # as at the beginning of being forgotten
+    page = await chat.messages.history(room.id, visitor_id=ann.id, limit=2, **where)
+    assert [message.text for message in page] == ["one", "five"]
 
 
 async def test_whoever_hears_of_a_message_can_read_it(

@@ -1,0 +1,120 @@
+"""Storm after storm over one house, and an absence of half a minute: `make soak`."""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.browser.house import House
+from tests.browser.wire import Wire
+from tests.browser.world import Wardrobe, open_wardrobe
+from tests.history.place import Place
+from tests.history.programs import Program
+from tests.history.storm import PATIENCE, SETTINGS, Report, Storm
+from tests.history.window import Window, open_window
+
+STORMS = 10
+KILLS = 20
+ABSENCES = 5
+ABSENCE_SECONDS = 30
+SAID_MEANWHILE = 40  # messages: less than a page
+
+
+async def soak(seed: str) -> bool:
+    """Tell whether all went well."""
+    began = time.monotonic()
+    total = Report(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder), **SETTINGS)
+        await house.start()
+        try:
+            async with open_wardrobe() as wardrobe:
+                for number in range(STORMS):
+                    storm = Storm(house, wardrobe, seed=f"{seed}-{number}", kills=KILLS)
+                    report = await storm.rage()
+                    _print(f"{_since(began)} {report}")
+                    total.counts.update(report.counts)
+                    total.faults += report.faults
+                _print(f"{_since(began)} altogether: {total}")
+                for absence in await _be_away(house, wardrobe):
+                    _print(f"complete and in order {absence:.2f} s after {ABSENCE_SECONDS} s away")
+            await house.stop()
+        finally:
+            await house.kill()
+    kinds = Counter(fault.partition(":")[0] for fault in total.faults)
+    kinds.update({kind: 0 for kind in ("lost", "doubled", "a ghost", "late", "out of order")})
+    _print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    return not total.faults
+
+
+async def _be_away(house: House, wardrobe: Wardrobe) -> list[float]:
+    """Cut browsers off for a while; return how long after being back each has seen everything."""
+    speaker = Program(house.url, "Speaker")
+    await speaker.come_in()
+    place = Place(await speaker.open("absence"), ttl=3_600)
+    author = await speaker.join(place)
+    guests = [await _seat(house, wardrobe, place, f"Absent {n}") for n in range(ABSENCES)]
+    try:
+        await _say(speaker, place, author, 1)
+        for _, window in guests:
+            await _sees_all(window, place)
+        for wire, _ in guests:
+            wire.cut()
+        await asyncio.gather(
+            asyncio.sleep(ABSENCE_SECONDS), _say(speaker, place, author, SAID_MEANWHILE)
+        )
+        return [await _come_back(wire, window, place) for wire, window in guests]
+    finally:
+        for wire, window in guests:
+            await wardrobe.give_back(window.context)
+            await wire.close()
+        await speaker.close()
+
+
+async def _seat(house: House, wardrobe: Wardrobe, place: Place, name: str) -> tuple[Wire, Window]:
+    guest = Program(house.url, name)
+    await guest.come_in()
+    await guest.join(place)
+    await guest.close()
+    wire = Wire(house.port)
+    await wire.open()
+    return wire, await open_window(wardrobe, name, url=wire.url, token=guest.token, place=place)
+
+
+async def _say(speaker: Program, place: Place, author: str, count: int) -> None:
+    begun = len(place.record.posts)
+    for number in range(begun, begun + count):
+        await speaker.say(place, f"line {number}", dedup_id=str(number), author=author)
+
+
+async def _come_back(wire: Wire, window: Window, place: Place) -> float:
+    wire.mend()
+    began = time.monotonic()
+    await _sees_all(window, place)
+    return time.monotonic() - began
+
+
+async def _sees_all(window: Window, place: Place) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            sight = await window.glance()
+            if sight and [line.text for line in sight.lines] == list(place.record.posts):
+                return
+            await asyncio.sleep(0.02)
+
+
+def _since(began: float) -> str:
+    return f"{time.monotonic() - began:4.0f} s"
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    seed = os.environ.get("SEED") or os.urandom(3).hex()
+    sys.exit(not asyncio.run(soak(seed)))

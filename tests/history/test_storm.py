@@ -1,0 +1,32 @@
+"""A short storm over a real server: it is killed, lines break, and nobody sees anything wrong."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.house import House
+from tests.browser.world import open_wardrobe
+from tests.history.storm import SETTINGS, Storm
+
+KILLS = 5
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path, **SETTINGS)
+    await house.start()
+    yield house
+    await house.stop()
+
+
+async def test_a_storm_loses_nothing_doubles_nothing_and_leaves_all_with_the_same(
+    house: House,
+) -> None:
+    seed = os.environ.get("SEED") or os.urandom(3).hex()  # make test SEED=… plans the same again
+    async with open_wardrobe() as wardrobe:
+        report = await Storm(house, wardrobe, seed=seed, kills=KILLS).rage()
+    assert not report.faults, report
+    assert report.counts["kills"] == KILLS
+    assert report.counts["acknowledged"]
