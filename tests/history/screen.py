@@ -65,6 +65,9 @@ class Screen:
         self.token = token
         self.author = author
         self.loaded = 0
+        self.connected = 0
+        self.reads = asyncio.Event()  # as long as this is not set, the screen leaves all unread
+        self.reads.set()
         self._url = url
         self._place = place
         self._chance = random.Random(name)
@@ -103,8 +106,8 @@ class Screen:
         answer = await http.get(f"/r/{self._place.slug}")
         if answer.status_code != 200:
             raise Reload
-        raw, found = _ELEMENTS.search(answer.text), _QUERY.search(answer.text)
-        assert raw and found, answer.text
+        raw = _ELEMENTS.search(answer.text)
+        assert raw, answer.text
         elements = _read_elements(raw[1])
         feeds = [e for e in elements if e["props"].get("channel") == "messages"]
         composers = [e for e in elements if e["tag"] == "nicegui-composer"]
@@ -114,7 +117,7 @@ class Screen:
         self.loaded += 1
         self._tell(asked, props["rows"])
         rows = Rows(props["rows"], more=props["more"])
-        return _Page(found[1], feeds[0], composers[0], rows, asked)
+        return _Page(read_client_id(answer.text), feeds[0], composers[0], rows, asked)
 
     async def _stay(self, page: _Page) -> None:
         """Keep the line of a page, for as long as the server knows the page."""
@@ -130,17 +133,8 @@ class Screen:
             self._page = None
 
     def _connect(self, page: _Page) -> connect:
-        query = httpx.QueryParams(
-            {
-                "EIO": "4",
-                "transport": "websocket",
-                "client_id": page.client_id,
-                "next_message_id": page.next_message_id,
-                "implicit_handshake": "true",
-                "document_id": page.client_id,
-                "tab_id": self._tab_id,
-            }
-        )
+        handshake = introduce(page.client_id, tab_id=self._tab_id, after=page.next_message_id)
+        query = httpx.QueryParams({**handshake, "transport": "websocket"})
         address = f"{self._url.replace('http', 'ws', 1)}/_nicegui_ws/socket.io/?{query}"
         return connect(address, compression=None, ping_interval=None, max_size=None, proxy=None)
 
@@ -150,10 +144,12 @@ class Screen:
             await line.send("40")
             if str(await line.recv()).startswith("44"):
                 raise Reload
+        self.connected += 1
         patience = (hello["pingInterval"] + hello["pingTimeout"]) / 1000
         saying = asyncio.create_task(_keep_saying(page, line))
         try:
             while True:
+                await self.reads.wait()
                 async with asyncio.timeout(patience):
                     frame = str(await line.recv())
                 if frame == "2":
@@ -260,6 +256,25 @@ async def _keep_saying(page: _Page, line: ClientConnection) -> None:
             except TimeoutError:
                 ack = {"client_id": page.client_id, "next_message_id": page.next_message_id}
                 await line.send("42" + json.dumps(["ack", ack]))
+
+
+def read_client_id(html: str) -> str:
+    """Return the id that a page goes by."""
+    found = _QUERY.search(html)
+    assert found, html
+    return found[1]
+
+
+def introduce(client_id: str, *, tab_id: str, after: int = 0) -> dict[str, str | int]:
+    """Return what a page says of itself when it connects."""
+    return {
+        "EIO": "4",
+        "client_id": client_id,
+        "next_message_id": after,
+        "implicit_handshake": "true",
+        "document_id": client_id,
+        "tab_id": tab_id,
+    }
 
 
 def _read_elements(raw: str) -> list[dict[str, Any]]:
