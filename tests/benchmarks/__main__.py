@@ -1,8 +1,9 @@
-"""`python -m tests.benchmarks [NAME…]`: with names, measures and prints; without, all and writes."""
+"""`python -m tests.benchmarks [NAME…]`: prints what was named; without a name, writes the page."""
 
 import argparse
 import asyncio
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ _LONGEST_SECONDS = 240
 def main() -> None:
     """Measure what was asked for."""
     arguments = _read_arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are ended too
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each screen is two sockets
     outcomes = {}
@@ -49,11 +51,10 @@ def main() -> None:
         print(f"{name} …", end=" ", flush=True)
         outcomes[name] = uvloop.run(_measure(name, arguments.scale))
         print(f"{time.monotonic() - started:.0f} s", flush=True)
-        if arguments.names:
-            print(describe({name: outcomes[name]}))
-    if not arguments.names and arguments.scale == 1:
-        path = write_report(outcomes)
-        print(f"written: {path}")
+    if arguments.names or arguments.scale != 1:
+        print(describe(outcomes))
+    else:
+        print(f"written: {write_report(outcomes)}")
     if any(outcome.failure for outcome in outcomes.values()):
         sys.exit(1)
 
@@ -71,9 +72,12 @@ async def _measure(name: str, scale: float) -> Outcome:
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *_MEASURES], metavar="NAME")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_MEASURES))
     parser.add_argument("--scale", type=float, default=1.0, help="less of everything: 0.1")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - _MEASURES.keys():
+        parser.error(f"there is no measure called {', '.join(unknown)}")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ async def _add_rows(outcome: Outcome, server: Server, slug: str, ann: Guest, kit
             timeout=_PATIENCE_MS,
         )
         session = await page.context.new_cdp_session(page)
-        await session.send("Performance.enable")
+        await session.send("Performance.enable", {"timeDomain": "threadTicks"})
         await asyncio.sleep(2)
         before = await _read_metrics(session)
         await asyncio.sleep(_ROWS / _RATE)
@@ -135,4 +135,4 @@ async def _read_metrics(session: CDPSession) -> dict[str, float]:
 
 def _shorten(url: str, origin: str) -> str:
     path = url.removeprefix(origin).partition("?")[0]
-    return f"`{path}`" if len(path) < 60 else f"`…{path[-56:]}`"
+    return "the page" if path.startswith("/r/") else path.rpartition("/")[2]

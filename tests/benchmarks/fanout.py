@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.load import Load, Stretch
 from tests.benchmarks.outcome import Goal, Outcome, Ratio, Table
+from tests.benchmarks.profile import profiling
 from tests.benchmarks.server import Server, anonchat
 from tests.benchmarks.town import founding
 
@@ -23,6 +24,7 @@ _SETTLE_SECONDS = 4.0
 _WARM_SECONDS = 2.0
 _SECONDS = 10.0
 _BUSY_SECONDS = 6.0
+_PROFILE_SECONDS = 4.0
 
 Seats = list[dict[str, str]]
 Prepare = Callable[[Path, int], Awaitable[tuple[Server, Seats]]]
@@ -48,6 +50,7 @@ class Run:
     rate: float
     processor: float
     stretch: Stretch
+    profile: list[Table]
 
     @property
     def cost(self) -> float:
@@ -82,9 +85,12 @@ async def run_party(lab: Lab, party: Party) -> list[Run]:
             before = server.processor()
             stretch = await load.talk(rate=rate, seconds=seconds, by=by)
             spent = server.processor() - before
+            profile: list[Table] = []
             if party is ANONCHAT:
                 stretch.check()
-            runs.append(Run(party, screens, rate, spent, stretch))
+                async with profiling(server, f"{screens} screens, {rate:g} messages/s") as profile:
+                    await load.talk(rate=rate, seconds=lab.lasting(_PROFILE_SECONDS), by=by)
+            runs.append(Run(party, screens, rate, spent, stretch, profile))
     return runs
 
 
@@ -194,7 +200,7 @@ def _conclude(runs: list[Run]) -> Outcome:
             own_busy.stretch.max <= 250,
         ),
     ]
-    outcome.tables.append(_draw(runs))
+    outcome.tables += [_draw(runs), *(table for run in runs for table in run.profile)]
     return outcome
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.load import Load
 from tests.benchmarks.outcome import Goal, Outcome, Table
+from tests.benchmarks.profile import profiling
 from tests.benchmarks.server import anonchat
 from tests.benchmarks.town import founding
 
-_SCREENS = 60
+_SCREENS = 40
 _WARM_SCREENS = 20
 _OWN_ROOMS = 50
 _MEMBERS = 200
@@ -26,14 +27,15 @@ class Cost:
 
     processor: float
     memory: float
+    profile: list[Table]
 
 
 async def measure(lab: Lab) -> Outcome:
     """Open a full room, and as many empty ones."""
     screens = lab.sized(_SCREENS, least=4) + _WARM_SCREENS
     full_seats, empty_seats = await _furnish(lab, screens)
-    empty = await _open(lab.folder / "data", empty_seats)
-    full = await _open(lab.folder / "data", full_seats)
+    empty = await _open(lab.folder / "data", empty_seats, "opening an empty room")
+    full = await _open(lab.folder / "data", full_seats, "opening a full room")
     what = "(50 own rooms, 200 members, 100,000 messages)"
     processor, memory = full.processor / empty.processor, full.memory / empty.memory
     return Outcome(
@@ -71,7 +73,8 @@ async def measure(lab: Lab) -> Outcome:
                 "An opening is the page, the socket, and the first answer to each of its lists. "
                 f"All screens stay open, {_WARM_SCREENS} were there before. In the full room that "
                 "they share they hear of each other's coming, which is counted in.",
-            )
+            ),
+            *full.profile,
         ],
     )
 
@@ -94,15 +97,16 @@ async def _furnish(lab: Lab, screens: int) -> tuple[Seats, Seats]:
     return full, empty
 
 
-async def _open(data: Path, seats: Seats) -> Cost:
+async def _open(data: Path, seats: Seats, title: str) -> Cost:
+    early, counted = seats[:_WARM_SCREENS], seats[_WARM_SCREENS:]
     async with anonchat(data) as server, Load() as load:
-        await load.open("anonchat", server.url, seats[:_WARM_SCREENS], at_once=4)
+        await load.open("anonchat", server.url, early)
         await asyncio.sleep(_SETTLE_SECONDS)
         processor, memory = server.processor(), server.memory()
-        await load.open("anonchat", server.url, seats[_WARM_SCREENS:], at_once=4)
+        await load.open("anonchat", server.url, counted)
         await asyncio.sleep(_SETTLE_SECONDS)
-        opened = len(seats) - _WARM_SCREENS
-        return Cost(
-            (server.processor() - processor) / opened * 1000,
-            (server.memory() - memory) / opened,
-        )
+        processor = (server.processor() - processor) / len(counted) * 1000
+        memory = (server.memory() - memory) / len(counted)
+        async with profiling(server, title) as profile:
+            await load.open("anonchat", server.url, early)
+    return Cost(processor, memory, profile)

@@ -1,6 +1,5 @@
 """A million messages that expire at once, while people talk."""
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from tests.benchmarks.chromium import chromium, new_page
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.load import Load
 from tests.benchmarks.outcome import Goal, Outcome, Table
+from tests.benchmarks.profile import profiling
 from tests.benchmarks.server import anonchat
 from tests.benchmarks.town import founding, multiply
 
@@ -24,6 +24,7 @@ _LIFE = timedelta(seconds=10)  # of what is said meanwhile, so that screens have
 _LEAD = timedelta(seconds=30)  # from the filling of the database to the end of the million
 _LEAD_FULL = timedelta(seconds=25)
 _SECONDS = 8.0
+_PROFILE_SECONDS = 4.0
 _WATCH = """() => {
     window.forgotten = [];
     new MutationObserver((changes) => {
@@ -70,6 +71,8 @@ async def measure(lab: Lab) -> Outcome:
         before = _count_expired(data, end)
         purging = (await load.talk(rate=_RATE, seconds=seconds, by=by)).check()
         after = _count_expired(data, end)
+        async with profiling(server, "a purge, while people talk") as profile:
+            await load.talk(rate=_RATE, seconds=lab.lasting(_PROFILE_SECONDS), by=by)
         late = await _lateness(page, since=end)
     if before == messages or not before:
         raise RuntimeError(f"nothing was purged meanwhile: {before} of {messages} were left")
@@ -103,7 +106,8 @@ async def measure(lab: Lab) -> Outcome:
                 f"{(before - after) / purging.seconds:,.0f} messages were purged a second; "
                 f"{after:,} were left at the end of the measurement. What is said meanwhile lives "
                 "for 10 s; how late it goes is seen in Chromium.",
-            )
+            ),
+            *profile,
         ],
     )
 

@@ -13,13 +13,13 @@ _VERDICTS = {True: "met", False: "**not met**", None: "not measured in full"}
 _HEAD = """\
 # How fast it is, and beside what
 
-This page is written by `make bench`, from one run on one machine: anonchat and its peers do the same
-work one after the other, and the ratios say more than the figures, which belong to the machine. A
-ratio of 3 means: anonchat needs a third of what the peer needs. Processor time is what the server's
-process takes, in user and in kernel; latency is from the moment of posting to the arrival on each
-screen, by one clock. The screens are fake browsers in one Node process: they load the page, open
-its socket, answer as its scripts do, and parse everything that comes. How busy that process was
-stands beside the figures; near 1.00 it would be what is measured.
+This page is written by `make bench`, from one run on one machine: anonchat and its peers do the
+same work one after the other, and the ratios say more than the figures, which belong to the
+machine. A ratio of 3 means: anonchat needs a third of what the peer needs. Processor time is what
+the server's process takes, in user and in kernel; latency is from the moment of posting to the
+arrival on each screen, by one clock. The screens are fake browsers in one Node process: they load
+the page, open its socket, answer as its scripts do, and parse everything that comes. How busy that
+process was stands beside the figures; near 1.00 it would be what is measured.
 
 ```sh
 make bench                     # everything, within ten minutes; writes this page

@@ -20,7 +20,7 @@ class Server:
     def __init__(self, *command: str | Path, folder: Path, **environment: str) -> None:
         self.port = free_port()
         self._command = [str(part) for part in command]
-        self._folder = folder
+        self.folder = folder
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -50,12 +50,12 @@ class Server:
         return Path(f"/proc/{self.pid}")
 
     async def __aenter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         kept = {name: value for name, value in os.environ.items() if "ANONCHAT" not in name}
-        with (self._folder / "log").open("wb") as log:
+        with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - it begins in a moment
                 self._fill_in(self._command),
-                cwd=self._folder,
+                cwd=self.folder,
                 env=kept | {"PYTHONPATH": str(ROOT)} | self._filled_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -86,7 +86,7 @@ class Server:
         async with asyncio.timeout(_PATIENCE):
             while True:
                 if self._process.poll() is not None:
-                    log = (self._folder / "log").read_text()
+                    log = (self.folder / "log").read_text()
                     raise RuntimeError(f"{self._command[-1]} did not start: {log[-2000:]}")
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -69,8 +69,15 @@ async def measure(lab: Lab) -> Outcome:
         tables=[
             Table(
                 "Readers that stop reading",
-                ["screens", "of them stalled", "written for each", "kept by the process for each"]
-                + ["waiting in the kernel for each", "p99 ms calm", "p99 ms beside them"],
+                [
+                    "screens",
+                    "of them stalled",
+                    "written for each",
+                    "kept by the process for each",
+                    "waiting in the kernel for each",
+                    "p99 ms calm",
+                    "p99 ms beside them",
+                ],
                 [
                     [
                         f"{screens}",

@@ -1,6 +1,5 @@
 """The floor: a bare `websockets.broadcast` to everybody in the room."""
 
-import asyncio
 import json
 import sys
 from collections import defaultdict
