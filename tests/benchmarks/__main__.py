@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import uvloop
@@ -36,7 +37,7 @@ _MEASURES = {
     "stalling": stalling.measure,
     "browser": browser.measure,
 }
-_LONGEST_SECONDS = 240
+_LONGEST_SECONDS = 300
 
 
 def main() -> None:
@@ -81,4 +82,5 @@ def _read_arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    with suppress(KeyboardInterrupt):
+        main()

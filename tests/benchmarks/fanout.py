@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +64,20 @@ class Run:
 
 
 async def measure(lab: Lab) -> Outcome:
-    """Let all parties do the same, one after the other."""
-    runs = [run for party in PARTIES for run in await run_party(lab, party)]
-    return _conclude(runs)
+    """Let all parties do the same, one after the other; one that fails does not stop the others."""
+    runs: list[Run] = []
+    failures: list[str] = []
+    for party in PARTIES:
+        try:
+            runs += await run_party(lab, party)
+        except Exception as error:
+            failures.append(f"{party.name}: {error}")
+    return Outcome(
+        ratios=list(_compare(runs)),
+        goals=list(_judge(runs)),
+        tables=[_draw(runs), *(table for run in runs for table in run.profile)],
+        failure="; ".join(failures),
+    )
 
 
 async def run_party(lab: Lab, party: Party) -> list[Run]:
@@ -87,7 +98,6 @@ async def run_party(lab: Lab, party: Party) -> list[Run]:
             spent = server.processor() - before
             profile: list[Table] = []
             if party is ANONCHAT:
-                stretch.check()
                 async with profiling(server, f"{screens} screens, {rate:g} messages/s") as profile:
                     await load.talk(rate=rate, seconds=lab.lasting(_PROFILE_SECONDS), by=by)
             runs.append(Run(party, screens, rate, spent, stretch, profile))
@@ -143,65 +153,68 @@ _REFRESHED = Party(
 PARTIES = (ANONCHAT, _CHANNELS, _APPENDED, _REFRESHED, _HACK_CHAT, _FLOOR)
 
 
-def _conclude(runs: list[Run]) -> Outcome:
-    by_party = {run.party: run for run in reversed(runs)}  # the first rate of each
-    busy = {run.party: run for run in runs if run.rate == _BUSY_RATE}
-    own, own_busy = by_party[ANONCHAT], busy[ANONCHAT]
-    outcome = Outcome()
-    for party, run in by_party.items():
-        if party is not ANONCHAT:
-            what = "processor time per delivery"
-            outcome.ratios.append(Ratio(what, party.name, run.cost / own.cost))
-    outcome.ratios.append(
-        Ratio(
-            "processor time per delivery, 200 messages/s",
-            _HACK_CHAT.name,
-            busy[_HACK_CHAT].cost / own_busy.cost,
-        )
-    )
-    same = f"{own.screens} screens, {own.rate:g} messages/s"
-    channels, appended = by_party[_CHANNELS], by_party[_APPENDED]
-    floor, hack_chat = by_party[_FLOOR], busy[_HACK_CHAT]
-    outcome.goals += [
-        Goal(
-            f"server processor time per delivery, {same}",
+def _find(runs: list[Run], party: Party, rate: float) -> Run | None:
+    return next((run for run in runs if run.party is party and run.rate == rate), None)
+
+
+def _compare(runs: list[Run]) -> Iterator[Ratio]:
+    for party in PARTIES:
+        for rate in party.rates:
+            peer = _find(runs, party, rate)
+            own = _find(runs, ANONCHAT, max(rate, _RATE))
+            if peer and own and party is not ANONCHAT:
+                what = f"processor time per delivery, {own.rate:g} messages/s"
+                yield Ratio(what, party.name, peer.cost / own.cost)
+
+
+def _judge(runs: list[Run]) -> Iterator[Goal]:
+    own, own_busy = _find(runs, ANONCHAT, _RATE), _find(runs, ANONCHAT, _BUSY_RATE)
+    if own is None or own_busy is None:
+        return
+    at_ease = f"{own.screens} screens, {own.rate:g} messages/s"
+    busy = f"{own_busy.screens} screens, {own_busy.rate:g} messages/s"
+    cost, latency = "server processor time per delivery", "p99 delivery latency"
+    if channels := _find(runs, _CHANNELS, _RATE):
+        yield Goal(
+            f"{cost}, {at_ease}",
             f"≤ 0.45 × Django Channels ({channels.cost:.0f} µs)",
             f"{own.cost:.1f} µs, {own.cost / channels.cost:.2f} ×",
             own.cost <= 0.45 * channels.cost,
-        ),
-        Goal(
-            f"server processor time per delivery, {same}",
+        )
+    if appended := _find(runs, _APPENDED, _APPENDED.rates[0]):
+        yield Goal(
+            f"{cost}, {at_ease}",
             f"≤ 1/8 of appended `ui.chat_message` ({appended.cost:.0f} µs)",
             f"{own.cost:.1f} µs, 1/{appended.cost / own.cost:.1f}",
             own.cost <= appended.cost / 8,
-        ),
-        Goal(
-            f"p99 delivery latency, {same}",
+        )
+    if floor := _find(runs, _FLOOR, _RATE):
+        yield Goal(
+            f"{latency}, {at_ease}",
             f"≤ 2 × bare websockets ({floor.stretch.p99:.1f} ms)",
             f"{own.stretch.p99:.1f} ms, {own.stretch.p99 / floor.stretch.p99:.2f} ×",
             own.stretch.p99 <= 2 * floor.stretch.p99,
-        ),
-        Goal(
-            f"p99 delivery latency, {same}",
+        )
+    if channels:
+        yield Goal(
+            f"{latency}, {at_ease}",
             f"≤ Django Channels ({channels.stretch.p99:.1f} ms)",
             f"{own.stretch.p99:.1f} ms",
             own.stretch.p99 <= channels.stretch.p99,
-        ),
-        Goal(
-            f"server processor time per delivery, {own_busy.rate:g} messages/s",
+        )
+    if hack_chat := _find(runs, _HACK_CHAT, _BUSY_RATE):
+        yield Goal(
+            f"{cost}, {busy}",
             f"≤ hack.chat's server ({hack_chat.cost:.1f} µs)",
             f"{own_busy.cost:.1f} µs",
             own_busy.cost <= hack_chat.cost,
-        ),
-        Goal(
-            f"the furthest that any screen is behind, {own_busy.rate:g} messages/s",
-            "≤ 250 ms",
-            f"{own_busy.stretch.max:.0f} ms",
-            own_busy.stretch.max <= 250,
-        ),
-    ]
-    outcome.tables += [_draw(runs), *(table for run in runs for table in run.profile)]
-    return outcome
+        )
+    yield Goal(
+        f"the furthest that any screen is behind, {busy}",
+        "≤ 250 ms",
+        f"{own_busy.stretch.max:.0f} ms",
+        own_busy.stretch.max <= 250,
+    )
 
 
 def _draw(runs: list[Run]) -> Table:

@@ -29,10 +29,10 @@ async def measure(lab: Lab) -> Outcome:
         await load.open("anonchat", server.url, seats)
         await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
         await load.talk(rate=_RATE, seconds=2, by=by, start=1)
-        calm = (await load.talk(rate=_RATE, seconds=seconds, by=by, start=1)).check()
+        calm = await load.talk(rate=_RATE, seconds=seconds, by=by, start=1)
         await load.flood(rate=_FLOOD_RATE)
         await asyncio.sleep(1)
-        flooded = (await load.talk(rate=_RATE, seconds=seconds, by=by, start=1)).check()
+        flooded = await load.talk(rate=_RATE, seconds=seconds, by=by, start=1)
         await load.calm()
     times = flooded.p99 / calm.p99
     return Outcome(

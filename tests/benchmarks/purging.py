@@ -63,13 +63,13 @@ async def measure(lab: Lab) -> Outcome:
         await load.open("anonchat", server.url, seats)
         await page.evaluate(_WATCH)
         await load.talk(rate=_RATE, seconds=4, by=by)
-        calm = (await load.talk(rate=_RATE, seconds=seconds, by=by)).check()
+        calm = await load.talk(rate=_RATE, seconds=seconds, by=by)
         left = (end - datetime.now(UTC)).total_seconds()
         if left < 0:
             raise RuntimeError(f"this machine is too slow: everything expired {-left:.0f} s early")
         await load.talk(rate=_RATE, seconds=left + 2, by=by)
         before = _count_expired(data, end)
-        purging = (await load.talk(rate=_RATE, seconds=seconds, by=by)).check()
+        purging = await load.talk(rate=_RATE, seconds=seconds, by=by)
         after = _count_expired(data, end)
         async with profiling(server, "a purge, while people talk") as profile:
             await load.talk(rate=_RATE, seconds=lab.lasting(_PROFILE_SECONDS), by=by)

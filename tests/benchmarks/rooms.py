@@ -53,7 +53,6 @@ async def measure(lab: Lab) -> Outcome:
         before = server.processor()
         stretch = await load.talk(rate=rate, seconds=lab.lasting(_SECONDS), by=open_rooms)
         spent = server.processor() - before
-        stretch.check()
     is_whole = open_rooms == wanted
     short = "" if is_whole else f" ({open_rooms} rooms: more did not open within 90 s)"
     return Outcome(

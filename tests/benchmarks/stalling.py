@@ -31,19 +31,20 @@ async def measure(lab: Lab) -> Outcome:
     async with anonchat(lab.folder / "data") as server, Load() as load:
 
         async def talk(seconds: float) -> Stretch:
-            stretch = await load.talk(rate=_RATE, seconds=seconds, by=by, filler=_FILLER)
-            return stretch.check()
+            return await load.talk(rate=_RATE, seconds=seconds, by=by, filler=_FILLER)
 
         await load.open("anonchat", server.url, seats)
         await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
         await talk(lab.lasting(_CALM_SECONDS))
+        before = server.memory()
         calm = await talk(lab.lasting(_CALM_SECONDS))
+        growth = (server.memory() - before) / calm.seconds
         await load.stall(stalled)
         watch = _Watch(server)
         beside = await talk(lab.lasting(_SECONDS))
         watch.stop()
         found = await load.recover(patience=_PATIENCE)
-    kept = watch.memory / stalled / 1e6
+    kept = max(0.0, watch.memory - growth * beside.seconds) / stalled / 1e6
     dropped, resynced = found["dropped"], found["resynced"]
     return Outcome(
         goals=[
@@ -89,7 +90,8 @@ async def measure(lab: Lab) -> Outcome:
                         f"{beside.p99:.0f}",
                     ]
                 ],
-                "Kept is what the process grew by while they did not read, shared among them. "
+                "Kept is what the process grew by while they did not read, beyond what it grows "
+                "by in calm, shared among them. "
                 f"Every message has 16 kB, and {_RATE} of them are posted a second.",
             )
         ],

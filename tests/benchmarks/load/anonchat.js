@@ -6,6 +6,7 @@ import { Page } from "./page.js";
 import { findNumbers } from "./text.js";
 
 const READ_EVERY = 1_000;
+const SYNCED_WITHIN = 60_000;
 
 export class AnonchatScreen extends Page {
   constructor(origin, { room, token }) {
@@ -18,7 +19,10 @@ export class AnonchatScreen extends Page {
   }
 
   async open() {
-    const synced = new Promise((resolve) => (this.onSynced = resolve));
+    const synced = new Promise((resolve, reject) => {
+      this.onSynced = resolve;
+      setTimeout(() => reject(new Error("the messages were never synced")), SYNCED_WITHIN).unref();
+    });
     await super.open();
     await synced;
   }
