@@ -100,13 +100,13 @@ async def _furnish(lab: Lab, screens: int) -> tuple[Seats, Seats]:
 async def _open(data: Path, seats: Seats, title: str) -> Cost:
     early, counted = seats[:_WARM_SCREENS], seats[_WARM_SCREENS:]
     async with anonchat(data) as server, Load() as load:
-        await load.open("anonchat", server.url, early)
+        await load.open("anonchat", server.url, early, at_once=2)
         await asyncio.sleep(_SETTLE_SECONDS)
         processor, memory = server.processor(), server.memory()
-        await load.open("anonchat", server.url, counted)
+        await load.open("anonchat", server.url, counted, at_once=2)
         await asyncio.sleep(_SETTLE_SECONDS)
         processor = (server.processor() - processor) / len(counted) * 1000
         memory = (server.memory() - memory) / len(counted)
         async with profiling(server, title) as profile:
-            await load.open("anonchat", server.url, early)
+            await load.open("anonchat", server.url, early, at_once=2)
     return Cost(processor, memory, profile)

@@ -5,15 +5,15 @@ import re
 import shutil
 import signal
 import sys
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.benchmarks.outcome import Table
 from tests.benchmarks.server import Server
 
-_FRAME = re.compile(r"(?P<name>.+) \((?P<file>[^)]+?)(?::\d+)?\)$")
+_THREAD = re.compile(r"^[^;]*_bootstrap ")
 _OWN = {"main.py", "pages", "anonchat", "models"}
 _NAMES = {"aiosqlite": "SQLite, in its thread"}
 _RATE = 100
@@ -29,6 +29,7 @@ async def profiling(server: Server, title: str) -> AsyncIterator[list[Table]]:
     the list stays empty.
     """
     tables: list[Table] = []
+    before = server.processor(), server.processor_of_main_thread()
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if spy is None:
         yield tables
@@ -49,37 +50,51 @@ async def profiling(server: Server, title: str) -> AsyncIterator[list[Table]]:
             process.send_signal(signal.SIGINT)  # it writes as it is interrupted
         async with asyncio.timeout(_PATIENCE):
             await process.wait()
+    every = server.processor() - before[0]
+    main = server.processor_of_main_thread() - before[1]
     if seen.exists() and (stacks := seen.read_text().splitlines()):
-        tables.append(_draw(title, stacks))
+        tables.append(_draw(title, stacks, main, every - main))
 
 
-def _draw(title: str, stacks: Iterable[str]) -> Table:
-    """Return the parts that the innermost functions belong to, and the busiest of those."""
-    parts: Counter[str] = Counter()
-    functions: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for line in stacks:
-        frames, _, count = line.rpartition(" ")
-        frame = _FRAME.match(frames.rpartition(";")[2])
-        if frame is None:
-            continue
-        part = _name_part(frame["file"])
-        parts[part] += int(count)
-        functions[part][frame["name"]] += int(count)
-    total = parts.total()
-    rows = []
-    for part, count in parts.most_common(_MOST):
-        busiest = [
-            f"{name} {times / total:.0%}"
-            for name, times in functions[part].most_common(3)
-            if times / total > 0.01
-        ]
-        rows.append([part, f"{count / total:.0%}", ", ".join(busiest)])
+def _draw(title: str, stacks: Sequence[str], main: float, others: float) -> Table:
+    """Return the parts that the innermost functions belong to, and the busiest of those.
+
+    A thread that waits for work can look busy; so all that was seen in the main thread counts for
+    as much as that has taken of the processor, and what was seen in the others for as much as they.
+    """
+    seen = [_read(stack) for stack in stacks]
+    in_main = sum(seconds for is_main, _, _, seconds in seen if is_main) or 1
+    in_others = sum(seconds for is_main, _, _, seconds in seen if not is_main) or 1
+    parts: dict[str, float] = defaultdict(float)
+    functions: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for is_main, part, name, samples in seen:
+        share = samples / in_main * main if is_main else samples / in_others * others
+        parts[part] += share / (main + others)
+        functions[part][name] += share / (main + others)
+    rows = [
+        [part, f"{share:.0%}", ", ".join(f"{name} {part_of:.0%}" for name, part_of in busiest)]
+        for part, share in _most(parts, _MOST)
+        if (busiest := _most(functions[part], 3))
+    ]
     return Table(f"Where the time goes: {title}", ["part", "of the time", "busiest in it"], rows)
 
 
-def _name_part(file: str) -> str:
-    path = file.rpartition("site-packages/")[2]
-    first = path.removeprefix("/").partition("/")[0]
+def _most(shares: Mapping[str, float], count: int) -> list[tuple[str, float]]:
+    """Return the largest that are worth a word."""
+    ordered = sorted(shares.items(), key=lambda item: item[1], reverse=True)[:count]
+    return [(name, share) for name, share in ordered if share > 0.01]
+
+
+def _read(stack: str) -> tuple[bool, str, str, int]:
+    """Return whether it was the main thread, the part and the function it was in, how often."""
+    frames, _, count = stack.rpartition(" ")
+    name, _, place = frames.rpartition(";")[2].partition(" (")
+    return not _THREAD.search(frames), _name_part(place), name, int(count)
+
+
+def _name_part(place: str) -> str:
+    path = place.rpartition(":")[0].rpartition("site-packages/")[2]
+    first = path.partition("/")[0]
     if first in _OWN:
         return path
     return _NAMES.get(first, first)

@@ -31,8 +31,11 @@ class Server:
 
     def processor(self) -> float:
         """Return the seconds of processor time that the process has taken."""
-        fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return _read_processor(self._proc / "stat")
+
+    def processor_of_main_thread(self) -> float:
+        """Return the seconds that its main thread has taken of them."""
+        return _read_processor(self._proc / "task" / str(self.pid) / "stat")
 
     def memory(self) -> int:
         """Return the bytes of memory that the process holds."""
@@ -107,6 +110,11 @@ def anonchat(data: Path, **settings: str) -> Server:
         ANONCHAT_DATA_DIR=str(data),
         **{f"ANONCHAT_{name.upper()}": value for name, value in settings.items()},
     )
+
+
+def _read_processor(stat: Path) -> float:
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def free_port() -> int:

@@ -37,6 +37,7 @@ export class Page {
         return await this.fetch();
       } catch (error) {
         if (tries === TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, tries * 1_000));
       }
     }
   }
