@@ -6,7 +6,8 @@ import { Page } from "./page.js";
 import { findNumbers } from "./text.js";
 
 const READ_EVERY = 1_000;
-const SYNCED_WITHIN = 60_000;
+const ASKS_WITHIN = 500;
+const ANSWERED_WITHIN = 60_000;
 
 export class AnonchatScreen extends Page {
   constructor(origin, { room, token }) {
@@ -15,16 +16,8 @@ export class AnonchatScreen extends Page {
     this.keys = new Map();
     this.lastKey = 0;
     this.questions = 0;
+    this.unanswered = new Set();
     this.told = 0;
-  }
-
-  async open() {
-    const synced = new Promise((resolve, reject) => {
-      this.onSynced = resolve;
-      setTimeout(() => reject(new Error("the messages were never synced")), SYNCED_WITHIN).unref();
-    });
-    await super.open();
-    await synced;
   }
 
   connect() {
@@ -32,10 +25,21 @@ export class AnonchatScreen extends Page {
     this.messages = this.find(({ props }) => props?.channel === "messages");
     this.composer = this.find(({ tag }) => tag === "nicegui-composer");
     for (const [id, { props }] of this.feeds) {
-      this.keys.get(id) || this.keys.set(id, new Set(props.rows.map(([key]) => key)));
+      const rows = props.rows ?? this.parts.get(id) ?? [];
+      this.keys.get(id) || this.keys.set(id, new Set(rows.map(([key]) => key)));
       props.rows = [];
     }
     return super.connect();
+  }
+
+  // Until no list waits for an answer any more; one that has missed nothing does not ask.
+  async settle() {
+    await new Promise((resolve) => setTimeout(resolve, ASKS_WITHIN));
+    const deadline = performance.now() + ANSWERED_WITHIN;
+    while (this.unanswered.size) {
+      if (performance.now() > deadline) throw new Error("a list was never answered");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   post(text) {
@@ -67,7 +71,9 @@ export class AnonchatScreen extends Page {
       findNumbers(html, this.onArrival);
     }
     for (const key of drop) keys.delete(key);
-    if (id === this.messages) this.trim(keys);
+    if (id !== this.messages) return;
+    this.trim(keys);
+    this.tellRead();
   }
 
   trim(keys) {
@@ -75,20 +81,20 @@ export class AnonchatScreen extends Page {
       if (keys.size <= this.elements[this.messages].props.cap) break;
       keys.delete(key);
     }
-    this.tellRead();
   }
 
   sync(id) {
     this.questions += 1;
+    this.unanswered.add(id);
     const keys = [...this.keys.get(id)];
-    this.emit(id, "sync", { question: this.questions, keys, more: !!this.elements[id].props.more });
+    const more = !!this.elements[id].props.more;
+    this.emit(id, "sync", { question: this.questions, keys, more, older: more, beyond: "" });
   }
 
   catchUp(id, { put, keep }) {
-    if (id !== this.messages) return;
-    const kept = new Set(keep);
-    this.place(id, put, [...this.keys.get(id)].filter((key) => !kept.has(key) && !put.some(([other]) => other === key)));
-    this.onSynced();
+    this.unanswered.delete(id);
+    const kept = new Set([...keep, ...put.map(([key]) => key)]);
+    this.place(id, put, [...this.keys.get(id)].filter((key) => !kept.has(key)));
   }
 
   tellRead() {
@@ -114,6 +120,7 @@ export class AnonchatScreen extends Page {
     this.isStalled = false;
     if (!this.wasDropped) return false;
     this.told = 0;
+    this.unanswered.clear();
     await Promise.race([
       this.connect().catch(() => this.open()), // too late: the page is loaded anew
       new Promise((resolve) => setTimeout(resolve, patience * 1000)),

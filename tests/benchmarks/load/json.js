@@ -22,6 +22,8 @@ export class JsonScreen {
     });
   }
 
+  async settle() {}
+
   post(text) {
     this.send({ nickname: this.nickname, text });
   }

@@ -20,12 +20,13 @@ const verbs = {
   // Opens a screen for each seat; a seat says which room, and whose token.
   async open({ kind, origin, seats, atOnce }) {
     const started = performance.now();
-    await inParallel(seats, atOnce, async (seat) => {
-      const screen = new KINDS[kind](origin, seat);
+    const opened = seats.map((seat) => new KINDS[kind](origin, seat));
+    await inParallel(opened, atOnce, async (screen) => {
       screen.onArrival = (number) => talk?.arrive(screen, number);
       await screen.open();
       screens.push(screen);
     });
+    await Promise.all(opened.map((screen) => screen.settle()));
     return { seconds: (performance.now() - started) / 1000 };
   },
 

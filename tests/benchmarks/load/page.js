@@ -24,6 +24,7 @@ export class Page {
   async open() {
     const html = await this.load();
     this.elements = readElements(html);
+    this.parts = readParts(html);
     this.query = readQuery(html);
     this.next = Number(this.query.next_message_id);
     await this.connect();
@@ -118,6 +119,9 @@ export class Page {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(`42${JSON.stringify([event, payload])}`);
   }
 
+  // Until the screen shows what it should.
+  async settle() {}
+
   find(test) {
     return Object.entries(this.elements).find(([, element]) => test(element))?.[0];
   }
@@ -133,6 +137,12 @@ function readElements(html) {
       .replace(/&lt;/g, "<")
       .replace(/&amp;/g, "&"),
   );
+}
+
+// What stands in the HTML for elements that find it there, by their ids.
+function readParts(html) {
+  const parts = html.matchAll(/<script type="application\/json" data-part="c(\d+)">(.*?)<\/script>/gs);
+  return new Map([...parts].map(([, id, json]) => [id, JSON.parse(json)]));
 }
 
 function readQuery(html) {
