@@ -2,10 +2,11 @@
 PYTHON := .venv/bin/python
 # The Debian packages the tests use; with another system's browser and fonts: make test PACKAGES=
 PACKAGES := chromium fonts-dejavu-core fonts-noto-color-emoji
-# More for pytest or main.py, for example: make test ARGS="-k lobby -x"
+# More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
 ARGS :=
+NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
 
-.PHONY: help run test check format screenshots packages clean
+.PHONY: help run test bench check format screenshots packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +16,9 @@ run: .venv/installed ## start anonchat
 
 test: packages .venv/installed-dev ## run every test, the ones in a real browser too
 	@$(PYTHON) -m pytest $(ARGS)
+
+bench: packages .venv/installed-bench $(NODE_MODULES) ## measure it beside its peers; writes docs/benchmarks.md
+	@$(PYTHON) -m tests.benchmarks $(ARGS)
 
 check: .venv/installed-dev ## look for mistakes without running anything
 	@$(PYTHON) -m ruff format --check .
@@ -31,7 +35,7 @@ screenshots: packages .venv/installed-dev ## draw the pictures of the documents 
 	@$(PYTHON) docs/screenshots/make.py
 
 clean: ## remove what the other targets made, but never the data
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv tests/benchmarks/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 packages:
@@ -39,6 +43,12 @@ packages:
 
 .venv/installed: requirements.txt
 .venv/installed-dev: requirements-dev.txt requirements.txt
-.venv/installed .venv/installed-dev:
+.venv/installed-bench: requirements-bench.txt requirements-dev.txt requirements.txt
+.venv/installed .venv/installed-dev .venv/installed-bench:
 	@tools/venv.sh $<
+	@touch $@
+
+$(NODE_MODULES): tests/benchmarks/package-lock.json
+	@{ command -v node && command -v npm; } >/dev/null || tools/packages.sh nodejs npm
+	@cd tests/benchmarks && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

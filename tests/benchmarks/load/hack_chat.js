@@ -1,0 +1,22 @@
+// A screen on hack.chat's server.
+
+import { JsonScreen } from "./json.js";
+
+export class HackChatScreen extends JsonScreen {
+  async open() {
+    const joined = new Promise((resolve) => (this.onJoined = resolve));
+    await super.open();
+    this.send({ cmd: "join", channel: this.room, nick: this.nickname });
+    await joined;
+  }
+
+  post(text) {
+    this.send({ cmd: "chat", text });
+  }
+
+  hear(message) {
+    if (message.cmd === "chat") super.hear(message);
+    else if (message.cmd === "onlineSet") this.onJoined();
+    else if (message.cmd === "warn") throw new Error(message.text);
+  }
+}

@@ -1,0 +1,152 @@
+// A page of NiceGUI as a browser has it: the HTML and its elements, the socket, what is emitted on
+// it and what comes. Screens extend it.
+
+import { randomUUID } from "node:crypto";
+import http from "node:http";
+
+import { WebSocket } from "ws";
+
+import { PLAIN } from "./json.js";
+
+const ACK_EVERY = 3_000; // as nicegui.js does
+const TRIES = 5; // a person, too, loads a page again that the server was too busy to build
+const agent = new http.Agent({ keepAlive: true });
+
+export class Page {
+  constructor(origin, path, cookie) {
+    this.origin = origin;
+    this.path = path;
+    this.cookie = cookie;
+    this.tab = randomUUID();
+    this.elements = {};
+  }
+
+  async open() {
+    const html = await this.load();
+    this.elements = readElements(html);
+    this.parts = readParts(html);
+    this.query = readQuery(html);
+    this.next = Number(this.query.next_message_id);
+    await this.connect();
+    this.acked = this.next;
+    this.acks = setInterval(() => this.ack(), ACK_EVERY);
+  }
+
+  async load() {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.fetch();
+      } catch (error) {
+        if (tries === TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, tries * 1_000));
+      }
+    }
+  }
+
+  fetch() {
+    const headers = { Cookie: this.cookie, "Accept-Language": "en", "Accept-Encoding": "identity" };
+    return new Promise((resolve, reject) => {
+      const request = http.get(this.origin + this.path, { agent, headers }, (response) => {
+        const pieces = [];
+        response.on("data", (piece) => pieces.push(piece));
+        response.on("end", () => {
+          if (response.statusCode === 200) resolve(Buffer.concat(pieces).toString());
+          else reject(new Error(`${this.path} answered ${response.statusCode}`));
+        });
+      });
+      request.on("error", reject);
+    });
+  }
+
+  connect() {
+    const query = new URLSearchParams({
+      ...this.query,
+      next_message_id: this.next,
+      document_id: (this.document ??= randomUUID()),
+      tab_id: this.tab,
+      old_tab_id: "null",
+      EIO: "4",
+      transport: "websocket",
+    });
+    const url = `${this.origin.replace("http", "ws")}/_nicegui_ws/socket.io/?${query}`;
+    this.socket = new WebSocket(url, { ...PLAIN, origin: this.origin });
+    return new Promise((resolve, reject) => {
+      this.socket.on("error", reject);
+      this.socket.on("close", () => reject(new Error("the server closed the socket")));
+      this.socket.on("message", (data) => this.hear(data.toString(), resolve, reject));
+    });
+  }
+
+  hear(packet, resolve, reject) {
+    if (packet.startsWith("42")) {
+      const [event, payload] = JSON.parse(packet.slice(packet.indexOf("[")));
+      if (payload?._id !== undefined) {
+        if (payload._id < this.next) return;
+        this.next = payload._id + 1;
+      }
+      this.onEvent(event, payload);
+    } else if (packet === "2") {
+      this.socket.send("3");
+    } else if (packet.startsWith("0")) {
+      this.socket.send("40");
+    } else if (packet.startsWith("40")) {
+      resolve();
+    } else if (packet.startsWith("44")) {
+      reject(new Error(`the socket was refused: ${packet}`));
+    }
+  }
+
+  ack() {
+    if (this.acked >= this.next || this.socket.readyState !== WebSocket.OPEN) return;
+    this.send("ack", { client_id: this.query.client_id, next_message_id: this.next });
+    this.acked = this.next;
+  }
+
+  // What an element with that event says to its listeners on the server.
+  emit(id, type, ...args) {
+    for (const event of this.elements[id].events || []) {
+      if (event.type !== type) continue;
+      this.send("event", {
+        id: Number(id),
+        client_id: this.query.client_id,
+        listener_id: event.listener_id,
+        args: args.map((arg) => JSON.stringify(arg)),
+      });
+    }
+  }
+
+  send(event, payload) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(`42${JSON.stringify([event, payload])}`);
+  }
+
+  // Until the screen shows what it should.
+  async settle() {}
+
+  find(test) {
+    return Object.entries(this.elements).find(([, element]) => test(element))?.[0];
+  }
+}
+
+function readElements(html) {
+  const [, raw] = html.match(/parseElements\(String\.raw`([^`]*)`/);
+  return JSON.parse(
+    raw
+      .replace(/&#36;/g, "$")
+      .replace(/&#96;/g, "`")
+      .replace(/&gt;/g, ">")
+      .replace(/&lt;/g, "<")
+      .replace(/&amp;/g, "&"),
+  );
+}
+
+// What stands in the HTML for elements that find it there, by their ids.
+function readParts(html) {
+  const parts = html.matchAll(/<script type="application\/json" data-part="c(\d+)">(.*?)<\/script>/gs);
+  return new Map([...parts].map(([, id, json]) => [id, JSON.parse(json)]));
+}
+
+function readQuery(html) {
+  const [, raw] = html.match(/\bquery: \{(.*?)\},\n/);
+  const pairs = raw.matchAll(/'(\w+)': (?:'([^']*)'|(\w+))/g);
+  return Object.fromEntries([...pairs].map(([, name, text, word]) => [name, text ?? word.toLowerCase()]));
+}
