@@ -2,8 +2,9 @@
 
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from sqlalchemy import ScalarSelect
 from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
@@ -123,18 +124,8 @@ class Memberships:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""
         await self.write_read_marks()
         now = self._clock()
-        unread = (
-            select(func.count())
-            .where(
-                MessageRow.room_id == RoomRow.id,
-                MessageRow.visitor_id != MemberRow.visitor_id,
-                col(MessageRow.expires_at) > now,
-                col(MessageRow.seq) > MemberRow.read_seq,
-            )
-            .scalar_subquery()
-        )
         query = (
-            select(MemberRow, VisitorRow, RoomRow, unread)
+            select(MemberRow, VisitorRow, RoomRow, _unread(now))
             .join(VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id)
             .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
             .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
@@ -149,6 +140,23 @@ class Memberships:
             if member and room:
                 mine.append(Membership(room, member, count))
         return mine
+
+    async def read_marks(self, visitor_id: str) -> dict[str, int]:
+        """Return up to where each room of a visitor counts as read, the liveliest room first.
+
+        What comes after that is as much as is unread.
+        """
+        await self.write_read_marks()
+        now = self._clock()
+        query = (
+            select(RoomRow.id, RoomRow.last_seq, _unread(now))
+            .join(MemberRow, col(MemberRow.room_id) == RoomRow.id)
+            .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
+            .order_by(col(RoomRow.active_at).desc())
+        )
+        async with self._database.reading() as session:
+            found = (await session.exec(query)).all()
+        return {room_id: last_seq - unread for room_id, last_seq, unread in found}
 
     async def mark_read(self, room_id: str, *, visitor_id: str, seq: int) -> None:
         """Note that a member has read up to `seq`.
@@ -196,6 +204,21 @@ class Memberships:
 
 def _room_ttl(room: RoomRow) -> timedelta:
     return timedelta(seconds=room.room_ttl)
+
+
+def _unread(now: datetime) -> ScalarSelect[int]:
+    """Count what others have said in a room since; bounded on both sides, so by an index."""
+    return (
+        select(func.count())
+        .where(
+            MessageRow.room_id == RoomRow.id,
+            MessageRow.visitor_id != MemberRow.visitor_id,
+            col(MessageRow.expires_at) > now,
+            col(MessageRow.seq) > MemberRow.read_seq,
+            col(MessageRow.seq) <= RoomRow.last_seq,
+        )
+        .scalar_subquery()
+    )
 
 
 def _members() -> Select[MemberRow, VisitorRow]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -114,13 +115,14 @@ class Messages:
         With `after`, the oldest that follow that `seq`; else the newest, before `before` if given.
         Raises `NotAMember`.
         """
-        query = select(MessageRow).where(self._living(room_id)).limit(limit)
-        if after is not None:
-            query = query.where(col(MessageRow.seq) > after).order_by(col(MessageRow.seq))
-        else:
-            query = query.order_by(col(MessageRow.seq).desc())
-        if before is not None:
-            query = query.where(col(MessageRow.seq) < before)
+        seq = col(MessageRow.seq)
+        # A bound for `seq` even where there is none: else all that live in the room are sorted.
+        query = select(MessageRow).where(
+            self._living(room_id),
+            seq > (-1 if after is None else after),
+            seq < (sys.maxsize if before is None else before),
+        )
+        query = query.order_by(seq.desc() if after is None else seq).limit(limit)
         async with self._database.reading() as session:
             await _require_member(session, room_id, visitor_id)
             rows = (await session.exec(query)).all()
