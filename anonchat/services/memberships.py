@@ -15,11 +15,14 @@ from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..errors import N_, LimitReached, NotAMember, NotFound, UnknownVisitor
-from ..events import MemberJoined, MemberLeft, RoomRead
+from ..events import Event, MemberJoined, MemberLeft, RoomEnded, RoomRead
 from ..nouns import Member, Membership
 from ..seal import Hasher
 from ..settings import Settings
+from ..shelf import Shelf
 from ..vault import Vault
+
+_ROLLS_KEPT = 100
 
 
 class Memberships:
@@ -42,6 +45,8 @@ class Memberships:
         self._vault = vault
         self._hasher = hasher
         self._read: dict[tuple[str, str], int] = {}
+        self._rolls: Shelf[dict[str, Member]] = Shelf(_ROLLS_KEPT)
+        bus.subscribe(self._on_event)
 
     async def join(self, room_id: str, *, visitor_id: str) -> Member:
         """Make the visitor a member; one who is in already stays as they are.
@@ -85,6 +90,7 @@ class Memberships:
             if row is None:
                 return
             await session.delete(row)
+        self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
         self._read.pop((room_id, visitor_id), None)
         await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
 
@@ -106,6 +112,10 @@ class Memberships:
             raise NotAMember(N_("Only members can do that. Join the room first."))
         return member
 
+    async def has(self, room_id: str, visitor_id: str) -> bool:
+        """Tell whether the visitor is a member of the room."""
+        return visitor_id in await self._rolls.obtain(room_id, lambda: self._call_roll(room_id))
+
     async def count(self, room_id: str) -> int:
         """Return how many members the room has."""
         query = select(func.count()).where(MemberRow.room_id == room_id)
@@ -114,11 +124,10 @@ class Memberships:
 
     async def list_members(self, room_id: str, *, visitor_id: str) -> list[Member]:
         """Return all members of the room, by nickname, to one of them; raise `NotAMember`."""
-        await self.require(room_id, visitor_id=visitor_id)
-        async with self._database.reading() as session:
-            found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
-        members = [member for row in found if (member := self._vault.open_member(*row))]
-        return sorted(members, key=lambda member: member.nickname.casefold())
+        roll = await self._rolls.obtain(room_id, lambda: self._call_roll(room_id))
+        if visitor_id not in roll:
+            raise NotAMember(N_("Only members can do that. Join the room first."))
+        return sorted(roll.values(), key=lambda member: member.nickname.casefold())
 
     async def list_mine(self, visitor_id: str) -> list[Membership]:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""
@@ -192,6 +201,21 @@ class Memberships:
         for key, seq in marks.items():
             if self._read.get(key) == seq:  # else more was read meanwhile
                 del self._read[key]
+
+    async def _call_roll(self, room_id: str) -> dict[str, Member]:
+        async with self._database.reading() as session:
+            found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
+        members = [member for row in found if (member := self._vault.open_member(*row))]
+        return {member.visitor_id: member for member in members}
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case MemberJoined(room, member):  # a room's first member joins by making it
+                self._rolls.change(room.id, lambda roll: roll.update({member.visitor_id: member}))
+            case MemberLeft(room_id, visitor_id, _):
+                self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
+            case RoomEnded(room_id):
+                self._rolls.drop(room_id)
 
     async def _check_space(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
         in_room = select(func.count()).where(MemberRow.room_id == room_id)
