@@ -1,10 +1,13 @@
 """The frame of every page: language, colours, title, and the line that says one is offline."""
 
 import copy
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from fastapi import Request
-from htpy import Element, Node, a, i, span
+from htpy import Node, a, i, span
+from markupsafe import Markup
 from nicegui import app, ui
 
 from .controls import link_button
@@ -38,14 +41,15 @@ def open_page(site: Site, request: Request, *, title: str = "") -> Language:
     return language
 
 
-def mark() -> Element:
+@cache
+def mark() -> Markup:
     """Draw the mark: three dots, each fainter, and the name."""
     return a(href="/", class_="mark")[
         span(class_="dots", aria_hidden="true")[i, i, i], span["anonchat"]
-    ]
+    ].__html__()
 
 
-def language_links(site: Site, current: Language) -> Node:
+def language_links(languages: Iterable[Language], current: Language) -> Node:
     """Draw a link to each language; choosing one is remembered and shown on the spot."""
     return [
         link_button(
@@ -54,7 +58,7 @@ def language_links(site: Site, current: Language) -> Node:
             lang=language.code,
             data_remembers=f"{COOKIE}={language.code}",
         )
-        for language in site.languages.values()
+        for language in languages
     ]
 
 

@@ -55,7 +55,8 @@ def register(site: Site) -> None:
                 _form(language),
                 _promises(language),
                 footer[
-                    a(href="/privacy")[language("What we keep")], language_links(site, language)
+                    a(href="/privacy")[language("What we keep")],
+                    language_links(site.languages.values(), language),
                 ],
             ]
         )

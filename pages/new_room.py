@@ -1,8 +1,10 @@
 """The dialog with all choices for a new room."""
 
 from datetime import timedelta
+from functools import cache
 
-from htpy import Element, div
+from htpy import div
+from markupsafe import Markup
 from nicegui import ui
 
 from anonchat import (
@@ -25,7 +27,7 @@ _MESSAGE_LIVES = ("1m", "10m", "1h", "24h", "7d", "30d")
 _ROOM_LIVES = ("1h", "24h", "7d", "30d", "90d")
 
 
-def new_room(site: Site, visitor: Visitor, language: Language, screen: Screen) -> Element:
+def new_room(site: Site, visitor: Visitor, language: Language, screen: Screen) -> Markup:
     """Draw the dialog, closed; what it makes is opened."""
 
     async def create(fields: Fields) -> None:
@@ -57,7 +59,8 @@ def new_room(site: Site, visitor: Visitor, language: Language, screen: Screen) -
     return _draw(site.chat.settings, language)
 
 
-def _draw(settings: Settings, language: Language) -> Element:
+@cache
+def _draw(settings: Settings, language: Language) -> Markup:
     usual_message_ttl = min(settings.message_ttl, settings.room_ttl)
     return dialog(
         "new-room",
@@ -105,7 +108,7 @@ def _draw(settings: Settings, language: Language) -> Element:
             calls="create",
         ),
         close_label=language("Close"),
-    )
+    ).__html__()
 
 
 def _lives(

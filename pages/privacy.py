@@ -22,7 +22,9 @@ def register(site: Site) -> None:
             [(h2[heading], p[text]) for heading, text in _chapters(site, language)],
             h2[language("The janitor")],
             p[_ledger(site, language)],
-            footer[a(href="/")[language("Back")], language_links(site, language)],
+            footer[
+                a(href="/")[language("Back")], language_links(site.languages.values(), language)
+            ],
         )
 
 

@@ -1,5 +1,7 @@
 """The rail: the rooms one is in, and oneself."""
 
+from functools import cache
+
 from htpy import (
     Element,
     Node,
@@ -17,6 +19,7 @@ from htpy import (
     span,
     summary,
 )
+from markupsafe import Markup
 from nicegui import ui
 
 from anonchat import Room, Visitor
@@ -121,16 +124,21 @@ def _me(site: Site, visitor: Visitor, language: Language) -> Element:
     ]
 
 
-def _settings(site: Site, visitor: Visitor, language: Language, screen: Screen) -> Element:
+def _settings(site: Site, visitor: Visitor, language: Language, screen: Screen) -> Markup:
     async def forget(_fields: Fields) -> None:
         await site.chat.identity.forget(visitor.id)  # every screen hears of it, and goes
 
     screen.answer("forget", forget)
     theme = chosen_theme(ui.context.client.request)
+    return _draw_settings(tuple(site.languages.values()), language, theme)
+
+
+@cache
+def _draw_settings(languages: tuple[Language, ...], language: Language, theme: str) -> Markup:
     return dialog(
         "settings",
         language("Settings"),
-        _option(language("Language"), language_links(site, language)),
+        _option(language("Language"), language_links(languages, language)),
         _option(language("Colours"), theme_links(language, chosen=theme)),
         a(href="/privacy")[language("What we keep")],
         details(class_="forget")[
@@ -144,7 +152,7 @@ def _settings(site: Site, visitor: Visitor, language: Language, screen: Screen) 
             button(language("Yes, forget me now"), kind="danger", data_calls="forget"),
         ],
         close_label=language("Close"),
-    )
+    ).__html__()
 
 
 def _option(text: str, links: Node) -> Element:

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from htpy import Element, a, aside, bdi, div, footer, h1, h2, header, p, span
 from htpy import input as input_
+from markupsafe import Markup
 from nicegui import ui
 
 from anonchat import ChatError, Member, NotFound, Room, Visitor
@@ -39,7 +41,7 @@ def register(site: Site) -> None:
         slug: str, request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
     ) -> None:
         try:
-            found = await site.chat.rooms.find(slug)
+            found = site.chat.lobby.find(slug)
         except NotFound as error:
             _nothing_here(open_page(site, request), error)
             return
@@ -334,7 +336,8 @@ class _Talk:
         ui.run_javascript(f"setTimeout(() => location.assign('/'), {_FAREWELL_SECONDS} * 1000)")
 
 
-def _invitation(language: Language) -> Element:
+@cache
+def _invitation(language: Language) -> Markup:
     return dialog(
         "invitation",
         language("Invite to this room"),
@@ -350,7 +353,7 @@ def _invitation(language: Language) -> Element:
         ],
         button(language("Copy the link"), data_copies="link", data_copied=language("Copied")),
         close_label=language("Close"),
-    )
+    ).__html__()
 
 
 def _read_seq(value: object) -> int:

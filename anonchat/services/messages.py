@@ -74,6 +74,8 @@ class _Page:
     is_whole: bool  # there is nothing older
 
     def add(self, visitor_id: str, message: Message) -> None:
+        if self.said and self.said[-1][1].seq >= message.seq:
+            return  # it was read before this word of it
         self.is_whole = self.is_whole and len(self.said) < _PAGE_MOST
         self.said.append((visitor_id, message))
 

@@ -30,7 +30,8 @@ class Screen(Part, component="screen.js"):
 
     def draw(self, *nodes: Node) -> None:
         """Show this; it travels with the page as HTML, not as data."""
-        ui.add_body_html(str(template(id=f"drawn-{self.html_id}")[nodes]))
+        drawn = template(id=f"drawn-{self.html_id}")[nodes]
+        ui.add_body_html("".join(drawn.iter_chunks()))  # a plain text: Markup would escape the rest
 
     def answer(self, name: str, handler: Answer) -> None:
         """Call `handler` when a button or form of that name is used, with the form's fields."""
