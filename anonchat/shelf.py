@@ -37,6 +37,10 @@ class Shelf(Generic[T]):
                 self.drop(next(iter(self._kept)))
         return fresh
 
+    def peek(self, room_id: str) -> T | None:
+        """Return what is kept of the room, if anything is."""
+        return self._kept.get(room_id)
+
     def change(self, room_id: str, how: Callable[[T], object]) -> None:
         """Change what is kept of the room, if anything is."""
         self._reading.pop(room_id, None)

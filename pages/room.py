@@ -311,11 +311,11 @@ class _Talk:
         return CatchUp(rows, keep=[])
 
     async def _mark_read(self, mark: dict[str, Any]) -> None:
-        await self._site.chat.memberships.mark_read(
-            self._room.id,
-            visitor_id=self._member.visitor_id,
-            seq=_read_seq(mark.get("seq")),
-        )
+        seq = _read_seq(mark.get("seq"))
+        if seq > self._member.read_seq:
+            await self._site.chat.memberships.mark_read(
+                self._room.id, visitor_id=self._member.visitor_id, seq=seq
+            )
 
     def _say_ended(self) -> None:
         """The room is gone, and so is everything that was shown of it."""

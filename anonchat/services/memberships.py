@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ScalarSelect
 from sqlmodel import col, func, select, update
@@ -96,10 +97,15 @@ class Memberships:
 
     async def get(self, room_id: str, *, visitor_id: str) -> Member | None:
         """Return the visitor as a member of the room, or `None` if they are not in."""
-        query = _members().where(MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id)
-        async with self._database.reading() as session:
-            found = (await session.exec(query)).first()
-        member = self._vault.open_member(*found) if found else None
+        if (roll := self._rolls.peek(room_id)) is not None:
+            member = roll.get(visitor_id)
+        else:
+            query = _members().where(
+                MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id
+            )
+            async with self._database.reading() as session:
+                found = (await session.exec(query)).first()
+            member = self._vault.open_member(*found) if found else None
         if member is None:
             return None
         noted = self._read.get((room_id, visitor_id), 0)
@@ -114,7 +120,7 @@ class Memberships:
 
     async def has(self, room_id: str, visitor_id: str) -> bool:
         """Tell whether the visitor is a member of the room."""
-        return visitor_id in await self._rolls.obtain(room_id, lambda: self._call_roll(room_id))
+        return await self.get(room_id, visitor_id=visitor_id) is not None
 
     async def count(self, room_id: str) -> int:
         """Return how many members the room has."""
@@ -198,9 +204,10 @@ class Memberships:
                     )
                     .values(read_seq=seq)
                 )
-        for key, seq in marks.items():
-            if self._read.get(key) == seq:  # else more was read meanwhile
-                del self._read[key]
+        for (room_id, visitor_id), seq in marks.items():
+            self._rolls.change(room_id, partial(_note_read, visitor_id=visitor_id, seq=seq))
+            if self._read.get((room_id, visitor_id)) == seq:  # else more was read meanwhile
+                del self._read[room_id, visitor_id]
 
     async def _call_roll(self, room_id: str) -> dict[str, Member]:
         async with self._database.reading() as session:
@@ -243,6 +250,11 @@ def _unread(now: datetime) -> ScalarSelect[int]:
         )
         .scalar_subquery()
     )
+
+
+def _note_read(roll: dict[str, Member], *, visitor_id: str, seq: int) -> None:
+    if member := roll.get(visitor_id):
+        roll[visitor_id] = replace(member, read_seq=max(member.read_seq, seq))
 
 
 def _members() -> Select[MemberRow, VisitorRow]:
