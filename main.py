@@ -45,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         news.start()
         _log.info("open at http://%s:%s", settings.host, settings.port)
         gc.collect()
+        gc.set_threshold(50_000, 20, 100)
         gc.freeze()  # what lives as long as the process need not be looked through again
         try:
             yield
@@ -67,7 +68,9 @@ def create_app(settings: Settings) -> FastAPI:
         binding_refresh_interval=None,
         reconnect_timeout=20,
         show_welcome_message=False,
-        gzip_middleware_factory=partial(GZipMiddleware, compresslevel=4),
+        gzip_middleware_factory=partial(
+            GZipMiddleware, compresslevel=4, thread_minimum_size=262_144
+        ),
     )
     return web
 
