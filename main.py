@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from socket import socket
 
 import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
+from starlette.middleware.gzip import GZipMiddleware
 from uvicorn.config import STARTUP_FAILURE
 
 import pages
@@ -68,6 +70,9 @@ def create_app(settings: Settings) -> FastAPI:
         binding_refresh_interval=None,
         reconnect_timeout=20,
         show_welcome_message=False,
+        gzip_middleware_factory=partial(
+            GZipMiddleware, compresslevel=4, thread_minimum_size=262_144
+        ),
     )
     return web
 

@@ -80,6 +80,7 @@ class Chat:
             clock=clock,
             vault=vault,
             hasher=hasher,
+            is_member=self.memberships.has,
         )
         self.expiry = Expiry(
             database=database,

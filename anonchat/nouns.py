@@ -14,7 +14,7 @@ class Visitor:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Room:
     """A room. `message_ttl` is how long a message lives, `room_ttl` how long a quiet room does."""
 
@@ -32,7 +32,7 @@ class Room:
     last_seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Member:
     """A visitor in a room. `author` is the pseudonym that is valid in this room alone."""
 
@@ -44,7 +44,7 @@ class Member:
     read_seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Message:
     """A message. `seq` counts 1, 2, 3 … in its room; `dedup_id` was chosen by who posted it."""
 

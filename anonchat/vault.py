@@ -33,6 +33,10 @@ class Vault:
         nickname, badge = texts
         return Visitor(row.id, nickname, badge, row.expires_at)
 
+    def knows(self, visitor: Visitor) -> bool:
+        """Tell whether the key of a visitor lives that was opened before."""
+        return self._keys.get(visitor_key(visitor.id)) is not None
+
     def open_member(self, row: MemberRow, visitor: VisitorRow) -> Member | None:
         """Open a member of a room."""
         texts = self._open(visitor.sealed, visitor_key(visitor.id), place=visitor.id)
@@ -75,7 +79,7 @@ class Vault:
         self, row: MessageRow, *, nickname: str, badge: str, text: str, dedup_id: str
     ) -> bytes:
         """Seal a message whose keys exist."""
-        names = _message_keys(row)
+        names = _message_keys(row.expires_at, row.room_id, row.visitor_id)
         keys = [self._keys.get(name) for name in names]
         living = [key for key in keys if key]
         if len(living) < len(names):
@@ -85,7 +89,8 @@ class Vault:
 
     def open_message(self, row: MessageRow) -> Message | None:
         """Open a message."""
-        texts = self._open(row.sealed, *_message_keys(row), place=_place(row))
+        names = _message_keys(row.expires_at, row.room_id, row.visitor_id)
+        texts = self._open(row.sealed, *names, place=_place(row))
         if texts is None:
             return None
         nickname, badge, text, dedup_id = texts
@@ -102,6 +107,11 @@ class Vault:
             expires_at=row.expires_at,
         )
 
+    def can_open(self, message: Message, visitor_id: str) -> bool:
+        """Tell whether all three keys of a message live that was opened before."""
+        names = _message_keys(message.expires_at, message.room_id, visitor_id)
+        return all(self._keys.get(name) for name in names)
+
     def _open(self, sealed: bytes, *names: str, place: str) -> list[str] | None:
         keys = [key for name in names if (key := self._keys.get(name))]
         if len(keys) < len(names):
@@ -113,8 +123,8 @@ class Vault:
             return None
 
 
-def _message_keys(row: MessageRow) -> tuple[str, str, str]:
-    return span_key(row.expires_at), room_key(row.room_id), visitor_key(row.visitor_id)
+def _message_keys(expires_at: datetime, room_id: str, visitor_id: str) -> tuple[str, str, str]:
+    return span_key(expires_at), room_key(room_id), visitor_key(visitor_id)
 
 
 def _place(row: MessageRow) -> str:

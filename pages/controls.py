@@ -1,121 +1,94 @@
-"""The few controls that screens are made of: plain HTML elements, our own look.
+"""The few controls that screens are made of: plain HTML, our own look; what they do is on Screen.
 
-Values are handed over as data, never as parts of a string that something evaluates.
+A field, and what is said beside it, are known by the name that the field has in its form.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
+import htpy
 import regex
+from htpy import Element, Node, div, h2, header, i, label, option, p, select, span
 from nicegui import ui
-from nicegui.elements.mixins.text_element import TextElement
-from nicegui.events import GenericEventArguments
-
-Submit = Callable[[dict[str, str]], Awaitable[None]]
-
-_READ_FORM = (
-    "(event) => { event.preventDefault(); emit(Object.fromEntries(new FormData(event.target))); }"
-)
 
 
-class Tag(TextElement):
-    """An HTML element with a text and attributes (`for_` and `class_` stand for `for`, `class`)."""
-
-    def __init__(self, name: str, text: str = "", /, **attributes: str | int | bool) -> None:
-        super().__init__(tag=name, text=text)
-        for attribute, value in attributes.items():
-            if attribute == "class_":
-                self.classes(str(value))
-            else:
-                self._props[attribute.rstrip("_").replace("_", "-")] = value
-
-
-def icon(name: str) -> Tag:
+def icon(name: str) -> Element:
     """Draw a line icon of theme.css."""
-    return Tag("i", class_=f"icon icon-{name}", aria_hidden="true")
+    return i(class_=f"icon icon-{name}", aria_hidden="true")
 
 
-def icon_button(name: str, label: str, *, kind: str = "quiet") -> Tag:
+def icon_button(name: str, label: str, **attributes: str) -> Element:
     """Draw a button that shows an icon and is called `label`."""
-    with Tag(
-        "button", type="button", class_=f"button icon-only {kind}", aria_label=label, title=label
-    ) as button:
-        icon(name)
-    return button
+    return htpy.button(
+        type="button",
+        class_="button icon-only quiet",
+        aria_label=label,
+        title=label,
+        **attributes,
+    )[icon(name)]
 
 
-def button(text: str, *, kind: str = "", type: str = "button") -> Tag:
+def button(text: str, *, kind: str = "", type: str = "button", **attributes: str) -> Element:
     """Draw a button with a text."""
-    return Tag("button", text, type=type, class_=f"button {kind}".strip())
+    return htpy.button(type=type, class_=f"button {kind}".strip(), **attributes)[text]
 
 
-def form(submit: Submit, **attributes: str) -> Tag:
-    """Open a form; `submit` is given its fields by name, once, when it is sent."""
-
-    async def on_submit(arguments: GenericEventArguments) -> None:
-        fields = arguments.args if isinstance(arguments.args, dict) else {}
-        await submit({name: value for name, value in fields.items() if isinstance(value, str)})
-
-    tag = Tag("form", novalidate=True, **attributes)
-    tag.on("submit", on_submit, js_handler=_READ_FORM)
-    return tag
+def link_button(text: str, *, current: bool, **attributes: str) -> Element:
+    """Draw a button that looks like a link; the current one of several is marked."""
+    mark = "true" if current else None
+    return htpy.button(type="button", class_="link", aria_current=mark, **attributes)[text]
 
 
-class Field:
-    """A text field with its label, and a place for what is wrong with it."""
-
-    def __init__(self, label: str, *, name: str, **attributes: str | int | bool) -> None:
-        with Tag("div", class_="labelled"):
-            self._label = Tag("label", label)
-            with Tag("div", class_="field") as self.frame:
-                self.input = Tag("input", type="text", name=name, autocomplete="off", **attributes)
-            self._alert = Tag("p", role="alert", class_="alert")
-        self._label._props["for"] = self.input.html_id
-        self.input._props["aria-describedby"] = self._alert.html_id
-
-    def fill(self, text: str) -> None:
-        """Write into the field."""
-        ui.run_javascript(f"getHtmlElement({self.input.id}).value = {json.dumps(text)}")
-
-    def refuse(self, reason: str) -> None:
-        """Say beside the field what is wrong with it, and go there."""
-        self.say(reason)
-        ui.run_javascript(f"getHtmlElement({self.input.id}).focus()")
-
-    def say(self, reason: str) -> None:
-        """Say something beside the field; nothing clears it."""
-        self._alert.set_text(reason)
-        self.input._props["aria-invalid"] = "true" if reason else "false"
-        self.input.update()
+def form(*nodes: Node, calls: str, kind: str = "") -> Element:
+    """Draw a form; what it calls is given its fields by name, once, when it is sent."""
+    return htpy.form(novalidate=True, class_=kind or None, data_calls=calls)[nodes]
 
 
-def choice(label: str, *, name: str, options: Iterable[tuple[str, str]], chosen: str) -> None:
+def field(text: str, *, name: str, beside: Node = None, **attributes: str | int | bool) -> Element:
+    """Draw a text field with its label, and a place for what is wrong with it."""
+    return div(class_="labelled")[
+        label(for_=f"field-{name}")[text],
+        div(class_="field")[
+            htpy.input(
+                type="text",
+                id=f"field-{name}",
+                name=name,
+                autocomplete="off",
+                aria_describedby=f"alert-{name}",
+                **attributes,
+            ),
+            beside,
+        ],
+        alert(name),
+    ]
+
+
+def alert(name: str) -> Element:
+    """Draw the place for what `Screen.say` says under that name."""
+    return p(id=f"alert-{name}", role="alert", class_="alert", data_says=name)
+
+
+def choice(text: str, *, name: str, options: Iterable[tuple[str, str]], chosen: str) -> Element:
     """Draw a list to choose one from; options are values and texts."""
-    with Tag("div", class_="labelled"):
-        caption = Tag("label", label)
-        with Tag("div", class_="field"), Tag("select", name=name) as select:
-            for value, text in options:
-                option = Tag("option", text, value=value)
-                if value == chosen:
-                    option._props["selected"] = True
-        caption._props["for"] = select.html_id
+    return div(class_="labelled")[
+        label(for_=f"field-{name}")[text],
+        div(class_="field")[
+            select(id=f"field-{name}", name=name)[
+                [
+                    option(value=value, selected=value == chosen)[option_text]
+                    for value, option_text in options
+                ]
+            ]
+        ],
+    ]
 
 
-class Dialog:
-    """A dialog; `with dialog.body:` fills it."""
-
-    def __init__(self, title: str, *, close_label: str) -> None:
-        with Tag("dialog", class_="dialog") as self.frame:
-            with Tag("header"):
-                heading = Tag("h2", title)
-                closer = icon_button("close", close_label)
-            self.body = Tag("div", class_="dialog-body")
-        self.frame._props["aria-labelledby"] = heading.html_id
-        closer.on("click", js_handler=f"() => getHtmlElement({self.frame.id}).close()")
-
-    def opens_by(self, opener: ui.element) -> None:
-        """Open the dialog when `opener` is clicked, without asking the server."""
-        opener.on("click", js_handler=f"() => getHtmlElement({self.frame.id}).showModal()")
+def dialog(id: str, title: str, *nodes: Node, close_label: str) -> Element:
+    """Draw a dialog, closed; `data_opens=id` on a button opens it."""
+    return htpy.dialog(id=id, class_="dialog", aria_labelledby=f"{id}-title")[
+        header[h2(id=f"{id}-title")[title], icon_button("close", close_label, data_closes="")],
+        div(class_="dialog-body")[nodes],
+    ]
 
 
 def post(path: str, *, body: str, then: str) -> None:
@@ -126,6 +99,6 @@ def post(path: str, *, body: str, then: str) -> None:
     )
 
 
-def initials(nickname: str) -> Tag:
+def initials(nickname: str) -> Element:
     """Draw the two first characters of the visitor's own nickname, outside any room."""
-    return Tag("span", "".join(regex.findall(r"\X", nickname)[:2]), class_="initials self")
+    return span(class_="initials self")["".join(regex.findall(r"\X", nickname)[:2])]

@@ -4,12 +4,13 @@ import logging
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from htpy import a, body, h1, head, html, link, main, meta, p
+from htpy import Element, a, body, h1, head, html, link, main, meta, p
 from htpy import title as title_tag
 from nicegui import app, ui
 
-from .controls import Tag
 from .frame import STYLE_SHEET
+from .language import Language
+from .live.screen import Screen
 from .site import Site
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def register(site: Site) -> None:
                 main(class_="nothing page")[
                     h1[language("There is nothing at this address.")],
                     p[language("Perhaps it was here once. Things go away in this place.")],
-                    a(class_="button", href="/")[language("Back to the lobby")],
+                    way_back(language),
                 ]
             ],
         ]
@@ -41,9 +42,15 @@ def register(site: Site) -> None:
     def failed(error: Exception) -> None:
         _log.error("a page could not be built", exc_info=error)
         language = site.language(ui.context.client.request)
-        with Tag("div", class_="nothing page"):
-            Tag("h1", language("Something went wrong here."))
-            Tag("p", language("It is not your doing. Please try again in a moment."))
-            Tag("a", language("Back to the lobby"), href="/", class_="button")
+        Screen("nothing page").draw(
+            h1[language("Something went wrong here.")],
+            p[language("It is not your doing. Please try again in a moment.")],
+            way_back(language),
+        )
 
     app.on_page_exception(failed)
+
+
+def way_back(language: Language) -> Element:
+    """Draw the way out of where there is nothing."""
+    return a(class_="button", href="/")[language("Back to the lobby")]

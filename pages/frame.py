@@ -1,12 +1,16 @@
 """The frame of every page: language, colours, title, and the line that says one is offline."""
 
 import copy
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from fastapi import Request
+from htpy import Node, a, i, span
+from markupsafe import Markup
 from nicegui import app, ui
 
-from .controls import Tag
+from .controls import link_button
 from .language import COOKIE, Language
 from .live.connection import Connection
 from .site import Site
@@ -31,54 +35,46 @@ def open_page(site: Site, request: Request, *, title: str = "") -> Language:
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
     ui.page_title(f"{title} · anonchat" if title else "anonchat")
-    if theme := _chosen_theme(request):
+    if theme := chosen_theme(request):
         ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
     Connection(language)
     return language
 
 
-def mark() -> Tag:
+@cache
+def mark() -> Markup:
     """Draw the mark: three dots, each fainter, and the name."""
-    with Tag("a", href="/", class_="mark") as link:
-        with Tag("span", class_="dots", aria_hidden="true"):
-            for _ in range(3):
-                Tag("i")
-        Tag("span", "anonchat")
-    return link
+    return a(href="/", class_="mark")[
+        span(class_="dots", aria_hidden="true")[i, i, i], span["anonchat"]
+    ].__html__()
 
 
-def language_links(site: Site, current: Language) -> None:
+def language_links(languages: Iterable[Language], current: Language) -> Node:
     """Draw a link to each language; choosing one is remembered and shown on the spot."""
-    for language in site.languages.values():
-        link = Tag("button", language.name, type="button", class_="link", lang=language.code)
-        if language is current:
-            link._props["aria-current"] = "true"
-        link.on("click", js_handler=_remember(COOKIE, language.code))
+    return [
+        link_button(
+            language.name,
+            current=language is current,
+            lang=language.code,
+            data_remembers=f"{COOKIE}={language.code}",
+        )
+        for language in languages
+    ]
 
 
-def theme_links(language: Language) -> None:
+def theme_links(language: Language, *, chosen: str) -> Node:
     """Draw a link to each colouring: as the system is, light, dark."""
-    chosen = _chosen_theme(ui.context.client.request)
-    for theme, text in (
-        ("", language("as the system")),
-        ("light", language("light")),
-        ("dark", language("dark")),
-    ):
-        link = Tag("button", text, type="button", class_="link")
-        if theme == chosen:
-            link._props["aria-current"] = "true"
-        link.on("click", js_handler=_remember("theme", theme))
+    return [
+        link_button(text, current=theme == chosen, data_remembers=f"theme={theme}")
+        for theme, text in (
+            ("", language("as the system")),
+            ("light", language("light")),
+            ("dark", language("dark")),
+        )
+    ]
 
 
-def _chosen_theme(request: Request) -> str:
+def chosen_theme(request: Request) -> str:
+    """Return the colouring that the visitor has chosen, if any."""
     theme = request.cookies.get("theme", "")
     return theme if theme in _THEMES else ""
-
-
-def _remember(cookie: str, value: str) -> str:
-    """Return what keeps a preference in the browser; both words are constants of ours."""
-    age = 31_536_000 if value else 0
-    return (
-        f"() => {{ document.cookie = '{cookie}={value}; path=/; max-age={age}; samesite=lax';"
-        " window.location.reload(); }"
-    )

@@ -3,15 +3,16 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+from htpy import Element, Node, bdi, div, h1, h2, header, p, section, span
 from nicegui import ui
 
 from anonchat import Visitor
 
-from .controls import Tag
 from .frame import open_page
 from .language import Language
 from .live.feed import CatchUp, Feed, Shown
 from .live.feeds import draw_each
+from .live.screen import Screen
 from .news import HALL, NEW_ROOMS
 from .rail import rail, room_finder
 from .rows import Row, card_row, hall_row
@@ -26,27 +27,31 @@ def register(site: Site) -> None:
         request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
     ) -> None:
         language = open_page(site, request)
-        with Tag("div", class_="shell lobby"):
-            await rail(site, visitor, language, with_finder=False)
-            with Tag("div", class_="hall"):
-                with Tag("div", class_="welcome"):
-                    with Tag("h1"):
-                        _greet(language("Where to, {nickname}?", nickname="\0"), visitor.nickname)
-                    Tag(
-                        "p",
-                        language(
-                            "Type a name. If the room exists you join it, if not it is yours."
-                        ),
-                    )
-                    room_finder(site, visitor, language, with_button=True)
-                await _PublicRooms(site, visitor, language).draw()
+        with Screen("shell lobby") as screen:
+            screen.draw(
+                await rail(site, visitor, language, screen),
+                div(class_="hall")[
+                    div(class_="welcome")[
+                        h1[
+                            _greet(
+                                language("Where to, {nickname}?", nickname="\0"), visitor.nickname
+                            )
+                        ],
+                        p[
+                            language(
+                                "Type a name. If the room exists you join it, if not it is yours."
+                            )
+                        ],
+                        room_finder(site, visitor, language, with_button=True),
+                    ],
+                    await _PublicRooms(site, visitor, language).draw(),
+                ],
+            )
 
 
-def _greet(sentence: str, nickname: str) -> None:
+def _greet(sentence: str, nickname: str) -> Node:
     before, _, after = sentence.partition("\0")
-    Tag("span", before)
-    Tag("bdi", nickname)
-    Tag("span", after)
+    return span[before], bdi[nickname], span[after]
 
 
 class _PublicRooms:
@@ -60,42 +65,39 @@ class _PublicRooms:
         self._shown = 0
         self._places: dict[str, float] = {}
 
-    async def draw(self) -> None:
+    async def draw(self) -> Element:
         """Draw the list."""
-        lobby, language = self._site.chat.lobby, self._language
-        with Tag("section", class_="public") as section:
-            with Tag("header"):
-                heading = Tag("h2", language("Public rooms"))
-                Feed(
-                    self._site.feeds,
-                    HALL,
-                    tag="small",
-                    label="",
-                    language=language,
-                    viewer=self._visitor.id,
-                    rows=[hall_row(*lobby.count(), language=language)],
-                    catch_up=self._count,
-                )
-            rows = await self._turn_page()
-            self._feed = Feed(
-                self._site.feeds,
-                NEW_ROOMS,
-                tag="ul",
-                label="",
-                language=language,
-                viewer=self._visitor.id,
-                rows=rows,
-                catch_up=self._catch_up,
-                follow="card",
-                more=self._has_more,
-            )
-            self._feed.answer("older", self._show_more)
-            Tag(
-                "p",
-                language("No public room yet. Type a name above, and the first one is yours."),
-                class_="empty",
-            )
-        section._props["aria-labelledby"] = heading.html_id
+        language = self._language
+        count = Feed(
+            self._site.feeds,
+            HALL,
+            tag="small",
+            label="",
+            language=language,
+            viewer=self._visitor.id,
+            catch_up=self._count,
+        )
+        self._feed = Feed(
+            self._site.feeds,
+            NEW_ROOMS,
+            tag="ul",
+            label="",
+            language=language,
+            viewer=self._visitor.id,
+            catch_up=self._catch_up,
+            follow="card",
+        )
+        self._feed.answer("older", self._show_more)
+        return section(class_="public", aria_labelledby="public")[
+            header[
+                h2(id="public")[language("Public rooms")],
+                count.begin(await self._count(Shown([]))),
+            ],
+            self._feed.begin(CatchUp(await self._turn_page(), keep=[], more=self._has_more)),
+            p(class_="empty")[
+                language("No public room yet. Type a name above, and the first one is yours.")
+            ],
+        ]
 
     @property
     def _has_more(self) -> bool:

@@ -3,13 +3,15 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+from htpy import Element, a, details, div, footer, h1, li, p, span, summary, ul
 from nicegui import ui
 
 from anonchat import ChatError, InvalidPhrase
 
-from .controls import Field, Tag, button, form, icon, icon_button, post
+from .controls import button, field, form, icon, icon_button, post
 from .frame import language_links, mark, open_page
 from .language import Language
+from .live.screen import Fields, Screen
 from .site import Site
 from .suggestion import suggest_nickname
 
@@ -20,89 +22,95 @@ def register(site: Site) -> None:
     @ui.page("/login")
     async def login(request: Request, target: Annotated[str, Depends(site.door.stranger)]) -> None:
         language = open_page(site, request)
-        with Tag("div", class_="login"), Tag("div", class_="login-column"):
-            mark()
-            _headline(language("Say it. Let it fade."))
-            Tag(
-                "p",
-                language(
-                    "An anonymous chat that forgets on time. Come in with a nickname, nothing else."
-                ),
-                class_="lead",
-            )
-            _form(site, language, target)
-            _promises(language)
-            with Tag("footer"):
-                Tag("a", language("What we keep"), href="/privacy")
-                language_links(site, language)
+        screen = Screen("login")
+
+        async def enter(fields: Fields) -> None:
+            try:
+                _, token = await site.chat.identity.come_in(
+                    fields.get("nickname", ""), phrase=fields.get("phrase", "")
+                )
+            except InvalidPhrase as error:
+                screen.refuse("phrase", language.explain(error))
+            except ChatError as error:
+                screen.refuse("nickname", language.explain(error))
+            else:
+                post("/session", body=site.door.write_ticket(token), then=target)
+
+        async def suggest(_fields: Fields) -> None:
+            name = await suggest_nickname(language, is_free=site.chat.identity.is_free)
+            screen.fill("nickname", name)
+
+        screen.answer("enter", enter)
+        screen.answer("suggest", suggest)
+        screen.draw(
+            div(class_="login-column")[
+                mark(),
+                _headline(language("Say it. Let it fade.")),
+                p(class_="lead")[
+                    language(
+                        "An anonymous chat that forgets on time. Come in with a nickname, "
+                        "nothing else."
+                    )
+                ],
+                _form(language),
+                _promises(language),
+                footer[
+                    a(href="/privacy")[language("What we keep")],
+                    language_links(site.languages.values(), language),
+                ],
+            ]
+        )
 
 
-def _headline(text: str) -> None:
+def _headline(text: str) -> Element:
     words = text.split()
-    with Tag("h1"):
-        for number, word in enumerate(words):
-            opacity = 1 - 0.5 * max(0, number - 1) / max(1, len(words) - 2)
-            Tag("span", f"{word} ", style=f"opacity: {opacity:.2f}")
+    fades = [1 - 0.5 * max(0, place - 1) / max(1, len(words) - 2) for place in range(len(words))]
+    return h1[
+        [
+            span(style=f"opacity: {opacity:.2f}")[f"{word} "]
+            for word, opacity in zip(words, fades, strict=True)
+        ]
+    ]
 
 
-def _form(site: Site, language: Language, target: str) -> None:
-    async def enter(fields: dict[str, str]) -> None:
-        nickname.say("")
-        phrase.say("")
-        try:
-            _, token = await site.chat.identity.come_in(
-                fields.get("nickname", ""), phrase=fields.get("phrase", "")
-            )
-        except InvalidPhrase as error:
-            phrase.refuse(language.explain(error))
-        except ChatError as error:
-            nickname.refuse(language.explain(error))
-        else:
-            post("/session", body=site.door.write_ticket(token), then=target)
-
-    async def suggest() -> None:
-        nickname.say("")
-        nickname.fill(await suggest_nickname(language, is_free=site.chat.identity.is_free))
-
-    with form(enter, class_="login-form"):
-        nickname = Field(
+def _form(language: Language) -> Element:
+    return form(
+        field(
             language("Nickname"),
             name="nickname",
             placeholder=language("How shall others call you?"),
             maxlength=600,
             autofocus=True,
             enterkeyhint="go",
-        )
-        with nickname.frame:
-            icon_button("dice", language("Suggest a nickname")).on("click", suggest)
-        button(language("Enter"), type="submit")
-        with Tag("details"):
-            Tag("summary", language("Be recognised another day with a secret phrase"))
-            phrase = Field(
+            beside=icon_button("dice", language("Suggest a nickname"), data_calls="suggest"),
+        ),
+        button(language("Enter"), type="submit"),
+        details[
+            summary[language("Be recognised another day with a secret phrase")],
+            field(
                 language("Secret phrase"),
                 name="phrase",
                 maxlength=400,
                 class_="secret",
                 spellcheck="false",
                 autocapitalize="off",
-            )
-            Tag(
-                "p",
+            ),
+            p(class_="hint")[
                 language(
                     "Others see a short badge that only this phrase makes. With it you come back "
                     "under your nickname from any device. We keep nothing that leads to the phrase."
-                ),
-                class_="hint",
-            )
+                )
+            ],
+        ],
+        calls="enter",
+        kind="login-form",
+    )
 
 
-def _promises(language: Language) -> None:
-    with Tag("ul", class_="promises"):
-        for promise in (
-            language("No account, no mail, no phone. Your address is never stored."),
-            language("Every message shows when it disappears, and then it is gone for everyone."),
-            language("Nothing readable is ever written to disk."),
-        ):
-            with Tag("li"):
-                icon("check")
-                Tag("span", promise)
+def _promises(language: Language) -> Element:
+    promises = (
+        language("No account, no mail, no phone. Your address is never stored."),
+        language("Every message shows when it disappears, and then it is gone for everyone."),
+        language("Nothing readable is ever written to disk."),
+    )
+    return ul(class_="promises")[[li[icon("check"), span[promise]] for promise in promises]]

@@ -1,7 +1,10 @@
 """The dialog with all choices for a new room."""
 
 from datetime import timedelta
+from functools import cache
 
+from htpy import div
+from markupsafe import Markup
 from nicegui import ui
 
 from anonchat import (
@@ -9,28 +12,25 @@ from anonchat import (
     InvalidLifetime,
     InvalidTopic,
     RoomNameTaken,
+    Settings,
     Visitor,
     format_duration,
     parse_duration,
 )
 
-from .controls import Dialog, Field, Tag, button, choice, form
+from .controls import alert, button, choice, dialog, field, form
 from .language import Language
+from .live.screen import Fields, Screen
 from .site import Site
 
 _MESSAGE_LIVES = ("1m", "10m", "1h", "24h", "7d", "30d")
 _ROOM_LIVES = ("1h", "24h", "7d", "30d", "90d")
 
 
-def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
+def new_room(site: Site, visitor: Visitor, language: Language, screen: Screen) -> Markup:
     """Draw the dialog, closed; what it makes is opened."""
-    settings = site.chat.settings
-    usual_message_ttl = min(settings.message_ttl, settings.room_ttl)
 
-    async def create(fields: dict[str, str]) -> None:
-        name.say("")
-        topic.say("")
-        lives.set_text("")
+    async def create(fields: Fields) -> None:
         try:
             room = await site.chat.rooms.create(
                 fields.get("name", ""),
@@ -42,59 +42,73 @@ def new_room_dialog(site: Site, visitor: Visitor, language: Language) -> Dialog:
             )
             await site.chat.memberships.join(room.id, visitor_id=visitor.id)
         except RoomNameTaken:
-            name.refuse(
-                language("There is a room of that name already. Open it from the lobby instead.")
+            screen.refuse(
+                "name",
+                language("There is a room of that name already. Open it from the lobby instead."),
             )
         except InvalidTopic as error:
-            topic.refuse(language.explain(error))
+            screen.refuse("topic", language.explain(error))
         except InvalidLifetime as error:
-            lives.set_text(language.explain(error))
+            screen.say("lives", language.explain(error))
         except ChatError as error:
-            name.refuse(language.explain(error))
+            screen.refuse("name", language.explain(error))
         else:
             ui.navigate.to(f"/r/{room.slug}")
 
-    dialog = Dialog(language("New room"), close_label=language("Close"))
-    with dialog.body, form(create):
-        name = Field(language("Name"), name="name", maxlength=300, autofocus=True)
-        topic = Field(language("What is it about? (optional)"), name="topic", maxlength=600)
-        choice(
-            language("Who can find it"),
-            name="listed",
-            options=[
-                ("yes", language("Everybody: it is listed in the lobby")),
-                ("no", language("Only those who have the link")),
+    screen.answer("create", create)
+    return _draw(site.chat.settings, language)
+
+
+@cache
+def _draw(settings: Settings, language: Language) -> Markup:
+    usual_message_ttl = min(settings.message_ttl, settings.room_ttl)
+    return dialog(
+        "new-room",
+        language("New room"),
+        form(
+            field(language("Name"), name="name", maxlength=300, autofocus=True),
+            field(language("What is it about? (optional)"), name="topic", maxlength=600),
+            choice(
+                language("Who can find it"),
+                name="listed",
+                options=[
+                    ("yes", language("Everybody: it is listed in the lobby")),
+                    ("no", language("Only those who have the link")),
+                ],
+                chosen="yes",
+            ),
+            div(class_="pair")[
+                choice(
+                    language("Messages disappear after"),
+                    name="message_ttl",
+                    options=_lives(
+                        _MESSAGE_LIVES,
+                        language,
+                        usual=usual_message_ttl,
+                        least=settings.message_ttl_min,
+                        most=settings.message_ttl_max,
+                    ),
+                    chosen=format_duration(usual_message_ttl),
+                ),
+                choice(
+                    language("A quiet room ends after"),
+                    name="room_ttl",
+                    options=_lives(
+                        _ROOM_LIVES,
+                        language,
+                        usual=settings.room_ttl,
+                        least=settings.message_ttl_min,
+                        most=settings.room_ttl_max,
+                    ),
+                    chosen=format_duration(settings.room_ttl),
+                ),
             ],
-            chosen="yes",
-        )
-        with Tag("div", class_="pair"):
-            choice(
-                language("Messages disappear after"),
-                name="message_ttl",
-                options=_lives(
-                    _MESSAGE_LIVES,
-                    language,
-                    usual=usual_message_ttl,
-                    least=settings.message_ttl_min,
-                    most=settings.message_ttl_max,
-                ),
-                chosen=format_duration(usual_message_ttl),
-            )
-            choice(
-                language("A quiet room ends after"),
-                name="room_ttl",
-                options=_lives(
-                    _ROOM_LIVES,
-                    language,
-                    usual=settings.room_ttl,
-                    least=settings.message_ttl_min,
-                    most=settings.room_ttl_max,
-                ),
-                chosen=format_duration(settings.room_ttl),
-            )
-        lives = Tag("p", role="alert", class_="alert")
-        button(language("Create the room"), type="submit")
-    return dialog
+            alert("lives"),
+            button(language("Create the room"), type="submit"),
+            calls="create",
+        ),
+        close_label=language("Close"),
+    ).__html__()
 
 
 def _lives(

@@ -16,8 +16,7 @@ def follow_presence(site: Site, member: Member) -> None:
     client, presence = ui.context.client, site.chat.presence
 
     async def come() -> None:
-        room_id, visitor_id = member.room_id, member.visitor_id
-        if await site.chat.memberships.get(room_id, visitor_id=visitor_id):
+        if await site.chat.memberships.has(member.room_id, member.visitor_id):
             await presence.enter(member, screen=client.id)
 
     async def pause() -> None:

@@ -1,11 +1,12 @@
 """What is kept, where, how long, and what the janitor has removed."""
 
 from fastapi import Request
+from htpy import a, footer, h1, h2, p
 from nicegui import ui
 
-from .controls import Tag
 from .frame import language_links, mark, open_page
 from .language import Language
+from .live.screen import Screen
 from .site import Site
 
 
@@ -15,17 +16,16 @@ def register(site: Site) -> None:
     @ui.page("/privacy")
     def privacy(request: Request) -> None:
         language = open_page(site, request, title=site.language(request)("What we keep"))
-        with Tag("div", class_="paper"):
-            mark()
-            Tag("h1", language("What we keep"))
-            for heading, text in _chapters(site, language):
-                Tag("h2", heading)
-                Tag("p", text)
-            Tag("h2", language("The janitor"))
-            Tag("p", _ledger(site, language))
-            with Tag("footer"):
-                Tag("a", language("Back"), href="/")
-                language_links(site, language)
+        Screen("paper").draw(
+            mark(),
+            h1[language("What we keep")],
+            [(h2[heading], p[text]) for heading, text in _chapters(site, language)],
+            h2[language("The janitor")],
+            p[_ledger(site, language)],
+            footer[
+                a(href="/")[language("Back")], language_links(site.languages.values(), language)
+            ],
+        )
 
 
 def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:

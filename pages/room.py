@@ -1,23 +1,30 @@
 """The room: its messages, its members, and the box to write in."""
 
-import json
 import re
+from dataclasses import replace
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from htpy import Element, a, aside, bdi, div, footer, h1, h2, header, p, span
+from htpy import input as input_
+from markupsafe import Markup
 from nicegui import ui
 
 from anonchat import ChatError, Member, NotFound, Room, Visitor
 
-from .controls import Dialog, Tag, button, icon, icon_button
+from .controls import alert, button, dialog, icon, icon_button
+from .errors import way_back
 from .frame import mark, open_page
 from .language import Language
 from .live.composer import Composer
 from .live.feed import CatchUp, Feed, Shown
 from .live.feeds import draw_each
+from .live.part import Part
+from .live.screen import Fields, Screen
 from .news import facts_of, members_of, messages_of, present_in
 from .presence import follow_presence
-from .rail import rail
+from .rail import rail, room_finder
 from .rows import facts_row, member_row, message_row, pending_row, present_row
 from .site import Site
 
@@ -34,151 +41,138 @@ def register(site: Site) -> None:
         slug: str, request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
     ) -> None:
         try:
-            found = await site.chat.rooms.find(slug)
+            found = site.chat.lobby.find(slug)
         except NotFound as error:
             _nothing_here(open_page(site, request), error)
             return
         member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
         language = open_page(site, request, title=found.name)
-        with Tag("div", class_="shell room"):
-            settings = await rail(site, visitor, language, with_finder=True, current=found.id)
-            if member:
-                await _Talk(site, language, found, member, settings).draw()
-            else:
-                await _draw_entrance(site, visitor, language, found)
+        with Screen("shell room") as screen:
+            finder = room_finder(site, visitor, language, with_button=False)
+            screen.draw(
+                await rail(site, visitor, language, screen, finder=finder, current=found.id),
+                await _Talk(site, language, found, member, screen).draw()
+                if member
+                else await _entrance(site, visitor, language, found, screen),
+            )
 
 
 def _nothing_here(language: Language, error: ChatError) -> None:
     ui.context.client.status_code = 404
-    with Tag("div", class_="nothing page"):
-        mark()
-        Tag("h1", language.explain(error))
-        Tag("p", language("Rooms here come and go. Perhaps it is time for a new one."))
-        Tag("a", language("Back to the lobby"), href="/", class_="button")
+    Screen("nothing page").draw(
+        mark(),
+        h1[language.explain(error)],
+        p[language("Rooms here come and go. Perhaps it is time for a new one.")],
+        way_back(language),
+    )
 
 
-async def _draw_entrance(site: Site, visitor: Visitor, language: Language, room: Room) -> None:
+async def _entrance(
+    site: Site, visitor: Visitor, language: Language, room: Room, screen: Screen
+) -> Element:
     """Show a room to one who is not in it: what it is, and the way in."""
 
-    async def join() -> None:
+    async def join(_fields: Fields) -> None:
         try:
             await site.chat.memberships.join(room.id, visitor_id=visitor.id)
         except ChatError as error:
-            alert.set_text(language.explain(error))
+            screen.say("join", language.explain(error))
         else:
             ui.navigate.reload()
 
+    screen.answer("join", join)
     members = await site.chat.memberships.count(room.id)
-    present = site.chat.presence.list_present(room.id)
-    with Tag("div", class_="entrance"):
-        with Tag("h1"):
-            Tag("bdi", room.name)
-        Tag("p", room.topic, class_="topic", dir="auto")
-        with Tag("div", class_="chips"):
-            Tag(
-                "span",
-                language.count("{n} member", "{n} members", members),
-                class_="chip",
-            )
-            Tag("span", language.count("{n} here", "{n} here", len(present)), class_="chip")
-        await _draw_facts(site, visitor.id, language, room)
-        Tag("p", language("What is said here is shown to members only."), class_="hint")
-        alert = Tag("p", role="alert", class_="alert")
-        button(language("Join room")).on("click", join)
-        Tag("a", language("Back to the lobby"), href="/", class_="quiet-link")
+    present = len(site.chat.presence.list_present(room.id))
+    return div(class_="entrance")[
+        h1[bdi[room.name]],
+        p(class_="topic", dir="auto")[room.topic],
+        div(class_="chips")[
+            span(class_="chip")[language.count("{n} member", "{n} members", members)],
+            span(class_="chip")[language.count("{n} here", "{n} here", present)],
+        ],
+        await _facts(site, visitor.id, language, room),
+        p(class_="hint")[language("What is said here is shown to members only.")],
+        alert("join"),
+        button(language("Join room"), data_calls="join"),
+        a(href="/", class_="quiet-link")[language("Back to the lobby")],
+    ]
 
 
-async def _draw_facts(site: Site, viewer: str, language: Language, room: Room) -> None:
+async def _facts(site: Site, viewer: str, language: Language, room: Room) -> Feed:
     async def catch_up(_shown: Shown) -> CatchUp:
         glance = site.chat.lobby.glance(room.id)
         return CatchUp([facts_row(glance, language=language)] if glance else [], keep=[])
 
-    Feed(
+    feed = Feed(
         site.feeds,
         facts_of(room.id),
         tag="div",
         label="",
         language=language,
         viewer=viewer,
-        rows=(await catch_up(Shown([]))).put,
         catch_up=catch_up,
     )
+    return feed.begin(await catch_up(Shown([])))
 
 
 class _Talk:
     """The room as a member sees it on one screen."""
 
     def __init__(
-        self, site: Site, language: Language, room: Room, member: Member, settings: Dialog
+        self, site: Site, language: Language, room: Room, member: Member, screen: Screen
     ) -> None:
         self._site = site
         self._language = language
         self._room = room
         self._member = member
-        self._settings = settings
+        self._screen = screen
         self._page_size = site.chat.settings.page_size
+        self._parts: list[Part] = []
 
-    async def draw(self) -> None:
+    async def draw(self) -> list[Element]:
         """Draw the conversation and who is in it."""
+        self._screen.answer("leave", self._leave)
+        messages = await self._messages()
+        facts = await _facts(self._site, self._member.visitor_id, self._language, self._room)
+        composer = Composer(
+            self._post,
+            feed=messages,
+            language=self._language,
+            draft_key=self._room.id,
+            patience=self._room.message_ttl,
+            placeholder=self._language(
+                "Message, gone in {time}", time=self._language.duration(self._room.message_ttl)
+            ),
+        )
+        present, members = await self._present(), await self._members()
+        self._parts = [messages, facts, composer, present, members]
         follow_presence(self._site, self._member)
-        with Tag("div", class_="talk") as self._main:
-            members_button = await self._draw_head()
-            feed = await self._draw_messages()
-            Composer(
-                self._post,
-                feed=feed,
-                language=self._language,
-                draft_key=self._room.id,
-                patience=self._room.message_ttl,
-                placeholder=self._language(
-                    "Message, gone in {time}",
-                    time=self._language.duration(self._room.message_ttl),
-                ),
-            )
-        await self._draw_members(members_button)
+        return [
+            div(class_="talk", id="talk")[self._head(facts), messages, composer],
+            self._panel(present, members),
+        ]
 
-    async def _draw_head(self) -> Tag:
-        language = self._language
-        with Tag("header"):
-            with Tag("a", href="/", class_="button icon-only quiet back") as back:
-                icon("back")
-            back._props["aria-label"] = language("Back to the lobby")
-            with Tag("div", class_="title"):
-                with Tag("h1"):
-                    Tag("bdi", self._room.name)
-                if self._room.topic:
-                    Tag("p", self._room.topic, dir="auto", title=self._room.topic)
-            await _draw_facts(self._site, self._member.visitor_id, language, self._room)
-            self._draw_invitation(icon_button("link", language("Invite")))
-            members_button = icon_button("people", language("Members"))
-            icon_button("leave", language("Leave room")).on("click", self._leave)
-        return members_button
+    def _head(self, facts: Feed) -> Element:
+        language, room = self._language, self._room
+        return header[
+            a(
+                href="/",
+                class_="button icon-only quiet back",
+                aria_label=language("Back to the lobby"),
+            )[icon("back")],
+            div(class_="title")[
+                h1[bdi[room.name]],
+                room.topic and p(dir="auto", title=room.topic)[room.topic],
+            ],
+            facts,
+            icon_button("link", language("Invite"), data_opens="invitation"),
+            _invitation(language),
+            icon_button("people", language("Members"), data_turns="members"),
+            icon_button("leave", language("Leave room"), data_calls="leave"),
+        ]
 
-    def _draw_invitation(self, opener: Tag) -> None:
+    async def _messages(self) -> Feed:
         language = self._language
-        dialog = Dialog(language("Invite to this room"), close_label=language("Close"))
-        dialog.opens_by(opener)
-        with dialog.body:
-            Tag("p", language("Whoever has this link can come in with a nickname of their own."))
-            with Tag("div", class_="field"):
-                address = Tag("input", type="text", readonly=True, aria_label=language("Link"))
-            copy = button(language("Copy the link"))
-        opener.on(
-            "click",
-            js_handler=f"() => {{ getHtmlElement({address.id}).value ="
-            " window.location.origin + window.location.pathname; }",
-        )
-        copied = json.dumps(language("Copied"))
-        copy.on(
-            "click",
-            js_handler=f"(event) => {{ const box = getHtmlElement({address.id}); box.select();"
-            " navigator.clipboard ? navigator.clipboard.writeText(box.value)"
-            f" : document.execCommand('copy'); event.currentTarget.textContent = {copied}; }}",
-        )
-
-    async def _draw_messages(self) -> Feed:
-        language = self._language
-        history = await self._history()
         feed = Feed(
             self._site.feeds,
             messages_of(self._room.id),
@@ -186,13 +180,10 @@ class _Talk:
             label=language("Messages"),
             language=language,
             viewer=self._member.visitor_id,
-            rows=[message_row(message) for message in history],
             catch_up=self._catch_up,
             stick=True,
             days=True,
-            more=len(history) == self._page_size,
             cap=_ROWS_ON_PAGE,
-            read={"": self._member.read_seq},
             me=self._member.author,
             texts={
                 "pending": pending_row(self._member),
@@ -204,58 +195,51 @@ class _Talk:
         feed.answer("older", lambda where: self._show_older(feed, where))
         feed.answer("read", self._mark_read)
         feed.answer("ended", lambda _: self._say_ended())
-        return feed
+        newest = await self._newest()
+        return feed.begin(replace(newest, read={"": self._member.read_seq}))
 
-    async def _draw_members(self, opener: Tag) -> None:
+    def _panel(self, present: Feed, members: Feed) -> Element:
         language = self._language
-        with Tag("aside", class_="members") as self._panel:
-            with Tag("header"):
-                with Tag("h2"):
-                    Tag("span", language("Members"))
-                    await self._draw_present()
-                closer = icon_button("close", language("Close"))
-            Feed(
-                self._site.feeds,
-                members_of(self._room.id),
-                tag="ul",
-                label=language("Members"),
-                language=language,
-                viewer=self._member.visitor_id,
-                rows=(await self._list_members(Shown([]))).put,
-                catch_up=self._list_members,
-            )
-            with Tag("footer", class_="only-phone"):
-                self._settings.opens_by(button(language("Settings"), kind="quiet"))
-        # On a phone the panel covers the page: the focus goes with it, and back.
-        toggle = (
-            f"() => {{ const panel = getHtmlElement({self._panel.id});"
-            f" const opener = getHtmlElement({opener.id}), closer = getHtmlElement({closer.id});"
-            " panel.classList.toggle('turned');"
-            " const open = getComputedStyle(panel).display !== 'none';"
-            " opener.setAttribute('aria-expanded', open);"
-            " if (open && closer.offsetParent) closer.focus(); else opener.focus(); }"
-        )
-        opener.on("click", js_handler=toggle)
-        closer.on("click", js_handler=toggle)
-        self._panel.on("keydown.esc", js_handler=toggle)
+        return aside(class_="members", id="members", data_turned=True)[
+            header[
+                h2[span[language("Members")], present],
+                icon_button("close", language("Close"), data_turns="members"),
+            ],
+            members,
+            footer(class_="only-phone")[
+                button(language("Settings"), kind="quiet", data_opens="settings")
+            ],
+        ]
 
-    async def _draw_present(self) -> None:
+    async def _members(self) -> Feed:
+        feed = Feed(
+            self._site.feeds,
+            members_of(self._room.id),
+            tag="ul",
+            label=self._language("Members"),
+            language=self._language,
+            viewer=self._member.visitor_id,
+            catch_up=self._list_members,
+        )
+        return feed.begin(await self._list_members(Shown([])))
+
+    async def _present(self) -> Feed:
         """Say how many are here."""
 
         async def catch_up(_shown: Shown) -> CatchUp:
             glance = self._site.chat.lobby.glance(self._room.id)
             return CatchUp([present_row(glance, language=self._language)] if glance else [], [])
 
-        Feed(
+        feed = Feed(
             self._site.feeds,
             present_in(self._room.id),
             tag="small",
             label="",
             language=self._language,
             viewer=self._member.visitor_id,
-            rows=(await catch_up(Shown([]))).put,
             catch_up=catch_up,
         )
+        return feed.begin(await catch_up(Shown([])))
 
     async def _post(self, text: str, dedup_id: str) -> None:
         await self._site.chat.messages.post(
@@ -265,7 +249,7 @@ class _Talk:
             dedup_id=dedup_id,
         )
 
-    async def _leave(self) -> None:
+    async def _leave(self, _fields: Fields) -> None:
         """Leave; all screens of the member hear of it and go to the lobby, this one too."""
         await self._site.chat.memberships.leave(self._room.id, visitor_id=self._member.visitor_id)
 
@@ -282,6 +266,11 @@ class _Talk:
         rows = [message_row(message) for message in older]
         await feed.append(rows, more=len(older) == self._page_size)
 
+    async def _newest(self) -> CatchUp:
+        newest = await self._history()
+        rows = [message_row(message) for message in newest]
+        return CatchUp(rows, keep=[], more=len(newest) == self._page_size)
+
     async def _catch_up(self, shown: Shown) -> CatchUp:
         """Return what the screen has missed; after a long absence, the newest page.
 
@@ -296,8 +285,7 @@ class _Talk:
             )
             newer = await self._history(after=min({*living} - seqs, default=last + 1) - 1)
             if len(newer) == self._page_size:
-                newest = await self._history()
-                return CatchUp([message_row(message) for message in newest], keep=[], more=True)
+                return await self._newest()
         except ChatError:  # no member any more, or no room: then the page itself says so
             if self._site.chat.lobby.glance(self._room.id):
                 ui.navigate.to("/")
@@ -323,21 +311,49 @@ class _Talk:
         return CatchUp(rows, keep=[])
 
     async def _mark_read(self, mark: dict[str, Any]) -> None:
-        await self._site.chat.memberships.mark_read(
-            self._room.id,
-            visitor_id=self._member.visitor_id,
-            seq=_read_seq(mark.get("seq")),
-        )
+        seq = _read_seq(mark.get("seq"))
+        if seq > self._member.read_seq:
+            await self._site.chat.memberships.mark_read(
+                self._room.id, visitor_id=self._member.visitor_id, seq=seq
+            )
 
     def _say_ended(self) -> None:
         """The room is gone, and so is everything that was shown of it."""
-        self._main.clear()
-        self._panel.delete()
-        with self._main, Tag("div", class_="nothing", role="alert"):
-            Tag("h1", self._language("This room has ended."))
-            Tag("p", self._language("It was quiet for too long. Everything said here is gone."))
-            Tag("a", self._language("Back to the lobby"), href="/", class_="button")
-            ui.timer(_FAREWELL_SECONDS, lambda: ui.navigate.to("/"), once=True)
+        language = self._language
+        for part in self._parts:
+            part.delete()
+        self._screen.replace("members")
+        self._screen.replace(
+            "talk",
+            div(class_="talk")[
+                div(class_="nothing", role="alert")[
+                    h1[language("This room has ended.")],
+                    p[language("It was quiet for too long. Everything said here is gone.")],
+                    way_back(language),
+                ]
+            ],
+        )
+        ui.run_javascript(f"setTimeout(() => location.assign('/'), {_FAREWELL_SECONDS} * 1000)")
+
+
+@cache
+def _invitation(language: Language) -> Markup:
+    return dialog(
+        "invitation",
+        language("Invite to this room"),
+        p[language("Whoever has this link can come in with a nickname of their own.")],
+        div(class_="field")[
+            input_(
+                type="text",
+                id="link",
+                readonly=True,
+                aria_label=language("Link"),
+                data_address=True,
+            )
+        ],
+        button(language("Copy the link"), data_copies="link", data_copied=language("Copied")),
+        close_label=language("Close"),
+    ).__html__()
 
 
 def _read_seq(value: object) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import unicodedata
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import col, delete, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -30,6 +30,8 @@ _BADGE_CHARACTERS = 5
 _BATCH = 500
 _SEEN_EVERY = timedelta(hours=1)
 _ARRIVAL = timedelta(minutes=10)
+_KNOWN = timedelta(minutes=1)
+_KNOWN_MOST = 10_000
 
 
 class Identity:
@@ -53,6 +55,7 @@ class Identity:
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
+        self._known: dict[bytes, tuple[datetime, Visitor]] = {}  # until when, by their tokens
         self._stretching = asyncio.Semaphore(1)
 
     async def come_in(self, nickname: str, *, phrase: str = "") -> tuple[Visitor, str]:
@@ -103,10 +106,13 @@ class Identity:
 
     async def recognise(self, token: str) -> Visitor | None:
         """Return whose token this is; being seen puts off the day of being forgotten."""
-        query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == fingerprint(token))
+        hash, now = fingerprint(token), self._clock()
+        until, visitor = self._known.get(hash, (now, None))
+        if visitor and now < until and self._vault.knows(visitor):
+            return visitor
+        query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == hash)
         async with self._database.reading() as session:
             row = (await session.exec(query)).first()
-        now = self._clock()
         if row is None or row.expires_at <= now:
             return None
         if now - row.seen_at > min(_SEEN_EVERY, self._settings.visitor_ttl / 4):
@@ -116,7 +122,12 @@ class Identity:
                     return None
                 row.seen_at = now
                 row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
-        return self._vault.open_visitor(row)
+        visitor = self._vault.open_visitor(row)
+        if visitor:
+            self._known[hash] = min(now + _KNOWN, visitor.expires_at), visitor
+            if len(self._known) > _KNOWN_MOST:
+                del self._known[next(iter(self._known))]
+        return visitor
 
     async def forget(self, visitor_id: str) -> None:
         """Forget a visitor: nickname, tokens, memberships, and every message of theirs."""
@@ -188,6 +199,7 @@ class Identity:
         tokens = (await session.exec(held.order_by(col(TokenRow.created_at).desc()))).all()
         for token in tokens[self._settings.browsers_per_visitor_max - 1 :]:
             await session.delete(token)
+            self._known.pop(token.hash, None)
 
 
 async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> Sequence[VisitorRow]:

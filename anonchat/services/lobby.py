@@ -13,6 +13,7 @@ from models import MessageRow, RoomRow
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
+from ..errors import N_, NotFound
 from ..events import (
     Event,
     MemberJoined,
@@ -44,6 +45,7 @@ class Lobby:
         self._vault = vault
         self._rooms: dict[str, Room] = {}
         self._names: dict[str, str] = {}
+        self._slugs: dict[str, str] = {}
         self._here: dict[str, set[str]] = {}
         self._oldest: dict[str, tuple[int, datetime | None]] = {}
         self._stale: set[str] = set()
@@ -67,6 +69,13 @@ class Lobby:
             return None
         first_seq, next_expiry = self._oldest.get(room_id, (room.last_seq + 1, None))
         return Glance(room, len(self._here.get(room_id, ())), first_seq, next_expiry)
+
+    def find(self, slug: str) -> Room:
+        """Return the room at that address; raise `NotFound` if there is none, or no more."""
+        glance = self.glance(self._slugs.get(slug, ""))
+        if glance is None:
+            raise NotFound(N_("There is no such room, or it has ended."))
+        return glance.room
 
     async def glance_all(self, room_ids: Iterable[str]) -> list[Glance]:
         """Return a glance at each of these rooms, with their oldest messages looked up."""
@@ -144,6 +153,9 @@ class Lobby:
             case MemberLeft(room_id, _, author):
                 self._forget_presence(room_id, author)
             case RoomEnded(room_id):
+                ended = self._rooms.get(room_id)
+                if ended and self._slugs.get(ended.slug) == room_id:  # else another bears it by now
+                    del self._slugs[ended.slug]
                 for memory in (self._rooms, self._names, self._here, self._oldest):
                     memory.pop(room_id, None)
                 self._ordered_at = None
@@ -153,6 +165,7 @@ class Lobby:
         if known and known.last_seq > room.last_seq:  # events of two services may cross
             room = replace(known, expires_at=max(known.expires_at, room.expires_at))
         self._rooms[room.id] = room
+        self._slugs[room.slug] = room.id
         if room.listed:
             self._names[room.id] = fold(room.name)
 

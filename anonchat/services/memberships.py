@@ -2,8 +2,10 @@
 
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
+from sqlalchemy import ScalarSelect
 from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
@@ -14,11 +16,14 @@ from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..errors import N_, LimitReached, NotAMember, NotFound, UnknownVisitor
-from ..events import MemberJoined, MemberLeft, RoomRead
+from ..events import Event, MemberJoined, MemberLeft, RoomEnded, RoomRead
 from ..nouns import Member, Membership
 from ..seal import Hasher
 from ..settings import Settings
+from ..shelf import Shelf
 from ..vault import Vault
+
+_ROLLS_KEPT = 100
 
 
 class Memberships:
@@ -41,6 +46,8 @@ class Memberships:
         self._vault = vault
         self._hasher = hasher
         self._read: dict[tuple[str, str], int] = {}
+        self._rolls: Shelf[dict[str, Member]] = Shelf(_ROLLS_KEPT)
+        bus.subscribe(self._on_event)
 
     async def join(self, room_id: str, *, visitor_id: str) -> Member:
         """Make the visitor a member; one who is in already stays as they are.
@@ -84,15 +91,21 @@ class Memberships:
             if row is None:
                 return
             await session.delete(row)
+        self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
         self._read.pop((room_id, visitor_id), None)
         await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
 
     async def get(self, room_id: str, *, visitor_id: str) -> Member | None:
         """Return the visitor as a member of the room, or `None` if they are not in."""
-        query = _members().where(MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id)
-        async with self._database.reading() as session:
-            found = (await session.exec(query)).first()
-        member = self._vault.open_member(*found) if found else None
+        if (roll := self._rolls.peek(room_id)) is not None:
+            member = roll.get(visitor_id)
+        else:
+            query = _members().where(
+                MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id
+            )
+            async with self._database.reading() as session:
+                found = (await session.exec(query)).first()
+            member = self._vault.open_member(*found) if found else None
         if member is None:
             return None
         noted = self._read.get((room_id, visitor_id), 0)
@@ -105,6 +118,10 @@ class Memberships:
             raise NotAMember(N_("Only members can do that. Join the room first."))
         return member
 
+    async def has(self, room_id: str, visitor_id: str) -> bool:
+        """Tell whether the visitor is a member of the room."""
+        return await self.get(room_id, visitor_id=visitor_id) is not None
+
     async def count(self, room_id: str) -> int:
         """Return how many members the room has."""
         query = select(func.count()).where(MemberRow.room_id == room_id)
@@ -113,28 +130,17 @@ class Memberships:
 
     async def list_members(self, room_id: str, *, visitor_id: str) -> list[Member]:
         """Return all members of the room, by nickname, to one of them; raise `NotAMember`."""
-        await self.require(room_id, visitor_id=visitor_id)
-        async with self._database.reading() as session:
-            found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
-        members = [member for row in found if (member := self._vault.open_member(*row))]
-        return sorted(members, key=lambda member: member.nickname.casefold())
+        roll = await self._rolls.obtain(room_id, lambda: self._call_roll(room_id))
+        if visitor_id not in roll:
+            raise NotAMember(N_("Only members can do that. Join the room first."))
+        return sorted(roll.values(), key=lambda member: member.nickname.casefold())
 
     async def list_mine(self, visitor_id: str) -> list[Membership]:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""
         await self.write_read_marks()
         now = self._clock()
-        unread = (
-            select(func.count())
-            .where(
-                MessageRow.room_id == RoomRow.id,
-                MessageRow.visitor_id != MemberRow.visitor_id,
-                col(MessageRow.expires_at) > now,
-                col(MessageRow.seq) > MemberRow.read_seq,
-            )
-            .scalar_subquery()
-        )
         query = (
-            select(MemberRow, VisitorRow, RoomRow, unread)
+            select(MemberRow, VisitorRow, RoomRow, _unread(now))
             .join(VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id)
             .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
             .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
@@ -149,6 +155,23 @@ class Memberships:
             if member and room:
                 mine.append(Membership(room, member, count))
         return mine
+
+    async def read_marks(self, visitor_id: str) -> dict[str, int]:
+        """Return up to where each room of a visitor counts as read, the liveliest room first.
+
+        What comes after that is as much as is unread.
+        """
+        await self.write_read_marks()
+        now = self._clock()
+        query = (
+            select(RoomRow.id, RoomRow.last_seq, _unread(now))
+            .join(MemberRow, col(MemberRow.room_id) == RoomRow.id)
+            .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
+            .order_by(col(RoomRow.active_at).desc())
+        )
+        async with self._database.reading() as session:
+            found = (await session.exec(query)).all()
+        return {room_id: last_seq - unread for room_id, last_seq, unread in found}
 
     async def mark_read(self, room_id: str, *, visitor_id: str, seq: int) -> None:
         """Note that a member has read up to `seq`.
@@ -181,9 +204,25 @@ class Memberships:
                     )
                     .values(read_seq=seq)
                 )
-        for key, seq in marks.items():
-            if self._read.get(key) == seq:  # else more was read meanwhile
-                del self._read[key]
+        for (room_id, visitor_id), seq in marks.items():
+            self._rolls.change(room_id, partial(_note_read, visitor_id=visitor_id, seq=seq))
+            if self._read.get((room_id, visitor_id)) == seq:  # else more was read meanwhile
+                del self._read[room_id, visitor_id]
+
+    async def _call_roll(self, room_id: str) -> dict[str, Member]:
+        async with self._database.reading() as session:
+            found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
+        members = [member for row in found if (member := self._vault.open_member(*row))]
+        return {member.visitor_id: member for member in members}
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case MemberJoined(room, member):  # a room's first member joins by making it
+                self._rolls.change(room.id, lambda roll: roll.update({member.visitor_id: member}))
+            case MemberLeft(room_id, visitor_id, _):
+                self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
+            case RoomEnded(room_id):
+                self._rolls.drop(room_id)
 
     async def _check_space(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
         in_room = select(func.count()).where(MemberRow.room_id == room_id)
@@ -196,6 +235,26 @@ class Memberships:
 
 def _room_ttl(room: RoomRow) -> timedelta:
     return timedelta(seconds=room.room_ttl)
+
+
+def _unread(now: datetime) -> ScalarSelect[int]:
+    """Count what others have said in a room since; bounded on both sides, so by an index."""
+    return (
+        select(func.count())
+        .where(
+            MessageRow.room_id == RoomRow.id,
+            MessageRow.visitor_id != MemberRow.visitor_id,
+            col(MessageRow.expires_at) > now,
+            col(MessageRow.seq) > MemberRow.read_seq,
+            col(MessageRow.seq) <= RoomRow.last_seq,
+        )
+        .scalar_subquery()
+    )
+
+
+def _note_read(roll: dict[str, Member], *, visitor_id: str, seq: int) -> None:
+    if member := roll.get(visitor_id):
+        roll[visitor_id] = replace(member, read_seq=max(member.read_seq, seq))
 
 
 def _members() -> Select[MemberRow, VisitorRow]:

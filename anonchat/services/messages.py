@@ -2,6 +2,9 @@
 
 import asyncio
 import re
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,15 +27,18 @@ from ..errors import (
     NotAMember,
     NotFound,
 )
-from ..events import MessagePosted, MessagesGone
+from ..events import Event, MessagePosted, MessagesGone, RoomEnded
 from ..ids import new_id
 from ..nouns import Message
 from ..seal import Hasher
 from ..settings import Settings
+from ..shelf import Shelf
 from ..text import tidy_message
 from ..vault import Vault
 
 _BATCH = 200
+_PAGES_KEPT = 100
+_PAGE_MOST = 200
 _REST_SECONDS = 0.005
 
 # Built once: to build a statement takes longer than to execute it.
@@ -77,6 +83,25 @@ class _Desk:
     known: dict[tuple[str, str, bytes], MessageRow]
 
 
+@dataclass(slots=True)
+class _Page:
+    """The newest messages of a room, each with the visitor who wrote it."""
+
+    said: deque[tuple[str, Message]]
+    is_whole: bool  # there is nothing older
+
+    def add(self, visitor_id: str, message: Message) -> None:
+        if self.said and self.said[-1][1].seq >= message.seq:
+            return  # it was read before this word of it
+        self.is_whole = self.is_whole and len(self.said) < _PAGE_MOST
+        self.said.append((visitor_id, message))
+
+    def remove(self, seqs: tuple[int, ...]) -> None:
+        gone = set(seqs)
+        left = [entry for entry in self.said if entry[1].seq not in gone]
+        self.said = deque(left, _PAGE_MOST)
+
+
 class Messages:
     """All messages. Posts that arrive while the database is busy share its next commit."""
 
@@ -89,6 +114,7 @@ class Messages:
         clock: Clock,
         vault: Vault,
         hasher: Hasher,
+        is_member: Callable[[str, str], Awaitable[bool]],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -96,8 +122,11 @@ class Messages:
         self._clock = clock
         self._vault = vault
         self._hasher = hasher
+        self._is_member = is_member
         self._waiting: list[_Draft] = []
         self._writer: asyncio.Task[None] | None = None
+        self._pages: Shelf[_Page] = Shelf(_PAGES_KEPT)
+        bus.subscribe(self._on_event)
 
     async def post(
         self, room_id: str, *, visitor_id: str, text: str, dedup_id: str = ""
@@ -131,25 +160,12 @@ class Messages:
         With `after`, the oldest that follow that `seq`; else the newest, before `before` if given.
         Raises `NotAMember`.
         """
-        seq = col(MessageRow.seq)
-        query = select(MessageRow).where(self._living(room_id))
-        if after is not None:
-            query = query.where(seq > after).order_by(seq)
-        else:
-            query = query.order_by(seq.desc())
-        if before is not None:
-            query = query.where(seq < before)
-        messages: list[Message] = []
+        if after is None and before is None and limit <= _PAGE_MOST:
+            return await self._newest(room_id, visitor_id, limit)
         async with self._database.reading() as session:
             await _require_member(session, room_id, visitor_id)
-            while (missing := limit - len(messages)) > 0:
-                rows = (await session.exec(query.limit(missing))).all()
-                messages += [message for row in rows if (message := self._vault.open_message(row))]
-                if len(rows) < missing:
-                    break
-                last = rows[-1].seq  # some may be unreadable: their author is being forgotten
-                query = query.where(seq < last if after is None else seq > last)
-        return messages[::-1] if after is None else messages
+        found = await self._read(room_id, after=after, before=before, limit=limit)
+        return [message for _, message in found]
 
     async def living_seqs(
         self, room_id: str, *, visitor_id: str, first: int, last: int
@@ -183,6 +199,57 @@ class Messages:
         """Wait until everything that was accepted for posting is stored."""
         if self._writer:
             await self._writer
+
+    async def _newest(self, room_id: str, visitor_id: str, limit: int) -> list[Message]:
+        if not await self._is_member(room_id, visitor_id):
+            raise NotAMember(N_("Only members can do that. Join the room first."))
+        page = await self._pages.obtain(room_id, lambda: self._read_page(room_id, limit))
+        living = self._list_living(page)
+        if len(living) < limit and not page.is_whole:  # some went, or more are asked for
+            self._pages.drop(room_id)
+            page = await self._pages.obtain(room_id, lambda: self._read_page(room_id, limit))
+            living = self._list_living(page)
+        return living[-limit:]
+
+    def _list_living(self, page: _Page) -> list[Message]:
+        now = self._clock()
+        return [
+            message
+            for author_id, message in page.said
+            if message.expires_at > now and self._vault.can_open(message, author_id)
+        ]
+
+    async def _read_page(self, room_id: str, limit: int) -> _Page:
+        found = await self._read(room_id, after=None, before=None, limit=limit)
+        return _Page(deque(found, _PAGE_MOST), is_whole=len(found) < limit)
+
+    async def _read(
+        self, room_id: str, *, after: int | None, before: int | None, limit: int
+    ) -> list[tuple[str, Message]]:
+        """Return messages, oldest first, each with the visitor who wrote it."""
+        seq = col(MessageRow.seq)
+        low, high = -1 if after is None else after, sys.maxsize if before is None else before
+        found: list[tuple[str, Message]] = []
+        async with self._database.reading() as session:
+            while (missing := limit - len(found)) > 0:
+                # Bounds even where there are none: else all that live in the room are sorted.
+                query = select(MessageRow).where(self._living(room_id), seq > low, seq < high)
+                query = query.order_by(seq.desc() if after is None else seq)
+                rows = (await session.exec(query.limit(missing))).all()
+                opened = ((row.visitor_id, self._vault.open_message(row)) for row in rows)
+                found += [(author_id, message) for author_id, message in opened if message]
+                if len(rows) < missing:
+                    break
+                # Some could not be read, for their authors are being forgotten: on to the next.
+                low, high = (low, rows[-1].seq) if after is None else (rows[-1].seq, high)
+        return found[::-1] if after is None else found
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case MessagesGone(room_id, seqs):
+                self._pages.change(room_id, lambda page: page.remove(seqs))
+            case RoomEnded(room_id):
+                self._pages.drop(room_id)
 
     def _living(self, room_id: str) -> ColumnElement[bool]:
         return and_(col(MessageRow.room_id) == room_id, col(MessageRow.expires_at) > self._clock())
@@ -279,8 +346,12 @@ class Messages:
                 draft.stored.set_result(message)
             if row.id in fresh:
                 fresh.remove(row.id)
+                self._keep(row.visitor_id, message)
                 events.append(MessagePosted(room, message))
         return events
+
+    def _keep(self, visitor_id: str, message: Message) -> None:
+        self._pages.change(message.room_id, lambda page: page.add(visitor_id, message))
 
 
 async def _lay_out(session: AsyncSession, drafts: list[_Draft]) -> _Desk:

@@ -4,20 +4,20 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from anonchat import ChatError
 
 from ..language import Language
 from .feed import Feed
+from .part import Part
 
 _log = logging.getLogger(__name__)
 
 Post = Callable[[str, str], Awaitable[object]]
 
 
-class Composer(ui.element, component="composer.js"):
+class Composer(Part, component="composer.js"):
     """Sends on Enter alone; keeps the draft in the tab; shows what is on its way.
 
     `post` is called with the text and its `dedup_id`, and refuses with a `ChatError`. What was not

@@ -16,8 +16,7 @@ export default {
     tag: String,
     label: String,
     language: String,
-    rows: Array,
-    now: Number,
+    now: Number, // the server's time when the page was drawn
     stick: Boolean, // stay at the end while the reader is there
     days: Boolean, // part the rows by days
     more: Boolean, // there are rows beyond those shown
@@ -51,7 +50,8 @@ export default {
     // State lives outside Vue on purpose: nothing here may cause a rendering.
     this.nodes = new Map();
     this.asked = [];
-    this.offset = this.now - Date.now();
+    const [page] = performance.getEntriesByType("navigation"); // loading may have taken long since
+    this.offset = this.now - performance.timeOrigin - page.responseStart;
     this.seen = { ...this.read };
     this.missed = 0;
     this.hasMore = this.more;
@@ -63,8 +63,10 @@ export default {
     this.sinceFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto", style: "short" });
     this.nearFormat = new Intl.RelativeTimeFormat(this.language, { numeric: "auto" });
     this.atEnd = !this.stick; // where the reader begins is decided below
+    this.rows = this.$el.drawn;
     this.putAll(this.rows);
     if (this.stick) this.toStart();
+    this.rows = this.$el.drawn = undefined;
     this.onPacket = (packet) => packet.channel === this.channel && this.receive(packet);
     this.onVisible = () => document.hidden || (this.tick(), this.tellRead());
     this.resized = new ResizeObserver(() => this.stick && this.atEnd && this.toEnd());

@@ -3,14 +3,15 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
-from nicegui import core, ui
+from nicegui import core
 from nicegui.events import GenericEventArguments
 
 from ..language import Language
 from ..rows.row import Row
 from .feeds import Feeds, Topic, socket_room
+from .part import Part
 
 _KEYS_MOST = 1_000
 
@@ -35,9 +36,10 @@ class CatchUp:
     read: Mapping[str, int] = field(default_factory=dict)
 
 
-class Feed(ui.element, component="feed.js"):
-    """A list whose rows come from `Feeds`; on every (re)connection it asks for what it missed.
+class Feed(Part, component="feed.js"):
+    """A list whose rows come from `Feeds`; on a (re)connection it asks for what it missed.
 
+    It listens from the moment it is made; what was read after that is handed to `begin`.
     `catch_up` is told what the screen shows. With `follow`, the feed also listens to the topic of
     each of its rows, named by its key. `viewer` is the id of the visitor who looks on.
     """
@@ -50,7 +52,6 @@ class Feed(ui.element, component="feed.js"):
         label: str,
         language: Language,
         viewer: str,
-        rows: Iterable[Row],
         catch_up: Callable[[Shown], Awaitable[CatchUp]],
         follow: str = "",
         **props: object,
@@ -62,20 +63,28 @@ class Feed(ui.element, component="feed.js"):
         self._catch_up = catch_up
         self._follow = follow
         self._topics: set[Topic] = set()
-        rows = list(rows)
+        self._drawn_at: int | None = feeds.news_number
         self._props.update(
             channel=topics[0].channel,
             tag=tag,
             label=label,
             language=language.code,
-            rows=[row.pack() for row in rows],
             now=feeds.now(),
             **props,
         )
-        for topic in (*topics, *self._followed(row.key for row in rows)):
+        for topic in topics:
             self._listen(topic)
         self.client.on_connect(self._join)
         self.on("sync", self._on_sync)
+
+    def begin(self, first: CatchUp) -> Self:
+        """Show what was read since the feed is listening."""
+        self.drawn = [row.pack() for row in first.put]
+        if first.more or first.read:
+            self._props.update(more=first.more, read=dict(first.read))
+        for topic in self._followed(row.key for row in first.put):
+            self._listen(topic)
+        return self
 
     def answer(self, event: str, handler: Answer) -> None:
         """Call `handler` with what the list has to say of `event`."""
@@ -117,14 +126,16 @@ class Feed(ui.element, component="feed.js"):
             return
         for topic in list(self._topics):
             await self._enter(topic)
-        self.run_method("sync")
+        drawn_at, self._drawn_at = self._drawn_at, None
+        self.drawn = None  # the screen has it; here it would outlive its end
+        if drawn_at is None or self._feeds.has_news(self._topics, since=drawn_at):
+            self.run_method("sync")
 
     async def _on_sync(self, arguments: GenericEventArguments) -> None:
         asked = arguments.args if isinstance(arguments.args, dict) else {}
         keys = asked.get("keys")
         keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
         news = await self._catch_up(Shown(keys[:_KEYS_MOST], more=asked.get("more") is True))
-        self._props["rows"] = []  # the screen has them; here they would outlive their end
         for row in news.put:
             await self.follow(row.key)
         self.run_method(

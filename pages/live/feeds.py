@@ -17,6 +17,7 @@ from . import lines
 _GATHER_SECONDS = 0.025  # at the most
 _REST = 4  # so many times as long as sending took: the rest of the loop's time is for others
 _ROWS_AT_ONCE = 30
+_NEWS_KEPT = 20_000
 
 Item = TypeVar("Item")
 
@@ -61,6 +62,13 @@ class Feeds:
         self._parcels: dict[tuple[Topic, str], dict[str, Any]] = {}
         self._ended: set[Topic] = set()
         self._sender: asyncio.Task[None] | None = None
+        self._news: dict[Topic, int] = {}  # the number of the last news of each, latest at the end
+        self._forgotten = 0
+        self.news_number = 0
+
+    def has_news(self, topics: Iterable[Topic], *, since: int) -> bool:
+        """Tell whether one of the topics may have changed since `news_number` was that."""
+        return since < self._forgotten or any(self._news.get(topic, 0) > since for topic in topics)
 
     def now(self) -> float:
         """Return the time by which rows end, in the milliseconds that a browser counts."""
@@ -86,12 +94,14 @@ class Feeds:
 
     def put(self, topic: Topic, draw: Draw) -> None:
         """Draw a row and put it into every feed of the topic."""
+        self._number(topic)
         for feeds in list(self._open.get(topic, {}).values()):
             language = next(iter(feeds)).language
             self._parcel(topic, language.code).setdefault("put", []).append(draw(language).pack())
 
     def drop(self, topic: Topic, *keys: str) -> None:
         """Take rows out of every feed of the topic."""
+        self._number(topic)
         for code in self._open.get(topic, {}):
             self._parcel(topic, code).setdefault("drop", []).extend(keys)
 
@@ -103,8 +113,17 @@ class Feeds:
 
     def tell(self, topic: Topic, **news: object) -> None:
         """Tell every feed of the topic something else that it understands (see feed.js)."""
+        self._number(topic)
         for code in self._open.get(topic, {}):
             self._parcel(topic, code).setdefault("news", []).append(news)
+
+    def _number(self, topic: Topic) -> None:
+        """Give the news of a topic a number, whether or not anybody listens yet."""
+        self.news_number += 1
+        self._news.pop(topic, None)
+        self._news[topic] = self.news_number
+        if len(self._news) > _NEWS_KEPT:
+            self._forgotten = self._news.pop(next(iter(self._news)))
 
     def _parcel(self, topic: Topic, code: str) -> dict[str, Any]:
         parcel = self._parcels.setdefault((topic, code), {"channel": topic.channel})

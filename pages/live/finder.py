@@ -2,17 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 
-from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from anonchat import ChatError, Glance
 
 from ..language import Language
+from .part import Part
 
 _NAME_CHARACTERS = 300
 
 
-class Finder(ui.element, component="finder.js"):
+class Finder(Part, component="finder.js"):
     """A combobox: while one types, matching public rooms appear; Enter goes to the room.
 
     `search` returns what matches, `open` goes to the room that somebody typed, `pick` to the room

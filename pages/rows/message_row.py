@@ -7,9 +7,12 @@ from htpy import Element, a, article, div, i, span, time
 
 from anonchat import Member, Message
 
+from .drawn import Drawn
 from .moment import milliseconds
 from .person import hue, initials, signature
 from .row import Row
+
+_drawn = Drawn()
 
 _LINK = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
 _TRAILING = ".,;:!?…»”’*_~"
@@ -18,6 +21,10 @@ _BRACKETS = {")": "(", "]": "["}
 
 def message_row(message: Message) -> Row:
     """Draw a message; the list adds what depends on the reader: clock, neighbours, time left."""
+    return _drawn.row(message, None, "", lambda: _draw(message))
+
+
+def _draw(message: Message) -> Row:
     html = article(
         class_="message",
         style=hue(message.author),

@@ -7,14 +7,22 @@ from htpy import Element, a, b, bdi, button, div, i, li, p, small, span
 from anonchat import Glance
 
 from ..language import Language
+from .drawn import Drawn
 from .moment import milliseconds
 from .row import Row
+
+_in_rail = Drawn()
+_as_card = Drawn()
 
 _SOON = timedelta(minutes=10)
 
 
 def rail_row(glance: Glance, *, language: Language) -> Row:
     """Draw one of the reader's own rooms; the list knows what is unread."""
+    return _in_rail.row(glance.room, glance, language.code, lambda: _rail_row(glance, language))
+
+
+def _rail_row(glance: Glance, language: Language) -> Row:
     room = glance.room
     html = li(
         class_="rail-row",
@@ -42,6 +50,13 @@ def rail_row(glance: Glance, *, language: Language) -> Row:
 
 def card_row(glance: Glance, *, order: float | None, language: Language) -> Row:
     """Draw a public room."""
+    state = glance, order
+    return _as_card.row(
+        glance.room, state, language.code, lambda: _card_row(glance, order, language)
+    )
+
+
+def _card_row(glance: Glance, order: float | None, language: Language) -> Row:
     room = glance.room
     html = li(data_room=room.id)[
         a(class_="card", href=f"/r/{room.slug}")[

@@ -1,0 +1,53 @@
+"""What was read of the rooms that were looked at last, so that it need not be read again."""
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Shelf(Generic[T]):
+    """Keeps one thing for each of so many rooms; the one not asked for the longest goes.
+
+    Whoever changes the room changes what is kept as well. What changed while it was being read is
+    not kept, for nobody knows whether it was read before or after the change.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[str, T] = {}
+        self._reading: dict[str, object] = {}
+
+    async def obtain(self, room_id: str, read: Callable[[], Awaitable[T]]) -> T:
+        """Return what is kept of the room; read it if nothing is."""
+        kept = self._kept.pop(room_id, None)
+        if kept is not None:
+            self._kept[room_id] = kept
+            return kept
+        mark = self._reading[room_id] = object()
+        try:
+            fresh = await read()
+        finally:
+            unchanged = self._reading.get(room_id) is mark
+            if unchanged:
+                del self._reading[room_id]
+        if unchanged:
+            self._kept[room_id] = fresh
+            if len(self._kept) > self._most:
+                self.drop(next(iter(self._kept)))
+        return fresh
+
+    def peek(self, room_id: str) -> T | None:
+        """Return what is kept of the room, if anything is."""
+        return self._kept.get(room_id)
+
+    def change(self, room_id: str, how: Callable[[T], object]) -> None:
+        """Change what is kept of the room, if anything is."""
+        self._reading.pop(room_id, None)
+        if (kept := self._kept.get(room_id)) is not None:
+            how(kept)
+
+    def drop(self, room_id: str) -> None:
+        """Keep nothing of the room."""
+        self._reading.pop(room_id, None)
+        self._kept.pop(room_id, None)

@@ -1,0 +1,107 @@
+// What a page shows: HTML that the server drew, with live parts in it, and the few things that a
+// click does at once.
+
+const YEAR = 31_536_000;
+
+export default {
+  emits: ["call"],
+  render() {
+    return Vue.h(
+      "div",
+      {
+        onVnodeBeforeMount: ({ el }) => this.furnish(el),
+        onClick: this.onClick,
+        onSubmit: this.onSubmit,
+        onKeydown: this.onKeydown,
+      },
+      this.$slots.default?.(),
+    );
+  },
+  methods: {
+    furnish(screen) {
+      // Before anything is shown: the live parts are made, and find their places.
+      const drawn = document.getElementById(`drawn-${this.$attrs.id}`);
+      screen.prepend(drawn.content);
+      drawn.remove();
+      for (const place of screen.querySelectorAll("[data-part]")) {
+        const part = screen.querySelector(`#${place.dataset.part}`);
+        part.drawn = JSON.parse(place.textContent);
+        place.replaceWith(part);
+      }
+    },
+    onClick(event) {
+      const button = event.target.closest("button");
+      const { calls, opens, closes, turns, copies, remembers } = button?.dataset ?? {};
+      if (calls !== undefined) this.$emit("call", { name: calls, fields: {} });
+      if (opens !== undefined) this.open(opens);
+      if (closes !== undefined) button.closest("dialog").close();
+      if (turns !== undefined) this.turn(turns);
+      if (copies !== undefined) this.copy(copies, button);
+      if (remembers !== undefined) this.remember(remembers);
+    },
+    onSubmit(event) {
+      const form = event.target;
+      if (form.dataset.calls === undefined) return;
+      event.preventDefault();
+      for (const alert of form.querySelectorAll("[data-says]")) this.say(alert.dataset.says, "");
+      this.$emit("call", { name: form.dataset.calls, fields: Object.fromEntries(new FormData(form)) });
+    },
+    onKeydown(event) {
+      const panel = event.key === "Escape" && event.target.closest("[data-turned]");
+      if (panel) this.turn(panel.id);
+    },
+
+    // What a click does
+    open(id) {
+      const dialog = document.getElementById(id);
+      for (const box of dialog.querySelectorAll("[data-address]")) {
+        box.value = window.location.origin + window.location.pathname;
+      }
+      dialog.showModal();
+    },
+    turn(id) {
+      // On a phone the panel covers the page: the focus goes with it, and back.
+      const panel = document.getElementById(id);
+      const buttons = [...this.$el.querySelectorAll(`[data-turns="${id}"]`)];
+      const opener = buttons.find((button) => !panel.contains(button));
+      const closer = buttons.find((button) => panel.contains(button));
+      panel.classList.toggle("turned");
+      const open = getComputedStyle(panel).display !== "none";
+      opener.setAttribute("aria-expanded", open);
+      if (open && closer.offsetParent) closer.focus();
+      else opener.focus();
+    },
+    copy(id, button) {
+      const box = document.getElementById(id);
+      box.select();
+      if (navigator.clipboard) navigator.clipboard.writeText(box.value);
+      else document.execCommand("copy");
+      button.textContent = button.dataset.copied;
+    },
+    remember(preference) {
+      const age = preference.endsWith("=") ? 0 : YEAR;
+      document.cookie = `${preference}; path=/; max-age=${age}; samesite=lax`;
+      window.location.reload();
+    },
+
+    // What the server says
+    say(name, text) {
+      this.$el.querySelector(`[data-says="${name}"]`).textContent = text;
+      this.field(name)?.setAttribute("aria-invalid", String(text !== ""));
+    },
+    refuse(name, reason) {
+      this.say(name, reason);
+      this.field(name)?.focus();
+    },
+    fill(name, text) {
+      this.say(name, "");
+      this.field(name).value = text;
+    },
+    replace(id, html) {
+      document.getElementById(id).outerHTML = html;
+    },
+    field(name) {
+      return this.$el.querySelector(`[aria-describedby="alert-${name}"]`);
+    },
+  },
+};
