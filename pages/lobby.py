@@ -10,12 +10,14 @@ from anonchat import Visitor
 from .controls import Tag
 from .frame import open_page
 from .language import Language
-from .live.feed import CatchUp, Feed, Shown
+from .live.feed import Beside, CatchUp, Feed, Page, Shown
 from .live.feeds import draw_each
 from .news import HALL, NEW_ROOMS
 from .rail import rail, room_finder
 from .rows import Row, card_row, hall_row
 from .site import Site
+
+_ROOMS_ON_PAGE = 1_000  # whoever looks for another one types its name
 
 
 def register(site: Site) -> None:
@@ -57,8 +59,7 @@ class _PublicRooms:
         self._visitor = visitor
         self._language = language
         self._order = site.chat.lobby.order()
-        self._shown = 0
-        self._places: dict[str, float] = {}
+        self._places: dict[str, int] = {}
 
     async def draw(self) -> None:
         """Draw the list."""
@@ -76,20 +77,21 @@ class _PublicRooms:
                     rows=[hall_row(*lobby.count(), language=language)],
                     catch_up=self._count,
                 )
-            rows = await self._turn_page()
-            self._feed = Feed(
+            page = await self._turn_page(Beside())
+            Feed(
                 self._site.feeds,
                 NEW_ROOMS,
                 tag="ul",
                 label="",
                 language=language,
                 viewer=self._visitor.id,
-                rows=rows,
+                rows=page.rows,
                 catch_up=self._catch_up,
+                turn_page=self._turn_page,
                 follow="card",
-                more=self._has_more,
+                more=page.more,
+                cap=_ROOMS_ON_PAGE,
             )
-            self._feed.answer("older", self._show_more)
             Tag(
                 "p",
                 language("No public room yet. Type a name above, and the first one is yours."),
@@ -97,16 +99,15 @@ class _PublicRooms:
             )
         section._props["aria-labelledby"] = heading.html_id
 
-    @property
-    def _has_more(self) -> bool:
-        return self._shown < len(self._order)
-
-    async def _turn_page(self) -> list[Row]:
-        page = self._order[self._shown :][: self._site.chat.settings.page_size]
-        for place, room_id in enumerate(page, self._shown):
-            self._places[room_id] = place
-        self._shown += len(page)
-        return await self._rows(list(page))
+    async def _turn_page(self, beside: Beside) -> Page:
+        start = self._places.get(beside.after, -1) + 1
+        rows: list[Row] = []
+        while not rows and start < len(self._order):  # all rooms of a page may have ended
+            page = self._order[start:][: self._site.chat.settings.page_size]
+            self._places.update((room_id, start + place) for place, room_id in enumerate(page))
+            rows = await self._rows(list(page))
+            start += len(page)
+        return Page(rows, more=start < len(self._order))
 
     async def _rows(self, room_ids: list[str]) -> list[Row]:
         return await draw_each(
@@ -117,10 +118,6 @@ class _PublicRooms:
                 language=self._language,
             ),
         )
-
-    async def _show_more(self, _where: object) -> None:
-        rows = await self._turn_page()
-        await self._feed.append(rows, more=self._has_more)
 
     async def _catch_up(self, shown: Shown) -> CatchUp:
         public = self._site.chat.lobby.order()
