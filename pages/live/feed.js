@@ -147,13 +147,16 @@ export default {
       this.ageing.lookAtAll();
     },
     showPage(answer) {
-      const page = this.stretch.take(answer);
-      if (!page) return this.look();
+      let page;
       this.change(() => {
-        if (page.side === END) for (const row of this.shown.slice()) this.remove(row);
-        page.rows.forEach((row) => this.put(row));
+        page = this.stretch.take(answer);
+        if (page?.side === END) this.shown.slice().forEach((row) => this.remove(row));
+        for (const row of page?.rows.map(this.draw).filter(Boolean) ?? []) {
+          this.hear(row, true);
+          this.show(row);
+        }
       });
-      if (page.side === END) this.toEnd();
+      if (page?.side === END) this.toEnd();
     },
 
     // Rows
@@ -170,18 +173,28 @@ export default {
       if (isAtEnd) this.toEnd();
       this.look();
     },
-    put([key, order, html]) {
-      const known = this.shown.get(key);
-      if (order === null && !known) return; // news of a row that is not shown here
-      const row = new Row(key, order ?? known.order, html);
-      if (this.ageing.hasEnded(row)) return;
+    put(packed) {
+      const row = this.draw(packed);
+      if (!row) return;
       const isBeyond = this.stretch.isBeyond(row);
-      const isNews = this.reading?.hear(row, !isBeyond);
+      this.hear(row, !isBeyond);
+      if (!isBeyond) this.show(row);
+    },
+    draw([key, order, html]) {
+      const known = this.shown.get(key);
+      if (order === null && !known) return null; // news of a row that is not shown here
+      const row = new Row(key, order ?? known.order, html);
+      return this.ageing.hasEnded(row) ? null : row;
+    },
+    hear(row, isOnPage) {
+      const isNews = this.reading?.hear(row, isOnPage);
       if (isNews && row.group !== this.me && !this.isAtEnd()) this.hasMissed = true;
-      if (isBeyond) return;
-      if (row.dedup) this.settle(row.dedup);
-      if (key === this.current) row.node.setAttribute("aria-current", "page");
+    },
+    show(row) {
+      const known = this.shown.get(row.key);
       if (known) this.ageing.leave(known);
+      if (row.dedup) this.settle(row.dedup);
+      if (row.key === this.current) row.node.setAttribute("aria-current", "page");
       this.shown.put(row);
       this.unread.show(row);
       this.ageing.follow(row);

@@ -39,8 +39,8 @@ export class Place {
     const seen = this.#rows.find((row) => row.node.getBoundingClientRect().bottom > top);
     const before = seen?.node.getBoundingClientRect().top;
     change();
-    if (!seen?.node.isConnected) return;
-    this.#list.scrollTop += seen.node.getBoundingClientRect().top - before;
+    if (seen?.node.isConnected) this.#list.scrollTop += seen.node.getBoundingClientRect().top - before;
+    this.look();
   }
 
   get #above() {
