@@ -55,8 +55,10 @@ export default {
   mounted() {
     // State lives outside Vue on purpose: nothing here may cause a rendering.
     this.build();
-    this.change(() => this.rows.forEach((row) => this.put(row)));
+    this.rows.forEach((row) => this.put(row));
+    this.headings?.arrange(this.shown.takeTouched());
     if (this.stick) this.toStart();
+    else this.look();
     this.listen();
   },
   unmounted() {
@@ -260,6 +262,7 @@ export default {
         this.headings.beginFresh(fresh.key);
         fresh.top.scrollIntoView({ block: "start" });
       } else this.toEnd();
+      this.hasMissed = false;
       this.onScroll();
     },
     findFresh() {

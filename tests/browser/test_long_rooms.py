@@ -53,7 +53,7 @@ class _Crowd:
     def __init__(self, program: Program, slug: str) -> None:
         self.living: list[int] = []
         self._program = program
-        self._slug = slug
+        self.slug = slug
 
     @property
     def last(self) -> int:
@@ -66,7 +66,7 @@ class _Crowd:
 
         async def say(text: str) -> Any:
             async with gate:
-                return (await self._program.say(self._slug, text))[0]
+                return (await self._program.say(self.slug, text))[0]
 
         said = await asyncio.gather(*map(say, texts))
         self._ids = {message["seq"]: message["id"] for message in said}
@@ -74,7 +74,7 @@ class _Crowd:
 
     async def takes_back(self, seq: int) -> None:
         """Delete one of the messages that were said last."""
-        path = f"/rooms/{self._slug}/messages/{self._ids[seq]}"
+        path = f"/rooms/{self.slug}/messages/{self._ids[seq]}"
         await self._program.ask("DELETE", path)
         self.living.remove(seq)
 
@@ -154,6 +154,28 @@ async def test_a_cut_while_reading_far_up_tears_nobody_away(world: World, crowd:
     await ann.log.evaluate(_TO_END)
     await expect(ann.button("New messages")).to_be_hidden()
     await _is_whole(ann, crowd)
+
+
+async def test_what_lies_below_the_first_unread_stays_unread_until_it_is_reached(
+    world: World, crowd: _Crowd
+) -> None:
+    (ann,) = await world.members(ROOM, "Ann")
+    await ann.is_connected()
+    await ann.goes_to("/")
+    await crowd.says(*(f"meanwhile {number}" + _LONG for number in range(40)))
+    lobby, own = ann.page, ann.own_room(ROOM)
+    await expect(own).to_contain_text("40 unread")
+    await ann.opens_tab()
+    await ann.goes_to(f"/r/{crowd.slug}")
+    await ann.is_connected()
+    await expect(ann.log.get_by_text("New", exact=True)).to_be_in_viewport()
+    await expect(ann.button("New messages")).to_be_hidden()
+    await crowd.says("one more")
+    await expect(ann.button("New messages")).to_be_visible()
+    await expect(own).to_contain_text("41 unread")
+    await ann.log.evaluate(_TO_END)
+    await ann.turns_to(lobby)
+    await expect(own.get_by_text("unread")).to_be_hidden()
 
 
 async def test_what_was_taken_back_while_it_was_on_no_page_does_not_come_back(

@@ -9,7 +9,7 @@ export class Place {
   constructor(list, rows) {
     this.#list = list;
     this.#rows = rows;
-    this.isAtEnd = true;
+    this.isAtEnd = false; // where the reader begins is decided when there are rows
   }
 
   get isNearStart() {

@@ -7,8 +7,8 @@ export class Reading {
   #isAtEnd;
   #tell;
   #title = document.title;
-  #heard; // the last that was heard of, be it on the page or not
-  #seen; // the last that came while the tab was looked at
+  #heard = 0; // the last that was heard of, be it on the page or not
+  #seen = null; // the last that came while the tab was looked at, or was opened
   #apart = 0; // so many came since, and are not on the page
   #told = 0;
   #timer = null;
@@ -17,7 +17,6 @@ export class Reading {
     this.#rows = rows;
     this.#isAtEnd = isAtEnd;
     this.#tell = tell;
-    this.#heard = this.#seen = rows.last?.order ?? 0;
   }
 
   get heard() {
@@ -57,7 +56,7 @@ export class Reading {
   }
 
   #count() {
-    if (!document.hidden) this.#seen = this.#heard;
+    if (!document.hidden || this.#seen === null) this.#seen = this.#heard;
     if (this.#seen >= this.#heard || this.#rows.last?.order >= this.#heard) this.#apart = 0;
     const unseen = this.#rows.countAfter(this.#seen) + this.#apart;
     const title = unseen ? `(${unseen}) ${this.#title}` : this.#title;
