@@ -55,7 +55,7 @@ export default {
   mounted() {
     // State lives outside Vue on purpose: nothing here may cause a rendering.
     this.build();
-    this.rows.forEach((row) => this.put(row));
+    this.showAll(this.rows);
     this.headings?.arrange(this.shown.takeTouched());
     if (this.stick) this.toStart();
     else this.look();
@@ -153,10 +153,7 @@ export default {
       this.change(() => {
         page = this.stretch.take(answer);
         if (page?.side === END) this.shown.slice().forEach((row) => this.remove(row));
-        for (const row of page?.rows.map(this.draw).filter(Boolean) ?? []) {
-          this.hear(row, true);
-          this.show(row);
-        }
+        if (page) this.showAll(page.rows);
       });
       if (page?.side === END) this.toEnd();
     },
@@ -181,6 +178,12 @@ export default {
       const isBeyond = this.stretch.isBeyond(row);
       this.hear(row, !isBeyond);
       if (!isBeyond) this.show(row);
+    },
+    showAll(rows) {
+      for (const row of rows.map(this.draw).filter(Boolean)) {
+        this.hear(row, true);
+        this.show(row);
+      }
     },
     draw([key, order, html]) {
       const known = this.shown.get(key);
