@@ -10,13 +10,15 @@ from anonchat import Visitor
 
 from .frame import open_page
 from .language import Language
-from .live.feed import CatchUp, Feed, Shown
+from .live.feed import Beside, CatchUp, Feed, Page, Shown
 from .live.feeds import draw_each
 from .live.screen import Screen
 from .news import HALL, NEW_ROOMS
 from .rail import rail, room_finder
 from .rows import Row, card_row, hall_row
 from .site import Site
+
+_ROOMS_ON_PAGE = 1_000  # whoever looks for another one types its name
 
 
 def register(site: Site) -> None:
@@ -62,8 +64,7 @@ class _PublicRooms:
         self._visitor = visitor
         self._language = language
         self._order = site.chat.lobby.order()
-        self._shown = 0
-        self._places: dict[str, float] = {}
+        self._places: dict[str, int] = {}
 
     async def draw(self) -> Element:
         """Draw the list."""
@@ -77,7 +78,7 @@ class _PublicRooms:
             viewer=self._visitor.id,
             catch_up=self._count,
         )
-        self._feed = Feed(
+        rooms = Feed(
             self._site.feeds,
             NEW_ROOMS,
             tag="ul",
@@ -85,30 +86,31 @@ class _PublicRooms:
             language=language,
             viewer=self._visitor.id,
             catch_up=self._catch_up,
+            turn_page=self._turn_page,
             follow="card",
+            cap=_ROOMS_ON_PAGE,
         )
-        self._feed.answer("older", self._show_more)
+        page = await self._turn_page(Beside())
         return section(class_="public", aria_labelledby="public")[
             header[
                 h2(id="public")[language("Public rooms")],
                 count.begin(await self._count(Shown([]))),
             ],
-            self._feed.begin(CatchUp(await self._turn_page(), keep=[], more=self._has_more)),
+            rooms.begin(CatchUp(page.rows, keep=[], more=page.more)),
             p(class_="empty")[
                 language("No public room yet. Type a name above, and the first one is yours.")
             ],
         ]
 
-    @property
-    def _has_more(self) -> bool:
-        return self._shown < len(self._order)
-
-    async def _turn_page(self) -> list[Row]:
-        page = self._order[self._shown :][: self._site.chat.settings.page_size]
-        for place, room_id in enumerate(page, self._shown):
-            self._places[room_id] = place
-        self._shown += len(page)
-        return await self._rows(list(page))
+    async def _turn_page(self, beside: Beside) -> Page:
+        start = self._places.get(beside.after, -1) + 1
+        rows: list[Row] = []
+        while not rows and start < len(self._order):  # all rooms of a page may have ended
+            page = self._order[start:][: self._site.chat.settings.page_size]
+            self._places.update((room_id, start + place) for place, room_id in enumerate(page))
+            rows = await self._rows(list(page))
+            start += len(page)
+        return Page(rows, more=start < len(self._order))
 
     async def _rows(self, room_ids: list[str]) -> list[Row]:
         return await draw_each(
@@ -119,10 +121,6 @@ class _PublicRooms:
                 language=self._language,
             ),
         )
-
-    async def _show_more(self, _where: object) -> None:
-        rows = await self._turn_page()
-        await self._feed.append(rows, more=self._has_more)
 
     async def _catch_up(self, shown: Shown) -> CatchUp:
         public = self._site.chat.lobby.order()

@@ -18,7 +18,7 @@ from .errors import way_back
 from .frame import mark, open_page
 from .language import Language
 from .live.composer import Composer
-from .live.feed import CatchUp, Feed, Shown
+from .live.feed import Beside, CatchUp, Feed, Page, Shown
 from .live.feeds import draw_each
 from .live.part import Part
 from .live.screen import Fields, Screen
@@ -181,6 +181,7 @@ class _Talk:
             language=language,
             viewer=self._member.visitor_id,
             catch_up=self._catch_up,
+            turn_page=self._turn_page,
             stick=True,
             days=True,
             cap=_ROWS_ON_PAGE,
@@ -188,11 +189,11 @@ class _Talk:
             texts={
                 "pending": pending_row(self._member),
                 "pill": language("New messages"),
+                "latest": language("To the latest"),
                 "fresh": language("New"),
                 "quiet": language("Nothing has been said yet, or it is gone already."),
             },
         )
-        feed.answer("older", lambda where: self._show_older(feed, where))
         feed.answer("read", self._mark_read)
         feed.answer("ended", lambda _: self._say_ended())
         newest = await self._newest()
@@ -261,10 +262,14 @@ class _Talk:
             **where,
         )
 
-    async def _show_older(self, feed: Feed, where: dict[str, Any]) -> None:
-        older = await self._history(before=_read_seq(where.get("first")))
-        rows = [message_row(message) for message in older]
-        await feed.append(rows, more=len(older) == self._page_size)
+    async def _turn_page(self, beside: Beside) -> Page:
+        where = {}
+        if beside.before:
+            where["before"] = _read_seq(beside.before)
+        elif beside.after:
+            where["after"] = _read_seq(beside.after)
+        page = await self._history(**where)
+        return Page([message_row(message) for message in page], more=len(page) == self._page_size)
 
     async def _newest(self) -> CatchUp:
         newest = await self._history()
@@ -274,17 +279,19 @@ class _Talk:
     async def _catch_up(self, shown: Shown) -> CatchUp:
         """Return what the screen has missed; after a long absence, the newest page.
 
-        What was posted last may be on the screen already, and what came before it not yet.
+        What was posted last may be on the screen already, and what came before it not yet. A screen
+        that is further up shows nothing of what is new, but it has to know that there is something.
         """
         seqs = {seq for key in shown.keys if (seq := _read_seq(key))}
-        first = min(seqs, default=0) if shown.more else 0  # older ones come by scrolling
+        first = min(seqs, default=0) if shown.older else 0  # older ones come by scrolling
         last = max(seqs, default=0)
+        heard = max(last, _read_seq(shown.beyond))
         try:
             living = await self._site.chat.messages.living_seqs(
                 self._room.id, visitor_id=self._member.visitor_id, first=first, last=last
             )
-            newer = await self._history(after=min({*living} - seqs, default=last + 1) - 1)
-            if len(newer) == self._page_size:
+            newer = await self._history(after=min({*living} - seqs, default=heard + 1) - 1)
+            if len(newer) == self._page_size and not shown.beyond:
                 return await self._newest()
         except ChatError:  # no member any more, or no room: then the page itself says so
             if self._site.chat.lobby.glance(self._room.id):

@@ -20,10 +20,14 @@ Answer = Callable[[dict[str, Any]], Awaitable[object] | object]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a screen shows: the keys of its rows, and whether there are others beyond them."""
+    """What a screen shows: the keys of its rows, and whether there are older ones.
+
+    `beyond` is the last key that it has heard of, if its rows do not reach as far as that.
+    """
 
     keys: list[str]
-    more: bool = False
+    older: bool = False
+    beyond: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,29 @@ class CatchUp:
     read: Mapping[str, int] = field(default_factory=dict)
 
 
-class Feed(Part, component="feed.js"):
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Which page a screen asks for: the one before or after a row, else the one at the end."""
+
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows that a screen asked for, and whether there are others beyond them."""
+
+    rows: list[Row]
+    more: bool
+
+
+class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
     """A list whose rows come from `Feeds`; on a (re)connection it asks for what it missed.
 
     It listens from the moment it is made; what was read after that is handed to `begin`.
-    `catch_up` is told what the screen shows. With `follow`, the feed also listens to the topic of
-    each of its rows, named by its key. `viewer` is the id of the visitor who looks on.
+    `catch_up` is told what the screen shows, `turn_page` what it wants to see beside it. With
+    `follow`, the feed also listens to the topic of each of its rows, named by its key. `viewer` is
+    the id of the visitor who looks on.
     """
 
     def __init__(
@@ -53,6 +74,7 @@ class Feed(Part, component="feed.js"):
         language: Language,
         viewer: str,
         catch_up: Callable[[Shown], Awaitable[CatchUp]],
+        turn_page: Callable[[Beside], Awaitable[Page]] | None = None,
         follow: str = "",
         **props: object,
     ) -> None:
@@ -61,6 +83,7 @@ class Feed(Part, component="feed.js"):
         self.viewer = viewer
         self._feeds = feeds
         self._catch_up = catch_up
+        self._turn_page = turn_page
         self._follow = follow
         self._topics: set[Topic] = set()
         self._drawn_at: int | None = feeds.news_number
@@ -76,6 +99,7 @@ class Feed(Part, component="feed.js"):
             self._listen(topic)
         self.client.on_connect(self._join)
         self.on("sync", self._on_sync)
+        self.on("page", self._on_page)
 
     def begin(self, first: CatchUp) -> Self:
         """Show what was read since the feed is listening."""
@@ -95,14 +119,6 @@ class Feed(Part, component="feed.js"):
                 await result
 
         self.on(event, handle)
-
-    async def append(self, rows: Iterable[Row], *, more: bool) -> None:
-        """Put further rows on this screen alone; `more` tells whether there are still others."""
-        rows = list(rows)
-        for topic in self._followed(row.key for row in rows):
-            self._listen(topic)
-            await self._enter(topic)
-        self.run_method("append", [row.pack() for row in rows], more)
 
     async def follow(self, key: str) -> None:
         """Listen to the topic of a row that came in from elsewhere."""
@@ -135,7 +151,13 @@ class Feed(Part, component="feed.js"):
         asked = arguments.args if isinstance(arguments.args, dict) else {}
         keys = asked.get("keys")
         keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
-        news = await self._catch_up(Shown(keys[:_KEYS_MOST], more=asked.get("more") is True))
+        news = await self._catch_up(
+            Shown(
+                keys[:_KEYS_MOST],
+                older=asked.get("older") is True,
+                beyond=_text(asked.get("beyond")),
+            )
+        )
         for row in news.put:
             await self.follow(row.key)
         self.run_method(
@@ -147,6 +169,23 @@ class Feed(Part, component="feed.js"):
                 "more": news.more,
                 "read": dict(news.read),
                 "now": self._feeds.now(),
+            },
+        )
+
+    async def _on_page(self, arguments: GenericEventArguments) -> None:
+        asked = arguments.args if isinstance(arguments.args, dict) else {}
+        if self._turn_page is None:
+            return
+        beside = Beside(before=_text(asked.get("before")), after=_text(asked.get("after")))
+        page = await self._turn_page(beside)
+        for row in page.rows:
+            await self.follow(row.key)
+        self.run_method(
+            "showPage",
+            {
+                "question": asked.get("question"),
+                "rows": [row.pack() for row in page.rows],
+                "more": page.more,
             },
         )
 
@@ -175,3 +214,7 @@ class Feed(Part, component="feed.js"):
         for topic in self._topics:
             self._feeds.unlisten(self, topic)
         super()._handle_delete()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -10,7 +10,7 @@ from tests.browser.world import World
 _LATE = """(list, [news, answer]) => {
     const feed = getElement(Number(list.parentElement.id.slice(1)));
     feed.sync();
-    const question = feed.question;
+    const question = feed.asked.number;
     const row = (list.querySelector("[data-key]") || {outerHTML: ""}).outerHTML;
     const fill = (rows) => rows.map(([key, order]) => [key, order, row]);
     for (const step of news) {
@@ -84,7 +84,8 @@ async def test_paging_goes_on_after_its_answer_was_lost(world: World, room: str)
     ann = await _alone(world, room)
     asked = await ann.log.evaluate(
         """(list) => { const feed = getElement(Number(list.parentElement.id.slice(1)));
-        feed.hasMore = true; feed.loading = true; feed.sync(); return feed.loading; }"""
+        feed.stretch.before = true; feed.stretch.ask("before"); feed.sync();
+        return feed.stretch.isAsking; }"""
     )
     assert asked is False
     await expect(ann.log).to_be_visible()

@@ -73,7 +73,8 @@ async def test_the_life_of_a_message_is_seen_to_shrink(world: World, room: str) 
             const seen = [];
             const look = () => {
                 if (!row.isConnected) return done(seen);
-                seen.push(new DOMMatrix(getComputedStyle(row, "::before").transform).d);
+                const [, size] = getComputedStyle(row, "::before").backgroundSize.split(" ");
+                seen.push(parseFloat(size) / 100);
                 setTimeout(look, 200);
             };
             look();
