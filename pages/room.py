@@ -178,7 +178,10 @@ class _Talk:
 
     async def _draw_messages(self) -> Feed:
         language = self._language
-        history = await self._history()
+        try:
+            history = await self._history()
+        except ChatError:  # left a moment ago, on another screen: the catch-up shows the way out
+            history = []
         feed = Feed(
             self._site.feeds,
             messages_of(self._room.id),
