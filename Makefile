@@ -5,7 +5,7 @@ PACKAGES := chromium fonts-dejavu-core fonts-noto-color-emoji
 # More for pytest or main.py, for example: make test ARGS="-k lobby -x"
 ARGS :=
 
-.PHONY: help run test check format screenshots packages clean
+.PHONY: help run test soak check format screenshots packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ run: .venv/installed ## start anonchat
 
 test: packages .venv/installed-dev ## run every test, the ones in a real browser too
 	@$(PYTHON) -m pytest $(ARGS)
+
+soak: packages .venv/installed-dev ## kill the server 200 times under load, and look for anything lost
+	@$(PYTHON) -m tests.history.soak $(ARGS)
 
 check: .venv/installed-dev ## look for mistakes without running anything
 	@$(PYTHON) -m ruff format --check .
