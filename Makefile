@@ -6,7 +6,7 @@ PACKAGES := chromium fonts-dejavu-core fonts-noto-color-emoji
 ARGS :=
 NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
 
-.PHONY: help run test bench check format screenshots packages clean
+.PHONY: help run test soak bench check format screenshots packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: packages .venv/installed-dev ## run every test, the ones in a real browser
 
 bench: packages .venv/installed-bench $(NODE_MODULES) ## measure it beside its peers; writes docs/benchmarks.md
 	@$(PYTHON) -m tests.benchmarks $(ARGS)
+
+soak: packages .venv/installed-dev ## kill the server 200 times under load, and look for anything lost
+	@$(PYTHON) -m tests.history.soak $(ARGS)
 
 check: .venv/installed-dev ## look for mistakes without running anything
 	@$(PYTHON) -m ruff format --check .

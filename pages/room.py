@@ -196,7 +196,11 @@ class _Talk:
         )
         feed.answer("read", self._mark_read)
         feed.answer("ended", lambda _: self._say_ended())
-        newest = await self._newest()
+        try:
+            newest = await self._newest()
+        except ChatError:  # left a moment ago, on another screen: the catch-up shows the way out
+            await feed.stop()
+            newest = CatchUp([], keep=[])
         return feed.begin(replace(newest, read={"": self._member.read_seq}))
 
     def _panel(self, present: Feed, members: Feed) -> Element:

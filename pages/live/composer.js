@@ -66,13 +66,16 @@ export default {
       event.preventDefault();
       const text = this.$refs.box.value;
       if (!text.trim()) return this.$refs.box.focus();
-      const dedup = newId();
+      // What was refused may be stored for all that: unchanged, it is tried again as the same message.
+      const dedup = this.refused?.text === text ? this.refused.dedup : newId();
+      this.refused = undefined;
       this.write("");
       this.say("");
       this.waiting.set(dedup, { text, since: Date.now() });
       this.keep();
       this.list()?.pend(dedup, text);
-      this.$emit("post", { text, dedup });
+      // A socket that is cut off would keep it, and send it even after it went back into the box.
+      if (window.socket?.connected) this.$emit("post", { text, dedup });
       this.$refs.box.focus();
     },
     onInput() {
@@ -91,10 +94,11 @@ export default {
       // Its row is about to come, unless its time was over before this answer.
       setTimeout(() => this.list()?.settle(dedup), ROW_COMES);
     },
-    refuse(dedup, reason) {
+    refuse(dedup, reason, isOver) {
       const { text } = this.waiting.get(dedup) || {};
       if (text === undefined) return;
       this.forget(dedup);
+      this.refused = isOver ? undefined : { text, dedup };
       this.list()?.settle(dedup);
       const draft = this.$refs.box.value;
       this.write(draft ? `${text}\n${draft}` : text);

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from nicegui.events import GenericEventArguments
 
-from anonchat import ChatError
+from anonchat import ChatError, MessageExpired
 
 from ..language import Language
 from .feed import Feed
@@ -23,6 +23,7 @@ class Composer(Part, component="composer.js"):
     `post` is called with the text and its `dedup_id`, and refuses with a `ChatError`. What was not
     answered is sent again after a reconnection; its `dedup_id` makes that harmless, and after
     `patience` it goes back into the box instead, for it may have been said and be gone by then.
+    What went back and is sent unchanged keeps its `dedup_id`: trying again never posts it twice.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Composer(Part, component="composer.js"):
             return
         try:
             await self._post(text, dedup_id)
+        except MessageExpired as error:  # it was said and is gone: next time it is another one
+            self.run_method("refuse", dedup_id, self._language.explain(error), True)
         except ChatError as error:
             self.run_method("refuse", dedup_id, self._language.explain(error))
         except Exception:  # whoever waits for an answer must get one

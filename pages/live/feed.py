@@ -134,6 +134,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
 
     async def stop(self) -> None:
         """Hear of nothing any more; what is shown stays until the screen goes elsewhere."""
+        self._drawn_at = None  # a screen that was not connected yet has to ask where to go
         for topic in list(self._topics):
             await self._leave(topic)
 

@@ -58,6 +58,55 @@ async def test_a_message_whose_end_came_before_its_answer_does_not_stay_pending(
     await mira.sees_no("fleeting")
 
 
+async def test_what_was_not_sent_in_time_is_sent_once_by_one_click(world: World, room: str) -> None:
+    wire = await world.wire()
+    (mira,) = await world.members(room, "Mira")
+    ann = await world.visitor("Ann", wire=wire)
+    ann.forgives = BROKEN_LINE
+    await ann.opens(room)
+    await ann.is_connected()
+    wire.cut()
+    await expect(ann.page.get_by_role("status")).to_contain_text("Reconnecting")
+    await ann.sends("into the void")
+    await ann.page.wait_for_timeout(11_000)  # longer than a message lives
+    wire.mend()
+    await ann.is_told("not sent in time")
+    await expect(ann.box).to_have_value("into the void")
+    await mira.says("nobody here")
+    assert "into the void" not in await mira.hears()
+    await ann.button("Send").click()
+    await mira.sees("into the void")
+    await mira.says("there you are")
+    assert (await mira.hears()).count("into the void") <= 1
+    await expect(ann.box).to_have_value("")
+
+
+async def test_what_was_stored_after_all_is_not_said_twice_by_trying_again(
+    world: World, room: str
+) -> None:
+    wire = await world.wire()
+    (mira,) = await world.members(room, "Mira")
+    ann = await world.visitor("Ann", wire=wire)
+    ann.forgives = mira.forgives = BROKEN_LINE
+    await ann.opens(room)
+    await ann.is_connected()
+    wire.hold()
+    await ann.sends("did you get that?")
+    await ann.page.wait_for_timeout(7_000)
+    wire.swallow_answers()
+    wire.release()
+    await mira.sees("did you get that?")
+    await world.house.kill()
+    await ann.page.wait_for_timeout(3_500)  # now it waits for longer than a message lives
+    wire.mend()
+    await world.house.start()
+    await ann.is_told("not sent in time")
+    await ann.button("Send").click()
+    await mira.says("yes")
+    assert (await mira.hears()).count("did you get that?") <= 1
+    await expect(ann.log.locator("[data-pending]")).to_have_count(0)
+
+
 async def test_a_dialog_offers_the_usual_life_first(world: World) -> None:
     ann = await world.visitor("Ann")
     await ann.button("New room").click()

@@ -108,8 +108,8 @@ class Wire:
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, is_answer: bool
     ) -> None:
         while piece := await source.read(_PIECE):
+            await self._flows.wait()
             if is_answer and not self._passes_answers:
                 continue
-            await self._flows.wait()
             target.write(piece)
             await target.drain()

@@ -12,14 +12,21 @@ TOLERANCE = 1.0  # seconds that a row may stay on a screen after its end
 _EARLY = 1.0  # seconds before its end in which a row may be fading already
 
 
-def find_faults(record: Record) -> list[str]:
+def find_faults(record: Record, *, tolerance: float = TOLERANCE) -> list[str]:
     """Return a sentence for each thing that should not have happened."""
-    return list(_Checker(record).find())
+    return list(_Checker(record, tolerance).find())
+
+
+def find_lateness(record: Record) -> float:
+    """Return for how many seconds a row was seen after its end, at the most."""
+    late = (sight.at - line.until for sight in record.sights for line in sight.lines)
+    return max(0.0, max(late, default=0.0))
 
 
 class _Checker:
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, tolerance: float) -> None:
         self.record = record
+        self.tolerance = tolerance
 
     def find(self) -> Iterator[str]:
         yield from self._find_contradictions()
@@ -137,24 +144,19 @@ class _Checker:
         if seqs != sorted(seqs):
             yield f"out of order: {_who(sight)} sees {seqs}"
         for line in sight.lines:
-            if line.until + TOLERANCE < sight.at:
+            if line.until + self.tolerance < sight.at:
                 yield f"late: {_who(sight)} sees {line} {sight.at - line.until:.3f} s after its end"
             post = self.record.posts.get(line.text)
             if post and line.dedup_id and line.dedup_id != post.dedup_id:
                 yield f"mixed up: {_who(sight)} sees {line}, whose dedup_id was {post.dedup_id}"
-        yield from self._check_ghosts(sight)
         yield from self._check_gaps(sight)
 
     def _check_telling(self, telling: Telling) -> Iterator[str]:
         for line in telling.lines:
             if line.until < telling.asked:
                 yield f"late: {_who(telling)} was told {line}, which had ended before"
-        yield from self._check_ghosts(telling)
-
-    def _check_ghosts(self, had: Sight | Telling) -> Iterator[str]:
-        for line in had.lines:
-            if self._gone.get(line.seq, math.inf) < had.asked:
-                yield f"a ghost: {_who(had)} has {line}, which was removed before they asked"
+            if self._gone.get(line.seq, math.inf) < telling.asked:
+                yield f"a ghost: {_who(telling)} was told {line}, which was removed before"
 
     def _check_gaps(self, sight: Sight) -> Iterator[str]:
         """Whoever is sure of what they see misses nothing, neither in the middle nor at the end."""

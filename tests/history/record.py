@@ -66,7 +66,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What the server told a reader who had asked at that moment."""
+    """What the server answered a reader who had asked at that moment."""
 
     reader: str
     asked: float

@@ -40,10 +40,15 @@ class Rows:
         self._fresher = set()
         return {"question": self._question, "keys": self._asked, "more": self.more}
 
-    def catch_up(self, answer: dict[str, Any]) -> bool:
-        """Take the answer in; tell whether it was the one to the last question."""
+    def catch_up(self, answer: dict[str, Any]) -> tuple[Line, ...] | None:
+        """Take the answer in, if it is the one to the last question; return what it says is there.
+
+        Of what was heard of in between it says nothing: that is newer.
+        """
         if answer["question"] != self._question:
-            return False
+            return None
+        told = [self._lines[key] for key in answer["keep"] if key in self._lines]
+        told += map(read_line, answer["put"])
         kept = {*answer["keep"], *(row[0] for row in answer["put"]), *self._fresher}
         for key in self._asked:
             if key not in kept:
@@ -53,7 +58,7 @@ class Rows:
             self.more = answer["more"]
         self._put([row for row in answer["put"] if row[0] not in self._fresher])
         self.sure = True
-        return True
+        return tuple(told)
 
     def receive(self, packet: dict[str, Any]) -> None:
         """Take in what happened just now."""

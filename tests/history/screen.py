@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from tests.history.place import Place, now
-from tests.history.record import Post, Sight, Telling
+from tests.history.record import Line, Post, Sight, Telling
 from tests.history.rows import Rows, read_line
 
 _ESCAPES = {"&#36;": "$", "&#96;": "`", "&gt;": ">", "&lt;": "<", "&amp;": "&"}
@@ -115,7 +115,7 @@ class Screen:
             raise Elsewhere
         props = feeds[0]["props"]
         self.loaded += 1
-        self._tell(asked, props["rows"])
+        self._tell(asked, tuple(map(read_line, props["rows"])))
         rows = Rows(props["rows"], more=props["more"])
         return _Page(read_client_id(answer.text), feeds[0], composers[0], rows, asked)
 
@@ -180,7 +180,6 @@ class Screen:
             raise Elsewhere
         if packet["channel"] == "messages":
             page.rows.receive(packet)
-            self._tell(page.asked, packet.get("put", []))
             self._note()
 
     def _run(self, page: _Page, code: str) -> None:
@@ -200,9 +199,10 @@ class Screen:
             getattr(self, f"_{method}")(*arguments)
 
     def _catch_up(self, page: _Page, answer: dict[str, Any]) -> None:
-        if page.rows.catch_up(answer):
+        told = page.rows.catch_up(answer)
+        if told is not None:
             page.asked = page.questions[answer["question"]]
-            self._tell(page.asked, answer["put"])
+            self._tell(page.asked, told)
             self._note()
 
     def _resend(self) -> None:
@@ -229,10 +229,8 @@ class Screen:
             message = {"text": post.text, "dedup": post.dedup_id}
             self._page.emit(self._page.composer, "post", message)
 
-    def _tell(self, asked: float, rows: list[Any]) -> None:
-        if rows:
-            lines = tuple(map(read_line, rows))
-            self._place.record.tellings.append(Telling(self.name, asked, lines))
+    def _tell(self, asked: float, lines: tuple[Line, ...]) -> None:
+        self._place.record.tellings.append(Telling(self.name, asked, lines))
 
     def _note(self) -> None:
         sight = self.look()

@@ -36,8 +36,7 @@ async def soak(seed: str) -> bool:
                     storm = Storm(house, wardrobe, seed=f"{seed}-{number}", kills=KILLS)
                     report = await storm.rage()
                     _print(f"{_since(began)} {report}")
-                    total.counts.update(report.counts)
-                    total.faults += report.faults
+                    total.add(report)
                 _print(f"{_since(began)} altogether: {total}")
                 for absence in await _be_away(house, wardrobe):
                     _print(f"complete and in order {absence:.2f} s after {ABSENCE_SECONDS} s away")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.history.checker import find_faults
+from tests.history.checker import find_faults, find_lateness
 from tests.history.record import Line, Record, Sight, Telling
 
 ONE, TWO, THREE = (
@@ -167,6 +167,8 @@ def test_a_row_that_stays_for_longer_than_a_second_is_late(record: Record) -> No
     assert faults(record) == set()
     record.sights.append(see(101.1, ONE, TWO, THREE))
     assert faults(record) == {"late"}
+    assert find_faults(record, tolerance=1.2) == []
+    assert find_lateness(record) == pytest.approx(1.1)
 
 
 def test_what_had_ended_before_one_asked_is_told_late(record: Record) -> None:
@@ -185,12 +187,17 @@ def test_what_nobody_has_said_is_a_ghost(record: Record) -> None:
     assert faults(record) == {"a ghost"}
 
 
-def test_what_was_removed_before_one_asked_is_a_ghost(record: Record) -> None:
+def test_what_was_removed_before_one_asked_and_is_told_is_a_ghost(record: Record) -> None:
     record.removal(asked=5, seq=2).done = 6
     record.ends.clear()
-    record.sights.append(see(7, ONE, TWO, THREE, asked=5.5))
+    record.tellings.append(Telling("Mira", 5.5, (TWO,)))
     assert faults(record) == set()
-    record.sights.append(see(7, ONE, TWO, THREE, asked=6.5))
+    record.tellings.append(Telling("Mira", 6.5, (TWO,)))
+    assert faults(record) == {"a ghost"}
+
+
+def test_what_was_removed_and_stays_is_a_ghost(record: Record) -> None:
+    record.removal(asked=5, seq=2).done = 6
     assert faults(record) == {"a ghost"}
 
 
