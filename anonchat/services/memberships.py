@@ -91,7 +91,6 @@ class Memberships:
             if row is None:
                 return
             await session.delete(row)
-        self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
         self._read.pop((room_id, visitor_id), None)
         await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
 
