@@ -28,10 +28,10 @@ class Shelf(Generic[T]):
         try:
             fresh = await read()
         finally:
-            unchanged = self._reading.get(room_id) is mark
-            if unchanged:
+            is_unchanged = self._reading.get(room_id) is mark
+            if is_unchanged:
                 del self._reading[room_id]
-        if unchanged:
+        if is_unchanged:
             self._kept[room_id] = fresh
             if len(self._kept) > self._most:
                 self.drop(next(iter(self._kept)))

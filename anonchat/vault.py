@@ -33,9 +33,9 @@ class Vault:
         nickname, badge = texts
         return Visitor(row.id, nickname, badge, row.expires_at)
 
-    def knows(self, visitor: Visitor) -> bool:
-        """Tell whether the key of a visitor lives that was opened before."""
-        return self._keys.get(visitor_key(visitor.id)) is not None
+    def knows(self, visitor_id: str) -> bool:
+        """Tell whether the key of a visitor lives who was opened before."""
+        return self._keys.get(visitor_key(visitor_id)) is not None
 
     def open_member(self, row: MemberRow, visitor: VisitorRow) -> Member | None:
         """Open a member of a room."""

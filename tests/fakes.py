@@ -87,9 +87,9 @@ async def say(chat: Chat, room: Room, visitor: Visitor, *texts: str) -> None:
     await chat.messages.finish()
 
 
-async def read(chat: Chat, room: Room, visitor: Visitor) -> list[str]:
+async def read(chat: Chat, room: Room, visitor: Visitor, *, limit: int = 200) -> list[str]:
     """Return the texts that the visitor may read now, oldest first."""
-    history = await chat.messages.history(room.id, visitor_id=visitor.id, limit=1_000)
+    history = await chat.messages.history(room.id, visitor_id=visitor.id, limit=limit)
     return [message.text for message in history]
 
 

@@ -108,7 +108,7 @@ class Identity:
         """Return whose token this is; being seen puts off the day of being forgotten."""
         hash, now = fingerprint(token), self._clock()
         until, visitor = self._known.get(hash, (now, None))
-        if visitor and now < until and self._vault.knows(visitor):
+        if visitor and now < until and self._vault.knows(visitor.id):
             return visitor
         query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == hash)
         async with self._database.reading() as session:

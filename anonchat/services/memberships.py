@@ -91,7 +91,6 @@ class Memberships:
             if row is None:
                 return
             await session.delete(row)
-        self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
         self._read.pop((room_id, visitor_id), None)
         await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
 
@@ -106,7 +105,7 @@ class Memberships:
             async with self._database.reading() as session:
                 found = (await session.exec(query)).first()
             member = self._vault.open_member(*found) if found else None
-        if member is None:
+        if member is None or not self._vault.knows(visitor_id):
             return None
         noted = self._read.get((room_id, visitor_id), 0)
         return replace(member, read_seq=max(member.read_seq, noted))
@@ -133,7 +132,8 @@ class Memberships:
         roll = await self._rolls.obtain(room_id, lambda: self._call_roll(room_id))
         if visitor_id not in roll:
             raise NotAMember(N_("Only members can do that. Join the room first."))
-        return sorted(roll.values(), key=lambda member: member.nickname.casefold())
+        members = [member for member in roll.values() if self._vault.knows(member.visitor_id)]
+        return sorted(members, key=lambda member: member.nickname.casefold())
 
     async def list_mine(self, visitor_id: str) -> list[Membership]:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""

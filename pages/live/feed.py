@@ -101,6 +101,11 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         self.on("sync", self._on_sync)
         self.on("page", self._on_page)
 
+    @property
+    def is_new(self) -> bool:
+        """Tell whether the screen was never connected."""
+        return self._drawn_at is not None
+
     def begin(self, first: CatchUp) -> Self:
         """Show what was read since the feed is listening."""
         self.drawn = [row.pack() for row in first.put]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from anonchat import Chat, ChatError, Glance, MemoryBus, Room, RoomEnded, Visitor
+from anonchat import Chat, ChatError, Glance, MemoryBus, NotFound, Room, RoomEnded, Visitor
 from anonchat.database import Database
 from anonchat.services.lobby import Lobby
 from tests.fakes import Ear, FakeClock, come_in, gather_in, running_chat, say
@@ -399,3 +399,17 @@ class LateAnswers(Database):
 async def _be_present(chat: Chat, room: Room, visitor: Visitor) -> None:
     member = await chat.memberships.join(room.id, visitor_id=visitor.id)
     await chat.presence.enter(member, screen="one")
+
+
+async def test_a_room_is_found_at_its_address_while_it_lives(chat: Chat, clock: FakeClock) -> None:
+    room, (ann,) = await gather_in(chat, "kitchen", "Ann")
+    assert chat.lobby.find(room.slug).id == room.id
+    clock.move(room.room_ttl)
+    with pytest.raises(NotFound):
+        chat.lobby.find(room.slug)
+    again = await chat.rooms.create("kitchen", visitor_id=ann.id)
+    assert again.slug == room.slug
+    await chat.lobby.turn()  # only now the first one ends
+    assert chat.lobby.find(room.slug).id == again.id
+    with pytest.raises(NotFound):
+        chat.lobby.find("")

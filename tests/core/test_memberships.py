@@ -18,6 +18,7 @@ from anonchat import (
     RoomRead,
     UnknownVisitor,
 )
+from anonchat.keystore import visitor_key
 from tests.fakes import Ear, FakeClock, come_in, gather_in, running_chat, say
 
 
@@ -294,3 +295,46 @@ async def _unread(chat: Chat, visitor_id: str) -> list[int]:
 async def _execute(chat: Chat, statement: str) -> None:
     async with chat._database.transaction() as session:
         await (await session.connection()).execute(sql(statement))
+
+
+async def test_who_is_forgotten_is_no_member_from_that_moment(chat: Chat) -> None:
+    room, (ann, bob) = await gather_in(chat, "kitchen", "Ann", "Bob")
+    assert len(await chat.memberships.list_members(room.id, visitor_id=bob.id)) == 2
+    await chat._keys.destroy([visitor_key(ann.id)])  # the first thing that forgetting does
+    (member,) = await chat.memberships.list_members(room.id, visitor_id=bob.id)
+    assert member.nickname == "Bob"
+    assert await chat.memberships.get(room.id, visitor_id=ann.id) is None
+
+
+async def test_a_list_of_members_that_was_read_before_follows_who_comes_and_goes(
+    chat: Chat,
+) -> None:
+    room, (ann,) = await gather_in(chat, "kitchen", "Ann")
+    assert await _nicknames(chat, room.id, ann.id) == ["Ann"]
+    bob, cyd = await come_in(chat, "Bob"), await come_in(chat, "Cyd")
+    for visitor in (bob, cyd):
+        await chat.memberships.join(room.id, visitor_id=visitor.id)
+    assert await _nicknames(chat, room.id, ann.id) == ["Ann", "Bob", "Cyd"]
+    await chat.memberships.leave(room.id, visitor_id=bob.id)
+    await chat.identity.forget(cyd.id)
+    assert await _nicknames(chat, room.id, ann.id) == ["Ann"]
+
+
+async def test_how_far_one_has_read_is_known_where_the_members_were_read_before(
+    chat: Chat,
+) -> None:
+    room, (ann, bob) = await gather_in(chat, "kitchen", "Ann", "Bob")
+    await say(chat, room, bob, "1", "2", "3")
+    await chat.memberships.list_members(room.id, visitor_id=ann.id)
+    for seq in (1, 2):
+        await chat.memberships.mark_read(room.id, visitor_id=ann.id, seq=seq)
+        for _ in range(2):
+            member = await chat.memberships.require(room.id, visitor_id=ann.id)
+            assert member.read_seq == seq
+            await chat.memberships.write_read_marks()
+    assert await chat.memberships.read_marks(ann.id) == {room.id: 2}
+
+
+async def _nicknames(chat: Chat, room_id: str, visitor_id: str) -> list[str]:
+    members = await chat.memberships.list_members(room_id, visitor_id=visitor_id)
+    return [member.nickname for member in members]

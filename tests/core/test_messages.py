@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
@@ -92,7 +93,7 @@ async def test_messages_posted_at_once_are_numbered_without_gaps(
         *(post(f"text {n}", **({"visitor_id": bob.id} if n % 2 else {})) for n in range(450))
     )
     assert [message.seq for message in messages] == list(range(1, 451))
-    assert await read(chat, room, bob) == [f"text {n}" for n in range(450)]
+    assert await read(chat, room, bob, limit=450) == [f"text {n}" for n in range(450)]
     assert (await chat.rooms.find(room.slug)).last_seq == 450
 
 
@@ -549,3 +550,84 @@ async def test_a_message_is_deleted_in_its_own_room_alone_and_before_its_end(
     clock.move(room.message_ttl)
     with pytest.raises(NotFound):
         await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
+
+
+async def _newest(chat: Chat, room: Room, visitor: Visitor, limit: int) -> list[str]:
+    page = await chat.messages.history(room.id, visitor_id=visitor.id, limit=limit)
+    return [message.text for message in page]
+
+
+async def test_a_page_that_was_read_before_shows_what_came_and_not_what_went(chat: Chat) -> None:
+    room, (ann, ben) = await gather_in(chat, "kitchen", "Ann", "Ben")
+    await say(chat, room, ann, "1", "2", "3")
+    assert await _newest(chat, room, ben, 3) == ["1", "2", "3"]
+    await say(chat, room, ben, "4")
+    assert await _newest(chat, room, ben, 3) == ["2", "3", "4"]
+    page = await chat.messages.history(room.id, visitor_id=ann.id, limit=3)
+    await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[1].id)
+    assert await _newest(chat, room, ben, 3) == ["1", "2", "4"]
+    assert await _newest(chat, room, ben, 4) == ["1", "2", "4"]
+    assert await _newest(chat, room, ben, 1) == ["4"]
+
+
+async def test_a_page_that_was_read_before_ends_with_its_messages(
+    chat: Chat, clock: FakeClock
+) -> None:
+    room, (ann,) = await gather_in(chat, "kitchen", "Ann")
+    await say(chat, room, ann, "early")
+    clock.move(timedelta(hours=1))
+    await say(chat, room, ann, "late")
+    assert await _newest(chat, room, ann, 5) == ["early", "late"]
+    clock.move(room.message_ttl - timedelta(hours=1))
+    assert await _newest(chat, room, ann, 5) == ["late"]
+
+
+async def test_a_page_that_was_read_before_is_nothing_without_the_key_of_an_author(
+    chat: Chat,
+) -> None:
+    room, (ann, ben) = await gather_in(chat, "kitchen", "Ann", "Ben")
+    await say(chat, room, ann, "mine")
+    await say(chat, room, ben, "yours")
+    assert await _newest(chat, room, ben, 5) == ["mine", "yours"]
+    await chat._keys.destroy([visitor_key(ann.id)])
+    assert await _newest(chat, room, ben, 5) == ["yours"]
+
+
+async def test_a_page_that_was_read_before_is_refused_to_a_former_member(chat: Chat) -> None:
+    room, (ann, ben) = await gather_in(chat, "kitchen", "Ann", "Ben")
+    await say(chat, room, ann, "among us")
+    assert await _newest(chat, room, ben, 5) == ["among us"]
+    assert await chat.memberships.list_members(room.id, visitor_id=ben.id)
+    await chat.memberships.leave(room.id, visitor_id=ben.id)
+    for refused in (
+        chat.messages.history(room.id, visitor_id=ben.id, limit=5),
+        chat.memberships.list_members(room.id, visitor_id=ben.id),
+        chat.memberships.require(room.id, visitor_id=ben.id),
+    ):
+        with pytest.raises(NotAMember):
+            await refused
+
+
+async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> None:
+    room, (ann,) = await gather_in(chat, "kitchen", "Ann")
+    await say(chat, room, ann, "hello")
+    asked: list[tuple[str, object]] = []
+
+    def listen(
+        _connection: object, _cursor: object, statement: str, given: object, *_: object
+    ) -> None:
+        asked.append((statement, given))
+
+    event.listen(chat._database._engine.sync_engine, "before_cursor_execute", listen)
+    await _newest(chat, room, ann, 5)
+    await chat.messages.history(room.id, visitor_id=ann.id, limit=5, before=2)
+    await chat.messages.history(room.id, visitor_id=ann.id, limit=5, after=0)
+    await chat.memberships.read_marks(ann.id)
+    about = [(statement, given) for statement, given in asked if "FROM message" in statement]
+    assert len(about) == 4
+    for statement, given in about:
+        async with chat._database._engine.connect() as connection:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+            steps = " ".join(str(step) for step in plan)
+        assert "(room_id=? AND seq>? AND seq<?)" in steps
+        assert "message" not in statement.split("ORDER BY")[-1] or "TEMP B-TREE" not in steps

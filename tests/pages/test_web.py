@@ -8,11 +8,14 @@ import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
-from nicegui import ui
+from nicegui import Client, ui
 from starlette.types import Message
 
 import main
+from pages.live.feed import Feed
 from tests.fakes import make_settings
+
+PATIENCE = 60
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -100,6 +103,93 @@ async def test_the_style_sheet_and_the_icon_are_there(browser: httpx.AsyncClient
 async def test_there_are_no_doors_that_nobody_made(browser: httpx.AsyncClient) -> None:
     for path in ("/docs", "/redoc", "/openapi.json", "/assets/../main.py", "/.env"):
         assert (await browser.get(path)).status_code == 404
+
+
+async def _visit(browser: httpx.AsyncClient, nickname: str, room: str) -> str:
+    """Come in by the API, open a room, and return the address of its page."""
+    answer = await browser.post("/api/v1/visitors", json={"nickname": nickname})
+    token = answer.json()["token"]
+    browser.cookies.set("anonchat", token)
+    made = await browser.post(
+        "/api/v1/rooms", json={"name": room}, headers={"authorization": f"Bearer {token}"}
+    )
+    return f"/r/{made.json()['slug']}"
+
+
+async def _say(browser: httpx.AsyncClient, address: str, text: str) -> None:
+    answer = await browser.post(
+        f"/api/v1/rooms/{address[3:]}/messages",
+        json={"text": text},
+        headers={"authorization": f"Bearer {browser.cookies['anonchat']}"},
+    )
+    assert answer.status_code == 201
+
+
+async def _connect(page: str) -> tuple[Client, list[str]]:
+    """Connect to a page as its browser does; return what it is asked to run then."""
+    client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
+    await client.handle_handshake("test-socket", "tab", None, "document", 0)
+    feeds = [element for element in client.elements.values() if isinstance(element, Feed)]
+    assert feeds
+    async with asyncio.timeout(PATIENCE):
+        while any(feed.is_new for feed in feeds):  # noqa: ASYNC110 - others shall have a turn
+            await asyncio.sleep(0)
+        client.run_javascript("'all before this was said before'")
+        while not (asked := _asked(client)) or "before this" not in asked[-1]:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    return client, asked
+
+
+def _asked(client: Client) -> list[str]:
+    said = [message for _, _, message in client.outbox.message_history]
+    said += client.outbox.messages
+    return [data["code"] for _, kind, data in said if kind == "run_javascript"]
+
+
+async def test_what_people_write_is_no_markup_on_a_page(browser: httpx.AsyncClient) -> None:
+    address = await _visit(browser, "</script><u>Ann", "</template></script><b>room")
+    await _say(browser, address, "</script><script>alert(1)</script>")
+    for path in ("/", address):
+        page = (await browser.get(path)).text.lower()
+        for trap in ("<u>ann", "<b>room", "<script>alert"):
+            assert trap not in page
+
+
+async def test_a_page_that_missed_nothing_asks_for_nothing(browser: httpx.AsyncClient) -> None:
+    address = await _visit(browser, "Quiet Quinn", "quiet room")
+    for path in ("/privacy", "/", address):
+        page = (await browser.get(path)).text
+    _, asked = await _connect(page)
+    assert not [code for code in asked if "sync" in code]
+
+
+async def test_a_page_asks_for_what_was_said_while_it_was_on_its_way(
+    browser: httpx.AsyncClient,
+) -> None:
+    address = await _visit(browser, "Busy Bea", "busy room")
+    page = (await browser.get(address)).text
+    await _say(browser, address, "too early for the page")
+    _, asked = await _connect(page)
+    assert [code for code in asked if "sync" in code]
+
+
+async def test_nothing_of_what_was_drawn_stays_behind_once_the_browser_has_it(
+    browser: httpx.AsyncClient,
+) -> None:
+    address = await _visit(browser, "Fading Fay", "fading room")
+    await _say(browser, address, "not to be found in memory")
+    page = (await browser.get(address)).text
+    assert "not to be found in memory" in page
+    client, _ = await _connect(page)
+    assert "not to be found" not in client.body_html
+    for element in client.elements.values():
+        assert "not to be found" not in f"{vars(element)}"
+
+
+async def test_a_page_is_made_of_few_elements(browser: httpx.AsyncClient) -> None:
+    page = (await browser.get(await _visit(browser, "Frugal Fred", "frugal room"))).text
+    client, _ = await _connect(page)
+    assert len(client.elements) < 20
 
 
 async def test_whoever_goes_before_the_answer_is_no_error(web: FastAPI) -> None:
