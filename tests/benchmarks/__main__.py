@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import resource
 import signal
 import sys
@@ -46,6 +47,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are ended too
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each screen is two sockets
+    load_before = os.getloadavg()[0]
     outcomes = {}
     for name in arguments.names or _MEASURES:
         started = time.monotonic()
@@ -55,7 +57,7 @@ def main() -> None:
     if arguments.names or arguments.scale != 1:
         print(describe(outcomes))
     else:
-        print(f"written: {write_report(outcomes)}")
+        print(f"written: {write_report(outcomes, load_before=load_before)}")
     if any(outcome.failure for outcome in outcomes.values()):
         sys.exit(1)
 

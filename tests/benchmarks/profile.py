@@ -46,14 +46,21 @@ async def profiling(server: Server, title: str) -> AsyncIterator[list[Table]]:
     try:
         yield tables
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)  # it writes as it is interrupted
-        async with asyncio.timeout(_PATIENCE):
-            await process.wait()
+        await _end(process)
     every = server.processor() - before[0]
     main = server.processor_of_main_thread() - before[1]
     if seen.exists() and (stacks := seen.read_text().splitlines()):
         tables.append(_draw(title, stacks, main, every - main))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.send_signal(signal.SIGINT)  # it writes as it is interrupted
+    try:
+        await asyncio.wait_for(process.wait(), _PATIENCE)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def _draw(title: str, stacks: Sequence[str], main: float, others: float) -> Table:

@@ -31,9 +31,10 @@ The measures are: {names}. The code is in `tests/benchmarks/`.
 """
 
 
-def write_report(outcomes: Mapping[str, Outcome]) -> Path:
-    """Write the page."""
-    text = "\n\n".join([_HEAD.format(names=_name_all(outcomes)), describe(outcomes), _tell_where()])
+def write_report(outcomes: Mapping[str, Outcome], *, load_before: float) -> Path:
+    """Write the page; `load_before` is how busy the machine was without us."""
+    head = _HEAD.format(names=_name_all(outcomes))
+    text = "\n\n".join([head, describe(outcomes), _tell_where(load_before)])
     _PAGE.write_text(text.replace("\n\n\n", "\n\n"))
     return _PAGE
 
@@ -83,8 +84,9 @@ def _draw_failures(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
             yield f"**{name} failed:** {outcome.failure}"
 
 
-def _tell_where() -> str:
-    lines = [f"{datetime.now(UTC):%d %B %Y}", *describe_machine(), *describe_versions()]
+def _tell_where(load_before: float) -> str:
+    machine = describe_machine(load_before=load_before)
+    lines = [f"{datetime.now(UTC):%d %B %Y}", *machine, *describe_versions()]
     return "\n".join(["## The machine", "", *(f"- {line}" for line in lines), ""])
 
 

@@ -65,8 +65,9 @@ export class AnonchatScreen extends Page {
   place(id, put, drop) {
     const keys = this.keys.get(id);
     for (const [key, , html] of put) {
+      const isNew = !keys.has(key); // a row that is there already is only drawn anew
       keys.add(key);
-      if (id !== this.messages) continue;
+      if (id !== this.messages || !isNew) continue;
       this.lastKey = Math.max(this.lastKey, Number(key));
       findNumbers(html, this.onArrival);
     }
