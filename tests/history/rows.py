@@ -23,14 +23,15 @@ class Rows:
         self.more = more
         self.sure = False
         self._lines: dict[str, Line] = {}
-        self._question = 0
+        self._question = self._doubted = 0
         self._asked: list[str] = []
         self._fresher: set[str] = set()
         self._put(rows)
 
     def doubt(self) -> None:
-        """The line broke: something may be missing until the next question is answered."""
+        """The line broke: something may be missing until a question is asked anew and answered."""
         self.sure = False
+        self._doubted = self._question
 
     def ask(self) -> dict[str, Any]:
         """Return the question for what was missed."""
@@ -57,7 +58,7 @@ class Rows:
         if answer["more"] is not None:
             self.more = answer["more"]
         self._put([row for row in answer["put"] if row[0] not in self._fresher])
-        self.sure = True
+        self.sure = self._question > self._doubted
         return tuple(told)
 
     def receive(self, packet: dict[str, Any]) -> None:

@@ -35,13 +35,14 @@ class Elsewhere(Exception):
 
 @dataclass
 class _Page:
-    """What one loading of the page has brought; `unsent` waits for the line, as in a browser."""
+    """What one loading of the page has brought, and its line."""
 
     client_id: str
     feed: dict[str, Any]
     composer: dict[str, Any]
     rows: Rows
     asked: float
+    is_connected: bool = False
     next_message_id: int = 0
     unsent: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     questions: dict[int, float] = field(default_factory=dict)
@@ -146,6 +147,8 @@ class Screen:
                 raise Reload
         self.connected += 1
         patience = (hello["pingInterval"] + hello["pingTimeout"]) / 1000
+        page.unsent = asyncio.Queue()  # what was given to a broken line is lost
+        page.is_connected = True
         saying = asyncio.create_task(_keep_saying(page, line))
         try:
             while True:
@@ -159,6 +162,7 @@ class Screen:
                 elif frame.startswith("41"):
                     return
         finally:
+            page.is_connected = False
             saying.cancel()
 
     def _hear(self, page: _Page, event: str, content: dict[str, Any]) -> None:
@@ -207,7 +211,10 @@ class Screen:
 
     def _resend(self) -> None:
         for post, _ in list(self._waiting.values()):
-            self._send(post)
+            if now() < post.until - self._place.ttl / 2:
+                self._send(post)
+            else:  # it may have been said and be gone by the time this arrives
+                self._settle(post.dedup_id)
 
     def _accept(self, dedup_id: str) -> None:
         if waited := self._settle(dedup_id):
@@ -224,8 +231,8 @@ class Screen:
         return post
 
     def _send(self, post: Post) -> None:
-        post.tries += 1
-        if self._page:
+        if self._page and self._page.is_connected:
+            post.tries += 1
             message = {"text": post.text, "dedup": post.dedup_id}
             self._page.emit(self._page.composer, "post", message)
 

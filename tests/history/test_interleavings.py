@@ -42,7 +42,7 @@ TABS = 2
 POSTS = (1, 1, 1, 1, 2, 2, 3, PAGE + 2)  # how many at once
 WAITS = (1, 1, 5, 20, TTL + 1)  # seconds
 OFTEN = ("post", "hear", "send", "read", "answer")
-NOW_AND_THEN = ("delete", "cut", "mend", "ask", "wait")
+NOW_AND_THEN = ("delete", "cut", "mend", "ask", "wait", "blink", "overtake")
 RARELY = ("retry", "purge", "load", "crash")
 
 ACTIONS = some.tuples(
@@ -294,6 +294,29 @@ class Story:
         if tab.is_to_ask:
             tab.is_to_ask = False
             tab.inbox.append(("sync", None))
+
+    # Moments that are rare by chance, and hard
+
+    async def _blink(self, tab: Tab, number: int) -> None:
+        """Let a tab miss something, and get what follows before it has asked."""
+        await self._cut(tab, number)
+        await self._post(tab, number)
+        await self._send()
+        await self._mend(tab)
+        await self._post(tab, number)
+        await self._send()
+        await self._hear(tab)
+
+    async def _overtake(self, tab: Tab, number: int) -> None:
+        """Let something happen after the answer to a tab was worked out, and arrive before it."""
+        await self._mend(tab)
+        await self._ask(tab)
+        await self._hear(tab)
+        await self._read(tab)
+        await (self._delete if number % 2 else self._post)(tab, number)
+        await self._send()
+        await self._hear(tab)
+        await self._answer(tab)
 
     async def _load(self, tab: Tab, _number: int) -> None:
         """Load a page anew; its line comes later."""
