@@ -39,7 +39,11 @@ class Rows:
         self._question += 1
         self._asked = list(self._lines)
         self._fresher = set()
-        return {"question": self._question, "keys": self._asked, "more": self.more}
+        return {"question": self._question, "keys": self._asked, "older": self.more}
+
+    def confirm(self) -> None:
+        """Nothing was missed while the page was loaded, unless a question had to be asked."""
+        self.sure = self.sure or self._question == 0
 
     def catch_up(self, answer: dict[str, Any]) -> tuple[Line, ...] | None:
         """Take the answer in, if it is the one to the last question; return what it says is there.

@@ -18,6 +18,7 @@ from tests.history.rows import Rows, read_line
 
 _ESCAPES = {"&#36;": "$", "&#96;": "`", "&gt;": ">", "&lt;": "<", "&amp;": "&"}
 _ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
+_DRAWN = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
 _QUERY = re.compile(r"'client_id': '([^']+)'")
 _CALL = re.compile(r'return runMethod\((\d+), "(\w+)", (.*)\)', re.DOTALL)
 _RETRY = (0.1, 0.5)  # seconds: sooner than a browser, for the same order of things
@@ -114,10 +115,11 @@ class Screen:
         composers = [e for e in elements if e["tag"] == "nicegui-composer"]
         if not feeds or not composers:  # one who is not in sees the way in
             raise Elsewhere
-        props = feeds[0]["props"]
+        drawn = dict(_DRAWN.findall(answer.text))
+        first = json.loads(drawn[str(feeds[0]["id"])])
         self.loaded += 1
-        self._tell(asked, tuple(map(read_line, props["rows"])))
-        rows = Rows(props["rows"], more=props["more"])
+        self._tell(asked, tuple(map(read_line, first)))
+        rows = Rows(first, more=feeds[0]["props"]["more"])
         return _Page(read_client_id(answer.text), feeds[0], composers[0], rows, asked)
 
     async def _stay(self, page: _Page) -> None:
@@ -149,6 +151,7 @@ class Screen:
         patience = (hello["pingInterval"] + hello["pingTimeout"]) / 1000
         page.unsent = asyncio.Queue()  # what was given to a broken line is lost
         page.is_connected = True
+        page.emit(page.feed, "page", {})  # once this is answered, nothing else has to be asked
         saying = asyncio.create_task(_keep_saying(page, line))
         try:
             while True:
@@ -199,6 +202,9 @@ class Screen:
             page.emit(page.feed, "sync", question)
         elif element == page.feed["id"] and method == "catchUp":
             self._catch_up(page, *arguments)
+        elif element == page.feed["id"] and method == "showPage":
+            page.rows.confirm()
+            self._note()
         elif element == page.composer["id"]:
             getattr(self, f"_{method}")(*arguments)
 

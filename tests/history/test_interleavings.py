@@ -272,7 +272,7 @@ class Story:
         if not tab.questions:
             return
         question = tab.questions.pop(0)
-        news = await self._talk()._catch_up(Shown(question["keys"], more=question["more"]))
+        news = await self._talk()._catch_up(Shown(question["keys"], older=question["older"]))
         put = [row.pack() for row in news.put]
         tab.answers.append({**question, "put": put, "keep": news.keep, "more": news.more})
 
