@@ -21,7 +21,7 @@ _SCREENS = 100
 _RATE = 20
 _SPEAKERS = 20
 _LIFE = timedelta(seconds=10)  # of what is said meanwhile, so that screens have to forget
-_LEAD = timedelta(seconds=45)  # from the filling of the database to the end of the million
+_LEAD = timedelta(seconds=60)  # from the filling of the database to the end of the million
 _SECONDS = 8.0
 _PROFILE_SECONDS = 4.0
 _WATCH = """() => {
