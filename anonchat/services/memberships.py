@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import ScalarSelect
+from sqlalchemy import ScalarSelect, SQLColumnExpression, case
 from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
@@ -24,6 +24,7 @@ from ..shelf import Shelf
 from ..vault import Vault
 
 _ROLLS_KEPT = 100
+_UNREAD_MOST = 1_000
 
 
 class Memberships:
@@ -140,7 +141,7 @@ class Memberships:
         await self.write_read_marks()
         now = self._clock()
         query = (
-            select(MemberRow, VisitorRow, RoomRow, _unread(now))
+            select(MemberRow, VisitorRow, RoomRow, _unread(now, after=col(MemberRow.read_seq)))
             .join(VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id)
             .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
             .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
@@ -159,12 +160,14 @@ class Memberships:
     async def read_marks(self, visitor_id: str) -> dict[str, int]:
         """Return up to where each room of a visitor counts as read, the liveliest room first.
 
-        What comes after that is as much as is unread.
+        What comes after that is as much as is unread, as far as anybody would count.
         """
         await self.write_read_marks()
         now = self._clock()
+        least = col(RoomRow.last_seq) - _UNREAD_MOST
+        read_seq = case((col(MemberRow.read_seq) > least, MemberRow.read_seq), else_=least)
         query = (
-            select(RoomRow.id, RoomRow.last_seq, _unread(now))
+            select(RoomRow.id, RoomRow.last_seq, _unread(now, after=read_seq))
             .join(MemberRow, col(MemberRow.room_id) == RoomRow.id)
             .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
             .order_by(col(RoomRow.active_at).desc())
@@ -237,7 +240,7 @@ def _room_ttl(room: RoomRow) -> timedelta:
     return timedelta(seconds=room.room_ttl)
 
 
-def _unread(now: datetime) -> ScalarSelect[int]:
+def _unread(now: datetime, *, after: SQLColumnExpression[int]) -> ScalarSelect[int]:
     """Count what others have said in a room since; bounded on both sides, so by an index."""
     return (
         select(func.count())
@@ -245,7 +248,7 @@ def _unread(now: datetime) -> ScalarSelect[int]:
             MessageRow.room_id == RoomRow.id,
             MessageRow.visitor_id != MemberRow.visitor_id,
             col(MessageRow.expires_at) > now,
-            col(MessageRow.seq) > MemberRow.read_seq,
+            col(MessageRow.seq) > after,
             col(MessageRow.seq) <= RoomRow.last_seq,
         )
         .scalar_subquery()

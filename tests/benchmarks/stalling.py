@@ -36,15 +36,13 @@ async def measure(lab: Lab) -> Outcome:
         await load.open("anonchat", server.url, seats)
         await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
         await talk(lab.lasting(_CALM_SECONDS))
-        before = server.memory()
         calm = await talk(lab.lasting(_CALM_SECONDS))
-        growth = (server.memory() - before) / calm.seconds
         await load.stall(stalled)
         watch = _Watch(server)
         beside = await talk(lab.lasting(_SECONDS))
         watch.stop()
         found = await load.recover(patience=_PATIENCE)
-    kept = max(0.0, watch.memory - growth * beside.seconds) / stalled / 1e6
+    kept = watch.memory / stalled / 1e6
     dropped, resynced = found["dropped"], found["resynced"]
     return Outcome(
         goals=[
@@ -90,8 +88,7 @@ async def measure(lab: Lab) -> Outcome:
                         f"{beside.p99:.0f}",
                     ]
                 ],
-                "Kept is what the process grew by while they did not read, beyond what it grows "
-                "by in calm, shared among them. "
+                "Kept is all that the process grew by while they did not read, shared among them. "
                 f"Every message has 16 kB, and {_RATE} of them are posted a second.",
             )
         ],

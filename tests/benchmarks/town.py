@@ -21,6 +21,22 @@ from anonchat.vault import Vault
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 
 _BATCH = 10_000
+_MULTIPLY = """
+    WITH RECURSIVE
+        numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :number),
+        said AS (
+            SELECT
+                row_number() OVER (ORDER BY room_id) - 1 AS place,
+                room_id, visitor_id, author, length(sealed) AS length, posted_at, expires_at
+            FROM message GROUP BY room_id
+        )
+    INSERT INTO message
+        (id, room_id, visitor_id, seq, author, dedup_key, sealed, posted_at, expires_at)
+    SELECT
+        hex(randomblob(8)), room_id, visitor_id, last_seq + 1 + n / :rooms, author,
+        randomblob(32), randomblob(length), posted_at, said.expires_at
+    FROM numbers JOIN said ON said.place = n % :rooms JOIN room ON room.id = said.room_id
+"""
 _TEXT = "no one of them looked up when the train stood still"
 
 
@@ -187,36 +203,29 @@ async def founding(data: Path) -> AsyncIterator[Town]:
         await chat.stop()
 
 
-def multiply(data: Path, number: int, *, expires_at: datetime) -> None:
-    """Make so many messages of those that are there, all with one end; what they say is noise.
+def multiply(data: Path, number: int, *, lasting: timedelta) -> datetime:
+    """Make so many messages of those that are there, and return the one end that all now have.
 
-    Whoever purges does not read; sealing a million would take a minute of each run.
+    What they say is noise: whoever purges does not read, and sealing a million takes a minute.
     """
     with closing(sqlite3.connect(data / "anonchat.db")) as database:
         for pragma in ("synchronous=OFF", "journal_mode=MEMORY", "cache_size=-1000000"):
             database.execute(f"PRAGMA {pragma}")
+        indexes = database.execute(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type = 'index' AND tbl_name = 'message' AND sql IS NOT NULL"
+        ).fetchall()
+        for name, _ in indexes:  # filling them at the end is quicker
+            database.execute(f"DROP INDEX {name}")
         (rooms,) = database.execute("SELECT count(*) FROM room").fetchone()
-        database.execute(
-            """
-            WITH RECURSIVE
-                numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :number),
-                said AS (
-                    SELECT
-                        row_number() OVER (ORDER BY room_id) - 1 AS place,
-                        room_id, visitor_id, author, length(sealed) AS length, posted_at
-                    FROM message GROUP BY room_id
-                )
-            INSERT INTO message
-                (id, room_id, visitor_id, seq, author, dedup_key, sealed, posted_at, expires_at)
-            SELECT
-                hex(randomblob(8)), room_id, visitor_id, last_seq + 1 + n / :rooms, author,
-                randomblob(32), randomblob(length), posted_at, :expires_at
-            FROM numbers JOIN said ON said.place = n % :rooms JOIN room ON room.id = said.room_id
-            """,
-            {"number": number, "rooms": rooms, "expires_at": f"{expires_at:%Y-%m-%d %H:%M:%S.%f}"},
-        )
+        database.execute(_MULTIPLY, {"number": number, "rooms": rooms})
         database.execute(
             "UPDATE room SET last_seq = (SELECT max(seq) FROM message WHERE room_id = room.id)"
         )
+        end = datetime.now(UTC) + lasting
+        database.execute("UPDATE message SET expires_at = ?", [f"{end:%Y-%m-%d %H:%M:%S.%f}"])
+        for _, sql in indexes:
+            database.execute(sql)
         database.commit()
         database.execute("PRAGMA journal_mode=WAL")
+    return end
