@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
 from models import MessageRow, RoomRow
 
@@ -196,12 +196,19 @@ class Lobby:
         if not room_ids:
             return
         last_seqs = {id: self._rooms[id].last_seq for id in room_ids if id in self._rooms}
+        oldest = (
+            select(MessageRow.id)
+            .where(MessageRow.room_id == RoomRow.id, col(MessageRow.expires_at) > self._clock())
+            .order_by(col(MessageRow.expires_at), col(MessageRow.seq))
+            .limit(1)  # by an index: a room may hold a hundred thousand
+            .correlate(RoomRow)
+            .scalar_subquery()
+        )
         query = (
-            select(MessageRow.room_id, func.min(MessageRow.seq), func.min(MessageRow.expires_at))
-            .where(
-                col(MessageRow.room_id).in_(room_ids), col(MessageRow.expires_at) > self._clock()
-            )
-            .group_by(MessageRow.room_id)
+            select(MessageRow.room_id, MessageRow.seq, MessageRow.expires_at)
+            .select_from(RoomRow)
+            .join(MessageRow, col(MessageRow.id) == oldest)
+            .where(col(RoomRow.id).in_(room_ids))
         )
         async with self._database.reading() as session:
             found = {id: (seq, moment) for id, seq, moment in await session.exec(query)}
