@@ -272,7 +272,10 @@ class _Talk:
             where["before"] = _read_seq(beside.before)
         elif beside.after:
             where["after"] = _read_seq(beside.after)
-        page = await self._history(**where)
+        try:
+            page = await self._history(**where)
+        except ChatError:  # no member any more: the catch-up shows the way out
+            page = []
         return Page([message_row(message) for message in page], more=len(page) == self._page_size)
 
     async def _newest(self) -> CatchUp:

@@ -1,7 +1,7 @@
 // Says when the connection has been lost for a moment; a blink is not worth a word.
 
 const PATIENCE = 700;
-const RETRY = { first: 500, longest: 2000 };
+const RETRY = { first: 500, longest: 1000, patience: 5000 };
 
 export default {
   props: { text: String },
@@ -16,10 +16,13 @@ export default {
       this.timer = undefined;
       this.lost = false;
     };
+    this.onOnline = () => window.socket?.connected || window.socket?.disconnect().connect(); // at once
+    window.addEventListener("online", this.onOnline);
     this.watch();
   },
   unmounted() {
     this.onFound();
+    window.removeEventListener("online", this.onOnline);
     window.socket?.off("disconnect", this.onLost).off("connect", this.onFound);
   },
   methods: {
@@ -28,6 +31,7 @@ export default {
       window.socket.on("disconnect", this.onLost).on("connect", this.onFound);
       window.socket.io.reconnectionDelay(RETRY.first);
       window.socket.io.reconnectionDelayMax(RETRY.longest);
+      window.socket.io.timeout(RETRY.patience);
     },
   },
 };

@@ -134,10 +134,10 @@ export default {
     },
     catchUp({ question, put, keep, more, read, now }) {
       if (question !== this.asked?.number) return; // the answer to the last question knows more
-      const { keys, news, isOverrun } = this.asked;
+      const { at, keys, news, isOverrun } = this.asked;
       this.asked = null;
       if (isOverrun) return this.sync();
-      this.times.set(now);
+      this.times.set(now, at);
       const isNewer = (key) => news.get(key) === null || (news.has(key) && this.shown.has(key));
       const kept = new Set([...keep, ...put.map(([key]) => key), ...news.keys()]);
       this.change(() => {

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from nicegui import background_tasks
-
 from anonchat import Clock
 
 from ..language import Language
@@ -97,7 +95,10 @@ class Feeds:
         self._number(topic)
         for feeds in list(self._open.get(topic, {}).values()):
             language = next(iter(feeds)).language
-            self._parcel(topic, language.code).setdefault("put", []).append(draw(language).pack())
+            row, parcel = draw(language), self._parcel(topic, language.code)
+            parcel.setdefault("put", []).append(row.pack())
+            if row.key in parcel.get("drop", ()):  # it went, and came back before anybody was told
+                parcel["drop"].remove(row.key)
 
     def drop(self, topic: Topic, *keys: str) -> None:
         """Take rows out of every feed of the topic."""
@@ -128,7 +129,7 @@ class Feeds:
     def _parcel(self, topic: Topic, code: str) -> dict[str, Any]:
         parcel = self._parcels.setdefault((topic, code), {"channel": topic.channel})
         if self._sender is None or self._sender.done():
-            self._sender = background_tasks.create(self._send(), name="feeds")
+            self._sender = asyncio.create_task(self._send(), name="feeds")
         return parcel
 
     async def _send(self) -> None:

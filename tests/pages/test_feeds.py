@@ -1,12 +1,30 @@
-"""Whether a screen has missed anything between being drawn and being connected."""
+"""What is brought to screens, and whether one has missed any of it before it was connected."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from pages.live import feeds as feeds_module
 from pages.live.feeds import Feeds, Topic
+from pages.rows.row import Row
 from tests.fakes import FakeClock
 
 KITCHEN, CELLAR = Topic("messages", "kitchen"), Topic("messages", "cellar")
+
+
+@dataclass(frozen=True)
+class _Language:
+    code: str = "en"
+
+
+class _Screen:
+    language: Any = _Language()
+    viewer = "ann"
+
+    async def follow(self, key: str) -> None: ...
+    async def unfollow(self, key: str) -> None: ...
+    async def stop(self) -> None: ...
 
 
 @pytest.fixture
@@ -44,3 +62,11 @@ def test_whoever_was_drawn_too_long_ago_may_have_missed_something(
     assert feeds.has_news([CELLAR], since=drawn_at)
     assert not feeds.has_news([CELLAR], since=feeds.news_number)
     assert len(feeds._news) == 3
+
+
+async def test_a_row_that_goes_and_comes_back_at_once_is_there(feeds: Feeds) -> None:
+    feeds.listen(_Screen(), KITCHEN)
+    feeds.drop(KITCHEN, "1", "2")
+    feeds.put(KITCHEN, lambda _: Row("1", 1, "<p>"))
+    (parcel,) = feeds._parcels.values()
+    assert (parcel["put"], parcel["drop"]) == ([["1", 1, "<p>"]], ["2"])

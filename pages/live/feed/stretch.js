@@ -14,6 +14,7 @@ export class Question {
   }
 
   number = (asked += 1);
+  at = Date.now();
   isOverrun = false; // too much was heard to be remembered: the answer is worth nothing
   news = new Map(); // rows by key, null for those that went
 

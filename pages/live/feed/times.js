@@ -27,12 +27,13 @@ export class Times {
     this.#since = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
     this.#near = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
     this.#left = Object.fromEntries(UNITS.map(([unit]) => [unit, countOf(unit, language)]));
-    const [page] = performance.getEntriesByType("navigation"); // what it brought may be old by now
-    this.#ahead = now - performance.timeOrigin - page.responseStart;
+    const [page] = performance.getEntriesByType("navigation");
+    this.#ahead = now - performance.timeOrigin - page.requestStart; // rather too much than too little
   }
 
-  set(now) {
-    this.#ahead = now - Date.now();
+  // The server's clock said `now` at some moment since a question left here.
+  set(now, asked) {
+    this.#ahead = Math.min(Math.max(this.#ahead, now - Date.now()), now - asked);
   }
 
   left(moment) {
