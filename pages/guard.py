@@ -1,9 +1,12 @@
 """What no request may do, whatever it is for."""
 
+import logging
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _BODY_MOST = 65_536
+_log = logging.getLogger(__name__)
 
 
 class Guard:
@@ -32,6 +35,7 @@ class Guard:
         except Exception:
             if not body.is_sender_gone:
                 raise
+            _log.debug("an error after the sender had gone", exc_info=True)
 
 
 class _TooLarge(HTTPException):

@@ -29,6 +29,7 @@ from .rows import facts_row, member_row, message_row, pending_row, present_row
 from .site import Site
 
 _ROWS_ON_PAGE = 300
+_LIVING_MOST = 1_000  # no page asks for more
 _FAREWELL_SECONDS = 8
 _SEQ_MOST = 2**53  # what a browser counts exactly; no room comes near
 
@@ -224,9 +225,9 @@ class _Talk:
             label=self._language("Members"),
             language=self._language,
             viewer=self._member.visitor_id,
-            catch_up=self._list_members,
+            catch_up=lambda _: self._list_members(feed),
         )
-        return feed.begin(await self._list_members(Shown([])))
+        return feed.begin(await self._list_members(feed))
 
     async def _present(self) -> Feed:
         """Say how many are here."""
@@ -295,10 +296,15 @@ class _Talk:
         heard = max(last, _read_seq(shown.beyond))
         try:
             living = await self._site.chat.messages.living_seqs(
-                self._room.id, visitor_id=self._member.visitor_id, first=first, last=last
+                self._room.id,
+                visitor_id=self._member.visitor_id,
+                first=first,
+                last=last,
+                limit=_LIVING_MOST,
             )
             newer = await self._history(after=min({*living} - seqs, default=heard + 1) - 1)
-            if len(newer) == self._page_size and not shown.beyond:
+            is_far_behind = len(newer) == self._page_size and not shown.beyond
+            if is_far_behind or len(living) == _LIVING_MOST:
                 return await self._newest()
         except ChatError:  # no member any more, or no room: then the page itself says so
             if self._site.chat.lobby.glance(self._room.id):
@@ -308,13 +314,14 @@ class _Talk:
             return CatchUp([], keep=[])
         return CatchUp([message_row(message) for message in newer], keep=[*map(str, living)])
 
-    async def _list_members(self, _shown: Shown) -> CatchUp:
+    async def _list_members(self, feed: Feed) -> CatchUp:
         present = self._site.chat.presence.list_present(self._room.id)
         try:
             members = await self._site.chat.memberships.list_members(
                 self._room.id, visitor_id=self._member.visitor_id
             )
-        except ChatError:  # no member any more: the messages' catch-up shows the way out
+        except ChatError:  # no member any more: who comes and goes is nothing for them
+            await feed.stop()
             members = []
         rows = await draw_each(
             members,

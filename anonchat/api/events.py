@@ -208,7 +208,11 @@ class _Flow:
     async def _find_gone(self) -> tuple[int, ...]:
         first = max(1, self._told - _LOOK_BACK + 1)
         living = await self._chat.messages.living_seqs(
-            self._room.id, visitor_id=self._visitor_id, first=first, last=self._told
+            self._room.id,
+            visitor_id=self._visitor_id,
+            first=first,
+            last=self._told,
+            limit=_LOOK_BACK,
         )
         return tuple(sorted(set(range(first, self._told + 1)) - set(living)))
 

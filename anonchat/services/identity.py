@@ -124,7 +124,8 @@ class Identity:
                 row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
         visitor = self._vault.open_visitor(row)
         if visitor:
-            self._known[hash] = min(now + _KNOWN, visitor.expires_at), visitor
+            known = min(_KNOWN, self._settings.visitor_ttl / 4)  # being seen has to be written down
+            self._known[hash] = min(now + known, visitor.expires_at), visitor
             if len(self._known) > _KNOWN_MOST:
                 del self._known[next(iter(self._known))]
         return visitor
@@ -132,6 +133,8 @@ class Identity:
     async def forget(self, visitor_id: str) -> None:
         """Forget a visitor: nickname, tokens, memberships, and every message of theirs."""
         await self._keys.destroy([visitor_key(visitor_id)])
+        for hash in [hash for hash, (_, known) in self._known.items() if known.id == visitor_id]:
+            del self._known[hash]
         while await self._delete_messages(visitor_id):
             pass
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
@@ -144,16 +147,15 @@ class Identity:
 
     async def _delete_messages(self, visitor_id: str) -> int:
         """Delete some messages of a visitor, not all at once: nobody shall wait long to post."""
-        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq, MessageRow.expires_at)
+        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
         query = query.where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
         async with self._database.transaction() as session:
             batch = (await session.exec(query)).all()
             ids = [id for id, *_ in batch]
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
         said: dict[str, list[int]] = {}
-        for _, room_id, seq, expires_at in batch:
-            if expires_at > self._clock():  # the others are off every screen already
-                said.setdefault(room_id, []).append(seq)
+        for _, room_id, seq in batch:
+            said.setdefault(room_id, []).append(seq)
         for room_id, seqs in said.items():
             await self._bus.publish(MessagesGone(room_id, tuple(sorted(seqs))))
         return len(batch)

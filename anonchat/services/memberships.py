@@ -1,6 +1,7 @@
 """Being in rooms: joining, leaving, who is in, and how far one has read."""
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +16,7 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
-from ..errors import N_, LimitReached, NotAMember, NotFound, UnknownVisitor
+from ..errors import N_, LimitReached, NotAMember, NotFound, Unavailable, UnknownVisitor
 from ..events import Event, MemberJoined, MemberLeft, RoomEnded, RoomRead
 from ..nouns import Member, Membership
 from ..seal import Hasher
@@ -138,7 +139,7 @@ class Memberships:
 
     async def list_mine(self, visitor_id: str) -> list[Membership]:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""
-        await self.write_read_marks()
+        await self._try_write_read_marks()
         now = self._clock()
         query = (
             select(MemberRow, VisitorRow, RoomRow, _unread(now, after=col(MemberRow.read_seq)))
@@ -162,7 +163,7 @@ class Memberships:
 
         What comes after that is as much as is unread, as far as anybody would count.
         """
-        await self.write_read_marks()
+        await self._try_write_read_marks()
         now = self._clock()
         least = col(RoomRow.last_seq) - _UNREAD_MOST
         read_seq = case((col(MemberRow.read_seq) > least, MemberRow.read_seq), else_=least)
@@ -194,9 +195,10 @@ class Memberships:
         marks = dict(self._read)
         if not marks:
             return
+        written = []
         async with self._database.transaction() as session:
             for (room_id, visitor_id), seq in marks.items():
-                await session.exec(
+                result = await session.exec(
                     update(MemberRow)
                     .where(
                         col(MemberRow.room_id) == room_id,
@@ -207,10 +209,17 @@ class Memberships:
                     )
                     .values(read_seq=seq)
                 )
-        for (room_id, visitor_id), seq in marks.items():
+                if result.rowcount:
+                    written.append((room_id, visitor_id, seq))
+        for room_id, visitor_id, seq in written:
             self._rolls.change(room_id, partial(_note_read, visitor_id=visitor_id, seq=seq))
+        for (room_id, visitor_id), seq in marks.items():
             if self._read.get((room_id, visitor_id)) == seq:  # else more was read meanwhile
                 del self._read[room_id, visitor_id]
+
+    async def _try_write_read_marks(self) -> None:
+        with suppress(Unavailable):  # what can only be read now shall be read
+            await self.write_read_marks()
 
     async def _call_roll(self, room_id: str) -> dict[str, Member]:
         async with self._database.reading() as session:

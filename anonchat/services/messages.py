@@ -168,11 +168,12 @@ class Messages:
         return [message for _, message in found]
 
     async def living_seqs(
-        self, room_id: str, *, visitor_id: str, first: int, last: int
+        self, room_id: str, *, visitor_id: str, first: int, last: int, limit: int
     ) -> list[int]:
         """Return which messages from `first` to `last` are still there. Raises `NotAMember`."""
         seq = col(MessageRow.seq)
         query = select(seq).where(self._living(room_id), seq.between(first, last))
+        query = query.order_by(seq).limit(limit)
         async with self._database.reading() as session:
             await _require_member(session, room_id, visitor_id)
             return list((await session.exec(query)).all())

@@ -155,7 +155,9 @@ export default {
         if (page?.side === END) this.shown.slice().forEach((row) => this.remove(row));
         if (page) this.showAll(page.rows);
       });
-      if (page?.side === END) this.toEnd();
+      if (page?.side !== END) return;
+      this.asked = null; // what was missed before stands on another page
+      this.toEnd();
     },
 
     // Rows

@@ -85,6 +85,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         self._catch_up = catch_up
         self._turn_page = turn_page
         self._follow = follow
+        self._own = frozenset(topics)
         self._topics: set[Topic] = set()
         self._drawn_at: int | None = feeds.news_number
         self._props.update(
@@ -100,11 +101,6 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         self.client.on_connect(self._join)
         self.on("sync", self._on_sync)
         self.on("page", self._on_page)
-
-    @property
-    def is_new(self) -> bool:
-        """Tell whether the screen was never connected."""
-        return self._drawn_at is not None
 
     def begin(self, first: CatchUp) -> Self:
         """Show what was read since the feed is listening."""
@@ -127,10 +123,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
 
     async def follow(self, key: str) -> None:
         """Listen to the topic of a row that came in from elsewhere."""
-        for topic in self._followed([key]):
-            if topic not in self._topics:
-                self._listen(topic)
-                await self._enter(topic)
+        await self._follow_all(self._followed([key]))
 
     async def unfollow(self, key: str) -> None:
         """Hear no more of a row that went."""
@@ -157,6 +150,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         asked = arguments.args if isinstance(arguments.args, dict) else {}
         keys = asked.get("keys")
         keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
+        since, known = self._feeds.news_number, set(self._topics)
         news = await self._catch_up(
             Shown(
                 keys[:_KEYS_MOST],
@@ -164,8 +158,10 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
                 beyond=_text(asked.get("beyond")),
             )
         )
-        for row in news.put:
-            await self.follow(row.key)
+        followed = self._followed(row.key for row in news.put)
+        for topic in known - {*self._own, *followed}:
+            await self._leave(topic)
+        fresh = await self._follow_all(followed)
         self.run_method(
             "catchUp",
             {
@@ -177,15 +173,16 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
                 "now": self._feeds.now(),
             },
         )
+        self._ask_again(fresh, since)
 
     async def _on_page(self, arguments: GenericEventArguments) -> None:
         asked = arguments.args if isinstance(arguments.args, dict) else {}
         if self._turn_page is None:
             return
         beside = Beside(before=_text(asked.get("before")), after=_text(asked.get("after")))
+        since = self._feeds.news_number
         page = await self._turn_page(beside)
-        for row in page.rows:
-            await self.follow(row.key)
+        fresh = await self._follow_all(self._followed(row.key for row in page.rows))
         self.run_method(
             "showPage",
             {
@@ -194,6 +191,20 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
                 "more": page.more,
             },
         )
+        self._ask_again(fresh, since)
+
+    async def _follow_all(self, topics: Iterable[Topic]) -> list[Topic]:
+        """Listen to these topics, and return those that were not listened to before."""
+        fresh = [topic for topic in topics if topic not in self._topics]
+        for topic in fresh:
+            self._listen(topic)
+            await self._enter(topic)
+        return fresh
+
+    def _ask_again(self, topics: Iterable[Topic], since: int) -> None:
+        """Let the screen ask for what happened to rows between being read and being listened to."""
+        if self._feeds.has_news(topics, since=since):
+            self.run_method("sync")
 
     def _followed(self, keys: Iterable[str]) -> list[Topic]:
         return [Topic(self._follow, key) for key in keys] if self._follow else []

@@ -136,9 +136,9 @@ class Feeds:
         while self._parcels:
             begun = time.perf_counter()
             parcels, self._parcels = self._parcels, {}
+            ended, self._ended = self._ended, set()
             for (topic, code), parcel in parcels.items():
                 await lines.send("feed", parcel, room=socket_room(topic, code))
-            ended, self._ended = self._ended, set()
             for topic in ended:
                 for feed in self.find(topic):
                     await feed.unfollow(topic.name)

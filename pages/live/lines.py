@@ -15,9 +15,9 @@ from socketio import packet
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
-_BEHIND_MOST = 524_288  # bytes that wait for a reader, besides what the system keeps
+_BEHIND_MOST = 786_432  # bytes that wait for a reader, besides what the system keeps
 _SYSTEM_KEEPS = 131_072
-_QUEUED_MOST = 1_000
+_QUEUED_MOST = 200
 _WRITES_AT_ONCE = 500
 
 
@@ -74,7 +74,7 @@ async def _queue(engine_id: str, packet: engine.Packet) -> None:
         if polling.queue.qsize() < _QUEUED_MOST:
             polling.queue.put_nowait(packet)
         else:
-            await core.sio.eio.disconnect(engine_id)
+            await polling.close(wait=False, abort=True)  # else until the reader has read all
 
 
 class _Parcel:

@@ -156,6 +156,24 @@ async def test_a_cut_while_reading_far_up_tears_nobody_away(world: World, crowd:
     await _is_whole(ann, crowd)
 
 
+async def test_the_latest_that_was_wanted_during_a_cut_comes_without_a_hole(
+    world: World, crowd: _Crowd
+) -> None:
+    wire = await world.wire()
+    ann = await world.visitor("Ann", wire=wire)
+    ann.forgives = BROKEN_LINE
+    await ann.opens(ROOM)
+    await ann.is_connected()
+    await _wanders(ann, up_to=crowd.last - _FAR)
+    wire.cut()
+    await expect(ann.page.get_by_role("status")).to_contain_text("Reconnecting")
+    await ann.button("To the latest").click()
+    await crowd.says(*(f"unheard {number}" for number in range(130)))
+    wire.mend()
+    await expect(_row(ann, crowd.last)).to_be_in_viewport()
+    await _is_whole(ann, crowd)
+
+
 async def test_what_lies_below_the_first_unread_stays_unread_until_it_is_reached(
     world: World, crowd: _Crowd
 ) -> None:

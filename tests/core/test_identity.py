@@ -361,3 +361,10 @@ async def test_so_many_browsers_hold_an_identity_and_the_oldest_gives_way(
 async def _recognised_as(chat: Chat, token: str) -> str | None:
     visitor = await chat.identity.recognise(token)
     return visitor.id if visitor else None
+
+
+async def test_a_forgotten_nickname_leaves_memory(chat: Chat) -> None:
+    visitor, token = await chat.identity.come_in("Swordfish")
+    assert await chat.identity.recognise(token)
+    await chat.identity.forget(visitor.id)
+    assert "Swordfish" not in repr(chat.identity._known)

@@ -338,3 +338,12 @@ async def test_how_far_one_has_read_is_known_where_the_members_were_read_before(
 async def _nicknames(chat: Chat, room_id: str, visitor_id: str) -> list[str]:
     members = await chat.memberships.list_members(room_id, visitor_id=visitor_id)
     return [member.nickname for member in members]
+
+
+async def test_a_mark_beyond_the_last_message_says_nothing(chat: Chat) -> None:
+    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
+    await chat.memberships.list_members(room.id, visitor_id=ann.id)
+    await chat.memberships.mark_read(room.id, visitor_id=ann.id, seq=2**40)
+    await chat.memberships.write_read_marks()
+    member = await chat.memberships.get(room.id, visitor_id=ann.id)
+    assert member and member.read_seq == 0

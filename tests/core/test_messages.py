@@ -277,7 +277,9 @@ async def test_strangers_and_former_members_cannot_read(
         with pytest.raises(NotAMember):
             await chat.messages.history(room.id, visitor_id=visitor_id, limit=10)
         with pytest.raises(NotAMember):
-            await chat.messages.living_seqs(room.id, visitor_id=visitor_id, first=1, last=9)
+            await chat.messages.living_seqs(
+                room.id, visitor_id=visitor_id, first=1, last=9, limit=9
+            )
 
 
 async def test_an_ended_room_takes_no_message(
@@ -366,7 +368,7 @@ async def test_the_expired_is_never_read_although_nothing_was_purged(
     assert await read(chat, room, bob) == ["one", "two"]
     clock.move(timedelta(microseconds=1))
     assert await read(chat, room, bob) == ["two"]
-    seqs = await chat.messages.living_seqs(room.id, visitor_id=bob.id, first=1, last=2)
+    seqs = await chat.messages.living_seqs(room.id, visitor_id=bob.id, first=1, last=2, limit=9)
     assert seqs == [2]
     assert await chat.messages.history(room.id, visitor_id=bob.id, before=2, limit=9) == []
     clock.move(timedelta(hours=1))
@@ -631,3 +633,24 @@ async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> 
             steps = " ".join(str(step) for step in plan)
         assert "(room_id=? AND seq>? AND seq<?)" in steps
         assert "message" not in statement.split("ORDER BY")[-1] or "TEMP B-TREE" not in steps
+
+
+async def test_no_more_are_named_as_living_than_were_asked_for(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor]
+) -> None:
+    room, ann, bob = inside
+    await say(chat, room, ann, "one", "two", "three")
+    assert [1, 2] == await chat.messages.living_seqs(
+        room.id, visitor_id=bob.id, first=1, last=9, limit=2
+    )
+
+
+async def test_what_the_forgotten_have_said_leaves_memory_even_when_it_had_expired(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], clock: FakeClock
+) -> None:
+    room, ann, bob = inside
+    await say(chat, room, ann, "swordfish")
+    assert await read(chat, room, bob) == ["swordfish"]
+    clock.move(room.message_ttl + timedelta(seconds=1))
+    await chat.identity.forget(ann.id)
+    assert "swordfish" not in repr(chat.messages._pages.peek(room.id))

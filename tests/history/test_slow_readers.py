@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tests.history.place import Place
 from tests.history.screen import Screen, introduce, read_client_id
 
 _POSTS = 600
+_MORE_THAN_A_QUEUE = 230
 _POSTERS = 20
 _LONG = "long " * 790
 
@@ -50,7 +51,24 @@ async def test_a_reader_that_stops_reading_is_cut_off_and_catches_up(
 
 
 async def test_a_screen_that_polls_hears_what_is_said(house: House, ann: Program) -> None:
-    cookies = {"anonchat": ann.token}
+    async with _poll(house, ann) as poll:
+        await ann.say("harbour", "land ahoy")
+        heard = ""
+        while "land ahoy" not in heard:
+            heard += await poll()
+
+
+async def test_a_screen_that_ceases_to_poll_holds_nobody_up(house: House, ann: Program) -> None:
+    async with _open(house, ann, "waker") as waker, _poll(house, ann):
+        for _ in range(_MORE_THAN_A_QUEUE):
+            await ann.say("harbour", "land ahoy")
+        await _until(lambda: _newest(waker) >= _MORE_THAN_A_QUEUE)
+
+
+@asynccontextmanager
+async def _poll(house: House, program: Program) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Open a tab that has no web socket; give what asks for what is there for it."""
+    cookies = {"anonchat": program.token}
     async with httpx.AsyncClient(base_url=house.url, cookies=cookies, timeout=PATIENCE) as http:
         client_id = read_client_id((await http.get("/r/harbour")).text)
         query = {**introduce(client_id, tab_id="tab"), "transport": "polling"}
@@ -60,12 +78,12 @@ async def test_a_screen_that_polls_hears_what_is_said(house: House, ann: Program
 
         query["sid"] = json.loads((await poll())[1:])["sid"]
         await http.post("/_nicegui_ws/socket.io/", params=query, content="40")
+        await program.say("harbour", "all aboard")
         heard = ""
-        while "runMethod" not in heard:  # then it has joined its topics
+        while "all aboard" not in heard:  # then it has joined its topics
+            await program.say("harbour", "all aboard")
             heard += await poll()
-        await ann.say("harbour", "land ahoy")
-        while "land ahoy" not in heard:
-            heard += await poll()
+        yield poll
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from nicegui import Client, ui
 from starlette.types import Message
 
 import main
+from pages import room
 from pages.live.feed import Feed
 from tests.fakes import make_settings
 
@@ -132,7 +133,7 @@ async def _connect(page: str) -> tuple[Client, list[str]]:
     feeds = [element for element in client.elements.values() if isinstance(element, Feed)]
     assert feeds
     async with asyncio.timeout(PATIENCE):
-        while any(feed.is_new for feed in feeds):  # noqa: ASYNC110 - others shall have a turn
+        while any(feed._drawn_at is not None for feed in feeds):  # noqa: ASYNC110 - others shall have a turn
             await asyncio.sleep(0)
         client.run_javascript("'all before this was said before'")
         while not (asked := _asked(client)) or "before this" not in asked[-1]:  # noqa: ASYNC110
@@ -210,3 +211,21 @@ async def test_whoever_goes_before_the_answer_is_no_error(web: FastAPI) -> None:
         "headers": [(b"host", b"chat.test"), (b"accept-encoding", b"gzip")],
     }
     await web(scope, receive, send)
+
+
+async def test_who_leaves_while_their_page_is_drawn_hears_of_nobody(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = await _visit(browser, "Leaver", "a room to leave")
+    drawing = room._Talk._present
+
+    async def leave_first(talk: room._Talk) -> Feed:
+        token = {"authorization": f"Bearer {browser.cookies['anonchat']}"}
+        await browser.delete(f"/api/v1/rooms/{address[3:]}/membership", headers=token)
+        return await drawing(talk)
+
+    monkeypatch.setattr(room._Talk, "_present", leave_first)
+    page = (await browser.get(address)).text
+    client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
+    feeds = [element for element in client.elements.values() if isinstance(element, Feed)]
+    assert not {"messages", "members"} & {topic.channel for feed in feeds for topic in feed._topics}

@@ -45,7 +45,7 @@ export class Stretch {
   }
 
   isBeyond({ key, order }) {
-    return this.after && !this.#rows.has(key) && order > this.#rows.last?.order;
+    return this.after && !this.#rows.has(key) && !(order <= this.#rows.last?.order);
   }
 
   hear(packet) {
