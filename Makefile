@@ -23,7 +23,7 @@ bench: packages .venv/installed-bench $(NODE_MODULES) ## measure it beside its p
 	@$(PYTHON) -m tests.benchmarks $(ARGS)
 
 soak: packages .venv/installed-dev ## kill the server 200 times under load, and look for anything lost
-	@$(PYTHON) -m tests.history.soak $(ARGS)
+	@$(PYTHON) -m tests.history.soak
 
 check: .venv/installed-dev ## look for mistakes without running anything
 	@$(PYTHON) -m ruff format --check .

@@ -37,8 +37,10 @@ from .events import (
 )
 from .nouns import Glance, Member, Membership, Message, Room, Visitor
 from .settings import Settings, read_settings
+from .text import MESSAGE_CHARACTERS
 
 __all__ = [
+    "MESSAGE_CHARACTERS",
     "Bus",
     "Chat",
     "ChatError",

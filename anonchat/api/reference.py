@@ -46,7 +46,10 @@ from markupsafe import Markup
 from .problems import MEDIA_TYPE, PROBLEMS
 from .schemas import SEQ_MAX
 
-_SECURITY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+_SECURITY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 :root { --accent: light-dark(#4a3fb5, #b3abff); }

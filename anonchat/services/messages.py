@@ -39,6 +39,7 @@ from ..vault import Vault
 _BATCH = 200
 _PAGES_KEPT = 100
 _PAGE_MOST = 200
+_COMPANY = 20
 _REST_SECONDS = 0.005
 
 # Built once: to build a statement takes longer than to execute it.
@@ -266,7 +267,8 @@ class Messages:
                 continue
             for event in posted:
                 await self._bus.publish(event)
-            await asyncio.sleep(_REST_SECONDS)  # for company: a commit costs the same for many
+            if len(drafts) < _COMPANY:  # a commit costs the same for many
+                await asyncio.sleep(_REST_SECONDS)
 
     async def _store(self, drafts: list[_Draft]) -> list[MessagePosted]:
         """Store the drafts in one commit; one that has to be refused does not hold the others."""

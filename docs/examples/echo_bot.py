@@ -26,14 +26,18 @@ def main(site: str, name: str) -> None:
                     text = message["text"].removeprefix(CALL)
                     # The same dedup_id for the same question: however often, it is answered once.
                     answer = {"text": text, "dedup_id": f"echo-{message['seq']}"}
-                    http.post(f"{room}/messages", json=answer)
+                    ask(http, "POST", f"{room}/messages", answer)
         except KeyboardInterrupt:
             http.delete("/visitors/me").raise_for_status()
 
 
 def ask(http: httpx.Client, method: str, path: str, sent: dict[str, Any]) -> Any:
-    """Call the API; a refusal says why, and ends the bot."""
-    answer = http.request(method, path, json=sent)
+    """Call the API, again if the line breaks; a refusal says why, and ends the bot."""
+    try:
+        answer = http.request(method, path, json=sent)
+    except httpx.TransportError:
+        time.sleep(1)
+        return ask(http, method, path, sent)
     if answer.is_error:
         sys.exit(answer.json()["detail"])
     return answer.json()
@@ -47,15 +51,16 @@ def hear(http: httpx.Client, room: str) -> Iterator[dict[str, Any]]:
             with http.stream("GET", f"{room}/events", headers=start) as answer:
                 if answer.is_error:  # a member no more, or the room is gone
                     sys.exit(json.loads(answer.read())["detail"])
-                kind = ""
+                kind = number = ""
                 for line in answer.iter_lines():
                     field, _, value = line.partition(": ")
                     if field == "event":
                         kind = value
                     elif field == "id":
-                        start = {"Last-Event-ID": value}
+                        number = value
                     elif field == "data" and kind == "message":
                         yield json.loads(value)
+                        start = {"Last-Event-ID": number}
         except httpx.TransportError:
             time.sleep(1)
 

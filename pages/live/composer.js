@@ -1,6 +1,7 @@
 // The box one writes in. The draft and what was not answered yet live in this tab alone.
 
 const ROW_COMES = 3_000;
+const LONGEST = 8_000;
 
 export default {
   props: {
@@ -11,6 +12,7 @@ export default {
     send_label: String,
     patience: Number, // milliseconds after which what was not answered is not sent again
     late: String,
+    too_long: String,
   },
   emits: ["post"],
   render() {
@@ -22,7 +24,6 @@ export default {
           rows: 1,
           placeholder: this.placeholder,
           "aria-label": this.label,
-          maxlength: 8000,
           enterkeyhint: "send",
           autocomplete: "off",
           onInput: this.onInput,
@@ -66,6 +67,7 @@ export default {
       event.preventDefault();
       const text = this.$refs.box.value;
       if (!text.trim()) return this.$refs.box.focus();
+      if (text.length > LONGEST) return this.say(this.too_long.replace("{}", text.length)); // more than the line carries
       // What was refused may be stored for all that: unchanged, it is tried again as the same message.
       const dedup = this.refused?.text === text ? this.refused.dedup : newId();
       this.refused = undefined;

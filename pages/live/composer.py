@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from nicegui.events import GenericEventArguments
 
-from anonchat import ChatError, MessageExpired
+from anonchat import MESSAGE_CHARACTERS, ChatError, MessageExpired
 
 from ..language import Language
 from .feed import Feed
@@ -46,6 +46,11 @@ class Composer(Part, component="composer.js"):
             label=language("Message"),
             send_label=language("Send"),
             patience=patience.total_seconds() * 1000,
+            too_long=language(
+                "That is {length} characters long; {most} at most.",
+                length="{}",
+                most=MESSAGE_CHARACTERS,
+            ),
             late=language("This was not sent in time. Send it again?"),
         )
         self.client.on_connect(self._resend)

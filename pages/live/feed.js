@@ -48,7 +48,7 @@ export default {
     if (!this.stick) return list;
     return Vue.h("div", { class: "feed-frame" }, [
       list,
-      Vue.h("button", { ref: "pill", type: "button", class: "pill", hidden: true, onClick: this.toEnd }),
+      Vue.h("button", { ref: "pill", type: "button", class: "pill", hidden: true, onClick: this.onPill }),
     ]);
   },
   mounted() {
@@ -93,13 +93,21 @@ export default {
     },
     listen() {
       this.onPacket = (packet) => packet.channel === this.channel && this.receive(packet);
-      this.onVisible = () => document.hidden || (this.ageing.lookAtAll(), this.reading?.look());
-      this.onLeave = () => (this.reading?.stop(), this.reading?.look());
+      this.onVisible = () => {
+        if (document.hidden) return this.reading?.say();
+        this.ageing.lookAtAll();
+        this.reading?.look();
+      };
+      this.onLeave = () => this.reading?.say();
       this.whenSocket(() => window.socket.on("feed", this.onPacket));
       document.addEventListener("visibilitychange", this.onVisible);
       window.addEventListener("pagehide", this.onLeave);
       if (!this.stick) return;
-      this.resized = new ResizeObserver(() => this.isAtEnd() && this.toEnd());
+      let isFirst = true; // it calls at once, and nothing has changed yet
+      this.resized = new ResizeObserver(() => {
+        if (!isFirst && this.isAtEnd()) this.toEnd();
+        isFirst = false;
+      });
       this.resized.observe(this.$refs.list);
     },
     whenSocket(act) {
@@ -154,6 +162,7 @@ export default {
         page = this.stretch.take(answer);
         if (page?.side === END) this.shown.slice().forEach((row) => this.remove(row));
         if (page) this.showAll(page.rows);
+        this.beginFresh();
       });
       if (page?.side !== END) return;
       this.asked = null; // what was missed before stands on another page
@@ -263,12 +272,18 @@ export default {
     toStart() {
       // Where the unread began when the list was opened; what comes later is seen as it comes.
       const fresh = this.findFresh();
-      if (fresh) {
-        this.headings.beginFresh(fresh.key);
-        fresh.top.scrollIntoView({ block: "start" });
-      } else this.toEnd();
+      this.seeksFresh = fresh !== undefined;
+      this.beginFresh();
+      if (fresh) fresh.top.scrollIntoView({ block: "start" });
+      else this.toEnd();
       this.hasMissed = false;
       this.onScroll();
+    },
+    beginFresh() {
+      const fresh = this.seeksFresh && this.findFresh();
+      if (!fresh || (fresh === this.shown.first && this.stretch.before)) return; // it is further up
+      this.seeksFresh = false;
+      this.headings.beginFresh(fresh.key);
     },
     findFresh() {
       const read = this.read?.[""];
@@ -282,7 +297,7 @@ export default {
     },
     showPill() {
       const { pill } = this.$refs;
-      pill.hidden = !this.hasMissed && !this.stretch.after;
+      pill.hidden = !this.hasMissed && !this.stretch.after && !this.place.isFarFromEnd;
       pill.textContent = this.hasMissed ? this.texts.pill : this.texts.latest;
     },
 
@@ -309,6 +324,10 @@ export default {
       if (!target) return;
       event.preventDefault();
       this.$emit("act", { act: target.dataset.act, key: target.closest("[data-key]").dataset.key });
+    },
+    onPill() {
+      this.$refs.list.focus({ preventScroll: true });
+      this.toEnd();
     },
     onKeydown(event) {
       if (!this.stick || !["ArrowUp", "ArrowDown"].includes(event.key)) return;

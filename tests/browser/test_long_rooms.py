@@ -196,6 +196,20 @@ async def test_what_lies_below_the_first_unread_stays_unread_until_it_is_reached
     await expect(own.get_by_text("unread")).to_be_hidden()
 
 
+async def test_the_first_of_more_unread_than_a_page_holds_is_found_further_up(
+    world: World, crowd: _Crowd
+) -> None:
+    (ann,) = await world.members(ROOM, "Ann")
+    await ann.is_connected()
+    await ann.goes_to("/")
+    await crowd.says(*(f"long ago {number}" for number in range(90)))
+    await ann.opens(ROOM)
+    await ann.is_connected()
+    await _wanders(ann, up_to=crowd.living[-95])
+    below = ann.log.locator(".divider.fresh + [data-key]")
+    await expect(below).to_have_attribute("data-key", str(crowd.living[-90]))
+
+
 async def test_what_was_taken_back_while_it_was_on_no_page_does_not_come_back(
     world: World, crowd: _Crowd
 ) -> None:

@@ -205,8 +205,12 @@ async def test_hostile_names_are_shown_as_text_everywhere(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("a" * 4_001, "4001 characters long; 4000 at most"), ("a\n" * 250 + "a", "too many lines")],
-    ids=["long", "many lines"],
+    [
+        ("a" * 4_001, "4001 characters long; 4000 at most"),
+        ("a" * 90_000, "90000 characters long; 4000 at most"),
+        ("a\n" * 250 + "a", "too many lines"),
+    ],
+    ids=["long", "longer than the line carries", "many lines"],
 )
 async def test_what_is_too_much_stays_in_the_box_with_the_reason(
     world: World, room: str, text: str, reason: str

@@ -20,6 +20,10 @@ export class Place {
     return this.#below < 4 * NEAR;
   }
 
+  get isFarFromEnd() {
+    return this.#below > 2 * this.#list.clientHeight;
+  }
+
   get isInUpperHalf() {
     return this.#above < this.#below;
   }

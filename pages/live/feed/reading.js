@@ -1,6 +1,7 @@
 // What the reader has read: told to the server, and counted in the title of a hidden tab.
 
-const PAUSE = 1_000;
+const PAUSE = 4_000; // with a share of SPREAD by chance: all who read a room shall not speak at once
+const SPREAD = 6_000;
 
 export class Reading {
   #rows;
@@ -10,6 +11,7 @@ export class Reading {
   #heard = 0; // the last that was heard of, be it on the page or not
   #seen = null; // the last that came while the tab was looked at, or was opened
   #apart = 0; // so many came since, and are not on the page
+  #due = 0; // so far the reader has read
   #told = 0;
   #timer = null;
 
@@ -33,21 +35,25 @@ export class Reading {
 
   look() {
     this.#count();
-    if (document.hidden || this.#timer || !this.#isAtEnd()) return;
-    const last = this.#rows.last?.order ?? 0;
-    if (last <= this.#told) return;
-    this.#told = last;
-    this.#tell(last);
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.look();
-    }, PAUSE);
+    if (document.hidden || !this.#isAtEnd()) return;
+    this.#due = Math.max(this.#due, this.#rows.last?.order ?? 0);
+    if (!this.#told) this.say();
+    else if (this.#due > this.#told) {
+      this.#timer ??= setTimeout(() => this.say(), PAUSE + Math.random() * SPREAD);
+    }
+  }
+
+  say() {
+    this.stop();
+    if (this.#due <= this.#told) return;
+    this.#told = this.#due;
+    this.#tell(this.#told);
   }
 
   // What was told to a lost connection was told to nobody.
   begin() {
     this.stop();
-    this.#told = 0;
+    this.#told = this.#due = 0;
   }
 
   stop() {

@@ -5,7 +5,8 @@
 import { Page } from "./page.js";
 import { findNumbers } from "./text.js";
 
-const READ_EVERY = 1_000;
+const READ_AFTER = 4_000;
+const READ_SPREAD = 6_000;
 const ASKS_WITHIN = 500;
 const ANSWERED_WITHIN = 60_000;
 
@@ -100,12 +101,11 @@ export class AnonchatScreen extends Page {
 
   tellRead() {
     if (this.reading || this.lastKey <= this.told) return;
-    this.told = this.lastKey;
-    this.emit(this.messages, "read", { seq: this.lastKey });
     this.reading = setTimeout(() => {
       this.reading = null;
-      this.tellRead();
-    }, READ_EVERY);
+      this.told = this.lastKey;
+      this.emit(this.messages, "read", { seq: this.lastKey });
+    }, READ_AFTER + Math.random() * READ_SPREAD);
   }
 
   stall() {
