@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.api.program import Program
-from tests.browser.house import ROOT, House
+from tests.browser.house import PATIENCE, ROOT, House
 
 BOT = ROOT / "docs" / "examples" / "echo_bot.py"
 
@@ -37,7 +37,9 @@ async def test_the_example_bot_repeats_what_is_said_to_it_and_wants_to_be_forgot
     await ann.open("night train")
     async with ann.listen("night-train") as stream:
         await stream.ready()
-        bot = await asyncio.create_subprocess_exec(sys.executable, BOT, house.url, "night train")
+        bot = await asyncio.create_subprocess_exec(
+            sys.executable, BOT, house.url, "night train", preexec_fn=_listen_to_interrupts
+        )
         try:
             await stream.until("presence", nickname="Echo", present=True)
             await ann.say("night-train", "!echo is anybody there?", "not for you")
@@ -45,7 +47,7 @@ async def test_the_example_bot_repeats_what_is_said_to_it_and_wants_to_be_forgot
             assert events[-1].data["text"] == "is anybody there?"
         finally:
             bot.send_signal(signal.SIGINT)
-            assert await asyncio.wait_for(bot.wait(), 10) == 0
+            assert await asyncio.wait_for(bot.wait(), PATIENCE) == 0
         assert (await stream.until("left"))[-1].data["author"] == events[-1].data["author"]
     texts = [message["text"] for message in (await ann.read("night-train"))["items"]]
     assert texts == ["!echo is anybody there?", "not for you"]
@@ -87,3 +89,8 @@ async def test_a_stream_resumes_on_a_server_that_was_killed(house: House, ann: P
     async with ann.listen("room", last_event_id=1) as stream:
         events = await stream.until("ready", seq=3)
     assert [event.data["text"] for event in events if event.kind == "message"] == ["two", "three"]
+
+
+def _listen_to_interrupts() -> None:
+    """Let Ctrl+C end the bot, though a shell in the background has told the tests to ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
