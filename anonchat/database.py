@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Database:
-    """One database; `reading()` and `transaction()` are the only two ways into it."""
+    """One database; `reading()` and the two transactions are the only ways into it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -60,12 +60,24 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Give a session whose changes are committed together at the end, or not at all.
 
-        SQLite has one writer at a time; waiting here is fair, waiting in the file is not. Raises
-        `Unavailable` when the database is locked by somebody else, or the disk is full or broken.
+        Raises `Unavailable` when the database is locked by somebody else, or the disk is full or
+        broken.
         """
+        async with self._writing_alone(), self._sessions() as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def bare_transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Give the connection itself, for what is done so often that objects cost too much."""
+        async with self._writing_alone(), self._engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _writing_alone(self) -> AsyncIterator[None]:
+        """Wait for one's turn: SQLite has one writer at a time, and waits unfairly itself."""
         try:
-            async with self._writing, self._sessions() as session, session.begin():
-                yield session
+            async with self._writing:
+                yield
         except OperationalError as error:
             reason = sqlite.name_passing(error.orig)
             if not reason:

@@ -75,17 +75,16 @@ class Vault:
         """Make the keys for messages that will expire at these moments, durably, all at once."""
         await self._keys.obtain(*set(map(span_key, moments)))
 
-    def seal_message(
-        self, row: MessageRow, *, nickname: str, badge: str, text: str, dedup_id: str
-    ) -> bytes:
-        """Seal a message whose keys exist."""
-        names = _message_keys(row.expires_at, row.room_id, row.visitor_id)
+    def seal_message(self, message: Message, visitor_id: str) -> bytes:
+        """Seal what a visitor has said; its keys exist."""
+        names = _message_keys(message.expires_at, message.room_id, visitor_id)
         keys = [self._keys.get(name) for name in names]
         living = [key for key in keys if key]
         if len(living) < len(names):
-            raise BrokenSeal(row.id)
+            raise BrokenSeal(message.id)
         key = derive_key(*living, purpose="message")
-        return seal_texts(key, nickname, badge, text, dedup_id, place=_place(row))
+        texts = (message.nickname, message.badge, message.text, message.dedup_id)
+        return seal_texts(key, *texts, place=_place(message))
 
     def open_message(self, row: MessageRow) -> Message | None:
         """Open a message."""
@@ -127,5 +126,5 @@ def _message_keys(expires_at: datetime, room_id: str, visitor_id: str) -> tuple[
     return span_key(expires_at), room_key(room_id), visitor_key(visitor_id)
 
 
-def _place(row: MessageRow) -> str:
-    return f"{row.room_id} {row.id}"
+def _place(message: Message | MessageRow) -> str:
+    return f"{message.room_id} {message.id}"

@@ -1,87 +1,39 @@
 """Posting, reading and deleting messages."""
 
-import asyncio
 import re
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam
-from sqlmodel import and_, col, delete, select, tuple_
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, RoomRow, VisitorRow
+from models import MemberRow, MessageRow, RoomRow
 
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..errors import (
     N_,
-    ChatError,
     InvalidMessage,
-    LimitReached,
-    MessageExpired,
     NotAllowed,
     NotAMember,
     NotFound,
 )
-from ..events import Event, MessagePosted, MessagesGone, RoomEnded
+from ..events import Event, MessagesGone, RoomEnded
 from ..ids import new_id
 from ..nouns import Message
+from ..posting import Desk, Draft
 from ..seal import Hasher
 from ..settings import Settings
 from ..shelf import Shelf
 from ..text import tidy_message
 from ..vault import Vault
 
-_BATCH = 200
 _PAGES_KEPT = 100
 _PAGE_MOST = 200
-_COMPANY = 20
-_REST_SECONDS = 0.005
-
-# Built once: to build a statement takes longer than to execute it.
-_ROOMS = select(RoomRow).where(col(RoomRow.id).in_(bindparam("rooms", expanding=True)))
-_AUTHORS = (
-    select(MemberRow, VisitorRow)
-    .join(VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id)
-    .where(
-        col(MemberRow.room_id).in_(bindparam("rooms", expanding=True)),
-        col(MemberRow.visitor_id).in_(bindparam("visitors", expanding=True)),
-    )
-)
-_KNOWN = select(MessageRow).where(
-    tuple_(col(MessageRow.room_id), col(MessageRow.visitor_id), col(MessageRow.dedup_key)).in_(
-        bindparam("keys", expanding=True)
-    )
-)
-
-
-@dataclass(slots=True)
-class _Draft:
-    room_id: str
-    visitor_id: str
-    text: str
-    dedup_id: str
-    dedup_key: bytes
-    stored: asyncio.Future[Message] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-    @property
-    def key(self) -> tuple[str, str, bytes]:
-        return self.room_id, self.visitor_id, self.dedup_key
-
-
-@dataclass(slots=True)
-class _Desk:
-    """What a batch of drafts needs to know, read at once."""
-
-    rooms: dict[str, RoomRow]
-    authors: dict[tuple[str, str], tuple[MemberRow, VisitorRow]]
-    known: dict[tuple[str, str, bytes], MessageRow]
 
 
 @dataclass(slots=True)
@@ -104,7 +56,7 @@ class _Page:
 
 
 class Messages:
-    """All messages. Posts that arrive while the database is busy share its next commit."""
+    """All messages."""
 
     def __init__(
         self,
@@ -117,15 +69,20 @@ class Messages:
         hasher: Hasher,
         is_member: Callable[[str, str], Awaitable[bool]],
     ) -> None:
-        self._settings = settings
         self._database = database
         self._bus = bus
         self._clock = clock
         self._vault = vault
         self._hasher = hasher
         self._is_member = is_member
-        self._waiting: list[_Draft] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._desk = Desk(
+            settings=settings,
+            database=database,
+            bus=bus,
+            clock=clock,
+            vault=vault,
+            keep=self._keep,
+        )
         self._pages: Shelf[_Page] = Shelf(_PAGES_KEPT)
         bus.subscribe(self._on_event)
 
@@ -139,13 +96,7 @@ class Messages:
         """
         text, dedup_id = tidy_message(text), _check_dedup_id(dedup_id)
         dedup_key = self._hasher.hash("dedup", dedup_id)
-        draft = _Draft(room_id, visitor_id, text, dedup_id, dedup_key)
-        if len(self._waiting) >= self._settings.waiting_posts_max:
-            raise LimitReached(N_("Too much is being said at once. Please try again."))
-        self._waiting.append(draft)
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_waiting())
-        return await draft.stored
+        return await self._desk.store(Draft(room_id, visitor_id, text, dedup_id, dedup_key))
 
     async def history(
         self,
@@ -199,8 +150,7 @@ class Messages:
 
     async def finish(self) -> None:
         """Wait until everything that was accepted for posting is stored."""
-        if self._writer:
-            await self._writer
+        await self._desk.finish()
 
     async def _newest(self, room_id: str, visitor_id: str, limit: int) -> list[Message]:
         if not await self._is_member(room_id, visitor_id):
@@ -256,121 +206,8 @@ class Messages:
     def _living(self, room_id: str) -> ColumnElement[bool]:
         return and_(col(MessageRow.room_id) == room_id, col(MessageRow.expires_at) > self._clock())
 
-    async def _write_waiting(self) -> None:
-        while self._waiting:
-            drafts, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-            try:
-                posted = await self._store(drafts)
-            except Exception as error:  # whoever waits for the answer must get one
-                for draft in drafts:
-                    _refuse(draft, error)
-                continue
-            for event in posted:
-                await self._bus.publish(event)
-            if len(drafts) < _COMPANY:  # a commit costs the same for many
-                await asyncio.sleep(_REST_SECONDS)
-
-    async def _store(self, drafts: list[_Draft]) -> list[MessagePosted]:
-        """Store the drafts in one commit; one that has to be refused does not hold the others."""
-        placed: list[tuple[_Draft, MessageRow]] = []
-        fresh: set[str] = set()
-        async with self._database.transaction() as session:
-            desk = await _lay_out(session, drafts)
-            now = self._clock()
-            await self._vault.prepare_spans(now + _message_ttl(row) for row in desk.rooms.values())
-            for draft in drafts:  # without a pause, so that no key is destroyed in between
-                row = desk.known.get(draft.key)
-                if row is None:
-                    try:
-                        row = self._place(draft, desk, now)
-                    except ChatError as refusal:
-                        _refuse(draft, refusal)
-                        continue
-                    session.add(row)
-                    desk.known[draft.key] = row
-                    fresh.add(row.id)
-                placed.append((draft, row))
-        return self._report(placed, fresh, desk)
-
-    def _place(self, draft: _Draft, desk: _Desk, now: datetime) -> MessageRow:
-        """Give the draft its place in the room, and the room and the author longer lives."""
-        room = desk.rooms.get(draft.room_id)
-        if room is None or room.expires_at <= now:
-            raise NotFound(N_("There is no such room, or it has ended."))
-        author = desk.authors.get((draft.room_id, draft.visitor_id))
-        if author is None:
-            raise NotAMember(N_("Only members can do that. Join the room first."))
-        member, visitor_row = author
-        visitor = self._vault.open_visitor(visitor_row)
-        if visitor is None or visitor.expires_at <= now:  # forgotten a moment ago
-            raise NotAMember(N_("Only members can do that. Join the room first."))
-        row = MessageRow(
-            id=new_id(),
-            room_id=room.id,
-            visitor_id=visitor.id,
-            seq=room.last_seq + 1,
-            author=member.author,
-            dedup_key=draft.dedup_key,
-            sealed=b"",
-            posted_at=now,
-            expires_at=now + _message_ttl(room),
-        )
-        row.sealed = self._vault.seal_message(
-            row,
-            nickname=visitor.nickname,
-            badge=visitor.badge,
-            text=draft.text,
-            dedup_id=draft.dedup_id,
-        )
-        if member.read_seq == room.last_seq:  # who has read all has read their own words too
-            member.read_seq = row.seq
-        room.last_seq = row.seq
-        room.active_at = now
-        room.expires_at = max(room.expires_at, now + timedelta(seconds=room.room_ttl))
-        if visitor.expires_at < max(row.expires_at, now + 0.9 * self._settings.visitor_ttl):
-            visitor_row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
-        return row
-
-    def _report(
-        self, placed: list[tuple[_Draft, MessageRow]], fresh: set[str], desk: _Desk
-    ) -> list[MessagePosted]:
-        """Answer everybody who waits, and return what is new to the others."""
-        rooms = {id: self._vault.open_room(row) for id, row in desk.rooms.items()}
-        events = []
-        for draft, row in placed:
-            message, room = self._vault.open_message(row), rooms[row.room_id]
-            if room is None:
-                _refuse(draft, NotFound(N_("There is no such room, or it has ended.")))
-                continue
-            if message is None or message.expires_at <= self._clock():
-                _refuse(draft, MessageExpired(N_("That message has come to its end already.")))
-                continue
-            if not draft.stored.done():
-                draft.stored.set_result(message)
-            if row.id in fresh:
-                fresh.remove(row.id)
-                self._keep(row.visitor_id, message)
-                events.append(MessagePosted(room, message))
-        return events
-
     def _keep(self, visitor_id: str, message: Message) -> None:
         self._pages.change(message.room_id, lambda page: page.add(visitor_id, message))
-
-
-async def _lay_out(session: AsyncSession, drafts: list[_Draft]) -> _Desk:
-    wanted = {
-        "rooms": list({draft.room_id for draft in drafts}),
-        "visitors": list({draft.visitor_id for draft in drafts}),
-        "keys": [draft.key for draft in drafts],
-    }
-    rooms = await session.exec(_ROOMS, params=wanted)
-    authors = await session.exec(_AUTHORS, params=wanted)
-    known = await session.exec(_KNOWN, params=wanted)
-    return _Desk(
-        rooms={row.id: row for row in rooms},
-        authors={(member.room_id, visitor.id): (member, visitor) for member, visitor in authors},
-        known={(row.room_id, row.visitor_id, row.dedup_key): row for row in known},
-    )
 
 
 def _check_dedup_id(dedup_id: str) -> str:
@@ -380,17 +217,8 @@ def _check_dedup_id(dedup_id: str) -> str:
     return dedup_id or new_id()
 
 
-def _message_ttl(room: RoomRow) -> timedelta:
-    return timedelta(seconds=room.message_ttl)
-
-
 async def _require_member(session: AsyncSession, room_id: str, visitor_id: str) -> MemberRow:
     member = await session.get(MemberRow, (room_id, visitor_id))
     if member is None:
         raise NotAMember(N_("Only members can do that. Join the room first."))
     return member
-
-
-def _refuse(draft: _Draft, error: Exception) -> None:
-    if not draft.stored.done():
-        draft.stored.set_exception(error)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import insert
@@ -16,6 +15,7 @@ from sqlmodel import SQLModel
 from anonchat import Chat, Settings
 from anonchat.ids import new_id, new_token
 from anonchat.keystore import room_key, visitor_key
+from anonchat.nouns import Message
 from anonchat.seal import Hasher, fingerprint
 from anonchat.vault import Vault
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
@@ -143,13 +143,19 @@ class Town:
             authors = {guest.id: self._author(room, guest) for guest in guests}
             rows = (
                 self._message(
-                    guest := guests[seq % len(guests)],
-                    room_id=room.id,
-                    visitor_id=guest.id,
-                    seq=seq,
-                    author=authors[guest.id],
-                    posted_at=now,
-                    expires_at=expires_at,
+                    Message(
+                        id=new_id(),
+                        room_id=room.id,
+                        seq=seq,
+                        author=authors[(guest := guests[seq % len(guests)]).id],
+                        nickname=guest.nickname,
+                        badge="",
+                        text=_TEXT,
+                        dedup_id=new_id(),
+                        posted_at=now,
+                        expires_at=expires_at,
+                    ),
+                    guest,
                 )
                 for seq in range(room.last_seq + 1, room.last_seq + 1 + number)
             )
@@ -160,17 +166,18 @@ class Town:
             for room in rooms:
                 await session.merge(room)
 
-    def _message(self, guest: Guest, **fields: Any) -> dict[str, Any]:
-        dedup_id = new_id()
-        fields |= {"id": new_id(), "dedup_key": self._hasher.hash("dedup", dedup_id)}
-        sealed = self._vault.seal_message(
-            SimpleNamespace(**fields),  # type: ignore[arg-type]  # a row takes ten times as long
-            nickname=guest.nickname,
-            badge="",
-            text=_TEXT,
-            dedup_id=dedup_id,
-        )
-        return {**fields, "sealed": sealed}
+    def _message(self, message: Message, guest: Guest) -> dict[str, Any]:
+        return {
+            "id": message.id,
+            "room_id": message.room_id,
+            "visitor_id": guest.id,
+            "seq": message.seq,
+            "author": message.author,
+            "dedup_key": self._hasher.hash("dedup", message.dedup_id),
+            "sealed": self._vault.seal_message(message, guest.id),
+            "posted_at": message.posted_at,
+            "expires_at": message.expires_at,
+        }
 
     def _author(self, room: RoomRow, guest: Guest) -> str:
         return self._hasher.pseudonym(room.id, guest.id)

@@ -1,0 +1,306 @@
+"""The desk where posts wait for the next commit: those that come while one is made share the next.
+
+The statements are SQLAlchemy Core's and built once: an object for every row read and written, as an
+ORM session has it, took longer than to encrypt, to write and to commit together.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models import SQLModel
+
+from .bus import Bus
+from .clock import Clock
+from .database import Database
+from .errors import N_, ChatError, LimitReached, MessageExpired, NotAMember, NotFound
+from .events import MessagePosted
+from .ids import new_id
+from .nouns import Message, Room, Visitor
+from .settings import Settings
+from .vault import Vault
+
+_BATCH = 200
+_COMPANY = 20
+_REST_SECONDS = 0.005
+
+_tables = SQLModel.metadata.tables
+_room, _member = _tables["room"], _tables["member"]
+_visitor, _message = _tables["visitor"], _tables["message"]
+
+_ROOMS = select(_room).where(_room.c.id.in_(bindparam("rooms", expanding=True)))
+_AUTHORS = (
+    select(_member.c.room_id, _member.c.author, _member.c.read_seq, _visitor)
+    .join_from(_member, _visitor, _visitor.c.id == _member.c.visitor_id)
+    .where(
+        _member.c.room_id.in_(bindparam("rooms", expanding=True)),
+        _member.c.visitor_id.in_(bindparam("visitors", expanding=True)),
+    )
+)
+_KNOWN = select(_message).where(
+    tuple_(_message.c.room_id, _message.c.visitor_id, _message.c.dedup_key).in_(
+        bindparam("keys", expanding=True)
+    )
+)
+_ADD = insert(_message)
+_LIVE_ON = (
+    update(_room)
+    .where(_room.c.id == bindparam("room"))
+    .values({name: bindparam(f"new_{name}") for name in ("last_seq", "active_at", "expires_at")})
+)
+_READ_ON = (
+    update(_member)
+    .where(_member.c.room_id == bindparam("room"), _member.c.visitor_id == bindparam("visitor"))
+    .values(read_seq=bindparam("seq"))
+)
+_STAY_ON = (
+    update(_visitor)
+    .where(_visitor.c.id == bindparam("visitor"))
+    .values(expires_at=bindparam("moment"))
+)
+
+
+_Key = tuple[str, str, bytes]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A text on its way to become a message; in its row `dedup_key` stands for its `dedup_id`."""
+
+    room_id: str
+    visitor_id: str
+    text: str
+    dedup_id: str
+    dedup_key: bytes
+    stored: asyncio.Future[Message] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    @property
+    def key(self) -> _Key:
+        """What it shares with no message but its own."""
+        return self.room_id, self.visitor_id, self.dedup_key
+
+    def refuse(self, error: Exception) -> None:
+        """Tell whoever waits why it became none."""
+        if not self.stored.done():
+            self.stored.set_exception(error)
+
+
+@dataclass(slots=True)
+class _Author:
+    visitor: Visitor
+    pseudonym: str
+    read_seq: int
+    has_read_on: bool = False
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """One commit: what it needs to know, read at once, and what it will write."""
+
+    now: datetime
+    rooms: dict[str, Room] = field(default_factory=dict)
+    authors: dict[tuple[str, str], _Author] = field(default_factory=dict)
+    known: dict[_Key, Message | None] = field(default_factory=dict)
+    fresh: list[tuple[Draft, Message]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Desk:
+    """Stores what is posted, up to 200 drafts in one commit, and tells everybody after it."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        vault: Vault,
+        keep: Callable[[str, Message], None],
+    ) -> None:
+        """`keep` is told of each new message, and of the visitor who wrote it, before the bus."""
+        self._settings = settings
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._vault = vault
+        self._keep = keep
+        self._waiting: list[Draft] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def store(self, draft: Draft) -> Message:
+        """Return the message as soon as it is stored.
+
+        Raises `MessageExpired`, `NotAMember`, `NotFound`, `LimitReached` or `Unavailable`.
+        """
+        if len(self._waiting) >= self._settings.waiting_posts_max:
+            raise LimitReached(N_("Too much is being said at once. Please try again."))
+        self._waiting.append(draft)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_waiting())
+        return await draft.stored
+
+    async def finish(self) -> None:
+        """Wait until everything that was accepted for posting is stored."""
+        if self._writer:
+            await self._writer
+
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            drafts, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            try:
+                posted = await self._commit(drafts)
+            except Exception as error:  # whoever waits for the answer must get one
+                for draft in drafts:
+                    draft.refuse(error)
+                continue
+            for event in posted:
+                await self._bus.publish(event)
+            if len(drafts) < _COMPANY:  # a commit costs the same for many
+                await asyncio.sleep(_REST_SECONDS)
+
+    async def _commit(self, drafts: list[Draft]) -> list[MessagePosted]:
+        """Store the drafts together; one that has to be refused does not hold the others."""
+        async with self._database.bare_transaction() as connection:
+            sheet = await self._lay_out(connection, drafts)
+            for draft in drafts:
+                if draft.key not in sheet.known:
+                    try:
+                        self._place(draft, sheet)
+                    except ChatError as refusal:
+                        draft.refuse(refusal)
+            if sheet.rows:
+                await self._write(connection, sheet)
+        return self._report(drafts, sheet)
+
+    async def _lay_out(self, connection: AsyncConnection, drafts: list[Draft]) -> _Sheet:
+        wanted = {
+            "rooms": list({draft.room_id for draft in drafts}),
+            "visitors": list({draft.visitor_id for draft in drafts}),
+            "keys": [draft.key for draft in drafts],
+        }
+        rooms: Sequence[Any] = (await connection.execute(_ROOMS, wanted)).all()
+        authors: Iterable[Any] = await connection.execute(_AUTHORS, wanted)
+        known: Iterable[Any] = await connection.execute(_KNOWN, wanted)
+        sheet = _Sheet(self._clock())
+        lifetimes = {timedelta(seconds=row.message_ttl) for row in rooms}
+        await self._vault.prepare_spans(sheet.now + lifetime for lifetime in lifetimes)
+        # From here until all is sealed there is no pause, so that no key is destroyed in between.
+        for row in rooms:
+            if room := self._vault.open_room(row):
+                sheet.rooms[room.id] = room
+        for row in authors:
+            if visitor := self._vault.open_visitor(row):
+                sheet.authors[row.room_id, row.id] = _Author(visitor, row.author, row.read_seq)
+        for row in known:
+            key = (row.room_id, row.visitor_id, row.dedup_key)
+            sheet.known[key] = self._vault.open_message(row)
+        return sheet
+
+    def _place(self, draft: Draft, sheet: _Sheet) -> None:
+        """Give the draft its place in the room, and the room and the author longer lives."""
+        now, room = sheet.now, sheet.rooms.get(draft.room_id)
+        if room is None or room.expires_at <= now:
+            raise NotFound(N_("There is no such room, or it has ended."))
+        author = sheet.authors.get((draft.room_id, draft.visitor_id))
+        if author is None or author.visitor.expires_at <= now:  # forgotten a moment ago
+            raise NotAMember(N_("Only members can do that. Join the room first."))
+        message = Message(
+            id=new_id(),
+            room_id=room.id,
+            seq=room.last_seq + 1,
+            author=author.pseudonym,
+            nickname=author.visitor.nickname,
+            badge=author.visitor.badge,
+            text=draft.text,
+            dedup_id=draft.dedup_id,
+            posted_at=now,
+            expires_at=now + room.message_ttl,
+        )
+        sheet.rows.append(
+            {
+                "id": message.id,
+                "room_id": message.room_id,
+                "visitor_id": draft.visitor_id,
+                "seq": message.seq,
+                "author": message.author,
+                "dedup_key": draft.dedup_key,
+                "sealed": self._vault.seal_message(message, draft.visitor_id),
+                "posted_at": message.posted_at,
+                "expires_at": message.expires_at,
+            }
+        )
+        sheet.fresh.append((draft, message))
+        sheet.known[draft.key] = message
+        if author.read_seq == room.last_seq:  # who has read all has read their own words too
+            author.read_seq, author.has_read_on = message.seq, True
+        sheet.rooms[room.id] = replace(
+            room,
+            last_seq=message.seq,
+            active_at=now,
+            expires_at=max(room.expires_at, now + room.room_ttl),
+        )
+
+    async def _write(self, connection: AsyncConnection, sheet: _Sheet) -> None:
+        rooms = [sheet.rooms[room_id] for room_id in {row["room_id"] for row in sheet.rows}]
+        await connection.execute(_ADD, sheet.rows)
+        await connection.execute(
+            _LIVE_ON,
+            [
+                {
+                    "room": room.id,
+                    "new_last_seq": room.last_seq,
+                    "new_active_at": room.active_at,
+                    "new_expires_at": room.expires_at,
+                }
+                for room in rooms
+            ],
+        )
+        readers = [
+            {"room": room_id, "visitor": visitor_id, "seq": author.read_seq}
+            for (room_id, visitor_id), author in sheet.authors.items()
+            if author.has_read_on
+        ]
+        if readers:
+            await connection.execute(_READ_ON, readers)
+        if stayers := self._list_stayers(sheet):
+            await connection.execute(_STAY_ON, stayers)
+
+    def _list_stayers(self, sheet: _Sheet) -> list[dict[str, Any]]:
+        """Whose lives are to be longer: no shorter than their messages', and not at every word."""
+        life = self._settings.visitor_ttl
+        stayers: dict[str, datetime] = {}
+        for draft, message in sheet.fresh:
+            visitor = sheet.authors[draft.room_id, draft.visitor_id].visitor
+            least = stayers.get(visitor.id, visitor.expires_at)
+            if least < max(message.expires_at, sheet.now + 0.9 * life):
+                stayers[visitor.id] = max(message.expires_at, sheet.now + life)
+        return [{"visitor": id, "moment": moment} for id, moment in stayers.items()]
+
+    def _report(self, drafts: list[Draft], sheet: _Sheet) -> list[MessagePosted]:
+        """Answer everybody who waits, and return what is new to the others."""
+        living = {key: said for key, said in sheet.known.items() if said and self._lives(key, said)}
+        for draft in drafts:
+            if draft.stored.done():
+                continue
+            if message := living.get(draft.key):
+                draft.stored.set_result(message)
+            else:
+                draft.refuse(MessageExpired(N_("That message has come to its end already.")))
+        events = []
+        for draft, message in sheet.fresh:
+            if draft.key in living:
+                self._keep(draft.visitor_id, message)
+                events.append(MessagePosted(sheet.rooms[draft.room_id], message))
+        return events
+
+    def _lives(self, key: _Key, message: Message) -> bool:
+        _, visitor_id, _ = key
+        return message.expires_at > self._clock() and self._vault.can_open(message, visitor_id)
