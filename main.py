@@ -33,6 +33,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def settle() -> None:
+    """Spare the garbage collector what lives as long as the process, and let it come rarely."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; it runs from the beginning of its lifespan to the end."""
     chat = Chat(settings)
@@ -46,9 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
             os._exit(1)
         news.start()
         _log.info("open at http://%s:%s", settings.host, settings.port)
-        gc.collect()
-        gc.freeze()  # what lives as long as the process need not be looked through again
-        gc.set_threshold(*_GARBAGE)
+        settle()
         try:
             yield
         finally:

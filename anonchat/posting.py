@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import SQLModel
@@ -42,11 +42,7 @@ _AUTHORS = (
         _member.c.visitor_id.in_(bindparam("visitors", expanding=True)),
     )
 )
-_KNOWN = select(_message).where(
-    tuple_(_message.c.room_id, _message.c.visitor_id, _message.c.dedup_key).in_(
-        bindparam("keys", expanding=True)
-    )
-)
+_KNOWN = select(_message).where(_message.c.dedup_key.in_(bindparam("keys", expanding=True)))
 _ADD = insert(_message)
 _LIVE_ON = (
     update(_room)
@@ -65,12 +61,9 @@ _STAY_ON = (
 )
 
 
-_Key = tuple[str, str, bytes]
-
-
 @dataclass(slots=True)
 class Draft:
-    """A text on its way to become a message; in its row `dedup_key` stands for its `dedup_id`."""
+    """A text on its way to become a message; `dedup_key` is shared with no message but its own."""
 
     room_id: str
     visitor_id: str
@@ -81,10 +74,10 @@ class Draft:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
-    @property
-    def key(self) -> _Key:
-        """What it shares with no message but its own."""
-        return self.room_id, self.visitor_id, self.dedup_key
+    def accept(self, message: Message) -> None:
+        """Tell whoever waits what it became."""
+        if not self.stored.done():
+            self.stored.set_result(message)
 
     def refuse(self, error: Exception) -> None:
         """Tell whoever waits why it became none."""
@@ -107,7 +100,7 @@ class _Sheet:
     now: datetime
     rooms: dict[str, Room] = field(default_factory=dict)
     authors: dict[tuple[str, str], _Author] = field(default_factory=dict)
-    known: dict[_Key, Message | None] = field(default_factory=dict)
+    known: dict[bytes, Message | None] = field(default_factory=dict)
     fresh: list[tuple[Draft, Message]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -171,7 +164,7 @@ class Desk:
         async with self._database.bare_transaction() as connection:
             sheet = await self._lay_out(connection, drafts)
             for draft in drafts:
-                if draft.key not in sheet.known:
+                if draft.dedup_key not in sheet.known:
                     try:
                         self._place(draft, sheet)
                     except ChatError as refusal:
@@ -184,7 +177,7 @@ class Desk:
         wanted = {
             "rooms": list({draft.room_id for draft in drafts}),
             "visitors": list({draft.visitor_id for draft in drafts}),
-            "keys": [draft.key for draft in drafts],
+            "keys": [draft.dedup_key for draft in drafts],
         }
         rooms: Sequence[Any] = (await connection.execute(_ROOMS, wanted)).all()
         authors: Iterable[Any] = await connection.execute(_AUTHORS, wanted)
@@ -200,8 +193,7 @@ class Desk:
             if visitor := self._vault.open_visitor(row):
                 sheet.authors[row.room_id, row.id] = _Author(visitor, row.author, row.read_seq)
         for row in known:
-            key = (row.room_id, row.visitor_id, row.dedup_key)
-            sheet.known[key] = self._vault.open_message(row)
+            sheet.known[row.dedup_key] = self._vault.open_message(row)
         return sheet
 
     def _place(self, draft: Draft, sheet: _Sheet) -> None:
@@ -238,7 +230,7 @@ class Desk:
             }
         )
         sheet.fresh.append((draft, message))
-        sheet.known[draft.key] = message
+        sheet.known[draft.dedup_key] = message
         if author.read_seq == room.last_seq:  # who has read all has read their own words too
             author.read_seq, author.has_read_on = message.seq, True
         sheet.rooms[room.id] = replace(
@@ -286,21 +278,18 @@ class Desk:
 
     def _report(self, drafts: list[Draft], sheet: _Sheet) -> list[MessagePosted]:
         """Answer everybody who waits, and return what is new to the others."""
-        living = {key: said for key, said in sheet.known.items() if said and self._lives(key, said)}
         for draft in drafts:
-            if draft.stored.done():
-                continue
-            if message := living.get(draft.key):
-                draft.stored.set_result(message)
+            message = sheet.known.get(draft.dedup_key)
+            if message and self._lives(message, draft.visitor_id):
+                draft.accept(message)
             else:
                 draft.refuse(MessageExpired(N_("That message has come to its end already.")))
         events = []
         for draft, message in sheet.fresh:
-            if draft.key in living:
+            if self._lives(message, draft.visitor_id):
                 self._keep(draft.visitor_id, message)
                 events.append(MessagePosted(sheet.rooms[draft.room_id], message))
         return events
 
-    def _lives(self, key: _Key, message: Message) -> bool:
-        _, visitor_id, _ = key
+    def _lives(self, message: Message, visitor_id: str) -> bool:
         return message.expires_at > self._clock() and self._vault.can_open(message, visitor_id)

@@ -14,7 +14,6 @@ class MessageRow(SQLModel, table=True):
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("room_id", "seq"),
-        UniqueConstraint("room_id", "visitor_id", "dedup_key"),
         Index(None, "room_id", "expires_at"),
     )
 
@@ -23,7 +22,7 @@ class MessageRow(SQLModel, table=True):
     visitor_id: str = Field(foreign_key="visitor.id", ondelete="CASCADE", index=True)
     seq: int
     author: str
-    dedup_key: bytes
+    dedup_key: bytes = Field(unique=True)
     sealed: bytes
     posted_at: datetime
     expires_at: datetime = Field(index=True)

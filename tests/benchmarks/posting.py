@@ -11,6 +11,7 @@ from pathlib import Path
 from anonchat import Chat, Settings
 from anonchat.database import Database
 from anonchat.ids import new_id
+from main import settle
 from models import MemberRow, MessageRow, RoomRow
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.outcome import Goal, Outcome, Ratio, Table
@@ -84,6 +85,7 @@ async def _prepare(data: Path, posters: int) -> tuple[str, list[str]]:
 async def _post_by_service(data: Path, room: str, guests: list[str], seconds: float) -> Pace:
     chat = Chat(Settings(data_dir=data, _env_file=None))  # type: ignore[call-arg]
     await chat.start()
+    settle()
     try:
         return await _pace(
             lambda poster: chat.messages.post(room, visitor_id=guests[poster], text=_TEXT),
@@ -153,13 +155,15 @@ async def _post_at(post: Post, posters: int, rate: float, seconds: float) -> lis
     waits: list[float] = []
     started = time.perf_counter()
 
-    async def post_one(number: int) -> None:
-        due = started + number / rate
-        await asyncio.sleep(due - time.perf_counter())
+    async def post_one(number: int, due: float) -> None:
         await post(number % posters)
         waits.append((time.perf_counter() - due) * 1000)
 
-    await asyncio.gather(*map(post_one, range(int(rate * seconds))))
+    async with asyncio.TaskGroup() as posts:  # one by one: to make all at once would be measured
+        for number in range(int(rate * seconds)):
+            due = started + number / rate
+            await asyncio.sleep(due - time.perf_counter())
+            posts.create_task(post_one(number, due))
     return waits
 
 

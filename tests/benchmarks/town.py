@@ -173,7 +173,7 @@ class Town:
             "visitor_id": guest.id,
             "seq": message.seq,
             "author": message.author,
-            "dedup_key": self._hasher.hash("dedup", message.dedup_id),
+            "dedup_key": self._hasher.hash("dedup", message.id),
             "sealed": self._vault.seal_message(message, guest.id),
             "posted_at": message.posted_at,
             "expires_at": message.expires_at,
