@@ -4,8 +4,9 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
+VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = (
     "--no-sandbox",
@@ -29,6 +30,6 @@ async def chromium() -> AsyncIterator[Browser]:
 
 async def new_page(browser: Browser, origin: str, token: str) -> Page:
     """Return an empty page of a visitor whom the server knows, with a cold cache."""
-    context = await browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    context = await browser.new_context(locale="en-GB", viewport=VIEWPORT)
     await context.add_cookies([{"name": "anonchat", "value": token, "url": origin}])
     return await context.new_page()
