@@ -53,6 +53,8 @@ async def measure(lab: Lab) -> Outcome:
         before = server.processor()
         stretch = await load.talk(rate=rate, seconds=lab.lasting(_SECONDS), by=open_rooms)
         spent = server.processor() - before
+        async with profiling(server, f"{open_rooms} rooms that talk") as talking:
+            await load.talk(rate=rate, seconds=lab.lasting(_PROFILE_SECONDS), by=open_rooms)
     is_whole = open_rooms == wanted
     short = "" if is_whole else f" ({open_rooms} rooms: more did not open within 90 s)"
     return Outcome(
@@ -97,5 +99,6 @@ async def measure(lab: Lab) -> Outcome:
                 ],
             ),
             *profile,
+            *talking,
         ],
     )
