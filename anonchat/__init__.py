@@ -20,6 +20,7 @@ from .errors import (
     NotFound,
     RoomNameTaken,
     StartError,
+    TooOften,
     Unavailable,
     UnknownVisitor,
 )
@@ -35,6 +36,7 @@ from .events import (
     RoomRead,
     VisitorForgotten,
 )
+from .limits import neighbourhood
 from .nouns import Glance, Member, Membership, Message, Room, Visitor
 from .settings import Settings, read_settings
 from .text import MESSAGE_CHARACTERS
@@ -76,11 +78,13 @@ __all__ = [
     "Settings",
     "StartError",
     "SteadyClock",
+    "TooOften",
     "Unavailable",
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
     "format_duration",
+    "neighbourhood",
     "parse_duration",
     "read_settings",
 ]

@@ -11,6 +11,7 @@ from .database import Database
 from .errors import StartError
 from .janitor import Janitor
 from .keystore import KeyStore
+from .limits import Limits
 from .seal import Hasher
 from .services.expiry import Expiry, Purge
 from .services.identity import Identity
@@ -45,6 +46,7 @@ class Chat:
         self._keys = keys = KeyStore(_make_folder(settings.data_dir) / "keys", secret)
         self._database = database = Database(settings.database_location)
         vault = Vault(keys)
+        self.limits = limits = Limits(settings, clock)
 
         self.lobby = Lobby(database=database, bus=bus, clock=clock, vault=vault)
         self.presence = Presence(bus=bus)
@@ -53,6 +55,7 @@ class Chat:
             database=database,
             bus=bus,
             clock=clock,
+            limits=limits,
             keys=keys,
             vault=vault,
             hasher=hasher,
@@ -62,6 +65,7 @@ class Chat:
             database=database,
             bus=bus,
             clock=clock,
+            limits=limits,
             vault=vault,
             hasher=hasher,
         )
@@ -70,6 +74,7 @@ class Chat:
             database=database,
             bus=bus,
             clock=clock,
+            limits=limits,
             vault=vault,
             hasher=hasher,
         )
@@ -78,6 +83,7 @@ class Chat:
             database=database,
             bus=bus,
             clock=clock,
+            limits=limits,
             vault=vault,
             hasher=hasher,
             is_member=self.memberships.has,

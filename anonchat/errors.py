@@ -13,7 +13,7 @@ a bug, and is logged instead of shown.
     ├── NotAMember
     ├── NotAllowed
     ├── UnknownVisitor
-    ├── LimitReached
+    ├── LimitReached ── TooOften
     └── Unavailable
 """
 
@@ -89,6 +89,10 @@ class UnknownVisitor(ChatError):
 
 class LimitReached(ChatError):
     """Something that can grow has grown to its bound."""
+
+
+class TooOften(LimitReached):
+    """Something was done more often than it may be; `details["seconds"]` tells how long to wait."""
 
 
 class Unavailable(ChatError):

@@ -21,6 +21,7 @@ from .database import Database
 from .errors import N_, ChatError, LimitReached, MessageExpired, NotAMember, NotFound
 from .events import MessagePosted
 from .ids import new_id
+from .limits import Limits
 from .nouns import Message, Room, Visitor
 from .settings import Settings
 from .vault import Vault
@@ -115,6 +116,7 @@ class Desk:
         database: Database,
         bus: Bus,
         clock: Clock,
+        limits: Limits,
         vault: Vault,
         keep: Callable[[str, Message], None],
     ) -> None:
@@ -123,6 +125,7 @@ class Desk:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._limits = limits
         self._vault = vault
         self._keep = keep
         self._waiting: list[Draft] = []
@@ -131,7 +134,8 @@ class Desk:
     async def store(self, draft: Draft) -> Message:
         """Return the message as soon as it is stored.
 
-        Raises `MessageExpired`, `NotAMember`, `NotFound`, `LimitReached` or `Unavailable`.
+        Raises `MessageExpired`, `NotAMember`, `NotFound`, `TooOften`, `LimitReached` or
+        `Unavailable`.
         """
         if len(self._waiting) >= self._settings.waiting_posts_max:
             raise LimitReached(N_("Too much is being said at once. Please try again."))
@@ -204,6 +208,7 @@ class Desk:
         author = sheet.authors.get((draft.room_id, draft.visitor_id))
         if author is None or author.visitor.expires_at <= now:  # forgotten a moment ago
             raise NotAMember(N_("Only members can do that. Join the room first."))
+        self._limits.posts_in_room.spend(room.id)  # here, for strangers must not use it up
         message = Message(
             id=new_id(),
             room_id=room.id,

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .durations import format_duration, parse_duration
 from .errors import StartError
+from .rates import Rate, parse_rate
 
 _SECRET_CHARACTERS = 16
 
@@ -17,11 +18,16 @@ def _read_duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
+def _read_rate(value: object) -> object:
+    return parse_rate(value) if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
+Frequency = Annotated[Rate, NoDecode, BeforeValidator(_read_rate)]
 
 
 class Settings(BaseSettings):
-    """The settings. Durations are written `90s`, `10m`, `24h`, `7d`."""
+    """The settings. Durations are written `90s`, `10m`, `24h`, `7d`, rates `20/10s` or `off`."""
 
     model_config = SettingsConfigDict(
         env_prefix="ANONCHAT_", env_file=".env", extra="ignore", frozen=True
@@ -81,6 +87,21 @@ class Settings(BaseSettings):
     """How many bytes may wait for one reader of an event stream before it has to resume."""
     page_size: int = Field(default=60, ge=10, le=200)
     """How many messages or public rooms are shown at once before one scrolls."""
+
+    posts_per_visitor: Frequency = Rate(300, timedelta(minutes=1))
+    """How often one visitor may post."""
+    posts_per_room: Frequency = Rate(3_000, timedelta(minutes=1))
+    """How often one may post in a room, all together."""
+    joins_per_visitor: Frequency = Rate(120, timedelta(minutes=1))
+    """How often one visitor may join a room."""
+    new_rooms_per_visitor: Frequency = Rate(100, timedelta(minutes=10))
+    """How often one visitor may make a room."""
+    arrivals_per_address: Frequency = Rate(600, timedelta(minutes=10))
+    """How often one may try to come in from one address."""
+    pages_per_address: Frequency = Rate(1_200, timedelta(minutes=1))
+    """How often a page may be asked for from one address."""
+    calls_per_address: Frequency = Rate(12_000, timedelta(minutes=1))
+    """How often the API may be called from one address."""
 
     @model_validator(mode="after")
     def _check_lifetimes(self) -> Self:

@@ -12,7 +12,7 @@ from .controls import button, field, form, icon, icon_button, post
 from .frame import language_links, mark, open_page
 from .language import Language
 from .live.screen import Fields, Screen
-from .site import Site
+from .site import Site, address_of
 from .suggestion import suggest_nickname
 
 
@@ -27,7 +27,9 @@ def register(site: Site) -> None:
         async def enter(fields: Fields) -> None:
             try:
                 _, token = await site.chat.identity.come_in(
-                    fields.get("nickname", ""), phrase=fields.get("phrase", "")
+                    fields.get("nickname", ""),
+                    phrase=fields.get("phrase", ""),
+                    address=address_of(request),
                 )
             except InvalidPhrase as error:
                 screen.refuse("phrase", language.explain(error))

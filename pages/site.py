@@ -12,6 +12,11 @@ from .language import Language, choose_language
 from .live.feeds import Feeds
 
 
+def address_of(request: Request) -> str:
+    """Return where a request comes from, to be counted and kept nowhere."""
+    return request.client.host if request.client else ""
+
+
 @dataclass(frozen=True)
 class Site:
     """The parts that pages are built from."""

@@ -7,6 +7,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from anonchat import Chat, Event, Room, Settings, Visitor
+from anonchat.rates import UNLIMITED as unlimited
+from anonchat.rates import Rate
+
+UNLIMITED = {
+    name: str(unlimited)
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.default, Rate)
+}
+"""Settings of a chat in which anything may be done as often as one likes."""
 
 _Kind = TypeVar("_Kind", bound=Event)
 
@@ -41,8 +50,8 @@ class Ear:
 
 
 def make_settings(folder: Path, **changes: object) -> Settings:
-    """Return the settings of a chat that keeps everything in `folder`."""
-    return Settings.model_validate({"data_dir": folder, **changes})
+    """Return the settings of a chat that keeps all in `folder` and holds nobody back."""
+    return Settings.model_validate({"data_dir": folder, **UNLIMITED, **changes})
 
 
 @asynccontextmanager

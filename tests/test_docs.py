@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from anonchat import Settings, parse_duration
+from anonchat.rates import Rate, parse_rate
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -106,6 +107,8 @@ def _read(written: str, *, like: object) -> object:
     """Read a default as it is written in the table."""
     if isinstance(like, timedelta):
         return parse_duration(written)
+    if isinstance(like, Rate):
+        return parse_rate(written)
     text = "" if written == "empty" else written
     return type(like)(text)
 

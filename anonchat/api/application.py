@@ -12,15 +12,12 @@ from ..chat import Chat
 from . import events, messages, rooms, visitors
 from .caching import NoStore
 from .problems import (
-    INTERNAL,
     MEDIA_TYPE,
     NOT_FOUND,
     PROBLEMS,
-    UNAVAILABLE,
     ProblemDocument,
     Refusal,
     answer_with_problems,
-    documented,
 )
 from .reference import draw_reference
 from .size import SizeLimit
@@ -108,8 +105,6 @@ def _describe(web: FastAPI) -> dict[str, Any]:
             for call in item.values():
                 if MEDIA_TYPE not in call["responses"].get("422", {}).get("content", {}):
                     call["responses"].pop("422", None)
-                answers = documented(INTERNAL, UNAVAILABLE)
-                call["responses"] |= {str(status): answer for status, answer in answers.items()}
         for name in ("HTTPValidationError", "ValidationError"):
             shapes.pop(name, None)
         web.openapi_schema = schema

@@ -6,6 +6,7 @@ from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ..chat import Chat
+from ..limits import neighbourhood
 from ..nouns import Room, Visitor
 from .problems import NOT_FOUND, UNKNOWN_VISITOR, Problem, Refusal
 from .streams import Streams
@@ -30,8 +31,22 @@ async def _streams(request: Request) -> Streams:
     return cast(Streams, request.app.state.streams)
 
 
+async def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
 TheChat = Annotated[Chat, Depends(_chat)]
+Address = Annotated[str, Depends(_address)]
 TheStreams = Annotated[Streams, Depends(_streams)]
+
+
+async def _count(chat: TheChat, address: Address) -> None:
+    if address:
+        chat.limits.calls.spend(neighbourhood(address))
+
+
+COUNTED = [Depends(_count)]
+"""What every call is subject to, whoever makes it."""
 
 
 async def _recognise(

@@ -12,12 +12,12 @@ from starlette.types import Receive, Scope, Send
 from ..chat import Chat
 from ..errors import ChatError
 from ..nouns import Member, Message, Room
-from .caller import IN_ROOM, Caller, TheChat, TheRoom, TheStreams
+from .caller import COUNTED, IN_ROOM, Caller, TheChat, TheRoom, TheStreams
 from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, documented
 from .schemas import PAGE_MAX, SEQ_MAX
 from .streams import HEARTBEAT, Notice, Reader, gone_notice, message_notice, ready_notice
 
-routes = APIRouter(tags=["events"])
+routes = APIRouter(tags=["events"], dependencies=COUNTED)
 
 _LOOK_BACK = 1_000
 _HEADERS = {"X-Accel-Buffering": "no"}  # a proxy must not hold it back

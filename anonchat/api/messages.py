@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from .caller import IN_ROOM, Caller, TheChat, TheRoom
+from .caller import COUNTED, IN_ROOM, Caller, TheChat, TheRoom
 from .cursors import read_cursor, write_cursor
 from .problems import (
     INVALID_MESSAGE,
@@ -20,7 +20,7 @@ from .problems import (
 from .rooms import Cursor, Limit
 from .schemas import PAGE, SEQ_MAX, Message, NewMessage, Page
 
-routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"])
+routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"], dependencies=COUNTED)
 
 Seq = Annotated[int, Query(ge=0, le=SEQ_MAX)]
 

@@ -104,6 +104,13 @@ LIMIT_REACHED = Problem(
     "Something that can grow has grown to its bound: rooms, members, visitors, streams, or posts "
     "that wait. `detail` says which; later there may be room again.",
 )
+TOO_OFTEN = Problem(
+    "too-often",
+    429,
+    "That was too often",
+    "You post, join, make rooms, come in or call more often than one may here. `Retry-After` says "
+    "in how many seconds there is room again.",
+)
 INTERNAL = Problem(
     "internal-error",
     500,
@@ -129,8 +136,16 @@ _OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
     errors.NotAMember: NOT_A_MEMBER,
     errors.NotAllowed: NOT_ALLOWED,
     errors.UnknownVisitor: UNKNOWN_VISITOR,
+    errors.TooOften: TOO_OFTEN,
     errors.LimitReached: LIMIT_REACHED,
     errors.Unavailable: UNAVAILABLE,
+}
+_OF_EVERY_CALL = (TOO_OFTEN, INTERNAL, UNAVAILABLE)
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "With `too-often`: after how many seconds there is room again.",
+        "schema": {"type": "integer"},
+    }
 }
 _OF_STATUS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 
@@ -175,13 +190,14 @@ class ProblemDocument(BaseModel):
 
 
 def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI is told that a call may meet these problems."""
+    """Return how OpenAPI is told that a call may meet these problems, and those of every call."""
     by_status: dict[int, list[Problem]] = {}
-    for problem in problems:
+    for problem in (*problems, *_OF_EVERY_CALL):
         by_status.setdefault(problem.status, []).append(problem)
     return {
         status: {
             "description": " · ".join(f"`{problem.name}`: {problem.title}" for problem in group),
+            "headers": _RETRY_AFTER if TOO_OFTEN in group else {},
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": "#/components/schemas/Problem"},
@@ -202,7 +218,9 @@ def answer_with_problems(web: FastAPI) -> None:
     @web.exception_handler(errors.ChatError)
     async def refused(_request: Request, error: errors.ChatError) -> JSONResponse:
         kind = next(kind for kind in type(error).__mro__ if kind in _OF_ERRORS)
-        return _answer(_OF_ERRORS[kind], str(error))
+        wait = error.details.get("seconds") if kind is errors.TooOften else None
+        headers = {"Retry-After": str(wait)} if wait else {}
+        return _answer(_OF_ERRORS[kind], str(error), headers=headers)
 
     @web.exception_handler(Refusal)
     async def declined(_request: Request, error: Refusal) -> JSONResponse:

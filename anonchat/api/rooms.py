@@ -11,7 +11,7 @@ from ..chat import Chat
 from ..errors import NotFound, RoomNameTaken
 from ..services.lobby import Place
 from ..text import fold, tidy_room_name
-from .caller import CALLER, IN_ROOM, Caller, TheChat, TheRoom
+from .caller import CALLER, COUNTED, IN_ROOM, Caller, TheChat, TheRoom
 from .cursors import CURSOR, read_cursor, write_cursor
 from .problems import (
     INVALID_REQUEST,
@@ -36,7 +36,7 @@ from .schemas import (
     room_facts,
 )
 
-routes = APIRouter(tags=["rooms"])
+routes = APIRouter(tags=["rooms"], dependencies=COUNTED)
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="How many to return at most.")]
 Cursor = Annotated[

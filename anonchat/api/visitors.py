@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from .caller import CALLER, Caller, TheChat
+from .caller import CALLER, COUNTED, Address, Caller, TheChat
 from .problems import (
     INVALID_NICKNAME,
     INVALID_PHRASE,
@@ -14,7 +14,7 @@ from .problems import (
 )
 from .schemas import Arrival, Visitor
 
-routes = APIRouter(tags=["visitors"])
+routes = APIRouter(tags=["visitors"], dependencies=COUNTED)
 
 
 @routes.post(
@@ -26,9 +26,11 @@ routes = APIRouter(tags=["visitors"])
         NICKNAME_TAKEN, TOO_LARGE, INVALID_REQUEST, INVALID_NICKNAME, INVALID_PHRASE, LIMIT_REACHED
     ),
 )
-async def come_in(chat: TheChat, arrival: Arrival) -> Visitor:
+async def come_in(chat: TheChat, address: Address, arrival: Arrival) -> Visitor:
     """Take a nickname. With the secret phrase of the one who holds it, be that visitor again."""
-    visitor, token = await chat.identity.come_in(arrival.nickname, phrase=arrival.secret_phrase)
+    visitor, token = await chat.identity.come_in(
+        arrival.nickname, phrase=arrival.secret_phrase, address=address
+    )
     return Visitor(token=token, nickname=visitor.nickname, expires_at=visitor.expires_at)
 
 

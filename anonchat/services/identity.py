@@ -18,6 +18,7 @@ from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
 from ..events import MemberLeft, MessagesGone, VisitorForgotten
 from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
+from ..limits import Limits, neighbourhood
 from ..nouns import Visitor
 from ..seal import Hasher, fingerprint
 from ..settings import Settings
@@ -44,6 +45,7 @@ class Identity:
         database: Database,
         bus: Bus,
         clock: Clock,
+        limits: Limits,
         keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
@@ -52,21 +54,27 @@ class Identity:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._limits = limits
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
         self._known: dict[bytes, tuple[datetime, Visitor]] = {}  # until when, by their tokens
         self._stretching = asyncio.Semaphore(1)
 
-    async def come_in(self, nickname: str, *, phrase: str = "") -> tuple[Visitor, str]:
+    async def come_in(
+        self, nickname: str, *, phrase: str = "", address: str = ""
+    ) -> tuple[Visitor, str]:
         """Make a visitor of that nickname, and a token to recognise them by.
 
         With the secret phrase of the one who holds the nickname, the holder comes back instead,
         with a further token. A new visitor is forgotten soon unless the token arrives and is
-        recognised. Raises `InvalidNickname`, `NicknameTaken`, `InvalidPhrase`, `LimitReached` or
+        recognised. `address` is where they come from, if that is known: it is counted, and kept
+        nowhere. Raises `InvalidNickname`, `NicknameTaken`, `InvalidPhrase`, `LimitReached` or
         `Unavailable`.
         """
         name = tidy_nickname(nickname)
+        if address:
+            self._limits.arrivals.spend(neighbourhood(address))
         shape, folded = self._nickname_keys(name)
         phrase_key, badge = await self._prove(phrase)
         await self._let_go(shape, folded)

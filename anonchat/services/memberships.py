@@ -18,6 +18,7 @@ from ..clock import Clock
 from ..database import Database
 from ..errors import N_, LimitReached, NotAMember, NotFound, Unavailable, UnknownVisitor
 from ..events import Event, MemberJoined, MemberLeft, RoomEnded, RoomRead
+from ..limits import Limits
 from ..nouns import Member, Membership
 from ..seal import Hasher
 from ..settings import Settings
@@ -38,6 +39,7 @@ class Memberships:
         database: Database,
         bus: Bus,
         clock: Clock,
+        limits: Limits,
         vault: Vault,
         hasher: Hasher,
     ) -> None:
@@ -45,6 +47,7 @@ class Memberships:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._limits = limits
         self._vault = vault
         self._hasher = hasher
         self._read: dict[tuple[str, str], int] = {}
@@ -68,6 +71,7 @@ class Memberships:
             known = row is not None
             if row is None:
                 await self._check_space(session, room_id, visitor_id)
+                self._limits.joins.spend(visitor_id)
                 row = MemberRow(
                     room_id=room_id,
                     visitor_id=visitor_id,

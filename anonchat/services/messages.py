@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..events import Event, MessagesGone, RoomEnded
 from ..ids import new_id
+from ..limits import Limits
 from ..nouns import Message
 from ..posting import Desk, Draft
 from ..seal import Hasher
@@ -65,6 +66,7 @@ class Messages:
         database: Database,
         bus: Bus,
         clock: Clock,
+        limits: Limits,
         vault: Vault,
         hasher: Hasher,
         is_member: Callable[[str, str], Awaitable[bool]],
@@ -72,6 +74,7 @@ class Messages:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._limits = limits
         self._vault = vault
         self._hasher = hasher
         self._is_member = is_member
@@ -80,6 +83,7 @@ class Messages:
             database=database,
             bus=bus,
             clock=clock,
+            limits=limits,
             vault=vault,
             keep=self._keep,
         )
@@ -95,6 +99,7 @@ class Messages:
         `Unavailable`.
         """
         text, dedup_id = tidy_message(text), _check_dedup_id(dedup_id)
+        self._limits.posts.spend(visitor_id)
         dedup_key = self._hasher.hash("dedup", room_id, visitor_id, dedup_id)
         return await self._desk.store(Draft(room_id, visitor_id, text, dedup_id, dedup_key))
 

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..events import MemberJoined, RoomOpened
 from ..ids import new_id, new_link
+from ..limits import Limits
 from ..nouns import Room
 from ..seal import Hasher
 from ..settings import Settings
@@ -45,6 +46,7 @@ class Rooms:
         database: Database,
         bus: Bus,
         clock: Clock,
+        limits: Limits,
         vault: Vault,
         hasher: Hasher,
     ) -> None:
@@ -52,6 +54,7 @@ class Rooms:
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._limits = limits
         self._vault = vault
         self._hasher = hasher
 
@@ -117,6 +120,7 @@ class Rooms:
             if listed:
                 await self._clear_name(session, name)
             await self._check_space(session, visitor_id)
+            self._limits.rooms.spend(visitor_id)
             slug = await self._free_slug(session, name) if listed else new_link()
             row = RoomRow(
                 id=room_id,

@@ -114,6 +114,23 @@ async def test_too_many_rooms_are_refused(tmp_path: Path, clock: FakeClock) -> N
         )
 
 
+async def test_who_calls_too_often_is_told_when_to_come_back(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with (
+        running_app(tmp_path, clock, calls_per_address="2/10s") as web,
+        calling(web) as http,
+    ):
+        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        ann = Program(http, visitor["token"])
+        await ann.ask("GET", "/rooms")
+        answer = await ann.call("GET", "/rooms")
+        assert (answer.status_code, answer.json()["type"]) == (429, "/api/v1/problems/too-often")
+        assert answer.headers["Retry-After"] == "5"
+        clock.move(timedelta(seconds=5))
+        await ann.ask("GET", "/rooms")
+
+
 async def test_one_may_look_before_one_joins(ann: Program, bob: Program) -> None:
     created = await ann.open("night train")
     seen = await bob.ask("GET", "/rooms/night-train")

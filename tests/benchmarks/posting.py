@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from anonchat import Chat, Settings
+from anonchat import Chat
 from anonchat.database import Database
 from anonchat.ids import new_id
 from main import settle
@@ -16,6 +16,7 @@ from models import MemberRow, MessageRow, RoomRow
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.outcome import Goal, Outcome, Ratio, Table
 from tests.benchmarks.town import founding
+from tests.fakes import make_settings
 
 _POSTERS = 64
 _SECONDS = 5.0
@@ -83,7 +84,7 @@ async def _prepare(data: Path, posters: int) -> tuple[str, list[str]]:
 
 
 async def _post_by_service(data: Path, room: str, guests: list[str], seconds: float) -> Pace:
-    chat = Chat(Settings(data_dir=data, _env_file=None))  # type: ignore[call-arg]
+    chat = Chat(make_settings(data))
     await chat.start()
     settle()
     try:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.fakes import UNLIMITED
+
 ROOT = Path(__file__).parents[2]
 _PATIENCE = 120
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -101,14 +103,14 @@ class Server:
 
 
 def anonchat(data: Path, **settings: str) -> Server:
-    """Return anonchat as an operator starts it, on that data."""
+    """Return anonchat as an operator starts it, on that data; but nobody is held back."""
     return Server(
         sys.executable,
         ROOT / "main.py",
         folder=data.parent,
         ANONCHAT_PORT="{port}",
         ANONCHAT_DATA_DIR=str(data),
-        **{f"ANONCHAT_{name.upper()}": value for name, value in settings.items()},
+        **{f"ANONCHAT_{name.upper()}": value for name, value in (UNLIMITED | settings).items()},
     )
 
 

@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
-from anonchat import Chat, Settings
+from anonchat import Chat
 from anonchat.ids import new_id, new_token
 from anonchat.keystore import room_key, visitor_key
 from anonchat.nouns import Message
 from anonchat.seal import Hasher, fingerprint
 from anonchat.vault import Vault
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
+from tests.fakes import make_settings
 
 _BATCH = 10_000
 _MULTIPLY = """
@@ -202,7 +203,7 @@ class Town:
 @asynccontextmanager
 async def founding(data: Path) -> AsyncIterator[Town]:
     """Give a town to fill; at the end of the block its folder is ready for a server."""
-    chat = Chat(Settings(data_dir=data, _env_file=None))  # type: ignore[call-arg]
+    chat = Chat(make_settings(data))
     await chat.start()
     try:
         yield Town(chat)

@@ -10,18 +10,21 @@ from pathlib import Path
 
 import httpx
 
+from tests.fakes import UNLIMITED
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
+
 _ALARMS = ("ERROR", "CRITICAL", "Traceback")
 
 
 class House:
-    """One server process; its port and its data outlive a restart."""
+    """One server process, in which nobody is held back; its port and data outlive a restart."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.port = _free_port()
-        self._settings = settings
+        self._settings = UNLIMITED | settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -1,0 +1,198 @@
+"""How often what may be done, and how soon again."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anonchat import InvalidMessage, NotAMember, TooOften, neighbourhood
+from anonchat import limits as limits_module
+from anonchat.limits import Limit
+from anonchat.rates import UNLIMITED, Rate, parse_rate
+from tests.fakes import FakeClock, come_in, gather_in, read, running_chat, say
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("text", ["20/10s", "1/1h", "600/10m", "off"])
+def test_a_rate_is_written_as_it_is_read(text: str) -> None:
+    assert str(parse_rate(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "20", "0/10s", "-1/10s", "20/10", "20/0s", "often", "2/1m/2"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_rate(text)
+
+
+def test_so_many_are_free_at_once_and_then_it_is_told_when_the_next_is(clock: FakeClock) -> None:
+    limit = Limit(Rate(3, 30 * SECOND), clock)
+    assert _count_spent(limit, "ann", 9) == 3
+    assert _refusal(limit, "ann") == 10
+    clock.move(3 * SECOND)
+    assert _refusal(limit, "ann") == 7
+    clock.move(7 * SECOND)
+    assert _count_spent(limit, "ann", 9) == 1
+
+
+def test_being_refused_costs_nothing(clock: FakeClock) -> None:
+    limit = Limit(Rate(1, 10 * SECOND), clock)
+    limit.spend("ann")
+    for _ in range(9):
+        assert _refusal(limit, "ann") == 10
+    clock.move(10 * SECOND)
+    limit.spend("ann")
+
+
+def test_everybody_has_a_limit_of_their_own(clock: FakeClock) -> None:
+    limit = Limit(Rate(1, 10 * SECOND), clock)
+    limit.spend("ann")
+    limit.spend("bob")
+    assert _refusal(limit, "ann") == 10
+
+
+def test_without_a_limit_anything_goes(clock: FakeClock) -> None:
+    assert _count_spent(Limit(UNLIMITED, clock), "ann", 1_000) == 1_000
+
+
+@given(st.lists(st.integers(0, 20), max_size=60), st.integers(1, 9), st.integers(1, 20))
+def test_no_span_of_time_ever_holds_more_than_what_is_free_and_what_grows_back(
+    pauses: list[int], times: int, seconds: int
+) -> None:
+    clock, span = FakeClock(), timedelta(seconds=seconds)
+    limit, spent = Limit(Rate(times, span), clock), []
+    for pause in pauses:
+        clock.move(timedelta(seconds=pause))
+        if _count_spent(limit, "ann", 1):
+            spent.append(clock())
+    for first in spent:
+        assert sum(first <= moment < first + span for moment in spent) <= 2 * times
+
+
+def test_what_is_remembered_is_bounded_and_those_who_are_over_it_stay_so(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits_module, "_KEPT_MOST", 10)
+    limit = Limit(Rate(1, 10 * SECOND), clock)
+    for number in range(100):
+        limit.spend(f"stranger {number}")
+        assert len(limit._full) <= 10
+    assert _refusal(limit, "stranger 99") == 10
+
+
+def test_nothing_in_memory_tells_who_was_counted(clock: FakeClock) -> None:
+    limit = Limit(Rate(1, 10 * SECOND), clock)
+    limit.spend("".join(["203.0.", "113.7"]))
+    assert all(isinstance(key, bytes) and len(key) == 12 for key in limit._full)
+    assert "".join(["203.0.", "113.7"]).encode() not in b"".join(limit._full)
+
+
+def test_after_a_day_the_same_address_has_another_name(clock: FakeClock) -> None:
+    limit = Limit(Rate(9, timedelta(hours=30)), clock)
+    limit.spend("203.0.113.7")
+    (before,) = limit._full
+    clock.move(timedelta(days=1, seconds=1))
+    limit.spend("203.0.113.7")
+    (after,) = limit._full
+    assert before != after
+
+
+def test_a_household_shares_a_limit_whatever_its_address() -> None:
+    assert neighbourhood("2001:db8::1") == neighbourhood("2001:db8::ffff:1")
+    assert neighbourhood("2001:db8::1") != neighbourhood("2001:db8:0:1::1")
+    assert neighbourhood("::ffff:203.0.113.7") == neighbourhood("203.0.113.7") == "203.0.113.7"
+    assert neighbourhood("a socket file") == "a socket file"
+
+
+async def test_who_posts_too_often_is_told_so_and_the_others_are_not(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, posts_per_visitor="2/10s") as chat:
+        room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+        await say(chat, room, ann, "one", "two")
+        with pytest.raises(TooOften) as caught:
+            await say(chat, room, ann, "three")
+        assert caught.value.details == {"seconds": 5}
+        await say(chat, room, bob, "four")
+        clock.move(5 * SECOND)
+        await say(chat, room, ann, "five")
+        assert await read(chat, room, ann) == ["one", "two", "four", "five"]
+
+
+async def test_a_text_that_cannot_be_posted_costs_nothing(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path / "data", clock, posts_per_visitor="1/10s") as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        with pytest.raises(InvalidMessage):
+            await say(chat, room, ann, "")
+        await say(chat, room, ann, "one")
+
+
+async def test_a_room_has_a_limit_that_strangers_cannot_use_up(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, posts_per_room="2/10s") as chat:
+        room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+        eve = await come_in(chat, "Eve")
+        for _ in range(3):
+            with pytest.raises(NotAMember):
+                await say(chat, room, eve, "noise")
+        await say(chat, room, ann, "one")
+        await say(chat, room, bob, "two")
+        with pytest.raises(TooOften):
+            await say(chat, room, bob, "three")
+
+
+async def test_joining_too_often_is_refused_and_looking_in_again_is_not(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, joins_per_visitor="1/10s") as chat:
+        ann, bob = await come_in(chat, "Ann"), await come_in(chat, "Bob")
+        one, two = [await chat.rooms.open(name, visitor_id=ann.id) for name in ("one", "two")]
+        for _ in range(3):
+            await chat.memberships.join(one.id, visitor_id=bob.id)
+        with pytest.raises(TooOften):
+            await chat.memberships.join(two.id, visitor_id=bob.id)
+        assert not await chat.memberships.has(two.id, bob.id)
+
+
+async def test_making_rooms_too_often_is_refused_and_makes_none(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, new_rooms_per_visitor="1/10s") as chat:
+        ann = await come_in(chat, "Ann")
+        await chat.rooms.open("one", visitor_id=ann.id)
+        await chat.rooms.open("one", visitor_id=ann.id)
+        with pytest.raises(TooOften):
+            await chat.rooms.open("two", visitor_id=ann.id)
+        assert await chat.rooms.find_named("two") is None
+
+
+async def test_one_address_cannot_come_in_without_end_and_the_next_one_can(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, arrivals_per_address="2/10s") as chat:
+        await chat.identity.come_in("Ann", address="2001:db8::1")
+        await chat.identity.come_in("Bob", address="2001:db8::2")
+        with pytest.raises(TooOften):
+            await chat.identity.come_in("Cleo", address="2001:db8::3")
+        assert await chat.identity.is_free("Cleo")
+        await chat.identity.come_in("Cleo", address="2001:db8:1::1")
+
+
+def _count_spent(limit: Limit, who: str, tries: int) -> int:
+    spent = 0
+    for _ in range(tries):
+        try:
+            limit.spend(who)
+        except TooOften:
+            continue
+        spent += 1
+    return spent
+
+
+def _refusal(limit: Limit, who: str) -> object:
+    with pytest.raises(TooOften) as caught:
+        limit.spend(who)
+    return caught.value.details["seconds"]
