@@ -18,6 +18,7 @@ from .errors import (
     NotAllowed,
     NotAMember,
     NotFound,
+    PuzzleUnsolved,
     RoomNameTaken,
     StartError,
     TooOften,
@@ -38,6 +39,7 @@ from .events import (
 )
 from .limits import neighbourhood
 from .nouns import Glance, Member, Membership, Message, Room, Visitor
+from .puzzle import Puzzle
 from .settings import Settings, read_settings
 from .text import MESSAGE_CHARACTERS
 
@@ -70,6 +72,8 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PresenceChanged",
+    "Puzzle",
+    "PuzzleUnsolved",
     "Room",
     "RoomEnded",
     "RoomNameTaken",

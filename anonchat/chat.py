@@ -12,6 +12,7 @@ from .errors import StartError
 from .janitor import Janitor
 from .keystore import KeyStore
 from .limits import Limits
+from .puzzle import Puzzle
 from .seal import Hasher
 from .services.expiry import Expiry, Purge
 from .services.identity import Identity
@@ -47,6 +48,7 @@ class Chat:
         self._database = database = Database(settings.database_location)
         vault = Vault(keys)
         self.limits = limits = Limits(settings, clock)
+        self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, hasher=hasher)
 
         self.lobby = Lobby(database=database, bus=bus, clock=clock, vault=vault)
         self.presence = Presence(bus=bus)
@@ -56,6 +58,7 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
+            puzzle=puzzle,
             keys=keys,
             vault=vault,
             hasher=hasher,

@@ -13,6 +13,7 @@ a bug, and is logged instead of shown.
     ├── NotAMember
     ├── NotAllowed
     ├── UnknownVisitor
+    ├── PuzzleUnsolved
     ├── LimitReached ── TooOften
     └── Unavailable
 """
@@ -85,6 +86,10 @@ class NotAllowed(ChatError):
 
 class UnknownVisitor(ChatError):
     """The visitor was forgotten or has expired."""
+
+
+class PuzzleUnsolved(ChatError):
+    """Whoever comes in has to solve a puzzle first; `details` are its `challenge` and `bits`."""
 
 
 class LimitReached(ChatError):

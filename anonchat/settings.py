@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     """How often a page may be asked for from one address."""
     calls_per_address: Frequency = Rate(12_000, timedelta(minutes=1))
     """How often the API may be called from one address."""
+    puzzle_bits: int = Field(default=0, ge=0, le=26)
+    """How hard a puzzle browsers solve before one comes in, for a site that is flooded; 0: none."""
 
     @model_validator(mode="after")
     def _check_lifetimes(self) -> Self:

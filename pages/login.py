@@ -11,6 +11,7 @@ from anonchat import ChatError, InvalidPhrase
 from .controls import button, field, form, icon, icon_button, post
 from .frame import language_links, mark, open_page
 from .language import Language
+from .live.proof import Proof
 from .live.screen import Fields, Screen
 from .site import Site, address_of
 from .suggestion import suggest_nickname
@@ -23,6 +24,8 @@ def register(site: Site) -> None:
     async def login(request: Request, target: Annotated[str, Depends(site.door.stranger)]) -> None:
         language = open_page(site, request)
         screen = Screen("login")
+        with screen:
+            proof = Proof(site.chat.puzzle, language=language) if site.chat.puzzle.bits else None
 
         async def enter(fields: Fields) -> None:
             try:
@@ -30,11 +33,13 @@ def register(site: Site) -> None:
                     fields.get("nickname", ""),
                     phrase=fields.get("phrase", ""),
                     address=address_of(request),
+                    solution=fields.get("solution", ""),
                 )
-            except InvalidPhrase as error:
-                screen.refuse("phrase", language.explain(error))
             except ChatError as error:
-                screen.refuse("nickname", language.explain(error))
+                name = "phrase" if isinstance(error, InvalidPhrase) else "nickname"
+                screen.refuse(name, language.explain(error))
+                if proof:
+                    proof.again()
             else:
                 post("/session", body=site.door.write_ticket(token), then=target)
 
@@ -54,7 +59,7 @@ def register(site: Site) -> None:
                         "nothing else."
                     )
                 ],
-                _form(language),
+                _form(language, proof),
                 _promises(language),
                 footer[
                     a(href="/privacy")[language("What we keep")],
@@ -75,7 +80,7 @@ def _headline(text: str) -> Element:
     ]
 
 
-def _form(language: Language) -> Element:
+def _form(language: Language, proof: Proof | None) -> Element:
     return form(
         field(
             language("Nickname"),
@@ -87,6 +92,7 @@ def _form(language: Language) -> Element:
             beside=icon_button("dice", language("Suggest a nickname"), data_calls="suggest"),
         ),
         button(language("Enter"), type="submit"),
+        proof,
         details[
             summary[language("Be recognised another day with a secret phrase")],
             field(

@@ -84,6 +84,14 @@ UNKNOWN_VISITOR = Problem(
     "Nobody is known by this token",
     "There is no token, it is wrong, or its visitor was forgotten or has expired. Come in again.",
 )
+PUZZLE_UNSOLVED = Problem(
+    "puzzle-unsolved",
+    403,
+    "There is a puzzle to solve first",
+    "This site is flooded just now. Find a number N such that the SHA-256 of the text "
+    "`<challenge>:N` begins with as many zero bits as `puzzle.bits` says, and send that text as "
+    "`solution`. A challenge is good once, for ten minutes.",
+)
 NOT_A_MEMBER = Problem(
     "not-a-member", 403, "Only members may do this", "Join the room first: `PUT …/membership`."
 )
@@ -136,6 +144,7 @@ _OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
     errors.NotAMember: NOT_A_MEMBER,
     errors.NotAllowed: NOT_ALLOWED,
     errors.UnknownVisitor: UNKNOWN_VISITOR,
+    errors.PuzzleUnsolved: PUZZLE_UNSOLVED,
     errors.TooOften: TOO_OFTEN,
     errors.LimitReached: LIMIT_REACHED,
     errors.Unavailable: UNAVAILABLE,
@@ -177,6 +186,13 @@ class Flaw(BaseModel):
     detail: Annotated[str, Field(examples=["Field required"])]
 
 
+class PosedPuzzle(BaseModel):
+    """What has to be solved first."""
+
+    challenge: Annotated[str, Field(examples=["1900000000.c2f1d3.9a8b7c"])]
+    bits: Annotated[int, Field(examples=[18])]
+
+
 class ProblemDocument(BaseModel):
     """Why something was refused (RFC 9457)."""
 
@@ -186,6 +202,9 @@ class ProblemDocument(BaseModel):
     detail: Annotated[str, Field(examples=["Only members can do that. Join the room first."])]
     errors: Annotated[
         list[Flaw] | None, Field(description="With `invalid-request`: what is wrong where.")
+    ] = None
+    puzzle: Annotated[
+        PosedPuzzle | None, Field(description="With `puzzle-unsolved`: what to solve.")
     ] = None
 
 
@@ -218,9 +237,9 @@ def answer_with_problems(web: FastAPI) -> None:
     @web.exception_handler(errors.ChatError)
     async def refused(_request: Request, error: errors.ChatError) -> JSONResponse:
         kind = next(kind for kind in type(error).__mro__ if kind in _OF_ERRORS)
-        wait = error.details.get("seconds") if kind is errors.TooOften else None
-        headers = {"Retry-After": str(wait)} if wait else {}
-        return _answer(_OF_ERRORS[kind], str(error), headers=headers)
+        wait = {"Retry-After": str(error.details["seconds"])} if kind is errors.TooOften else {}
+        puzzle = {"puzzle": error.details} if kind is errors.PuzzleUnsolved else {}
+        return _answer(_OF_ERRORS[kind], str(error), headers=wait, **puzzle)
 
     @web.exception_handler(Refusal)
     async def declined(_request: Request, error: Refusal) -> JSONResponse:
@@ -251,11 +270,9 @@ def _answer(
     detail: str,
     *,
     headers: Mapping[str, str] | None = None,
-    errors: list[dict[str, Any]] | None = None,
+    **members: object,
 ) -> JSONResponse:
-    content = _describe(problem, detail)
-    if errors is not None:
-        content["errors"] = errors
+    content = _describe(problem, detail) | members
     headers = dict(headers or {})
     if problem is UNKNOWN_VISITOR:
         headers["WWW-Authenticate"] = 'Bearer realm="anonchat"'

@@ -78,6 +78,13 @@ class Arrival(_Sent):
             examples=["correct horse battery staple"],
         ),
     ] = ""
+    solution: Annotated[
+        str,
+        Field(
+            description="The solution of the puzzle, if `puzzle-unsolved` has posed one.",
+            examples=["1900000000.c2f1d3.9a8b7c:41207"],
+        ),
+    ] = ""
 
 
 class NewRoom(_Sent):

@@ -9,6 +9,7 @@ from .problems import (
     INVALID_REQUEST,
     LIMIT_REACHED,
     NICKNAME_TAKEN,
+    PUZZLE_UNSOLVED,
     TOO_LARGE,
     documented,
 )
@@ -23,13 +24,22 @@ routes = APIRouter(tags=["visitors"], dependencies=COUNTED)
     summary="Come in",
     response_description="You are in. Keep the token: it is told only now.",
     responses=documented(
-        NICKNAME_TAKEN, TOO_LARGE, INVALID_REQUEST, INVALID_NICKNAME, INVALID_PHRASE, LIMIT_REACHED
+        NICKNAME_TAKEN,
+        TOO_LARGE,
+        INVALID_REQUEST,
+        INVALID_NICKNAME,
+        INVALID_PHRASE,
+        PUZZLE_UNSOLVED,
+        LIMIT_REACHED,
     ),
 )
 async def come_in(chat: TheChat, address: Address, arrival: Arrival) -> Visitor:
     """Take a nickname. With the secret phrase of the one who holds it, be that visitor again."""
     visitor, token = await chat.identity.come_in(
-        arrival.nickname, phrase=arrival.secret_phrase, address=address
+        arrival.nickname,
+        phrase=arrival.secret_phrase,
+        address=address,
+        solution=arrival.solution,
     )
     return Visitor(token=token, nickname=visitor.nickname, expires_at=visitor.expires_at)
 

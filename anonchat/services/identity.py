@@ -20,6 +20,7 @@ from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
 from ..limits import Limits, neighbourhood
 from ..nouns import Visitor
+from ..puzzle import Puzzle
 from ..seal import Hasher, fingerprint
 from ..settings import Settings
 from ..text import skeletons, tidy_nickname
@@ -46,6 +47,7 @@ class Identity:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        puzzle: Puzzle,
         keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
@@ -55,6 +57,7 @@ class Identity:
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._puzzle = puzzle
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
@@ -62,17 +65,19 @@ class Identity:
         self._stretching = asyncio.Semaphore(1)
 
     async def come_in(
-        self, nickname: str, *, phrase: str = "", address: str = ""
+        self, nickname: str, *, phrase: str = "", address: str = "", solution: str = ""
     ) -> tuple[Visitor, str]:
         """Make a visitor of that nickname, and a token to recognise them by.
 
         With the secret phrase of the one who holds the nickname, the holder comes back instead,
         with a further token. A new visitor is forgotten soon unless the token arrives and is
         recognised. `address` is where they come from, if that is known: it is counted, and kept
-        nowhere. Raises `InvalidNickname`, `NicknameTaken`, `InvalidPhrase`, `LimitReached` or
+        nowhere. `solution` is that of the puzzle, if one is posed. Raises `PuzzleUnsolved`,
+        `InvalidNickname`, `NicknameTaken`, `InvalidPhrase`, `TooOften`, `LimitReached` or
         `Unavailable`.
         """
         name = tidy_nickname(nickname)
+        self._puzzle.check(solution)
         if address:
             self._limits.arrivals.spend(neighbourhood(address))
         shape, folded = self._nickname_keys(name)

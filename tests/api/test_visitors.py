@@ -1,12 +1,15 @@
 """Coming in and being forgotten over HTTP."""
 
 from datetime import timedelta
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from anonchat import Chat
 from tests.api.program import Program
-from tests.api.world import Settle
+from tests.api.world import Settle, calling, running_app
 from tests.fakes import FakeClock
 
 PHRASE = "correct horse battery staple"
@@ -135,3 +138,19 @@ async def test_nothing_of_the_token_or_the_visitor_is_in_any_answer(
         assert visitor.id not in told
     mine = (await ann.ask("GET", "/rooms/mine"))["items"]
     assert len({room["membership"]["author"] for room in mine}) == 2  # another in each room
+
+
+async def test_a_flooded_site_poses_a_puzzle_that_a_program_can_solve(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_app(tmp_path, clock, puzzle_bits=4) as web, calling(web) as http:
+        answer = await http.post("/visitors", json={"nickname": "Ann"})
+        assert answer.status_code == 403
+        assert answer.json()["type"] == "/api/v1/problems/puzzle-unsolved"
+        puzzle = answer.json()["puzzle"]
+        tries = (f"{puzzle['challenge']}:{number}" for number in count())
+        solution = next(
+            text for text in tries if sha256(text.encode()).digest()[0] < 2 ** (8 - puzzle["bits"])
+        )
+        answer = await http.post("/visitors", json={"nickname": "Ann", "solution": solution})
+        assert answer.status_code == 201

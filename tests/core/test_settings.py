@@ -54,6 +54,8 @@ from tests.fakes import FakeClock, make_settings
         ("ARRIVALS_PER_ADDRESS", "-1/1m"),
         ("PAGES_PER_ADDRESS", "1/"),
         ("CALLS_PER_ADDRESS", ""),
+        ("PUZZLE_BITS", "-1"),
+        ("PUZZLE_BITS", "27"),
         ("PAGE_SIZE", "1"),
         ("PAGE_SIZE", "1000"),
     ],

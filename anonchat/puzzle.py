@@ -1,0 +1,66 @@
+"""A puzzle for browsers and programs while somebody floods the site: dear for many, cheap for one.
+
+Whoever comes in has to find a number that, behind the challenge, gives a hash with so many zero
+bits in front. Nobody has to look at anything, and no third party is asked.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from .clock import Clock
+from .errors import N_, PuzzleUnsolved
+from .seal import Hasher
+
+_LIFE = timedelta(minutes=10)
+_SOLVED_MOST = 100_000
+_SOLUTION_CHARACTERS = 200
+
+
+class Puzzle:
+    """Poses challenges and checks solutions; a challenge is good once, and for ten minutes.
+
+    `bits` is how hard it is: each one more doubles the work. With 0 there is nothing to solve.
+    """
+
+    def __init__(self, bits: int, *, clock: Clock, hasher: Hasher) -> None:
+        self.bits = bits
+        self._clock = clock
+        self._hasher = hasher
+        self._solved: dict[str, None] = {}  # the oldest first
+
+    def pose(self) -> str:
+        """Return a new challenge; nothing is kept of it until it is solved."""
+        until = int((self._clock() + _LIFE).timestamp())
+        return self._sign(f"{until}.{secrets.token_hex(12)}")
+
+    def check(self, solution: str) -> None:
+        """Raise `PuzzleUnsolved` unless this is a challenge of ours, a colon, and its number."""
+        if not self.bits:
+            return
+        challenge = self._read(solution)
+        if challenge is None or challenge in self._solved:
+            raise PuzzleUnsolved(
+                N_("Your browser has to work a moment first. Please try once more."),
+                challenge=self.pose(),
+                bits=self.bits,
+            )
+        self._solved[challenge] = None
+        if len(self._solved) > _SOLVED_MOST:
+            del self._solved[next(iter(self._solved))]
+
+    def _read(self, solution: str) -> str | None:
+        """Return the challenge that is solved, if it is."""
+        if len(solution) > _SOLUTION_CHARACTERS or not solution.isascii():
+            return None
+        challenge, _, _ = solution.partition(":")
+        bare, _, _ = challenge.rpartition(".")
+        until, _, _ = bare.partition(".")
+        if not until.isdecimal() or not secrets.compare_digest(self._sign(bare), challenge):
+            return None
+        zeros = 256 - int.from_bytes(hashlib.sha256(solution.encode()).digest()).bit_length()
+        is_late = self._clock().timestamp() > int(until)
+        return None if is_late or zeros < self.bits else challenge
+
+    def _sign(self, bare: str) -> str:
+        return f"{bare}.{self._hasher.hash('puzzle', bare)[:16].hex()}"
