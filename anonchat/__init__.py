@@ -35,7 +35,7 @@ from .events import (
     RoomRead,
     VisitorForgotten,
 )
-from .nouns import Glance, Member, Membership, Message, Room, Visitor
+from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
 from .settings import Settings, read_settings
 from .text import MESSAGE_CHARACTERS
 
@@ -76,6 +76,7 @@ __all__ = [
     "Settings",
     "StartError",
     "SteadyClock",
+    "Tally",
     "Unavailable",
     "UnknownVisitor",
     "Visitor",

@@ -10,7 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from .durations import format_duration, parse_duration
 from .errors import StartError
 
-_SECRET_CHARACTERS = 16
+SECRET_CHARACTERS = 16
+"""A secret key has so many characters at least."""
 
 
 def _read_duration(value: object) -> object:
@@ -101,8 +102,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_secret(self) -> Self:
-        if 0 < len(self.secret_key) < _SECRET_CHARACTERS:
-            raise ValueError(f"ANONCHAT_SECRET_KEY needs {_SECRET_CHARACTERS} characters or more")
+        if 0 < len(self.secret_key) < SECRET_CHARACTERS:
+            raise ValueError(f"ANONCHAT_SECRET_KEY needs {SECRET_CHARACTERS} characters or more")
         return self
 
     @property

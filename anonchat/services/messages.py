@@ -5,6 +5,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from sqlalchemy import ColumnElement, bindparam
 from sqlmodel import and_, col, delete, select, tuple_
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, RoomRow, VisitorRow
+from models import MemberRow, MessageRow, RoomRow, TombstoneRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
@@ -26,9 +27,12 @@ from ..errors import (
     NotAllowed,
     NotAMember,
     NotFound,
+    Unavailable,
 )
 from ..events import Event, MessagePosted, MessagesGone, RoomEnded
 from ..ids import new_id
+from ..keystore import KeyStore, span_key
+from ..ledger import note_gone
 from ..nouns import Message
 from ..seal import Hasher
 from ..settings import Settings
@@ -57,6 +61,11 @@ _KNOWN = select(MessageRow).where(
         bindparam("keys", expanding=True)
     )
 )
+_DELETED = select(TombstoneRow).where(
+    tuple_(
+        col(TombstoneRow.room_id), col(TombstoneRow.visitor_id), col(TombstoneRow.dedup_key)
+    ).in_(bindparam("keys", expanding=True))
+)
 
 
 @dataclass(slots=True)
@@ -82,6 +91,7 @@ class _Desk:
     rooms: dict[str, RoomRow]
     authors: dict[tuple[str, str], tuple[MemberRow, VisitorRow]]
     known: dict[tuple[str, str, bytes], MessageRow]
+    deleted: set[tuple[str, str, bytes]]
 
 
 @dataclass(slots=True)
@@ -113,17 +123,21 @@ class Messages:
         database: Database,
         bus: Bus,
         clock: Clock,
+        keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
         is_member: Callable[[str, str], Awaitable[bool]],
+        renew_span: Callable[[datetime], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._database = database
         self._bus = bus
         self._clock = clock
+        self._keys = keys
         self._vault = vault
         self._hasher = hasher
         self._is_member = is_member
+        self._renew_span = renew_span
         self._waiting: list[_Draft] = []
         self._writer: asyncio.Task[None] | None = None
         self._pages: Shelf[_Page] = Shelf(_PAGES_KEPT)
@@ -182,8 +196,9 @@ class Messages:
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
         """Delete a message, which its author and the owner of the room may do.
 
-        Its row goes; its key, which others share, goes at its time. Raises `NotAMember`,
-        `NotAllowed`, or `NotFound` if it is gone already.
+        Its row goes, and then the key that could open a copy of it: what shares that key is given
+        another one. A post with its `dedup_id` that comes late is refused. Raises `NotAMember`,
+        `NotAllowed`, `Unavailable`, or `NotFound` if it is gone already.
         """
         query = select(MessageRow).where(self._living(room_id), MessageRow.id == message_id)
         async with self._database.transaction() as session:
@@ -194,8 +209,13 @@ class Messages:
             room = await session.get(RoomRow, room_id)
             if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
                 raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
+            await self._keys.renew(span_key(row.expires_at))  # first: a crash must not forget it
             await session.exec(delete(MessageRow).where(col(MessageRow.id) == message_id))
+            session.add(_bury(row))
+            await note_gone(session, messages=1)
         await self._bus.publish(MessagesGone(room_id, (row.seq,)))
+        with suppress(Unavailable):  # then the janitor does it, in its next round
+            await self._renew_span(row.expires_at)
 
     async def finish(self) -> None:
         """Wait until everything that was accepted for posting is stored."""
@@ -282,6 +302,7 @@ class Messages:
                 row = desk.known.get(draft.key)
                 if row is None:
                     try:
+                        _refuse_deleted(draft, desk)
                         row = self._place(draft, desk, now)
                     except ChatError as refusal:
                         _refuse(draft, refusal)
@@ -295,7 +316,7 @@ class Messages:
     def _place(self, draft: _Draft, desk: _Desk, now: datetime) -> MessageRow:
         """Give the draft its place in the room, and the room and the author longer lives."""
         room = desk.rooms.get(draft.room_id)
-        if room is None or room.expires_at <= now:
+        if room is None or room.expires_at <= now or not self._vault.knows_room(room.id):
             raise NotFound(N_("There is no such room, or it has ended."))
         author = desk.authors.get((draft.room_id, draft.visitor_id))
         if author is None:
@@ -366,11 +387,27 @@ async def _lay_out(session: AsyncSession, drafts: list[_Draft]) -> _Desk:
     rooms = await session.exec(_ROOMS, params=wanted)
     authors = await session.exec(_AUTHORS, params=wanted)
     known = await session.exec(_KNOWN, params=wanted)
+    deleted = await session.exec(_DELETED, params=wanted)
     return _Desk(
         rooms={row.id: row for row in rooms},
         authors={(member.room_id, visitor.id): (member, visitor) for member, visitor in authors},
         known={(row.room_id, row.visitor_id, row.dedup_key): row for row in known},
+        deleted={(row.room_id, row.visitor_id, row.dedup_key) for row in deleted},
     )
+
+
+def _bury(row: MessageRow) -> TombstoneRow:
+    return TombstoneRow(
+        room_id=row.room_id,
+        visitor_id=row.visitor_id,
+        dedup_key=row.dedup_key,
+        expires_at=row.expires_at,
+    )
+
+
+def _refuse_deleted(draft: _Draft, desk: _Desk) -> None:
+    if draft.key in desk.deleted:
+        raise MessageExpired(N_("That message was deleted."))
 
 
 def _check_dedup_id(dedup_id: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from anonchat import Chat, Settings, StartError, read_settings
-from anonchat.chat import _keep_secret
 from anonchat.keystore import SPAN
+from anonchat.secret import _keep_secret
 from tests.fakes import FakeClock, make_settings
 
 
