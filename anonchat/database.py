@@ -85,7 +85,10 @@ class Database:
     async def truncate_journal(self) -> None:
         """Move the journal into the database and empty it, so that deleted bytes do not linger."""
         async with self._writing, self._engine.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_busy, *_ = done.one()
+        if is_busy:
+            _log.warning("somebody else reads the database, so its journal could not be emptied")
 
     def _make_file(self) -> None:
         """Make the file for its owner alone; SQLite would let everybody read it."""
