@@ -1,5 +1,7 @@
 """The composition root: builds the parts and starts them. No behaviour."""
 
+import logging
+
 from .bus import Bus, MemoryBus
 from .clock import Clock, SteadyClock
 from .database import Database
@@ -17,6 +19,8 @@ from .services.presence import Presence
 from .services.rooms import Rooms
 from .settings import Settings
 from .vault import Vault
+
+_log = logging.getLogger(__name__)
 
 
 class Chat:
@@ -100,7 +104,9 @@ class Chat:
         if reached := await self.ledger.open():
             self.clock.resume(reached)
         await self.expiry.reconcile()
-        await self.expiry.purge()
+        done = await self.expiry.purge()
+        if done.messages or done.rooms or done.visitors:
+            _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
         self.janitor.start()
 
@@ -118,5 +124,6 @@ class Chat:
 
     async def _purge(self) -> Purge:
         done = await self.expiry.purge()
+        await self.rooms.finish_burning()
         await self.memberships.write_read_marks()
         return done

@@ -51,10 +51,11 @@ class Ledger:
             .correlate(RoomRow)
             .scalar_subquery()
         )
+        async with self._database.reading() as session:
+            oldest = (await session.exec(select(func.min(first)).select_from(RoomRow))).one()
         async with self._database.transaction() as session:
             row = await _read(session)
             row.purged_at = now
-            oldest = (await session.exec(select(func.min(first)).select_from(RoomRow))).one()
         self.tally = Tally(
             messages=row.messages,
             rooms=row.rooms,

@@ -63,6 +63,7 @@ class Rooms:
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
+        self._burning: set[str] = set()
 
     async def find(self, slug: str) -> Room:
         """Return the room at that address; raise `NotFound` if there is none, or no more."""
@@ -170,7 +171,13 @@ class Rooms:
             if member.author != row.owner:
                 raise NotAllowed(N_("Only the owner of the room may do that."))
             await self._keys.destroy([room_key(room_id)])
-        with suppress(Unavailable):  # its rows, which nobody can read, go at the next start then
+        self._burning.add(room_id)
+        with suppress(Unavailable):  # its rows, which nobody can read, go in the janitor's round
+            await self.end(room_id, burnt=True)
+
+    async def finish_burning(self) -> None:
+        """Delete the rows of burnt rooms that the disk has refused to delete."""
+        for room_id in list(self._burning):
             await self.end(room_id, burnt=True)
 
     async def end(self, room_id: str, *, burnt: bool = False) -> int:
@@ -185,6 +192,7 @@ class Rooms:
         async with self._database.transaction() as session:
             gone = await session.exec(delete(RoomRow).where(col(RoomRow.id) == room_id))
             await note_gone(session, rooms=gone.rowcount)
+        self._burning.discard(room_id)
         return count
 
     async def _delete_messages(self, room_id: str) -> int:

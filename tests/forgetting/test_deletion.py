@@ -176,7 +176,7 @@ async def test_a_burnt_room_is_gone_for_everybody_and_its_name_is_free(chat: Cha
 
 
 async def test_who_posts_while_a_room_burns_is_refused_and_nobody_else_is(chat: Chat) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
+    room, (_, ben) = await gather_in(chat, "night train", "Ann", "Ben")
     other, _ = await gather_in(chat, "day train", "Cid")
     await chat.memberships.join(other.id, visitor_id=ben.id)
     await chat._keys.destroy([f"room {room.id}"])
@@ -202,7 +202,7 @@ async def test_the_ledger_counts_what_was_forgotten_and_outlives_a_restart(
     chat: Chat, clock: FakeClock
 ) -> None:
     room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
-    other, _ = await gather_in(chat, "day train", "Cid")
+    await gather_in(chat, "day train", "Cid")
     await say(chat, room, ann, "one", "two")
     said_at = clock.now
     clock.move(timedelta(minutes=1))

@@ -1,5 +1,6 @@
 """A full disk refuses what is new, and keeps nothing back from being forgotten."""
 
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Chat, Unavailable
+from anonchat import Unavailable
 from tests.fakes import FakeClock, read, running_chat, say
 from tests.forgetting.canaries import find
 from tests.forgetting.thief import SECRET, Thief
@@ -56,16 +57,14 @@ async def test_a_full_disk_forgets_in_time_and_goes_on_once_there_is_room(
         assert await read(chat, town.short, town.ann) == []
         assert set(await read(chat, town.long, town.ann)) >= kept
 
-        await _burn(chat, town.long.id, town.ann.id)
+        await chat.rooms.burn(town.long.id, visitor_id=town.ann.id)
         assert thief.reads().isdisjoint(gone | kept)
         ballast.unlink()
         await chat.janitor.clean()
+        assert _ids(data, "room") == {town.short.id}, "what the disk has refused is done later"
+        assert _ids(data, "message") == set()
         await say(chat, town.short, town.ann, "there is room again")
     assert find(town.canaries, small_disk) == []
-
-
-async def _burn(chat: Chat, room_id: str, visitor_id: str) -> None:
-    await chat.rooms.burn(room_id, visitor_id=visitor_id)
 
 
 def _fill(path: Path) -> None:
@@ -75,3 +74,11 @@ def _fill(path: Path) -> None:
                 file.write(bytes(4_096))
         except OSError:
             return
+
+
+def _ids(data: Path, table: str) -> set[str]:
+    connection = sqlite3.connect(data / "anonchat.db")
+    try:
+        return {id for (id,) in connection.execute(f"SELECT id FROM {table}")}
+    finally:
+        connection.close()
