@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, select, tuple_
 
 from models import MessageRow, RoomRow, TombstoneRow, VisitorRow
 
@@ -29,7 +29,7 @@ from ..ledger import Ledger, note_gone
 from ..vault import Vault
 
 _BATCH = 500
-_SEALED_AT_ONCE = 200
+_SEALED_AT_ONCE = 50  # nobody shall wait long to post
 _log = logging.getLogger(__name__)
 
 
@@ -170,17 +170,18 @@ class Expiry:
 
     async def _seal_anew(self, moment: datetime) -> None:
         begin, end = span_bounds(moment)
-        expires_at = col(MessageRow.expires_at)
-        async with self._database.reading() as session:
-            query = select(MessageRow.id).where(expires_at >= begin, expires_at < end)
-            ids = (await session.exec(query)).all()
-        for start in range(0, len(ids), _SEALED_AT_ONCE):
-            batch = select(MessageRow).where(
-                col(MessageRow.id).in_(ids[start : start + _SEALED_AT_ONCE])
-            )
+        place = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
+        after = begin, ""
+        while True:
+            query = select(MessageRow).where(place > after, col(MessageRow.expires_at) < end)
+            query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
             async with self._database.transaction() as session:
-                for row in await session.exec(batch):
+                batch = (await session.exec(query.limit(_SEALED_AT_ONCE))).all()
+                for row in batch:
                     self._vault.seal_anew(row)
+            if not batch:
+                return
+            after = batch[-1].expires_at, batch[-1].id
 
     async def _close_round(self, now: datetime) -> None:
         try:
