@@ -7,6 +7,7 @@ import pytest
 
 from anonchat import (
     Chat,
+    MemberJoined,
     MessageExpired,
     MessagesGone,
     NotAllowed,
@@ -245,3 +246,12 @@ async def test_time_goes_on_from_the_last_round_after_a_restart(
     clock.now -= timedelta(hours=3)
     async with running_chat(chat.settings.data_dir, clock):
         assert clock.now == reached
+
+
+async def test_late_word_of_a_burnt_room_does_not_bring_it_back_into_the_lobby(chat: Chat) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    member = await chat.memberships.require(room.id, visitor_id=ann.id)
+    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    await chat.bus.publish(MemberJoined(room, member))
+    assert chat.lobby.search("night", limit=5) == []
+    assert chat.lobby.glance(room.id) is None
