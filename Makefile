@@ -1,7 +1,8 @@
 # `make` lists what it can do. Every target works from a fresh clone.
 PYTHON := .venv/bin/python
-# The Debian packages the tests use; with another system's browser and fonts: make test PACKAGES=
-PACKAGES := chromium fonts-dejavu-core fonts-noto-color-emoji
+# The Debian packages the tests use; with another system's browser, fonts and libfaketime:
+# make test PACKAGES=
+PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji
 # More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
 ARGS :=
 # Many stories wait for something: two at a time take little more than half as long.

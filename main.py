@@ -18,6 +18,8 @@ from uvicorn.config import STARTUP_FAILURE
 import pages
 from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.api import api_routes, health_routes
+from anonchat.commands import run_command
+from anonchat.precautions import take_precautions
 
 _log = logging.getLogger("anonchat")
 
@@ -86,6 +88,7 @@ def main() -> None:
     """Run the server until it is told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _log.setLevel(logging.INFO)
+    take_precautions()
     try:
         settings = read_settings()
         web = create_app(settings)
@@ -114,4 +117,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.exit(run_command(sys.argv[1:]))
     main()

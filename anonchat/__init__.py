@@ -38,7 +38,7 @@ from .events import (
     VisitorForgotten,
 )
 from .limits import neighbourhood
-from .nouns import Glance, Member, Membership, Message, Room, Visitor
+from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
 from .puzzle import Puzzle
 from .settings import Settings, read_settings
 from .text import MESSAGE_CHARACTERS
@@ -82,6 +82,7 @@ __all__ = [
     "Settings",
     "StartError",
     "SteadyClock",
+    "Tally",
     "TooOften",
     "Unavailable",
     "UnknownVisitor",

@@ -1,19 +1,17 @@
 """The composition root: builds the parts and starts them. No behaviour."""
 
-import fcntl
-import os
-import secrets
-from pathlib import Path
+import logging
 
 from .bus import Bus, MemoryBus
 from .clock import Clock, SteadyClock
 from .database import Database
-from .errors import StartError
 from .janitor import Janitor
 from .keystore import KeyStore
+from .ledger import Ledger
 from .limits import Limits
 from .puzzle import Puzzle
 from .seal import Hasher
+from .secret import keys_path, obtain_secret
 from .services.expiry import Expiry, Purge
 from .services.identity import Identity
 from .services.lobby import Lobby
@@ -23,6 +21,8 @@ from .services.presence import Presence
 from .services.rooms import Rooms
 from .settings import Settings
 from .vault import Vault
+
+_log = logging.getLogger(__name__)
 
 
 class Chat:
@@ -42,14 +42,14 @@ class Chat:
         self.settings = settings
         self.clock = clock = clock or SteadyClock()
         self.bus = bus = bus or MemoryBus()
-        secret = settings.secret_key or _keep_secret(settings.data_dir)
-        hasher = Hasher(secret)
-        self._keys = keys = KeyStore(_make_folder(settings.data_dir) / "keys", secret)
+        self._keys = keys = KeyStore(keys_path(settings), obtain_secret(settings))
+        hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.database_location)
         vault = Vault(keys)
         self.limits = limits = Limits(settings, clock)
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, hasher=hasher)
 
+        self.ledger = Ledger(database=database, hasher=hasher, interval=settings.janitor_interval)
         self.lobby = Lobby(database=database, bus=bus, clock=clock, vault=vault)
         self.presence = Presence(bus=bus)
         self.identity = Identity(
@@ -69,6 +69,7 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
+            keys=keys,
             vault=vault,
             hasher=hasher,
         )
@@ -81,22 +82,27 @@ class Chat:
             vault=vault,
             hasher=hasher,
         )
+        self.expiry = Expiry(
+            database=database,
+            bus=bus,
+            clock=clock,
+            keys=keys,
+            vault=vault,
+            ledger=self.ledger,
+            end_room=self.rooms.end,
+            forget=self.identity.forget,
+        )
         self.messages = Messages(
             settings=settings,
             database=database,
             bus=bus,
             clock=clock,
             limits=limits,
+            keys=keys,
             vault=vault,
             hasher=hasher,
             is_member=self.memberships.has,
-        )
-        self.expiry = Expiry(
-            database=database,
-            bus=bus,
-            clock=clock,
-            keys=keys,
-            forget=self.identity.forget,
+            renew_span=self.expiry.renew_span,
         )
         self.janitor = Janitor(self._purge, interval=settings.janitor_interval)
 
@@ -104,8 +110,12 @@ class Chat:
         """Open the stores, finish what a crash has left, and start the janitor."""
         self._keys.open()
         await self._database.open()
+        if reached := await self.ledger.open():
+            self.clock.resume(reached)
         await self.expiry.reconcile()
-        await self.expiry.purge()
+        done = await self.expiry.purge()
+        if done.messages or done.rooms or done.visitors:
+            _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
         self.janitor.start()
 
@@ -123,46 +133,6 @@ class Chat:
 
     async def _purge(self) -> Purge:
         done = await self.expiry.purge()
+        await self.rooms.finish_burning()
         await self.memberships.write_read_marks()
         return done
-
-
-def _make_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise StartError(f"ANONCHAT_DATA_DIR: {folder} cannot be used: {error.strerror}") from error
-    return folder
-
-
-def _keep_secret(folder: Path) -> str:
-    """Return the secret key of a single node; made once, readable by its owner alone.
-
-    Of several who start first at the same moment one makes it, while the others wait at the lock.
-    """
-    path = _make_folder(folder) / "secret.key"
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            secret = file.read().strip()
-            if not secret:  # nobody was here before, or a crash was quicker than the disk
-                secret = secrets.token_urlsafe(32)
-                _write_secret(path, secret)
-    except OSError as error:
-        raise StartError(f"ANONCHAT_DATA_DIR: {path} cannot be used: {error.strerror}") from error
-    return secret
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    try:
-        with path.open("w") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        os.fsync(folder)
-        os.close(folder)
-    except OSError:
-        os.truncate(path, 0)  # a part of a key would be taken for a whole one
-        raise

@@ -19,6 +19,7 @@ import models
 from . import sqlite
 from .errors import N_, StartError, Unavailable
 
+_PATIENCE_MS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -97,7 +98,13 @@ class Database:
     async def truncate_journal(self) -> None:
         """Move the journal into the database and empty it, so that deleted bytes do not linger."""
         async with self._writing, self._engine.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            # Who reads for long is not waited for: nobody could post meanwhile.
+            await connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+            done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_busy, *_ = done.one()
+            await connection.exec_driver_sql(f"PRAGMA busy_timeout={sqlite.BUSY_MS}")
+        if is_busy:
+            _log.warning("somebody else reads the database, so its journal could not be emptied")
 
     def _make_file(self) -> None:
         """Make the file for its owner alone; SQLite would let everybody read it."""

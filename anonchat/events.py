@@ -19,9 +19,10 @@ class RoomOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoomEnded(Event):
-    """A room was quiet for too long, and is gone with all that was said in it."""
+    """A room is gone with all that was said in it: it was quiet for too long, or burnt."""
 
     room_id: str
+    burnt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class Limits:
         """Posts of a visitor."""
         self.posts_in_room = Limit(settings.posts_per_room, clock)
         """Posts in a room."""
+        self.deletions = Limit(settings.deletions_per_visitor, clock)
+        """Messages that a visitor deletes."""
         self.joins = Limit(settings.joins_per_visitor, clock)
         """Rooms that a visitor joins."""
         self.rooms = Limit(settings.new_rooms_per_visitor, clock)

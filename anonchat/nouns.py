@@ -81,3 +81,18 @@ class Glance:
     here: int
     first_seq: int
     next_expiry: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What was forgotten so far: counts, when that was last looked at, and when it is again.
+
+    `oldest` is when the oldest message that is still kept was posted.
+    """
+
+    messages: int
+    rooms: int
+    visitors: int
+    purged_at: datetime
+    next_purge: datetime
+    oldest: datetime | None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import BindParameter, bindparam, insert, null, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models import SQLModel
@@ -33,6 +33,7 @@ _REST_SECONDS = 0.005
 _tables = SQLModel.metadata.tables
 _room, _member = _tables["room"], _tables["member"]
 _visitor, _message = _tables["visitor"], _tables["message"]
+_tombstone = _tables["tombstone"]
 
 _ROOMS = select(_room).where(_room.c.id.in_(bindparam("rooms", expanding=True)))
 _AUTHORS = (
@@ -43,7 +44,13 @@ _AUTHORS = (
         _member.c.visitor_id.in_(bindparam("visitors", expanding=True)),
     )
 )
-_KNOWN = select(_message).where(_message.c.dedup_key.in_(bindparam("keys", expanding=True)))
+_SAME: BindParameter[bytes] = bindparam("keys", expanding=True)
+_KNOWN = union_all(
+    select(_message).where(_message.c.dedup_key.in_(_SAME)),
+    select(*(_tombstone.c.get(name, null()) for name in _message.columns.keys())).where(
+        _tombstone.c.dedup_key.in_(_SAME)
+    ),
+)
 _ADD = insert(_message)
 _LIVE_ON = (
     update(_room)
@@ -197,7 +204,8 @@ class Desk:
             if visitor := self._vault.open_visitor(row):
                 sheet.authors[row.room_id, row.id] = _Author(visitor, row.author, row.read_seq)
         for row in known:
-            sheet.known[row.dedup_key] = self._vault.open_message(row)
+            # Of a message that was deleted there is the tombstone, which says nothing.
+            sheet.known[row.dedup_key] = self._vault.open_message(row) if row.sealed else None
         return sheet
 
     def _place(self, draft: Draft, sheet: _Sheet) -> None:

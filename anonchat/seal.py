@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import os
+from collections.abc import Callable
 
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
@@ -20,15 +21,15 @@ class BrokenSeal(Exception):
 
 
 class Hasher:
-    """Keyed hashes: equal texts meet, and nobody without the secret can tell which text it was."""
+    """Keyed hashes: equal texts meet, and nobody without the key can tell which text it was."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = derive_key(secret.encode(), purpose="hash")
+    def __init__(self, read_key: Callable[[], bytes]) -> None:
+        self._read_key = read_key
 
     def hash(self, purpose: str, *parts: str) -> bytes:
         """Return 32 bytes that stand for these parts, for this purpose alone."""
         text = json.dumps([purpose, *parts], ensure_ascii=True).encode()
-        return hmac.digest(self._key, text, "sha256")
+        return hmac.digest(self._read_key(), text, "sha256")
 
     def pseudonym(self, room_id: str, visitor_id: str) -> str:
         """Return the name that a visitor bears in this room and in no other."""

@@ -11,7 +11,8 @@ from .durations import format_duration, parse_duration
 from .errors import StartError
 from .rates import Rate, parse_rate
 
-_SECRET_CHARACTERS = 16
+SECRET_CHARACTERS = 16
+"""A secret key has so many characters at least."""
 
 
 def _read_duration(value: object) -> object:
@@ -92,6 +93,8 @@ class Settings(BaseSettings):
     """How often one visitor may post."""
     posts_per_room: Frequency = Rate(3_000, timedelta(minutes=1))
     """How often one may post in a room, all together."""
+    deletions_per_visitor: Frequency = Rate(60, timedelta(minutes=1))
+    """How often one visitor may delete a message, which costs more than to post one."""
     joins_per_visitor: Frequency = Rate(120, timedelta(minutes=1))
     """How often one visitor may join a room."""
     new_rooms_per_visitor: Frequency = Rate(100, timedelta(minutes=10))
@@ -124,8 +127,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_secret(self) -> Self:
-        if 0 < len(self.secret_key) < _SECRET_CHARACTERS:
-            raise ValueError(f"ANONCHAT_SECRET_KEY needs {_SECRET_CHARACTERS} characters or more")
+        if 0 < len(self.secret_key) < SECRET_CHARACTERS:
+            raise ValueError(f"ANONCHAT_SECRET_KEY needs {SECRET_CHARACTERS} characters or more")
         return self
 
     @property

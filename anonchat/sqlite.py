@@ -14,12 +14,15 @@ from sqlalchemy import event
 from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+BUSY_MS = 5_000
+"""So long a connection waits for another that is in its way."""
+
 # FULL, for a post is acknowledged by its commit; secure_delete clears what deleted rows leave.
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "busy_timeout=5000",
+    f"busy_timeout={BUSY_MS}",
     "secure_delete=ON",
 )
 

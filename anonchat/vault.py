@@ -77,19 +77,15 @@ class Vault:
 
     def seal_message(self, message: Message, visitor_id: str) -> bytes:
         """Seal what a visitor has said; its keys exist."""
-        names = _message_keys(message.expires_at, message.room_id, visitor_id)
-        keys = [self._keys.get(name) for name in names]
-        living = [key for key in keys if key]
-        if len(living) < len(names):
+        key = self._message_key(message, visitor_id)
+        if key is None:
             raise BrokenSeal(message.id)
-        key = derive_key(*living, purpose="message")
         texts = (message.nickname, message.badge, message.text, message.dedup_id)
         return seal_texts(key, *texts, place=_place(message))
 
     def open_message(self, row: MessageRow) -> Message | None:
         """Open a message."""
-        names = _message_keys(row.expires_at, row.room_id, row.visitor_id)
-        texts = self._open(row.sealed, *names, place=_place(row))
+        texts = self._open_message(row)
         if texts is None:
             return None
         nickname, badge, text, dedup_id = texts
@@ -106,20 +102,52 @@ class Vault:
             expires_at=row.expires_at,
         )
 
+    def seal_anew(self, row: MessageRow) -> None:
+        """Seal a message with the newest key of its span, if another one still opens it."""
+        key, place = self._message_key(row, row.visitor_id), _place(row)
+        if key is None or _unseal(key, row.sealed, place=place):
+            return
+        if texts := self._open_message(row):
+            row.sealed = seal_texts(key, *texts, place=place)
+
+    def knows_room(self, room_id: str) -> bool:
+        """Tell whether the key of a room lives."""
+        return self._keys.get(room_key(room_id)) is not None
+
     def can_open(self, message: Message, visitor_id: str) -> bool:
         """Tell whether all three keys of a message live that was opened before."""
         names = _message_keys(message.expires_at, message.room_id, visitor_id)
         return all(self._keys.get(name) for name in names)
 
-    def _open(self, sealed: bytes, *names: str, place: str) -> list[str] | None:
-        keys = [key for name in names if (key := self._keys.get(name))]
-        if len(keys) < len(names):
-            return None
-        key = keys[0] if len(keys) == 1 else derive_key(*keys, purpose="message")
-        try:
-            return unseal_texts(key, sealed, place=place)
-        except BrokenSeal:  # the key was destroyed, and another has been given its name since
-            return None
+    def _open(self, sealed: bytes, name: str, *, place: str) -> list[str] | None:
+        key = self._keys.get(name)
+        return _unseal(key, sealed, place=place) if key else None
+
+    def _open_message(self, row: MessageRow) -> list[str] | None:
+        key, place = self._message_key(row, row.visitor_id), _place(row)
+        texts = _unseal(key, row.sealed, place=place) if key else None
+        if texts is None and key:
+            for span in self._keys.older(span_key(row.expires_at)):  # while it is being renewed
+                key = self._message_key(row, row.visitor_id, span=span)
+                if key and (texts := _unseal(key, row.sealed, place=place)):
+                    break
+        return texts
+
+    def _message_key(
+        self, message: Message | MessageRow, visitor_id: str, *, span: bytes | None = None
+    ) -> bytes | None:
+        """Derive the key of a message from its three; `span` takes the place of the newest."""
+        names = _message_keys(message.expires_at, message.room_id, visitor_id)
+        newest, *others = [self._keys.get(name) for name in names]
+        keys = [key for key in (span or newest, *others) if key]
+        return derive_key(*keys, purpose="message") if len(keys) == len(names) else None
+
+
+def _unseal(key: bytes, sealed: bytes, *, place: str) -> list[str] | None:
+    try:
+        return unseal_texts(key, sealed, place=place)
+    except BrokenSeal:  # the key was destroyed, and another has been given its name since
+        return None
 
 
 def _message_keys(expires_at: datetime, room_id: str, visitor_id: str) -> tuple[str, str, str]:

@@ -6,9 +6,20 @@ by a keyed hash. See docs/architecture.md, "At rest".
 
 from sqlmodel import SQLModel
 
+from .ledger import LedgerRow
 from .member import MemberRow
 from .message import MessageRow
 from .room import RoomRow
+from .tombstone import TombstoneRow
 from .visitor import TokenRow, VisitorRow
 
-__all__ = ["MemberRow", "MessageRow", "RoomRow", "SQLModel", "TokenRow", "VisitorRow"]
+__all__ = [
+    "LedgerRow",
+    "MemberRow",
+    "MessageRow",
+    "RoomRow",
+    "SQLModel",
+    "TokenRow",
+    "TombstoneRow",
+    "VisitorRow",
+]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from anonchat import (
     Chat,
@@ -16,11 +17,24 @@ from anonchat import (
     RoomEnded,
     RoomOpened,
     RoomRead,
+    Tally,
     VisitorForgotten,
 )
 
+from .language import Language
 from .live.feeds import Feeds, Topic
-from .rows import card_row, facts_row, hall_row, member_row, message_row, present_row, rail_row
+from .rows import (
+    LEDGER_LINES,
+    Row,
+    card_row,
+    facts_row,
+    hall_row,
+    ledger_rows,
+    member_row,
+    message_row,
+    present_row,
+    rail_row,
+)
 
 _TURN_SECONDS = 1.0
 _ROOMS_AT_ONCE = 10
@@ -28,6 +42,7 @@ _log = logging.getLogger(__name__)
 
 HALL = Topic("hall", "")
 NEW_ROOMS = Topic("card", "new")
+LEDGER = Topic("ledger", "")
 
 
 def messages_of(room_id: str) -> Topic:
@@ -78,6 +93,7 @@ class News:
         self._changed: set[str] = set()
         self._gone: dict[str, int] = {}
         self._counted = (-1, -1)
+        self._tally: Tally | None = None
         self._turning: asyncio.Task[None] | None = None
         chat.bus.subscribe(self._on_event)
 
@@ -111,8 +127,9 @@ class News:
                     )
                     for feed in feeds.find(NEW_ROOMS):
                         await feed.follow(room.id)
-            case RoomEnded(room_id):
-                feeds.tell(messages_of(room_id), ended=True)
+            case RoomEnded(room_id, burnt):
+                for topic in (messages_of(room_id), facts_of(room_id)):
+                    feeds.tell(topic, ended="burnt" if burnt else "quiet")
                 feeds.end(card_of(room_id))
                 feeds.end(rail_of(room_id))
             case MemberJoined(room, member):
@@ -181,6 +198,15 @@ class News:
         if counted != self._counted:
             self._counted = counted
             self._feeds.put(HALL, lambda language: hall_row(*counted, language=language))
+        self._show_ledger()
+
+    def _show_ledger(self) -> None:
+        tally = self._chat.ledger.tally
+        if tally is None or tally == self._tally:
+            return
+        self._tally = tally
+        for line in range(LEDGER_LINES):
+            self._feeds.put(LEDGER, partial(_ledger_row, tally, line))
 
     def _show(self, glance: Glance, *, last_gone: int) -> None:
         room = glance.room
@@ -195,3 +221,7 @@ class News:
         self._feeds.put(
             card_of(room.id), lambda language: card_row(glance, order=None, language=language)
         )
+
+
+def _ledger_row(tally: Tally, line: int, language: Language) -> Row:
+    return ledger_rows(tally, language=language)[line]

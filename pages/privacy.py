@@ -6,7 +6,10 @@ from nicegui import ui
 
 from .frame import language_links, mark, open_page
 from .language import Language
+from .live.feed import CatchUp, Feed, Shown
 from .live.screen import Screen
+from .news import LEDGER
+from .rows import ledger_rows
 from .site import Site
 
 
@@ -14,18 +17,21 @@ def register(site: Site) -> None:
     """Add the page."""
 
     @ui.page("/privacy")
-    def privacy(request: Request) -> None:
+    async def privacy(request: Request) -> None:
         language = open_page(site, request, title=site.language(request)("What we keep"))
-        Screen("paper").draw(
-            mark(),
-            h1[language("What we keep")],
-            [(h2[heading], p[text]) for heading, text in _chapters(site, language)],
-            h2[language("The janitor")],
-            p[_ledger(site, language)],
-            footer[
-                a(href="/")[language("Back")], language_links(site.languages.values(), language)
-            ],
-        )
+        with Screen("paper") as screen:
+            screen.draw(
+                mark(),
+                h1[language("What we keep")],
+                [(h2[heading], p[text]) for heading, text in _chapters(site, language)],
+                h2[language("The janitor")],
+                p[language("Counts of what was forgotten here; it goes round all the time.")],
+                await _ledger(site, language),
+                footer[
+                    a(href="/")[language("Back")],
+                    language_links(site.languages.values(), language),
+                ],
+            )
 
 
 def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
@@ -58,25 +64,36 @@ def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
             ),
         ),
         (
+            language("What you can take back"),
+            language(
+                "One message, everything of yours (“Forget me”), or a room that you own (“Burn "
+                "room”). It is gone from every screen at once, and the key that could open a copy "
+                "of it is destroyed with it."
+            ),
+        ),
+        (
             language("What nobody can promise"),
             language(
                 "Whoever reads you can take a picture of it. Whoever runs this site could change "
-                "it. Do not write here what must never be known."
+                "it, and memory cannot be wiped for certain. Do not write here what must never be "
+                "known."
             ),
         ),
     ]
 
 
-def _ledger(site: Site, language: Language) -> str:
-    last = site.chat.expiry.last
-    if last is None:
-        return language("The janitor has not been round yet.")
-    ago = language.duration(site.chat.clock() - last.at)
-    return " ".join(
-        [
-            language("Last round {time} ago.", time=ago),
-            language.count("{n} message removed,", "{n} messages removed,", last.messages),
-            language.count("{n} room,", "{n} rooms,", last.rooms),
-            language.count("{n} visitor.", "{n} visitors.", last.visitors),
-        ]
+async def _ledger(site: Site, language: Language) -> Feed:
+    async def catch_up(_shown: Shown) -> CatchUp:
+        tally = site.chat.ledger.tally
+        return CatchUp(ledger_rows(tally, language=language) if tally else [], keep=[])
+
+    feed = Feed(
+        site.feeds,
+        LEDGER,
+        tag="ul",
+        label=language("The janitor"),
+        language=language,
+        viewer="",
+        catch_up=catch_up,
     )
+    return feed.begin(await catch_up(Shown([])))

@@ -82,16 +82,18 @@ async def _entrance(
             ui.navigate.reload()
 
     screen.answer("join", join)
+    facts = await _facts(site, visitor.id, language, room)
+    facts.answer("ended", lambda news: _lead_away(screen, "entrance", language, news))
     members = await site.chat.memberships.count(room.id)
     present = len(site.chat.presence.list_present(room.id))
-    return div(class_="entrance")[
+    return div(class_="entrance", id="entrance")[
         h1[bdi[room.name]],
         p(class_="topic", dir="auto")[room.topic],
         div(class_="chips")[
             span(class_="chip")[language.count("{n} member", "{n} members", members)],
             span(class_="chip")[language.count("{n} here", "{n} here", present)],
         ],
-        await _facts(site, visitor.id, language, room),
+        facts,
         p(class_="hint")[language("What is said here is shown to members only.")],
         alert("join"),
         button(language("Join room"), data_calls="join"),
@@ -116,6 +118,26 @@ async def _facts(site: Site, viewer: str, language: Language, room: Room) -> Fee
     return feed.begin(await catch_up(Shown([])))
 
 
+def _lead_away(screen: Screen, place: str, language: Language, news: dict[str, Any]) -> None:
+    """Say why the room is gone, with everything that was shown of it, and go to the lobby."""
+    burnt = news.get("why") == "burnt"
+    screen.replace(
+        place,
+        div(class_="talk")[
+            div(class_="nothing", role="alert")[
+                h1[language("This room was burnt.") if burnt else language("This room has ended.")],
+                p[
+                    language("Its owner has ended it. Everything said here is gone, for everybody.")
+                    if burnt
+                    else language("It was quiet for too long. Everything said here is gone.")
+                ],
+                way_back(language),
+            ]
+        ],
+    )
+    ui.run_javascript(f"setTimeout(() => location.assign('/'), {_FAREWELL_SECONDS} * 1000)")
+
+
 class _Talk:
     """The room as a member sees it on one screen."""
 
@@ -133,6 +155,8 @@ class _Talk:
     async def draw(self) -> list[Element]:
         """Draw the conversation and who is in it."""
         self._screen.answer("leave", self._leave)
+        if self._owns:
+            self._screen.answer("burn", self._burn)
         messages = await self._messages()
         facts = await _facts(self._site, self._member.visitor_id, self._language, self._room)
         composer = Composer(
@@ -149,9 +173,13 @@ class _Talk:
         self._parts = [messages, facts, composer, present, members]
         follow_presence(self._site, self._member)
         return [
-            div(class_="talk", id="talk")[self._head(facts), messages, composer],
+            div(class_="talk", id="talk")[self._head(facts), messages, alert("delete"), composer],
             self._panel(present, members),
         ]
+
+    @property
+    def _owns(self) -> bool:
+        return self._member.author == self._room.owner
 
     def _head(self, facts: Feed) -> Element:
         language, room = self._language, self._room
@@ -169,6 +197,8 @@ class _Talk:
             icon_button("link", language("Invite"), data_opens="invitation"),
             _invitation(language),
             icon_button("people", language("Members"), data_turns="members"),
+            self._owns and icon_button("flame", language("Burn room"), data_opens="burning"),
+            self._owns and _burning(language),
             icon_button("leave", language("Leave room"), data_calls="leave"),
         ]
 
@@ -187,7 +217,10 @@ class _Talk:
             days=True,
             cap=_ROWS_ON_PAGE,
             me=self._member.author,
+            owns=self._owns,
             texts={
+                "takeBack": language("Delete"),
+                "sure": language("Delete for everybody?"),
                 "pending": pending_row(self._member),
                 "pill": language("New messages"),
                 "latest": language("To the latest"),
@@ -196,7 +229,8 @@ class _Talk:
             },
         )
         feed.answer("read", self._mark_read)
-        feed.answer("ended", lambda _: self._say_ended())
+        feed.answer("ended", self._end)
+        feed.answer("act", self._act)
         try:
             newest = await self._newest()
         except ChatError:  # left a moment ago, on another screen: the catch-up shows the way out
@@ -258,6 +292,33 @@ class _Talk:
     async def _leave(self, _fields: Fields) -> None:
         """Leave; all screens of the member hear of it and go to the lobby, this one too."""
         await self._site.chat.memberships.leave(self._room.id, visitor_id=self._member.visitor_id)
+
+    async def _burn(self, _fields: Fields) -> None:
+        """End the room; all its screens hear of it, and are led away."""
+        try:
+            await self._site.chat.rooms.burn(self._room.id, visitor_id=self._member.visitor_id)
+        except ChatError as error:
+            self._screen.say("burn", self._language.explain(error))
+
+    async def _act(self, wish: dict[str, Any]) -> None:
+        if wish.get("act") == "delete":
+            await self._delete(_read_seq(wish.get("key")))
+
+    async def _delete(self, seq: int) -> None:
+        messages, visitor_id = self._site.chat.messages, self._member.visitor_id
+        try:
+            found = await messages.history(
+                self._room.id, visitor_id=visitor_id, after=seq - 1, limit=1
+            )
+            for message in found:
+                if message.seq == seq:  # else it is gone already
+                    await messages.delete(
+                        self._room.id, visitor_id=visitor_id, message_id=message.id
+                    )
+        except ChatError as error:
+            self._screen.say("delete", self._language.explain(error))
+        else:
+            self._screen.say("delete", "")
 
     async def _history(self, **where: int) -> list[Any]:
         return await self._site.chat.messages.history(
@@ -338,23 +399,29 @@ class _Talk:
                 self._room.id, visitor_id=self._member.visitor_id, seq=seq
             )
 
-    def _say_ended(self) -> None:
-        """The room is gone, and so is everything that was shown of it."""
-        language = self._language
+    def _end(self, news: dict[str, Any]) -> None:
         for part in self._parts:
             part.delete()
         self._screen.replace("members")
-        self._screen.replace(
-            "talk",
-            div(class_="talk")[
-                div(class_="nothing", role="alert")[
-                    h1[language("This room has ended.")],
-                    p[language("It was quiet for too long. Everything said here is gone.")],
-                    way_back(language),
-                ]
-            ],
-        )
-        ui.run_javascript(f"setTimeout(() => location.assign('/'), {_FAREWELL_SECONDS} * 1000)")
+        _lead_away(self._screen, "talk", self._language, news)
+
+
+@cache
+def _burning(language: Language) -> Markup:
+    return dialog(
+        "burning",
+        language("Burn this room?"),
+        p[
+            language(
+                "The room ends now, for everybody: its name, its address, and every message. The "
+                "keys to what was said are destroyed. What people have photographed or remember "
+                "stays with them. This cannot be undone."
+            )
+        ],
+        alert("burn"),
+        button(language("Yes, burn it now"), kind="danger", data_calls="burn"),
+        close_label=language("Close"),
+    ).__html__()
 
 
 @cache

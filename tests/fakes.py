@@ -29,6 +29,10 @@ class FakeClock:
     def __call__(self) -> datetime:
         return self.now
 
+    def resume(self, moment: datetime) -> None:
+        """Go on from that moment if it is not over yet."""
+        self.now = max(self.now, moment)
+
     def move(self, by: timedelta) -> None:
         """Let so much time pass."""
         self.now += by

@@ -96,7 +96,10 @@ NOT_A_MEMBER = Problem(
     "not-a-member", 403, "Only members may do this", "Join the room first: `PUT …/membership`."
 )
 NOT_ALLOWED = Problem(
-    "not-allowed", 403, "This is another's", "Only its author and the room's owner may delete it."
+    "not-allowed",
+    403,
+    "This is another's",
+    "A message may be deleted by its author and the room's owner, a room burnt by its owner alone.",
 )
 NOT_FOUND = Problem(
     "not-found", 404, "There is nothing here", "No such room, message or call; or it has ended."

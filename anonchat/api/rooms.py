@@ -17,6 +17,8 @@ from .problems import (
     INVALID_REQUEST,
     INVALID_ROOM,
     LIMIT_REACHED,
+    NOT_A_MEMBER,
+    NOT_ALLOWED,
     NOT_SUPPORTED,
     TOO_LARGE,
     Refusal,
@@ -137,6 +139,18 @@ async def open_room(chat: TheChat, caller: Caller, wanted: NewRoom, response: Re
 async def look(chat: TheChat, caller: Caller, room: TheRoom) -> RoomView:
     """Return what a room is; whoever knows its address may look, and nobody is told."""
     return await _view(chat, room, await chat.memberships.get(room.id, visitor_id=caller.id))
+
+
+@routes.delete(
+    "/rooms/{slug}",
+    status_code=204,
+    summary="Burn a room",
+    response_description="It is gone, for everybody.",
+    responses=documented(*IN_ROOM, NOT_A_MEMBER, NOT_ALLOWED),
+)
+async def burn(chat: TheChat, caller: Caller, room: TheRoom) -> None:
+    """End a room of yours now, with everything that was said in it."""
+    await chat.rooms.burn(room.id, visitor_id=caller.id)
 
 
 @routes.put(

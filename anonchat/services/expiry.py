@@ -1,21 +1,36 @@
 """Removing what has expired: keys first, rows after, in batches that anyone may interrupt."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, select, tuple_
 
-from models import MessageRow, RoomRow, VisitorRow
+from models import MessageRow, RoomRow, TombstoneRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
-from ..events import MessagesGone, RoomEnded
-from ..keystore import KeyStore, ended_spans, room_key, visitor_key
+from ..errors import Unavailable
+from ..events import MessagesGone
+from ..keystore import (
+    KeyStore,
+    ended_spans,
+    room_key,
+    span_bounds,
+    span_key,
+    span_start,
+    visitor_key,
+)
+from ..ledger import Ledger, note_gone
+from ..vault import Vault
 
 _BATCH = 500
+_SEALED_AT_ONCE = 50  # nobody shall wait long to post
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +53,20 @@ class Expiry:
         bus: Bus,
         clock: Clock,
         keys: KeyStore,
+        vault: Vault,
+        ledger: Ledger,
+        end_room: Callable[[str], Awaitable[int]],
         forget: Callable[[str], Awaitable[None]],
     ) -> None:
         self._database = database
         self._bus = bus
         self._clock = clock
         self._keys = keys
+        self._vault = vault
+        self._ledger = ledger
+        self._end_room = end_room
         self._forget = forget
+        self._renewing = asyncio.Lock()
         self.last: Purge | None = None
 
     async def purge(self) -> Purge:
@@ -52,13 +74,28 @@ class Expiry:
         now = self._clock()
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
-        await self._purge_rooms(rooms)
+        for room_id in rooms:
+            await self._end_room(room_id)
         for visitor_id in visitors:
             await self._forget(visitor_id)
-        self.last = Purge(now, messages, len(rooms), len(visitors))
+        await self._renew_spans()
+        self.last = done = Purge(now, messages, len(rooms), len(visitors))
+        await self._close_round(now)
         if messages or rooms or visitors:
             await self._database.truncate_journal()
-        return self.last
+        return done
+
+    async def renew_span(self, moment: datetime) -> None:
+        """Make a message unreadable that was deleted, in every copy, and leave its neighbours be.
+
+        The key of its span was renewed before its row went: the messages that live are sealed anew
+        with the new one, and the old one is destroyed. Those who wait here share one round.
+        """
+        span = span_key(moment)
+        async with self._renewing:
+            if old := self._keys.older(span):
+                await self._seal_anew(moment)
+                await self._keys.drop_older(span, old)
 
     async def reconcile(self) -> None:
         """Finish what a crash has interrupted: rows without their key go, keys without rows too."""
@@ -67,10 +104,14 @@ class Expiry:
             visitors = set((await session.exec(select(VisitorRow.id))).all())
             for id in rooms:
                 if self._keys.get(room_key(id)) is None:
+                    gone = await session.exec(delete(MessageRow).where(_in_room(id)))
                     await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
+                    await note_gone(session, messages=gone.rowcount, rooms=1)
             for id in visitors:
                 if self._keys.get(visitor_key(id)) is None:
+                    gone = await session.exec(delete(MessageRow).where(_by(id)))
                     await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == id))
+                    await note_gone(session, messages=gone.rowcount, visitors=1)
         owned = {room_key(id) for id in rooms} | {visitor_key(id) for id in visitors}
         await self._keys.destroy(
             name
@@ -100,27 +141,58 @@ class Expiry:
 
     async def _purge_messages(self, now: datetime) -> int:
         count = 0
-        while batch := await self._delete_messages(col(MessageRow.expires_at) <= now):
+        while batch := await self._delete_messages(now):
             count += batch
+        async with self._database.transaction() as session:
+            await session.exec(delete(TombstoneRow).where(col(TombstoneRow.expires_at) <= now))
         return count
 
-    async def _purge_rooms(self, ended: Sequence[str]) -> None:
-        for id in ended:
-            await self._bus.publish(RoomEnded(id))
-            while await self._delete_messages(col(MessageRow.room_id) == id):
-                pass
-            async with self._database.transaction() as session:
-                await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
-
-    async def _delete_messages(self, condition: ColumnElement[bool]) -> int:
-        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq).where(condition)
+    async def _delete_messages(self, now: datetime) -> int:
+        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
+        query = query.where(col(MessageRow.expires_at) <= now)
         gone: dict[str, list[int]] = {}
         async with self._database.transaction() as session:
             batch = (await session.exec(query.limit(_BATCH))).all()
             ids = [id for id, _, _ in batch]
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
+            if batch:
+                await note_gone(session, messages=len(batch))
         for _, room_id, seq in batch:
             gone.setdefault(room_id, []).append(seq)
         for room_id, seqs in gone.items():
             await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
         return len(batch)
+
+    async def _renew_spans(self) -> None:
+        """Finish what a crash or a full disk has interrupted."""
+        for span in self._keys.renewing():
+            await self.renew_span(span_start(span))
+
+    async def _seal_anew(self, moment: datetime) -> None:
+        begin, end = span_bounds(moment)
+        place = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
+        after = begin, ""
+        while True:
+            query = select(MessageRow).where(place > after, col(MessageRow.expires_at) < end)
+            query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
+            async with self._database.transaction() as session:
+                batch = (await session.exec(query.limit(_SEALED_AT_ONCE))).all()
+                for row in batch:
+                    self._vault.seal_anew(row)
+            if not batch:
+                return
+            after = batch[-1].expires_at, batch[-1].id
+
+    async def _close_round(self, now: datetime) -> None:
+        try:
+            await self._ledger.close_round(now)
+        except Unavailable:  # a full disk: what had to be destroyed is destroyed
+            _log.warning("the ledger could not be written")
+
+
+def _in_room(room_id: str) -> ColumnElement[bool]:
+    return col(MessageRow.room_id) == room_id
+
+
+def _by(visitor_id: str) -> ColumnElement[bool]:
+    return col(MessageRow.visitor_id) == visitor_id

@@ -18,6 +18,7 @@ from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
 from ..events import MemberLeft, MessagesGone, VisitorForgotten
 from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
+from ..ledger import note_gone
 from ..limits import Limits, neighbourhood
 from ..nouns import Visitor
 from ..puzzle import Puzzle
@@ -153,7 +154,8 @@ class Identity:
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         async with self._database.transaction() as session:
             memberships = (await session.exec(members)).all()
-            await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == visitor_id))
+            gone = await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == visitor_id))
+            await note_gone(session, visitors=gone.rowcount)
         for member in memberships:
             await self._bus.publish(MemberLeft(member.room_id, visitor_id, member.author))
         await self._bus.publish(VisitorForgotten(visitor_id))
@@ -166,6 +168,8 @@ class Identity:
             batch = (await session.exec(query)).all()
             ids = [id for id, *_ in batch]
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
+            if batch:
+                await note_gone(session, messages=len(batch))
         said: dict[str, list[int]] = {}
         for _, room_id, seq in batch:
             said.setdefault(room_id, []).append(seq)

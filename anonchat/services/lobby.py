@@ -161,6 +161,8 @@ class Lobby:
                 self._ordered_at = None
 
     def _put(self, room: Room) -> None:
+        if not self._vault.knows_room(room.id):  # burnt, and word of it was quicker than this
+            return
         known = self._rooms.get(room.id)
         if known and known.last_seq > room.last_seq:  # events of two services may cross
             room = replace(known, expires_at=max(known.expires_at, room.expires_at))

@@ -4,13 +4,15 @@ import re
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, RoomRow
+from models import MemberRow, MessageRow, RoomRow, TombstoneRow
 
 from ..bus import Bus
 from ..clock import Clock
@@ -21,9 +23,12 @@ from ..errors import (
     NotAllowed,
     NotAMember,
     NotFound,
+    Unavailable,
 )
 from ..events import Event, MessagesGone, RoomEnded
 from ..ids import new_id
+from ..keystore import KeyStore, span_key
+from ..ledger import note_gone
 from ..limits import Limits
 from ..nouns import Message
 from ..posting import Desk, Draft
@@ -67,17 +72,21 @@ class Messages:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
         is_member: Callable[[str, str], Awaitable[bool]],
+        renew_span: Callable[[datetime], Awaitable[None]],
     ) -> None:
         self._database = database
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._keys = keys
         self._vault = vault
         self._hasher = hasher
         self._is_member = is_member
+        self._renew_span = renew_span
         self._desk = Desk(
             settings=settings,
             database=database,
@@ -138,8 +147,9 @@ class Messages:
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
         """Delete a message, which its author and the owner of the room may do.
 
-        Its row goes; its key, which others share, goes at its time. Raises `NotAMember`,
-        `NotAllowed`, or `NotFound` if it is gone already.
+        Its row goes, and then the key that could open a copy of it: what shares that key is given
+        another one. A post with its `dedup_id` that comes late is refused. Raises `NotAMember`,
+        `NotAllowed`, `TooOften`, `Unavailable`, or `NotFound` if it is gone already.
         """
         query = select(MessageRow).where(self._living(room_id), MessageRow.id == message_id)
         async with self._database.transaction() as session:
@@ -150,8 +160,14 @@ class Messages:
             room = await session.get(RoomRow, room_id)
             if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
                 raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
+            self._limits.deletions.spend(visitor_id)
+            await self._keys.renew(span_key(row.expires_at))  # first: a crash must not forget it
             await session.exec(delete(MessageRow).where(col(MessageRow.id) == message_id))
+            session.add(_bury(row))
+            await note_gone(session, messages=1)
         await self._bus.publish(MessagesGone(room_id, (row.seq,)))
+        with suppress(Unavailable):  # then the janitor does it, in its next round
+            await self._renew_span(row.expires_at)
 
     async def finish(self) -> None:
         """Wait until everything that was accepted for posting is stored."""
@@ -213,6 +229,15 @@ class Messages:
 
     def _keep(self, visitor_id: str, message: Message) -> None:
         self._pages.change(message.room_id, lambda page: page.add(visitor_id, message))
+
+
+def _bury(row: MessageRow) -> TombstoneRow:
+    return TombstoneRow(
+        dedup_key=row.dedup_key,
+        room_id=row.room_id,
+        visitor_id=row.visitor_id,
+        expires_at=row.expires_at,
+    )
 
 
 def _check_dedup_id(dedup_id: str) -> str:

@@ -2,12 +2,13 @@
 
 import re
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 
-from sqlmodel import col, func, select
+from sqlmodel import col, delete, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, RoomRow, VisitorRow
+from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
@@ -18,12 +19,17 @@ from ..errors import (
     InvalidLifetime,
     InvalidRoom,
     LimitReached,
+    NotAllowed,
+    NotAMember,
     NotFound,
     RoomNameTaken,
+    Unavailable,
     UnknownVisitor,
 )
-from ..events import MemberJoined, RoomOpened
+from ..events import MemberJoined, RoomEnded, RoomOpened
 from ..ids import new_id, new_link
+from ..keystore import KeyStore, room_key
+from ..ledger import note_gone
 from ..limits import Limits
 from ..nouns import Room
 from ..seal import Hasher
@@ -31,6 +37,7 @@ from ..settings import Settings
 from ..text import fold, make_slug, tidy_room_name, tidy_topic
 from ..vault import Vault
 
+_BATCH = 500
 _RESERVED = {"mine"}  # /api/v1/rooms/mine is no room but the list of one's own
 # The address of a room, with or without scheme and host, as one copies it from anywhere.
 _ADDRESS = re.compile(r"(?:https?://)?[^\s/]*/r/([a-z0-9-]+)/?(?:[?#]\S*)?")
@@ -47,6 +54,7 @@ class Rooms:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
     ) -> None:
@@ -55,8 +63,10 @@ class Rooms:
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._keys = keys
         self._vault = vault
         self._hasher = hasher
+        self._burning: set[str] = set()
 
     async def find(self, slug: str) -> Room:
         """Return the room at that address; raise `NotFound` if there is none, or no more."""
@@ -150,6 +160,54 @@ class Rooms:
         await self._bus.publish(MemberJoined(room, member))
         return room
 
+    async def burn(self, room_id: str, *, visitor_id: str) -> None:
+        """End a room now with everything in it, which its owner may do.
+
+        Raises `NotAMember`, `NotAllowed`, or `NotFound` if it has ended already.
+        """
+        async with self._database.transaction() as session:
+            member = await session.get(MemberRow, (room_id, visitor_id))
+            row = await session.get(RoomRow, room_id)
+            if row is None or self._vault.open_room(row) is None:
+                raise NotFound(N_("There is no such room, or it has ended."))
+            if member is None:
+                raise NotAMember(N_("Only members can do that. Join the room first."))
+            if member.author != row.owner:
+                raise NotAllowed(N_("Only the owner of the room may do that."))
+            await self._keys.destroy([room_key(room_id)])
+        self._burning.add(room_id)
+        with suppress(Unavailable):  # its rows, which nobody can read, go in the janitor's round
+            await self.end(room_id, burnt=True)
+
+    async def finish_burning(self) -> None:
+        """Delete the rows of burnt rooms that the disk has refused to delete."""
+        for room_id in list(self._burning):
+            await self.end(room_id, burnt=True)
+
+    async def end(self, room_id: str, *, burnt: bool = False) -> int:
+        """Tell everybody that a room is no more, whose key was destroyed, and delete its rows.
+
+        Returns how many messages there were.
+        """
+        await self._bus.publish(RoomEnded(room_id, burnt=burnt))
+        count = 0
+        while batch := await self._delete_messages(room_id):
+            count += batch
+        async with self._database.transaction() as session:
+            gone = await session.exec(delete(RoomRow).where(col(RoomRow.id) == room_id))
+            await note_gone(session, rooms=gone.rowcount)
+        self._burning.discard(room_id)
+        return count
+
+    async def _delete_messages(self, room_id: str) -> int:
+        """Delete some messages of a room, not all at once: nobody shall wait long to post."""
+        query = select(MessageRow.id).where(MessageRow.room_id == room_id).limit(_BATCH)
+        async with self._database.transaction() as session:
+            ids = (await session.exec(query)).all()
+            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
+            await note_gone(session, messages=len(ids))
+        return len(ids)
+
     def _name_key(self, name: str) -> bytes:
         return self._hasher.hash("room name", fold(name))
 
@@ -182,7 +240,7 @@ class Rooms:
         holder = (await session.exec(query)).first()
         if holder is None:
             return
-        if holder.expires_at > self._clock():
+        if holder.expires_at > self._clock() and self._vault.open_room(holder):
             raise RoomNameTaken(N_("There is a room of that name already."))
         holder.name_key, holder.slug_key = None, self._slug_key(new_link())
         session.add(holder)

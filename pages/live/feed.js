@@ -7,6 +7,7 @@ import { Place } from "place";
 import { Reading } from "reading";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, Question, Stretch } from "stretch";
+import { TakeBack } from "taking";
 import { Times } from "times";
 import { Unread } from "unread";
 
@@ -29,6 +30,7 @@ export default {
     read: Object, // how far the reader has read: by key, or under "" for the list itself
     current: String, // the key of the row that is open
     me: String, // the group that is the reader's own
+    owns: Boolean, // the list is the reader's own: they may take back any row
     texts: Object, // the few words that are needed here
   },
   emits: ["sync", "page", "read", "ended", "act"],
@@ -42,6 +44,8 @@ export default {
       tabindex: this.stick ? 0 : undefined,
       "data-quiet": this.texts?.quiet,
       onScroll: this.onScroll,
+      onPointerover: this.onPoint,
+      onFocusin: this.onPoint,
       onClick: this.onClick,
       onKeydown: this.onKeydown,
     });
@@ -83,6 +87,9 @@ export default {
         emit: (wish) => this.$emit("page", wish),
       });
       this.going = new Set();
+      if (this.texts?.takeBack) {
+        this.taking = new TakeBack(this.shown, { mine: this.owns ? null : this.me, texts: this.texts });
+      }
       if (this.days) this.headings = new Headings(this.shown, this.times, this.texts.fresh);
       if (!this.stick) return;
       this.place = new Place(list, this.shown);
@@ -126,7 +133,8 @@ export default {
       packet.drop?.forEach((key) => this.fade(this.shown.get(key)));
       for (const { read } of news) if (read) this.unread.mark(read);
       if (news.some(({ recount }) => recount)) this.sync();
-      if (news.some(({ ended }) => ended)) this.$emit("ended", {});
+      const end = news.find(({ ended }) => ended);
+      if (end) this.$emit("ended", { why: end.ended });
     },
     beForgotten() {
       sessionStorage.clear();
@@ -319,10 +327,14 @@ export default {
     },
 
     // Hands and keys
+    onPoint(event) {
+      this.taking?.follow(event.target);
+    },
     onClick(event) {
       const target = event.target.closest("[data-act]");
       if (!target) return;
       event.preventDefault();
+      if (this.taking && !this.taking.confirms(target)) return;
       this.$emit("act", { act: target.dataset.act, key: target.closest("[data-key]").dataset.key });
     },
     onPill() {

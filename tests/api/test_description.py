@@ -17,6 +17,7 @@ CONTRACT = {
     ("GET", "/rooms/mine"),
     ("POST", "/rooms"),
     ("GET", "/rooms/{slug}"),
+    ("DELETE", "/rooms/{slug}"),
     ("PUT", "/rooms/{slug}/membership"),
     ("DELETE", "/rooms/{slug}/membership"),
     ("GET", "/rooms/{slug}/messages"),

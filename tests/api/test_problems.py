@@ -94,7 +94,7 @@ async def test_a_call_that_is_not_there_is_a_problem_too(stranger: Program, path
         ("/visitors", "POST"),
         ("/visitors/me", "DELETE"),
         ("/rooms", "GET, POST"),
-        ("/rooms/x", "GET"),
+        ("/rooms/x", "DELETE, GET"),
         ("/rooms/x/membership", "DELETE, PUT"),
         ("/rooms/x/messages", "GET, POST"),
         ("/rooms/x/messages/y", "DELETE"),

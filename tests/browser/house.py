@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -21,8 +22,11 @@ _ALARMS = ("ERROR", "CRITICAL", "Traceback")
 class House:
     """One server process, in which nobody is held back; its port and data outlive a restart."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, around: Mapping[str, str] | None = None, **settings: str
+    ) -> None:
         self.folder = folder
+        self._around = around or {}
         self.port = _free_port()
         self._settings = UNLIMITED | settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,6 +62,7 @@ class House:
                     "PYTHONUNBUFFERED": "1",
                     "ANONCHAT_PORT": str(self.port),
                     "ANONCHAT_DATA_DIR": str(self.data),
+                    **self._around,
                     **{f"ANONCHAT_{name.upper()}": value for name, value in self._settings.items()},
                 },
                 stdout=log,

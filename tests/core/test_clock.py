@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anonchat import SteadyClock
+from anonchat.clock import DOUBT
 
 
 class Watch:
@@ -31,11 +33,76 @@ def test_it_shows_the_time_of_the_wall_clock_in_utc() -> None:
     assert clock().tzinfo is UTC
 
 
-def test_it_follows_the_wall_clock_forward() -> None:
+def test_it_follows_the_wall_clock_forward_by_a_small_step() -> None:
     watch = Watch()
     clock = watch.clock()
-    watch.pass_by(1, jump=3_600)
-    assert clock() == datetime.fromtimestamp(1_003_601, UTC)
+    watch.pass_by(1, jump=120)
+    assert clock() == datetime.fromtimestamp(1_000_121, UTC)
+
+
+def test_a_leap_is_said_loudly_and_not_believed(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch()
+    clock = watch.clock()
+    watch.pass_by(1, jump=86_400)
+    for _ in range(3):
+        watch.pass_by(1)
+        clock()
+    assert clock() == datetime.fromtimestamp(1_000_004, UTC)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "leapt ahead by 86400 s" in caplog.text
+
+
+def test_a_leap_that_is_taken_back_was_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch()
+    clock = watch.clock()
+    watch.pass_by(1, jump=86_400)
+    clock()
+    watch.pass_by(600, jump=-86_400)
+    assert clock() == datetime.fromtimestamp(1_000_601, UTC)
+    assert "has come back" in caplog.text
+    watch.pass_by(DOUBT.total_seconds(), jump=86_400)
+    assert clock() == datetime.fromtimestamp(1_000_601, UTC) + DOUBT, "doubts begin anew"
+
+
+def test_a_leap_is_believed_once_the_wall_clock_has_held_on_to_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watch = Watch()
+    clock = watch.clock()
+    watch.pass_by(1, jump=86_400)
+    clock()
+    watch.pass_by(DOUBT.total_seconds() - 1)
+    assert clock() == datetime.fromtimestamp(1_000_000, UTC) + DOUBT
+    watch.pass_by(1)
+    assert clock() == datetime.fromtimestamp(1_086_401, UTC) + DOUBT
+    assert "believed now" in caplog.text
+
+
+def test_a_clock_that_leaps_again_and_again_is_not_believed() -> None:
+    watch = Watch()
+    clock = watch.clock()
+    for _ in range(10):
+        watch.pass_by(600, jump=3_600)
+        clock()
+    assert clock() == datetime.fromtimestamp(1_006_000, UTC)
+
+
+def test_time_that_the_machine_slept_through_has_passed() -> None:
+    watch = Watch()
+    clock = watch.clock()
+    watch.pass_by(8 * 3_600)
+    assert clock() == datetime.fromtimestamp(1_028_800, UTC)
+
+
+def test_time_goes_on_from_where_it_was_before_a_restart(caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch()
+    clock = watch.clock()
+    clock.resume(datetime.fromtimestamp(1_007_200, UTC))
+    watch.pass_by(5)
+    assert clock() == datetime.fromtimestamp(1_007_205, UTC)
+    assert "7200 s behind" in caplog.text
+    clock.resume(datetime.fromtimestamp(900_000, UTC))
+    assert clock() == datetime.fromtimestamp(1_007_205, UTC)
 
 
 def test_it_goes_on_at_its_own_pace_when_the_wall_clock_is_set_back() -> None:
@@ -47,13 +114,13 @@ def test_it_goes_on_at_its_own_pace_when_the_wall_clock_is_set_back() -> None:
     assert clock() == datetime.fromtimestamp(1_000_030, UTC)
 
 
-def test_a_jump_forward_that_is_taken_back_is_not_gone_back() -> None:
+def test_a_step_forward_that_is_taken_back_is_not_gone_back() -> None:
     watch = Watch()
     clock = watch.clock()
-    watch.pass_by(1, jump=3_600)
+    watch.pass_by(1, jump=100)
     clock()
-    watch.pass_by(1, jump=-3_600)
-    assert clock() == datetime.fromtimestamp(1_003_602, UTC)
+    watch.pass_by(1, jump=-100)
+    assert clock() == datetime.fromtimestamp(1_000_102, UTC)
 
 
 steps = st.lists(st.tuples(st.floats(0, 1e5), st.floats(-1e6, 1e6)))

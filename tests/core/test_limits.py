@@ -144,6 +144,19 @@ async def test_a_room_has_a_limit_that_strangers_cannot_use_up(
             await say(chat, room, bob, "three")
 
 
+async def test_deleting_too_often_is_refused_and_deletes_nothing(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, deletions_per_visitor="1/10s") as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        await say(chat, room, ann, "one", "two")
+        first, second = await chat.messages.history(room.id, visitor_id=ann.id, limit=9)
+        await chat.messages.delete(room.id, visitor_id=ann.id, message_id=first.id)
+        with pytest.raises(TooOften):
+            await chat.messages.delete(room.id, visitor_id=ann.id, message_id=second.id)
+        assert await read(chat, room, ann) == ["two"]
+
+
 async def test_joining_too_often_is_refused_and_looking_in_again_is_not(
     tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -19,7 +19,7 @@ BITS = 6
 def make_puzzle(
     clock: FakeClock, *, secret: str = "a secret for tests", bits: int = BITS
 ) -> Puzzle:
-    return Puzzle(bits, clock=clock, hasher=Hasher(secret))
+    return Puzzle(bits, clock=clock, hasher=Hasher(secret.encode))
 
 
 def solve(challenge: str, *, bits: int = BITS) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from anonchat import Chat, Settings, StartError, read_settings
-from anonchat.chat import _keep_secret
 from anonchat.keystore import SPAN
+from anonchat.secret import _keep_secret
 from tests.fakes import FakeClock, make_settings
 
 
@@ -49,6 +49,7 @@ from tests.fakes import FakeClock, make_settings
         ("WAITING_POSTS_MAX", "0"),
         ("POSTS_PER_VISITOR", "often"),
         ("POSTS_PER_ROOM", "0/1m"),
+        ("DELETIONS_PER_VISITOR", "all"),
         ("JOINS_PER_VISITOR", "10"),
         ("NEW_ROOMS_PER_VISITOR", "10/ten"),
         ("ARRIVALS_PER_ADDRESS", "-1/1m"),

@@ -1,0 +1,71 @@
+"""What an operator tells the program to do instead of serving: `python main.py rotate-key`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .errors import StartError
+from .secret import rotate_secret
+from .settings import SECRET_CHARACTERS, Settings, read_settings
+
+Outcome = Mapping[str, int]
+"""What a command has done, as counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A command: what it is for, what it does, and how it tells of it."""
+
+    help: str
+    run: Callable[[Settings], Outcome]
+    say: str
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Do what the words on the command line say; return the status that the program ends with."""
+    parser = argparse.ArgumentParser(prog="main.py", description="Without a command: serve.")
+    choices = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, command in _COMMANDS.items():
+        choice = choices.add_parser(name, help=command.help, description=command.help)
+        choice.add_argument("--json", action="store_true", help="answer in JSON")
+    chosen = parser.parse_args(words)
+    command = _COMMANDS[chosen.command]
+    try:
+        outcome = command.run(read_settings())
+    except StartError as error:
+        sys.stderr.write(json.dumps({"error": str(error)}) if chosen.json else str(error))
+        sys.stderr.write("\n")
+        return 1
+    answer = json.dumps(dict(outcome)) if chosen.json else command.say.format(**outcome)
+    sys.stdout.write(f"{answer}\n")
+    return 0
+
+
+def _rotate_key(settings: Settings) -> Outcome:
+    given = _read_new_secret() if settings.secret_key else ""
+    return {"keys": rotate_secret(settings, given=given)}
+
+
+def _read_new_secret() -> str:
+    """Read it where neither the list of processes nor the history of a shell shows it."""
+    if sys.stdin.isatty():
+        sys.stderr.write("The new secret key, on one line: ")
+        sys.stderr.flush()
+    secret = sys.stdin.readline().strip()
+    if len(secret) < SECRET_CHARACTERS:
+        raise StartError(
+            "ANONCHAT_SECRET_KEY is set, so the new one is read from standard input; it needs "
+            f"{SECRET_CHARACTERS} characters or more"
+        )
+    return secret
+
+
+_COMMANDS = {
+    "rotate-key": _Command(
+        help="wrap all keys with a new secret key, while anonchat is stopped",
+        run=_rotate_key,
+        say="{keys} keys are wrapped with a new secret key; the old one opens nothing any more.",
+    ),
+}

@@ -1,0 +1,83 @@
+"""The ledger of what was forgotten: counts only, and they outlive a restart."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import col, func, select, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import LedgerRow, MessageRow, RoomRow
+
+from .database import Database
+from .errors import StartError
+from .nouns import Tally
+from .seal import Hasher
+
+_ROW = 1
+
+
+class Ledger:
+    """Counts what was forgotten, and knows which keys the database belongs to."""
+
+    def __init__(self, *, database: Database, hasher: Hasher, interval: timedelta) -> None:
+        self._database = database
+        self._hasher = hasher
+        self._interval = interval
+        self.tally: Tally | None = None
+
+    async def open(self) -> datetime | None:
+        """Return until when time is known to have passed.
+
+        Raises `StartError` if the keys are not those that the database was written with: all its
+        rows would be taken for forgotten.
+        """
+        mark = self._hasher.hash("store")
+        async with self._database.transaction() as session:
+            row = await _read(session)
+            if row.store not in (b"", mark):
+                raise StartError(
+                    "ANONCHAT_DATA_DIR: the keys are not those of the database, or were lost; put "
+                    "the right file back, or remove the folder to begin anew"
+                )
+            row.store = mark
+            return row.purged_at
+
+    async def close_round(self, now: datetime) -> None:
+        """Note that everything that had expired by then is gone."""
+        first = (
+            select(MessageRow.posted_at)
+            .where(MessageRow.room_id == RoomRow.id)
+            .order_by(col(MessageRow.seq))
+            .limit(1)  # the first of each room, by an index: together they may be a million
+            .correlate(RoomRow)
+            .scalar_subquery()
+        )
+        async with self._database.reading() as session:
+            oldest = (await session.exec(select(func.min(first)).select_from(RoomRow))).one()
+        async with self._database.transaction() as session:
+            row = await _read(session)
+            row.purged_at = now
+        self.tally = Tally(
+            messages=row.messages,
+            rooms=row.rooms,
+            visitors=row.visitors,
+            purged_at=now,
+            next_purge=now + self._interval,
+            oldest=oldest,
+        )
+
+
+async def note_gone(
+    session: AsyncSession, *, messages: int = 0, rooms: int = 0, visitors: int = 0
+) -> None:
+    """Count what goes with this transaction."""
+    await session.exec(
+        update(LedgerRow).values(
+            messages=LedgerRow.messages + messages,
+            rooms=LedgerRow.rooms + rooms,
+            visitors=LedgerRow.visitors + visitors,
+        )
+    )
+
+
+async def _read(session: AsyncSession) -> LedgerRow:
+    return (await session.exec(select(LedgerRow).where(LedgerRow.id == _ROW))).one()
