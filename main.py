@@ -44,7 +44,8 @@ def create_app(settings: Settings) -> FastAPI:
         except StartError as error:  # the server would hide this one line in a page of traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
-        news.start()
+        for part in living:
+            part.start()
         _log.info("open at http://%s:%s", settings.host, settings.port)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked through again
@@ -52,14 +53,15 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
-            news.stop()
+            for part in living:
+                part.stop()
             await chat.stop()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
     web.state.streams = api.streams
-    news = pages.register(chat, web)
+    living = pages.register(chat, web)
     ui.run_with(
         web,
         title="anonchat",
@@ -77,15 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
     return web
 
 
-def main() -> None:
-    """Run the server until it is told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    _log.setLevel(logging.INFO)
-    try:
-        settings = read_settings()
-        web = create_app(settings)
-    except StartError as error:
-        sys.exit(str(error))
+def create_server(web: FastAPI, settings: Settings) -> Server:
+    """Make what listens on the port and speaks HTTP for the application."""
     config = uvicorn.Config(
         web,
         host=settings.host,
@@ -95,13 +90,26 @@ def main() -> None:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
+        http=pages.Crowd(settings.unanswered_max),  # type: ignore[arg-type]  # it makes protocols
         ws=pages.Line,
         ws_ping_interval=None,  # engine.io has its own
         ws_per_message_deflate=False,
         ws_max_size=65_536,
         timeout_graceful_shutdown=5,
     )
-    server = Server(config)
+    return Server(config)
+
+
+def main() -> None:
+    """Run the server until it is told to stop."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _log.setLevel(logging.INFO)
+    try:
+        settings = read_settings()
+        web = create_app(settings)
+    except StartError as error:
+        sys.exit(str(error))
+    server = create_server(web, settings)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

@@ -33,6 +33,7 @@ from .events import (
     RoomEnded,
     RoomOpened,
     RoomRead,
+    TokenRevoked,
     VisitorForgotten,
 )
 from .nouns import Glance, Member, Membership, Message, Room, Visitor
@@ -76,6 +77,7 @@ __all__ = [
     "Settings",
     "StartError",
     "SteadyClock",
+    "TokenRevoked",
     "Unavailable",
     "UnknownVisitor",
     "Visitor",

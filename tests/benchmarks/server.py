@@ -108,6 +108,7 @@ def anonchat(data: Path, **settings: str) -> Server:
         folder=data.parent,
         ANONCHAT_PORT="{port}",
         ANONCHAT_DATA_DIR=str(data),
+        ANONCHAT_SOCKETS_PER_ADDRESS_MAX="100000",  # a whole town on one machine
         **{f"ANONCHAT_{name.upper()}": value for name, value in settings.items()},
     )
 

@@ -1,0 +1,195 @@
+"""Whom each socket speaks for: the one page that it shook hands for, and nobody else.
+
+NiceGUI takes the page from the message and asks nothing of the socket; whoever learns the id of a
+page could act for it.
+"""
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from nicegui import background_tasks, core
+from socketio import exceptions
+from starlette.types import Scope
+
+from .lines import find_line
+from .packets import is_saying
+
+_HANDSHAKE_SECONDS = 5.0
+_FIELD_CHARACTERS = 64
+_NAMES = {"client_id", "tab_id", "document_id"}
+_HOUSE_BITS = 64  # of an IPv6 address: what one household is given
+
+Hello = dict[str, str]
+Handler = Callable[..., Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class _Socket:
+    """One socket, from the first byte on."""
+
+    address: str
+    patience: asyncio.TimerHandle
+    hello: Hello = field(default_factory=dict)
+    sid: str = ""
+
+
+class Sockets:
+    """Knows every open socket, and stands between it and NiceGUI.
+
+    `refused` counts what was not let through, by why: `crowded` (too many from one address),
+    `silent` (no handshake in time), `foreign` (for a page that is not its own), `malformed`.
+    """
+
+    def __init__(self, *, per_address: int) -> None:
+        self.refused: Counter[str] = Counter()
+        self._per_address = per_address
+        self._open: dict[str, _Socket] = {}  # by the id that engine.io gives
+        self._addresses: Counter[str] = Counter()
+        self._pages: dict[str, str] = {}  # which page a socket shook hands for, by its sid
+        engine, events = core.sio.eio.handlers, core.sio.handlers["/"]
+        self._engine: dict[str, Handler] = {**engine}
+        self._events: dict[str, Handler] = {**events}
+
+    def stand_guard(self) -> None:
+        """Take the places of the handlers that were there, and call them for what is welcome."""
+        core.sio.eio.cors_allowed_origins = []  # says nothing of origins: ours come no further
+        core.sio.eio.on("connect", self._on_open)
+        core.sio.eio.on("message", self._on_message)
+        core.sio.eio.on("disconnect", self._on_close)
+        core.sio.on("connect", self._on_connect)
+        core.sio.on("handshake", self._on_handshake)
+        for event in ("event", "ack", "javascript_response"):
+            core.sio.on(event, self._for_own_page(event))
+        core.sio.on("log", _ignore)  # a browser has nothing to write in our log
+
+    def silence(self, page: str) -> None:
+        """Let nobody speak for a page any more; what it is told still arrives."""
+        for sid, _ in core.sio.manager.get_participants("/", page):
+            self._pages.pop(sid, None)
+
+    def cut(self, page: str) -> None:
+        """End every socket of a page."""
+        for _, engine_id in list(core.sio.manager.get_participants("/", page)):
+            self._cut(engine_id)
+
+    async def _on_open(self, engine_id: str, environ: dict[str, Any]) -> bool | None:
+        address = _house(environ["asgi.scope"])
+        if self._addresses[address] >= self._per_address:
+            self.refused["crowded"] += 1
+            return False
+        self._addresses[address] += 1
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(_HANDSHAKE_SECONDS, self._lose_patience, engine_id)
+        self._open[engine_id] = _Socket(address, patience)
+        await self._engine["connect"](engine_id, environ)
+        return None
+
+    async def _on_message(self, engine_id: str, packet: object) -> None:
+        if not is_saying(packet):
+            self._refuse_malformed(engine_id)
+            return
+        try:
+            await self._engine["message"](engine_id, packet)
+        except Exception:  # it could not be read: a page of ours does not say such things
+            self._refuse_malformed(engine_id)
+
+    async def _on_close(self, engine_id: str, reason: str) -> None:
+        await self._engine["disconnect"](engine_id, reason)
+        if socket := self._open.pop(engine_id, None):
+            socket.patience.cancel()
+            self._pages.pop(socket.sid, None)
+            self._addresses[socket.address] -= 1
+            if not self._addresses[socket.address]:
+                del self._addresses[socket.address]
+
+    async def _on_connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
+        socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
+        hello = _read_hello(environ)
+        if socket is None or socket.sid or hello is None:
+            self.refused["malformed"] += 1
+            raise exceptions.ConnectionRefusedError("Not a page of ours")
+        socket.sid, socket.hello = sid, hello
+        await self._events["connect"](sid, environ)
+        if hello.get("implicit_handshake") == "true":
+            self._welcome(socket)
+
+    async def _on_handshake(self, sid: str, *_said: object) -> bool:
+        """Shake hands later, as a page does that was loaded before anybody wanted to see it."""
+        socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
+        if socket is None or not socket.hello or sid in self._pages:
+            self.refused["malformed"] += 1
+            return False
+        if await self._events["handshake"](sid, socket.hello):
+            self._welcome(socket)
+        return sid in self._pages
+
+    def _welcome(self, socket: _Socket) -> None:
+        socket.patience.cancel()
+        self._pages[socket.sid] = socket.hello["client_id"]
+
+    def _for_own_page(self, event: str) -> Callable[..., None]:
+        handle = cast(Callable[[str, dict[str, Any]], None], self._events[event])
+
+        def listen(sid: str, *said: object) -> None:
+            message = said[0] if len(said) == 1 else None
+            if not isinstance(message, dict):
+                self.refused["malformed"] += 1
+            elif sid not in self._pages or message.get("client_id") != self._pages[sid]:
+                self.refused["foreign"] += 1
+            else:
+                try:
+                    handle(sid, message)
+                except Exception:  # what our own handlers raise, NiceGUI has caught
+                    self.refused["malformed"] += 1
+
+        return listen
+
+    def _refuse_malformed(self, engine_id: str) -> None:
+        self.refused["malformed"] += 1
+        self._cut(engine_id)
+
+    def _lose_patience(self, engine_id: str) -> None:
+        self.refused["silent"] += 1
+        self._cut(engine_id)
+
+    def _cut(self, engine_id: str) -> None:
+        if line := find_line(engine_id):
+            line.transport.abort()
+        elif socket := core.sio.eio.sockets.get(engine_id):
+            background_tasks.create(socket.close(wait=False), name="cut")
+
+
+def _read_hello(environ: dict[str, Any]) -> Hello | None:
+    """Return what a page says of itself in the address of its socket, if a page could say so."""
+    try:
+        said = parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=20)
+        hello = dict(said)
+        named = len(said) == len(hello) and all(
+            hello[name] for name in ("client_id", "tab_id", "document_id")
+        )
+        int(hello.get("next_message_id", "0"))
+    except (KeyError, ValueError):
+        return None
+    hello.setdefault("implicit_handshake", "false")
+    return hello if named and max(map(len, hello.values())) <= _FIELD_CHARACTERS else None
+
+
+def _house(scope: Scope) -> str:
+    """Return whose address it is: of IPv6, where one has more than one can count, the network."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    if address.version == 4:
+        return host
+    return str(ipaddress.ip_network((address.packed, _HOUSE_BITS), strict=False))
+
+
+def _ignore(_sid: str, *_said: object) -> None:
+    pass
