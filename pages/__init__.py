@@ -46,4 +46,5 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     web.add_middleware(Origins, base_url=chat.settings.base_url)
     web.add_middleware(Guard, apologise=apologise)
     web.add_middleware(Headers, base_url=chat.settings.base_url)  # the last one is the outermost
-    return News(chat, feeds), Watch(chat, site.door, sockets)
+    web.state.watch = watch = Watch(chat, site.door, sockets)
+    return News(chat, feeds), watch

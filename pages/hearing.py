@@ -10,7 +10,9 @@ from .headers import NOTHING, STRICT
 _HEAD_SECONDS = 10.0
 _BODY_SECONDS = 20.0
 _HEAD_MOST = 65_536
-_MOST = 1_048_576  # bytes of one request, read or not: beyond that, who sends is not heard out
+_WHOLE_MOST = (
+    1_048_576  # bytes of one request, read or not: beyond that, who sends is not heard out
+)
 
 
 class Crowd:
@@ -54,7 +56,7 @@ class Hearing(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin."""
         super().connection_made(transport)
-        self._wait()
+        self._wait(_HEAD_SECONDS, most=_HEAD_MOST)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -64,7 +66,7 @@ class Hearing(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Hear a piece."""
         if self._deadline is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait()
+            self._wait(_HEAD_SECONDS, most=_HEAD_MOST)
         super().data_received(data)
         if self._deadline:
             self._size += len(data)
@@ -75,12 +77,12 @@ class Hearing(HttpToolsProtocol):
         """Hear that a request begins; it may follow one that is not answered yet."""
         super().on_message_begin()
         if self._deadline is None:
-            self._wait()
+            self._wait(_HEAD_SECONDS, most=_HEAD_MOST)
 
     def on_headers_complete(self) -> None:
         """Hear what is wanted; the rest may take a little longer."""
         super().on_headers_complete()
-        self._wait(_BODY_SECONDS, most=_MOST)
+        self._wait(_BODY_SECONDS, most=_WHOLE_MOST)
 
     def on_message_complete(self) -> None:
         """Hear the end."""
@@ -104,7 +106,7 @@ class Hearing(HttpToolsProtocol):
         self._settle()
         self.transport.close()
 
-    def _wait(self, seconds: float = _HEAD_SECONDS, *, most: int = _HEAD_MOST) -> None:
+    def _wait(self, seconds: float, *, most: int) -> None:
         self._settle()
         self._size, self._most = 0, most
         self._deadline = self.loop.call_later(seconds, self.give_up)
