@@ -43,7 +43,7 @@ class Watch:
         """Close every screen, or those of one visitor, whose cookie is nobody's any more."""
         for number, client in enumerate(_screens(visitor_id), 1):
             request: Request = client.request
-            if not client.is_deleted and await self._door.recognise(request) is None:
+            if await self._door.recognise(request) is None:
                 client.open("/login")
                 self._close(client)
             if number % _AT_ONCE == 0:
@@ -59,13 +59,12 @@ class Watch:
 
     def _close(self, client: Client) -> None:
         self._sockets.silence(client.id)
-        background_tasks.create(self._end(client), name="farewell")
+        client.on_delete(lambda: self._sockets.forget(client.id))
+        background_tasks.create(self._cut(client.id), name="farewell")
 
-    async def _end(self, client: Client) -> None:
+    async def _cut(self, page: str) -> None:
         await asyncio.sleep(_FAREWELL_SECONDS)
-        self._sockets.cut(client.id)
-        if not client.is_deleted:
-            client.delete()  # whoever comes back with it is told to load the page again
+        self._sockets.cut(page)
 
     async def _keep_going_round(self) -> None:
         while True:

@@ -21,6 +21,7 @@ from .packets import is_saying
 
 _HANDSHAKE_SECONDS = 5.0
 _FIELD_CHARACTERS = 64
+_LOAD_AGAIN = "Implicit handshake failed"  # the words at which NiceGUI's pages do so
 _NAMES = {"client_id", "tab_id", "document_id"}
 _HOUSE_BITS = 64  # of an IPv6 address: what one household is given
 
@@ -51,6 +52,7 @@ class Sockets:
         self._open: dict[str, _Socket] = {}  # by the id that engine.io gives
         self._addresses: Counter[str] = Counter()
         self._pages: dict[str, str] = {}  # which page a socket shook hands for, by its sid
+        self._silenced: set[str] = set()
         engine, events = core.sio.eio.handlers, core.sio.handlers["/"]
         self._engine: dict[str, Handler] = {**engine}
         self._events: dict[str, Handler] = {**events}
@@ -68,9 +70,14 @@ class Sockets:
         core.sio.on("log", _ignore)  # a browser has nothing to write in our log
 
     def silence(self, page: str) -> None:
-        """Let nobody speak for a page any more; what it is told still arrives."""
+        """Let nobody speak for a page any more, nor come back; what it is told still arrives."""
+        self._silenced.add(page)
         for sid, _ in core.sio.manager.get_participants("/", page):
             self._pages.pop(sid, None)
+
+    def forget(self, page: str) -> None:
+        """Know nothing of a page that is no more."""
+        self._silenced.discard(page)
 
     def cut(self, page: str) -> None:
         """End every socket of a page."""
@@ -112,7 +119,9 @@ class Sockets:
         hello = _read_hello(environ)
         if socket is None or socket.sid or hello is None:
             self.refused["malformed"] += 1
-            raise exceptions.ConnectionRefusedError("Not a page of ours")
+            raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
+        if hello["client_id"] in self._silenced:
+            raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
         socket.sid, socket.hello = sid, hello
         await self._events["connect"](sid, environ)
         if hello.get("implicit_handshake") == "true":

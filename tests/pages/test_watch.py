@@ -1,5 +1,6 @@
 """Screens whose visitor is known here no more."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -14,7 +15,8 @@ from anonchat.seal import fingerprint
 from models import TokenRow
 from pages import Watch, watch
 from pages.live.sockets import Sockets
-from tests.pages.tab import Tab, open_tab, until
+from tests.history.screen import introduce
+from tests.pages.tab import PATIENCE, Tab, open_tab, plug_in, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -46,6 +48,21 @@ async def _come_in(chat: Chat, nickname: str, room: str) -> tuple[str, str, str]
     return visitor.id, token, f"/r/{opened.slug}"
 
 
+async def _is_closed(url: str, tab: Tab) -> None:
+    """See that the tab has lost its line, and that it would have to load the page again."""
+    async with asyncio.timeout(PATIENCE):
+        await tab.line.wait_closed()
+    await _cannot_come_back(url, tab.client)
+
+
+async def _cannot_come_back(url: str, client: Client) -> None:
+    hello = introduce(client.id, tab_id=client._pinned_tab_id or "tab")
+    async with plug_in(url, **hello) as line:
+        await line.recv()
+        await line.send("40")
+        assert await line.recv() == '44{"message":"Implicit handshake failed"}'
+
+
 async def _is_silent(tab: Tab, sockets: Sockets) -> None:
     """See that nobody can speak for the page, though it is still there."""
     before = sockets.refused["foreign"]
@@ -73,8 +90,7 @@ async def test_one_who_is_forgotten_has_no_screens_any_more(url: str, chat: Chat
     async with _open_tabs(url, token, "/", path) as tabs:
         await chat.identity.forget(visitor_id)
         for tab in tabs:
-            await until(lambda tab=tab: tab.client.id not in Client.instances)
-            await tab.line.wait_closed()
+            await _is_closed(url, tab)
 
 
 async def test_a_page_on_its_way_to_one_who_is_forgotten_never_comes_alive(
@@ -85,7 +101,7 @@ async def test_a_page_on_its_way_to_one_who_is_forgotten_never_comes_alive(
         await http.get(path)
     (client,) = watch._screens(visitor_id)
     await chat.identity.forget(visitor_id)
-    await until(lambda: client.id not in Client.instances)
+    await _cannot_come_back(url, client)
 
 
 async def test_the_browser_that_had_to_give_way_loses_its_screens(
@@ -102,11 +118,13 @@ async def test_the_browser_that_had_to_give_way_loses_its_screens(
             await chat.identity.come_in("Many Mia", phrase=phrase)
         await until(lambda: '"open",{"path":"/login"' in "".join(oldest.heard))
         await _is_silent(oldest, sockets)
-        assert next_one.client.id in Client.instances
+        before = sockets.refused["foreign"]
+        await next_one.fire(next_one.listeners()[0], {})
+        assert sockets.refused["foreign"] == before
 
 
 async def test_who_goes_round_finds_the_screens_of_those_who_are_known_no_more(
-    url: str, chat: Chat, rounds: Watch
+    url: str, chat: Chat, rounds: Watch, sockets: Sockets
 ) -> None:
     _, token, path = await _come_in(chat, "Expired Eve", "eve's room")
     _, other, _ = await _come_in(chat, "Living Liz", "liz's room")
@@ -118,10 +136,11 @@ async def test_who_goes_round_finds_the_screens_of_those_who_are_known_no_more(
         await _revoke(chat, token)
         await rounds.go_round()
         for tab in tabs:
-            await until(lambda tab=tab: tab.client.id not in Client.instances)
-            await tab.line.wait_closed()
-        assert living.client.id in Client.instances
-        assert public.client.id in Client.instances  # it shows nothing that is anybody's
+            await _is_closed(url, tab)
+        for tab in (living, public):  # what is public shows nothing that is anybody's
+            before = sockets.refused["foreign"]
+            await tab.say("ack", {"client_id": tab.client.id, "next_message_id": 0})
+            assert sockets.refused["foreign"] == before
 
 
 async def test_rounds_are_made_again_and_again(
@@ -134,7 +153,7 @@ async def test_rounds_are_made_again_and_again(
     rounds.start()
     async with _open_tabs(url, token, path) as [tab]:
         await _revoke(chat, token)
-        await until(lambda: tab.client.id not in Client.instances)
+        await _is_closed(url, tab)
     rounds.stop()
     monkeypatch.undo()
     rounds.start()
@@ -152,3 +171,16 @@ async def _revoke(chat: Chat, token: str) -> None:
     async with chat._database.transaction() as session:
         await session.exec(delete(TokenRow).where(TokenRow.hash == fingerprint(token)))
     chat.identity._known.clear()
+
+
+async def test_what_was_silenced_is_forgotten_with_its_page(
+    url: str, chat: Chat, sockets: Sockets
+) -> None:
+    visitor_id, token, path = await _come_in(chat, "Bygone Bo", "bo's room")
+    async with httpx.AsyncClient(base_url=url, cookies={"anonchat": token}) as http:
+        await http.get(path)
+    (client,) = watch._screens(visitor_id)
+    await chat.identity.forget(visitor_id)
+    assert client.id in sockets._silenced
+    client.delete()  # as NiceGUI does after a minute
+    assert client.id not in sockets._silenced
