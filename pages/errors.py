@@ -8,6 +8,8 @@ from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
 from htpy import title as title_tag
 from nicegui import app
 
+from anonchat import NotFound
+
 from .frame import STYLE_SHEET
 from .language import Language
 from .site import Site
@@ -26,6 +28,16 @@ def register(site: Site) -> Callable[[Request], Response]:
             language,
             h1[language("There is nothing at this address.")],
             p[language("Perhaps it was here once. Things go away in this place.")],
+            status=404,
+        )
+
+    @app.exception_handler(NotFound)
+    async def no_room(request: Request, error: NotFound) -> Response:
+        language = site.language(request)
+        return _page(
+            language,
+            h1[language.explain(error)],
+            p[language("Rooms here come and go. Perhaps it is time for a new one.")],
             status=404,
         )
 

@@ -2,9 +2,8 @@
 
 from fastapi import Request
 from htpy import a, footer, h1, h2, p
-from nicegui import ui
 
-from .frame import language_links, mark, open_page
+from .frame import language_links, mark, open_page, page
 from .language import Language
 from .live.screen import Screen
 from .site import Site
@@ -13,7 +12,7 @@ from .site import Site
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/privacy")
+    @page("/privacy")
     def privacy(request: Request) -> None:
         language = open_page(site, request, title=site.language(request)("What we keep"))
         Screen("paper").draw(

@@ -9,11 +9,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
-from nicegui import ui
 
 import main
 from anonchat import Chat
 from anonchat.api.application import ApiMount
+from pages.frame import page
 from pages.live.sockets import Sockets
 from tests.fakes import make_settings
 
@@ -23,9 +23,18 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI
     """Start the application; there is one in a process, as in real life."""
     web = main.create_app(make_settings(tmp_path_factory.mktemp("data")))
 
-    @ui.page("/broken")
-    async def broken() -> None:
+    @page("/broken")
+    def broken() -> None:
         raise RuntimeError("the password is xyzzy-plugh")
+
+    @page("/broken-late")
+    async def broken_late() -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("the password is xyzzy-plugh")
+
+    @page("/slow")
+    async def slow() -> None:
+        await asyncio.Event().wait()
 
     @web.get("/very-broken")
     async def very_broken() -> None:
@@ -37,7 +46,7 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI
         yield web
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="session")
 async def browser(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=web)
     async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser:
