@@ -9,6 +9,7 @@ from .headers import NOTHING, STRICT
 
 _HEAD_SECONDS = 10.0
 _BODY_SECONDS = 20.0
+_READER_SECONDS = 60.0
 _HEAD_MOST = 65_536
 _WHOLE_MOST = (
     1_048_576  # bytes of one request, read or not: beyond that, who sends is not heard out
@@ -41,7 +42,7 @@ class Crowd:
 
 
 class Hearing(HttpToolsProtocol):
-    """One connection; whoever does not finish a request in time is not waited for.
+    """One connection; whoever does not finish a request, or read the answer, is not waited for.
 
     uvicorn bounds neither the time nor the size of what comes before a request is complete.
     """
@@ -50,6 +51,7 @@ class Hearing(HttpToolsProtocol):
         super().__init__(**given)
         self._crowd = crowd
         self._deadline: asyncio.TimerHandle | None = None
+        self._reader: asyncio.TimerHandle | None = None
         self._size = 0
         self._most = _HEAD_MOST
 
@@ -61,6 +63,7 @@ class Hearing(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._settle()
+        self.resume_writing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -100,6 +103,18 @@ class Hearing(HttpToolsProtocol):
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.transport.write(b"".join([STATUS_LINE[400], *lines, b"\r\n"]))
         self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Wait for one who does not read what they have asked for, but not for ever."""
+        super().pause_writing()
+        self._reader = self.loop.call_later(_READER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        if self._reader:
+            self._reader.cancel()
+            self._reader = None
+        super().resume_writing()
 
     def give_up(self) -> None:
         """Hear no more."""

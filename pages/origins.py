@@ -55,7 +55,7 @@ class Origins:
         headers = Headers(scope=scope)
         if origins := headers.getlist("origin"):
             return origins == [self._base or own_origin(scope)]
-        if is_socket or headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return False
         return is_reading or path == _PROGRAMS or path.startswith(f"{_PROGRAMS}/")
 

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from pages import hearing
 from pages.hearing import Crowd
-from tests.pages.tab import PATIENCE
+from tests.pages.tab import PATIENCE, until
 
 _SHORT = 0.2
 _REQUEST = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nhi"
@@ -26,14 +26,23 @@ class House:
         self.crowd = Crowd(most)
         self.crowded: list[int] = []
         self.port = 0
+        self.hung_up = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
         self.crowded.append(len(self.crowd))
-        length = (b"content-length", b"2")
-        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/endless":
+            await self._say_much(receive, send)
         await send({"type": "http.response.body", "body": b"ok"})
+
+    async def _say_much(self, receive: Receive, send: Send) -> None:
+        hanging_up = asyncio.ensure_future(receive())
+        while not hanging_up.done():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            await asyncio.sleep(0)
+        self.hung_up = True
 
     async def call(self) -> Call:
         """Connect."""
@@ -155,7 +164,7 @@ async def test_the_patient_house_answers_whoever_asks(house: House) -> None:
     for _ in range(3):
         writer.write(_REQUEST)
         async with asyncio.timeout(PATIENCE):
-            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+            assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
     assert house.crowded == [0, 0, 0]  # who waits for an answer is not one of those who owe words
     writer.close()
 
@@ -172,8 +181,18 @@ async def test_the_patient_house_lets_the_one_go_who_has_owed_words_for_longest(
         for reader, writer in [*others, late]:
             writer.write(_REQUEST)
             async with asyncio.timeout(PATIENCE):
-                assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 OK")
+                assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
             writer.close()
+
+
+async def test_who_does_not_read_is_not_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "_READER_SECONDS", _SHORT)
+    _, writer = await house.call()
+    writer.write(b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n")
+    await until(lambda: house.hung_up)
+    writer.close()
 
 
 async def test_what_is_no_request_is_answered_strictly(house: House) -> None:
