@@ -20,6 +20,7 @@ from .lines import find_line
 from .packets import is_saying
 
 _HANDSHAKE_SECONDS = 5.0
+_LATE_SECONDS = 0.5
 _FIELD_CHARACTERS = 64
 _LOAD_AGAIN = "Implicit handshake failed"  # the words at which NiceGUI's pages do so
 _NAMES = {"client_id", "tab_id", "document_id"}
@@ -90,9 +91,7 @@ class Sockets:
             self.refused["crowded"] += 1
             return False
         self._addresses[address] += 1
-        loop = asyncio.get_running_loop()
-        patience = loop.call_later(_HANDSHAKE_SECONDS, self._lose_patience, engine_id)
-        self._open[engine_id] = _Socket(address, patience)
+        self._open[engine_id] = _Socket(address, self._have_patience(engine_id))
         await self._engine["connect"](engine_id, environ)
         return None
 
@@ -162,7 +161,16 @@ class Sockets:
         self.refused["malformed"] += 1
         self._cut(engine_id)
 
-    def _lose_patience(self, engine_id: str) -> None:
+    def _have_patience(self, engine_id: str) -> asyncio.TimerHandle:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _HANDSHAKE_SECONDS
+        return loop.call_at(until, self._lose_patience, engine_id, until)
+
+    def _lose_patience(self, engine_id: str, until: float) -> None:
+        if asyncio.get_running_loop().time() - until > _LATE_SECONDS:
+            # We are the slow ones: what we wait for may lie here unread.
+            self._open[engine_id].patience = self._have_patience(engine_id)
+            return
         self.refused["silent"] += 1
         self._cut(engine_id)
 
@@ -178,14 +186,12 @@ def _read_hello(environ: dict[str, Any]) -> Hello | None:
     try:
         said = parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=20)
         hello = dict(said)
-        named = len(said) == len(hello) and all(
-            hello[name] for name in ("client_id", "tab_id", "document_id")
-        )
         int(hello.get("next_message_id", "0"))
-    except (KeyError, ValueError):
+    except ValueError:
         return None
-    hello.setdefault("implicit_handshake", "false")
-    return hello if named and max(map(len, hello.values())) <= _FIELD_CHARACTERS else None
+    if len(hello) < len(said) or not _NAMES <= hello.keys():
+        return None
+    return hello if all(len(value) <= _FIELD_CHARACTERS for value in hello.values()) else None
 
 
 def _house(scope: Scope) -> str:

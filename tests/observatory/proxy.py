@@ -1,7 +1,9 @@
 """nginx before the house, as the documents tell an operator to set it up."""
 
 import asyncio
+import os
 import re
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,7 +51,8 @@ async def secured(house: House, port: int, folder: Path) -> AsyncIterator[Path]:
     location = location.replace("127.0.0.1:8080", f"127.0.0.1:{house.port}")
     configuration = folder / "nginx.conf"
     configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, location=location))
-    command = ("nginx", "-c", str(configuration), "-e", str(folder / "nginx.log"))
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
+    command = (program, "-c", str(configuration), "-e", str(folder / "nginx.log"))
     nginx = await asyncio.create_subprocess_exec(*command)
     try:
         async with asyncio.timeout(PATIENCE):

@@ -96,12 +96,19 @@ async def begin(line: ClientConnection) -> None:
         assert not answer.startswith("44")
 
 
-def plug_in(url: str, *, origin: str | None = "", **query: str | int) -> connect:
-    """Open a web socket, from a page of this site unless told otherwise."""
+def plug_in(
+    url: str,
+    *,
+    origin: str | None = "",
+    told: dict[str, str] | None = None,
+    **query: str | int,
+) -> connect:
+    """Open a web socket, from a page of this site unless told otherwise; `told` are headers."""
     parameters = httpx.QueryParams({"EIO": "4", **query, "transport": "websocket"})
     return connect(
         f"{url.replace('http', 'ws', 1)}/_nicegui_ws/socket.io/?{parameters}",
         origin=Origin(url if origin == "" else origin) if origin is not None else None,
+        additional_headers=told,
         compression=None,
         ping_interval=None,
         proxy=None,

@@ -11,6 +11,7 @@ import pytest_asyncio
 from nicegui import core
 from nicegui.event_listener import EventListener
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from anonchat import Chat
 from pages.live import sockets as module
@@ -251,6 +252,51 @@ async def test_a_frame_that_is_too_large_ends_its_socket(town: Town) -> None:
         assert tab.line.close_code == 1009
 
 
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (Frame(Opcode.TEXT, b"\xff"), b""),
+        (Frame(Opcode.TEXT, b"4", fin=False), Frame(Opcode.CONT, b"", fin=False)),
+        (Frame(Opcode.TEXT, b"\xd0", fin=False), Frame(Opcode.CONT, b"\x20")),
+    ],
+    ids=["no text", "countless parts", "no text in parts"],
+)
+async def test_what_is_no_text_ends_its_socket_without_a_word(
+    town: Town, caplog: pytest.LogCaptureFixture, first: Frame, more: Frame | bytes
+) -> None:
+    async with open_tab(town.url, "/login") as tab:
+        tab.line.transport.write(first.serialize(mask=True))
+        for _ in range(200 if more else 0):
+            assert isinstance(more, Frame)
+            tab.line.transport.write(more.serialize(mask=True))
+        async with asyncio.timeout(PATIENCE):
+            await tab.line.wait_closed()
+    assert not _alarms(caplog)
+
+
+async def test_who_asks_without_end_and_reads_no_answer_is_cut_off(town: Town) -> None:
+    async with httpx.AsyncClient(base_url=town.url, timeout=PATIENCE) as http:
+        client_id = read_client_id((await http.get("/login")).text)
+    query = httpx.QueryParams(
+        {**introduce(client_id, tab_id="deaf"), "EIO": "4", "transport": "websocket"}
+    )
+    port = int(town.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_024)
+    writer.write(
+        f"GET /_nicegui_ws/socket.io/?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+        f"Origin: {town.url}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    ping = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 1_000
+    with pytest.raises(ConnectionError):
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                writer.write(ping)
+                await writer.drain()
+    writer.close()
+
+
 @pytest.mark.parametrize("begins", [False, True], ids=["says nothing", "names no page"])
 async def test_a_socket_without_a_handshake_is_ended(
     town: Town, sockets: Sockets, monkeypatch: pytest.MonkeyPatch, begins: bool
@@ -265,6 +311,19 @@ async def test_a_socket_without_a_handshake_is_ended(
                 while True:
                     await line.recv()
     assert sockets.refused["silent"] == before + 1
+
+
+async def test_nobody_is_cut_off_for_our_own_slowness(town: Town, sockets: Sockets) -> None:
+    before = {*sockets._open}
+    async with plug_in(town.url, **introduce("nobody", tab_id="tab")) as line:
+        await line.recv()
+        (engine_id,) = {*sockets._open} - before
+        first = sockets._open[engine_id].patience
+        refused = sockets.refused["silent"]
+        sockets._lose_patience(engine_id, asyncio.get_running_loop().time() - 10)
+        assert sockets.refused["silent"] == refused
+        assert sockets._open[engine_id].patience is not first
+        first.cancel()
 
 
 async def test_a_polling_socket_without_a_handshake_is_ended(
