@@ -15,6 +15,7 @@ from pages.hearing import Crowd
 from tests.pages.tab import PATIENCE, until
 
 _SHORT = 0.2
+_MUCH = 3_000_000
 _REQUEST = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nhi"
 Call = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -152,7 +153,12 @@ async def test_the_patient_house_is_not_told_too_much(
     _, writer = call = await house.call()
     writer.write(begin)
 
+    poured = 0
+
     async def pour() -> None:
+        nonlocal poured
+        poured += len(piece)
+        assert poured < _MUCH
         writer.write(piece)
 
     await _is_ended(call, pour)

@@ -21,6 +21,7 @@ from tests.pages.tab import PATIENCE, Tab, begin, event_of, open_tab, plug_in, u
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+_MUCH = 100_000_000
 _DEEP = "[" * 3_000 + "]" * 3_000
 _NASTY = (None, 0, -1, 1e308, True, "", "x" * 50_000, [], [[]], {}, {"name": {}, "fields": []})
 
@@ -262,15 +263,22 @@ async def test_a_frame_that_is_too_large_ends_its_socket(town: Town) -> None:
     ids=["no text", "countless parts", "no text in parts"],
 )
 async def test_what_is_no_text_ends_its_socket_without_a_word(
-    town: Town, caplog: pytest.LogCaptureFixture, first: Frame, more: Frame | bytes
+    town: Town,
+    sockets: Sockets,
+    caplog: pytest.LogCaptureFixture,
+    first: Frame,
+    more: Frame | bytes,
 ) -> None:
+    before = sockets.refused["malformed"]
     async with open_tab(town.url, "/login") as tab:
         tab.line.transport.write(first.serialize(mask=True))
         for _ in range(200 if more else 0):
             assert isinstance(more, Frame)
             tab.line.transport.write(more.serialize(mask=True))
+        tab.line.transport.write(Frame(Opcode.CONT, b"x").serialize(mask=True))
         async with asyncio.timeout(PATIENCE):
             await tab.line.wait_closed()
+    assert sockets.refused["malformed"] == before  # nobody has read it
     assert not _alarms(caplog)
 
 
@@ -288,10 +296,12 @@ async def test_who_asks_without_end_and_reads_no_answer_is_cut_off(town: Town) -
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
     )
     await reader.readuntil(b"\r\n\r\n")
+    writer.write(Frame(Opcode.TEXT, b"40").serialize(mask=True))
     ping = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 1_000
+    sent = 0
     with pytest.raises(ConnectionError):
         async with asyncio.timeout(PATIENCE):
-            while True:
+            while (sent := sent + len(ping)) < _MUCH:
                 writer.write(ping)
                 await writer.drain()
     writer.close()
@@ -313,7 +323,7 @@ async def test_a_socket_without_a_handshake_is_ended(
     assert sockets.refused["silent"] == before + 1
 
 
-async def test_nobody_is_cut_off_for_our_own_slowness(town: Town, sockets: Sockets) -> None:
+async def test_nobody_is_ended_for_our_own_slowness(town: Town, sockets: Sockets) -> None:
     before = {*sockets._open}
     async with plug_in(town.url, **introduce("nobody", tab_id="tab")) as line:
         await line.recv()
