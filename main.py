@@ -25,11 +25,13 @@ _GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look 
 
 
 class Server(uvicorn.Server):
-    """A server that ends the event streams before it waits until everything is answered."""
+    """A server that ends streams and polls before it waits until everything is answered."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop."""
-        self.config.app.state.streams.stop()  # type: ignore[union-attr]  # it is our own app
+        state = self.config.app.state  # type: ignore[union-attr]  # it is our own app
+        state.streams.stop()
+        state.sockets.stop()
         await super().shutdown(sockets)
 
 

@@ -85,6 +85,12 @@ class Sockets:
         for _, engine_id in list(core.sio.manager.get_participants("/", page)):
             self._cut(engine_id)
 
+    def stop(self) -> None:
+        """Answer those who poll, for whoever stops the server waits until all is answered."""
+        for engine_id in list(self._open):
+            if not find_line(engine_id):
+                self._cut(engine_id)
+
     async def _on_open(self, engine_id: str, environ: dict[str, Any]) -> bool | None:
         address = _house(environ["asgi.scope"])
         if self._addresses[address] >= self._per_address:

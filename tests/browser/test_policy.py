@@ -73,3 +73,13 @@ async def test_pages_travel_compressed(world: World) -> None:
     answer = await ann.page.goto(f"{ann.home}/login")
     assert answer
     assert (await answer.all_headers())["content-encoding"] == "gzip"
+
+
+async def test_who_has_no_web_sockets_is_welcome_too(world: World, room: str) -> None:
+    ann = await world.person("Ann")
+    await ann.page.add_init_script("delete window.WebSocket")
+    ann.forgives = "WebSocket"
+    await ann.comes_in()
+    await ann.opens(room)
+    await ann.says("is anybody there?")
+    assert await ann.page.evaluate("window.socket.io.engine.transport.name") == "polling"
