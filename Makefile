@@ -1,13 +1,14 @@
 # `make` lists what it can do. Every target works from a fresh clone.
 PYTHON := .venv/bin/python
-# The Debian packages the tests use; with another system's browser, fonts and libfaketime:
+# The Debian packages the tests use; with another system's browser, fonts, nginx and libfaketime:
 # make test PACKAGES=
-PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji
+PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji nginx-light
 # More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
 ARGS :=
 # Many stories wait for something: two at a time take little more than half as long.
 AT_ONCE := --numprocesses=logical --maxprocesses=4 --dist=loadfile
 NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
+OBSERVATORY := tests/observatory/node_modules/.package-lock.json
 
 .PHONY: help run test soak bench check format screenshots packages clean
 
@@ -17,7 +18,7 @@ help: ## show this list
 run: .venv/installed ## start anonchat
 	@exec $(PYTHON) main.py $(ARGS)
 
-test: packages .venv/installed-dev ## run every test, the ones in a real browser too
+test: packages .venv/installed-dev $(OBSERVATORY) ## run every test, the ones in a real browser too
 	@$(PYTHON) -m pytest $(AT_ONCE) $(ARGS)
 
 bench: packages .venv/installed-bench $(NODE_MODULES) ## measure it beside its peers; writes docs/benchmarks.md
@@ -41,7 +42,7 @@ screenshots: packages .venv/installed-dev ## draw the pictures of the documents 
 	@$(PYTHON) docs/screenshots/make.py
 
 clean: ## remove what the other targets made, but never the data
-	@rm -rf .venv tests/benchmarks/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv tests/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 packages:
@@ -54,7 +55,7 @@ packages:
 	@tools/venv.sh $<
 	@touch $@
 
-$(NODE_MODULES): tests/benchmarks/package-lock.json
+tests/%/node_modules/.package-lock.json: tests/%/package-lock.json
 	@{ command -v node && command -v npm; } >/dev/null || tools/packages.sh nodejs npm
-	@cd tests/benchmarks && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@cd $(<D) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -27,11 +27,13 @@ _GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look 
 
 
 class Server(uvicorn.Server):
-    """A server that ends the event streams before it waits until everything is answered."""
+    """A server that ends streams and polls before it waits until everything is answered."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop."""
-        self.config.app.state.streams.stop()  # type: ignore[union-attr]  # it is our own app
+        state = self.config.app.state  # type: ignore[union-attr]  # it is our own app
+        state.streams.stop()
+        state.sockets.stop()
         await super().shutdown(sockets)
 
 
@@ -53,20 +55,22 @@ def create_app(settings: Settings) -> FastAPI:
         except StartError as error:  # the server would hide this one line in a page of traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
-        news.start()
+        for part in living:
+            part.start()
         _log.info("open at http://%s:%s", settings.host, settings.port)
         settle()
         try:
             yield
         finally:
-            news.stop()
+            for part in living:
+                part.stop()
             await chat.stop()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
     web.state.streams = api.streams
-    news = pages.register(chat, web)
+    living = pages.register(chat, web)
     ui.run_with(
         web,
         title="anonchat",
@@ -84,6 +88,27 @@ def create_app(settings: Settings) -> FastAPI:
     return web
 
 
+def create_server(web: FastAPI, settings: Settings) -> Server:
+    """Make what listens on the port and speaks HTTP for the application."""
+    config = uvicorn.Config(
+        web,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        http=pages.Crowd(settings.unanswered_max),  # type: ignore[arg-type]  # it makes protocols
+        ws=pages.Line,
+        ws_ping_interval=None,  # engine.io has its own
+        ws_per_message_deflate=False,
+        ws_max_size=65_536,
+        timeout_graceful_shutdown=5,
+    )
+    return Server(config)
+
+
 def main() -> None:
     """Run the server until it is told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -94,22 +119,7 @@ def main() -> None:
         web = create_app(settings)
     except StartError as error:
         sys.exit(str(error))
-    config = uvicorn.Config(
-        web,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
-        ws=pages.Line,
-        ws_ping_interval=None,  # engine.io has its own
-        ws_per_message_deflate=False,
-        ws_max_size=65_536,
-        timeout_graceful_shutdown=5,
-    )
-    server = Server(config)
+    server = create_server(web, settings)
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:

@@ -35,9 +35,10 @@ from .events import (
     RoomEnded,
     RoomOpened,
     RoomRead,
+    TokenRevoked,
     VisitorForgotten,
 )
-from .limits import neighbourhood
+from .limits import Limit, neighbourhood
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
 from .puzzle import Puzzle
 from .settings import Settings, read_settings
@@ -57,6 +58,7 @@ __all__ = [
     "InvalidPhrase",
     "InvalidRoom",
     "InvalidTopic",
+    "Limit",
     "LimitReached",
     "Member",
     "MemberJoined",
@@ -83,6 +85,7 @@ __all__ = [
     "StartError",
     "SteadyClock",
     "Tally",
+    "TokenRevoked",
     "TooOften",
     "Unavailable",
     "UnknownVisitor",

@@ -80,3 +80,10 @@ class VisitorForgotten(Event):
     """A visitor asked to be forgotten, or expired."""
 
     visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRevoked(Event):
+    """A browser of a visitor is recognised no more, for others have come since."""
+
+    visitor_id: str

@@ -17,6 +17,7 @@ from .rates import Rate
 from .settings import Settings
 
 _KEPT_MOST = 100_000
+_CROWDED_SECONDS = 10
 _SALT_LIFE = timedelta(days=1)
 
 
@@ -24,6 +25,7 @@ class Limits:
     """All limits on how often something may be done."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._pages_waiting_max = settings.pages_waiting_max
         self.posts = Limit(settings.posts_per_visitor, clock)
         """Posts of a visitor."""
         self.posts_in_room = Limit(settings.posts_per_room, clock)
@@ -36,10 +38,20 @@ class Limits:
         """Rooms that a visitor makes."""
         self.arrivals = Limit(settings.arrivals_per_address, clock)
         """Attempts to come in from an address."""
+        self.events = Limit(settings.events_per_screen, clock)
+        """What a page sends over its socket."""
         self.pages = Limit(settings.pages_per_address, clock)
         """Pages that are asked for from an address, those that are not there too."""
         self.calls = Limit(settings.calls_per_address, clock)
         """Calls of the API from an address."""
+
+    def check_waiting(self, pages: int) -> None:
+        """Raise `TooOften` if so many pages wait for their browsers that there may be no more."""
+        if pages >= self._pages_waiting_max:
+            raise TooOften(
+                N_("Too many come at once. Please try again in {seconds} s."),
+                seconds=_CROWDED_SECONDS,
+            )
 
 
 class Limit:

@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     """How many event streams of the API one visitor may have open."""
     stream_backlog_max: int = Field(default=524_288, ge=65_536)
     """How many bytes may wait for one reader of an event stream before it has to resume."""
+    sockets_per_address_max: int = Field(default=1_000, ge=1)
+    """How many sockets of screens one address may have open."""
+    unanswered_max: int = Field(default=2_000, ge=10)
+    """How many connections may be open whose request is not complete yet; the oldest give way."""
     page_size: int = Field(default=60, ge=10, le=200)
     """How many messages or public rooms are shown at once before one scrolls."""
 
@@ -101,6 +105,10 @@ class Settings(BaseSettings):
     """How often one visitor may make a room."""
     arrivals_per_address: Frequency = Rate(600, timedelta(minutes=10))
     """How often one may try to come in from one address."""
+    events_per_screen: Frequency = Rate(600, timedelta(seconds=10))
+    """How often an open page may send something over its socket before that is cut."""
+    pages_waiting_max: int = Field(default=2_000, ge=10)
+    """How many pages may be handed out whose browsers have not come back with a socket."""
     pages_per_address: Frequency = Rate(1_200, timedelta(minutes=1))
     """How often a page may be asked for from one address."""
     calls_per_address: Frequency = Rate(12_000, timedelta(minutes=1))

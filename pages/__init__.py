@@ -1,5 +1,7 @@
 """The screens: the only package that knows NiceGUI."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 from nicegui import core
 
@@ -9,30 +11,42 @@ from . import errors, frame, lobby, login, privacy, room
 from .door import Door
 from .frame import ICON
 from .guard import Guard
+from .headers import Headers, write_nonces
+from .hearing import Crowd
 from .language import load_languages
 from .live.feeds import Feeds
 from .live.lines import Line
+from .live.packets import Packets
+from .live.sockets import Sockets
 from .news import News
+from .origins import Origins
 from .site import Site
+from .turnstile import Turnstile
+from .watch import Watch
 
-__all__ = ["ICON", "Line", "register"]
+__all__ = ["ICON", "Crowd", "Line", "News", "Watch", "register"]
 
 _FRAME_MOST = 65_536
 
 
-def register(chat: Chat, web: FastAPI) -> News:
-    """Add all screens to the web application; the news has to be started with it."""
+def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
+    """Add all screens to the web application; return what has to be started with it."""
     core.sio.eio.max_http_buffer_size = _FRAME_MOST
-    core.sio.on("log", _ignore)  # a browser has nothing to write in our log
-    web.add_middleware(Guard)
     feeds = Feeds(chat.clock)
+    sockets = Sockets(per_address=chat.settings.sockets_per_address_max, limit=chat.limits.events)
+    sockets.stand_guard()
     site = Site(chat, feeds, Door(chat), load_languages())
-    web.include_router(site.door.routes())
+    write_nonces()
     frame.add_assets()
-    for screen in (login, lobby, room, privacy, errors):
+    for screen in (login, lobby, room, privacy):
         screen.register(site)
-    return News(chat, feeds)
-
-
-def _ignore(_sid: str, _message: object) -> None:
-    pass
+    apologise, hold_back = errors.register(site)
+    web.include_router(site.door.routes())
+    web.state.sockets = sockets
+    web.add_middleware(Turnstile, chat=chat, sockets=sockets, hold_back=hold_back)
+    web.add_middleware(Packets, refused=sockets.refused)
+    web.add_middleware(Origins, base_url=chat.settings.base_url)
+    web.add_middleware(Guard, apologise=apologise)
+    web.add_middleware(Headers, base_url=chat.settings.base_url)  # the last one is the outermost
+    web.state.watch = watch = Watch(chat, site.door, sockets)
+    return News(chat, feeds), watch

@@ -1,56 +1,92 @@
 """What is shown when an address leads nowhere, or something broke: plain pages, no live parts."""
 
-import logging
+from collections.abc import Callable
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
-from htpy import Element, a, body, h1, head, html, link, main, meta, p
+from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
 from htpy import title as title_tag
-from nicegui import app, ui
+from nicegui import app
+
+from anonchat import NotFound, TooOften
 
 from .frame import STYLE_SHEET
 from .language import Language
-from .live.screen import Screen
 from .site import Site
 
-_log = logging.getLogger(__name__)
 
+def register(
+    site: Site,
+) -> tuple[Callable[[Request], Response], Callable[[Request, TooOften], Response]]:
+    """Answer for missing pages and for pages that fail.
 
-def register(site: Site) -> None:
-    """Answer for missing pages and for pages that fail to build."""
+    Return what makes the answer to a failure, and the one to whoever comes too often.
+
+    NiceGUI would make a page of its own for each, keep it for a minute, and show the error in it.
+    """
 
     @app.exception_handler(404)
     async def not_found(request: Request, _error: Exception) -> Response:
         language = site.language(request)
-        page = html(lang=language.code)[
-            head[
-                meta(charset="utf-8"),
-                meta(name="viewport", content="width=device-width, initial-scale=1"),
-                title_tag["anonchat"],
-                link(rel="stylesheet", href=STYLE_SHEET),
-            ],
-            body[
-                main(class_="nothing page")[
-                    h1[language("There is nothing at this address.")],
-                    p[language("Perhaps it was here once. Things go away in this place.")],
-                    way_back(language),
-                ]
-            ],
-        ]
-        return HTMLResponse(str(page), 404)
-
-    def failed(error: Exception) -> None:
-        _log.error("a page could not be built", exc_info=error)
-        language = site.language(ui.context.client.request)
-        Screen("nothing page").draw(
-            h1[language("Something went wrong here.")],
-            p[language("It is not your doing. Please try again in a moment.")],
-            way_back(language),
+        return _page(
+            language,
+            h1[language("There is nothing at this address.")],
+            p[language("Perhaps it was here once. Things go away in this place.")],
+            status=404,
         )
 
-    app.on_page_exception(failed)
+    @app.exception_handler(NotFound)
+    async def no_room(request: Request, error: NotFound) -> Response:
+        language = site.language(request)
+        return _page(
+            language,
+            h1[language.explain(error)],
+            p[language("Rooms here come and go. Perhaps it is time for a new one.")],
+            status=404,
+        )
+
+    @app.exception_handler(405)
+    async def not_so(request: Request, error: HTTPException) -> Response:
+        language = site.language(request)
+        answer = _page(language, h1[language("This cannot be done here.")], status=405)
+        answer.headers.update(error.headers or {})
+        return answer
+
+    def apologise(request: Request) -> Response:
+        language = site.language(request)
+        return _page(
+            language,
+            h1[language("Something went wrong here.")],
+            p[language("It is not your doing. Please try again in a moment.")],
+            status=500,
+        )
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        return apologise(request)
+
+    def hold_back(request: Request, error: TooOften) -> Response:
+        language = site.language(request)
+        answer = _page(language, h1[language.explain(error)], status=429)
+        answer.headers["Retry-After"] = str(error.details["seconds"])
+        return answer
+
+    return apologise, hold_back
 
 
 def way_back(language: Language) -> Element:
     """Draw the way out of where there is nothing."""
     return a(class_="button", href="/")[language("Back to the lobby")]
+
+
+def _page(language: Language, *nodes: Node, status: int) -> Response:
+    page = html(lang=language.code)[
+        head[
+            meta(charset="utf-8"),
+            meta(name="viewport", content="width=device-width, initial-scale=1"),
+            title_tag["anonchat"],
+            link(rel="stylesheet", href=STYLE_SHEET),
+        ],
+        body[main(class_="nothing page")[nodes, way_back(language)]],
+    ]
+    return HTMLResponse(str(page), status)

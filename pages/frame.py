@@ -1,9 +1,12 @@
 """The frame of every page: language, colours, title, and the line that says one is offline."""
 
+import asyncio
 import copy
-from collections.abc import Iterable
-from functools import cache
+import inspect
+from collections.abc import Callable, Iterable
+from functools import cache, wraps
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 from htpy import Node, a, i, span
@@ -15,6 +18,7 @@ from .language import COOKIE, Language
 from .live.connection import Connection
 from .site import Site
 
+_BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
 STYLE_SHEET = f"/assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
 ICON = _ASSETS / "icon.svg"
@@ -26,6 +30,29 @@ def add_assets() -> None:
     """Serve the style sheet and the icon, and load them in every page."""
     app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
     ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_SHEET}">', shared=True)
+
+
+def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function build the page at a path; what fails or takes too long is an error.
+
+    NiceGUI would tell the visitor of the time that it took, and keep the half-built page.
+    """
+
+    def decorate(build: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(build)
+        async def build_in_time(*args: Any, **values: Any) -> None:
+            client = ui.context.client
+            try:
+                async with asyncio.timeout(_BUILD_SECONDS):
+                    if inspect.isawaitable(building := build(*args, **values)):
+                        await building
+            except BaseException:
+                client.delete()
+                raise
+
+        return ui.page(path, response_timeout=2 * _BUILD_SECONDS)(build_in_time)
+
+    return decorate
 
 
 def open_page(site: Site, request: Request, *, title: str = "") -> Language:

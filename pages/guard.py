@@ -1,8 +1,11 @@
 """What no request may do, whatever it is for."""
 
 import logging
+from collections.abc import Callable
 
+from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _BODY_MOST = 65_536
@@ -14,11 +17,13 @@ class Guard:
 
     `X-Forwarded-Prefix` goes in front of every redirect: from a stranger it could lead anywhere.
     A request whose sender has gone ends quietly, though Starlette and engine.io raise errors
-    where they have nothing to answer and nobody to answer to.
+    where they have nothing to answer and nobody to answer to. Any other error ends here: it goes
+    into our log, and `apologise` makes the answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, apologise: Callable[[Request], Response]) -> None:
         self._app = app
+        self._apologise = apologise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -26,16 +31,19 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-prefix"]
-        body = _Body(receive)
+        body, answer = _Body(receive), _Answer(send)
         try:
-            await self._app({**scope, "headers": headers}, body.receive, send)
+            await self._app({**scope, "headers": headers}, body.receive, answer.send)
         except _TooLarge:
             await send({"type": "http.response.start", "status": 413, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         except Exception:
-            if not body.is_sender_gone:
-                raise
-            _log.debug("an error after the sender had gone", exc_info=True)
+            if body.is_sender_gone:
+                _log.debug("an error after the sender had gone", exc_info=True)
+                return
+            _log.exception("a request could not be answered")
+            if not answer.has_begun:
+                await self._apologise(Request(scope))(scope, receive, send)
 
 
 class _TooLarge(HTTPException):
@@ -43,6 +51,16 @@ class _TooLarge(HTTPException):
 
     def __init__(self) -> None:
         super().__init__(413)
+
+
+class _Answer:
+    def __init__(self, send: Send) -> None:
+        self.has_begun = False
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        self.has_begun = True
+        await self._send(message)
 
 
 class _Body:
@@ -57,6 +75,6 @@ class _Body:
             self._size += len(message.get("body", b""))
             if self._size > _BODY_MOST:
                 raise _TooLarge
-        elif message["type"] == "http.disconnect":
+        elif message["type"] in ("http.disconnect", "websocket.disconnect"):
             self.is_sender_gone = True
         return message

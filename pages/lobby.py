@@ -4,11 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from htpy import Element, Node, bdi, div, h1, h2, header, p, section, span
-from nicegui import ui
 
 from anonchat import Visitor
 
-from .frame import open_page
+from .frame import open_page, page
 from .language import Language
 from .live.feed import Beside, CatchUp, Feed, Page, Shown
 from .live.feeds import draw_each
@@ -24,7 +23,7 @@ _ROOMS_ON_PAGE = 1_000  # whoever looks for another one types its name
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/")
+    @page("/")
     async def lobby(
         request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
     ) -> None:

@@ -4,12 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from htpy import Element, a, details, div, footer, h1, li, p, span, summary, ul
-from nicegui import ui
 
 from anonchat import ChatError, InvalidPhrase
 
 from .controls import button, field, form, icon, icon_button, post
-from .frame import language_links, mark, open_page
+from .frame import language_links, mark, open_page, page
 from .language import Language
 from .live.proof import Proof
 from .live.screen import Fields, Screen
@@ -20,7 +19,7 @@ from .suggestion import suggest_nickname
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/login")
+    @page("/login")
     async def login(request: Request, target: Annotated[str, Depends(site.door.stranger)]) -> None:
         language = open_page(site, request)
         screen = Screen("login")

@@ -2,9 +2,8 @@
 
 from fastapi import Request
 from htpy import a, footer, h1, h2, p
-from nicegui import ui
 
-from .frame import language_links, mark, open_page
+from .frame import language_links, mark, open_page, page
 from .language import Language
 from .live.feed import CatchUp, Feed, Shown
 from .live.screen import Screen
@@ -16,7 +15,7 @@ from .site import Site
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/privacy")
+    @page("/privacy")
     async def privacy(request: Request) -> None:
         language = open_page(site, request, title=site.language(request)("What we keep"))
         with Screen("paper") as screen:

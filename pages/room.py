@@ -11,11 +11,11 @@ from htpy import input as input_
 from markupsafe import Markup
 from nicegui import ui
 
-from anonchat import ChatError, Member, NotFound, Room, Visitor
+from anonchat import ChatError, Member, Room, Visitor
 
 from .controls import alert, button, dialog, icon, icon_button
 from .errors import way_back
-from .frame import mark, open_page
+from .frame import open_page, page
 from .language import Language
 from .live.composer import Composer
 from .live.feed import Beside, CatchUp, Feed, Page, Shown
@@ -37,15 +37,15 @@ _SEQ_MOST = 2**53  # what a browser counts exactly; no room comes near
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/r/{slug}")
+    KnownVisitor = Annotated[Visitor, Depends(site.door.visitor)]
+
+    async def find(slug: str, _visitor: KnownVisitor) -> Room:
+        return site.chat.lobby.find(slug)
+
+    @page("/r/{slug}")
     async def room(
-        slug: str, request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
+        request: Request, visitor: KnownVisitor, found: Annotated[Room, Depends(find)]
     ) -> None:
-        try:
-            found = site.chat.lobby.find(slug)
-        except NotFound as error:
-            _nothing_here(open_page(site, request), error)
-            return
         member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
         language = open_page(site, request, title=found.name)
         with Screen("shell room") as screen:
@@ -56,16 +56,6 @@ def register(site: Site) -> None:
                 if member
                 else await _entrance(site, visitor, language, found, screen),
             )
-
-
-def _nothing_here(language: Language, error: ChatError) -> None:
-    ui.context.client.status_code = 404
-    Screen("nothing page").draw(
-        mark(),
-        h1[language.explain(error)],
-        p[language("Rooms here come and go. Perhaps it is time for a new one.")],
-        way_back(language),
-    )
 
 
 async def _entrance(

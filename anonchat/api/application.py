@@ -6,7 +6,8 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.routing import Mount
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from ..chat import Chat
 from . import events, messages, rooms, visitors
@@ -46,6 +47,12 @@ class ApiMount(Mount):
         # An address with a line break in it is none, and is told so by us.
         self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
         self.streams = streams
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for us, as one for the bare address is too."""
+        if scope["type"] == "http" and scope["path"] == _PLACE:
+            scope = {**scope, "path": f"{_PLACE}/"}
+        return super().matches(scope)
 
 
 def api_routes(chat: Chat) -> ApiMount:

@@ -48,7 +48,7 @@ from .schemas import SEQ_MAX
 
 _SECURITY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "form-action 'none'; frame-ancestors 'none'"
 )
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }

@@ -15,7 +15,7 @@ from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
-from ..events import MemberLeft, MessagesGone, VisitorForgotten
+from ..events import MemberLeft, MessagesGone, TokenRevoked, VisitorForgotten
 from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
@@ -84,7 +84,7 @@ class Identity:
         shape, folded = self._nickname_keys(name)
         phrase_key, badge = await self._prove(phrase)
         await self._let_go(shape, folded)
-        token, now = new_token(), self._clock()
+        token, now, revoked = new_token(), self._clock(), 0
         async with self._database.transaction() as session:
             holders = await _find_holders(session, shape, folded)
             if holders:
@@ -92,7 +92,7 @@ class Identity:
                 visitor = self._vault.open_visitor(holder) if holder else None
                 if holder is None or visitor is None:
                     raise NicknameTaken(N_("That nickname, or one like it, is taken."))
-                await self._make_place_for_token(session, holder.id)
+                revoked = await self._make_place_for_token(session, holder.id)
             else:
                 await self._check_space(session)
                 visitor_id = new_id()
@@ -109,6 +109,8 @@ class Identity:
                 await session.flush()
                 visitor = Visitor(visitor_id, name, badge, holder.expires_at)
             session.add(TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=now))
+        if revoked:
+            await self._bus.publish(TokenRevoked(visitor.id))
         return visitor, token
 
     async def is_free(self, nickname: str) -> bool:
@@ -213,12 +215,15 @@ class Identity:
         if count >= self._settings.visitors_max:
             raise LimitReached(N_("This place is full. Please come back later."))
 
-    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> None:
+    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> int:
+        """Revoke the oldest tokens, if there are too many; return how many."""
         held = select(TokenRow).where(TokenRow.visitor_id == visitor_id)
         tokens = (await session.exec(held.order_by(col(TokenRow.created_at).desc()))).all()
-        for token in tokens[self._settings.browsers_per_visitor_max - 1 :]:
+        too_many = tokens[self._settings.browsers_per_visitor_max - 1 :]
+        for token in too_many:
             await session.delete(token)
             self._known.pop(token.hash, None)
+        return len(too_many)
 
 
 async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> Sequence[VisitorRow]:

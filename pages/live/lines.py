@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 _BEHIND_MOST = 786_432  # bytes that wait for a reader, besides what the system keeps
 _SYSTEM_KEEPS = 131_072
 _QUEUED_MOST = 200
+_PARTS_MOST = 100
 _WRITES_AT_ONCE = 500
 
 
@@ -35,10 +36,40 @@ class Line(WebSocketsSansIOProtocol):
         self.scope["extensions"]["line"] = self  # type: ignore[assignment]  # no ASGI message
         await super().run_asgi()
 
+    async def send(self, message: Any) -> None:
+        """Send a message; a refusal is an answer too, though uvicorn would complain of none."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
+
     async def receive(self) -> Any:
         """Listen; but not to one who does not read what they have asked for before."""
         await self.writable.wait()
         return await super().receive()
+
+    def handle_ping(self) -> None:
+        """Answer, unless nobody reads the answers."""
+        if self.transport.get_write_buffer_size() > _BEHIND_MOST:
+            self.transport.abort()
+        else:
+            super().handle_ping()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a part of a message, which may come in parts, but not in countless ones."""
+        if len(self.frames) < _PARTS_MOST:
+            super().handle_cont(event)
+        else:
+            self.transport.abort()
+
+    def send_receive_event_to_app(self) -> None:
+        """Take a message; one that is no text is not worth the lines that uvicorn would log."""
+        try:
+            if self.curr_msg_data_type == "text":
+                b"".join(self.frames).decode()
+        except UnicodeDecodeError:
+            self.transport.abort()
+        else:
+            super().send_receive_event_to_app()
 
     def write(self, frame: bytes) -> None:
         """Send a frame; one who is too far behind is cut off, comes back and catches up."""

@@ -110,6 +110,8 @@ def anonchat(data: Path, **settings: str) -> Server:
         folder=data.parent,
         ANONCHAT_PORT="{port}",
         ANONCHAT_DATA_DIR=str(data),
+        ANONCHAT_SOCKETS_PER_ADDRESS_MAX="100000",  # a whole town on one machine
+        ANONCHAT_PAGES_WAITING_MAX="100000",
         **{f"ANONCHAT_{name.upper()}": value for name, value in (UNLIMITED | settings).items()},
     )
 

@@ -27,7 +27,7 @@ class House:
     ) -> None:
         self.folder = folder
         self._around = around or {}
-        self.port = _free_port()
+        self.port = free_port()
         self._settings = UNLIMITED | settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -103,7 +103,8 @@ class House:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -14,6 +14,7 @@ from anonchat import (
     MemberLeft,
     MessagesGone,
     NicknameTaken,
+    TokenRevoked,
     VisitorForgotten,
 )
 from tests.fakes import (
@@ -351,9 +352,12 @@ async def test_so_many_browsers_hold_an_identity_and_the_oldest_gives_way(
 ) -> None:
     tokens = []
     async with running_chat(tmp_path, clock, browsers_per_visitor_max=3) as chat:
-        for _ in range(5):
+        ear = Ear(chat)
+        for number in range(1, 6):
             clock.move(timedelta(seconds=1))
-            tokens.append((await chat.identity.come_in("Ann", phrase=PHRASE))[1])
+            visitor, token = await chat.identity.come_in("Ann", phrase=PHRASE)
+            tokens.append(token)
+            assert ear.all(TokenRevoked) == [TokenRevoked(visitor.id)] * max(0, number - 3)
         known = [await chat.identity.recognise(token) is not None for token in tokens]
     assert known == [False, False, True, True, True]
 

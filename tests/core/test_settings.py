@@ -17,6 +17,12 @@ from anonchat.secret import _keep_secret
 from tests.fakes import FakeClock, make_settings
 
 
+@pytest.fixture
+def threads_before() -> set[threading.Thread]:
+    """Return the threads of whatever else runs in this process."""
+    return {*threading.enumerate()}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -54,9 +60,13 @@ from tests.fakes import FakeClock, make_settings
         ("NEW_ROOMS_PER_VISITOR", "10/ten"),
         ("ARRIVALS_PER_ADDRESS", "-1/1m"),
         ("PAGES_PER_ADDRESS", "1/"),
+        ("EVENTS_PER_SCREEN", "1/1x"),
+        ("PAGES_WAITING_MAX", "0"),
         ("CALLS_PER_ADDRESS", ""),
         ("PUZZLE_BITS", "-1"),
         ("PUZZLE_BITS", "27"),
+        ("SOCKETS_PER_ADDRESS_MAX", "0"),
+        ("UNANSWERED_MAX", "9"),
         ("PAGE_SIZE", "1"),
         ("PAGE_SIZE", "1000"),
     ],
@@ -123,25 +133,25 @@ def test_a_data_folder_that_is_a_file_stops_the_start_with_one_line(tmp_path: Pa
 
 
 async def test_a_database_that_cannot_be_opened_stops_the_start_with_one_line(
-    tmp_path: Path, clock: FakeClock
+    tmp_path: Path, clock: FakeClock, threads_before: set[threading.Thread]
 ) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/chat.db"
     chat = Chat(make_settings(tmp_path / "data", database_url=url), clock=clock)
     with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
         await chat.start()
     await chat.stop()
-    await _see_connections_end()
+    await _see_connections_end(threads_before)
 
 
 async def test_a_file_that_is_no_database_stops_the_start_with_one_line(
-    tmp_path: Path, clock: FakeClock
+    tmp_path: Path, clock: FakeClock, threads_before: set[threading.Thread]
 ) -> None:
     chat = Chat(make_settings(tmp_path / "data"), clock=clock)
     (tmp_path / "data" / "anonchat.db").write_text("something else altogether" * 100)
     with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
         await chat.start()
     await chat.stop()
-    await _see_connections_end()
+    await _see_connections_end(threads_before)
 
 
 def test_the_secret_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -178,9 +188,9 @@ def test_a_secret_key_that_cannot_be_written_stops_the_start_with_one_line(tmp_p
     assert len(_keep_secret(tmp_path)) >= 43, "a part of a key is none"
 
 
-async def _see_connections_end() -> None:
-    """Return once no connection is open: each has a thread of its own."""
-    for thread in threading.enumerate():
+async def _see_connections_end(before: set[threading.Thread]) -> None:
+    """Return once no connection is open that was not before: each has a thread of its own."""
+    for thread in {*threading.enumerate()} - before:
         if "_connection_worker" in thread.name:
             await asyncio.to_thread(thread.join, 10)
             assert not thread.is_alive()

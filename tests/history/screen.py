@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Origin
 
 from tests.history.place import Place, now
 from tests.history.record import Line, Post, Sight, Telling
@@ -139,7 +140,14 @@ class Screen:
         handshake = introduce(page.client_id, tab_id=self._tab_id, after=page.next_message_id)
         query = httpx.QueryParams({**handshake, "transport": "websocket"})
         address = f"{self._url.replace('http', 'ws', 1)}/_nicegui_ws/socket.io/?{query}"
-        return connect(address, compression=None, ping_interval=None, max_size=None, proxy=None)
+        return connect(
+            address,
+            origin=Origin(self._url),
+            compression=None,
+            ping_interval=None,
+            max_size=None,
+            proxy=None,
+        )
 
     async def _converse(self, page: _Page, line: ClientConnection) -> None:
         async with asyncio.timeout(30):

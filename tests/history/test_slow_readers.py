@@ -77,7 +77,8 @@ async def _poll(house: House, program: Program) -> AsyncIterator[Callable[[], Aw
             return (await http.get("/_nicegui_ws/socket.io/", params=query)).text
 
         query["sid"] = json.loads((await poll())[1:])["sid"]
-        await http.post("/_nicegui_ws/socket.io/", params=query, content="40")
+        origin = {"origin": house.url}
+        await http.post("/_nicegui_ws/socket.io/", params=query, content="40", headers=origin)
         await program.say("harbour", "all aboard")
         heard = ""
         while "all aboard" not in heard:  # then it has joined its topics

@@ -14,6 +14,7 @@ from hypothesis import strategies as some
 
 from anonchat import Chat, Visitor
 from pages.door import Door, local_path
+from pages.origins import Origins
 from tests.fakes import FakeClock, running_chat
 
 
@@ -26,6 +27,7 @@ class Site:
         self.address = address
         web = FastAPI()
         web.include_router(self.door.routes())
+        web.add_middleware(Origins, base_url=chat.settings.base_url)
 
         @web.get("/{path:path}")
         async def whoever(

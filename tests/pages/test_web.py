@@ -1,45 +1,19 @@
 """The whole application, asked over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 from fastapi import FastAPI
-from nicegui import Client, ui
+from nicegui import Client
 from starlette.types import Message
 
-import main
-from pages import room
+from pages import frame, room
 from pages.live.feed import Feed
-from tests.fakes import make_settings
 
 PATIENCE = 60
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
-    """Start the application; there is one in a process, as in real life."""
-    folder: Path = tmp_path_factory.mktemp("data")
-    web = main.create_app(make_settings(folder))
-
-    @ui.page("/broken")
-    def broken() -> None:
-        raise RuntimeError("the password is swordfish")
-
-    async with web.router.lifespan_context(web):
-        yield web
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=web)
-    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser:
-        yield browser
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_it_lives_and_is_ready(browser: httpx.AsyncClient) -> None:
@@ -81,15 +55,57 @@ async def test_nothing_is_loaded_from_elsewhere(browser: httpx.AsyncClient) -> N
         assert mark not in text
 
 
-async def test_a_page_that_breaks_says_so_without_saying_why(
-    browser: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("path", ["/broken", "/broken-late", "/very-broken"])
+async def test_what_breaks_says_so_without_saying_why(
+    browser: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
+    before = len(Client.instances)
     for code, words in (("en", "Something went wrong here."), ("ru", "Что-то пошло не так.")):
-        response = await browser.get("/broken", headers={"accept-language": code})
+        response = await browser.get(path, headers={"accept-language": code})
         assert response.status_code == 500
         assert words in response.text
-        assert "swordfish" not in response.text
-    assert "swordfish" in caplog.text
+        assert "xyzzy-plugh" not in response.text
+    assert "xyzzy-plugh" in caplog.text
+    assert len(Client.instances) == before
+
+
+async def test_a_page_that_takes_too_long_says_nothing_of_it(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(Client.instances)
+    monkeypatch.setattr(frame, "_BUILD_SECONDS", 0.05)
+    response = await browser.get("/slow")
+    assert response.status_code == 500
+    assert "Something went wrong here." in response.text
+    assert "timeout" not in response.text.lower()
+    assert len(Client.instances) == before
+
+
+async def test_where_there_is_nothing_no_page_is_kept(browser: httpx.AsyncClient) -> None:
+    await _visit(browser, "Lost Lou", "a room that is there")
+    before = len(Client.instances)
+    for method, path, status, words in (
+        ("GET", "/nowhere", 404, "По этому адресу ничего нет."),
+        ("GET", "/r/there-is-no-such-room", 404, "Комнаты здесь появляются и исчезают."),
+        ("GET", "/_nicegui/none", 404, "По этому адресу ничего нет."),
+        ("POST", "/privacy", 405, "Здесь так нельзя."),
+        ("PUT", "/", 405, "Здесь так нельзя."),
+    ):
+        headers = {"accept-language": "ru", "origin": "http://chat.test"}
+        response = await browser.request(method, path, headers=headers)
+        assert response.status_code == status
+        assert words in response.text
+        assert ("allow" in response.headers) == (status == 405)
+    assert len(Client.instances) == before
+
+
+async def test_the_bare_address_of_the_api_answers_as_the_api_does(
+    browser: httpx.AsyncClient,
+) -> None:
+    for path in ("/api/v1", "/api/v1/", "/api/v1/nothing"):
+        response = await browser.get(path)
+        assert response.status_code == 404
+        assert response.headers["content-type"] == "application/problem+json"
 
 
 async def test_the_style_sheet_and_the_icon_are_there(browser: httpx.AsyncClient) -> None:

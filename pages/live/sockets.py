@@ -1,0 +1,221 @@
+"""Whom each socket speaks for: the one page that it shook hands for, and nobody else.
+
+NiceGUI takes the page from the message and asks nothing of the socket; whoever learns the id of a
+page could act for it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from nicegui import background_tasks, core
+from socketio import exceptions
+
+from anonchat import Limit, TooOften, neighbourhood
+
+from .lines import find_line
+from .packets import is_saying
+
+_HANDSHAKE_SECONDS = 5.0
+_LATE_SECONDS = 0.5
+_FIELD_CHARACTERS = 64
+_LOAD_AGAIN = "Implicit handshake failed"  # the words at which NiceGUI's pages do so
+_NAMES = {"client_id", "tab_id", "document_id"}
+
+Hello = dict[str, str]
+Handler = Callable[..., Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class _Socket:
+    """One socket, from the first byte on."""
+
+    address: str
+    patience: asyncio.TimerHandle
+    hello: Hello = field(default_factory=dict)
+    sid: str = ""
+
+
+class Sockets:
+    """Knows every open socket, and stands between it and NiceGUI.
+
+    `refused` counts what was not let through, by why: `crowded` (too many from one address),
+    `silent` (no handshake in time), `foreign` (for a page that is not its own), `malformed`,
+    `flooding` (more events than a page of ours can make: what it said comes again with its next
+    socket).
+    """
+
+    def __init__(self, *, per_address: int, limit: Limit) -> None:
+        self.refused: Counter[str] = Counter()
+        self._per_address = per_address
+        self._limit = limit
+        self._open: dict[str, _Socket] = {}  # by the id that engine.io gives
+        self._addresses: Counter[str] = Counter()
+        self._pages: dict[str, str] = {}  # which page a socket shook hands for, by its sid
+        self._silenced: set[str] = set()
+        engine, events = core.sio.eio.handlers, core.sio.handlers["/"]
+        self._engine: dict[str, Handler] = {**engine}
+        self._events: dict[str, Handler] = {**events}
+
+    def stand_guard(self) -> None:
+        """Take the places of the handlers that were there, and call them for what is welcome."""
+        core.sio.eio.cors_allowed_origins = []  # says nothing of origins: ours come no further
+        core.sio.eio.on("connect", self._on_open)
+        core.sio.eio.on("message", self._on_message)
+        core.sio.eio.on("disconnect", self._on_close)
+        core.sio.on("connect", self._on_connect)
+        core.sio.on("handshake", self._on_handshake)
+        for event in ("event", "ack", "javascript_response"):
+            core.sio.on(event, self._for_own_page(event))
+        core.sio.on("log", _ignore)  # a browser has nothing to write in our log
+
+    def silence(self, page: str) -> None:
+        """Let nobody speak for a page any more, nor come back; what it is told still arrives."""
+        self._silenced.add(page)
+        for sid, _ in core.sio.manager.get_participants("/", page):
+            self._pages.pop(sid, None)
+
+    def count(self) -> int:
+        """Return how many sockets speak for a page now."""
+        return len(self._pages)
+
+    def forget(self, page: str) -> None:
+        """Know nothing of a page that is no more."""
+        self._silenced.discard(page)
+
+    def cut(self, page: str) -> None:
+        """End every socket of a page."""
+        for _, engine_id in list(core.sio.manager.get_participants("/", page)):
+            self._cut(engine_id)
+
+    def stop(self) -> None:
+        """Answer those who poll, for whoever stops the server waits until all is answered."""
+        for engine_id in list(self._open):
+            if not find_line(engine_id):
+                self._cut(engine_id)
+
+    async def _on_open(self, engine_id: str, environ: dict[str, Any]) -> bool | None:
+        client = environ["asgi.scope"].get("client")
+        address = neighbourhood(client[0] if client else "")
+        if self._addresses[address] >= self._per_address:
+            self.refused["crowded"] += 1
+            return False
+        self._addresses[address] += 1
+        self._open[engine_id] = _Socket(address, self._have_patience(engine_id))
+        await self._engine["connect"](engine_id, environ)
+        return None
+
+    async def _on_message(self, engine_id: str, packet: object) -> None:
+        if not is_saying(packet):
+            self._refuse_malformed(engine_id)
+            return
+        try:
+            await self._engine["message"](engine_id, packet)
+        except Exception:  # it could not be read: a page of ours does not say such things
+            self._refuse_malformed(engine_id)
+
+    async def _on_close(self, engine_id: str, reason: str) -> None:
+        await self._engine["disconnect"](engine_id, reason)
+        if socket := self._open.pop(engine_id, None):
+            socket.patience.cancel()
+            self._pages.pop(socket.sid, None)
+            self._addresses[socket.address] -= 1
+            if not self._addresses[socket.address]:
+                del self._addresses[socket.address]
+
+    async def _on_connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
+        socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
+        hello = _read_hello(environ)
+        if socket is None or socket.sid or hello is None:
+            self.refused["malformed"] += 1
+            raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
+        if hello["client_id"] in self._silenced:
+            raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
+        socket.sid, socket.hello = sid, hello
+        await self._events["connect"](sid, environ)
+        if hello.get("implicit_handshake") == "true":
+            self._welcome(socket)
+
+    async def _on_handshake(self, sid: str, *_said: object) -> bool:
+        """Shake hands later, as a page does that was loaded before anybody wanted to see it."""
+        socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
+        if socket is None or not socket.hello or sid in self._pages:
+            self.refused["malformed"] += 1
+            return False
+        if await self._events["handshake"](sid, socket.hello):
+            self._welcome(socket)
+        return sid in self._pages
+
+    def _welcome(self, socket: _Socket) -> None:
+        socket.patience.cancel()
+        self._pages[socket.sid] = socket.hello["client_id"]
+
+    def _for_own_page(self, event: str) -> Callable[..., None]:
+        handle = cast(Callable[[str, dict[str, Any]], None], self._events[event])
+
+        def listen(sid: str, *said: object) -> None:
+            message = said[0] if len(said) == 1 else None
+            if not isinstance(message, dict):
+                self.refused["malformed"] += 1
+            elif sid not in self._pages or message.get("client_id") != self._pages[sid]:
+                self.refused["foreign"] += 1
+            elif not self._may_speak(sid):
+                self.refused["flooding"] += 1
+                self._cut(core.sio.manager.eio_sid_from_sid(sid, "/"))
+            else:
+                try:
+                    handle(sid, message)
+                except Exception:  # what our own handlers raise, NiceGUI has caught
+                    self.refused["malformed"] += 1
+
+        return listen
+
+    def _may_speak(self, sid: str) -> bool:
+        try:
+            self._limit.spend(sid)
+        except TooOften:
+            return False
+        return True
+
+    def _refuse_malformed(self, engine_id: str) -> None:
+        self.refused["malformed"] += 1
+        self._cut(engine_id)
+
+    def _have_patience(self, engine_id: str) -> asyncio.TimerHandle:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _HANDSHAKE_SECONDS
+        return loop.call_at(until, self._lose_patience, engine_id, until)
+
+    def _lose_patience(self, engine_id: str, until: float) -> None:
+        if asyncio.get_running_loop().time() - until > _LATE_SECONDS:
+            # We are the slow ones: what we wait for may lie here unread.
+            self._open[engine_id].patience = self._have_patience(engine_id)
+            return
+        self.refused["silent"] += 1
+        self._cut(engine_id)
+
+    def _cut(self, engine_id: str) -> None:
+        if line := find_line(engine_id):
+            line.transport.abort()
+        elif socket := core.sio.eio.sockets.get(engine_id):
+            background_tasks.create(socket.close(wait=False), name="cut")
+
+
+def _read_hello(environ: dict[str, Any]) -> Hello | None:
+    """Return what a page says of itself in the address of its socket, if a page could say so."""
+    try:
+        said = parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=20)
+        hello = dict(said)
+        int(hello.get("next_message_id", "0"))
+    except ValueError:
+        return None
+    if len(hello) < len(said) or not _NAMES <= hello.keys():
+        return None
+    return hello if all(len(value) <= _FIELD_CHARACTERS for value in hello.values()) else None
+
+
+def _ignore(_sid: str, *_said: object) -> None:
+    pass

@@ -1,0 +1,84 @@
+"""Closes the screens of those who are known here no more."""
+
+import asyncio
+import logging
+
+from fastapi import Request
+from nicegui import Client, background_tasks
+
+from anonchat import Chat, Event, TokenRevoked, VisitorForgotten
+
+from .door import Door
+from .live.sockets import Sockets
+
+_ROUND_SECONDS = 600.0
+_FAREWELL_SECONDS = 5.0
+_AT_ONCE = 50
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Looks after every screen whose page has asked who is there.
+
+    A forgotten visitor's screens are silenced at once. All others are asked for their cookie's
+    visitor again, every ten minutes and whenever one of the visitor's browsers has had to give way.
+    """
+
+    def __init__(self, chat: Chat, door: Door, sockets: Sockets) -> None:
+        self._door = door
+        self._sockets = sockets
+        self._round: asyncio.Task[None] | None = None
+        chat.bus.subscribe(self._on_event)
+
+    def start(self) -> None:
+        """Begin to go round."""
+        self._round = asyncio.create_task(self._keep_going_round(), name="watch")
+
+    def stop(self) -> None:
+        """Go round no more."""
+        if self._round:
+            self._round.cancel()
+
+    async def go_round(self, visitor_id: str = "") -> None:
+        """Close every screen, or those of one visitor, whose cookie is nobody's any more."""
+        for number, client in enumerate(_screens(visitor_id), 1):
+            request: Request = client.request
+            if await self._door.recognise(request) is None:
+                client.open("/login")
+                self._close(client)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case VisitorForgotten(visitor_id):
+                for client in _screens(visitor_id):  # they hear of it, and go by themselves
+                    self._close(client)
+            case TokenRevoked(visitor_id):
+                background_tasks.create(self.go_round(visitor_id), name="watch one")
+
+    def _close(self, client: Client) -> None:
+        self._sockets.silence(client.id)
+        client.on_delete(lambda: self._sockets.forget(client.id))
+        background_tasks.create(self._cut(client.id), name="farewell")
+
+    async def _cut(self, page: str) -> None:
+        await asyncio.sleep(_FAREWELL_SECONDS)
+        self._sockets.cut(page)
+
+    async def _keep_going_round(self) -> None:
+        while True:
+            await asyncio.sleep(_ROUND_SECONDS)
+            try:
+                await self.go_round()
+            except Exception:  # one round that failed must not be the last
+                _log.exception("the watch could not go round")
+
+
+def _screens(visitor_id: str) -> list[Client]:
+    """Return the screens of a visitor, or all that are somebody's."""
+    return [
+        client
+        for client in Client.instances.values()
+        if (whose := client.request.scope.get("visitor")) and visitor_id in ("", whose)
+    ]

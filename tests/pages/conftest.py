@@ -1,0 +1,80 @@
+"""The whole application, without and with a port."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+import main
+from anonchat import Chat
+from anonchat.api.application import ApiMount
+from pages.frame import page
+from pages.live.sockets import Sockets
+from tests.fakes import make_settings
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
+    """Start the application; there is one in a process, as in real life."""
+    web = main.create_app(make_settings(tmp_path_factory.mktemp("data")))
+
+    @page("/broken")
+    def broken() -> None:
+        raise RuntimeError("the password is xyzzy-plugh")
+
+    @page("/broken-late")
+    async def broken_late() -> None:
+        await asyncio.sleep(0)
+        raise RuntimeError("the password is xyzzy-plugh")
+
+    @page("/slow")
+    async def slow() -> None:
+        await asyncio.Event().wait()
+
+    @web.get("/very-broken")
+    async def very_broken() -> None:
+        raise RuntimeError("the password is xyzzy-plugh")
+
+    web.router.routes.insert(0, web.router.routes.pop())  # NiceGUI would answer for it
+
+    async with web.router.lifespan_context(web):
+        yield web
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=web)
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def url(web: FastAPI) -> AsyncIterator[str]:
+    """Serve the application, as it is served to the world, on a port of this machine."""
+    server = main.create_server(web, make_settings(Path("unused")))
+    server.config.lifespan = "off"  # it has begun already
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        serving = asyncio.create_task(server.serve([door]))
+        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+def chat(web: FastAPI) -> Chat:
+    """Return the chat behind the application."""
+    (mount,) = (route for route in web.routes if isinstance(route, ApiMount))
+    chat: Chat = mount.app.state.chat
+    return chat
+
+
+@pytest.fixture
+def sockets(web: FastAPI) -> Sockets:
+    """Return what stands between the sockets and the pages."""
+    sockets: Sockets = web.state.sockets
+    return sockets

@@ -1,0 +1,160 @@
+"""What every answer says to the browser."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from nicegui import Client, __version__
+from starlette.types import Message, Receive, Scope, Send
+
+from pages.headers import Headers
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_STATIC = f"/_nicegui/{__version__}/static/nicegui.js"
+_SCRIPT = re.compile(r"<script\b[^>]*>")
+_ANSWERS = [
+    ("GET", "/login", 200),
+    ("GET", "/privacy", 200),
+    ("GET", "/", 303),
+    ("GET", "/r/night-train", 303),
+    ("GET", "/nowhere", 404),
+    ("GET", "/broken", 500),
+    ("GET", "/very-broken", 500),
+    ("POST", "/login", 405),
+    ("POST", "/session", 403),
+    ("DELETE", "/session", 204),
+    ("GET", "/healthz", 200),
+    ("GET", "/favicon.ico", 200),
+    ("GET", _STATIC, 200),
+    ("GET", "/_nicegui/x/static/none.js", 404),
+    ("GET", "/assets/theme.css", 200),
+    ("GET", "/api/v1", 404),
+    ("GET", "/api/v1/", 404),
+    ("GET", "/api/v1/docs", 200),
+    ("GET", "/api/v1/openapi.json", 200),
+    ("GET", "/api/v1/rooms", 401),
+    ("GET", "/_nicegui_ws/socket.io/?EIO=4&transport=polling", 200),
+    ("GET", "/_nicegui_ws/socket.io/?EIO=3", 400),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), _ANSWERS)
+async def test_every_answer_is_strict(
+    browser: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await browser.request(method, path, headers={"origin": "http://chat.test"})
+    assert answer.status_code == status
+    _is_strict(answer)
+
+
+async def test_a_body_that_is_too_large_is_refused_strictly(browser: httpx.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(70):
+            yield b" " * 1_000
+
+    for path in ("/session", "/api/v1/visitors"):
+        answer = await browser.post(path, content=chunks(), headers={"origin": "http://chat.test"})
+        assert answer.status_code == 413
+        _is_strict(answer)
+
+
+def _is_strict(answer: httpx.Response) -> None:
+    headers = answer.headers
+    for name in headers:
+        assert len(headers.get_list(name)) == 1 or name == "set-cookie", name
+    policy = _read_policy(answer)
+    assert policy["default-src"] == ["'none'"]
+    assert policy["frame-ancestors"] == ["'none'"]
+    assert policy["base-uri"] == ["'none'"]
+    assert "form-action" in policy
+    assert "'unsafe-inline'" not in policy.get("script-src", [])
+    assert "*" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert "camera=()" in headers["permissions-policy"]
+    assert "strict-transport-security" not in headers
+    for name in ("server", "x-powered-by"):
+        assert name not in headers
+    assert "xyzzy-plugh" not in answer.text
+
+
+def _read_policy(answer: httpx.Response) -> dict[str, list[str]]:
+    directives = answer.headers["content-security-policy"].split(";")
+    return {name: values for name, *values in (each.split() for each in directives)}
+
+
+async def test_what_is_no_page_may_do_nothing(browser: httpx.AsyncClient) -> None:
+    for path in ("/healthz", _STATIC, "/favicon.ico", "/api/v1/openapi.json"):
+        assert "script-src" not in _read_policy(await browser.get(path))
+
+
+async def test_scripts_of_a_page_carry_its_nonce_and_no_other_page_has_the_same(
+    browser: httpx.AsyncClient,
+) -> None:
+    nonces = set()
+    for path in ("/login", "/privacy", "/login"):
+        answer = await browser.get(path)
+        (nonce,) = re.findall(r"'nonce-([\w-]{20,})'", answer.headers["content-security-policy"])
+        nonces.add(nonce)
+        scripts = _SCRIPT.findall(answer.text)
+        own = [script for script in scripts if 'type="application/json"' not in script]
+        assert len(own) >= 5
+        assert all(f'nonce="{nonce}"' in script for script in own)
+        assert answer.text.count(nonce) == len(own)
+    assert len(nonces) == 3
+
+
+async def test_a_script_that_was_smuggled_in_gets_no_nonce(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Client, "shared_body_html", "<script>alert(1)</script>")
+    assert "<script>alert(1)</script>" in (await browser.get("/login")).text
+
+
+async def test_sockets_go_to_this_site_alone(browser: httpx.AsyncClient) -> None:
+    answer = await browser.get("/login")
+    assert _read_policy(answer)["connect-src"] == ["'self'", "ws://chat.test"]
+    for host in ("evil.example; script-src *", "a b", "é", "a,b"):
+        answer = await browser.get("/login", headers={"host": host.encode("latin-1")})
+        assert _read_policy(answer)["connect-src"] == ["'self'"]
+        assert len(_read_policy(answer)["script-src"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("scheme", "base_url", "is_secure"),
+    [
+        ("http", "", False),
+        ("https", "", True),
+        ("http", "https://chat.test", True),
+        ("http", "http://chat.test", False),
+    ],
+)
+async def test_https_is_asked_for_only_where_there_is_https(
+    scheme: str, base_url: str, is_secure: bool
+) -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    said: list[Message] = []
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "scheme": scheme, "headers": [(b"host", b"chat.test")]}
+    await Headers(app, base_url=base_url)(scope, None, send)  # type: ignore[arg-type]
+    headers = dict(said[0]["headers"])
+    assert (b"strict-transport-security" in headers) == is_secure
+
+
+async def test_answers_on_the_wire_are_as_strict(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url) as http:
+        answer = await http.get("/login")
+        _is_strict(answer)
+        lost = await http.get("/nowhere")
+        _is_strict(lost)
