@@ -22,13 +22,13 @@ def ledger_rows(tally: Tally, *, language: Language) -> list[Row]:
             language.count("{n} visitor", "{n} visitors", tally.visitors),
         ],
         _moment(language("Last round {time}", time="{}"), since=milliseconds(tally.purged_at)),
-        _moment(language("Next round in {time}", time="{}"), left=milliseconds(tally.next_purge)),
         _moment(
             language("The oldest message that is still kept was posted {time}", time="{}"),
             since=milliseconds(tally.oldest),
         )
         if tally.oldest
-        else li[language("No message is kept at this moment")],
+        else li[language("No message was kept at that moment")],
+        _moment(language("Next round in {time}", time="{}"), left=milliseconds(tally.next_purge)),
     ]
     return [Row(str(number), number, str(line)) for number, line in enumerate(lines)]
 
