@@ -9,7 +9,7 @@ from anonchat import Visitor
 
 from .frame import open_page, page
 from .language import Language
-from .live.feed import Beside, CatchUp, Feed, Page, Shown
+from .live.feed import Beside, CatchUp, Feed, Page, Shown, whole_feed
 from .live.feeds import draw_each
 from .live.screen import Screen
 from .news import HALL, NEW_ROOMS
@@ -68,14 +68,13 @@ class _PublicRooms:
     async def draw(self) -> Element:
         """Draw the list."""
         language = self._language
-        count = Feed(
+        count = whole_feed(
             self._site.feeds,
             HALL,
+            lambda: [hall_row(*self._site.chat.lobby.count(), language=language)],
             tag="small",
-            label="",
             language=language,
             viewer=self._visitor.id,
-            catch_up=self._count,
         )
         rooms = Feed(
             self._site.feeds,
@@ -93,7 +92,7 @@ class _PublicRooms:
         return section(class_="public", aria_labelledby="public")[
             header[
                 h2(id="public")[language("Public rooms")],
-                count.begin(await self._count(Shown([]))),
+                count,
             ],
             rooms.begin(CatchUp(page.rows, keep=[], more=page.more)),
             p(class_="empty")[
@@ -128,6 +127,3 @@ class _PublicRooms:
         newer = [id for id in public if id not in older and id not in known]
         page = self._site.chat.settings.page_size
         return CatchUp(await self._rows([*known, *newer[:page]]), keep=[])
-
-    async def _count(self, _shown: Shown) -> CatchUp:
-        return CatchUp([hall_row(*self._site.chat.lobby.count(), language=self._language)], keep=[])

@@ -5,7 +5,7 @@ from htpy import a, footer, h1, h2, p
 
 from .frame import language_links, mark, open_page, page
 from .language import Language
-from .live.feed import CatchUp, Feed, Shown
+from .live.feed import Feed, whole_feed
 from .live.screen import Screen
 from .news import LEDGER
 from .rows import ledger_rows
@@ -16,7 +16,7 @@ def register(site: Site) -> None:
     """Add the page."""
 
     @page("/privacy")
-    async def privacy(request: Request) -> None:
+    def privacy(request: Request) -> None:
         language = open_page(site, request, title=site.language(request)("What we keep"))
         with Screen("paper") as screen:
             screen.draw(
@@ -25,7 +25,7 @@ def register(site: Site) -> None:
                 [(h2[heading], p[text]) for heading, text in _chapters(site, language)],
                 h2[language("The janitor")],
                 p[language("Counts of what was forgotten here; it goes round all the time.")],
-                await _ledger(site, language),
+                _ledger(site, language),
                 footer[
                     a(href="/")[language("Back")],
                     language_links(site.languages.values(), language),
@@ -81,18 +81,13 @@ def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
     ]
 
 
-async def _ledger(site: Site, language: Language) -> Feed:
-    async def catch_up(_shown: Shown) -> CatchUp:
-        tally = site.chat.ledger.tally
-        return CatchUp(ledger_rows(tally, language=language) if tally else [], keep=[])
-
-    feed = Feed(
+def _ledger(site: Site, language: Language) -> Feed:
+    return whole_feed(
         site.feeds,
         LEDGER,
+        lambda: ledger_rows(tally, language=language) if (tally := site.chat.ledger.tally) else [],
         tag="ul",
         label=language("The janitor"),
         language=language,
         viewer="",
-        catch_up=catch_up,
     )
-    return feed.begin(await catch_up(Shown([])))

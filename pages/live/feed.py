@@ -235,3 +235,30 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def whole_feed(
+    feeds: Feeds,
+    topic: Topic,
+    draw: Callable[[], list[Row]],
+    *,
+    tag: str,
+    language: Language,
+    viewer: str,
+    label: str = "",
+) -> Feed:
+    """Return a feed of a few rows that are drawn anew, all of them, whenever it catches up."""
+
+    async def catch_up(_shown: Shown) -> CatchUp:
+        return CatchUp(draw(), keep=[])
+
+    feed = Feed(
+        feeds,
+        topic,
+        tag=tag,
+        label=label,
+        language=language,
+        viewer=viewer,
+        catch_up=catch_up,
+    )
+    return feed.begin(CatchUp(draw(), keep=[]))

@@ -26,8 +26,8 @@ from anonchat import (
     MessagesGone,
     Visitor,
 )
+from pages.conversation import Conversation
 from pages.live.feed import Shown
-from pages.room import _Talk
 from pages.rows import message_row
 from tests.fakes import FakeClock, crash, gather_in, make_settings
 from tests.history.checker import find_faults
@@ -272,7 +272,8 @@ class Story:
         if not tab.questions:
             return
         question = tab.questions.pop(0)
-        news = await self._talk()._catch_up(Shown(question["keys"], older=question["older"]))
+        shown = Shown(question["keys"], older=question["older"])
+        news = await self._conversation()._catch_up(shown)
         put = [row.pack() for row in news.put]
         tab.answers.append({**question, "put": put, "keep": news.keep, "more": news.more})
 
@@ -322,14 +323,14 @@ class Story:
         """Load a page anew; its line comes later."""
         tab.cut()
         asked = self._now
-        rows = [message_row(message).pack() for message in await self._talk()._history()]
+        rows = [message_row(message).pack() for message in await self._conversation()._history()]
         tab.show(rows, more=len(rows) == PAGE, asked=asked)
         self._tell(tab, tuple(map(read_line, rows)))
 
-    def _talk(self) -> _Talk:
+    def _conversation(self) -> Conversation:
         site: Any = SimpleNamespace(chat=self.chat)
         nothing: Any = None
-        return _Talk(site, nothing, self._room, self._mira, nothing)
+        return Conversation(site, nothing, self._room, self._mira, nothing)
 
     # What is noted down
 

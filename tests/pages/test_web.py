@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from nicegui import Client
 from starlette.types import Message
 
-from pages import frame, room
+from pages import frame, talk
 from pages.live.feed import Feed
 
 PATIENCE = 60
@@ -233,14 +233,14 @@ async def test_who_leaves_while_their_page_is_drawn_hears_of_nobody(
     browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = await _visit(browser, "Leaver", "a room to leave")
-    drawing = room._Talk._present
+    drawing = talk.Talk._members
 
-    async def leave_first(talk: room._Talk) -> Feed:
+    async def leave_first(member: talk.Talk) -> Feed:
         token = {"authorization": f"Bearer {browser.cookies['anonchat']}"}
         await browser.delete(f"/api/v1/rooms/{address[3:]}/membership", headers=token)
-        return await drawing(talk)
+        return await drawing(member)
 
-    monkeypatch.setattr(room._Talk, "_present", leave_first)
+    monkeypatch.setattr(talk.Talk, "_members", leave_first)
     page = (await browser.get(address)).text
     client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
     feeds = [element for element in client.elements.values() if isinstance(element, Feed)]
