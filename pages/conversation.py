@@ -32,11 +32,12 @@ class Conversation:
         self._member = member
         self._screen = screen
         self._page_size = site.chat.settings.page_size
+        self._feed: Feed | None = None
 
     async def draw(self) -> Feed:
         """Draw the newest page; older ones come by scrolling."""
         language = self._language
-        feed = Feed(
+        self._feed = feed = Feed(
             self._site.feeds,
             messages_of(self._room.id),
             tag="div",
@@ -94,7 +95,7 @@ class Conversation:
         rows = [message_row(message) for message in newest]
         return CatchUp(rows, keep=[], more=len(newest) == self._page_size)
 
-    async def _catch_up(self, shown: Shown) -> CatchUp:
+    async def _catch_up(self, shown: Shown) -> CatchUp | None:
         """Return what the screen has missed; after a long absence, the newest page.
 
         What was posted last may be on the screen already, and what came before it not yet. A screen
@@ -113,6 +114,10 @@ class Conversation:
                 limit=_LIVING_MOST,
             )
             newer = await self._history(after=min({*living} - seqs, default=heard + 1) - 1)
+            if self._feed and self._feed.is_stopped:
+                # They left and came in again, and heard of neither: this page hears nothing more.
+                ui.navigate.reload()
+                return None
             is_far_behind = len(newer) == self._page_size and not shown.beyond
             if is_far_behind or len(living) == _LIVING_MOST:
                 return await self._newest()
@@ -121,7 +126,7 @@ class Conversation:
                 ui.navigate.to("/")
             else:
                 ui.navigate.reload()
-            return CatchUp([], keep=[])
+            return None
         return CatchUp([message_row(message) for message in newer], keep=[*map(str, living)])
 
     async def _mark_read(self, mark: dict[str, Any]) -> None:

@@ -60,7 +60,8 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
     """A list whose rows come from `Feeds`; on a (re)connection it asks for what it missed.
 
     It listens from the moment it is made; what was read after that is handed to `begin`.
-    `catch_up` is told what the screen shows, `turn_page` what it wants to see beside it. With
+    `catch_up` is told what the screen shows, `turn_page` what it wants to see beside it; `None`
+    from `catch_up` is that the screen is being led elsewhere. With
     `follow`, the feed also listens to the topic of each of its rows, named by its key. `viewer` is
     the id of the visitor who looks on.
     """
@@ -73,7 +74,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         label: str,
         language: Language,
         viewer: str,
-        catch_up: Callable[[Shown], Awaitable[CatchUp]],
+        catch_up: Callable[[Shown], Awaitable[CatchUp | None]],
         turn_page: Callable[[Beside], Awaitable[Page]] | None = None,
         follow: str = "",
         **props: object,
@@ -88,6 +89,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         self._own = frozenset(topics)
         self._topics: set[Topic] = set()
         self._drawn_at: int | None = feeds.news_number
+        self.is_stopped = False
         self._props.update(
             channel=topics[0].channel,
             tag=tag,
@@ -132,6 +134,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
 
     async def stop(self) -> None:
         """Hear of nothing any more; what is shown stays until the screen goes elsewhere."""
+        self.is_stopped = True
         self._drawn_at = None  # a screen that was not connected yet has to ask where to go
         for topic in list(self._topics):
             await self._leave(topic)
@@ -158,6 +161,8 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
                 beyond=_text(asked.get("beyond")),
             )
         )
+        if news is None:
+            return
         followed = self._followed(row.key for row in news.put)
         for topic in known - {*self._own, *followed}:
             await self._leave(topic)

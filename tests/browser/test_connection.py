@@ -160,6 +160,28 @@ async def test_a_member_who_left_elsewhere_during_a_cut_is_shown_out(
     await ann.is_at("/")
 
 
+async def test_a_member_who_left_and_came_again_during_a_cut_hears_everything(
+    world: World, room: str
+) -> None:
+    wire = await world.wire()
+    (mira,) = await world.members(room, "Mira")
+    ann = await _on(world, wire, room)
+    wire.cut()
+    (cookie,) = await ann.context.cookies()
+    twin = await world.person("Ann")
+    await twin.context.add_cookies([cookie])  # cookies know hosts, not ports: the same visitor
+    await twin.goes_to("/")
+    await twin.own_room(room).get_by_role("link").click()
+    await twin.is_in(room)
+    await twin.leaves()
+    await twin.opens(room)
+    await mira.says("welcome back")
+    wire.mend()
+    await ann.has_heard("welcome back")
+    await mira.says("are you there?")
+    await ann.has_heard("welcome back", "are you there?")
+
+
 async def test_leaving_at_once_after_coming_leads_to_the_lobby(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     address = ann.page.url

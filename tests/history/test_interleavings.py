@@ -274,6 +274,7 @@ class Story:
         question = tab.questions.pop(0)
         shown = Shown(question["keys"], older=question["older"])
         news = await self._conversation()._catch_up(shown)
+        assert news
         put = [row.pack() for row in news.put]
         tab.answers.append({**question, "put": put, "keep": news.keep, "more": news.more})
 
