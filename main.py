@@ -11,7 +11,7 @@ from socket import socket
 
 import uvicorn
 from fastapi import FastAPI
-from nicegui import ui
+from nicegui import app, ui
 from starlette.middleware.gzip import GZipMiddleware
 from uvicorn.config import STARTUP_FAILURE
 
@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
             await chat.stop()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
     web.state.streams = api.streams

@@ -49,7 +49,12 @@ class Chat:
         self.limits = limits = Limits(settings, clock)
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, hasher=hasher)
 
-        self.ledger = Ledger(database=database, hasher=hasher, interval=settings.janitor_interval)
+        self.ledger = Ledger(
+            database=database,
+            keys=keys,
+            hasher=hasher,
+            interval=settings.janitor_interval,
+        )
         self.lobby = Lobby(database=database, bus=bus, clock=clock, vault=vault)
         self.presence = Presence(bus=bus)
         self.identity = Identity(
@@ -114,6 +119,7 @@ class Chat:
             self.clock.resume(reached)
         await self.expiry.reconcile()
         done = await self.expiry.purge()
+        await self.expiry.renew_spans()
         if done.messages or done.rooms or done.visitors:
             _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
@@ -135,4 +141,5 @@ class Chat:
         done = await self.expiry.purge()
         await self.rooms.finish_burning()
         await self.memberships.write_read_marks()
+        await self.expiry.renew_spans()
         return done

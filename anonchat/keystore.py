@@ -30,6 +30,7 @@ _EMPTY = bytes(_SLOT_BYTES)
 _HEAD = "anonchat keys 2"
 _FIRST_HEAD = "anonchat keys 1"
 _SPAN_NAME = "span "
+_LATER = N_("That could not be kept just now. Please try again.")
 
 
 class KeyStore:
@@ -151,7 +152,10 @@ class KeyStore:
         await self._destroy([name for name in older if self._slots[name][1] in keys])
 
     async def destroy(self, names: Iterable[str]) -> None:
-        """Overwrite these keys; what was sealed with them is gone once this returns."""
+        """Overwrite these keys; what was sealed with them is gone once this returns.
+
+        Raises `Unavailable` if the disk refuses; they open nothing any more nevertheless.
+        """
         await self._destroy([each for name in names for each in self._names_of(name)])
 
     async def _destroy(self, names: Iterable[str]) -> None:
@@ -160,7 +164,11 @@ class KeyStore:
                 if name in self._slots:
                     self._doomed.append(self._slots.pop(name)[0])
                     self._strike(name)
-            await self._erase_doomed()
+            try:
+                await self._erase_doomed()
+            except OSError as error:  # they are tried again with whatever is written next
+                _log.error("keys cannot be overwritten: %s", error.strerror)
+                raise Unavailable(_LATER) from error
 
     def _renew_head(self) -> None:
         """Keep the key of all hashes that used to be derived from the secret."""
@@ -236,7 +244,7 @@ class KeyStore:
         except OSError as error:
             self._doomed += fresh.values()  # some may be written; two keys of a name must not be
             _log.error("no key can be stored: %s", error.strerror)
-            raise Unavailable(N_("That could not be kept just now. Please try again.")) from error
+            raise Unavailable(_LATER) from error
 
     async def _erase_doomed(self) -> None:
         if self._doomed:  # among them those that the disk refused to erase the last time

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import LedgerRow, MessageRow, RoomRow
+from models import LedgerRow, MessageRow, RoomRow, VisitorRow
 
 from .database import Database
 from .errors import StartError
+from .keystore import KeyStore, room_key, visitor_key
 from .nouns import Tally
 from .seal import Hasher
 
@@ -18,8 +19,11 @@ _ROW = 1
 class Ledger:
     """Counts what was forgotten, and knows which keys the database belongs to."""
 
-    def __init__(self, *, database: Database, hasher: Hasher, interval: timedelta) -> None:
+    def __init__(
+        self, *, database: Database, keys: KeyStore, hasher: Hasher, interval: timedelta
+    ) -> None:
         self._database = database
+        self._keys = keys
         self._hasher = hasher
         self._interval = interval
         self.tally: Tally | None = None
@@ -28,11 +32,16 @@ class Ledger:
         """Return until when time is known to have passed.
 
         Raises `StartError` if the keys are not those that the database was written with: all its
-        rows would be taken for forgotten.
+        rows would be taken for forgotten, or all the keys for those of nothing.
         """
         mark = self._hasher.hash("store")
         async with self._database.transaction() as session:
             row = await _read(session)
+            if row.store == b"" and await self._is_strange(session):
+                raise StartError(
+                    "ANONCHAT_DATABASE_URL: the database is empty, but there are keys of another; "
+                    "name the right one, or remove the data folder to begin anew"
+                )
             if row.store not in (b"", mark):
                 raise StartError(
                     "ANONCHAT_DATA_DIR: the keys are not those of the database, or were lost; put "
@@ -40,6 +49,14 @@ class Ledger:
                 )
             row.store = mark
             return row.purged_at
+
+    async def _is_strange(self, session: AsyncSession) -> bool:
+        """Tell whether there are keys of rooms and visitors, and none of them is known here."""
+        rooms = (await session.exec(select(RoomRow.id))).all()
+        visitors = (await session.exec(select(VisitorRow.id))).all()
+        known = {*map(room_key, rooms), *map(visitor_key, visitors)}
+        owned = {name for name in self._keys.names() if name.startswith(("room ", "visitor "))}
+        return bool(owned) and not owned & known
 
     async def close_round(self, now: datetime) -> None:
         """Note that everything that had expired by then is gone."""

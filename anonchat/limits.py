@@ -17,7 +17,6 @@ from .rates import Rate
 from .settings import Settings
 
 _KEPT_MOST = 100_000
-_CROWDED_SECONDS = 10
 _SALT_LIFE = timedelta(days=1)
 
 
@@ -25,7 +24,6 @@ class Limits:
     """All limits on how often something may be done."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._pages_waiting_max = settings.pages_waiting_max
         self.posts = Limit(settings.posts_per_visitor, clock)
         """Posts of a visitor."""
         self.posts_in_room = Limit(settings.posts_per_room, clock)
@@ -44,14 +42,6 @@ class Limits:
         """Pages that are asked for from an address, those that are not there too."""
         self.calls = Limit(settings.calls_per_address, clock)
         """Calls of the API from an address."""
-
-    def check_waiting(self, pages: int) -> None:
-        """Raise `TooOften` if so many pages wait for their browsers that there may be no more."""
-        if pages >= self._pages_waiting_max:
-            raise TooOften(
-                N_("Too many come at once. Please try again in {seconds} s."),
-                seconds=_CROWDED_SECONDS,
-            )
 
 
 class Limit:
@@ -82,7 +72,7 @@ class Limit:
             raise _refusal(full - now - self._rate.span)
         self._full[key] = full
         if len(self._full) > _KEPT_MOST:
-            self._tidy(now)
+            self._tidy()
 
     def _blur(self, who: str) -> bytes:
         """Return what stands for somebody today; nobody can tell from it who it is."""
@@ -91,10 +81,10 @@ class Limit:
             self._full.clear()
         return hashlib.blake2s(who.encode(), key=self._salt, digest_size=12).digest()
 
-    def _tidy(self, now: datetime) -> None:
-        """Let go of full buckets; if most are not, of those that were seen first."""
-        living = [(key, full) for key, full in self._full.items() if full > now]
-        self._full = dict(living[-_KEPT_MOST // 2 :])
+    def _tidy(self) -> None:
+        """Let go of the half that has spent least: who is held back stays held back."""
+        soonest_last = sorted(self._full.items(), key=lambda each: each[1], reverse=True)
+        self._full = dict(soonest_last[: _KEPT_MOST // 2])
 
 
 def neighbourhood(address: str) -> str:

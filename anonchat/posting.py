@@ -216,7 +216,9 @@ class Desk:
         author = sheet.authors.get((draft.room_id, draft.visitor_id))
         if author is None or author.visitor.expires_at <= now:  # forgotten a moment ago
             raise NotAMember(N_("Only members can do that. Join the room first."))
-        self._limits.posts_in_room.spend(room.id)  # here, for strangers must not use it up
+        # Here, for strangers must not use up the room's, and to be asked again costs nothing.
+        self._limits.posts.spend(draft.visitor_id)
+        self._limits.posts_in_room.spend(room.id)
         message = Message(
             id=new_id(),
             room_id=room.id,

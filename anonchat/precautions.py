@@ -8,8 +8,10 @@ _log = logging.getLogger("anonchat")
 
 
 def take_precautions(*, swaps: Path = Path("/proc/swaps")) -> None:
-    """Switch core dumps off for this process, and warn if its memory may be swapped out."""
+    """Switch core dumps off, allow as many connections as one may, and warn of swap."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if _is_swapping(swaps):
         _log.warning(
             "swap is on: text and keys that are in memory may be written to disk; switch it off or "

@@ -6,6 +6,8 @@ bits in front. Nobody has to look at anything, and no third party is asked.
 
 import hashlib
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from .clock import Clock
@@ -34,10 +36,23 @@ class Puzzle:
         until = int((self._clock() + _LIFE).timestamp())
         return self._sign(f"{until}.{secrets.token_hex(12)}")
 
-    def check(self, solution: str) -> None:
-        """Raise `PuzzleUnsolved` unless this is a challenge of ours, a colon, and its number."""
+    @contextmanager
+    def spending(self, solution: str) -> Iterator[None]:
+        """Take a solution for what is done in the block; if that fails, it is still good.
+
+        Raises `PuzzleUnsolved` unless it is a challenge of ours, a colon, and its number.
+        """
         if not self.bits:
+            yield
             return
+        challenge = self._take(solution)
+        try:
+            yield
+        except BaseException:
+            self._solved.pop(challenge, None)
+            raise
+
+    def _take(self, solution: str) -> str:
         challenge = self._read(solution)
         if challenge is None or challenge in self._solved:
             raise PuzzleUnsolved(
@@ -48,6 +63,7 @@ class Puzzle:
         self._solved[challenge] = None
         if len(self._solved) > _SOLVED_MOST:
             del self._solved[next(iter(self._solved))]
+        return challenge
 
     def _read(self, solution: str) -> str | None:
         """Return the challenge that is solved, if it is."""

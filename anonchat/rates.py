@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from .durations import format_duration, parse_duration
 
+_MOST_PER_SECOND = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -32,4 +34,7 @@ def parse_rate(text: str) -> Rate:
     match = re.fullmatch(r"\s*([1-9][0-9]{0,6})\s*/\s*(\w+)\s*", text, re.ASCII)
     if not match:
         raise ValueError(f"{text!r} is no rate; write for example 20/10s or 600/1h, or off")
-    return Rate(int(match[1]), parse_duration(match[2]))
+    rate = Rate(int(match[1]), parse_duration(match[2]))
+    if rate.times > rate.span.total_seconds() * _MOST_PER_SECOND:
+        raise ValueError(f"{text!r} is more than {_MOST_PER_SECOND} a second; for no limit: off")
+    return rate

@@ -1,10 +1,11 @@
 """Everything an operator can decide, read from `ANONCHAT_*` variables or `.env`."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from .durations import format_duration, parse_duration
@@ -132,6 +133,18 @@ class Settings(BaseSettings):
         if self.janitor_interval > timedelta(seconds=20):
             raise ValueError("ANONCHAT_JANITOR_INTERVAL can be 20s at most")
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        for address in filter(None, map(str.strip, value.split(","))):
+            try:
+                network = ip_network(address, strict=False)
+            except ValueError:
+                raise ValueError(f"{address!r} is no address or network") from None
+            if not network.prefixlen:
+                raise ValueError(f"{address!r} is everybody: anyone could claim any address")
+        return value
 
     @model_validator(mode="after")
     def _check_secret(self) -> Self:

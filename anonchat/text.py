@@ -21,7 +21,8 @@ MARKS_DEEP = 4
 # also be free of everything that cannot be seen (format characters, fillers, blank braille).
 _NEVER = regex.compile(r"[\p{Cc}\p{Cs}\p{Cn}\p{Co}--[\n\t]]", regex.V1)
 _UNSEEN = regex.compile(
-    r"[\p{Cf}\p{Cc}\p{Cs}\p{Cn}\p{Co}\p{Default_Ignorable_Code_Point}\u2800\u2028\u2029]"
+    r"[\p{Cf}\p{Cc}\p{Cs}\p{Cn}\p{Co}\p{Default_Ignorable_Code_Point}\u2028\u2029"
+    r"\u2800\u303F\uFFFC\U00013441-\U00013443\U00016FE4\U0001BC9D\U0001D159]"
 )
 # An emoji sequence is the one place where an invisible character is part of what one sees.
 _EMOJI = regex.compile(
@@ -34,6 +35,7 @@ _BETWEEN = r"[\p{Cf}&&\p{Default_Ignorable_Code_Point}]*+"
 _TOO_MANY_MARKS = regex.compile(
     rf"((?:\p{{M}}{_BETWEEN}){{{MARKS_DEEP}}})(?:\p{{M}}{_BETWEEN})++", regex.V1
 )
+_BASE = regex.compile(r"[^\p{M}\s]")
 _GRAPHEME = regex.compile(r"\X")
 _GRAPHEME_CHARACTERS = 10  # a kiss of two people in two skins is the longest emoji
 
@@ -130,6 +132,8 @@ def _tidy_name(text: str) -> str:
         pieces += [_UNSEEN.sub("", text[end : emoji.start()]), emoji[0]]
         end = emoji.end()
     pieces.append(_UNSEEN.sub("", text[end:]))
+    if not _BASE.search("".join(pieces)):  # marks alone stand on what comes before them
+        return ""
     return re.sub(r"\s+", " ", _limit_marks("".join(pieces))).strip()
 
 

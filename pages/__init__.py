@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fastapi import FastAPI
-from nicegui import core
+from nicegui import app, core
 
 from anonchat import Chat
 
@@ -27,11 +27,13 @@ from .watch import Watch
 __all__ = ["ICON", "Crowd", "Line", "News", "Watch", "register"]
 
 _FRAME_MOST = 65_536
+_TAB_SECONDS = 60  # we keep nothing there, and NiceGUI would keep that for a month
 
 
 def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     """Add all screens to the web application; return what has to be started with it."""
     core.sio.eio.max_http_buffer_size = _FRAME_MOST
+    app.storage.max_tab_storage_age = _TAB_SECONDS
     feeds = Feeds(chat.clock)
     sockets = Sockets(per_address=chat.settings.sockets_per_address_max, limit=chat.limits.events)
     sockets.stand_guard()
@@ -43,7 +45,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     apologise, hold_back = errors.register(site)
     web.include_router(site.door.routes())
     web.state.sockets = sockets
-    web.add_middleware(Turnstile, chat=chat, sockets=sockets, hold_back=hold_back)
+    web.add_middleware(Turnstile, chat=chat, hold_back=hold_back)
     web.add_middleware(Packets, refused=sockets.refused)
     web.add_middleware(Origins, base_url=chat.settings.base_url)
     web.add_middleware(Guard, apologise=apologise)

@@ -42,7 +42,11 @@ class Guard:
                 _log.debug("an error after the sender had gone", exc_info=True)
                 return
             _log.exception("a request could not be answered")
-            if not answer.has_begun:
+            if answer.has_begun:
+                return
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1011})
+            else:
                 await self._apologise(Request(scope))(scope, receive, send)
 
 

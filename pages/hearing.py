@@ -6,6 +6,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .headers import NOTHING, STRICT
+from .live.lines import keep_little
 
 _HEAD_SECONDS = 10.0
 _BODY_SECONDS = 20.0
@@ -58,6 +59,7 @@ class Hearing(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin."""
         super().connection_made(transport)
+        keep_little(transport)
         self._wait(_HEAD_SECONDS, most=_HEAD_MOST)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -48,6 +48,8 @@ class Origins:
             await send({"type": "http.response.body", "body": _REFUSAL})
 
     def _is_welcome(self, scope: Scope) -> bool:
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            return False
         path, is_socket = scope["path"], scope["type"] == "websocket"
         is_reading = not is_socket and scope["method"] in _READING
         if is_reading and not path.startswith(SOCKETS):

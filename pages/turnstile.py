@@ -9,7 +9,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from anonchat import Chat, TooOften, neighbourhood
 
-from .live.sockets import Sockets
 from .site import address_of
 
 # What is no page, and costs next to nothing; the API counts its calls itself.
@@ -17,9 +16,10 @@ _FREE = ("/_nicegui", "/assets/", "/api/", "/healthz", "/readyz", "/favicon.ico"
 
 
 class Turnstile:
-    """Counts the pages that each address asks for, and those that nobody came for yet.
+    """Counts the pages that each address asks for, those too that are not there.
 
-    An address that leads nowhere counts too, so that nobody can guess without end.
+    Of too many that no browser has come for, the oldest go: to turn away whoever comes would let
+    one flood keep everybody out. A browser that comes too late loads its page again by itself.
     """
 
     def __init__(
@@ -27,12 +27,10 @@ class Turnstile:
         app: ASGIApp,
         *,
         chat: Chat,
-        sockets: Sockets,
         hold_back: Callable[[Request, TooOften], Response],
     ) -> None:
         self._app = app
         self._chat = chat
-        self._sockets = sockets
         self._hold_back = hold_back
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,4 +46,12 @@ class Turnstile:
 
     def _count(self, request: Request) -> None:
         self._chat.limits.pages.spend(neighbourhood(address_of(request)))
-        self._chat.limits.check_waiting(len(Client.instances) - self._sockets.count())
+        _make_room(self._chat.settings.pages_waiting_max)
+
+
+def _make_room(most: int) -> None:
+    if len(Client.instances) < most:  # so there cannot be as many that wait
+        return
+    waiting = [client for client in Client.instances.values() if not client.has_socket_connection]
+    for client in waiting[: len(waiting) + 1 - most]:
+        client.delete()

@@ -46,8 +46,8 @@ async def test_what_a_town_is_multiplied_by_is_purged_at_its_time(tmp_path: Path
         await town.say(rooms, guests, 1)
     multiply(data, 1_000, lasting=timedelta(seconds=-1))
     async with running_chat(data, clock_of_today()) as chat:
-        assert chat.expiry.last
-        assert chat.expiry.last.messages == 1_000 + len(rooms)
+        assert chat.ledger.tally
+        assert chat.ledger.tally.messages == 1_000 + len(rooms)
 
 
 @needs_node

@@ -17,7 +17,7 @@ from .problems import (
     TOO_LARGE,
     documented,
 )
-from .rooms import Cursor, Limit
+from .rooms import Cursor, PageLimit
 from .schemas import PAGE, SEQ_MAX, Message, NewMessage, Page
 
 routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"], dependencies=COUNTED)
@@ -44,7 +44,7 @@ async def history(
     before: Annotated[
         int | None, Query(ge=0, le=SEQ_MAX, description="Only what comes before this `seq`.")
     ] = None,
-    limit: Limit = PAGE,
+    limit: PageLimit = PAGE,
     cursor: Cursor = None,
 ) -> Page[Message]:
     """Return messages, oldest first: with `after` those that follow it, else the newest.

@@ -40,7 +40,7 @@ from .schemas import (
 
 routes = APIRouter(tags=["rooms"], dependencies=COUNTED)
 
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="How many to return at most.")]
+PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="How many to return at most.")]
 Cursor = Annotated[
     str | None, Query(pattern=CURSOR, description="The `next` of the page before this one.")
 ]
@@ -61,7 +61,7 @@ async def list_rooms(
     query: Annotated[
         str, Query(max_length=200, description="Only rooms whose name contains this, best first.")
     ] = "",
-    limit: Limit = PAGE,
+    limit: PageLimit = PAGE,
     cursor: Cursor = None,
 ) -> Page[Room]:
     """Return public rooms, the busiest first.

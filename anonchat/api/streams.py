@@ -1,7 +1,7 @@
 """Brings what happens in rooms to the programs that listen: written once, sent to all of them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from ..events import (
     MessagesGone,
     PresenceChanged,
     RoomEnded,
+    TokenRevoked,
     VisitorForgotten,
 )
 from ..ids import new_id
@@ -62,6 +63,15 @@ class Reader:
             self._waiting.clear()
             self.end()
         self._stir.set()
+
+    def drop(self, seqs: Collection[int]) -> None:
+        """Let none of these messages wait any longer; they are no more."""
+        self._waiting = [note for note in self._waiting if note.seq not in seqs]
+        self._size = sum(len(note.data) for note in self._waiting)
+
+    def drop_all(self) -> None:
+        """Let no message wait any longer."""
+        self.drop({note.seq for note in self._waiting} - {0})
 
     def end(self) -> None:
         """Hear nothing any more; what waits may still be taken."""
@@ -135,6 +145,8 @@ class Streams:
             case MessagePosted(room, message) if room.id in self._readers:
                 self._tell(room.id, message_notice(message))
             case MessagesGone(room_id, seqs) if room_id in self._readers:
+                for reader in self._readers[room_id]:
+                    reader.drop(seqs)
                 self._tell(room_id, gone_notice(seqs))
             case MemberJoined(room, member) if room.id in self._readers:
                 joined = schemas.Joined(author=member.author, nickname=member.nickname)
@@ -148,12 +160,18 @@ class Streams:
                 self._tell(room_id, _notice("left", schemas.Left(author=author)))
                 for reader in self._readers[room_id]:
                     if reader.visitor_id == visitor_id:
+                        reader.drop_all()
                         reader.end()
             case RoomEnded(room_id) if room_id in self._readers:
+                for reader in self._readers[room_id]:
+                    reader.drop_all()
                 self._tell(room_id, _notice("ended", schemas.Ended()))
                 for reader in self._readers[room_id]:
                     reader.end()
-            case VisitorForgotten(visitor_id) if visitor_id in self._counts:
+            # Of whose token was revoked: the others come back and go on where they were.
+            case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if (
+                visitor_id in self._counts
+            ):
                 for readers in self._readers.values():
                     for reader in readers:
                         if reader.visitor_id == visitor_id:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,7 +68,6 @@ class Expiry:
         self._end_room = end_room
         self._forget = forget
         self._renewing = asyncio.Lock()
-        self.last: Purge | None = None
 
     async def purge(self) -> Purge:
         """Remove every expired message, room and visitor; return how many there were."""
@@ -75,12 +75,14 @@ class Expiry:
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
         for room_id in rooms:
-            await self._end_room(room_id)
+            with _going_on():
+                await self._end_room(room_id)
         for visitor_id in visitors:
-            await self._forget(visitor_id)
-        await self._renew_spans()
-        self.last = done = Purge(now, messages, len(rooms), len(visitors))
-        await self._close_round(now)
+            with _going_on():
+                await self._forget(visitor_id)
+        done = Purge(now, messages, len(rooms), len(visitors))
+        with _going_on():
+            await self._ledger.close_round(now)
         if messages or rooms or visitors:
             await self._database.truncate_journal()
         return done
@@ -89,13 +91,25 @@ class Expiry:
         """Make a message unreadable that was deleted, in every copy, and leave its neighbours be.
 
         The key of its span was renewed before its row went: the messages that live are sealed anew
-        with the new one, and the old one is destroyed. Those who wait here share one round.
+        with the new one, and the old ones are destroyed. Who finds on their turn that another has
+        destroyed theirs has nothing left to do.
         """
         span = span_key(moment)
+        own = set(self._keys.older(span))
         async with self._renewing:
-            if old := self._keys.older(span):
+            old = self._keys.older(span)
+            if own & set(old):
                 await self._seal_anew(moment)
                 await self._keys.drop_older(span, old)
+
+    async def renew_spans(self) -> None:
+        """Finish the renewals that a crash or a full disk has interrupted.
+
+        Not while somebody is at it: they finish theirs themselves, and may take long.
+        """
+        if not self._renewing.locked():
+            for span in self._keys.renewing():
+                await self.renew_span(span_start(span))
 
     async def reconcile(self) -> None:
         """Finish what a crash has interrupted: rows without their key go, keys without rows too."""
@@ -163,11 +177,6 @@ class Expiry:
             await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
         return len(batch)
 
-    async def _renew_spans(self) -> None:
-        """Finish what a crash or a full disk has interrupted."""
-        for span in self._keys.renewing():
-            await self.renew_span(span_start(span))
-
     async def _seal_anew(self, moment: datetime) -> None:
         begin, end = span_bounds(moment)
         place = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
@@ -183,11 +192,14 @@ class Expiry:
                 return
             after = batch[-1].expires_at, batch[-1].id
 
-    async def _close_round(self, now: datetime) -> None:
-        try:
-            await self._ledger.close_round(now)
-        except Unavailable:  # a full disk: what had to be destroyed is destroyed
-            _log.warning("the ledger could not be written")
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Let what a full disk refuses wait for the next round: its key is destroyed already."""
+    try:
+        yield
+    except Unavailable:
+        _log.warning("some rows have to wait for the next round")
 
 
 def _in_room(room_id: str) -> ColumnElement[bool]:

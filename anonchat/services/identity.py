@@ -35,6 +35,7 @@ _SEEN_EVERY = timedelta(hours=1)
 _ARRIVAL = timedelta(minutes=10)
 _KNOWN = timedelta(minutes=1)
 _KNOWN_MOST = 10_000
+_PHRASES_WAITING_MOST = 50
 
 
 class Identity:
@@ -63,7 +64,9 @@ class Identity:
         self._vault = vault
         self._hasher = hasher
         self._known: dict[bytes, tuple[datetime, Visitor]] = {}  # until when, by their tokens
+        self._revocations = 0
         self._stretching = asyncio.Semaphore(1)
+        self._phrases_waiting = 0
 
     async def come_in(
         self, nickname: str, *, phrase: str = "", address: str = "", solution: str = ""
@@ -78,13 +81,17 @@ class Identity:
         `Unavailable`.
         """
         name = tidy_nickname(nickname)
-        self._puzzle.check(solution)
         if address:
             self._limits.arrivals.spend(neighbourhood(address))
+        with self._puzzle.spending(solution):
+            return await self._take_in(name, phrase)
+
+    async def _take_in(self, name: str, phrase: str) -> tuple[Visitor, str]:
         shape, folded = self._nickname_keys(name)
         phrase_key, badge = await self._prove(phrase)
         await self._let_go(shape, folded)
-        token, now, revoked = new_token(), self._clock(), 0
+        token, now = new_token(), self._clock()
+        revoked: list[bytes] = []
         async with self._database.transaction() as session:
             holders = await _find_holders(session, shape, folded)
             if holders:
@@ -110,6 +117,9 @@ class Identity:
                 visitor = Visitor(visitor_id, name, badge, holder.expires_at)
             session.add(TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=now))
         if revoked:
+            self._revocations += 1
+            for hash in revoked:
+                self._known.pop(hash, None)
             await self._bus.publish(TokenRevoked(visitor.id))
         return visitor, token
 
@@ -126,6 +136,7 @@ class Identity:
         until, visitor = self._known.get(hash, (now, None))
         if visitor and now < until and self._vault.knows(visitor.id):
             return visitor
+        revocations = self._revocations
         query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == hash)
         async with self._database.reading() as session:
             row = (await session.exec(query)).first()
@@ -139,7 +150,7 @@ class Identity:
                 row.seen_at = now
                 row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
         visitor = self._vault.open_visitor(row)
-        if visitor:
+        if visitor and revocations == self._revocations:  # else this token may be among them
             known = min(_KNOWN, self._settings.visitor_ttl / 4)  # being seen has to be written down
             self._known[hash] = min(now + known, visitor.expires_at), visitor
             if len(self._known) > _KNOWN_MOST:
@@ -194,8 +205,14 @@ class Identity:
             return None, ""
         if len(phrase) not in _PHRASE_CHARACTERS:
             raise _bad_phrase()
-        async with self._stretching:  # slow and large on purpose: one at a time
-            stretched = await asyncio.to_thread(self._hasher.stretch, phrase)
+        if self._phrases_waiting >= _PHRASES_WAITING_MOST:
+            raise LimitReached(N_("Too many come in at once. Please try again."))
+        self._phrases_waiting += 1
+        try:
+            async with self._stretching:  # slow and large on purpose: one at a time
+                stretched = await asyncio.to_thread(self._hasher.stretch, phrase)
+        finally:
+            self._phrases_waiting -= 1
         badge = "".join(LEGIBLE[byte % len(LEGIBLE)] for byte in stretched[:_BADGE_CHARACTERS])
         return self._hasher.hash("proof", stretched.hex()), badge
 
@@ -215,15 +232,14 @@ class Identity:
         if count >= self._settings.visitors_max:
             raise LimitReached(N_("This place is full. Please come back later."))
 
-    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> int:
-        """Revoke the oldest tokens, if there are too many; return how many."""
+    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> list[bytes]:
+        """Revoke the oldest tokens, if there are too many; return their hashes."""
         held = select(TokenRow).where(TokenRow.visitor_id == visitor_id)
         tokens = (await session.exec(held.order_by(col(TokenRow.created_at).desc()))).all()
         too_many = tokens[self._settings.browsers_per_visitor_max - 1 :]
         for token in too_many:
             await session.delete(token)
-            self._known.pop(token.hash, None)
-        return len(too_many)
+        return [token.hash for token in too_many]
 
 
 async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> Sequence[VisitorRow]:

@@ -108,7 +108,6 @@ class Messages:
         `Unavailable`.
         """
         text, dedup_id = tidy_message(text), _check_dedup_id(dedup_id)
-        self._limits.posts.spend(visitor_id)
         dedup_key = self._hasher.hash("dedup", room_id, visitor_id, dedup_id)
         return await self._desk.store(Draft(room_id, visitor_id, text, dedup_id, dedup_key))
 

@@ -163,7 +163,7 @@ class Rooms:
     async def burn(self, room_id: str, *, visitor_id: str) -> None:
         """End a room now with everything in it, which its owner may do.
 
-        Raises `NotAMember`, `NotAllowed`, or `NotFound` if it has ended already.
+        Raises `NotAMember`, `NotAllowed`, `Unavailable`, or `NotFound` if it has ended already.
         """
         async with self._database.transaction() as session:
             member = await session.get(MemberRow, (room_id, visitor_id))
@@ -174,8 +174,8 @@ class Rooms:
                 raise NotAMember(N_("Only members can do that. Join the room first."))
             if member.author != row.owner:
                 raise NotAllowed(N_("Only the owner of the room may do that."))
+            self._burning.add(room_id)  # whatever happens now, the janitor finishes it
             await self._keys.destroy([room_key(room_id)])
-        self._burning.add(room_id)
         with suppress(Unavailable):  # its rows, which nobody can read, go in the janitor's round
             await self.end(room_id, burnt=True)
 

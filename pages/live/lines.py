@@ -6,6 +6,7 @@ frame. Nearly all the work of a chat is this, so what is the same for all is mad
 
 import asyncio
 import socket
+import time
 from functools import cached_property
 from typing import Any
 
@@ -18,8 +19,11 @@ from websockets.frames import Frame, Opcode
 _BEHIND_MOST = 786_432  # bytes that wait for a reader, besides what the system keeps
 _SYSTEM_KEEPS = 131_072
 _QUEUED_MOST = 200
+_LEFT_SECONDS = 5.0
 _PARTS_MOST = 100
 _WRITES_AT_ONCE = 500
+
+_left_since: dict[str, float] = {}  # when something was first left to be polled
 
 
 class Line(WebSocketsSansIOProtocol):
@@ -28,8 +32,7 @@ class Line(WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin; the system may not keep much more for a reader than we do."""
         super().connection_made(transport)
-        if end := transport.get_extra_info("socket"):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_KEEPS)
+        keep_little(transport)
 
     async def run_asgi(self) -> None:
         """Let the application know of the line that it will be spoken to over."""
@@ -81,6 +84,12 @@ class Line(WebSocketsSansIOProtocol):
             self.transport.write(frame)
 
 
+def keep_little(transport: Any) -> None:
+    """Let the system keep little for a reader: what lies there cannot be taken back."""
+    if end := transport.get_extra_info("socket"):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_KEEPS)
+
+
 async def send(event: str, data: object, *, room: str) -> None:
     """Send an event to every socket in a socket.io room."""
     parcel = _Parcel(event, data)
@@ -100,10 +109,24 @@ def find_line(engine_id: str) -> Line | None:
     return line
 
 
+async def end_if_late(engine_id: str) -> None:
+    """End a polling socket that has left what it was sent for so long that it may have ended."""
+    since = _left_since.pop(engine_id, None)
+    polling = core.sio.eio.sockets.get(engine_id)
+    if polling and since and time.monotonic() - since > _LEFT_SECONDS:
+        await polling.close(wait=False, abort=True)
+
+
+def forget(engine_id: str) -> None:
+    """Know nothing of a socket that is closed."""
+    _left_since.pop(engine_id, None)
+
+
 async def _queue(engine_id: str, packet: engine.Packet) -> None:
     if polling := core.sio.eio.sockets.get(engine_id):
         if polling.queue.qsize() < _QUEUED_MOST:
             polling.queue.put_nowait(packet)
+            _left_since.setdefault(engine_id, time.monotonic())
         else:
             await polling.close(wait=False, abort=True)  # else until the reader has read all
 

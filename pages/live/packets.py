@@ -2,10 +2,12 @@
 
 import re
 from collections import Counter
+from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..origins import SOCKETS
+from .lines import end_if_late
 
 _KINDS = frozenset("123456")  # of engine.io's packets, those that a browser sends
 _SEPARATOR = "\x1e"
@@ -32,6 +34,8 @@ class Packets:
         elif scope["method"] == "POST":
             await self._pass_on(scope, receive, send)
         else:
+            for engine_id in parse_qs(scope["query_string"].decode("latin-1")).get("sid", []):
+                await end_if_late(engine_id)
             await self._app(scope, receive, send)
 
     def _look_at(self, receive: Receive) -> Receive:

@@ -16,7 +16,7 @@ from socketio import exceptions
 
 from anonchat import Limit, TooOften, neighbourhood
 
-from .lines import find_line
+from .lines import find_line, forget
 from .packets import is_saying
 
 _HANDSHAKE_SECONDS = 5.0
@@ -78,10 +78,6 @@ class Sockets:
         for sid, _ in core.sio.manager.get_participants("/", page):
             self._pages.pop(sid, None)
 
-    def count(self) -> int:
-        """Return how many sockets speak for a page now."""
-        return len(self._pages)
-
     def forget(self, page: str) -> None:
         """Know nothing of a page that is no more."""
         self._silenced.discard(page)
@@ -109,6 +105,10 @@ class Sockets:
         return None
 
     async def _on_message(self, engine_id: str, packet: object) -> None:
+        if not self._may_speak(engine_id):
+            self.refused["flooding"] += 1
+            self._cut(engine_id)
+            return
         if not is_saying(packet):
             self._refuse_malformed(engine_id)
             return
@@ -118,13 +118,14 @@ class Sockets:
             self._refuse_malformed(engine_id)
 
     async def _on_close(self, engine_id: str, reason: str) -> None:
-        await self._engine["disconnect"](engine_id, reason)
+        forget(engine_id)
         if socket := self._open.pop(engine_id, None):
             socket.patience.cancel()
             self._pages.pop(socket.sid, None)
             self._addresses[socket.address] -= 1
             if not self._addresses[socket.address]:
                 del self._addresses[socket.address]
+        await self._engine["disconnect"](engine_id, reason)
 
     async def _on_connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
         socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
@@ -132,9 +133,9 @@ class Sockets:
         if socket is None or socket.sid or hello is None:
             self.refused["malformed"] += 1
             raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
-        if hello["client_id"] in self._silenced:
-            raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
         socket.sid, socket.hello = sid, hello
+        if self._is_silenced(socket):
+            raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
         await self._events["connect"](sid, environ)
         if hello.get("implicit_handshake") == "true":
             self._welcome(socket)
@@ -142,12 +143,15 @@ class Sockets:
     async def _on_handshake(self, sid: str, *_said: object) -> bool:
         """Shake hands later, as a page does that was loaded before anybody wanted to see it."""
         socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
-        if socket is None or not socket.hello or sid in self._pages:
+        if socket is None or not socket.hello or sid in self._pages or self._is_silenced(socket):
             self.refused["malformed"] += 1
             return False
         if await self._events["handshake"](sid, socket.hello):
             self._welcome(socket)
         return sid in self._pages
+
+    def _is_silenced(self, socket: _Socket) -> bool:
+        return socket.hello["client_id"] in self._silenced
 
     def _welcome(self, socket: _Socket) -> None:
         socket.patience.cancel()
@@ -162,9 +166,6 @@ class Sockets:
                 self.refused["malformed"] += 1
             elif sid not in self._pages or message.get("client_id") != self._pages[sid]:
                 self.refused["foreign"] += 1
-            elif not self._may_speak(sid):
-                self.refused["flooding"] += 1
-                self._cut(core.sio.manager.eio_sid_from_sid(sid, "/"))
             else:
                 try:
                     handle(sid, message)
@@ -173,11 +174,13 @@ class Sockets:
 
         return listen
 
-    def _may_speak(self, sid: str) -> bool:
-        try:
-            self._limit.spend(sid)
-        except TooOften:
-            return False
+    def _may_speak(self, engine_id: str) -> bool:
+        """Count what is said for a page on all its sockets; before it has any, by the address."""
+        if socket := self._open.get(engine_id):
+            try:
+                self._limit.spend(self._pages.get(socket.sid, socket.address))
+            except TooOften:
+                return False
         return True
 
     def _refuse_malformed(self, engine_id: str) -> None:

@@ -35,7 +35,6 @@ async def test_a_purge_removes_the_rows_of_what_has_expired(
     ear = Ear(chat)
     purged = await chat.expiry.purge()
     assert (purged.messages, purged.rooms, purged.visitors) == (2, 0, 0)
-    assert chat.expiry.last == purged
     assert ear.heard == [MessagesGone(room.id, (1, 2))]
     assert _count(tmp_path, "message") == 1
     assert await read(chat, room, ann) == ["three"]
@@ -179,8 +178,8 @@ async def test_marks_that_cannot_be_written_do_not_stop_the_janitor(
         "CREATE TRIGGER full BEFORE UPDATE ON member BEGIN SELECT RAISE(FAIL, 'disk full'); END",
     )
     await chat.janitor.clean()
-    assert chat.expiry.last
-    assert chat.expiry.last.messages == 1
+    assert chat.ledger.tally
+    assert chat.ledger.tally.messages == 1
     await _execute(chat, "DROP TRIGGER full")
 
 
@@ -204,8 +203,8 @@ async def test_what_expired_while_the_chat_was_down_is_purged_at_the_start(
         await say(chat, room, ann, "one")
     clock.move(chat.settings.visitor_ttl)
     async with running_chat(tmp_path / "data", clock) as chat:
-        assert chat.expiry.last
-        assert (chat.expiry.last.messages, chat.expiry.last.rooms) == (1, 1)
+        assert chat.ledger.tally
+        assert (chat.ledger.tally.messages, chat.ledger.tally.rooms) == (1, 1)
         assert list(chat._keys.names()) == []
 
 

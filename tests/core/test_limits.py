@@ -21,7 +21,9 @@ def test_a_rate_is_written_as_it_is_read(text: str) -> None:
     assert str(parse_rate(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "20", "0/10s", "-1/10s", "20/10", "20/0s", "often", "2/1m/2"])
+@pytest.mark.parametrize(
+    "text", ["", "20", "0/10s", "-1/10s", "20/10", "9999999/1s", "20/0s", "often", "2/1m/2"]
+)
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         parse_rate(text)
@@ -82,6 +84,17 @@ def test_what_is_remembered_is_bounded_and_those_who_are_over_it_stay_so(
     assert _refusal(limit, "stranger 99") == 10
 
 
+def test_who_is_held_back_stays_so_however_many_others_come(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits_module, "_KEPT_MOST", 10)
+    limit = Limit(Rate(5, 50 * SECOND), clock)
+    assert _count_spent(limit, "flood", 9) == 5
+    for number in range(100):
+        limit.spend(f"stranger {number}")
+    assert _count_spent(limit, "flood", 9) == 0
+
+
 def test_nothing_in_memory_tells_who_was_counted(clock: FakeClock) -> None:
     limit = Limit(Rate(1, 10 * SECOND), clock)
     limit.spend("".join(["203.0.", "113.7"]))
@@ -127,6 +140,14 @@ async def test_a_text_that_cannot_be_posted_costs_nothing(tmp_path: Path, clock:
         with pytest.raises(InvalidMessage):
             await say(chat, room, ann, "")
         await say(chat, room, ann, "one")
+
+
+async def test_to_post_the_same_again_costs_nothing(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path / "data", clock, posts_per_visitor="1/1h") as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        post = chat.messages.post
+        first = await post(room.id, visitor_id=ann.id, text="one", dedup_id="1")
+        assert await post(room.id, visitor_id=ann.id, text="one", dedup_id="1") == first
 
 
 async def test_a_room_has_a_limit_that_strangers_cannot_use_up(

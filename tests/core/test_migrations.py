@@ -4,10 +4,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect
 
+import models
 from anonchat import StartError
 from anonchat.database import Database
 from models import SQLModel
@@ -55,6 +58,40 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(tmp_path: Path) -
         assert _differences(connection) == []
 
 
+async def test_a_database_in_which_two_have_posted_with_one_dedup_id_is_migrated(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "chat.db"
+    _make_as_it_was_first(path)
+    time = "'2030-01-01 12:00:00'"
+    _execute(
+        path,
+        f"INSERT INTO room VALUES ('r', x'01', x'02', x'', 1, '', 9, 9, 2, {time}, {time}, {time})",
+    )
+    for number, name in enumerate(("ann", "bob"), 1):
+        key = f"x'0{number}'"
+        _execute(
+            path, f"INSERT INTO visitor VALUES ('{name}', {key}, {key}, NULL, x'', {time}, {time})"
+        )
+        _execute(
+            path,
+            f"INSERT INTO message VALUES ('m{number}', 'r', '{name}', {number}, '', x'aa', x'', "
+            f"{time}, {time})",
+        )
+    await _migrate(path)
+    with _look_into(path) as connection:
+        assert _differences(connection) == []
+        assert len(connection.exec_driver_sql("SELECT DISTINCT dedup_key FROM message").all()) == 2
+
+
+def _make_as_it_was_first(path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(models.__file__).parent / "migrations"))
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+
+
 async def _migrate(path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{path}")
     try:
@@ -66,6 +103,7 @@ async def _migrate(path: Path) -> None:
 def _execute(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path)
     connection.execute(statement)
+    connection.commit()
     connection.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonchat import Puzzle, PuzzleUnsolved
+from anonchat import NicknameTaken, Puzzle, PuzzleUnsolved
 from anonchat.seal import Hasher
 from tests.fakes import FakeClock, running_chat
 
@@ -20,6 +20,12 @@ def make_puzzle(
     clock: FakeClock, *, secret: str = "a secret for tests", bits: int = BITS
 ) -> Puzzle:
     return Puzzle(bits, clock=clock, hasher=Hasher(secret.encode))
+
+
+def spend(puzzle: Puzzle, solution: str) -> None:
+    """Do with a solution what cannot go wrong."""
+    with puzzle.spending(solution):
+        pass
 
 
 def solve(challenge: str, *, bits: int = BITS) -> str:
@@ -35,58 +41,58 @@ def solve(challenge: str, *, bits: int = BITS) -> str:
 def test_a_solution_opens_once(clock: FakeClock) -> None:
     puzzle = make_puzzle(clock)
     solution = solve(puzzle.pose())
-    puzzle.check(solution)
+    spend(puzzle, solution)
     with pytest.raises(PuzzleUnsolved):
-        puzzle.check(solution)
+        spend(puzzle, solution)
 
 
 def test_another_number_for_a_challenge_that_was_used_opens_nothing(clock: FakeClock) -> None:
     puzzle = make_puzzle(clock)
     challenge = puzzle.pose()
-    puzzle.check(solve(challenge))
+    spend(puzzle, solve(challenge))
     again = next(
         f"{challenge}:{number}"
         for number in count(1_000)
         if hashlib.sha256(f"{challenge}:{number}".encode()).digest()[0] < 4
     )
     with pytest.raises(PuzzleUnsolved):
-        puzzle.check(again)
+        spend(puzzle, again)
 
 
 def test_without_the_work_nothing_opens(clock: FakeClock) -> None:
     puzzle = make_puzzle(clock, bits=26)
     with pytest.raises(PuzzleUnsolved):
-        puzzle.check(f"{puzzle.pose()}:1")
+        spend(puzzle, f"{puzzle.pose()}:1")
 
 
 def test_a_challenge_is_good_for_ten_minutes(clock: FakeClock) -> None:
     puzzle = make_puzzle(clock)
     first, second = solve(puzzle.pose()), solve(puzzle.pose())
     clock.move(timedelta(minutes=10))
-    puzzle.check(first)
+    spend(puzzle, first)
     clock.move(timedelta(seconds=1))
     with pytest.raises(PuzzleUnsolved):
-        puzzle.check(second)
+        spend(puzzle, second)
 
 
 def test_nobody_can_pose_a_challenge_to_themselves(clock: FakeClock) -> None:
     puzzle, other = make_puzzle(clock), make_puzzle(clock, secret="a secret of somebody else")
     with pytest.raises(PuzzleUnsolved):
-        puzzle.check(solve(other.pose()))
+        spend(puzzle, solve(other.pose()))
     _, rest = puzzle.pose().split(".", 1)
     with pytest.raises(PuzzleUnsolved):
-        puzzle.check(solve(f"9999999999.{rest}"))
+        spend(puzzle, solve(f"9999999999.{rest}"))
 
 
 @given(st.text() | st.just("1.2.3:4") | st.just("٣.1.1:1"))
 def test_what_is_no_solution_is_refused_and_told_what_to_solve(text: str) -> None:
     with pytest.raises(PuzzleUnsolved) as caught:
-        make_puzzle(FakeClock()).check(text)
+        spend(make_puzzle(FakeClock()), text)
     assert caught.value.details["bits"] == BITS
 
 
 def test_a_site_that_is_not_flooded_asks_nothing(clock: FakeClock) -> None:
-    make_puzzle(clock, bits=0).check("")
+    spend(make_puzzle(clock, bits=0), "")
 
 
 async def test_coming_in_takes_a_solution(tmp_path: Path, clock: FakeClock) -> None:
@@ -96,3 +102,15 @@ async def test_coming_in_takes_a_solution(tmp_path: Path, clock: FakeClock) -> N
         solution = solve(str(caught.value.details["challenge"]))
         visitor, _ = await chat.identity.come_in("Ann", solution=solution)
         assert visitor.nickname == "Ann"
+
+
+async def test_a_solution_is_good_for_another_nickname_if_the_first_was_taken(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, puzzle_bits=BITS) as chat:
+        await chat.identity.come_in("Ann", solution=solve(chat.puzzle.pose()))
+        solution = solve(chat.puzzle.pose())
+        with pytest.raises(NicknameTaken):
+            await chat.identity.come_in("Ann", solution=solution)
+        visitor, _ = await chat.identity.come_in("Bob", solution=solution)
+        assert visitor.nickname == "Bob"

@@ -320,3 +320,14 @@ def _deepest_marks(text: str) -> int:
 
 def _look_alike(one: str, other: str) -> bool:
     return any(a == b for a, b in zip(skeletons(one), skeletons(other), strict=True))
+
+
+@pytest.mark.parametrize("name", ["\ufffc", "\u0301", "\u0489", "\u20e3", "\U0001d159", "\u303f"])
+def test_a_name_that_nobody_can_see_is_none(name: str) -> None:
+    with pytest.raises(InvalidNickname):
+        tidy_nickname(name)
+
+
+@pytest.mark.parametrize("filler", ["\ufffc", "\u303f", "\U0001d159", "\u2800"])
+def test_a_filler_that_nobody_sees_makes_no_other_nickname(filler: str) -> None:
+    assert tidy_nickname(f"Anna{filler}") == "Anna"

@@ -418,3 +418,27 @@ async def test_a_socket_that_says_more_than_a_page_can_is_cut_and_others_are_not
             await loud.line.wait_closed()
         assert sockets.refused["flooding"] == before + 1
         await quiet.fire(quiet.listeners()[0], {})
+
+
+@pytest.mark.parametrize("event", ["page", "sync"])
+async def test_what_was_deleted_does_not_come_again_with_another_socket(
+    town: Town, chat: Chat, event: str
+) -> None:
+    said = await chat.messages.post(town.room.id, visitor_id=town.ann.id, text="xyzzy-plugh")
+    async with open_tab(town.url, f"/r/{town.room.slug}", token=town.ann_token) as tab:
+        listener = next(
+            each
+            for each in tab.listeners()
+            if each.type == event and "messages" in str(tab.client.elements[each.element_id].props)
+        )
+        await tab.fire(listener, {"question": 1, "keys": []})
+        await until(lambda: any("xyzzy-plugh" in frame for frame in tab.heard))
+        await chat.messages.delete(town.room.id, visitor_id=town.ann.id, message_id=said.id)
+        again = introduce(tab.client.id, tab_id=str(tab.client.tab_id), after=0)
+        async with plug_in(town.url, **again) as line:
+            await begin(line)
+            other = Tab(tab.client, line)
+            await other.fire(listener, {"question": 2, "keys": []})
+            await until(lambda: any("question" in frame for frame in other.heard))
+            assert not any("xyzzy-plugh" in frame for frame in other.heard)
+            await other.close()

@@ -9,6 +9,8 @@ from nicegui import Client
 from anonchat import Chat, Limit
 from anonchat.rates import Rate
 from tests.fakes import FakeClock
+from tests.history.screen import read_client_id
+from tests.pages.tab import open_tab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,14 +45,15 @@ async def test_what_belongs_to_pages_is_not_counted(
         assert (await browser.get(path)).status_code == 200
 
 
-async def test_pages_that_nobody_came_for_are_bounded(
-    browser: httpx.AsyncClient, chat: Chat, monkeypatch: pytest.MonkeyPatch
+async def test_of_pages_that_nobody_comes_for_the_oldest_make_room(
+    browser: httpx.AsyncClient, url: str, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting = len(Client.instances)
-    monkeypatch.setattr(chat.limits, "_pages_waiting_max", waiting + 3)
-    for _ in range(3):
-        assert (await browser.get("/login")).status_code == 200
-    answer = await browser.get("/login")
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
-    assert "Too many come at once." in answer.text
-    assert len(Client.instances) == waiting + 3
+    async with open_tab(url, "/login") as tab:
+        monkeypatch.setitem(chat.settings.__dict__, "pages_waiting_max", 3)
+        for _ in range(9):
+            assert (await browser.get("/login")).status_code == 200
+        waiting = [each for each in Client.instances.values() if not each.has_socket_connection]
+        assert len(waiting) == 3
+        assert tab.client.id in Client.instances
+        page = (await browser.get("/login")).text
+        assert read_client_id(page) in Client.instances
