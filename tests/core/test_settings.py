@@ -67,6 +67,8 @@ def threads_before() -> set[threading.Thread]:
         ("PUZZLE_BITS", "27"),
         ("SOCKETS_PER_ADDRESS_MAX", "0"),
         ("UNANSWERED_MAX", "9"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
         ("PAGE_SIZE", "1"),
         ("PAGE_SIZE", "1000"),
     ],
