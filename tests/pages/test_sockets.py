@@ -141,6 +141,19 @@ async def test_a_former_member_can_neither_speak_nor_hear(town: Town) -> None:
         assert not [frame for frame in page.heard if "not for her ears" in frame]
 
 
+async def test_a_post_that_is_said_a_hundred_times_is_posted_once(town: Town) -> None:
+    async with open_tab(town.url, f"/r/{town.room.slug}", token=town.ann_token) as page:
+        (post,) = (each for each in page.listeners() if each.type == "post")
+        said = {"text": "once", "dedup": "same"}
+        frame = json.dumps(["event", event_of(post, page.client, said)])
+        for _ in range(100):
+            await page.line.send(f"42{frame}")
+        await page.fire(post, {"text": "the last", "dedup": "another"})
+        await until(lambda: "the last" in "".join(page.heard))
+    history = await town.chat.messages.history(town.room.id, visitor_id=town.ann.id, limit=50)
+    assert [message.text for message in history] == ["once", "the last"]
+
+
 async def test_whatever_a_page_says_happened_nothing_breaks(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
