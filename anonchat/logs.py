@@ -133,6 +133,6 @@ def _is_ours(path: str) -> bool:
 
 
 def _note_failure(_kind: object, error: BaseException | None, *_where: object) -> None:
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
         return
     _log.critical("something failed where nobody looked", exc_info=error)
