@@ -1,6 +1,7 @@
 """The whole application, asked over HTTP."""
 
 import asyncio
+import json
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -12,6 +13,8 @@ from starlette.types import Message
 from pages import frame, room
 from pages.door import local_path
 from pages.live.feed import Feed
+from tests.nasty import NASTY
+from tests.payloads import PAYLOADS
 
 PATIENCE = 60
 
@@ -172,6 +175,27 @@ async def test_what_people_write_is_no_markup_on_a_page(browser: httpx.AsyncClie
         page = (await browser.get(path)).text.lower()
         for trap in ("<u>ann", "<b>room", "<script>alert"):
             assert trap not in page
+
+
+async def test_no_message_spoils_the_page_of_its_room(browser: httpx.AsyncClient) -> None:
+    drawn = 0
+    token = {}
+    for number, text in enumerate([*NASTY.values(), *PAYLOADS[::10]]):
+        if not number % 40:  # nobody may be in countless rooms
+            await _visit(browser, f"Taster {number}", f"poison {number}")
+            token = {"authorization": f"Bearer {browser.cookies['anonchat']}"}
+        made = await browser.post("/api/v1/rooms", json={"name": f"p {number}"}, headers=token)
+        address = f"/r/{made.json()['slug']}"
+        said = await browser.post(
+            f"/api/v1/rooms/{address[3:]}/messages",
+            content=json.dumps({"text": text}),
+            headers={**token, "content-type": "application/json"},
+        )
+        assert said.status_code in (201, 413, 422)
+        page = await browser.get(address)
+        assert page.status_code == 200
+        drawn += "composer" in page.text and said.status_code == 201
+    assert drawn > 40
 
 
 async def test_a_page_that_missed_nothing_asks_for_nothing(browser: httpx.AsyncClient) -> None:
