@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 from anonchat import Chat, Limit
 from anonchat.rates import Rate
 from pages.live import sockets as module
-from pages.live.sockets import Sockets
+from pages.live.sockets import _NO_NEWS, Sockets
 from tests.fakes import FakeClock
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import PATIENCE, Tab, begin, event_of, open_tab, plug_in, until
@@ -242,6 +242,22 @@ async def test_a_polled_request_that_is_none_is_refused_without_a_word(
         origin = {"origin": town.url}
         await http.post("/_nicegui_ws/socket.io/", params=query, content=body, headers=origin)
         assert sockets.refused["malformed"] > before
+    assert not _alarms(caplog)
+
+
+@pytest.mark.parametrize(
+    "query", ["EIO=3", "EIO=4", "transport=x", "transport=websocket", "sid=x", "j=x", "j=1"]
+)
+async def test_what_is_asked_wrongly_of_the_sockets_is_refused_without_a_word(
+    town: Town, caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    core.sio.eio.log_message_keys.intersection_update(_NO_NEWS)  # what was said, is said again
+    async with httpx.AsyncClient(base_url=town.url, timeout=PATIENCE) as http:
+        for more in ("EIO=4&transport=polling&", ""):
+            place = f"/_nicegui_ws/socket.io/?{more}{query}"
+            for method in ("GET", "POST", "PUT"):
+                answer = await http.request(method, place, headers={"origin": town.url})
+                assert answer.status_code in (200, 400, 405), method
     assert not _alarms(caplog)
 
 
