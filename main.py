@@ -19,6 +19,7 @@ import pages
 from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.api import api_routes, health_routes
 from anonchat.commands import run_command
+from anonchat.logs import set_up_logs
 from anonchat.precautions import take_precautions
 
 _log = logging.getLogger("anonchat")
@@ -95,7 +96,8 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
         web,
         host=settings.host,
         port=settings.port,
-        log_level="warning",
+        log_config=None,  # ours
+        log_level="error",  # its warnings are about what strangers send, as often as they like
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
@@ -112,11 +114,10 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
 
 def main() -> None:
     """Run the server until it is told to stop."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    _log.setLevel(logging.INFO)
-    take_precautions()
     try:
         settings = read_settings()
+        set_up_logs(settings)
+        take_precautions()
         web = create_app(settings)
     except StartError as error:
         sys.exit(str(error))

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     """The longest that a quiet room may ask to live."""
     visitor_ttl: Duration = timedelta(days=30)
     """How long a visitor who does not come back keeps the nickname."""
+    log_format: str = Field(default="text", pattern=r"^(text|json)$")
+    """How a line of the log is written."""
+    log_level: str = Field(default="info", pattern=r"^(?i:debug|info|warning|error)$")
+    """From which level on we log; libraries are heard from warnings on."""
     language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$")
     """The language of the screens; `auto` follows each browser."""
     janitor_interval: Duration = timedelta(seconds=15)

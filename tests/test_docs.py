@@ -22,6 +22,7 @@ _NAME = re.compile(r"`((?:\w+\.)*_?\w+)`")
 _TYPED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _MAKE_TYPED = re.compile(r"^(?:\w+=\S+ )*make ([a-z]+)", re.MULTILINE)
 _MAKE_INLINE = re.compile(r"`make ([a-z]+)[^`]*`")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _SETTING = re.compile(r"^\| `(ANONCHAT_\w+)` \| `?([^`|]*?)`? \|", re.MULTILINE)
 
 
@@ -68,6 +69,31 @@ def test_every_decision_is_in_the_list() -> None:
 def test_every_file_that_is_named_exists(document: Path) -> None:
     for name in _PATH.findall(document.read_text()):
         assert (ROOT / name).exists(), f"there is no {name}"
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    for path, name in _TEST.findall(document.read_text()):
+        assert f"def {name}(" in (ROOT / path).read_text(), f"there is no {path}::{name}"
+
+
+def test_nothing_that_is_promised_about_safety_is_shown_by_nothing() -> None:
+    text = (ROOT / "docs" / "security-tests.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "shown by" not in line]
+    assert len(rows) > 80
+    for row in rows:
+        what, shown_by = row.strip("| ").rsplit(" | ", 1)
+        assert _TEST.search(shown_by) or shown_by.startswith("–"), what
+    numbers = {number for row in rows for number in re.findall(r"\b\d+\.\d+\.\d+\b", row)}
+    assert len(numbers) > 120
+
+
+def test_the_threats_are_named_with_the_tests_that_show_them() -> None:
+    text = (ROOT / "SECURITY.md").read_text().partition("## Who can do what")[2]
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \|(.+)\|$", text, re.MULTILINE)
+    assert len(rows) >= 7
+    for who, row in rows:
+        assert _TEST.search(row), f"nothing shows what {who} cannot do"
 
 
 def test_every_part_that_the_architecture_names_exists() -> None:

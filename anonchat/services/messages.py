@@ -40,6 +40,7 @@ from ..vault import Vault
 
 _PAGES_KEPT = 100
 _PAGE_MOST = 200
+_NO_MESSAGE = N_("There is no such message, or it is gone already.")
 
 
 @dataclass(slots=True)
@@ -150,12 +151,14 @@ class Messages:
         another one. A post with its `dedup_id` that comes late is refused. Raises `NotAMember`,
         `NotAllowed`, `TooOften`, `Unavailable`, or `NotFound` if it is gone already.
         """
+        if not message_id.isascii():  # no id of ours, and not all of it can be asked for
+            raise NotFound(_NO_MESSAGE)
         query = select(MessageRow).where(self._living(room_id), MessageRow.id == message_id)
         async with self._database.transaction() as session:
             member = await _require_member(session, room_id, visitor_id)
             row = (await session.exec(query)).first()
             if row is None:
-                raise NotFound(N_("There is no such message, or it is gone already."))
+                raise NotFound(_NO_MESSAGE)
             room = await session.get(RoomRow, room_id)
             if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
                 raise NotAllowed(N_("Only its author and the owner of the room may delete it."))

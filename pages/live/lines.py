@@ -7,7 +7,8 @@ frame. Nearly all the work of a chat is this, so what is the same for all is mad
 import asyncio
 import socket
 import time
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 from engineio import packet as engine
@@ -15,6 +16,9 @@ from nicegui import core
 from socketio import packet
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+
+from ..headers import NOTHING, STRICT
 
 _BEHIND_MOST = 786_432  # bytes that wait for a reader, besides what the system keeps
 _SYSTEM_KEEPS = 131_072
@@ -28,6 +32,10 @@ _left_since: dict[str, float] = {}  # when something was first left to be polled
 
 class Line(WebSocketsSansIOProtocol):
     """The web socket of one screen."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.conn.reject = partial(_reject, self.conn.reject)  # type: ignore[method-assign]
 
     def connection_made(self, transport: Any) -> None:
         """Begin; the system may not keep much more for a reader than we do."""
@@ -88,6 +96,14 @@ def keep_little(transport: Any) -> None:
     """Let the system keep little for a reader: what lies there cannot be taken back."""
     if end := transport.get_extra_info("socket"):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SYSTEM_KEEPS)
+
+
+def _reject(reject: Callable[..., Response], status: int, _why: str) -> Response:
+    """Answer what is no beginning of a web socket, as strictly as everything else."""
+    response = reject(status, "")
+    for name, value in (*STRICT, NOTHING):
+        response.headers[name.decode()] = value.decode()
+    return response
 
 
 async def send(event: str, data: object, *, room: str) -> None:

@@ -32,11 +32,11 @@ class Packets:
         elif scope["type"] == "websocket":
             await self._app(scope, self._look_at(receive), send)
         elif scope["method"] == "POST":
-            await self._pass_on(scope, receive, send)
+            await self._pass_on(_bare(scope), receive, send)
         else:
             for engine_id in parse_qs(scope["query_string"].decode("latin-1")).get("sid", []):
                 await end_if_late(engine_id)
-            await self._app(scope, receive, send)
+            await self._app(_bare(scope), receive, send)
 
     def _look_at(self, receive: Receive) -> Receive:
         async def listen() -> Message:
@@ -75,6 +75,15 @@ def is_saying(packet: object) -> bool:
     Other names would reach the handlers that socket.io keeps for itself.
     """
     return isinstance(packet, str) and _SAYING.match(packet) is not None
+
+
+def _bare(scope: Scope) -> Scope:
+    """Return a request without its wish to become a socket, which uvicorn has heard or refused.
+
+    engine.io would believe it, and answer nothing.
+    """
+    headers = [pair for pair in scope["headers"] if pair[0] != b"upgrade"]
+    return {**scope, "headers": headers}
 
 
 def _is_packet(text: str | None) -> bool:

@@ -25,6 +25,18 @@ _FIELD_CHARACTERS = 64
 _LOAD_AGAIN = "Implicit handshake failed"  # the words at which NiceGUI's pages do so
 _NAMES = {"client_id", "tab_id", "document_id"}
 
+# engine.io's words for what strangers do wrong, and pages that come late.
+_NO_NEWS = (
+    "bad-jsonp-index",
+    "bad-origin",
+    "bad-sid",
+    "bad-transport",
+    "bad-upgrade",
+    "bad-version",
+    "not-connected",
+    "unexpected-http",
+)
+
 Hello = dict[str, str]
 Handler = Callable[..., Awaitable[Any]]
 
@@ -63,6 +75,7 @@ class Sockets:
     def stand_guard(self) -> None:
         """Take the places of the handlers that were there, and call them for what is welcome."""
         core.sio.eio.cors_allowed_origins = []  # says nothing of origins: ours come no further
+        core.sio.eio.log_message_keys.update(_NO_NEWS)  # as if they had been logged already
         core.sio.eio.on("connect", self._on_open)
         core.sio.eio.on("message", self._on_message)
         core.sio.eio.on("disconnect", self._on_close)

@@ -78,9 +78,13 @@ def _link(text: str) -> Iterator[str | Element]:
 
 def _trim(address: str) -> str:
     """Return an address without what belongs to the sentence around it."""
-    while True:
-        last = address[-1:]
-        unopened = last in _BRACKETS and address.count(last) > address.count(_BRACKETS[last])
-        if not (unopened or (last and last in _TRAILING)):
-            return address
-        address = address[:-1]
+    unopened = {end: address.count(end) - address.count(begin) for end, begin in _BRACKETS.items()}
+    length = len(address)
+    while length:
+        last = address[length - 1]
+        if unopened.get(last, 0) > 0:
+            unopened[last] -= 1
+        elif last not in _TRAILING:
+            break
+        length -= 1
+    return address[:length]

@@ -307,6 +307,23 @@ async def test_too_many_streams_of_one_visitor_are_refused(
             await stream.ready()
 
 
+async def test_a_stream_ends_with_the_token_that_it_was_asked_for_with(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    phrase = {"nickname": "Ann", "secret_phrase": "correct horse battery staple"}
+    async with (
+        running_app(tmp_path, clock, browsers_per_visitor_max=1) as web,
+        calling(web) as http,
+    ):
+        visitor = await Program(http).ask("POST", "/visitors", json=phrase)
+        ann = Program(http, visitor["token"])
+        await ann.open("room")
+        async with ann.listen("room") as stream:
+            await stream.ready()
+            await Program(http).ask("POST", "/visitors", json=phrase)
+            await stream.rest()
+
+
 @pytest.mark.parametrize(
     "where",
     [

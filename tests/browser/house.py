@@ -23,9 +23,15 @@ class House:
     """One server process, in which nobody is held back; its port and data outlive a restart."""
 
     def __init__(
-        self, folder: Path, *, around: Mapping[str, str] | None = None, **settings: str
+        self,
+        folder: Path,
+        *,
+        program: Path = ROOT / "main.py",
+        around: Mapping[str, str] | None = None,
+        **settings: str,
     ) -> None:
         self.folder = folder
+        self._program = program
         self._around = around or {}
         self.port = free_port()
         self._settings = UNLIMITED | settings
@@ -53,7 +59,7 @@ class House:
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - it begins in a moment
-                [sys.executable, str(ROOT / "main.py")],
+                [sys.executable, str(self._program)],
                 cwd=self.folder,
                 env={
                     **kept,

@@ -1,7 +1,12 @@
 """What a transaction makes of an error, and who may read the file."""
 
+import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,6 +45,39 @@ async def test_a_locked_database_is_a_refusal(chat: Chat, tmp_path: Path) -> Non
     await chat.identity.come_in("Ann")
 
 
+async def test_a_lock_of_three_seconds_is_waited_for(chat: Chat, tmp_path: Path) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    with _locked(tmp_path / "data" / "anonchat.db"):
+        posting = asyncio.create_task(say(chat, room, ann, "in spite of it"))
+        await asyncio.sleep(3)  # so long it is locked
+        assert not posting.done()
+        assert await read(chat, room, ann) == []
+    await posting
+    assert await read(chat, room, ann) == ["in spite of it"]
+
+
+async def test_a_lock_of_ten_seconds_is_a_refusal_and_trying_again_posts_once(
+    chat: Chat, tmp_path: Path
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+
+    async def post() -> None:
+        await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
+
+    begun = asyncio.get_running_loop().time()
+    refused = 0
+    with _locked(tmp_path / "data" / "anonchat.db"):
+        while asyncio.get_running_loop().time() < begun + 10:
+            with pytest.raises(Unavailable, match="try again"):
+                await post()
+            refused += 1
+    assert refused <= 3, "it gave up too soon"
+    await post()
+    await post()
+    await chat.messages.finish()
+    assert await read(chat, room, ann) == ["hello"]
+
+
 async def test_a_mistake_in_the_code_is_no_refusal(chat: Chat) -> None:
     with pytest.raises(OperationalError, match="no such column"):
         await _execute(chat, "SELECT nonsense FROM room")
@@ -64,3 +102,18 @@ async def test_all_files_are_readable_by_their_owner_alone(
 async def _execute(chat: Chat, statement: str) -> None:
     async with chat._database.transaction() as session:
         await (await session.connection()).execute(sql(statement))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let another process write into the database, and not come to an end."""
+    program = "import sqlite3, sys; database = sqlite3.connect(sys.argv[1], isolation_level=None); "
+    program += "database.execute('BEGIN IMMEDIATE'); print('locked', flush=True); input()"
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"locked\n"
+        try:
+            yield
+        finally:
+            other.kill()

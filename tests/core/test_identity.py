@@ -1,10 +1,13 @@
 """Coming in, being recognised, and being forgotten."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from anonchat import (
     Chat,
@@ -372,3 +375,32 @@ async def test_a_forgotten_nickname_leaves_memory(chat: Chat) -> None:
     assert await chat.identity.recognise(token)
     await chat.identity.forget(visitor.id)
     assert "Swordfish" not in repr(chat.identity._known)
+
+
+async def test_a_token_that_was_read_before_it_was_revoked_is_not_known_after(
+    chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phrase = "correct horse battery staple"
+    _, oldest = await chat.identity.come_in("Ann", phrase=phrase)
+    clock.move(timedelta(seconds=1))
+    for _ in range(chat.settings.browsers_per_visitor_max - 1):
+        await chat.identity.come_in("Ann", phrase=phrase)
+    chat.identity._known.clear()
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    open_visitor = chat._database.reading
+
+    @asynccontextmanager
+    async def read_slowly() -> AsyncIterator[AsyncSession]:
+        async with open_visitor() as session:
+            yield session
+        reading.set()
+        await go_on.wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chat._database, "reading", read_slowly)
+        late = asyncio.create_task(chat.identity.recognise(oldest))
+        await reading.wait()
+    await chat.identity.come_in("Ann", phrase=phrase)
+    go_on.set()
+    await late
+    assert await chat.identity.recognise(oldest) is None

@@ -70,6 +70,8 @@ def threads_before() -> set[threading.Thread]:
         ("TRUSTED_PROXIES", "*"),
         ("TRUSTED_PROXIES", "10.0.0.1, banana"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
         ("PAGE_SIZE", "1"),
         ("PAGE_SIZE", "1000"),
     ],

@@ -92,7 +92,7 @@ async def test_a_renewal_that_was_refused_is_done_in_the_next_round(
         assert chat._keys.renewing()
         chat.messages._pages.drop(room.id)
         assert await read(chat, room, ann) == ["two"], "the older key opens what is not renewed"
-    await chat.expiry.purge()
+    await chat._purge()
     assert chat._keys.renewing() == []
     chat.messages._pages.drop(room.id)
     assert await read(chat, room, ann) == ["two"]

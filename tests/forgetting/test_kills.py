@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -133,6 +134,7 @@ async def test_a_kill_at_any_step_forgets_all_or_nothing_and_loses_nothing(
     outcomes = []
     for data in kill_at_each_step(tmp_path / "data", **job):
         assert find(town.canaries, data) == []
+        assert _is_whole(data, tmp_path / "looked at")
         clock.now = then
         async with running_chat(data, clock, secret_key=SECRET) as chat:
             await chat.expiry.purge()
@@ -179,6 +181,16 @@ async def test_a_kill_at_any_step_of_a_rotation_leaves_a_store_that_starts(
         assert find([*town.canaries, *([old] if rotated[-1] else [])], copy) == []
     assert rotated[-1]
     assert rotated == sorted(rotated)
+
+
+def _is_whole(data: Path, place: Path) -> bool:
+    """Ask SQLite whether it finds anything wrong; in a copy, for asking mends."""
+    shutil.copytree(data, place)
+    database = sqlite3.connect(place / "anonchat.db")
+    answers = database.execute("PRAGMA integrity_check").fetchall()
+    database.close()
+    shutil.rmtree(place)
+    return answers == [("ok",)]
 
 
 async def _shown(chat: Chat, town: Town) -> set[str]:

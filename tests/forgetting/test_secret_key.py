@@ -95,6 +95,23 @@ async def test_the_keys_of_another_folder_stop_the_start(
     assert await _reads(guarded, clock, secret_key=SECRET) == ["one"]
 
 
+async def test_an_empty_database_stops_the_start_and_destroys_no_key(
+    data: Path, clock: FakeClock, tmp_path: Path
+) -> None:
+    shutil.copytree(data, tmp_path / "kept")
+    _remove_database(data)
+    for _ in range(2):
+        await _fails_to_start(data, clock, r"^ANONCHAT_DATABASE_URL: the database is empty")
+    _remove_database(data)
+    shutil.copytree(tmp_path / "kept", data, dirs_exist_ok=True)
+    assert await _reads(data, clock) == ["one"]
+
+
+def _remove_database(data: Path) -> None:
+    for path in data.glob("anonchat.db*"):
+        path.unlink()
+
+
 async def test_a_rotated_key_opens_everything_and_the_old_one_nothing(
     data: Path, clock: FakeClock
 ) -> None:

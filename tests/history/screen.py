@@ -109,9 +109,7 @@ class Screen:
         answer = await http.get(f"/r/{self._place.slug}")
         if answer.status_code != 200:
             raise Reload
-        raw = _ELEMENTS.search(answer.text)
-        assert raw, answer.text
-        elements = _read_elements(raw[1])
+        elements = read_elements(answer.text)
         feeds = [e for e in elements if e["props"].get("channel") == "messages"]
         composers = [e for e in elements if e["tag"] == "nicegui-composer"]
         if not feeds or not composers:  # one who is not in sees the way in
@@ -296,7 +294,11 @@ def introduce(client_id: str, *, tab_id: str, after: int = 0) -> dict[str, str |
     }
 
 
-def _read_elements(raw: str) -> list[dict[str, Any]]:
+def read_elements(html: str) -> list[dict[str, Any]]:
+    """Return the elements of a page, with what they listen to."""
+    found = _ELEMENTS.search(html)
+    assert found, html
+    raw = found[1]
     for escaped, plain in _ESCAPES.items():
         raw = raw.replace(escaped, plain)
     elements = json.loads(raw)

@@ -1,6 +1,7 @@
 """A short storm over a real server: it is killed, lines break, and nobody sees anything wrong."""
 
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -30,3 +31,7 @@ async def test_a_storm_loses_nothing_doubles_nothing_and_leaves_all_with_the_sam
     assert not report.faults, report
     assert report.counts["kills"] == KILLS
     assert report.counts["acknowledged"]
+    await house.kill()
+    with sqlite3.connect(house.data / "anonchat.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    database.close()

@@ -158,3 +158,24 @@ async def test_answers_on_the_wire_are_as_strict(url: str) -> None:
         _is_strict(answer)
         lost = await http.get("/nowhere")
         _is_strict(lost)
+
+
+@pytest.mark.parametrize(
+    "lacking", [{"sec-websocket-key"}, {"sec-websocket-version"}, {"connection"}], ids=repr
+)
+async def test_what_begins_no_socket_is_answered_as_strictly(url: str, lacking: set[str]) -> None:
+    headers = {
+        "host": url.removeprefix("http://"),
+        "origin": url,
+        "upgrade": "websocket",
+        "connection": "upgrade",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "A" * 22 + "==",
+    }
+    told = {**headers, **dict.fromkeys(lacking, "x")}
+    async with httpx.AsyncClient(base_url=url) as http:
+        path = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+        answer = await http.get(path, headers=told)
+    assert 400 <= answer.status_code < 500
+    assert "Sec-WebSocket" not in answer.text
+    _is_strict(answer)

@@ -16,8 +16,9 @@ from websockets.frames import Frame, Opcode
 
 from anonchat import Chat, Limit
 from anonchat.rates import Rate
+from pages.live import lines
 from pages.live import sockets as module
-from pages.live.sockets import Sockets
+from pages.live.sockets import _NO_NEWS, Sockets
 from tests.fakes import FakeClock
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import PATIENCE, Tab, begin, event_of, open_tab, plug_in, until
@@ -141,6 +142,19 @@ async def test_a_former_member_can_neither_speak_nor_hear(town: Town) -> None:
         assert not [frame for frame in page.heard if "not for her ears" in frame]
 
 
+async def test_a_post_that_is_said_a_hundred_times_is_posted_once(town: Town) -> None:
+    async with open_tab(town.url, f"/r/{town.room.slug}", token=town.ann_token) as page:
+        (post,) = (each for each in page.listeners() if each.type == "post")
+        said = {"text": "once", "dedup": "same"}
+        frame = json.dumps(["event", event_of(post, page.client, said)])
+        for _ in range(100):
+            await page.line.send(f"42{frame}")
+        await page.fire(post, {"text": "the last", "dedup": "another"})
+        await until(lambda: "the last" in "".join(page.heard))
+    history = await town.chat.messages.history(town.room.id, visitor_id=town.ann.id, limit=50)
+    assert [message.text for message in history] == ["once", "the last"]
+
+
 async def test_whatever_a_page_says_happened_nothing_breaks(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -229,6 +243,22 @@ async def test_a_polled_request_that_is_none_is_refused_without_a_word(
         origin = {"origin": town.url}
         await http.post("/_nicegui_ws/socket.io/", params=query, content=body, headers=origin)
         assert sockets.refused["malformed"] > before
+    assert not _alarms(caplog)
+
+
+@pytest.mark.parametrize(
+    "query", ["EIO=3", "EIO=4", "transport=x", "transport=websocket", "sid=x", "j=x", "j=1"]
+)
+async def test_what_is_asked_wrongly_of_the_sockets_is_refused_without_a_word(
+    town: Town, caplog: pytest.LogCaptureFixture, query: str
+) -> None:
+    core.sio.eio.log_message_keys.intersection_update(_NO_NEWS)  # what was said, is said again
+    async with httpx.AsyncClient(base_url=town.url, timeout=PATIENCE) as http:
+        for more in ("EIO=4&transport=polling&", ""):
+            place = f"/_nicegui_ws/socket.io/?{more}{query}"
+            for method in ("GET", "POST", "PUT"):
+                answer = await http.request(method, place, headers={"origin": town.url})
+                assert answer.status_code in (200, 400, 405), method
     assert not _alarms(caplog)
 
 
@@ -442,3 +472,21 @@ async def test_what_was_deleted_does_not_come_again_with_another_socket(
             await until(lambda: any("question" in frame for frame in other.heard))
             assert not any("xyzzy-plugh" in frame for frame in other.heard)
             await other.close()
+
+
+async def test_who_left_what_was_said_unpolled_is_not_given_it_late(
+    town: Town, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, cookies = "/_nicegui_ws/socket.io/", {"anonchat": town.ann_token}
+    async with httpx.AsyncClient(base_url=town.url, cookies=cookies, timeout=PATIENCE) as http:
+        client_id = read_client_id((await http.get(f"/r/{town.room.slug}")).text)
+        query = {**introduce(client_id, tab_id="late"), "transport": "polling"}
+        query["sid"] = json.loads((await http.get(address, params=query)).text[1:])["sid"]
+        await http.post(address, params=query, content="40", headers={"origin": town.url})
+        await http.get(address, params=query)
+        await chat.messages.post(town.room.id, visitor_id=town.ann.id, text="xyzzy-plugh")
+        await until(lambda: query["sid"] in lines._left_since)
+        monkeypatch.setattr(lines, "_LEFT_SECONDS", -1)
+        answer = await http.get(address, params=query)
+        assert answer.status_code == 400
+        assert "xyzzy" not in answer.text

@@ -1,6 +1,8 @@
 """The whole application, asked over HTTP."""
 
 import asyncio
+import json
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
@@ -9,7 +11,10 @@ from nicegui import Client
 from starlette.types import Message
 
 from pages import frame, talk
+from pages.door import local_path
 from pages.live.feed import Feed
+from tests.nasty import NASTY
+from tests.payloads import PAYLOADS
 
 PATIENCE = 60
 
@@ -172,6 +177,27 @@ async def test_what_people_write_is_no_markup_on_a_page(browser: httpx.AsyncClie
             assert trap not in page
 
 
+async def test_no_message_spoils_the_page_of_its_room(browser: httpx.AsyncClient) -> None:
+    drawn = 0
+    token = {}
+    for number, text in enumerate([*NASTY.values(), *PAYLOADS[::10]]):
+        if not number % 40:  # nobody may be in countless rooms
+            await _visit(browser, f"Taster {number}", f"poison {number}")
+            token = {"authorization": f"Bearer {browser.cookies['anonchat']}"}
+        made = await browser.post("/api/v1/rooms", json={"name": f"p {number}"}, headers=token)
+        address = f"/r/{made.json()['slug']}"
+        said = await browser.post(
+            f"/api/v1/rooms/{address[3:]}/messages",
+            content=json.dumps({"text": text}),
+            headers={**token, "content-type": "application/json"},
+        )
+        assert said.status_code in (201, 413, 422)
+        page = await browser.get(address)
+        assert page.status_code == 200
+        drawn += "composer" in page.text and said.status_code == 201
+    assert drawn > 40
+
+
 async def test_a_page_that_missed_nothing_asks_for_nothing(browser: httpx.AsyncClient) -> None:
     address = await _visit(browser, "Quiet Quinn", "quiet room")
     for path in ("/privacy", "/", address):
@@ -245,3 +271,78 @@ async def test_who_leaves_while_their_page_is_drawn_hears_of_nobody(
     client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
     feeds = [element for element in client.elements.values() if isinstance(element, Feed)]
     assert not {"messages", "members"} & {topic.channel for feed in feeds for topic in feed._topics}
+
+
+_ELSEWHERE = [
+    f"{before}{host}{after}"
+    for before in (
+        "//",
+        "///",
+        "////",
+        "\\\\",
+        "/\\",
+        "\\/",
+        "/\\/",
+        "//\\",
+        "/%09/",
+        "/%0a/",
+        "/%5c",
+        "/%2f",
+        "/%2f/",
+        "%2f%2f",
+        "https:",
+        "https:/",
+        "https://",
+        "HTTPS://",
+        "https:\\\\",
+        "//x@",
+        "//a.test:80@",
+        "/.//",
+        "/..//",
+        "/x/..//",
+        "//%00",
+        ".",
+        "@",
+        ":80@",
+        "javascript:",
+        "data:,",
+    )
+    for host in ("evil.example", "evil.example%2f..", "0x7f000002", "[::2]")
+    for after in ("", "/%2e%2e")
+]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"x-forwarded-prefix": "//evil.example", "x-forwarded-host": "evil.example"},
+        {
+            "x-original-url": "//evil.example",
+            "forwarded": "host=evil.example",
+            "x-script-name": "//e",
+        },
+    ],
+    ids=["as it is", "through a proxy", "through another"],
+)
+async def test_nobody_is_ever_led_to_another_site(
+    browser: httpx.AsyncClient, told: dict[str, str]
+) -> None:
+    assert len(_ELSEWHERE) == 240
+    for target in _ELSEWHERE:
+        for way_back in (local_path(target), local_path(unquote(target))):
+            assert way_back.startswith("/")
+            assert not way_back.replace("\\", "/").startswith("//")
+        for path in (f"/{target}", f"/r/{target}", "/login", "/"):
+            request = browser.build_request("GET", "/login", headers=told)
+            request.url = request.url.copy_with(
+                raw_path=f"{path}?{httpx.QueryParams(next=target)}".encode()
+            )
+            answer = await browser.send(request)
+            assert answer.status_code < 500
+            place = answer.headers.get("location", "/")
+            assert place.isprintable()
+            assert urlsplit(place.replace("\\", "/"))[:2] in (("", ""), ("http", "chat.test")), (
+                place
+            )
+            assert "evil" not in place.partition("?")[0], place

@@ -1,0 +1,138 @@
+"""What is written in the log: one line for each event, and nothing of those who visit.
+
+Our own sentences are written out, for nothing that a visitor sends goes into them. What a library
+says may quote anything, and so may the text of an error; of both only that is told which cannot
+come from outside: who spoke, where in the program, and the kind of error.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from traceback import walk_tb
+
+from .settings import Settings
+
+_OURS = ("anonchat", "pages", "models")
+_HOUSE = Path(__file__).parents[1]
+_FRAMES_MOST = 12
+_CAUSES_MOST = 4
+_log = logging.getLogger("anonchat")
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Let everything that is logged in this process come out as our lines, and nothing else.
+
+    Libraries are heard from warnings on, whatever our own level is.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogLine(settings.log_format))
+    logging.root.handlers = [handler]
+    logging.root.setLevel(logging.WARNING)
+    for name in [*logging.root.manager.loggerDict]:
+        logger = logging.getLogger(name)  # some bring a handler of their own, past ours
+        logger.handlers.clear()
+        logger.propagate = True
+    for name in _OURS:
+        logging.getLogger(name).setLevel(settings.log_level.upper())
+    logging.raiseExceptions = False  # else a line that cannot be written is quoted at length
+    logging.captureWarnings(True)
+    sys.excepthook = _note_failure
+    sys.unraisablehook = lambda failure: _note_failure(None, failure.exc_value)
+    threading.excepthook = lambda failure: _note_failure(None, failure.exc_value)
+
+
+class LogLine(logging.Formatter):
+    """Writes a record as one line, of `text` or of `json`."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._write = _write_json if kind == "json" else _write_text
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _tell(record),
+        }
+        if errors := list(_describe(_find_error(record))):
+            line["error"] = " from ".join(errors)
+        return self._write(line)
+
+
+def _write_text(line: dict[str, str]) -> str:
+    words = "{time} {level} {logger}: {message}".format(**line)
+    if "error" in line:
+        words += f" | {line['error']}"
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)
+
+
+def _write_json(line: dict[str, str]) -> str:
+    return json.dumps(line)
+
+
+def _tell(record: logging.LogRecord) -> str:
+    """Return the sentence if it is our own, else where somebody else's was said."""
+    if record.name.partition(".")[0] in _OURS:
+        return record.getMessage()
+    return f"said at {_place(record.pathname)}:{record.lineno} {record.funcName}"
+
+
+def _find_error(record: logging.LogRecord) -> BaseException | None:
+    if record.exc_info and record.exc_info[1]:
+        return record.exc_info[1]
+    return record.msg if isinstance(record.msg, BaseException) else None
+
+
+def _describe(error: BaseException | None) -> Iterator[str]:
+    """Yield an error and its causes without their texts: kind, code, and where in the program."""
+    for _ in range(_CAUSES_MOST):
+        if error is None:
+            return
+        frames = [
+            (frame.f_code.co_filename, line, frame.f_code.co_name)
+            for frame, line in walk_tb(error.__traceback__)
+        ]
+        ours = [frame for frame in frames if _is_ours(frame[0])]
+        last = [frame for frame in frames[-1:] if frame not in ours]
+        ways = [f"{_place(path)}:{line} {name}" for path, line, name in ours[-_FRAMES_MOST:] + last]
+        yield f"{type(error).__name__}{_code(error)} at {', '.join(ways) or 'an unknown place'}"
+        error = _cause(error)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    if isinstance(error, BaseExceptionGroup):
+        return error.exceptions[0]
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _code(error: BaseException) -> str:
+    """Return what an error of the system or of SQLite is called, in words that are theirs."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f" ({os.strerror(error.errno)})"
+    if name := getattr(error, "sqlite_errorname", ""):
+        return f" ({name})"
+    return ""
+
+
+def _place(path: str) -> str:
+    """Return the last parts of a path: enough to find the file, and no folder of the operator's."""
+    return (
+        str(Path(path).relative_to(_HOUSE)) if _is_ours(path) else "/".join(Path(path).parts[-2:])
+    )
+
+
+def _is_ours(path: str) -> bool:
+    return Path(path).is_relative_to(_HOUSE) and "site-packages" not in path
+
+
+def _note_failure(_kind: object, error: BaseException | None, *_where: object) -> None:
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        return
+    _log.critical("something failed where nobody looked", exc_info=error)

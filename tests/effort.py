@@ -1,0 +1,64 @@
+"""How long the loop is held by something, in the time of the processor, whatever the machine."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+MOST = 0.020
+"""Seconds that nothing may hold the loop of a usual machine."""
+
+_TRIES = 4
+_USUAL = 0.008  # seconds that `_work` takes on a usual machine
+_run: Callable[[asyncio.Handle], None] = asyncio.Handle._run
+
+
+def effort(act: Callable[[], object]) -> float:
+    """Return the seconds that it takes on a usual machine; of several tries, the best."""
+    best = float("inf")
+    for _ in range(_TRIES):
+        best = min(best, _measure(act))
+        if best < MOST / 4:  # far enough from what would be too long
+            return best
+    return best / _slowness()
+
+
+async def longest_step(act: Callable[[], Awaitable[object]]) -> float:
+    """Return the seconds of the longest step that the loop makes meanwhile, as `effort` does."""
+    best = float("inf")
+    for _ in range(_TRIES):
+        with _watching_steps() as steps:
+            await act()
+        best = min(best, max(steps))
+        if best < MOST / 4:
+            return best
+    return best / _slowness()
+
+
+@contextmanager
+def _watching_steps() -> Iterator[list[float]]:
+    steps = [0.0]
+
+    def run(handle: asyncio.Handle) -> None:
+        steps.append(_measure(lambda: _run(handle)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio.Handle, "_run", run)
+        yield steps
+
+
+def _slowness() -> float:
+    """Tell how much slower than a usual machine this one is just now."""
+    return max(1.0, min(_measure(_work) for _ in range(3)) / _USUAL)
+
+
+def _measure(act: Callable[[], object]) -> float:
+    begun = time.thread_time()
+    act()
+    return time.thread_time() - begun
+
+
+def _work() -> int:
+    return sum(number % 7 for number in range(80_000))
