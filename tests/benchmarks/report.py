@@ -27,7 +27,8 @@ make bench ARGS="fanout"       # one measure, printed
 make bench ARGS="--scale 0.1"  # a quick look at everything, printed
 ```
 
-The measures are: {names}. The code is in `tests/benchmarks/`.
+The measures are: {names}. The code is in `tests/benchmarks/`. What was found when the server was
+killed two hundred times stands in [soak.md](soak.md).
 """
 
 

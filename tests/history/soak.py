@@ -6,9 +6,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.browser.house import House
+from tests.benchmarks.machine import describe_machine
+from tests.browser.house import ROOT, House
 from tests.browser.wire import Wire
 from tests.browser.world import Wardrobe, open_wardrobe
 from tests.history.place import Place
@@ -21,6 +23,32 @@ KILLS = 20
 ABSENCES = 5
 ABSENCE_SECONDS = 30
 SAID_MEANWHILE = 40  # messages: less than a page
+
+_PAGE = ROOT / "docs" / "soak.md"
+_TEXT = """\
+# What was found when it was killed
+
+This page is written by `make soak`: storm after storm over one server that is killed again and
+again, while people, programs and screens talk over lines that are cut, held, or lose answers. What
+everybody has said, been answered and seen is noted down, and a checker looks for what is wrong
+([how exactness is watched](architecture.md#how-exactness-is-watched)).
+
+| what happened | times |
+| --- | --- |
+{counts}
+
+| what was wrong | times |
+| --- | --- |
+{faults}
+
+A row whose time was over left each screen {lateness:.1f} s late at the most. Browsers that had been
+cut off for half a minute showed everything that was said meanwhile, in order, so many seconds after
+their line was mended: {absences}.
+
+On this machine, which others may have been using:
+
+{machine}
+"""
 
 
 async def soak(seed: str) -> bool:
@@ -38,7 +66,8 @@ async def soak(seed: str) -> bool:
                     _print(f"{_since(began)} {report}")
                     total.add(report)
                 _print(f"{_since(began)} altogether: {total}")
-                for absence in await _be_away(house, wardrobe):
+                absences = await _be_away(house, wardrobe)
+                for absence in absences:
                     _print(f"complete and in order {absence:.2f} s after {ABSENCE_SECONDS} s away")
             await house.stop()
         finally:
@@ -46,6 +75,7 @@ async def soak(seed: str) -> bool:
     kinds = Counter(fault.partition(":")[0] for fault in total.faults)
     kinds.update({kind: 0 for kind in ("lost", "doubled", "a ghost", "late", "out of order")})
     _print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    _write(total, kinds, absences)
     return not total.faults
 
 
@@ -103,6 +133,21 @@ async def _sees_all(window: Window, place: Place) -> None:
             if sight and [line.text for line in sight.lines] == list(place.record.posts):
                 return
             await asyncio.sleep(0.02)
+
+
+def _write(total: Report, kinds: Mapping[str, int], absences: list[float]) -> None:
+    counts = "\n".join(f"| {what} | {count:,} |" for what, count in sorted(total.counts.items()))
+    faults = "\n".join(f"| {kind} | {count} |" for kind, count in sorted(kinds.items()))
+    machine = "\n".join(f"- {line}" for line in describe_machine(load_before=os.getloadavg()[2]))
+    _PAGE.write_text(
+        _TEXT.format(
+            counts=counts,
+            faults=faults,
+            lateness=total.lateness,
+            absences=", ".join(f"{seconds:.1f}" for seconds in sorted(absences)),
+            machine=machine,
+        )
+    )
 
 
 def _since(began: float) -> str:

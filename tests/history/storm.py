@@ -21,9 +21,7 @@ from tests.history.window import Window, open_window
 SETTINGS = {"message_ttl_min": "5s", "janitor_interval": "2s"}
 PATIENCE = 60  # seconds until all must have come to rest
 _FLEETING_SECONDS = 8
-# A screen hears over its line what time it is on the server. Here lines are held and the machine is
-# busy, so it may be that much behind; a row that never goes by itself stays for longer.
-_TOLERANCE = 4.0
+_TOLERANCE = 1.0  # a second is what is promised
 _TOO_LONG = "x" * 4_001
 
 
