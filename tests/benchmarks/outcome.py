@@ -14,12 +14,16 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One line of the table of goals; `met` is `None` where too little could be measured."""
+    """One line of the table of goals; `met` is `None` where too little could be measured.
+
+    `why` says what stands in the way, for those who read that it is not met.
+    """
 
     measure: str
     goal: str
     found: str
     met: bool | None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,9 @@ def _draw_goals(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
             ["measure", "goal", "found", ""],
             [[goal.measure, goal.goal, goal.found, _VERDICTS[goal.met]] for goal in goals],
         )
+    if missed := [goal for goal in goals if goal.why and goal.met is not True]:
+        yield "### What is missed, and why"
+        yield "\n".join(f"- **{goal.measure}** ({goal.goal}): {goal.why}" for goal in missed)
 
 
 def _draw_failures(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
