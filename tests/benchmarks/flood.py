@@ -2,6 +2,7 @@
 
 import asyncio
 
+from anonchat import Settings
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.load import Load
 from tests.benchmarks.outcome import Goal, Outcome, Table
@@ -13,7 +14,9 @@ _RATE = 20
 _FLOOD_RATE = 200
 _SPEAKERS = 20
 _SETTLE_SECONDS = 4.0
+_BURST_SECONDS = 3.0
 _SECONDS = 8.0
+_AS_USUAL = {"posts_per_visitor": str(Settings.model_fields["posts_per_visitor"].default)}
 
 
 async def measure(lab: Lab) -> Outcome:
@@ -25,13 +28,13 @@ async def measure(lab: Lab) -> Outcome:
         await town.join([(room, guest) for guest in guests])
     seats = [{"room": town.name(room.id), "token": guest.token} for guest in guests]
     seconds, by = lab.lasting(_SECONDS), min(_SPEAKERS, screens - 1)
-    async with anonchat(lab.folder / "data") as server, Load() as load:
+    async with anonchat(lab.folder / "data", **_AS_USUAL) as server, Load() as load:
         await load.open("anonchat", server.url, seats)
         await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
         await load.talk(rate=_RATE, seconds=2, by=by, start=1)
         calm = await load.talk(rate=_RATE, seconds=seconds, by=by, start=1)
         await load.flood(rate=_FLOOD_RATE)
-        await asyncio.sleep(1)
+        await asyncio.sleep(lab.lasting(_BURST_SECONDS))
         flooded = await load.talk(rate=_RATE, seconds=seconds, by=by, start=1)
         await load.calm()
     times = flooded.p99 / calm.p99
@@ -42,6 +45,7 @@ async def measure(lab: Lab) -> Outcome:
                 f"≤ 1.2 × calm ({calm.p99:.1f} ms)",
                 f"{flooded.p99:.1f} ms, {times:.2f} ×",
                 times <= 1.2,
+                "What is let through of the flood goes to every screen as well.",
             )
         ],
         tables=[
@@ -55,6 +59,9 @@ async def measure(lab: Lab) -> Outcome:
                         (f"the same, while one posts {_FLOOD_RATE} a second on top", flooded),
                     )
                 ],
+                "With the limit that every site has: what is free at once, some 300 posts, went "
+                "through in the seconds before, and then most of the flood is refused. Elsewhere "
+                "on this page nobody is held back.",
             )
         ],
     )

@@ -53,7 +53,7 @@ async def measure(lab: Lab) -> Outcome:
                 "≤ 200 kB",
                 f"{full.memory / 1000:.0f} kB",
                 full.memory <= 200_000,
-                "A page of NiceGUI, its outbox and its socket are a large part of it before anything "
+                "A page of NiceGUI, its outbox and its socket are a large part before anything "
                 "of ours is in it; the rows are held by the browser alone.",
             ),
             Goal(
