@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from fastapi import Request
 from nicegui import Client, background_tasks
 
-from anonchat import Chat, Event, TokenRevoked, VisitorForgotten
+from anonchat import Chat, Event, TokenRevoked, Unavailable, VisitorForgotten
 
 from .door import Door
 from .live.sockets import Sockets
@@ -43,9 +44,10 @@ class Watch:
         """Close every screen, or those of one visitor, whose cookie is nobody's any more."""
         for number, client in enumerate(_screens(visitor_id), 1):
             request: Request = client.request
-            if await self._door.recognise(request) is None:
-                client.open("/login")
-                self._close(client)
+            with suppress(Unavailable):  # the next round asks again
+                if await self._door.recognise(request) is None:
+                    client.open("/login")
+                    self._close(client)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -69,6 +71,7 @@ class Watch:
     async def _keep_going_round(self) -> None:
         while True:
             await asyncio.sleep(_ROUND_SECONDS)
+            self._sockets.tell_refused()
             try:
                 await self.go_round()
             except Exception:  # one round that failed must not be the last

@@ -5,6 +5,7 @@ page could act for it.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from anonchat import Limit, TooOften, neighbourhood
 
 from .lines import find_line, forget
 from .packets import is_saying
+
+_log = logging.getLogger(__name__)
 
 _HANDSHAKE_SECONDS = 5.0
 _LATE_SECONDS = 0.5
@@ -62,6 +65,7 @@ class Sockets:
 
     def __init__(self, *, per_address: int, limit: Limit) -> None:
         self.refused: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
         self._per_address = per_address
         self._limit = limit
         self._open: dict[str, _Socket] = {}  # by the id that engine.io gives
@@ -105,6 +109,13 @@ class Sockets:
         for engine_id in list(self._open):
             if not find_line(engine_id):
                 self._cut(engine_id)
+
+    def tell_refused(self) -> None:
+        """Write what was refused since the last time into the log, as counts."""
+        if fresh := self.refused - self._told:
+            counts = ", ".join(f"{count} {why}" for why, count in sorted(fresh.items()))
+            _log.warning("sockets and what they said were refused: %s", counts)
+            self._told = self.refused.copy()
 
     async def _on_open(self, engine_id: str, environ: dict[str, Any]) -> bool | None:
         client = environ["asgi.scope"].get("client")

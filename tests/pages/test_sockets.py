@@ -490,3 +490,16 @@ async def test_who_left_what_was_said_unpolled_is_not_given_it_late(
         answer = await http.get(address, params=query)
         assert answer.status_code == 400
         assert "xyzzy" not in answer.text
+
+
+async def test_the_operator_is_told_how_much_was_refused_and_not_twice(
+    sockets: Sockets, caplog: pytest.LogCaptureFixture
+) -> None:
+    sockets.tell_refused()
+    caplog.clear()
+    sockets.refused.update({"foreign": 2, "crowded": 1})
+    sockets.tell_refused()
+    sockets.tell_refused()
+    assert [record.getMessage() for record in caplog.records] == [
+        "sockets and what they said were refused: 1 crowded, 2 foreign"
+    ]
