@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     stream_backlog_max: int = Field(default=524_288, ge=65_536)
     """How many bytes may wait for one reader of an event stream before it has to resume."""
     sockets_per_address_max: int = Field(default=1_000, ge=1)
-    """How many sockets of screens one address may have open."""
+    """How many sockets of screens one address may have open, and how many event streams."""
     unanswered_max: int = Field(default=2_000, ge=10)
     """How many connections may be open whose request is not complete yet; the oldest give way."""
     page_size: int = Field(default=60, ge=10, le=200)

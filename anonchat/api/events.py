@@ -11,8 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from ..chat import Chat
 from ..errors import ChatError
+from ..limits import neighbourhood
 from ..nouns import Member, Message, Room
-from .caller import COUNTED, IN_ROOM, Caller, TheChat, TheRoom, TheStreams
+from .caller import COUNTED, IN_ROOM, Address, Caller, TheChat, TheRoom, TheStreams
 from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, documented
 from .schemas import PAGE_MAX, SEQ_MAX
 from .streams import HEARTBEAT, Notice, Reader, gone_notice, message_notice, ready_notice
@@ -84,13 +85,15 @@ class _Ear:
 
 
 async def _listen(
-    chat: TheChat, streams: TheStreams, caller: Caller, room: TheRoom
+    chat: TheChat, streams: TheStreams, caller: Caller, room: TheRoom, address: Address
 ) -> AsyncIterator[_Ear]:
     """First listen, then see who it is: whoever leaves in between is heard of.
 
     A program that listens has the room open, like a screen; it lets go after the last byte.
     """
-    with streams.listen(room.id, visitor_id=caller.id) as reader:
+    with streams.listen(
+        room.id, visitor_id=caller.id, house=neighbourhood(address) if address else ""
+    ) as reader:
         member = await chat.memberships.require(room.id, visitor_id=caller.id)
         await chat.presence.enter(member, screen=reader.id)
         try:

@@ -1,6 +1,7 @@
 """Brings what happens in rooms to the programs that listen: written once, sent to all of them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,14 +107,17 @@ class Streams:
         self._clock = clock
         self._readers: dict[str, set[Reader]] = {}
         self._counts: dict[str, int] = {}
+        self._houses: Counter[str] = Counter()
         self._stopped = False
         bus.subscribe(self._on_event)
 
     @contextmanager
-    def listen(self, room_id: str, *, visitor_id: str) -> Iterator[Reader]:
-        """Hear what happens in a room from now on. Raises `LimitReached`."""
+    def listen(self, room_id: str, *, visitor_id: str, house: str = "") -> Iterator[Reader]:
+        """Hear what happens in a room from now on, in that house. Raises `LimitReached`."""
         if self._counts.get(visitor_id, 0) >= self._settings.streams_per_visitor_max:
             raise LimitReached("You listen to too many rooms at once.")
+        if house and self._houses[house] >= self._settings.sockets_per_address_max:
+            raise LimitReached("Too many listen from your address at once.")
         reader = Reader(
             visitor_id,
             clock=self._clock,
@@ -122,12 +126,16 @@ class Streams:
         )
         self._readers.setdefault(room_id, set()).add(reader)
         self._counts[visitor_id] = self._counts.get(visitor_id, 0) + 1
+        self._houses[house] += 1
         if self._stopped:
             reader.end()
         try:
             yield reader
         finally:
             self._let_go(room_id, reader)
+            self._houses[house] -= 1
+            if not self._houses[house]:
+                del self._houses[house]
 
     def stop(self) -> None:
         """End all streams, for whoever stops the server waits until everything is answered."""

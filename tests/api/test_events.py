@@ -307,6 +307,31 @@ async def test_too_many_streams_of_one_visitor_are_refused(
             await stream.ready()
 
 
+async def test_one_address_may_have_so_many_streams(tmp_path: Path, clock: FakeClock) -> None:
+    async with (
+        running_app(tmp_path, clock, sockets_per_address_max=1) as web,
+        calling(web) as http,
+    ):
+        ann, bob = [
+            Program(
+                http,
+                (await Program(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
+            )
+            for name in ("Ann", "Bob")
+        ]
+        for program in (ann, bob):
+            await program.open("room")
+        async with ann.listen("room") as stream:
+            await stream.ready()
+            answer = await bob.get("/rooms/room/events")
+            assert (answer.status_code, answer.json()["detail"]) == (
+                429,
+                "Too many listen from your address at once.",
+            )
+        async with bob.listen("room") as stream:
+            await stream.ready()
+
+
 async def test_a_stream_ends_with_the_token_that_it_was_asked_for_with(
     tmp_path: Path, clock: FakeClock
 ) -> None:
