@@ -1,7 +1,9 @@
 // Says when the connection has been lost for a moment; a blink is not worth a word.
 
 const PATIENCE = 700;
-const RETRY = { first: 500, longest: 1000, patience: 5000 };
+// Often enough to be back within two seconds; but Chromium makes whoever has failed some dozens of
+// times in a minute wait for up to five.
+const RETRY = { first: 500, longest: 1300, spread: 0.2, patience: 5000 };
 
 export default {
   props: { text: String },
@@ -31,6 +33,7 @@ export default {
       window.socket.on("disconnect", this.onLost).on("connect", this.onFound);
       window.socket.io.reconnectionDelay(RETRY.first);
       window.socket.io.reconnectionDelayMax(RETRY.longest);
+      window.socket.io.randomizationFactor(RETRY.spread);
       window.socket.io.timeout(RETRY.patience);
     },
   },

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_it_lives_and_is_ready(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/healthz")).text == "ok"
     assert (await browser.get("/readyz")).text == "ready"
+    for path in ("/healthz", "/readyz"):
+        answer = await browser.head(path)
+        assert (answer.status_code, answer.text) == (200, "")
 
 
 @pytest.mark.parametrize(
