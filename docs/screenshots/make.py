@@ -117,6 +117,7 @@ async def tell_the_past(
     for nickname in (ANN, MIRA, TIMUR, JOON, LADA, KIT):
         phrase = PHRASES.get(nickname, "")
         visitor, tokens[nickname] = await chat.identity.come_in(nickname, phrase=phrase)
+        await chat.identity.recognise(tokens[nickname])  # else they are forgotten in ten minutes
         ids[nickname] = visitor.id
     rooms: dict[str, Room] = {}
     for name, (topic, life, members, _) in ROOMS.items():
