@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from nicegui import core, json
+from nicegui import core
 from nicegui.events import GenericEventArguments
 
 from ..language import Language
 from ..rows.row import Row
-from . import lines
 from .feeds import Feeds, Topic, socket_room
 from .part import Part
 
@@ -168,7 +167,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         for topic in known - {*self._own, *followed}:
             await self._leave(topic)
         fresh = await self._follow_all(followed)
-        await self._tell(
+        await self.tell(
             "catchUp",
             {
                 "question": _number(asked.get("question")),
@@ -189,7 +188,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         since = self._feeds.news_number
         page = await self._turn_page(beside)
         fresh = await self._follow_all(self._followed(row.key for row in page.rows))
-        await self._tell(
+        await self.tell(
             "showPage",
             {
                 "question": _number(asked.get("question")),
@@ -198,15 +197,6 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
             },
         )
         self._ask_again(fresh, since)
-
-    async def _tell(self, method: str, answer: dict[str, Any]) -> None:
-        """Answer the screen at once or not at all: it asks again with its next connection.
-
-        What goes through NiceGUI's outbox is kept there to be sent again, and rows would come back
-        in it that have ended meanwhile.
-        """
-        code = f"return runMethod({self.id}, {json.dumps(method)}, {json.dumps([answer])})"
-        await lines.send("run_javascript", {"code": code}, room=self.client.id)
 
     async def _follow_all(self, topics: Iterable[Topic]) -> list[Topic]:
         """Listen to these topics, and return those that were not listened to before."""

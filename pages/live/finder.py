@@ -41,10 +41,10 @@ class Finder(Part, component="finder.js"):
         self.on("open", lambda arguments: self._go(self._open, arguments))
         self.on("pick", lambda arguments: self._go(self._pick, arguments))
 
-    def _on_query(self, arguments: GenericEventArguments) -> None:
+    async def _on_query(self, arguments: GenericEventArguments) -> None:
         words = str(arguments.args)[:_NAME_CHARACTERS]
         options = [self._option(glance) for glance in self._search(words)]
-        self.run_method("show", words, options)
+        await self.tell("show", words, options)
 
     def _option(self, glance: Glance) -> dict[str, str]:
         here = self._language.count("{n} here", "{n} here", glance.here)

@@ -2,6 +2,8 @@
 
 from nicegui import json, ui
 
+from . import lines
+
 
 class Part(ui.element):
     """An element that lives inside HTML: it goes among the children of an htpy element.
@@ -11,6 +13,15 @@ class Part(ui.element):
     """
 
     drawn: object = None
+
+    async def tell(self, method: str, *arguments: object) -> None:
+        """Call a method of the script now, or never: a screen that is cut off asks again.
+
+        What goes through NiceGUI's outbox is kept there to be sent again, and what has ended
+        meanwhile would come back in it.
+        """
+        code = f"return runMethod({self.id}, {json.dumps(method)}, {json.dumps(arguments)})"
+        await lines.send("run_javascript", {"code": code}, room=self.client.id)
 
     def __html__(self) -> str:
         """Mark the place that this part takes; screen.js puts it there."""
