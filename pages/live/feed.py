@@ -147,7 +147,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         drawn_at, self._drawn_at = self._drawn_at, None
         self.drawn = None  # the screen has it; here it would outlive its end
         if drawn_at is None or self._feeds.has_news(self._topics, since=drawn_at):
-            self.run_method("sync")
+            await self.tell("sync")
 
     async def _on_sync(self, arguments: GenericEventArguments) -> None:
         asked = arguments.args if isinstance(arguments.args, dict) else {}

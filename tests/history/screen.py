@@ -151,8 +151,11 @@ class Screen:
         async with asyncio.timeout(30):
             hello = json.loads(str(await line.recv())[1:])
             await line.send("40")
-            if str(await line.recv()).startswith("44"):
-                raise Reload
+            told = []  # what is told already may come before the answer
+            while not (answer := str(await line.recv())).startswith("40"):
+                if answer.startswith("44"):
+                    raise Reload
+                told.append(answer)
         self.connected += 1
         patience = (hello["pingInterval"] + hello["pingTimeout"]) / 1000
         page.unsent = asyncio.Queue()  # what was given to a broken line is lost
@@ -160,6 +163,8 @@ class Screen:
         page.emit(page.feed, "page", {})  # once this is answered, nothing else has to be asked
         saying = asyncio.create_task(_keep_saying(page, line))
         try:
+            for frame in told:
+                self._hear(page, *json.loads(frame[2:]))
             while True:
                 await self.reads.wait()
                 async with asyncio.timeout(patience):
