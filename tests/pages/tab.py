@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -24,10 +24,10 @@ _numbers = count(1)
 class Tab:
     """A page that was loaded, and the socket that it has opened."""
 
-    def __init__(self, client: Client, line: ClientConnection) -> None:
+    def __init__(self, client: Client, line: ClientConnection, heard: Iterable[str] = ()) -> None:
         self.client = client
         self.line = line
-        self.heard: list[str] = []
+        self.heard = list(heard)
         self._answers: dict[int, asyncio.Future[None]] = {}
         self._listening = asyncio.create_task(self._listen())
 
@@ -80,20 +80,29 @@ async def open_tab(url: str, path: str, *, token: str = "") -> AsyncIterator[Tab
     async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=PATIENCE) as http:
         answer = await http.get(path)
     assert answer.status_code == 200, answer
-    client_id = read_client_id(answer.text)
+    async with connect_page(url, answer.text) as tab:
+        yield tab
+
+
+@asynccontextmanager
+async def connect_page(url: str, page: str) -> AsyncIterator[Tab]:
+    """Connect the socket of a page that was loaded before."""
+    client_id = read_client_id(page)
     async with plug_in(url, **introduce(client_id, tab_id=f"tab {next(_numbers)}")) as line:
-        await begin(line)
-        tab = Tab(Client.instances[client_id], line)
+        tab = Tab(Client.instances[client_id], line, heard=await begin(line))
         yield tab
         await tab.close()
 
 
-async def begin(line: ClientConnection) -> None:
-    """Begin to speak the language of the pages; what is told already may come before the answer."""
+async def begin(line: ClientConnection) -> list[str]:
+    """Begin to speak the language of the pages; return what is told before the answer to that."""
     await line.recv()
     await line.send("40")
+    early = []
     while not (answer := str(await line.recv())).startswith("40"):
         assert not answer.startswith("44")
+        early.append(answer)
+    return early
 
 
 def plug_in(

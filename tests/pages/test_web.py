@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -14,9 +16,8 @@ from pages import frame, talk
 from pages.door import local_path
 from pages.live.feed import Feed
 from tests.nasty import NASTY
+from tests.pages.tab import Tab, connect_page, until
 from tests.payloads import PAYLOADS
-
-PATIENCE = 60
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -150,25 +151,19 @@ async def _say(browser: httpx.AsyncClient, address: str, text: str) -> None:
     assert answer.status_code == 201
 
 
-async def _connect(page: str) -> tuple[Client, list[str]]:
-    """Connect to a page as its browser does; return what it is asked to run then."""
-    client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
-    await client.handle_handshake("test-socket", "tab", None, "document", 0)
-    feeds = [element for element in client.elements.values() if isinstance(element, Feed)]
-    assert feeds
-    async with asyncio.timeout(PATIENCE):
-        while any(feed._drawn_at is not None for feed in feeds):  # noqa: ASYNC110 - others shall have a turn
-            await asyncio.sleep(0)
-        client.run_javascript("'all before this was said before'")
-        while not (asked := _asked(client)) or "before this" not in asked[-1]:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-    return client, asked
+@asynccontextmanager
+async def _connect(url: str, page: str) -> AsyncIterator[Tab]:
+    """Connect to a page as its browser does, until it was told what it missed."""
+    async with connect_page(url, page) as tab:
+        feeds = [element for element in tab.client.elements.values() if isinstance(element, Feed)]
+        assert feeds
+        await until(lambda: all(feed._drawn_at is None for feed in feeds))
+        await tab.say("ack", {"client_id": tab.client.id, "next_message_id": 0})
+        yield tab
 
 
-def _asked(client: Client) -> list[str]:
-    said = [message for _, _, message in client.outbox.message_history]
-    said += client.outbox.messages
-    return [data["code"] for _, kind, data in said if kind == "run_javascript"]
+def _is_asked(tab: Tab) -> bool:
+    return any('\\"sync\\"' in frame for frame in tab.heard)
 
 
 async def test_what_people_write_is_no_markup_on_a_page(browser: httpx.AsyncClient) -> None:
@@ -201,41 +196,42 @@ async def test_no_message_spoils_the_page_of_its_room(browser: httpx.AsyncClient
     assert drawn > 40
 
 
-async def test_a_page_that_missed_nothing_asks_for_nothing(browser: httpx.AsyncClient) -> None:
-    address = await _visit(browser, "Quiet Quinn", "quiet room")
-    for path in ("/privacy", "/", address):
-        page = (await browser.get(path)).text
-    _, asked = await _connect(page)
-    assert not [code for code in asked if "sync" in code]
+@pytest.mark.parametrize("path", ["/privacy", "/", ""])
+async def test_a_page_that_missed_nothing_asks_for_nothing(
+    browser: httpx.AsyncClient, url: str, path: str
+) -> None:
+    address = await _visit(browser, f"Quiet Quinn of {path}", f"quiet room {path}")
+    async with _connect(url, (await browser.get(path or address)).text) as tab:
+        assert not _is_asked(tab)
 
 
 async def test_a_page_asks_for_what_was_said_while_it_was_on_its_way(
-    browser: httpx.AsyncClient,
+    browser: httpx.AsyncClient, url: str
 ) -> None:
     address = await _visit(browser, "Busy Bea", "busy room")
     page = (await browser.get(address)).text
     await _say(browser, address, "too early for the page")
-    _, asked = await _connect(page)
-    assert [code for code in asked if "sync" in code]
+    async with _connect(url, page) as tab:
+        assert _is_asked(tab)
 
 
 async def test_nothing_of_what_was_drawn_stays_behind_once_the_browser_has_it(
-    browser: httpx.AsyncClient,
+    browser: httpx.AsyncClient, url: str
 ) -> None:
     address = await _visit(browser, "Fading Fay", "fading room")
     await _say(browser, address, "not to be found in memory")
     page = (await browser.get(address)).text
     assert "not to be found in memory" in page
-    client, _ = await _connect(page)
-    assert "not to be found" not in client.body_html
-    for element in client.elements.values():
-        assert "not to be found" not in f"{vars(element)}"
+    async with _connect(url, page) as tab:
+        assert "not to be found" not in tab.client.body_html
+        for element in tab.client.elements.values():
+            assert "not to be found" not in f"{vars(element)}"
 
 
-async def test_a_page_is_made_of_few_elements(browser: httpx.AsyncClient) -> None:
+async def test_a_page_is_made_of_few_elements(browser: httpx.AsyncClient, url: str) -> None:
     page = (await browser.get(await _visit(browser, "Frugal Fred", "frugal room"))).text
-    client, _ = await _connect(page)
-    assert len(client.elements) < 20
+    async with _connect(url, page) as tab:
+        assert len(tab.client.elements) < 20
 
 
 async def test_whoever_goes_before_the_answer_is_no_error(web: FastAPI) -> None:
