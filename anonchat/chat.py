@@ -2,13 +2,14 @@
 
 import logging
 
-from .bus import Bus, MemoryBus
+from .bus import Bus, MemoryBus, ValkeyBus
 from .clock import Clock, SteadyClock
 from .database import Database
 from .janitor import Janitor
 from .keystore import KeyStore
 from .ledger import Ledger
 from .limits import Limits
+from .pulse import Pulse
 from .puzzle import Puzzle
 from .seal import Hasher
 from .secret import keys_path, obtain_secret
@@ -20,6 +21,8 @@ from .services.messages import Messages
 from .services.presence import Presence
 from .services.rooms import Rooms
 from .settings import Settings
+from .sharedkeys import SharedKeys
+from .valkey import Valkey
 from .vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -41,13 +44,28 @@ class Chat:
     ) -> None:
         self.settings = settings
         self.clock = clock = clock or SteadyClock()
-        self.bus = bus = bus or MemoryBus()
-        self._keys = keys = KeyStore(keys_path(settings), obtain_secret(settings))
+        secret = obtain_secret(settings)
+        self._valkey = Valkey(settings.bus_url) if settings.has_peers else None
+        if self._valkey:
+            bus = bus or ValkeyBus(self._valkey, secret=secret)
+            keys: KeyStore = SharedKeys(
+                keys_path(settings),
+                secret,
+                node=settings.node_id,
+                valkey=self._valkey,
+                bus=bus,
+                clock=clock,
+            )
+        else:
+            bus = bus or MemoryBus()
+            keys = KeyStore(keys_path(settings), secret)
+        self.bus, self._keys = bus, keys
         hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.database_location)
         vault = Vault(keys)
-        self.limits = limits = Limits(settings, clock)
-        self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, hasher=hasher)
+        self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
+        self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, bus=bus, hasher=hasher)
+        self.hasher = hasher
 
         self.ledger = Ledger(
             database=database,
@@ -55,8 +73,7 @@ class Chat:
             hasher=hasher,
             interval=settings.janitor_interval,
         )
-        self.lobby = Lobby(database=database, bus=bus, clock=clock, vault=vault)
-        self.presence = Presence(bus=bus)
+        self.presence = Presence(bus=bus, node=settings.node_id)
         self.identity = Identity(
             settings=settings,
             database=database,
@@ -77,6 +94,9 @@ class Chat:
             keys=keys,
             vault=vault,
             hasher=hasher,
+        )
+        self.lobby = Lobby(
+            database=database, bus=bus, clock=clock, vault=vault, find_room=self.rooms.find
         )
         self.memberships = Memberships(
             settings=settings,
@@ -110,26 +130,38 @@ class Chat:
             renew_span=self.expiry.renew_span,
         )
         self.janitor = Janitor(self._purge, interval=settings.janitor_interval)
+        self._pulse = Pulse(self._beat)
 
     async def start(self) -> None:
         """Open the stores, finish what a crash has left, and start the janitor."""
         self._keys.open()
+        await self.bus.start()
+        await self._keys.meet()
         await self._database.open()
         if reached := await self.ledger.open():
             self.clock.resume(reached)
         await self.expiry.reconcile()
+        await self._keys.join()
         done = await self.expiry.purge()
         await self.expiry.renew_spans()
         if done.messages or done.rooms or done.visitors:
             _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
+        self.presence.ask()
         self.janitor.start()
+        self._pulse.start()
 
     async def stop(self) -> None:
         """Finish what was accepted, and close everything."""
+        self._pulse.stop()
         await self.janitor.stop()
         await self.messages.finish()
         await self.memberships.write_read_marks()
+        self.presence.say_goodbye()
+        await self._keys.finish()
+        await self.bus.stop()
+        if self._valkey:
+            await self._valkey.close()
         await self._database.close()
         self._keys.close()
 
@@ -143,3 +175,7 @@ class Chat:
         await self.memberships.write_read_marks()
         await self.expiry.renew_spans()
         return done
+
+    async def _beat(self) -> None:
+        self.limits.tell()
+        await self.presence.pulse()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -72,6 +72,12 @@ class Database:
         """Give the connection itself, for what is done so often that objects cost too much."""
         async with self._writing_alone(), self._engine.begin() as connection:
             yield connection
+
+    async def share_spans(self, connection: AsyncConnection, numbers: Iterable[int]) -> None:
+        """Let nobody renew these spans until the transaction ends; others may share them too."""
+
+    async def claim_span(self, session: AsyncSession, number: int) -> None:
+        """Let nobody seal in a span, nor renew it, until the transaction ends."""
 
     @asynccontextmanager
     async def _writing_alone(self) -> AsyncIterator[None]:

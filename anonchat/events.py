@@ -1,4 +1,7 @@
-"""Facts in the past tense, complete enough to draw from. Services publish them after the commit."""
+"""Facts in the past tense, complete enough to draw from. Services publish them after the commit.
+
+The last ones are what nodes tell each other; with a single node nobody hears of them.
+"""
 
 from dataclasses import dataclass
 
@@ -52,10 +55,14 @@ class PresenceChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class MessagePosted(Event):
-    """A message was stored. `room` is the room after the commit, which others may have shared."""
+    """A message was stored. `room` is the room after the commit, which others may have shared.
+
+    `visitor_id` is who wrote it, which no reader is told.
+    """
 
     room: Room
     message: Message
+    visitor_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +94,65 @@ class TokenRevoked(Event):
     """A browser of a visitor is recognised no more, for others have come since."""
 
     visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewsMissed(Event):
+    """For a while not every event from other nodes has reached this one: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsStirred(Event):
+    """Something was said in these rooms, or went: the highest `seq` that went, or 0, for each."""
+
+    rooms: tuple[Room, ...]
+    gone: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceTold(Event):
+    """On a node, a member has opened the room on a first screen, or closed the last one."""
+
+    node: str
+    member: Member
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RollTold(Event):
+    """A node lives, and these are all who are present there; `None` if that is told another time.
+
+    `asks` is that it would like to hear the same of the others.
+    """
+
+    node: str
+    members: tuple[Member, ...] | None
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSpent(Event):
+    """On a node, buckets were drawn from: how often, by the limit and by whom as it is kept."""
+
+    spent: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class PuzzleSolved(Event):
+    """A challenge was solved, and is good no more."""
+
+    challenge: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysMade(Event):
+    """A node has made keys; they travel wrapped."""
+
+    keys: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysDestroyed(Event):
+    """Keys were destroyed on one node, and are to be on all."""
+
+    names: tuple[str, ...]

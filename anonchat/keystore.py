@@ -10,7 +10,7 @@ import fcntl
 import heapq
 import logging
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,8 +41,7 @@ class KeyStore:
         self._secret = secret
         self._wrap = _wrapper(secret)
         self._slots: dict[str, tuple[int, bytes]] = {}
-        self._spans: set[str] = set()  # looked through at every round, so not among all the others
-        self._renewed: dict[str, list[str]] = {}  # spans whose key is not the first, oldest first
+        self._spans: dict[int, set[str]] = {}  # looked through at every round, so by themselves
         self._free: list[int] = []
         self._doomed: list[int] = []
         self._size = 0
@@ -59,10 +58,11 @@ class KeyStore:
             self._take()
             tidy(self._path)
             self._read()
-            if _FIRST_HEAD in self._slots:
-                self._renew_head()
+            if _FIRST_HEAD in self._slots:  # it used to be derived from the secret, and stays
+                del self._slots[_FIRST_HEAD]
+                self._put_head(derive_key(self._secret.encode(), purpose="hash"))
             elif _HEAD not in self._slots:
-                self._remember(self._write({_HEAD: self._take_slot()}))
+                self._put_head(self._make_head())
                 sync_folder(self._path.parent)
         except OSError as error:
             raise StartError(
@@ -102,28 +102,29 @@ class KeyStore:
         return len(slots) - 1
 
     def get(self, name: str) -> bytes | None:
-        """Return the key of that name, the newest, or `None` if it was destroyed."""
-        slot = self._slots.get(self._names_of(name)[-1] if name in self._renewed else name)
+        """Return the key of that name, or `None` if it was destroyed."""
+        slot = self._slots.get(name)
         return slot[1] if slot else None
 
-    def older(self, name: str) -> list[bytes]:
-        """Return the keys that the newest one of this name is about to replace."""
-        return [self._slots[older][1] for older in self._names_of(name)[:-1]]
-
-    def renewing(self) -> list[str]:
-        """Return the names of which there is more than one key."""
-        return [name for name, names in self._renewed.items() if len(names) > 1]
+    def is_gone(self, name: str) -> bool:
+        """Tell whether there is no key of that name any more."""
+        return self.get(name) is None
 
     def names(self) -> Iterable[str]:
         """Return the names of all living keys."""
         return [name for name in self._slots if name != _HEAD]
 
-    def _names_of(self, name: str) -> list[str]:
-        return self._renewed.get(name, [name])
-
-    def spans(self) -> Iterable[str]:
-        """Return the names of the living keys of spans."""
+    def spans(self) -> Iterable[int]:
+        """Return the numbers of the spans that have living keys."""
         return list(self._spans)
+
+    def names_of_span(self, number: int) -> list[str]:
+        """Return the names of the living keys of a span, the newest generation first."""
+        return sorted(self._spans.get(number, ()), key=generation_of, reverse=True)
+
+    def own_of_span(self, number: int, generation: int) -> str:
+        """Return the name of the key that this node seals with in a span."""
+        return f"{span_key(number)} {generation}" if generation else span_key(number)
 
     async def obtain(self, *names: str) -> list[bytes]:
         """Return the keys of these names; those that do not exist are made, durably, first.
@@ -132,33 +133,28 @@ class KeyStore:
         """
         if any(self.get(name) is None for name in names):
             async with self._writing:
-                await self._make({name for name in names if self.get(name) is None})
+                missing = {name for name in names if self.get(name) is None}
+                await self._keep({name: os.urandom(KEY_BYTES) for name in missing})
         return [key for name in names if (key := self.get(name))]
 
-    async def renew(self, span: str) -> None:
-        """Make another key for a span, durably; until `drop_older` both of them open.
+    async def meet(self) -> None:
+        """Agree with the other nodes on the key of all hashes. There are no others."""
 
-        Raises `Unavailable` if the disk does not take it.
-        """
-        async with self._writing:
-            if self.get(span) is not None:
-                newest = self._names_of(span)[-1]
-                number = int(newest.removeprefix(span) or 0)
-                await self._make({f"{span} {number + 1}"})
+    async def join(self) -> None:
+        """Share all keys with the other nodes, from now on. There are no others."""
 
-    async def drop_older(self, span: str, keys: Collection[bytes]) -> None:
-        """Overwrite those of the older keys of a span that are named here."""
-        older = self._names_of(span)[:-1]
-        await self._destroy([name for name in older if self._slots[name][1] in keys])
+    async def finish(self) -> None:
+        """Write down what the other nodes have made. There are no others."""
+
+    async def fetch(self, names: Collection[str]) -> bool:
+        """Ask for keys that others may have made; tell whether any came. There are no others."""
+        return False
 
     async def destroy(self, names: Iterable[str]) -> None:
         """Overwrite these keys; what was sealed with them is gone once this returns.
 
         Raises `Unavailable` if the disk refuses; they open nothing any more nevertheless.
         """
-        await self._destroy([each for name in names for each in self._names_of(name)])
-
-    async def _destroy(self, names: Iterable[str]) -> None:
         async with self._writing:
             for name in names:
                 if name in self._slots:
@@ -170,13 +166,15 @@ class KeyStore:
                 _log.error("keys cannot be overwritten: %s", error.strerror)
                 raise Unavailable(_LATER) from error
 
-    def _renew_head(self) -> None:
-        """Keep the key of all hashes that used to be derived from the secret."""
-        number, _ = self._slots.pop(_FIRST_HEAD)
-        key = derive_key(self._secret.encode(), purpose="hash")
-        self._put(number, _pack(self._wrap, number, _HEAD, key))
+    def _make_head(self) -> bytes:
+        return os.urandom(KEY_BYTES)
+
+    def _put_head(self, key: bytes) -> None:
+        """Let this be the key of all hashes, which stands in the first slot."""
+        self._put(0, _pack(self._wrap, 0, _HEAD, key))
         os.fsync(self._file)
-        self._slots[_HEAD] = number, key
+        self._slots[_HEAD] = 0, key
+        self._size = max(self._size, 1)
 
     def _take(self) -> None:
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -211,38 +209,28 @@ class KeyStore:
     def _remember(self, slots: dict[str, tuple[int, bytes]]) -> None:
         self._slots.update(slots)
         for name in slots:
-            if name.startswith(_SPAN_NAME):
-                self._enter(name)
-
-    def _enter(self, name: str) -> None:
-        """Note a key of a span: its name is followed by a number, unless it is the first."""
-        span, number = _parse(name)
-        if number or span in self._renewed:
-            known = self._renewed.get(span, [span] if span in self._spans else [])
-            self._renewed[span] = sorted([*known, name], key=lambda name: _parse(name)[1])
-        self._spans.add(span)
+            if is_of_span(name):
+                self._spans.setdefault(number_of(name), set()).add(name)
 
     def _strike(self, name: str) -> None:
-        if not name.startswith(_SPAN_NAME):
-            return
-        span, _ = _parse(name)
-        left = [other for other in self._names_of(span) if other != name]
-        if left:
-            self._renewed[span] = left
-        else:
-            self._renewed.pop(span, None)
-            self._spans.discard(span)
+        if is_of_span(name):
+            number = number_of(name)
+            self._spans.get(number, set()).discard(name)
+            if not self._spans.get(number):
+                self._spans.pop(number, None)
 
-    async def _make(self, names: set[str]) -> None:
-        if not names:
+    async def _keep(self, keys: Mapping[str, bytes]) -> None:
+        """Write keys down; none is known before all are on disk."""
+        if not keys:
             return
-        fresh: dict[str, int] = {}
+        places: dict[str, int] = {}
         try:
             await self._erase_doomed()
-            fresh = {name: self._take_slot() for name in names}
-            self._remember(await asyncio.to_thread(self._write, fresh))
+            places = {name: self._take_slot() for name in keys}
+            await asyncio.to_thread(self._write, keys, places)
+            self._remember({name: (place, keys[name]) for name, place in places.items()})
         except OSError as error:
-            self._doomed += fresh.values()  # some may be written; two keys of a name must not be
+            self._doomed += places.values()  # some may be written; two keys of a name must not be
             _log.error("no key can be stored: %s", error.strerror)
             raise Unavailable(_LATER) from error
 
@@ -258,19 +246,15 @@ class KeyStore:
         self._size += 1
         return self._size - 1
 
-    def _write(self, fresh: dict[str, int]) -> dict[str, tuple[int, bytes]]:
+    def _write(self, keys: Mapping[str, bytes], places: Mapping[str, int]) -> None:
         size = os.fstat(self._file).st_size
-        keys = {}
         try:
-            for name, number in fresh.items():
-                key = os.urandom(KEY_BYTES)
-                self._put(number, _pack(self._wrap, number, name, key))
-                keys[name] = number, key
+            for name, place in places.items():
+                self._put(place, _pack(self._wrap, place, name, keys[name]))
             os.fsync(self._file)
         except OSError:
             os.ftruncate(self._file, size)  # a full disk must not be asked for the rest of a slot
             raise
-        return keys
 
     def _erase(self, numbers: list[int]) -> None:
         size = os.fstat(self._file).st_size
@@ -284,16 +268,40 @@ class KeyStore:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def span_start(name: str) -> datetime:
-    """Return the first moment of the span whose key has this name."""
-    number = int(name.removeprefix(_SPAN_NAME))
-    return datetime.fromtimestamp(number * SPAN.total_seconds(), UTC)
+def span_of(moment: datetime) -> int:
+    """Return the number of the span around `moment`."""
+    return int(moment.timestamp() // SPAN.total_seconds())
 
 
-def span_bounds(moment: datetime) -> tuple[datetime, datetime]:
+def span_key(number: int) -> str:
+    """Return the name of the first key of a span, with which the names of all others begin."""
+    return f"{_SPAN_NAME}{number}"
+
+
+def span_bounds(number: int) -> tuple[datetime, datetime]:
     """Return the first moment of a span, and the first that is not in it any more."""
-    begin = span_start(span_key(moment))
+    begin = datetime.fromtimestamp(number * SPAN.total_seconds(), UTC)
     return begin, begin + SPAN
+
+
+def is_of_span(name: str) -> bool:
+    """Tell whether the key of this name is for a span."""
+    return name.startswith(_SPAN_NAME)
+
+
+def number_of(name: str) -> int:
+    """Return the number of the span that the key of this name is for."""
+    return int(name.split()[1])
+
+
+def generation_of(name: str) -> int:
+    """Return the generation that a key of a span belongs to: each deletion begins another.
+
+    >>> [generation_of(name) for name in ("span 63", "span 63 2", "span 63 2 n1")]
+    [0, 2, 2]
+    """
+    _, _, generation, *_ = [*name.split(), "0"]
+    return int(generation)
 
 
 def opens(path: Path, secret: str) -> bool:
@@ -309,29 +317,12 @@ def opens(path: Path, secret: str) -> bool:
     return True
 
 
-def _parse(name: str) -> tuple[str, int]:
-    """Part the name of a span's key into the name of the span and the number of the key."""
-    _, span, *number = name.split()
-    return f"{_SPAN_NAME}{span}", int(number[0]) if number else 0
-
-
 def _wrapper(secret: str) -> bytes:
     return derive_key(secret.encode(), purpose="wrap")
 
 
 def _pack(wrap: bytes, number: int, name: str, key: bytes) -> bytes:
     return seal(wrap, key + name.encode().ljust(_NAME_BYTES, b"\0"), place=str(number))
-
-
-def span_key(moment: datetime) -> str:
-    """Return the name of the key for all messages that expire in the span around `moment`."""
-    return f"{_SPAN_NAME}{int(moment.timestamp() // SPAN.total_seconds())}"
-
-
-def ended_spans(names: Iterable[str], now: datetime) -> list[str]:
-    """Return those of these spans that are over at `now`."""
-    current = int(now.timestamp() // SPAN.total_seconds())
-    return [name for name in names if int(name.removeprefix(_SPAN_NAME)) < current]
 
 
 def room_key(room_id: str) -> str:

@@ -2,62 +2,92 @@
 
 Each limit is a bucket for everybody it knows, which refills steadily (the generic cell rate
 algorithm): one moment is kept for each, and it says in how long there will be room again. Who they
-are is kept as a keyed hash, under a salt that is thrown away each day and never leaves memory.
+are is kept as a keyed hash under a salt of the day, in memory alone.
+
+Each node counts by itself, at once, and tells the others a few times a second what was spent.
 """
 
 import hashlib
 import ipaddress
 import math
-import secrets
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
 
+from .bus import Bus
 from .clock import Clock
 from .errors import N_, TooOften
+from .events import Event, LimitsSpent
 from .rates import Rate
+from .seal import Hasher
 from .settings import Settings
 
 _KEPT_MOST = 100_000
-_SALT_LIFE = timedelta(days=1)
+_TOLD_MOST = 20_000
 
 
 class Limits:
     """All limits on how often something may be done."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.posts = Limit(settings.posts_per_visitor, clock)
+    def __init__(self, settings: Settings, *, clock: Clock, bus: Bus, hasher: Hasher) -> None:
+        def limit(rate: Rate) -> Limit:
+            return Limit(rate, clock, lambda day: hasher.hash("salt", str(day)))
+
+        self.posts = limit(settings.posts_per_visitor)
         """Posts of a visitor."""
-        self.posts_in_room = Limit(settings.posts_per_room, clock)
+        self.posts_in_room = limit(settings.posts_per_room)
         """Posts in a room."""
-        self.deletions = Limit(settings.deletions_per_visitor, clock)
+        self.deletions = limit(settings.deletions_per_visitor)
         """Messages that a visitor deletes."""
-        self.joins = Limit(settings.joins_per_visitor, clock)
+        self.joins = limit(settings.joins_per_visitor)
         """Rooms that a visitor joins."""
-        self.rooms = Limit(settings.new_rooms_per_visitor, clock)
+        self.rooms = limit(settings.new_rooms_per_visitor)
         """Rooms that a visitor makes."""
-        self.arrivals = Limit(settings.arrivals_per_address, clock)
+        self.arrivals = limit(settings.arrivals_per_address)
         """Attempts to come in from an address."""
-        self.events = Limit(settings.events_per_screen, clock)
+        self.events = limit(settings.events_per_screen)
         """What a page sends over its socket."""
-        self.pages = Limit(settings.pages_per_address, clock)
+        self.pages = limit(settings.pages_per_address)
         """Pages that are asked for from an address, those that are not there too."""
-        self.calls = Limit(settings.calls_per_address, clock)
+        self.calls = limit(settings.calls_per_address)
         """Calls of the API from an address."""
+        self._bus = bus
+        self._shared = {name: each for name, each in vars(self).items() if isinstance(each, Limit)}
+        del self._shared["events"]  # a page is on one node
+        bus.subscribe(self._on_event)
+
+    def tell(self) -> None:
+        """Tell the other nodes what was spent here since the last time."""
+        spent = {
+            name: drawn for name, limit in self._shared.items() if (drawn := limit.take_drawn())
+        }
+        if spent:
+            self._bus.send(LimitsSpent(spent))
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case LimitsSpent(spent):
+                for name, drawn in spent.items():
+                    if limit := self._shared.get(name):
+                        limit.note(drawn)
 
 
 class Limit:
     """How often one thing may be done."""
 
-    def __init__(self, rate: Rate, clock: Clock) -> None:
+    def __init__(self, rate: Rate, clock: Clock, salt: Callable[[date], bytes]) -> None:
         self._rate = rate
         self._clock = clock
-        self._salt = secrets.token_bytes(16)
-        self._salted_at = clock()
-        self._full: dict[bytes, datetime] = {}  # when the bucket of each will be full again
+        self._make_salt = salt
+        self._day = date.min
+        self._salt = b""
+        self._full: dict[str, datetime] = {}  # when the bucket of each will be full again
+        self._drawn: Counter[str] = Counter()  # what the other nodes do not know yet
 
     def spend(self, who: str) -> None:
         """Note that it is done once more; raise `TooOften`, and note nothing, if that is too often.
 
-        >>> limit = Limit(Rate(1, timedelta(seconds=10)), SteadyClock())
+        >>> limit = Limit(Rate(1, timedelta(seconds=10)), SteadyClock(), lambda day: b"salt")
         >>> limit.spend("visitor")
         >>> limit.spend("visitor")
         Traceback (most recent call last):
@@ -71,15 +101,33 @@ class Limit:
         if full - now > self._rate.span:
             raise _refusal(full - now - self._rate.span)
         self._full[key] = full
+        if len(self._drawn) < _TOLD_MOST:
+            self._drawn[key] += 1
         if len(self._full) > _KEPT_MOST:
             self._tidy()
 
-    def _blur(self, who: str) -> bytes:
+    def take_drawn(self) -> dict[str, int]:
+        """Return how often it was done since the last time, by whom as it is kept."""
+        drawn, self._drawn = dict(self._drawn), Counter()
+        return drawn
+
+    def note(self, drawn: Mapping[str, int]) -> None:
+        """Note what was done on another node; a bucket may be overdrawn by no more than itself."""
+        if not self._rate.times:
+            return
+        now = self._clock()
+        for key, times in drawn.items():
+            full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times * times
+            self._full[key] = min(full, now + 2 * self._rate.span)
+        if len(self._full) > _KEPT_MOST:
+            self._tidy()
+
+    def _blur(self, who: str) -> str:
         """Return what stands for somebody today; nobody can tell from it who it is."""
-        if self._clock() - self._salted_at > _SALT_LIFE:
-            self._salt, self._salted_at = secrets.token_bytes(16), self._clock()
+        if (today := self._clock().date()) != self._day:
+            self._day, self._salt = today, self._make_salt(today)
             self._full.clear()
-        return hashlib.blake2s(who.encode(), key=self._salt, digest_size=12).digest()
+        return hashlib.blake2s(who.encode(), key=self._salt, digest_size=12).hexdigest()
 
     def _tidy(self) -> None:
         """Let go of the half that has spent least: who is held back stays held back."""

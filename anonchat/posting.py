@@ -21,6 +21,7 @@ from .database import Database
 from .errors import N_, ChatError, LimitReached, MessageExpired, NotAMember, NotFound
 from .events import MessagePosted
 from .ids import new_id
+from .keystore import span_of
 from .limits import Limits
 from .nouns import Message, Room, Visitor
 from .settings import Settings
@@ -33,7 +34,7 @@ _REST_SECONDS = 0.005
 _tables = SQLModel.metadata.tables
 _room, _member = _tables["room"], _tables["member"]
 _visitor, _message = _tables["visitor"], _tables["message"]
-_tombstone = _tables["tombstone"]
+_tombstone, _span = _tables["tombstone"], _tables["span"]
 
 _ROOMS = select(_room).where(_room.c.id.in_(bindparam("rooms", expanding=True)))
 _AUTHORS = (
@@ -50,6 +51,9 @@ _KNOWN = union_all(
     select(*(_tombstone.c.get(name, null()) for name in _message.columns.keys())).where(
         _tombstone.c.dedup_key.in_(_SAME)
     ),
+)
+_GENERATIONS = select(_span.c.number, _span.c.generation).where(
+    _span.c.number.in_(bindparam("numbers", expanding=True))
 )
 _ADD = insert(_message)
 _LIVE_ON = (
@@ -106,6 +110,7 @@ class _Sheet:
     """One commit: what it needs to know, read at once, and what it will write."""
 
     now: datetime
+    generations: dict[int, int]
     rooms: dict[str, Room] = field(default_factory=dict)
     authors: dict[tuple[str, str], _Author] = field(default_factory=dict)
     known: dict[bytes, Message | None] = field(default_factory=dict)
@@ -192,10 +197,15 @@ class Desk:
         }
         rooms: Sequence[Any] = (await connection.execute(_ROOMS, wanted)).all()
         authors: Iterable[Any] = await connection.execute(_AUTHORS, wanted)
-        known: Iterable[Any] = await connection.execute(_KNOWN, wanted)
-        sheet = _Sheet(self._clock())
-        lifetimes = {timedelta(seconds=row.message_ttl) for row in rooms}
-        await self._vault.prepare_spans(sheet.now + lifetime for lifetime in lifetimes)
+        known: Sequence[Any] = (await connection.execute(_KNOWN, wanted)).all()
+        await self._vault.learn_rooms(draft.room_id for draft in drafts)
+        await self._vault.learn_visitors(draft.visitor_id for draft in drafts)
+        kept = [row for row in known if row.sealed]  # of what was deleted there is the tombstone
+        said = await self._vault.open_messages(kept)
+        now = self._clock()
+        spans = {span_of(now + timedelta(seconds=row.message_ttl)) for row in rooms}
+        sheet = _Sheet(now, await self._agree(connection, spans))
+        await self._vault.prepare_spans(sheet.generations)
         # From here until all is sealed there is no pause, so that no key is destroyed in between.
         for row in rooms:
             if room := self._vault.open_room(row):
@@ -203,10 +213,16 @@ class Desk:
         for row in authors:
             if visitor := self._vault.open_visitor(row):
                 sheet.authors[row.room_id, row.id] = _Author(visitor, row.author, row.read_seq)
-        for row in known:
-            # Of a message that was deleted there is the tombstone, which says nothing.
-            sheet.known[row.dedup_key] = self._vault.open_message(row) if row.sealed else None
+        sheet.known = dict.fromkeys(row.dedup_key for row in known)
+        sheet.known |= {row.dedup_key: message for row, message in zip(kept, said, strict=True)}
         return sheet
+
+    async def _agree(self, connection: AsyncConnection, spans: set[int]) -> dict[int, int]:
+        """Return with which generation of keys each span is sealed until this is committed."""
+        await self._database.share_spans(connection, spans)
+        found = await connection.execute(_GENERATIONS, {"numbers": list(spans)})
+        renewed: dict[int, int] = {row.number: row.generation for row in found}
+        return {number: renewed.get(number, 0) for number in spans}
 
     def _place(self, draft: Draft, sheet: _Sheet) -> None:
         """Give the draft its place in the room, and the room and the author longer lives."""
@@ -239,7 +255,11 @@ class Desk:
                 "seq": message.seq,
                 "author": message.author,
                 "dedup_key": draft.dedup_key,
-                "sealed": self._vault.seal_message(message, draft.visitor_id),
+                "sealed": self._vault.seal_message(
+                    message,
+                    draft.visitor_id,
+                    generation=sheet.generations[span_of(message.expires_at)],
+                ),
                 "posted_at": message.posted_at,
                 "expires_at": message.expires_at,
             }
@@ -303,7 +323,7 @@ class Desk:
         for draft, message in sheet.fresh:
             if self._lives(message, draft.visitor_id):
                 self._keep(draft.visitor_id, message)
-                events.append(MessagePosted(sheet.rooms[draft.room_id], message))
+                events.append(MessagePosted(sheet.rooms[draft.room_id], message, draft.visitor_id))
         return events
 
     def _lives(self, message: Message, visitor_id: str) -> bool:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from .bus import Bus
 from .clock import Clock
 from .errors import N_, PuzzleUnsolved
+from .events import Event, PuzzleSolved
 from .seal import Hasher
 
 _LIFE = timedelta(minutes=10)
@@ -25,11 +27,13 @@ class Puzzle:
     `bits` is how hard it is: each one more doubles the work. With 0 there is nothing to solve.
     """
 
-    def __init__(self, bits: int, *, clock: Clock, hasher: Hasher) -> None:
+    def __init__(self, bits: int, *, clock: Clock, bus: Bus, hasher: Hasher) -> None:
         self.bits = bits
         self._clock = clock
+        self._bus = bus
         self._hasher = hasher
         self._solved: dict[str, None] = {}  # the oldest first
+        bus.subscribe(self._on_event)
 
     def pose(self) -> str:
         """Return a new challenge; nothing is kept of it until it is solved."""
@@ -51,6 +55,7 @@ class Puzzle:
         except BaseException:
             self._solved.pop(challenge, None)
             raise
+        self._bus.send(PuzzleSolved(challenge))
 
     def _take(self, solution: str) -> str:
         challenge = self._read(solution)
@@ -60,10 +65,18 @@ class Puzzle:
                 challenge=self.pose(),
                 bits=self.bits,
             )
+        self._note(challenge)
+        return challenge
+
+    def _note(self, challenge: str) -> None:
         self._solved[challenge] = None
         if len(self._solved) > _SOLVED_MOST:
             del self._solved[next(iter(self._solved))]
-        return challenge
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case PuzzleSolved(challenge):
+                self._note(challenge)
 
     def _read(self, solution: str) -> str | None:
         """Return the challenge that is solved, if it is."""

@@ -45,10 +45,13 @@ class Settings(BaseSettings):
     """The folder for the database, the key store and the secret key."""
     database_url: str = Field(default="", pattern=r"^(sqlite\+aiosqlite:///.+)?$")
     """The database; a file in the data folder if empty."""
-    bus_url: str = Field(default="memory://", pattern=r"^memory://$")
-    """What carries events between nodes; a single node needs nothing but memory."""
+    bus_url: str = Field(
+        default="memory://", pattern=r"^(memory://|(redis|rediss|valkey|valkeys|unix)://.+)$"
+    )
+    """What carries events between nodes: `redis://…`; a single node needs nothing but memory."""
     secret_key: str = ""
-    """The secret that wraps all keys at rest, 16 characters at least; made at first if empty."""
+    """The secret that wraps all keys at rest, 16 characters at least; made at first if empty, but
+    the same for all nodes if there are several."""
     node_id: str = Field(default="n1", pattern=r"^[a-z0-9-]{1,32}$")
     """The name of this process among its peers."""
     trusted_proxies: str = ""
@@ -155,6 +158,11 @@ class Settings(BaseSettings):
         if 0 < len(self.secret_key) < SECRET_CHARACTERS:
             raise ValueError(f"ANONCHAT_SECRET_KEY needs {SECRET_CHARACTERS} characters or more")
         return self
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether this is one of several nodes."""
+        return self.bus_url != "memory://"
 
     @property
     def database_location(self) -> str:

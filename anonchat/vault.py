@@ -4,12 +4,13 @@ A message opens only while three keys live: that of the span in which it expires
 and that of its author. Losing any one of them forgets it.
 """
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
 from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
-from .keystore import KeyStore, room_key, span_key, visitor_key
+from .keystore import KeyStore, generation_of, room_key, span_key, span_of, visitor_key
 from .nouns import Member, Message, Room, Visitor
 from .seal import BrokenSeal, derive_key, seal_texts, unseal_texts
 
@@ -36,6 +37,14 @@ class Vault:
     def knows(self, visitor_id: str) -> bool:
         """Tell whether the key of a visitor lives who was opened before."""
         return self._keys.get(visitor_key(visitor_id)) is not None
+
+    async def learn_visitors(self, visitor_ids: Iterable[str]) -> None:
+        """Ask the other nodes for what is needed to open these visitors, if it is not known."""
+        await self._learn(map(visitor_key, visitor_ids))
+
+    async def learn_rooms(self, room_ids: Iterable[str]) -> None:
+        """Ask the other nodes for what is needed to open these rooms, if it is not known."""
+        await self._learn(map(room_key, room_ids))
 
     def open_member(self, row: MemberRow, visitor: VisitorRow) -> Member | None:
         """Open a member of a room."""
@@ -71,13 +80,13 @@ class Vault:
             last_seq=row.last_seq,
         )
 
-    async def prepare_spans(self, moments: Iterable[datetime]) -> None:
-        """Make the keys for messages that will expire at these moments, durably, all at once."""
-        await self._keys.obtain(*set(map(span_key, moments)))
+    async def prepare_spans(self, generations: Mapping[int, int]) -> None:
+        """Make the keys to seal with in these spans, durably, all at once."""
+        await self._keys.obtain(*(self._keys.own_of_span(*each) for each in generations.items()))
 
-    def seal_message(self, message: Message, visitor_id: str) -> bytes:
+    def seal_message(self, message: Message, visitor_id: str, *, generation: int = 0) -> bytes:
         """Seal what a visitor has said; its keys exist."""
-        key = self._message_key(message, visitor_id)
+        key = self._message_key(message, visitor_id, generation)
         if key is None:
             raise BrokenSeal(message.id)
         texts = (message.nickname, message.badge, message.text, message.dedup_id)
@@ -85,10 +94,10 @@ class Vault:
 
     def open_message(self, row: MessageRow) -> Message | None:
         """Open a message."""
-        texts = self._open_message(row)
-        if texts is None:
+        opened = self._open_message(row)
+        if opened is None:
             return None
-        nickname, badge, text, dedup_id = texts
+        _, (nickname, badge, text, dedup_id) = opened
         return Message(
             id=row.id,
             room_id=row.room_id,
@@ -102,13 +111,21 @@ class Vault:
             expires_at=row.expires_at,
         )
 
-    def seal_anew(self, row: MessageRow) -> None:
-        """Seal a message with the newest key of its span, if another one still opens it."""
-        key, place = self._message_key(row, row.visitor_id), _place(row)
-        if key is None or _unseal(key, row.sealed, place=place):
-            return
-        if texts := self._open_message(row):
-            row.sealed = seal_texts(key, *texts, place=place)
+    async def open_messages(self, rows: Sequence[Any]) -> list[Message | None]:
+        """Open messages; of those that no known key opens, the other nodes are asked first."""
+        opened = [self.open_message(row) for row in rows]
+        strange = [row for row, message in zip(rows, opened, strict=True) if message is None]
+        names = {name for row in strange for name in _message_keys(row, row.visitor_id)}
+        if names and await self._keys.fetch(names):
+            opened = [self.open_message(row) for row in rows]
+        return opened
+
+    def seal_anew(self, row: MessageRow, generation: int) -> None:
+        """Seal a message with a key of this generation, unless it is sealed with one already."""
+        key, place = self._message_key(row, row.visitor_id, generation), _place(row)
+        opened = self._open_message(row)
+        if key and opened and opened[0] < generation:
+            row.sealed = seal_texts(key, *opened[1], place=place)
 
     def knows_room(self, room_id: str) -> bool:
         """Tell whether the key of a room lives."""
@@ -116,30 +133,39 @@ class Vault:
 
     def can_open(self, message: Message, visitor_id: str) -> bool:
         """Tell whether all three keys of a message live that was opened before."""
-        names = _message_keys(message.expires_at, message.room_id, visitor_id)
-        return all(self._keys.get(name) for name in names)
+        return (
+            bool(self._keys.names_of_span(span_of(message.expires_at)))
+            and self._keys.get(room_key(message.room_id)) is not None
+            and self._keys.get(visitor_key(visitor_id)) is not None
+        )
+
+    async def _learn(self, names: Iterable[str]) -> None:
+        strange = {name for name in names if self._keys.get(name) is None}
+        if strange:
+            await self._keys.fetch(strange)
 
     def _open(self, sealed: bytes, name: str, *, place: str) -> list[str] | None:
         key = self._keys.get(name)
         return _unseal(key, sealed, place=place) if key else None
 
-    def _open_message(self, row: MessageRow) -> list[str] | None:
-        key, place = self._message_key(row, row.visitor_id), _place(row)
-        texts = _unseal(key, row.sealed, place=place) if key else None
-        if texts is None and key:
-            for span in self._keys.older(span_key(row.expires_at)):  # while it is being renewed
-                key = self._message_key(row, row.visitor_id, span=span)
-                if key and (texts := _unseal(key, row.sealed, place=place)):
-                    break
-        return texts
+    def _open_message(self, row: MessageRow) -> tuple[int, list[str]] | None:
+        """Open a message with one of the keys of its span; return of which generation that is."""
+        for name in self._keys.names_of_span(span_of(row.expires_at)):
+            key = self._derive(name, row.room_id, row.visitor_id)
+            if key and (texts := _unseal(key, row.sealed, place=_place(row))):
+                return generation_of(name), texts
+        return None
 
     def _message_key(
-        self, message: Message | MessageRow, visitor_id: str, *, span: bytes | None = None
+        self, message: Message | MessageRow, visitor_id: str, generation: int
     ) -> bytes | None:
-        """Derive the key of a message from its three; `span` takes the place of the newest."""
-        names = _message_keys(message.expires_at, message.room_id, visitor_id)
-        newest, *others = [self._keys.get(name) for name in names]
-        keys = [key for key in (span or newest, *others) if key]
+        own = self._keys.own_of_span(span_of(message.expires_at), generation)
+        return self._derive(own, message.room_id, visitor_id)
+
+    def _derive(self, span: str, room_id: str, visitor_id: str) -> bytes | None:
+        """Derive the key of a message from its three, if all of them live."""
+        names = (span, room_key(room_id), visitor_key(visitor_id))
+        keys = [key for name in names if (key := self._keys.get(name))]
         return derive_key(*keys, purpose="message") if len(keys) == len(names) else None
 
 
@@ -150,8 +176,8 @@ def _unseal(key: bytes, sealed: bytes, *, place: str) -> list[str] | None:
         return None
 
 
-def _message_keys(expires_at: datetime, room_id: str, visitor_id: str) -> tuple[str, str, str]:
-    return span_key(expires_at), room_key(room_id), visitor_key(visitor_id)
+def _message_keys(row: MessageRow, visitor_id: str) -> tuple[str, str, str]:
+    return span_key(span_of(row.expires_at)), room_key(row.room_id), visitor_key(visitor_id)
 
 
 def _place(message: Message | MessageRow) -> str:

@@ -10,6 +10,7 @@ from .ledger import LedgerRow
 from .member import MemberRow
 from .message import MessageRow
 from .room import RoomRow
+from .span import SpanRow
 from .tombstone import TombstoneRow
 from .visitor import TokenRow, VisitorRow
 
@@ -19,6 +20,7 @@ __all__ = [
     "MessageRow",
     "RoomRow",
     "SQLModel",
+    "SpanRow",
     "TokenRow",
     "TombstoneRow",
     "VisitorRow",

@@ -34,6 +34,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     """Add all screens to the web application; return what has to be started with it."""
     core.sio.eio.max_http_buffer_size = _FRAME_MOST
     app.storage.max_tab_storage_age = _TAB_SECONDS
+    app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # a proxy goes by it
     feeds = Feeds(chat.clock)
     sockets = Sockets(per_address=chat.settings.sockets_per_address_max, limit=chat.limits.events)
     sockets.stand_guard()

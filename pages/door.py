@@ -1,7 +1,9 @@
 """The visitor's cookie ↔ `chat.identity`: who is looking at a page."""
 
 import string
+from base64 import urlsafe_b64encode
 from datetime import timedelta
+from functools import cached_property
 from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -23,7 +25,6 @@ class Door:
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
-        self._fernet = Fernet(Fernet.generate_key())
 
     async def visitor(self, request: Request) -> Visitor:
         """Return who is looking; send the unknown to the login page, and back afterwards."""
@@ -49,7 +50,7 @@ class Door:
 
     def write_ticket(self, token: str) -> str:
         """Return a ticket for the token, good for half a minute."""
-        return self._fernet.encrypt(token.encode()).decode()
+        return self._fernet.encrypt_at_time(token.encode(), self._now()).decode()
 
     def routes(self) -> APIRouter:
         """Return the two routes that set and clear the cookie."""
@@ -59,7 +60,7 @@ class Door:
         async def begin(request: Request) -> Response:
             ticket = await request.body()
             try:
-                token = self._fernet.decrypt(ticket, ttl=_TICKET_SECONDS).decode()
+                token = self._fernet.decrypt_at_time(ticket, _TICKET_SECONDS, self._now()).decode()
             except InvalidToken as error:
                 raise HTTPException(403) from error
             response = Response(status_code=204)
@@ -82,6 +83,14 @@ class Door:
             return response
 
         return router
+
+    @cached_property
+    def _fernet(self) -> Fernet:
+        """What seals tickets, the same on all nodes: any of them may be handed one back."""
+        return Fernet(urlsafe_b64encode(self._chat.hasher.hash("ticket")))
+
+    def _now(self) -> int:
+        return int(self._chat.clock().timestamp())
 
     def _cookie_name(self, request: Request) -> str:
         return "__Host-anonchat" if self._is_secure(request) else "anonchat"

@@ -13,10 +13,12 @@ from anonchat import (
     MemberLeft,
     MessagePosted,
     MessagesGone,
+    NewsMissed,
     PresenceChanged,
     RoomEnded,
     RoomOpened,
     RoomRead,
+    RoomsStirred,
     Tally,
     VisitorForgotten,
 )
@@ -146,6 +148,12 @@ class News:
                 self._changed.add(member.room_id)
             case RoomRead(visitor_id, room_id, seq):
                 feeds.tell(own_of(visitor_id), read={room_id: seq})
+            case RoomsStirred(rooms, gone):
+                for room_id, seq in gone.items():
+                    self._gone[room_id] = max(self._gone.get(room_id, 0), seq)
+                self._changed.update(gone, (room.id for room in rooms))
+            case NewsMissed():
+                feeds.look_again()
             case VisitorForgotten(visitor_id):
                 feeds.tell(own_of(visitor_id), gone=True)
 

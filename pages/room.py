@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+from nicegui import ui
 
 from anonchat import Room, Visitor
 
@@ -20,12 +21,13 @@ def register(site: Site) -> None:
     KnownVisitor = Annotated[Visitor, Depends(site.door.visitor)]
 
     async def find(slug: str, _visitor: KnownVisitor) -> Room:
-        return site.chat.lobby.find(slug)
+        return await site.chat.lobby.find(slug)
 
     @page("/r/{slug}")
     async def room(
         request: Request, visitor: KnownVisitor, found: Annotated[Room, Depends(find)]
     ) -> None:
+        await _attend(site, found)
         member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
         language = open_page(site, request, title=found.name)
         with Screen("shell room") as screen:
@@ -36,3 +38,9 @@ def register(site: Site) -> None:
                 if member
                 else await draw_entrance(site, visitor, language, found, screen),
             )
+
+
+async def _attend(site: Site, room: Room) -> None:
+    """Let this node hear what is said in the room, before anything of it is read."""
+    await site.chat.bus.attend(room.id)
+    ui.context.client.on_delete(lambda: site.chat.bus.leave(room.id))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from fastapi import Request
 from nicegui import Client, background_tasks
 
-from anonchat import Chat, Event, TokenRevoked, Unavailable, VisitorForgotten
+from anonchat import Chat, Event, NewsMissed, TokenRevoked, Unavailable, VisitorForgotten
 
 from .door import Door
 from .live.sockets import Sockets
@@ -56,6 +56,8 @@ class Watch:
             case VisitorForgotten(visitor_id):
                 for client in _screens(visitor_id):  # they hear of it, and go by themselves
                     self._close(client)
+            case NewsMissed():
+                background_tasks.create(self.go_round(), name="watch all")
             case TokenRevoked(visitor_id):
                 background_tasks.create(self.go_round(visitor_id), name="watch one")
 

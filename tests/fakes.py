@@ -6,9 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from sqlmodel import select
+
 from anonchat import Chat, Event, Room, Settings, Visitor
+from anonchat.keystore import generation_of
+from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
+from models import SpanRow
 
 UNLIMITED = {
     name: str(unlimited)
@@ -58,6 +63,11 @@ def make_settings(folder: Path, **changes: object) -> Settings:
     return Settings.model_validate({"data_dir": folder, **UNLIMITED, **changes})
 
 
+def make_limit(rate: Rate, clock: FakeClock) -> Limit:
+    """Return a limit by itself."""
+    return Limit(rate, clock, lambda day: str(day).encode())
+
+
 @asynccontextmanager
 async def running_chat(folder: Path, clock: FakeClock, **changes: object) -> AsyncIterator[Chat]:
     """Give a started chat; its janitor sleeps longer than any test lasts."""
@@ -104,6 +114,17 @@ async def read(chat: Chat, room: Room, visitor: Visitor, *, limit: int = 200) ->
     """Return the texts that the visitor may read now, oldest first."""
     history = await chat.messages.history(room.id, visitor_id=visitor.id, limit=limit)
     return [message.text for message in history]
+
+
+async def find_unsettled(chat: Chat) -> list[int]:
+    """Return the spans in which something that was deleted could still be opened."""
+    async with chat._database.reading() as session:
+        renewed = {span.number: span.generation for span in await session.exec(select(SpanRow))}
+    return [
+        number
+        for number, generation in renewed.items()
+        if any(generation_of(name) < generation for name in chat._keys.names_of_span(number))
+    ]
 
 
 def bytes_in(folder: Path) -> bytes:

@@ -94,12 +94,16 @@ async def _listen(
     with streams.listen(
         room.id, visitor_id=caller.id, house=neighbourhood(address) if address else ""
     ) as reader:
-        member = await chat.memberships.require(room.id, visitor_id=caller.id)
-        await chat.presence.enter(member, screen=reader.id)
+        await chat.bus.attend(room.id)
         try:
-            yield _Ear(reader, member)
+            member = await chat.memberships.require(room.id, visitor_id=caller.id)
+            await chat.presence.enter(member, screen=reader.id)
+            try:
+                yield _Ear(reader, member)
+            finally:
+                await chat.presence.leave(member, screen=reader.id)
         finally:
-            await chat.presence.leave(member, screen=reader.id)
+            chat.bus.leave(room.id)
 
 
 @routes.get(
@@ -162,6 +166,9 @@ class _Flow:
             async for chunk in self._begin():
                 yield chunk
             while (notices := await self._reader.take()) is not None:
+                if self._reader.take_gap():
+                    async for chunk in self._look_again():
+                        yield chunk
                 async for chunk in self._pass_on(notices):
                     yield chunk
         except ChatError:  # a member no more, or no room: the end, as for everybody
@@ -196,6 +203,13 @@ class _Flow:
             self._told = max(self._told, notice.seq)
         yield b"".join(chunk) or HEARTBEAT
         await self._mark_read()
+
+    async def _look_again(self) -> AsyncIterator[bytes]:
+        """Tell what may have been missed, on its way from another node."""
+        if gone := await self._find_gone():
+            yield gone_notice(gone).data
+        async for chunk in self._catch_up():
+            yield chunk
 
     async def _catch_up(self) -> AsyncIterator[bytes]:
         while not self._reader.ended and (messages := await self._read_on()):

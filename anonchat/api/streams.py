@@ -18,6 +18,7 @@ from ..events import (
     MemberLeft,
     MessagePosted,
     MessagesGone,
+    NewsMissed,
     PresenceChanged,
     RoomEnded,
     TokenRevoked,
@@ -52,6 +53,7 @@ class Reader:
         self._waiting: list[Notice] = []
         self._size = 0
         self.ended = False
+        self._has_gap = False
         self._stir = asyncio.Event()
 
     def hear(self, notice: Notice) -> None:
@@ -74,6 +76,16 @@ class Reader:
         """Let no message wait any longer."""
         self.drop({note.seq for note in self._waiting} - {0})
 
+    def miss(self) -> None:
+        """Note that something may have been missed, and has to be looked up."""
+        self._has_gap = True
+        self._stir.set()
+
+    def take_gap(self) -> bool:
+        """Tell, once, whether something may have been missed."""
+        had_gap, self._has_gap = self._has_gap, False
+        return had_gap
+
     def end(self) -> None:
         """Hear nothing any more; what waits may still be taken."""
         self.ended = True
@@ -84,7 +96,7 @@ class Reader:
 
         A message that has expired while it waited is told to nobody.
         """
-        if not self._waiting and not self.ended:
+        if not self._waiting and not self.ended and not self._has_gap:
             try:
                 async with asyncio.timeout(self._patience):
                     await self._stir.wait()
@@ -176,6 +188,10 @@ class Streams:
                 self._tell(room_id, _notice("ended", schemas.Ended()))
                 for reader in self._readers[room_id]:
                     reader.end()
+            case NewsMissed():
+                for readers in self._readers.values():
+                    for reader in readers:
+                        reader.miss()
             # Of whose token was revoked: the others come back and go on where they were.
             case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if (
                 visitor_id in self._counts

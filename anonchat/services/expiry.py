@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, delete, select, tuple_
+from sqlmodel import col, delete, select, tuple_, update
 
-from models import MessageRow, RoomRow, TombstoneRow, VisitorRow
+from models import MessageRow, RoomRow, SpanRow, TombstoneRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
@@ -19,11 +19,10 @@ from ..errors import Unavailable
 from ..events import MessagesGone
 from ..keystore import (
     KeyStore,
-    ended_spans,
+    generation_of,
     room_key,
     span_bounds,
-    span_key,
-    span_start,
+    span_of,
     visitor_key,
 )
 from ..ledger import Ledger, note_gone
@@ -87,29 +86,42 @@ class Expiry:
             await self._database.truncate_journal()
         return done
 
-    async def renew_span(self, moment: datetime) -> None:
-        """Make a message unreadable that was deleted, in every copy, and leave its neighbours be.
+    async def renew_span(self, number: int) -> None:
+        """Make unreadable, in every copy, what was deleted in a span, and leave its neighbours be.
 
-        The key of its span was renewed before its row went: the messages that live are sealed anew
-        with the new one, and the old ones are destroyed. Who finds on their turn that another has
-        destroyed theirs has nothing left to do.
+        Another generation of keys was begun before the rows went: the messages that live are
+        sealed anew with it, and all older keys are destroyed. Who finds on their turn that another
+        has done so already has nothing left to do.
         """
-        span = span_key(moment)
-        own = set(self._keys.older(span))
         async with self._renewing:
-            old = self._keys.older(span)
-            if own & set(old):
-                await self._seal_anew(moment)
-                await self._keys.drop_older(span, old)
+            async with self._database.reading() as session:
+                span = await session.get(SpanRow, number)
+            if span is None:
+                return
+            if span.settled < span.generation:
+                await self._seal_anew(number, span.generation)
+                await self._settle(number, span.generation)
+            await self._keys.destroy(
+                name
+                for name in self._keys.names_of_span(number)
+                if generation_of(name) < span.generation
+            )
 
     async def renew_spans(self) -> None:
-        """Finish the renewals that a crash or a full disk has interrupted.
+        """Finish the renewals that a crash or a full disk has interrupted, here or on other nodes.
 
-        Not while somebody is at it: they finish theirs themselves, and may take long.
+        Not while somebody here is at it: they finish theirs themselves, and may take long.
         """
-        if not self._renewing.locked():
-            for span in self._keys.renewing():
-                await self.renew_span(span_start(span))
+        if self._renewing.locked():
+            return
+        async with self._database.reading() as session:
+            spans = (await session.exec(select(SpanRow))).all()
+        for span in spans:
+            names = self._keys.names_of_span(span.number)
+            if span.settled < span.generation or any(
+                generation_of(name) < span.settled for name in names
+            ):
+                await self.renew_span(span.number)
 
     async def reconcile(self) -> None:
         """Finish what a crash has interrupted: rows without their key go, keys without rows too."""
@@ -117,12 +129,12 @@ class Expiry:
             rooms = set((await session.exec(select(RoomRow.id))).all())
             visitors = set((await session.exec(select(VisitorRow.id))).all())
             for id in rooms:
-                if self._keys.get(room_key(id)) is None:
+                if self._keys.is_gone(room_key(id)):
                     gone = await session.exec(delete(MessageRow).where(_in_room(id)))
                     await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
                     await note_gone(session, messages=gone.rowcount, rooms=1)
             for id in visitors:
-                if self._keys.get(visitor_key(id)) is None:
+                if self._keys.is_gone(visitor_key(id)):
                     gone = await session.exec(delete(MessageRow).where(_by(id)))
                     await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == id))
                     await note_gone(session, messages=gone.rowcount, visitors=1)
@@ -139,14 +151,15 @@ class Expiry:
         This writes no rows, for a full disk would refuse them. It is a transaction nevertheless, so
         that nothing is given a longer life in the moment in which it ends.
         """
-        ended = select(RoomRow.id).where(col(RoomRow.expires_at) <= now)
+        quiet = select(RoomRow.id).where(col(RoomRow.expires_at) <= now)
         expired = select(VisitorRow.id).where(col(VisitorRow.expires_at) <= now)
         async with self._database.transaction() as session:
-            rooms = (await session.exec(ended)).all()
+            rooms = (await session.exec(quiet)).all()
             visitors = (await session.exec(expired)).all()
+            ended = [number for number in self._keys.spans() if number < span_of(now)]
             await self._keys.destroy(
                 [
-                    *ended_spans(self._keys.spans(), now),
+                    *(name for number in ended for name in self._keys.names_of_span(number)),
                     *map(room_key, rooms),
                     *map(visitor_key, visitors),
                 ]
@@ -159,6 +172,7 @@ class Expiry:
             count += batch
         async with self._database.transaction() as session:
             await session.exec(delete(TombstoneRow).where(col(TombstoneRow.expires_at) <= now))
+            await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_of(now)))
         return count
 
     async def _delete_messages(self, now: datetime) -> int:
@@ -177,20 +191,30 @@ class Expiry:
             await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
         return len(batch)
 
-    async def _seal_anew(self, moment: datetime) -> None:
-        begin, end = span_bounds(moment)
+    async def _seal_anew(self, number: int, generation: int) -> None:
+        await self._keys.obtain(self._keys.own_of_span(number, generation))
+        begin, end = span_bounds(number)
         place = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
         after = begin, ""
         while True:
             query = select(MessageRow).where(place > after, col(MessageRow.expires_at) < end)
             query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
             async with self._database.transaction() as session:
-                batch = (await session.exec(query.limit(_SEALED_AT_ONCE))).all()
+                batch = (await session.exec(query.limit(_SEALED_AT_ONCE).with_for_update())).all()
+                await self._vault.open_messages(batch)
                 for row in batch:
-                    self._vault.seal_anew(row)
+                    self._vault.seal_anew(row, generation)
             if not batch:
                 return
             after = batch[-1].expires_at, batch[-1].id
+
+    async def _settle(self, number: int, generation: int) -> None:
+        async with self._database.transaction() as session:
+            await session.exec(
+                update(SpanRow)
+                .where(col(SpanRow.number) == number, col(SpanRow.settled) < generation)
+                .values(settled=generation)
+            )
 
 
 @contextmanager

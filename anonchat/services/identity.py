@@ -15,7 +15,7 @@ from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
-from ..events import MemberLeft, MessagesGone, TokenRevoked, VisitorForgotten
+from ..events import Event, MemberLeft, MessagesGone, NewsMissed, TokenRevoked, VisitorForgotten
 from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
@@ -67,6 +67,7 @@ class Identity:
         self._revocations = 0
         self._stretching = asyncio.Semaphore(1)
         self._phrases_waiting = 0
+        bus.subscribe(self._on_event)
 
     async def come_in(
         self, nickname: str, *, phrase: str = "", address: str = "", solution: str = ""
@@ -91,15 +92,16 @@ class Identity:
         phrase_key, badge = await self._prove(phrase)
         await self._let_go(shape, folded)
         token, now = new_token(), self._clock()
-        revoked: list[bytes] = []
+        has_revoked = False
         async with self._database.transaction() as session:
             holders = await _find_holders(session, shape, folded)
+            await self._vault.learn_visitors(row.id for row in holders)
             if holders:
                 holder = next((row for row in holders if _same(phrase_key, row.phrase_key)), None)
                 visitor = self._vault.open_visitor(holder) if holder else None
                 if holder is None or visitor is None:
                     raise NicknameTaken(N_("That nickname, or one like it, is taken."))
-                revoked = await self._make_place_for_token(session, holder.id)
+                has_revoked = await self._make_place_for_token(session, holder.id)
             else:
                 await self._check_space(session)
                 visitor_id = new_id()
@@ -116,10 +118,7 @@ class Identity:
                 await session.flush()
                 visitor = Visitor(visitor_id, name, badge, holder.expires_at)
             session.add(TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=now))
-        if revoked:
-            self._revocations += 1
-            for hash in revoked:
-                self._known.pop(hash, None)
+        if has_revoked:
             await self._bus.publish(TokenRevoked(visitor.id))
         return visitor, token
 
@@ -149,6 +148,7 @@ class Identity:
                     return None
                 row.seen_at = now
                 row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
+        await self._vault.learn_visitors([row.id])
         visitor = self._vault.open_visitor(row)
         if visitor and revocations == self._revocations:  # else this token may be among them
             known = min(_KNOWN, self._settings.visitor_ttl / 4)  # being seen has to be written down
@@ -160,8 +160,7 @@ class Identity:
     async def forget(self, visitor_id: str) -> None:
         """Forget a visitor: nickname, tokens, memberships, and every message of theirs."""
         await self._keys.destroy([visitor_key(visitor_id)])
-        for hash in [hash for hash, (_, known) in self._known.items() if known.id == visitor_id]:
-            del self._known[hash]
+        self._unlearn(visitor_id)
         while await self._delete_messages(visitor_id):
             pass
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
@@ -172,6 +171,20 @@ class Identity:
         for member in memberships:
             await self._bus.publish(MemberLeft(member.room_id, visitor_id, member.author))
         await self._bus.publish(VisitorForgotten(visitor_id))
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case TokenRevoked(visitor_id) | VisitorForgotten(visitor_id):
+                self._unlearn(visitor_id)
+            case NewsMissed():
+                self._revocations += 1
+                self._known.clear()
+
+    def _unlearn(self, visitor_id: str) -> None:
+        """Ask the database again whose tokens those of a visitor are."""
+        self._revocations += 1
+        for hash in [hash for hash, (_, known) in self._known.items() if known.id == visitor_id]:
+            del self._known[hash]
 
     async def _delete_messages(self, visitor_id: str) -> int:
         """Delete some messages of a visitor, not all at once: nobody shall wait long to post."""
@@ -225,21 +238,21 @@ class Identity:
                 await self.forget(holder.id)
 
     def _is_living(self, row: VisitorRow) -> bool:
-        return row.expires_at > self._clock() and self._vault.open_visitor(row) is not None
+        return row.expires_at > self._clock() and not self._keys.is_gone(visitor_key(row.id))
 
     async def _check_space(self, session: AsyncSession) -> None:
         count = (await session.exec(select(func.count()).select_from(VisitorRow))).one()
         if count >= self._settings.visitors_max:
             raise LimitReached(N_("This place is full. Please come back later."))
 
-    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> list[bytes]:
-        """Revoke the oldest tokens, if there are too many; return their hashes."""
+    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> bool:
+        """Revoke the oldest tokens, if there are too many; tell whether there were."""
         held = select(TokenRow).where(TokenRow.visitor_id == visitor_id)
         tokens = (await session.exec(held.order_by(col(TokenRow.created_at).desc()))).all()
         too_many = tokens[self._settings.browsers_per_visitor_max - 1 :]
         for token in too_many:
             await session.delete(token)
-        return [token.hash for token in too_many]
+        return bool(too_many)
 
 
 async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> Sequence[VisitorRow]:

@@ -1,8 +1,9 @@
 """What can be seen of all rooms from outside, held in memory: names are readable nowhere else."""
 
+import asyncio
 import heapq
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,16 +14,17 @@ from models import MessageRow, RoomRow
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
-from ..errors import N_, NotFound
 from ..events import (
     Event,
     MemberJoined,
     MemberLeft,
     MessagePosted,
     MessagesGone,
+    NewsMissed,
     PresenceChanged,
     RoomEnded,
     RoomOpened,
+    RoomsStirred,
 )
 from ..nouns import Glance, Room
 from ..text import fold
@@ -33,12 +35,22 @@ Place = tuple[float, float, str]
 
 _ORDER_LIFE = timedelta(seconds=1)
 _WORDS_CHARACTERS = 300
+_OPENED_AT_ONCE = 100
 
 
 class Lobby:
     """The public list of rooms, its search, and a glance at any one room."""
 
-    def __init__(self, *, database: Database, bus: Bus, clock: Clock, vault: Vault) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        vault: Vault,
+        find_room: Callable[[str], Awaitable[Room]],
+    ) -> None:
+        self._find_room = find_room
         self._database = database
         self._bus = bus
         self._clock = clock
@@ -56,11 +68,27 @@ class Lobby:
 
     async def open(self) -> None:
         """Read all living rooms."""
-        query = select(RoomRow).where(col(RoomRow.expires_at) > self._clock())
-        async with self._database.reading() as session:
-            for row in await session.exec(query):
-                if room := self._vault.open_room(row):
-                    self._put(room)
+        for row in await self._read_living():
+            if room := self._vault.open_room(row):
+                self._put(room)
+
+    async def reopen(self) -> None:
+        """Read all living rooms again, for something may have been missed."""
+        known = dict(self._rooms)
+        rows = await self._read_living()
+        await self._vault.learn_rooms(row.id for row in rows)
+        for number, row in enumerate(rows, 1):
+            if number % _OPENED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            room = self._vault.open_room(row)
+            if room and room.id in known:
+                self._put(room)
+                self._stale.add(room.id)
+            elif room:
+                await self._bus.tell(RoomOpened(room))
+        for room_id in known.keys() - {row.id for row in rows}:
+            if self._rooms.get(room_id) is known[room_id]:  # else it has changed since
+                await self._bus.tell(RoomEnded(room_id))
 
     def glance(self, room_id: str) -> Glance | None:
         """Return what is known of a living room without asking the database."""
@@ -70,12 +98,13 @@ class Lobby:
         first_seq, next_expiry = self._oldest.get(room_id, (room.last_seq + 1, None))
         return Glance(room, len(self._here.get(room_id, ())), first_seq, next_expiry)
 
-    def find(self, slug: str) -> Room:
+    async def find(self, slug: str) -> Room:
         """Return the room at that address; raise `NotFound` if there is none, or no more."""
-        glance = self.glance(self._slugs.get(slug, ""))
-        if glance is None:
-            raise NotFound(N_("There is no such room, or it has ended."))
-        return glance.room
+        if glance := self.glance(self._slugs.get(slug, "")):
+            return glance.room
+        room = await self._find_room(slug)  # another node may have made it a moment ago
+        await self._bus.tell(RoomOpened(room))
+        return room
 
     async def glance_all(self, room_ids: Iterable[str]) -> list[Glance]:
         """Return a glance at each of these rooms, with their oldest messages looked up."""
@@ -125,7 +154,7 @@ class Lobby:
         for id in await self._confirm_ended(
             [room.id for room in self._rooms.values() if room.expires_at <= now]
         ):
-            await self._bus.publish(RoomEnded(id))
+            await self._bus.tell(RoomEnded(id))  # the other nodes have clocks too
         due = {id for id, (_, moment) in self._oldest.items() if moment and moment <= now}
         changed = due | (self._stale & self._oldest.keys())
         self._stale.clear()
@@ -136,7 +165,8 @@ class Lobby:
         match event:
             case RoomOpened(room):
                 self._put(room)
-                self._oldest[room.id] = room.last_seq + 1, None
+                if not room.last_seq:
+                    self._oldest.setdefault(room.id, (1, None))
                 self._ordered_at = None
             case MemberJoined(room, _):
                 self._put(room)
@@ -146,6 +176,13 @@ class Lobby:
                     self._oldest[room.id] = message.seq, message.expires_at
             case MessagesGone(room_id, _):
                 self._stale.add(room_id)
+            case RoomsStirred(rooms, gone):
+                for room in rooms:
+                    self._put(room)
+                self._stale.update(room.id for room in rooms)
+                self._stale.update(gone)
+            case NewsMissed():
+                await self.reopen()
             case PresenceChanged(member, True):
                 self._here.setdefault(member.room_id, set()).add(member.author)
             case PresenceChanged(member, False):
@@ -159,6 +196,11 @@ class Lobby:
                 for memory in (self._rooms, self._names, self._here, self._oldest):
                     memory.pop(room_id, None)
                 self._ordered_at = None
+
+    async def _read_living(self) -> Sequence[RoomRow]:
+        query = select(RoomRow).where(col(RoomRow.expires_at) > self._clock())
+        async with self._database.reading() as session:
+            return (await session.exec(query)).all()
 
     def _put(self, room: Room) -> None:
         if not self._vault.knows_room(room.id):  # burnt, and word of it was quicker than this

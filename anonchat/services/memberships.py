@@ -1,6 +1,7 @@
 """Being in rooms: joining, leaving, who is in, and how far one has read."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from ..vault import Vault
 
 _ROLLS_KEPT = 100
 _UNREAD_MOST = 1_000
+_MARKS_MOST = 200_000
 
 
 class Memberships:
@@ -50,8 +52,9 @@ class Memberships:
         self._limits = limits
         self._vault = vault
         self._hasher = hasher
-        self._read: dict[tuple[str, str], int] = {}
-        self._rolls: Shelf[dict[str, Member]] = Shelf(_ROLLS_KEPT)
+        self._read: dict[tuple[str, str], int] = {}  # notes of this node and of others
+        self._unwritten: set[tuple[str, str]] = set()  # those of this one
+        self._rolls: Shelf[dict[str, Member]] = Shelf(_ROLLS_KEPT, bus.hearing)
         bus.subscribe(self._on_event)
 
     async def join(self, room_id: str, *, visitor_id: str) -> Member:
@@ -82,6 +85,8 @@ class Memberships:
                 session.add(row)
                 room_row.active_at = now
                 room_row.expires_at = max(room_row.expires_at, now + _room_ttl(room_row))
+        await self._vault.learn_rooms([room_id])
+        await self._vault.learn_visitors([visitor_id])
         room = self._vault.open_room(room_row)
         member = self._vault.open_member(row, visitor_row)
         if room is None or member is None:
@@ -97,7 +102,6 @@ class Memberships:
             if row is None:
                 return
             await session.delete(row)
-        self._read.pop((room_id, visitor_id), None)
         await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
 
     async def get(self, room_id: str, *, visitor_id: str) -> Member | None:
@@ -110,6 +114,7 @@ class Memberships:
             )
             async with self._database.reading() as session:
                 found = (await session.exec(query)).first()
+            await self._vault.learn_visitors([visitor_id] if found else [])
             member = self._vault.open_member(*found) if found else None
         if member is None or not self._vault.knows(visitor_id):
             return None
@@ -143,7 +148,7 @@ class Memberships:
 
     async def list_mine(self, visitor_id: str) -> list[Membership]:
         """Return the rooms a visitor is in, the liveliest first, with what is unread in each."""
-        await self._try_write_read_marks()
+        await self._write_marks_of(visitor_id)
         now = self._clock()
         query = (
             select(MemberRow, VisitorRow, RoomRow, _unread(now, after=col(MemberRow.read_seq)))
@@ -154,6 +159,7 @@ class Memberships:
         )
         async with self._database.reading() as session:
             found = (await session.exec(query)).all()
+        await self._vault.learn_rooms(room_row.id for *_, room_row, _ in found)
         mine = []
         for member_row, visitor_row, room_row, count in found:
             member = self._vault.open_member(member_row, visitor_row)
@@ -167,7 +173,7 @@ class Memberships:
 
         What comes after that is as much as is unread, as far as anybody would count.
         """
-        await self._try_write_read_marks()
+        await self._write_marks_of(visitor_id)
         now = self._clock()
         least = col(RoomRow.last_seq) - _UNREAD_MOST
         read_seq = case((col(MemberRow.read_seq) > least, MemberRow.read_seq), else_=least)
@@ -188,15 +194,19 @@ class Memberships:
         nobody more than a number that is too large.
         """
         if self._read.get((room_id, visitor_id), 0) < seq <= sys.maxsize:
-            self._read[room_id, visitor_id] = seq
+            self._unwritten.add((room_id, visitor_id))
             await self._bus.publish(RoomRead(visitor_id, room_id, seq))
 
     async def write_read_marks(self) -> None:
         """Write the notes of `mark_read` down, all at once.
 
         A note stays until it is written; one beyond the last message of its room says nothing.
+        Those of other nodes are written there.
         """
-        marks = dict(self._read)
+        self._read = {place: seq for place, seq in self._read.items() if place in self._unwritten}
+        await self._write(dict(self._read))
+
+    async def _write(self, marks: Mapping[tuple[str, str], int]) -> None:
         if not marks:
             return
         written = []
@@ -219,15 +229,22 @@ class Memberships:
             self._rolls.change(room_id, partial(_note_read, visitor_id=visitor_id, seq=seq))
         for (room_id, visitor_id), seq in marks.items():
             if self._read.get((room_id, visitor_id)) == seq:  # else more was read meanwhile
-                del self._read[room_id, visitor_id]
+                self._forget_mark(room_id, visitor_id)
 
-    async def _try_write_read_marks(self) -> None:
+    async def _write_marks_of(self, visitor_id: str) -> None:
+        """Write down what is known to be read by one visitor, whichever node has noted it."""
+        marks = {place: seq for place, seq in self._read.items() if place[1] == visitor_id}
         with suppress(Unavailable):  # what can only be read now shall be read
-            await self.write_read_marks()
+            await self._write(marks)
+
+    def _forget_mark(self, room_id: str, visitor_id: str) -> None:
+        self._read.pop((room_id, visitor_id), None)
+        self._unwritten.discard((room_id, visitor_id))
 
     async def _call_roll(self, room_id: str) -> dict[str, Member]:
         async with self._database.reading() as session:
             found = (await session.exec(_members().where(MemberRow.room_id == room_id))).all()
+        await self._vault.learn_visitors(visitor.id for _, visitor in found)
         members = [member for row in found if (member := self._vault.open_member(*row))]
         return {member.visitor_id: member for member in members}
 
@@ -236,9 +253,13 @@ class Memberships:
             case MemberJoined(room, member):  # a room's first member joins by making it
                 self._rolls.change(room.id, lambda roll: roll.update({member.visitor_id: member}))
             case MemberLeft(room_id, visitor_id, _):
+                self._forget_mark(room_id, visitor_id)
                 self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
             case RoomEnded(room_id):
                 self._rolls.drop(room_id)
+            case RoomRead(visitor_id, room_id, seq):
+                if len(self._read) < _MARKS_MOST and seq > self._read.get((room_id, visitor_id), 0):
+                    self._read[room_id, visitor_id] = seq
 
     async def _check_space(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
         in_room = select(func.count()).where(MemberRow.room_id == room_id)

@@ -6,13 +6,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, RoomRow, TombstoneRow
+from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 
 from ..bus import Bus
 from ..clock import Clock
@@ -25,9 +24,9 @@ from ..errors import (
     NotFound,
     Unavailable,
 )
-from ..events import Event, MessagesGone, RoomEnded
+from ..events import Event, MessagePosted, MessagesGone, RoomEnded
 from ..ids import new_id
-from ..keystore import KeyStore, span_key
+from ..keystore import KeyStore, generation_of, span_of
 from ..ledger import note_gone
 from ..limits import Limits
 from ..nouns import Message
@@ -49,10 +48,12 @@ class _Page:
 
     said: deque[tuple[str, Message]]
     is_whole: bool  # there is nothing older
+    last_seq: int
 
     def add(self, visitor_id: str, message: Message) -> None:
-        if self.said and self.said[-1][1].seq >= message.seq:
+        if message.seq <= self.last_seq:
             return  # it was read before this word of it
+        self.last_seq = message.seq
         self.is_whole = self.is_whole and len(self.said) < _PAGE_MOST
         self.said.append((visitor_id, message))
 
@@ -77,7 +78,7 @@ class Messages:
         vault: Vault,
         hasher: Hasher,
         is_member: Callable[[str, str], Awaitable[bool]],
-        renew_span: Callable[[datetime], Awaitable[None]],
+        renew_span: Callable[[int], Awaitable[None]],
     ) -> None:
         self._database = database
         self._bus = bus
@@ -97,7 +98,7 @@ class Messages:
             vault=vault,
             keep=self._keep,
         )
-        self._pages: Shelf[_Page] = Shelf(_PAGES_KEPT)
+        self._pages: Shelf[_Page] = Shelf(_PAGES_KEPT, bus.hearing)
         bus.subscribe(self._on_event)
 
     async def post(
@@ -163,13 +164,23 @@ class Messages:
             if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
                 raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
             self._limits.deletions.spend(visitor_id)
-            await self._keys.renew(span_key(row.expires_at))  # first: a crash must not forget it
+            number = span_of(row.expires_at)
+            await self._begin_generation(session, number)
             await session.exec(delete(MessageRow).where(col(MessageRow.id) == message_id))
             session.add(_bury(row))
             await note_gone(session, messages=1)
         await self._bus.publish(MessagesGone(room_id, (row.seq,)))
         with suppress(Unavailable):  # then the janitor does it, in its next round
-            await self._renew_span(row.expires_at)
+            await self._renew_span(number)
+
+    async def _begin_generation(self, session: AsyncSession, number: int) -> None:
+        """Let everything that ends in this span be sealed with other keys from now on."""
+        await self._database.claim_span(session, number)
+        span = await session.get(SpanRow, number) or SpanRow(number=number, generation=0, settled=0)
+        known = map(generation_of, self._keys.names_of_span(number))
+        span.generation = max(span.generation, *known, 0) + 1
+        await self._keys.obtain(self._keys.own_of_span(number, span.generation))
+        session.add(span)
 
     async def finish(self) -> None:
         """Wait until everything that was accepted for posting is stored."""
@@ -196,7 +207,8 @@ class Messages:
 
     async def _read_page(self, room_id: str, limit: int) -> _Page:
         found = await self._read(room_id, after=None, before=None, limit=limit)
-        return _Page(deque(found, _PAGE_MOST), is_whole=len(found) < limit)
+        last_seq = found[-1][1].seq if found else 0
+        return _Page(deque(found, _PAGE_MOST), is_whole=len(found) < limit, last_seq=last_seq)
 
     async def _read(
         self, room_id: str, *, after: int | None, before: int | None, limit: int
@@ -211,8 +223,8 @@ class Messages:
                 query = select(MessageRow).where(self._living(room_id), seq > low, seq < high)
                 query = query.order_by(seq.desc() if after is None else seq)
                 rows = (await session.exec(query.limit(missing))).all()
-                opened = ((row.visitor_id, self._vault.open_message(row)) for row in rows)
-                found += [(author_id, message) for author_id, message in opened if message]
+                opened = zip(rows, await self._vault.open_messages(rows), strict=True)
+                found += [(row.visitor_id, message) for row, message in opened if message]
                 if len(rows) < missing:
                     break
                 # Some could not be read, for their authors are being forgotten: on to the next.
@@ -221,6 +233,8 @@ class Messages:
 
     async def _on_event(self, event: Event) -> None:
         match event:
+            case MessagePosted(_, message, visitor_id):  # elsewhere: ours is kept already
+                self._keep(visitor_id, message)
             case MessagesGone(room_id, seqs):
                 self._pages.change(room_id, lambda page: page.remove(seqs))
             case RoomEnded(room_id):

@@ -168,6 +168,7 @@ class Rooms:
         async with self._database.transaction() as session:
             member = await session.get(MemberRow, (room_id, visitor_id))
             row = await session.get(RoomRow, room_id)
+            await self._vault.learn_rooms([room_id])
             if row is None or self._vault.open_room(row) is None:
                 raise NotFound(N_("There is no such room, or it has ended."))
             if member is None:
@@ -227,6 +228,7 @@ class Rooms:
         if slug_key:
             query = query.where(RoomRow.slug_key == slug_key)
         row = (await session.exec(query)).first()
+        await self._vault.learn_rooms([row.id] if row else [])
         return self._vault.open_room(row) if row else None
 
     async def _clear_name(self, session: AsyncSession, name: str) -> None:
@@ -240,7 +242,7 @@ class Rooms:
         holder = (await session.exec(query)).first()
         if holder is None:
             return
-        if holder.expires_at > self._clock() and self._vault.open_room(holder):
+        if holder.expires_at > self._clock() and not self._keys.is_gone(room_key(holder.id)):
             raise RoomNameTaken(N_("There is a room of that name already."))
         holder.name_key, holder.slug_key = None, self._slug_key(new_link())
         session.add(holder)

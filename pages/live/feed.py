@@ -139,6 +139,11 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         for topic in list(self._topics):
             await self._leave(topic)
 
+    async def look_again(self) -> None:
+        """Let the screen ask for what it may have missed."""
+        if not self.is_deleted:
+            await self.tell("sync")
+
     async def _join(self) -> None:
         if self.is_deleted:  # the handler outlives the element inside one client
             return

@@ -16,6 +16,7 @@ _GATHER_SECONDS = 0.025  # at the most
 _REST = 4  # so many times as long as sending took: the rest of the loop's time is for others
 _ROWS_AT_ONCE = 30
 _NEWS_KEPT = 20_000
+_FEEDS_AT_ONCE = 50
 
 Item = TypeVar("Item")
 
@@ -46,6 +47,9 @@ class Listener(Protocol):
     async def stop(self) -> None:
         """Hear of nothing any more."""
 
+    async def look_again(self) -> None:
+        """Let the screen ask for what it may have missed."""
+
 
 class Feeds:
     """Knows which feeds are open on this node, and what they listen to.
@@ -60,6 +64,8 @@ class Feeds:
         self._parcels: dict[tuple[Topic, str], dict[str, Any]] = {}
         self._ended: set[Topic] = set()
         self._sender: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._must_ask = False
         self._news: dict[Topic, int] = {}  # the number of the last news of each, latest at the end
         self._forgotten = 0
         self.news_number = 0
@@ -117,6 +123,23 @@ class Feeds:
         self._number(topic)
         for code in self._open.get(topic, {}):
             self._parcel(topic, code).setdefault("news", []).append(news)
+
+    def look_again(self) -> None:
+        """Let every feed ask for what it may have missed."""
+        self.news_number += 1
+        self._forgotten = self.news_number  # for pages that are on their way to their browsers
+        self._must_ask = True
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_all(), name="feeds look again")
+
+    async def _ask_all(self) -> None:
+        while self._must_ask:
+            self._must_ask = False
+            by_language = [feeds for each in self._open.values() for feeds in each.values()]
+            for number, feed in enumerate({feed for feeds in by_language for feed in feeds}, 1):
+                await feed.look_again()
+                if number % _FEEDS_AT_ONCE == 0:
+                    await asyncio.sleep(_GATHER_SECONDS)
 
     def _number(self, topic: Topic) -> None:
         """Give the news of a topic a number, whether or not anybody listens yet."""

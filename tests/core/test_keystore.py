@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from anonchat import Chat, StartError, Unavailable
-from anonchat.keystore import SPAN, KeyStore, ended_spans, span_key
+from anonchat.keystore import SPAN, KeyStore, span_bounds, span_of
 from tests.fakes import FakeClock, gather_in, make_settings, read, running_chat, say
 
 
@@ -214,19 +214,26 @@ async def test_the_file_is_readable_by_its_owner_alone(path: Path) -> None:
 
 def test_a_span_has_ended_once_its_last_moment_is_over() -> None:
     noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
-    names = [span_key(noon + number * SPAN) for number in (-2, -1, 0, 1)]
-    assert len(set(names)) == 4
-    assert ended_spans(names, noon) == names[:2]
-    assert span_key(noon) == span_key(noon + SPAN / 2)
+    assert [span_of(noon + number * SPAN) - span_of(noon) for number in (-2, -1, 0, 1)] == [
+        -2,
+        -1,
+        0,
+        1,
+    ]
+    assert span_of(noon) == span_of(noon + SPAN / 2)
+    assert span_bounds(span_of(noon + SPAN / 2)) == (noon, noon + SPAN)
 
 
 async def test_spans_are_known_apart_from_all_other_keys(path: Path) -> None:
     with _open(path) as keys:
-        await keys.obtain("span 1", "span 2", "room 1", "visitor 2")
+        await keys.obtain("span 1", "span 2", "span 2 1", "room 1", "visitor 2")
         await keys.destroy(["span 1", "room 1"])
-        assert list(keys.spans()) == ["span 2"]
+        assert list(keys.spans()) == [2]
+        assert keys.own_of_span(2, 1) == "span 2 1"
     with _open(path) as keys:
-        assert list(keys.spans()) == ["span 2"]
+        assert list(keys.spans()) == [2]
+        assert keys.names_of_span(2) == ["span 2 1", "span 2"], "the newest generation first"
+        assert keys.names_of_span(1) == []
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from anonchat import InvalidMessage, NotAMember, TooOften, neighbourhood
 from anonchat import limits as limits_module
 from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED, Rate, parse_rate
-from tests.fakes import FakeClock, come_in, gather_in, read, running_chat, say
+from tests.fakes import FakeClock, come_in, gather_in, make_limit, read, running_chat, say
 
 SECOND = timedelta(seconds=1)
 
@@ -30,7 +30,7 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 
 
 def test_so_many_are_free_at_once_and_then_it_is_told_when_the_next_is(clock: FakeClock) -> None:
-    limit = Limit(Rate(3, 30 * SECOND), clock)
+    limit = make_limit(Rate(3, 30 * SECOND), clock)
     assert _count_spent(limit, "ann", 9) == 3
     assert _refusal(limit, "ann") == 10
     clock.move(3 * SECOND)
@@ -40,7 +40,7 @@ def test_so_many_are_free_at_once_and_then_it_is_told_when_the_next_is(clock: Fa
 
 
 def test_being_refused_costs_nothing(clock: FakeClock) -> None:
-    limit = Limit(Rate(1, 10 * SECOND), clock)
+    limit = make_limit(Rate(1, 10 * SECOND), clock)
     limit.spend("ann")
     for _ in range(9):
         assert _refusal(limit, "ann") == 10
@@ -49,14 +49,14 @@ def test_being_refused_costs_nothing(clock: FakeClock) -> None:
 
 
 def test_everybody_has_a_limit_of_their_own(clock: FakeClock) -> None:
-    limit = Limit(Rate(1, 10 * SECOND), clock)
+    limit = make_limit(Rate(1, 10 * SECOND), clock)
     limit.spend("ann")
     limit.spend("bob")
     assert _refusal(limit, "ann") == 10
 
 
 def test_without_a_limit_anything_goes(clock: FakeClock) -> None:
-    assert _count_spent(Limit(UNLIMITED, clock), "ann", 1_000) == 1_000
+    assert _count_spent(make_limit(UNLIMITED, clock), "ann", 1_000) == 1_000
 
 
 @given(st.lists(st.integers(0, 20), max_size=60), st.integers(1, 9), st.integers(1, 20))
@@ -64,7 +64,7 @@ def test_no_span_of_time_ever_holds_more_than_what_is_free_and_what_grows_back(
     pauses: list[int], times: int, seconds: int
 ) -> None:
     clock, span = FakeClock(), timedelta(seconds=seconds)
-    limit, spent = Limit(Rate(times, span), clock), []
+    limit, spent = make_limit(Rate(times, span), clock), []
     for pause in pauses:
         clock.move(timedelta(seconds=pause))
         if _count_spent(limit, "ann", 1):
@@ -77,7 +77,7 @@ def test_what_is_remembered_is_bounded_and_those_who_are_over_it_stay_so(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits_module, "_KEPT_MOST", 10)
-    limit = Limit(Rate(1, 10 * SECOND), clock)
+    limit = make_limit(Rate(1, 10 * SECOND), clock)
     for number in range(100):
         limit.spend(f"stranger {number}")
         assert len(limit._full) <= 10
@@ -88,7 +88,7 @@ def test_who_is_held_back_stays_so_however_many_others_come(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits_module, "_KEPT_MOST", 10)
-    limit = Limit(Rate(5, 50 * SECOND), clock)
+    limit = make_limit(Rate(5, 50 * SECOND), clock)
     assert _count_spent(limit, "flood", 9) == 5
     for number in range(100):
         limit.spend(f"stranger {number}")
@@ -96,14 +96,14 @@ def test_who_is_held_back_stays_so_however_many_others_come(
 
 
 def test_nothing_in_memory_tells_who_was_counted(clock: FakeClock) -> None:
-    limit = Limit(Rate(1, 10 * SECOND), clock)
+    limit = make_limit(Rate(1, 10 * SECOND), clock)
     limit.spend("".join(["203.0.", "113.7"]))
     assert all(isinstance(key, bytes) and len(key) == 12 for key in limit._full)
     assert "".join(["203.0.", "113.7"]).encode() not in b"".join(limit._full)
 
 
 def test_after_a_day_the_same_address_has_another_name(clock: FakeClock) -> None:
-    limit = Limit(Rate(9, timedelta(hours=30)), clock)
+    limit = make_limit(Rate(9, timedelta(hours=30)), clock)
     limit.spend("203.0.113.7")
     (before,) = limit._full
     clock.move(timedelta(days=1, seconds=1))

@@ -168,7 +168,8 @@ async def test_the_same_dedup_id_after_the_end_of_its_message_is_refused_with_th
     room, _, bob = inside
     await post("once", dedup_id="d1")
     if purged == "its key":
-        await chat._keys.destroy(list(chat._keys.spans()))
+        spans = [name for name in chat._keys.names() if name.startswith("span ")]
+        await chat._keys.destroy(spans)
     else:
         clock.move(room.message_ttl)
     ear = Ear(chat)
@@ -401,7 +402,7 @@ async def test_a_page_is_full_although_some_of_it_cannot_be_read_any_more(
 async def test_whoever_hears_of_a_message_can_read_it(
     chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
 ) -> None:
-    room, _, bob = inside
+    room, ann, bob = inside
     heard: list[tuple[object, list[str]]] = []
 
     async def listen(event: object) -> None:
@@ -410,7 +411,7 @@ async def test_whoever_hears_of_a_message_can_read_it(
     chat.bus.subscribe(listen)
     message = await post("hello")
     await chat.messages.finish()
-    assert heard == [(MessagePosted(await chat.rooms.find(room.slug), message), ["hello"])]
+    assert heard == [(MessagePosted(await chat.rooms.find(room.slug), message, ann.id), ["hello"])]
 
 
 async def test_messages_are_announced_in_the_order_of_their_numbers(

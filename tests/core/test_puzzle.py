@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonchat import NicknameTaken, Puzzle, PuzzleUnsolved
+from anonchat import MemoryBus, NicknameTaken, Puzzle, PuzzleUnsolved
 from anonchat.seal import Hasher
 from tests.fakes import FakeClock, running_chat
 
@@ -19,7 +19,7 @@ BITS = 6
 def make_puzzle(
     clock: FakeClock, *, secret: str = "a secret for tests", bits: int = BITS
 ) -> Puzzle:
-    return Puzzle(bits, clock=clock, hasher=Hasher(secret.encode))
+    return Puzzle(bits, clock=clock, bus=MemoryBus(), hasher=Hasher(secret.encode))
 
 
 def spend(puzzle: Puzzle, solution: str) -> None:

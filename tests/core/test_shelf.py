@@ -5,6 +5,12 @@ from collections.abc import Awaitable, Callable
 
 from anonchat.shelf import Shelf
 
+_always = object()
+
+
+def _hearing_all(_room: str) -> object:
+    return _always
+
 
 def _reading(*things: str) -> Callable[[], Awaitable[list[str]]]:
     async def read() -> list[str]:
@@ -14,14 +20,14 @@ def _reading(*things: str) -> Callable[[], Awaitable[list[str]]]:
 
 
 async def test_what_was_read_is_kept_and_not_read_again() -> None:
-    shelf: Shelf[list[str]] = Shelf(2)
+    shelf: Shelf[list[str]] = Shelf(2, _hearing_all)
     assert await shelf.obtain("kitchen", _reading("old")) == ["old"]
     assert await shelf.obtain("kitchen", _reading("new")) == ["old"]
     assert shelf.peek("kitchen") == ["old"]
 
 
 async def test_what_is_kept_follows_what_changes() -> None:
-    shelf: Shelf[list[str]] = Shelf(2)
+    shelf: Shelf[list[str]] = Shelf(2, _hearing_all)
     await shelf.obtain("kitchen", _reading("one"))
     shelf.change("kitchen", lambda things: things.append("two"))
     shelf.change("cellar", lambda things: things.append("nothing is kept of it"))
@@ -31,7 +37,7 @@ async def test_what_is_kept_follows_what_changes() -> None:
 
 
 async def test_what_changes_while_it_is_read_is_not_kept() -> None:
-    shelf: Shelf[list[str]] = Shelf(2)
+    shelf: Shelf[list[str]] = Shelf(2, _hearing_all)
     for disturb in (
         lambda: shelf.change("kitchen", lambda things: things.append("missed")),
         lambda: shelf.drop("kitchen"),
@@ -51,7 +57,7 @@ async def test_what_changes_while_it_is_read_is_not_kept() -> None:
 
 
 async def test_a_reading_that_fails_leaves_nothing_behind() -> None:
-    shelf: Shelf[list[str]] = Shelf(2)
+    shelf: Shelf[list[str]] = Shelf(2, _hearing_all)
 
     async def fail() -> list[str]:
         raise OSError
@@ -65,7 +71,7 @@ async def test_a_reading_that_fails_leaves_nothing_behind() -> None:
 
 
 async def test_the_one_not_asked_for_the_longest_goes() -> None:
-    shelf: Shelf[list[str]] = Shelf(2)
+    shelf: Shelf[list[str]] = Shelf(2, _hearing_all)
     for room in ("kitchen", "cellar", "kitchen", "attic"):
         await shelf.obtain(room, _reading(room))
     assert shelf.peek("kitchen") and shelf.peek("attic")

@@ -16,8 +16,18 @@ from anonchat import (
     RoomEnded,
     Unavailable,
 )
-from anonchat.keystore import span_key
-from tests.fakes import Ear, FakeClock, come_in, crash, gather_in, read, running_chat, say
+from anonchat.keystore import span_of
+from tests.fakes import (
+    Ear,
+    FakeClock,
+    come_in,
+    crash,
+    find_unsettled,
+    gather_in,
+    read,
+    running_chat,
+    say,
+)
 
 
 async def test_a_deletion_renews_the_key_of_the_span_and_leaves_one(chat: Chat) -> None:
@@ -25,11 +35,11 @@ async def test_a_deletion_renews_the_key_of_the_span_and_leaves_one(chat: Chat) 
     await say(chat, room, ann, "one", "two")
     await say(chat, room, ben, "three")
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
-    span = span_key(page[1].expires_at)
-    before = chat._keys.get(span)
+    span = span_of(page[1].expires_at)
+    (before,) = chat._keys.names_of_span(span)
     await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[1].id)
-    assert chat._keys.get(span) not in (None, before)
-    assert chat._keys.older(span) == []
+    (after,) = chat._keys.names_of_span(span)
+    assert (before, after) == (f"span {span}", f"span {span} 1")
     assert await read(chat, room, ben) == ["one", "three"]
     async with chat._database.reading():
         chat.messages._pages.drop(room.id)
@@ -52,7 +62,7 @@ async def test_many_deletions_at_once_take_what_they_should_and_nothing_else(cha
     chat.messages._pages.drop(room.id)
     wanted = {str(number) for number in (*range(1, 40, 2), *range(100, 110))}
     assert set(await read(chat, room, ben)) == wanted
-    assert chat._keys.renewing() == []
+    assert await find_unsettled(chat) == []
 
 
 async def test_deletions_that_wait_share_one_renewal(chat: Chat) -> None:
@@ -61,7 +71,7 @@ async def test_deletions_that_wait_share_one_renewal(chat: Chat) -> None:
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
     sealed = []
     seal_anew = chat.expiry._vault.seal_anew
-    chat.expiry._vault.seal_anew = lambda row: (sealed.append(row.id), seal_anew(row))  # type: ignore
+    chat.expiry._vault.seal_anew = lambda row, to: (sealed.append(row.id), seal_anew(row, to))  # type: ignore
     async with chat.expiry._renewing:
         deleting = [
             asyncio.create_task(
@@ -83,17 +93,17 @@ async def test_a_renewal_that_was_refused_is_done_in_the_next_round(
     await say(chat, room, ann, "one", "two")
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
 
-    async def refuse(_moment: object) -> None:
+    async def refuse(*_: object) -> None:
         raise Unavailable("The disk is full.")
 
     with monkeypatch.context() as trouble:
         trouble.setattr(chat.expiry, "_seal_anew", refuse)
         await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
-        assert chat._keys.renewing()
+        assert await find_unsettled(chat)
         chat.messages._pages.drop(room.id)
         assert await read(chat, room, ann) == ["two"], "the older key opens what is not renewed"
     await chat._purge()
-    assert chat._keys.renewing() == []
+    assert await find_unsettled(chat) == []
     chat.messages._pages.drop(room.id)
     assert await read(chat, room, ann) == ["two"]
 

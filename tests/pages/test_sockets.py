@@ -14,12 +14,12 @@ from nicegui.event_listener import EventListener
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from anonchat import Chat, Limit
+from anonchat import Chat
 from anonchat.rates import Rate
 from pages.live import lines
 from pages.live import sockets as module
 from pages.live.sockets import _NO_NEWS, Sockets
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, make_limit
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import PATIENCE, Tab, begin, event_of, open_tab, plug_in, until
 
@@ -434,7 +434,7 @@ def _alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_a_socket_that_says_more_than_a_page_can_is_cut_and_others_are_not(
     town: Town, sockets: Sockets, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "_limit", Limit(Rate(3, timedelta(seconds=10)), clock))
+    monkeypatch.setattr(sockets, "_limit", make_limit(Rate(3, timedelta(seconds=10)), clock))
     async with (
         open_tab(town.url, "/login") as loud,
         open_tab(town.url, "/login") as quiet,

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from nicegui import Client
 
-from anonchat import Chat, Limit
+from anonchat import Chat
 from anonchat.rates import Rate
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, make_limit
 from tests.history.screen import read_client_id
 from tests.pages.tab import open_tab
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @pytest.fixture
 def narrow(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Let two pages through in ten seconds; return the clock that they are counted by."""
-    monkeypatch.setattr(chat.limits, "pages", Limit(Rate(2, timedelta(seconds=10)), clock))
+    monkeypatch.setattr(chat.limits, "pages", make_limit(Rate(2, timedelta(seconds=10)), clock))
     return clock
 
 

@@ -1,0 +1,305 @@
+"""The keys of one of many nodes: each keeps all of them in a file, and Valkey brings them round.
+
+Valkey holds every living key in its memory, wrapped by the secret key; it must not write it down. A
+key is in the file of the node that made it before it is used, so losing Valkey loses none.
+"""
+
+import asyncio
+import logging
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from .bus import Bus
+from .clock import Clock
+from .errors import StartError, Unavailable
+from .events import Event, KeysDestroyed, KeysMade, NewsMissed
+from .ids import new_id
+from .keystore import KeyStore, is_of_span, number_of, span_bounds, span_key, span_of
+from .seal import BrokenSeal, derive_key, seal, unseal
+from .valkey import Command, Valkey, ValkeyLost
+
+_HEAD = "anonchat:head"
+_BIRTH = "anonchat:birth"
+_KEYS = "anonchat:keys"
+_SPAN = "anonchat:"  # followed by the name of the first key of the span
+_AT_ONCE = 500
+_DESTROYED_MOST = 20_000
+_log = logging.getLogger(__name__)
+
+_Name = TypeVar("_Name", str, bytes)
+
+
+class SharedKeys(KeyStore):
+    """Keys that all nodes know. Those of rooms and visitors are made once, by whoever makes the
+    row; in a span each node seals with a key of its own, so that none has to wait for another.
+
+    While Valkey is away each node goes on with the keys it knows and those it makes, and shares
+    them later.
+    """
+
+    def __init__(
+        self, path: Path, secret: str, *, node: str, valkey: Valkey, bus: Bus, clock: Clock
+    ) -> None:
+        super().__init__(path, secret)
+        self._node = node
+        self._valkey = valkey
+        self._bus = bus
+        self._clock = clock
+        self._travelling = derive_key(secret.encode(), purpose="travelling keys")
+        self._heard: dict[str, bytes] = {}  # keys of others that are not in the file yet
+        self._unshared: set[str] = set()
+        self._destroyed: dict[str, None] = {}  # lately, the oldest first: they do not come back
+        self._undestroyed: set[str] = set()  # in Valkey
+        self._birth = ""
+        self._noting: asyncio.Task[None] | None = None
+        bus.subscribe(self._on_event)
+
+    def get(self, name: str) -> bytes | None:
+        """Return the key of that name, if it is known here."""
+        return super().get(name) or self._heard.get(name)
+
+    def is_gone(self, name: str) -> bool:
+        """Return no: what is not known here may be known to another node."""
+        return False
+
+    def names(self) -> Iterable[str]:
+        """Return the names of all living keys that are known here."""
+        return [*super().names(), *self._heard]
+
+    def own_of_span(self, number: int, generation: int) -> str:
+        """Return the name of the key that this node seals with in a span."""
+        return f"{span_key(number)} {generation} {self._node}"
+
+    async def obtain(self, *names: str) -> list[bytes]:
+        """Return the keys of these names; those that do not exist are made, durably, and shared.
+
+        Raises `Unavailable` if the disk does not take them.
+        """
+        missing = {name for name in names if self.get(name) is None}
+        keys = await super().obtain(*names)
+        if missing:
+            await self._share(missing)
+        return keys
+
+    async def fetch(self, names: Collection[str]) -> bool:
+        """Ask Valkey for keys, of a span for all there are; tell whether any came."""
+        if not self._bus.is_up:
+            return False
+        try:
+            return bool(self._learn(await self._ask_for(names)))
+        except ValkeyLost:
+            return False
+
+    async def destroy(self, names: Iterable[str]) -> None:
+        """Destroy these keys here, and soon on all nodes.
+
+        Raises `Unavailable` if the disk refuses; they open nothing here any more nevertheless.
+        """
+        names = list(names)
+        try:
+            await self._destroy_here(names)
+        finally:
+            current = span_of(self._clock())
+            told = [name for name in names if not is_of_span(name) or number_of(name) >= current]
+            if told:  # of spans that are over every node knows by itself
+                self._undestroyed.update(told)
+                await self._remove()
+
+    async def meet(self) -> None:
+        """Agree with the other nodes on the key of all hashes.
+
+        Raises `StartError` if their secret key is another, or their keys are.
+        """
+        try:
+            found = await self._valkey.call("GET", _HEAD)
+        except ValkeyLost as error:
+            raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
+        if not found:
+            return
+        head = self._unwrap(_HEAD, found)
+        if head is None:
+            raise StartError("ANONCHAT_SECRET_KEY is not that of the other nodes")
+        if head != self.hash_key:
+            if list(self.names()):
+                raise StartError(
+                    "ANONCHAT_DATA_DIR: the keys there are not those of the other nodes; name the "
+                    "right folder, or remove this one to join them"
+                )
+            self._put_head(head)
+
+    async def join(self) -> None:
+        """Share all keys with the other nodes from now on. Raises `StartError`."""
+        try:
+            await self._valkey.call("SETNX", _HEAD, self._wrap_up(_HEAD, self.hash_key))
+            await self._catch_up()
+        except ValkeyLost as error:
+            raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
+
+    async def finish(self) -> None:
+        """Write down what the other nodes have made."""
+        if self._noting:
+            await self._noting
+
+    def _make_head(self) -> bytes:
+        """Derive the key of all hashes, so that nodes that begin together begin with the same."""
+        return derive_key(self._secret.encode(), purpose="hash")
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case KeysMade(keys):
+                found = {name: b64decode(wrapped) for name, wrapped in keys.items()}
+                self._learn(found)
+            case KeysDestroyed(names):
+                with suppress(Unavailable):  # they are erased with whatever is written next
+                    await self._destroy_here(names)
+            case NewsMissed():
+                with suppress(ValkeyLost):  # the next one is told once it is back
+                    await self._catch_up()
+
+    async def _share(self, names: Collection[str]) -> None:
+        """Bring keys to Valkey and to all nodes; later, if Valkey is away."""
+        self._unshared.update(names)
+        if self._bus.is_up:
+            with suppress(ValkeyLost):
+                await self._push(names)
+
+    async def _push(self, names: Collection[str]) -> None:
+        keys = {name: key for name in names if (key := self.get(name))}
+        wrapped = {name: self._wrap_up(name, key) for name, key in keys.items()}
+        for some in _parts(list(wrapped)):
+            await self._valkey.call_all(
+                [each for name in some for each in self._put_commands(name, wrapped[name])]
+            )
+            self._bus.send(KeysMade({name: b64encode(wrapped[name]).decode() for name in some}))
+        self._unshared.difference_update(names)
+
+    def _put_commands(self, name: str, wrapped: bytes) -> list[Command]:
+        if not is_of_span(name):
+            return [("HSET", _KEYS, name, wrapped)]
+        number = number_of(name)
+        _, end = span_bounds(number)
+        left = max(1, int((end - self._clock()).total_seconds() * 1000))
+        place = _SPAN + span_key(number)
+        return [("HSET", place, name, wrapped), ("PEXPIRE", place, left)]
+
+    async def _remove(self) -> None:
+        """Take what was destroyed out of Valkey, and let all nodes destroy it."""
+        names = tuple(self._undestroyed)
+        commands: list[Command] = [
+            ("HDEL", _SPAN + span_key(number_of(name)) if is_of_span(name) else _KEYS, name)
+            for name in names
+        ]
+        if names and self._bus.is_up:
+            with suppress(ValkeyLost):
+                await self._valkey.call_all(commands)
+                self._bus.send(KeysDestroyed(names))
+                self._undestroyed.difference_update(names)
+
+    async def _catch_up(self) -> None:
+        """Bring what Valkey lacks, learn what it has, and destroy what was destroyed elsewhere."""
+        await self._remove()
+        birth = await self._read_birth()
+        if birth != self._birth:  # it has forgotten all, or we have never met
+            self._unshared.update(self.names())
+        await self._push(list(self._unshared))
+        before = set(self.names())
+        found = await self._read_all()
+        self._learn(found)
+        if birth == self._birth:
+            lost = before - found.keys() - self._unshared
+            still = await self._ask_for(lost) if lost else {}
+            with suppress(Unavailable):
+                await self._destroy_here(lost - still.keys())
+        self._birth = birth
+
+    async def _read_birth(self) -> str:
+        """Return what stays the same for as long as Valkey forgets nothing."""
+        await self._valkey.call("SETNX", _BIRTH, new_id())
+        info, birth = await self._valkey.call_all([("INFO", "server"), ("GET", _BIRTH)])
+        return f"{info['run_id']} {birth.decode()}"
+
+    async def _ask_for(self, names: Collection[str]) -> dict[str, bytes]:
+        spans = {number_of(name) for name in names if is_of_span(name)}
+        others = [name for name in names if not is_of_span(name)]
+        commands: list[Command] = [("HGETALL", _SPAN + span_key(number)) for number in spans]
+        if others:
+            commands.append(("HMGET", _KEYS, *others))
+        answers = await self._valkey.call_all(commands)
+        found: dict[str, bytes] = {}
+        for pairs in answers[: len(spans)]:
+            found |= {name.decode(): wrapped for name, wrapped in pairs.items()}
+        if others:
+            found |= {n: wrapped for n, wrapped in zip(others, answers[-1], strict=True) if wrapped}
+        return found
+
+    async def _read_all(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        cursor = -1
+        while cursor:
+            cursor, pairs = await self._valkey.call("HSCAN", _KEYS, max(cursor, 0), "COUNT", 1000)
+            found |= {name.decode(): wrapped for name, wrapped in pairs.items()}
+        cursor, places = -1, set[bytes]()
+        while cursor:
+            pattern = f"{_SPAN}{span_key(0)[:-1]}*"
+            cursor, some = await self._valkey.call(
+                "SCAN", max(cursor, 0), "MATCH", pattern, "COUNT", 1000
+            )
+            places.update(some)
+        for part in _parts(sorted(places)):
+            for pairs in await self._valkey.call_all([("HGETALL", place) for place in part]):
+                found |= {name.decode(): wrapped for name, wrapped in pairs.items()}
+        return found
+
+    def _learn(self, found: Mapping[str, bytes]) -> int:
+        """Take in keys of others; return how many are new here."""
+        fresh = {
+            name: key
+            for name, wrapped in found.items()
+            if self.get(name) is None
+            and name not in self._destroyed
+            and (key := self._unwrap(name, wrapped))
+        }
+        self._heard.update(fresh)
+        for name in fresh:
+            if is_of_span(name):
+                self._spans.setdefault(number_of(name), set()).add(name)
+        if fresh and (self._noting is None or self._noting.done()):
+            self._noting = asyncio.create_task(self._note(), name="keys")
+        return len(fresh)
+
+    async def _note(self) -> None:
+        """Write down what was heard: the one that made it may be gone for ever."""
+        with suppress(Unavailable):  # the rest is written with the next that is heard
+            while self._heard:
+                async with self._writing:
+                    some = dict(list(self._heard.items())[:_AT_ONCE])
+                    await self._keep(some)
+                    for name in some:
+                        self._heard.pop(name, None)
+
+    async def _destroy_here(self, names: Iterable[str]) -> None:
+        names = list(names)
+        self._destroyed |= dict.fromkeys(names)
+        while len(self._destroyed) > _DESTROYED_MOST:
+            del self._destroyed[next(iter(self._destroyed))]
+        for name in names:
+            if self._heard.pop(name, None) and is_of_span(name):
+                self._strike(name)
+        self._unshared.difference_update(names)
+        await super().destroy(names)
+
+    def _wrap_up(self, name: str, key: bytes) -> bytes:
+        return seal(self._travelling, key, place=name)
+
+    def _unwrap(self, name: str, wrapped: bytes) -> bytes | None:
+        try:
+            return unseal(self._travelling, wrapped, place=name)
+        except BrokenSeal:
+            return None
+
+
+def _parts(names: list[_Name]) -> Iterable[list[_Name]]:
+    return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))
