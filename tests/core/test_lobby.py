@@ -226,7 +226,13 @@ async def test_a_message_posted_while_the_oldest_is_looked_up_is_not_overlooked(
     room, (ann,) = await gather_in(chat, "night train", "Ann")
     await say(chat, room, ann, "one")
     database = LateAnswers(chat._database)
-    lobby = Lobby(database=database, bus=chat.bus, clock=clock, vault=chat.lobby._vault)
+    lobby = Lobby(
+        database=database,
+        bus=chat.bus,
+        clock=clock,
+        vault=chat.lobby._vault,
+        find_room=chat.rooms.find,
+    )
     await lobby.open()
     await lobby.glance_all([room.id])
     clock.move(room.message_ttl)
@@ -320,7 +326,11 @@ class Story:
     async def read_anew(self) -> Lobby:
         chat = self.chat
         lobby = Lobby(
-            database=chat._database, bus=MemoryBus(), clock=self.clock, vault=chat.lobby._vault
+            database=chat._database,
+            bus=MemoryBus(),
+            clock=self.clock,
+            vault=chat.lobby._vault,
+            find_room=chat.rooms.find,
         )
         await lobby.open()
         return lobby
@@ -403,13 +413,13 @@ async def _be_present(chat: Chat, room: Room, visitor: Visitor) -> None:
 
 async def test_a_room_is_found_at_its_address_while_it_lives(chat: Chat, clock: FakeClock) -> None:
     room, (ann,) = await gather_in(chat, "kitchen", "Ann")
-    assert chat.lobby.find(room.slug).id == room.id
+    assert (await chat.lobby.find(room.slug)).id == room.id
     clock.move(room.room_ttl)
     with pytest.raises(NotFound):
-        chat.lobby.find(room.slug)
+        await chat.lobby.find(room.slug)
     again = await chat.rooms.create("kitchen", visitor_id=ann.id)
     assert again.slug == room.slug
     await chat.lobby.turn()  # only now the first one ends
-    assert chat.lobby.find(room.slug).id == again.id
+    assert (await chat.lobby.find(room.slug)).id == again.id
     with pytest.raises(NotFound):
-        chat.lobby.find("")
+        await chat.lobby.find("")
