@@ -20,6 +20,7 @@ from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.api import api_routes, health_routes
 from anonchat.commands import run_command
 from anonchat.logs import set_up_logs
+from anonchat.metrics import MetricsDoor
 from anonchat.precautions import take_precautions
 
 _log = logging.getLogger("anonchat")
@@ -48,10 +49,12 @@ def settle() -> None:
 def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; it runs from the beginning of its lifespan to the end."""
     chat = Chat(settings)
+    metrics = MetricsDoor(chat.metrics, host=settings.host, port=settings.metrics_port)
 
     @asynccontextmanager
     async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
         try:
+            await metrics.start()
             await chat.start()
         except StartError as error:  # the server would hide this one line in a page of traceback
             sys.stderr.write(f"{error}\n")
@@ -66,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
             for part in living:
                 part.stop()
             await chat.stop()
+            await metrics.stop()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host

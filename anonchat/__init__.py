@@ -39,6 +39,7 @@ from .events import (
     VisitorForgotten,
 )
 from .limits import Limit, neighbourhood
+from .metrics import Metrics
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
 from .puzzle import Puzzle
 from .settings import Settings, read_settings
@@ -69,6 +70,7 @@ __all__ = [
     "MessageExpired",
     "MessagePosted",
     "MessagesGone",
+    "Metrics",
     "NicknameTaken",
     "NotAMember",
     "NotAllowed",

@@ -9,6 +9,7 @@ from .janitor import Janitor
 from .keystore import KeyStore
 from .ledger import Ledger
 from .limits import Limits
+from .metrics import Metrics
 from .puzzle import Puzzle
 from .seal import Hasher
 from .secret import keys_path, obtain_secret
@@ -46,6 +47,7 @@ class Chat:
         hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.database_location)
         vault = Vault(keys)
+        self.metrics = metrics = Metrics()
         self.limits = limits = Limits(settings, clock)
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, hasher=hasher)
 
@@ -106,10 +108,12 @@ class Chat:
             keys=keys,
             vault=vault,
             hasher=hasher,
+            metrics=metrics,
             is_member=self.memberships.has,
             renew_span=self.expiry.renew_span,
         )
         self.janitor = Janitor(self._purge, interval=settings.janitor_interval)
+        self._watch()
 
     async def start(self) -> None:
         """Open the stores, finish what a crash has left, and start the janitor."""
@@ -118,7 +122,7 @@ class Chat:
         if reached := await self.ledger.open():
             self.clock.resume(reached)
         await self.expiry.reconcile()
-        done = await self.expiry.purge()
+        done = await self._purge_expired()
         await self.expiry.renew_spans()
         if done.messages or done.rooms or done.visitors:
             _log.info("what had expired before this start is gone: %s", done)
@@ -137,8 +141,36 @@ class Chat:
         """Tell whether the database answers."""
         return await self._database.is_answering()
 
-    async def _purge(self) -> Purge:
+    def _watch(self) -> None:
+        """Let the metrics ask the parts for what they know."""
+        watch, watch_counts = self.metrics.watch, self.metrics.watch_counts
+        watch("anonchat_keys", "Keys that live.", self._keys.count)
+        watch("anonchat_bus_up", "Whether other nodes are heard.", lambda: self.bus.is_up)
+        watch_counts(
+            "anonchat_limits_hit",
+            "How often a limit has held somebody back.",
+            "limit",
+            self.limits.count_refused,
+        )
+        watch_counts(
+            "anonchat_database_errors",
+            "What the database has refused, by the driver's word for it.",
+            "kind",
+            lambda: self._database.errors,
+        )
+
+    async def _purge_expired(self) -> Purge:
         done = await self.expiry.purge()
+        self.metrics.note_purge(
+            messages=done.messages,
+            rooms=done.rooms,
+            visitors=done.visitors,
+            lag=done.lag.total_seconds(),
+        )
+        return done
+
+    async def _purge(self) -> Purge:
+        done = await self._purge_expired()
         await self.rooms.finish_burning()
         await self.memberships.write_read_marks()
         await self.expiry.renew_spans()

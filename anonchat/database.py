@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -34,6 +35,11 @@ class Database:
         )
         self._writing = asyncio.Lock()
         sqlite.set_up(self._engine.sync_engine)
+        self.errors: Counter[str] = Counter()
+        event.listen(self._engine.sync_engine, "handle_error", self._count_error)
+
+    def _count_error(self, context: ExceptionContext) -> None:
+        self.errors[type(context.original_exception).__name__] += 1
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""

@@ -114,6 +114,10 @@ class KeyStore:
         """Return the names of which there is more than one key."""
         return [name for name, names in self._renewed.items() if len(names) > 1]
 
+    def count(self) -> int:
+        """Return how many keys live."""
+        return len(self._slots) - (_HEAD in self._slots)
+
     def names(self) -> Iterable[str]:
         """Return the names of all living keys."""
         return [name for name in self._slots if name != _HEAD]

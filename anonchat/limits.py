@@ -43,6 +43,10 @@ class Limits:
         self.calls = Limit(settings.calls_per_address, clock)
         """Calls of the API from an address."""
 
+    def count_refused(self) -> dict[str, int]:
+        """Return how often each limit has held somebody back."""
+        return {name: limit.refused for name, limit in vars(self).items()}
+
 
 class Limit:
     """How often one thing may be done."""
@@ -52,6 +56,7 @@ class Limit:
         self._clock = clock
         self._salt = secrets.token_bytes(16)
         self._salted_at = clock()
+        self.refused = 0
         self._full: dict[bytes, datetime] = {}  # when the bucket of each will be full again
 
     def spend(self, who: str) -> None:
@@ -69,6 +74,7 @@ class Limit:
         now, key = self._clock(), self._blur(who)
         full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times
         if full - now > self._rate.span:
+            self.refused += 1
             raise _refusal(full - now - self._rate.span)
         self._full[key] = full
         if len(self._full) > _KEPT_MOST:
