@@ -17,6 +17,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 import pages
 from anonchat import Chat, Settings, StartError, read_settings
+from anonchat.admin import AdminDoor
 from anonchat.api import api_routes, health_routes
 from anonchat.commands import run_command
 from anonchat.logs import set_up_logs
@@ -49,6 +50,7 @@ def settle() -> None:
 def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; it runs from the beginning of its lifespan to the end."""
     chat = Chat(settings)
+    admin = AdminDoor(chat)
     metrics = MetricsDoor(chat.metrics, host=settings.host, port=settings.metrics_port)
 
     @asynccontextmanager
@@ -56,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             await metrics.start()
             await chat.start()
+            await admin.start()
         except StartError as error:  # the server would hide this one line in a page of traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
@@ -66,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
+            await admin.stop()
             for part in living:
                 part.stop()
             await chat.stop()

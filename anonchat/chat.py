@@ -15,6 +15,7 @@ from .seal import Hasher
 from .secret import keys_path, obtain_secret
 from .services.expiry import Expiry, Purge
 from .services.identity import Identity
+from .services.inventory import Inventory
 from .services.lobby import Lobby
 from .services.memberships import Memberships
 from .services.messages import Messages
@@ -41,6 +42,7 @@ class Chat:
         self, settings: Settings, *, bus: Bus | None = None, clock: Clock | None = None
     ) -> None:
         self.settings = settings
+        self.is_draining = False
         self.clock = clock = clock or SteadyClock()
         self.bus = bus = bus or MemoryBus()
         self._keys = keys = KeyStore(keys_path(settings), obtain_secret(settings))
@@ -99,6 +101,7 @@ class Chat:
             end_room=self.rooms.end,
             forget=self.identity.forget,
         )
+        self.inventory = Inventory(database=database, clock=clock, vault=vault)
         self.messages = Messages(
             settings=settings,
             database=database,
@@ -112,11 +115,14 @@ class Chat:
             is_member=self.memberships.has,
             renew_span=self.expiry.renew_span,
         )
-        self.janitor = Janitor(self._purge, interval=settings.janitor_interval)
+        self.janitor = Janitor(self.purge, interval=settings.janitor_interval)
         self._watch()
 
-    async def start(self) -> None:
-        """Open the stores, finish what a crash has left, and start the janitor."""
+    async def start(self) -> Purge:
+        """Open the stores, finish what a crash has left, and start the janitor.
+
+        Returns what had expired by then.
+        """
         self._keys.open()
         await self._database.open()
         if reached := await self.ledger.open():
@@ -128,6 +134,7 @@ class Chat:
             _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
         self.janitor.start()
+        return done
 
     async def stop(self) -> None:
         """Finish what was accepted, and close everything."""
@@ -137,14 +144,24 @@ class Chat:
         await self._database.close()
         self._keys.close()
 
-    async def is_ready(self) -> bool:
-        """Tell whether the database answers."""
-        return await self._database.is_answering()
+    async def purge(self) -> Purge:
+        """Remove what has expired, and finish what was interrupted."""
+        done = await self._purge_expired()
+        await self.rooms.finish_burning()
+        await self.memberships.write_read_marks()
+        await self.expiry.renew_spans()
+        return done
+
+    async def list_silent(self) -> list[str]:
+        """Return which parts that it stands on do not answer."""
+        silent = [] if await self._database.is_answering() else ["database"]
+        return silent if self.bus.is_up else [*silent, "bus"]
 
     def _watch(self) -> None:
         """Let the metrics ask the parts for what they know."""
         watch, watch_counts = self.metrics.watch, self.metrics.watch_counts
         watch("anonchat_keys", "Keys that live.", self._keys.count)
+        watch("anonchat_draining", "Whether this node is leaving.", lambda: self.is_draining)
         watch("anonchat_bus_up", "Whether other nodes are heard.", lambda: self.bus.is_up)
         watch_counts(
             "anonchat_limits_hit",
@@ -167,11 +184,4 @@ class Chat:
             visitors=done.visitors,
             lag=done.lag.total_seconds(),
         )
-        return done
-
-    async def _purge(self) -> Purge:
-        done = await self._purge_expired()
-        await self.rooms.finish_burning()
-        await self.memberships.write_read_marks()
-        await self.expiry.renew_spans()
         return done

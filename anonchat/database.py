@@ -10,6 +10,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
@@ -101,6 +103,11 @@ class Database:
             return False
         return True
 
+    async def is_current(self) -> bool:
+        """Tell whether the schema is that of this version."""
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(_is_at_head)
+
     async def truncate_journal(self) -> None:
         """Move the journal into the database and empty it, so that deleted bytes do not linger."""
         async with self._writing, self._engine.connect() as connection:
@@ -120,8 +127,18 @@ class Database:
 
 
 def _migrate(connection: Connection) -> None:
+    config = _configure()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _is_at_head(connection: Connection) -> bool:
+    reached = MigrationContext.configure(connection).get_current_heads()
+    return set(reached) == set(ScriptDirectory.from_config(_configure()).get_heads())
+
+
+def _configure() -> Config:
     config = Config()
     migrations = Path(models.__file__).parent / "migrations"
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
