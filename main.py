@@ -17,9 +17,11 @@ from uvicorn.config import STARTUP_FAILURE
 
 import pages
 from anonchat import Chat, Settings, StartError, read_settings
+from anonchat.admin import AdminDoor
 from anonchat.api import api_routes, health_routes
 from anonchat.commands import run_command
 from anonchat.logs import set_up_logs
+from anonchat.metrics import MetricsDoor
 from anonchat.precautions import take_precautions
 
 _log = logging.getLogger("anonchat")
@@ -48,11 +50,15 @@ def settle() -> None:
 def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; it runs from the beginning of its lifespan to the end."""
     chat = Chat(settings)
+    admin = AdminDoor(chat)
+    metrics = MetricsDoor(chat.metrics, host=settings.host, port=settings.metrics_port)
 
     @asynccontextmanager
     async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
         try:
+            await metrics.start()
             await chat.start()
+            await admin.start()
         except StartError as error:  # the server would hide this one line in a page of traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
@@ -63,9 +69,11 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
+            await admin.stop()
             for part in living:
                 part.stop()
             await chat.stop()
+            await metrics.stop()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host

@@ -41,6 +41,7 @@ from .events import (
     VisitorForgotten,
 )
 from .limits import Limit, neighbourhood
+from .metrics import Metrics
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
 from .puzzle import Puzzle
 from .settings import Settings, read_settings
@@ -71,6 +72,7 @@ __all__ = [
     "MessageExpired",
     "MessagePosted",
     "MessagesGone",
+    "Metrics",
     "NewsMissed",
     "NicknameTaken",
     "NotAMember",

@@ -9,12 +9,14 @@ from .janitor import Janitor
 from .keystore import KeyStore
 from .ledger import Ledger
 from .limits import Limits
+from .metrics import Metrics
 from .pulse import Pulse
 from .puzzle import Puzzle
 from .seal import Hasher
 from .secret import keys_path, obtain_secret
 from .services.expiry import Expiry, Purge
 from .services.identity import Identity
+from .services.inventory import Inventory
 from .services.lobby import Lobby
 from .services.memberships import Memberships
 from .services.messages import Messages
@@ -43,6 +45,7 @@ class Chat:
         self, settings: Settings, *, bus: Bus | None = None, clock: Clock | None = None
     ) -> None:
         self.settings = settings
+        self.is_draining = False
         self.clock = clock = clock or SteadyClock()
         secret = obtain_secret(settings)
         self._valkey = Valkey(settings.bus_url) if settings.has_peers else None
@@ -66,6 +69,7 @@ class Chat:
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, bus=bus, hasher=hasher)
         self.hasher = hasher
+        self.metrics = metrics = Metrics()
 
         self.ledger = Ledger(
             database=database,
@@ -117,6 +121,7 @@ class Chat:
             end_room=self.rooms.end,
             forget=self.identity.forget,
         )
+        self.inventory = Inventory(database=database, clock=clock, vault=vault)
         self.messages = Messages(
             settings=settings,
             database=database,
@@ -126,14 +131,19 @@ class Chat:
             keys=keys,
             vault=vault,
             hasher=hasher,
+            metrics=metrics,
             is_member=self.memberships.has,
             renew_span=self.expiry.renew_span,
         )
-        self.janitor = Janitor(self._purge, interval=settings.janitor_interval)
         self._pulse = Pulse(self._beat)
+        self.janitor = Janitor(self.purge, interval=settings.janitor_interval)
+        self._watch()
 
-    async def start(self) -> None:
-        """Open the stores, finish what a crash has left, and start the janitor."""
+    async def start(self) -> Purge:
+        """Open the stores, finish what a crash has left, and start the janitor.
+
+        Returns what had expired by then.
+        """
         self._keys.open()
         await self.bus.start()
         await self._keys.meet()
@@ -142,7 +152,7 @@ class Chat:
             self.clock.resume(reached)
         await self.expiry.reconcile()
         await self._keys.join()
-        done = await self.expiry.purge()
+        done = await self._purge_expired()
         await self.expiry.renew_spans()
         if done.messages or done.rooms or done.visitors:
             _log.info("what had expired before this start is gone: %s", done)
@@ -150,6 +160,7 @@ class Chat:
         self.presence.ask()
         self.janitor.start()
         self._pulse.start()
+        return done
 
     async def stop(self) -> None:
         """Finish what was accepted, and close everything."""
@@ -165,12 +176,9 @@ class Chat:
         await self._database.close()
         self._keys.close()
 
-    async def is_ready(self) -> bool:
-        """Tell whether the database answers."""
-        return await self._database.is_answering()
-
-    async def _purge(self) -> Purge:
-        done = await self.expiry.purge()
+    async def purge(self) -> Purge:
+        """Remove what has expired, and finish what was interrupted."""
+        done = await self._purge_expired()
         await self.rooms.finish_burning()
         await self.memberships.write_read_marks()
         await self.expiry.renew_spans()
@@ -179,3 +187,37 @@ class Chat:
     async def _beat(self) -> None:
         self.limits.tell()
         await self.presence.pulse()
+
+    async def list_silent(self) -> list[str]:
+        """Return which parts that it stands on do not answer."""
+        silent = [] if await self._database.is_answering() else ["database"]
+        return silent if self.bus.is_up else [*silent, "bus"]
+
+    def _watch(self) -> None:
+        """Let the metrics ask the parts for what they know."""
+        watch, watch_counts = self.metrics.watch, self.metrics.watch_counts
+        watch("anonchat_keys", "Keys that live.", self._keys.count)
+        watch("anonchat_draining", "Whether this node is leaving.", lambda: self.is_draining)
+        watch("anonchat_bus_up", "Whether other nodes are heard.", lambda: self.bus.is_up)
+        watch_counts(
+            "anonchat_limits_hit",
+            "How often a limit has held somebody back.",
+            "limit",
+            self.limits.count_refused,
+        )
+        watch_counts(
+            "anonchat_database_errors",
+            "What the database has refused, by the driver's word for it.",
+            "kind",
+            lambda: self._database.errors,
+        )
+
+    async def _purge_expired(self) -> Purge:
+        done = await self.expiry.purge()
+        self.metrics.note_purge(
+            messages=done.messages,
+            rooms=done.rooms,
+            visitors=done.visitors,
+            lag=done.lag.total_seconds(),
+        )
+        return done

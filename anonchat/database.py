@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -34,6 +37,11 @@ class Database:
         )
         self._writing = asyncio.Lock()
         sqlite.set_up(self._engine.sync_engine)
+        self.errors: Counter[str] = Counter()
+        event.listen(self._engine.sync_engine, "handle_error", self._count_error)
+
+    def _count_error(self, context: ExceptionContext) -> None:
+        self.errors[type(context.original_exception).__name__] += 1
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
@@ -101,6 +109,11 @@ class Database:
             return False
         return True
 
+    async def is_current(self) -> bool:
+        """Tell whether the schema is that of this version."""
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(_is_at_head)
+
     async def truncate_journal(self) -> None:
         """Move the journal into the database and empty it, so that deleted bytes do not linger."""
         async with self._writing, self._engine.connect() as connection:
@@ -120,8 +133,18 @@ class Database:
 
 
 def _migrate(connection: Connection) -> None:
+    config = _configure()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _is_at_head(connection: Connection) -> bool:
+    reached = MigrationContext.configure(connection).get_current_heads()
+    return set(reached) == set(ScriptDirectory.from_config(_configure()).get_heads())
+
+
+def _configure() -> Config:
     config = Config()
     migrations = Path(models.__file__).parent / "migrations"
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config

@@ -110,6 +110,10 @@ class KeyStore:
         """Tell whether there is no key of that name any more."""
         return self.get(name) is None
 
+    def count(self) -> int:
+        """Return how many keys live."""
+        return len(self._slots) - (_HEAD in self._slots)
+
     def names(self) -> Iterable[str]:
         """Return the names of all living keys."""
         return [name for name in self._slots if name != _HEAD]
@@ -306,15 +310,19 @@ def generation_of(name: str) -> int:
 
 def opens(path: Path, secret: str) -> bool:
     """Tell whether the file at `path` is a key store that this secret opens."""
-    if not path.exists():
-        return False
+    return path.exists() and read_hash_key(path, secret) is not None
+
+
+def read_hash_key(path: Path, secret: str) -> bytes | None:
+    """Return the key of all hashes in a file that may be in use, or `None` if it does not open."""
     with path.open("rb") as file:
         head = file.read(_SLOT_BYTES)
     try:
-        unseal(_wrapper(secret), head, place="0")
+        content = unseal(_wrapper(secret), head, place="0")
     except BrokenSeal:
-        return False
-    return True
+        return None
+    is_first = content[KEY_BYTES:].rstrip(b"\0").decode() == _FIRST_HEAD
+    return derive_key(secret.encode(), purpose="hash") if is_first else content[:KEY_BYTES]
 
 
 def _wrapper(secret: str) -> bytes:

@@ -52,7 +52,8 @@ class Limits:
         self.calls = limit(settings.calls_per_address)
         """Calls of the API from an address."""
         self._bus = bus
-        self._shared = {name: each for name, each in vars(self).items() if isinstance(each, Limit)}
+        self._all = {name: each for name, each in vars(self).items() if isinstance(each, Limit)}
+        self._shared = {**self._all}
         del self._shared["events"]  # a page is on one node
         bus.subscribe(self._on_event)
 
@@ -71,6 +72,10 @@ class Limits:
                     if limit := self._shared.get(name):
                         limit.note(drawn)
 
+    def count_refused(self) -> dict[str, int]:
+        """Return how often each limit has held somebody back."""
+        return {name: limit.refused for name, limit in self._all.items()}
+
 
 class Limit:
     """How often one thing may be done."""
@@ -83,6 +88,7 @@ class Limit:
         self._salt = b""
         self._full: dict[str, datetime] = {}  # when the bucket of each will be full again
         self._drawn: Counter[str] = Counter()  # what the other nodes do not know yet
+        self.refused = 0
 
     def spend(self, who: str) -> None:
         """Note that it is done once more; raise `TooOften`, and note nothing, if that is too often.
@@ -99,6 +105,7 @@ class Limit:
         now, key = self._clock(), self._blur(who)
         full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times
         if full - now > self._rate.span:
+            self.refused += 1
             raise _refusal(full - now - self._rate.span)
         self._full[key] = full
         if len(self._drawn) < _TOLD_MOST:

@@ -9,7 +9,7 @@ _log = logging.getLogger("anonchat")
 
 def take_precautions(*, swaps: Path = Path("/proc/swaps")) -> None:
     """Switch core dumps off, allow as many connections as one may, and warn of swap."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forbid_core_dumps()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if _is_swapping(swaps):
@@ -17,6 +17,11 @@ def take_precautions(*, swaps: Path = Path("/proc/swaps")) -> None:
             "swap is on: text and keys that are in memory may be written to disk; switch it off or "
             "encrypt it (docs/operations.md)"
         )
+
+
+def forbid_core_dumps() -> None:
+    """Let a crash write nothing of what is in memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _is_swapping(swaps: Path) -> bool:

@@ -26,6 +26,17 @@ def keys_path(settings: Settings) -> Path:
     return _make_folder(settings.data_dir) / "keys"
 
 
+def has_keys(settings: Settings) -> bool:
+    """Tell whether there are keys, so that somebody has been at home here."""
+    return (settings.data_dir / "keys").exists()
+
+
+def find_secret(settings: Settings) -> str:
+    """Return the secret key if there is one; nothing is made."""
+    path = settings.data_dir / "secret.key"
+    return settings.secret_key or (path.read_text().strip() if path.exists() else "")
+
+
 def rotate_secret(settings: Settings, *, given: str = "") -> int:
     """Wrap all keys with a new secret key; return how many there were.
 

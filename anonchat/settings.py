@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     """The address to listen on."""
     port: int = Field(default=8080, ge=0, le=65_535)
     """The port to listen on."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """The port to tell Prometheus on, at the address of `host`; 0: none."""
     base_url: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
     """The address that visitors use: `https://chat.example`; read off each request if empty."""
     data_dir: Path = Path("data")

@@ -35,9 +35,16 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     core.sio.eio.max_http_buffer_size = _FRAME_MOST
     app.storage.max_tab_storage_age = _TAB_SECONDS
     app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # a proxy goes by it
-    feeds = Feeds(chat.clock)
+    feeds = Feeds(chat.clock, chat.metrics)
     sockets = Sockets(per_address=chat.settings.sockets_per_address_max, limit=chat.limits.events)
     sockets.stand_guard()
+    chat.metrics.watch("anonchat_screens", "Screens that are connected.", sockets.count)
+    chat.metrics.watch_counts(
+        "anonchat_sockets_refused",
+        "Sockets and what they said that were refused.",
+        "why",
+        lambda: sockets.refused,
+    )
     site = Site(chat, feeds, Door(chat), load_languages())
     write_nonces()
     frame.add_assets()

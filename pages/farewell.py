@@ -21,7 +21,10 @@ def lead_away(screen: Screen, place: str, language: Language, news: dict[str, An
             div(class_="nothing", role="alert")[
                 h1[language("This room was burnt.") if burnt else language("This room has ended.")],
                 p[
-                    language("Its owner has ended it. Everything said here is gone, for everybody.")
+                    language(
+                        "Its owner, or whoever runs this site, has ended it. Everything said here "
+                        "is gone, for everybody."
+                    )
                     if burnt
                     else language("It was quiet for too long. Everything said here is gone.")
                 ],

@@ -57,7 +57,7 @@ class ApiMount(Mount):
 
 def api_routes(chat: Chat) -> ApiMount:
     """Return everything under `/api/v1`."""
-    streams = Streams(settings=chat.settings, bus=chat.bus, clock=chat.clock)
+    streams = Streams(settings=chat.settings, bus=chat.bus, clock=chat.clock, metrics=chat.metrics)
     return ApiMount(_build(chat, streams), streams)
 
 

@@ -9,7 +9,7 @@ _READING = ["GET", "HEAD"]
 
 
 def health_routes(chat: Chat) -> APIRouter:
-    """Return `/healthz` (the process lives) and `/readyz` (the database answers)."""
+    """Return `/healthz` (the process lives) and `/readyz` (it can serve, and is not leaving)."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/healthz", methods=_READING)
@@ -18,8 +18,10 @@ def health_routes(chat: Chat) -> APIRouter:
 
     @router.api_route("/readyz", methods=_READING)
     async def readyz() -> PlainTextResponse:
-        if await chat.is_ready():
-            return PlainTextResponse("ready")
-        return PlainTextResponse("the database does not answer", 503)
+        if chat.is_draining:
+            return PlainTextResponse("draining", 503)
+        if silent := await chat.list_silent():
+            return PlainTextResponse(f"no answer: {', '.join(silent)}", 503)
+        return PlainTextResponse("ready")
 
     return router

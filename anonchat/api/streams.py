@@ -25,6 +25,7 @@ from ..events import (
     VisitorForgotten,
 )
 from ..ids import new_id
+from ..metrics import Metrics
 from ..nouns import Message
 from ..settings import Settings
 from . import schemas
@@ -113,8 +114,9 @@ class Reader:
 class Streams:
     """Knows which programs listen to which room on this node."""
 
-    def __init__(self, *, settings: Settings, bus: Bus, clock: Clock) -> None:
+    def __init__(self, *, settings: Settings, bus: Bus, clock: Clock, metrics: Metrics) -> None:
         self.heartbeat = 15.0
+        self._metrics = metrics
         self._settings = settings
         self._clock = clock
         self._readers: dict[str, set[Reader]] = {}
@@ -122,6 +124,7 @@ class Streams:
         self._houses: Counter[str] = Counter()
         self._stopped = False
         bus.subscribe(self._on_event)
+        metrics.watch("anonchat_streams", "Event streams that are open.", self.count)
 
     @contextmanager
     def listen(self, room_id: str, *, visitor_id: str, house: str = "") -> Iterator[Reader]:
@@ -202,6 +205,7 @@ class Streams:
                             reader.end()
 
     def _tell(self, room_id: str, notice: Notice) -> None:
+        self._metrics.note_notice(len(self._readers[room_id]))
         for reader in self._readers[room_id]:
             reader.hear(notice)
 

@@ -15,6 +15,7 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self.is_up = True
 
     def subscribe(self, listener: Listener) -> None:
         """Hand every event from now on to `listener`, in the order of publishing."""

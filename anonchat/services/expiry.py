@@ -5,10 +5,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, delete, select, tuple_, update
+from sqlmodel import col, delete, func, select, tuple_, update
 
 from models import MessageRow, RoomRow, SpanRow, TombstoneRow, VisitorRow
 
@@ -35,12 +35,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """What one purge removed: counts only."""
+    """What one purge removed, and for how long the oldest of it had waited."""
 
     at: datetime
     messages: int
     rooms: int
     visitors: int
+    lag: timedelta
 
 
 class Expiry:
@@ -71,6 +72,7 @@ class Expiry:
     async def purge(self) -> Purge:
         """Remove every expired message, room and visitor; return how many there were."""
         now = self._clock()
+        lag = await self._lag(now)
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
         for room_id in rooms:
@@ -79,7 +81,7 @@ class Expiry:
         for visitor_id in visitors:
             with _going_on():
                 await self._forget(visitor_id)
-        done = Purge(now, messages, len(rooms), len(visitors))
+        done = Purge(now, messages, len(rooms), len(visitors), lag)
         with _going_on():
             await self._ledger.close_round(now)
         if messages or rooms or visitors:
@@ -144,6 +146,13 @@ class Expiry:
             for name in self._keys.names()
             if name.startswith(("room ", "visitor ")) and name not in owned
         )
+
+    async def _lag(self, now: datetime) -> timedelta:
+        """Return how long ago the oldest of what is still there has expired."""
+        ends = [func.min(kind.expires_at) for kind in (MessageRow, RoomRow, VisitorRow)]
+        async with self._database.reading() as session:
+            oldest = [(await session.exec(select(end))).one() for end in ends]
+        return max([timedelta(), *(now - moment for moment in oldest if moment)])
 
     async def _destroy_keys(self, now: datetime) -> tuple[Sequence[str], Sequence[str]]:
         """Destroy the keys of all that has expired; return the rooms and visitors among it.

@@ -29,6 +29,7 @@ from ..ids import new_id
 from ..keystore import KeyStore, generation_of, span_of
 from ..ledger import note_gone
 from ..limits import Limits
+from ..metrics import Metrics
 from ..nouns import Message
 from ..posting import Desk, Draft
 from ..seal import Hasher
@@ -77,6 +78,7 @@ class Messages:
         keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
+        metrics: Metrics,
         is_member: Callable[[str, str], Awaitable[bool]],
         renew_span: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -87,6 +89,7 @@ class Messages:
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
+        self._metrics = metrics
         self._is_member = is_member
         self._renew_span = renew_span
         self._desk = Desk(
@@ -109,9 +112,10 @@ class Messages:
         Raises `InvalidMessage`, `MessageExpired`, `NotAMember`, `NotFound`, `LimitReached` or
         `Unavailable`.
         """
-        text, dedup_id = tidy_message(text), _check_dedup_id(dedup_id)
-        dedup_key = self._hasher.hash("dedup", room_id, visitor_id, dedup_id)
-        return await self._desk.store(Draft(room_id, visitor_id, text, dedup_id, dedup_key))
+        with self._metrics.posting():
+            text, dedup_id = tidy_message(text), _check_dedup_id(dedup_id)
+            dedup_key = self._hasher.hash("dedup", room_id, visitor_id, dedup_id)
+            return await self._desk.store(Draft(room_id, visitor_id, text, dedup_id, dedup_key))
 
     async def history(
         self,

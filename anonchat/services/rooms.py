@@ -180,6 +180,19 @@ class Rooms:
         with suppress(Unavailable):  # its rows, which nobody can read, go in the janitor's round
             await self.end(room_id, burnt=True)
 
+    async def close(self, room_id: str) -> int:
+        """End a room now with everything in it, whoever owns it; return how many messages went.
+
+        Raises `Unavailable`, or `NotFound` if it has ended already.
+        """
+        async with self._database.transaction() as session:
+            row = await session.get(RoomRow, room_id)
+            if row is None or self._vault.open_room(row) is None:
+                raise NotFound(N_("There is no such room, or it has ended."))
+            self._burning.add(room_id)
+            await self._keys.destroy([room_key(room_id)])
+        return await self.end(room_id, burnt=True)
+
     async def finish_burning(self) -> None:
         """Delete the rows of burnt rooms that the disk has refused to delete."""
         for room_id in list(self._burning):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from anonchat import Clock
+from anonchat import Clock, Metrics
 
 from ..language import Language
 from ..rows.row import Row
@@ -58,8 +58,10 @@ class Feeds:
     it, travels together: a busy room costs less for each message, not more.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self._clock = clock
+        self._metrics = metrics
+        self._begun = 0.0
         self._open: dict[Topic, dict[str, set[Listener]]] = {}
         self._parcels: dict[tuple[Topic, str], dict[str, Any]] = {}
         self._ended: set[Topic] = set()
@@ -150,6 +152,8 @@ class Feeds:
             self._forgotten = self._news.pop(next(iter(self._news)))
 
     def _parcel(self, topic: Topic, code: str) -> dict[str, Any]:
+        if not self._parcels:
+            self._begun = time.perf_counter()
         parcel = self._parcels.setdefault((topic, code), {"channel": topic.channel})
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send(), name="feeds")
@@ -159,9 +163,11 @@ class Feeds:
         while self._parcels:
             begun = time.perf_counter()
             parcels, self._parcels = self._parcels, {}
+            changed = self._begun
             ended, self._ended = self._ended, set()
             for (topic, code), parcel in parcels.items():
-                await lines.send("feed", parcel, room=socket_room(topic, code))
+                screens = await lines.send("feed", parcel, room=socket_room(topic, code))
+                self._metrics.note_parcel(screens, begun=changed)
             for topic in ended:
                 for feed in self.find(topic):
                     await feed.unfollow(topic.name)

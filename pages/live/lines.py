@@ -106,9 +106,9 @@ def _reject(reject: Callable[..., Response], status: int, _why: str) -> Response
     return response
 
 
-async def send(event: str, data: object, *, room: str) -> None:
-    """Send an event to every socket in a socket.io room."""
-    parcel = _Parcel(event, data)
+async def send(event: str, data: object, *, room: str) -> int:
+    """Send an event to every socket in a socket.io room; return how many there were."""
+    parcel, number = _Parcel(event, data), 0
     for number, (_, engine_id) in enumerate(core.sio.manager.get_participants("/", room), 1):
         if line := find_line(engine_id):
             line.write(parcel.frame)
@@ -116,6 +116,7 @@ async def send(event: str, data: object, *, room: str) -> None:
             await _queue(engine_id, parcel.packet)
         if number % _WRITES_AT_ONCE == 0:
             await asyncio.sleep(0)
+    return number
 
 
 def find_line(engine_id: str) -> Line | None:

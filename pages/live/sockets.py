@@ -89,6 +89,10 @@ class Sockets:
             core.sio.on(event, self._for_own_page(event))
         core.sio.on("log", _ignore)  # a browser has nothing to write in our log
 
+    def count(self) -> int:
+        """Return how many sockets are open."""
+        return len(self._open)
+
     def silence(self, page: str) -> None:
         """Let nobody speak for a page any more, nor come back; what it is told still arrives."""
         self._silenced.add(page)

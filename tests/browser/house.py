@@ -34,7 +34,7 @@ class House:
         self._program = program
         self._around = around or {}
         self.port = free_port()
-        self._settings = UNLIMITED | settings
+        self.settings = UNLIMITED | settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -69,7 +69,7 @@ class House:
                     "ANONCHAT_PORT": str(self.port),
                     "ANONCHAT_DATA_DIR": str(self.data),
                     **self._around,
-                    **{f"ANONCHAT_{name.upper()}": value for name, value in self._settings.items()},
+                    **{f"ANONCHAT_{name.upper()}": value for name, value in self.settings.items()},
                 },
                 stdout=log,
                 stderr=log,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from anonchat import Metrics
 from pages.live import feeds as feeds_module
 from pages.live.feeds import Feeds, Topic
 from pages.rows.row import Row
@@ -29,7 +30,7 @@ class _Screen:
 
 @pytest.fixture
 def feeds() -> Feeds:
-    return Feeds(FakeClock())
+    return Feeds(FakeClock(), Metrics())
 
 
 def test_nothing_is_new_where_nothing_was_told(feeds: Feeds) -> None:

@@ -1,0 +1,85 @@
+"""Looking whether everything that a start needs is as it has to be, without changing anything."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import select
+
+from models import LedgerRow
+
+from .clock import STEP
+from .database import Database
+from .errors import Unavailable
+from .keystore import read_hash_key
+from .seal import Hasher
+from .secret import find_secret, has_keys
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one part was found."""
+
+    part: str
+    well: bool
+    says: str
+
+
+async def look_round(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield how each part is, those first that others stand on; it may be running meanwhile."""
+    yield Finding("settings", True, "valid")
+    folder = settings.data_dir
+    if not has_keys(settings):
+        yield Finding("keys", True, f"none in {folder} yet: the first start makes everything")
+        return
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding("keys", False, f"{folder} belongs to somebody else")
+        return
+    hash_key = read_hash_key(folder / "keys", find_secret(settings))
+    yield Finding(
+        "keys",
+        hash_key is not None,
+        "open with the secret key" if hash_key else "do not open with the secret key",
+    )
+    database = Database(settings.database_location)
+    try:
+        async for finding in _look_at_database(settings, database, hash_key):
+            yield finding
+    finally:
+        await database.close()
+
+
+async def _look_at_database(
+    settings: Settings, database: Database, hash_key: bytes | None
+) -> AsyncIterator[Finding]:
+    if _is_missing(settings) or not await database.is_answering():
+        yield Finding("database", False, "does not answer")
+        return
+    try:
+        is_current = await database.is_current()
+        async with database.reading() as session:
+            ledger = (await session.exec(select(LedgerRow))).one()
+    except (SQLAlchemyError, Unavailable):
+        yield Finding("database", False, "is not one of anonchat's")
+        return
+    says = "answers, its tables are those of this version"
+    older = "answers; the next start brings its tables up to date"
+    yield Finding("database", True, says if is_current else older)
+    if hash_key is not None:
+        fits = ledger.store in (b"", Hasher(lambda: hash_key).hash("store"))
+        says = "belongs to these keys" if fits else "was written with other keys"
+        yield Finding("database", fits, says)
+    behind = (ledger.purged_at or datetime.now(UTC)) - datetime.now(UTC)
+    is_sane = behind <= STEP
+    lag = f"is {behind.total_seconds():.0f} s behind what was reached before"
+    yield Finding("clock", is_sane, "is not behind what was reached before" if is_sane else lag)
+
+
+def _is_missing(settings: Settings) -> bool:
+    """Tell whether a file is to be the database and is not there: to ask for it would make it."""
+    scheme, _, path = settings.database_location.partition(":///")
+    return scheme.startswith("sqlite") and not Path(path).exists()

@@ -1,0 +1,45 @@
+"""What a node says of itself to those who decide whether to send somebody there."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from anonchat import Chat
+from anonchat.api import health_routes
+
+
+async def _ask(chat: Chat, method: str = "GET", path: str = "/readyz") -> tuple[int, str]:
+    web = FastAPI()
+    web.include_router(health_routes(chat))
+    transport = httpx.ASGITransport(app=web)
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as http:
+        answer = await http.request(method, path)
+    return answer.status_code, answer.text
+
+
+async def test_a_node_is_ready_while_all_that_it_stands_on_answers(chat: Chat) -> None:
+    assert await _ask(chat) == (200, "ready")
+    assert await _ask(chat, method="HEAD") == (200, "")
+
+
+async def test_a_node_that_is_leaving_is_not_ready_and_lives(chat: Chat) -> None:
+    chat.is_draining = True
+    assert await _ask(chat) == (503, "draining")
+    assert await _ask(chat, path="/healthz") == (200, "ok")
+
+
+async def test_a_bus_that_is_down_is_named(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat.bus, "is_up", False)
+    assert await _ask(chat) == (503, "no answer: bus")
+    assert await _ask(chat, path="/healthz") == (200, "ok")
+
+
+async def test_a_database_that_does_not_answer_is_named(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_answering() -> bool:
+        return False
+
+    monkeypatch.setattr(chat._database, "is_answering", is_answering)
+    monkeypatch.setattr(chat.bus, "is_up", False)
+    assert await _ask(chat) == (503, "no answer: database, bus")
