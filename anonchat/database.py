@@ -1,42 +1,74 @@
 """The engine, and what a transaction is."""
 
-import asyncio
+import functools
 import logging
-import os
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import NoReturn, ParamSpec, Protocol, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, ExceptionContext, event
-from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
 
-from . import sqlite
 from .errors import N_, StartError, Unavailable
+from .postgres import UNABLE, PostgreSQL
+from .sqlite import SQLite
 
-_PATIENCE_MS = 100
 _log = logging.getLogger(__name__)
+_LATER = N_("That could not be kept just now. Please try again.")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Clash(Unavailable):
+    """Another transaction was quicker by a moment: nothing was kept, and one may look again."""
+
+
+class Cut(Unavailable):
+    """The server went away, or the line to it: nobody knows yet whether it was kept."""
+
+
+class _Kind(Protocol):
+    """What differs between the databases."""
+
+    url: URL
+
+    def make_engine(self) -> AsyncEngine: ...
+    def make_reading(self, engine: AsyncEngine) -> AsyncEngine: ...
+    def writing(self) -> AbstractAsyncContextManager[None]: ...
+    def migrating(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]: ...
+    def name_passing(self, error: BaseException) -> str: ...
+    def name_clash(self, error: BaseException) -> str: ...
+    def is_cut(self, error: BaseException) -> bool: ...
+    async def share_spans(self, connection: AsyncConnection, numbers: list[int]) -> None: ...
+    async def claim_span(self, connection: AsyncConnection, number: int) -> None: ...
+    async def tell_time(self, connection: AsyncConnection) -> float | None: ...
+    async def truncate_journal(self, engine: AsyncEngine) -> bool: ...
 
 
 class Database:
     """One database; `reading()` and the two transactions are the only ways into it."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine = create_async_engine(url, hide_parameters=True)  # they would reach the log
+        self._kind = _choose_kind(make_url(url))
+        self._engine = self._kind.make_engine()
         self._sessions = async_sessionmaker(
             self._engine, class_=AsyncSession, expire_on_commit=False
         )
-        self._writing = asyncio.Lock()
-        sqlite.set_up(self._engine.sync_engine)
+        self._readings = async_sessionmaker(
+            self._kind.make_reading(self._engine), class_=AsyncSession, expire_on_commit=False
+        )
         self.errors: Counter[str] = Counter()
         event.listen(self._engine.sync_engine, "handle_error", self._count_error)
 
@@ -46,66 +78,64 @@ class Database:
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
         try:
-            self._make_file()
-            async with self._engine.begin() as connection:
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")  # all tables or none
+            async with self._kind.migrating(self._engine) as connection:
                 await connection.run_sync(_migrate)
-        except OSError as error:
-            raise StartError(f"ANONCHAT_DATABASE_URL: {self._url}: {error.strerror}") from error
-        except DatabaseError as error:
-            raise StartError(f"ANONCHAT_DATABASE_URL: {self._url}: {error.orig}") from error
+        except (OSError, SQLAlchemyError, *UNABLE) as error:
+            raise StartError(f"ANONCHAT_DATABASE_URL: {self}: {_explain(error)}") from error
 
     async def close(self) -> None:
         """Let all connections go."""
         await self._engine.dispose()
 
+    def __str__(self) -> str:
+        """Return its address without what is secret in it, which may stand among the options too."""
+        return self._kind.url.set(query={}).render_as_string(hide_password=True)
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Give a session to read with."""
-        async with self._sessions() as session:
-            yield session
+        """Give a session to read with; raise `Unavailable` when the server cannot be asked."""
+        try:
+            async with self._readings() as session:
+                yield session
+        except Exception as error:
+            self._refuse(error)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Give a session whose changes are committed together at the end, or not at all.
 
-        Raises `Unavailable` when the database is locked by somebody else, or the disk is full or
-        broken.
+        Raises `Unavailable` when the database is locked by somebody else, the disk is full or
+        broken, or the server is away.
         """
-        async with self._writing_alone(), self._sessions() as session, session.begin():
-            yield session
+        try:
+            async with self._kind.writing(), self._sessions() as session, session.begin():
+                yield session
+        except Exception as error:
+            self._refuse(error)
 
     @asynccontextmanager
     async def bare_transaction(self) -> AsyncIterator[AsyncConnection]:
         """Give the connection itself, for what is done so often that objects cost too much."""
-        async with self._writing_alone(), self._engine.begin() as connection:
-            yield connection
+        try:
+            async with self._kind.writing(), self._engine.begin() as connection:
+                yield connection
+        except Exception as error:
+            self._refuse(error)
 
     async def share_spans(self, connection: AsyncConnection, numbers: Iterable[int]) -> None:
         """Let nobody renew these spans until the transaction ends; others may share them too."""
+        await self._kind.share_spans(connection, sorted(numbers))
 
     async def claim_span(self, session: AsyncSession, number: int) -> None:
         """Let nobody seal in a span, nor renew it, until the transaction ends."""
-
-    @asynccontextmanager
-    async def _writing_alone(self) -> AsyncIterator[None]:
-        """Wait for one's turn: SQLite has one writer at a time, and waits unfairly itself."""
-        try:
-            async with self._writing:
-                yield
-        except OperationalError as error:
-            reason = sqlite.name_passing(error.orig)
-            if not reason:
-                raise
-            _log.error("the database refuses: %s, %s", type(error).__name__, reason)
-            raise Unavailable(N_("That could not be kept just now. Please try again.")) from error
+        await self._kind.claim_span(await session.connection(), number)
 
     async def is_answering(self) -> bool:
         """Tell whether the database can be asked."""
         try:
             async with self._engine.connect() as connection:
                 await connection.exec_driver_sql("SELECT 1")
-        except SQLAlchemyError:
+        except (OSError, SQLAlchemyError, *UNABLE):
             return False
         return True
 
@@ -114,22 +144,58 @@ class Database:
         async with self._engine.connect() as connection:
             return await connection.run_sync(_is_at_head)
 
+    async def tell_time(self) -> tuple[float, float] | None:
+        """Return the server's time, and how many seconds ago at most that was; `None` if there
+        is none, or no answer.
+        """
+        try:
+            async with self._kind.make_reading(self._engine).connect() as connection:
+                await self._kind.tell_time(connection)  # the line is open, the statement known
+                asked = time.monotonic()
+                told = await self._kind.tell_time(connection)
+                return None if told is None else (told, time.monotonic() - asked)
+        except (OSError, SQLAlchemyError, *UNABLE):
+            return None
+
     async def truncate_journal(self) -> None:
-        """Move the journal into the database and empty it, so that deleted bytes do not linger."""
-        async with self._writing, self._engine.connect() as connection:
-            # Who reads for long is not waited for: nobody could post meanwhile.
-            await connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE_MS}")
-            done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            is_busy, *_ = done.one()
-            await connection.exec_driver_sql(f"PRAGMA busy_timeout={sqlite.BUSY_MS}")
-        if is_busy:
+        """Let no deleted bytes linger in the journal, where that is ours."""
+        if not await self._kind.truncate_journal(self._engine):
             _log.warning("somebody else reads the database, so its journal could not be emptied")
 
-    def _make_file(self) -> None:
-        """Make the file for its owner alone; SQLite would let everybody read it."""
-        path = self._engine.url.database
-        if path and not path.startswith((":", "file:")):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    def _refuse(self, error: Exception) -> NoReturn:
+        """Say what passes by itself in words for a visitor; anything else is a mistake of ours."""
+        if clash := self._kind.name_clash(error):
+            _log.info("another was quicker: %s", clash)
+            raise Clash(_LATER) from error
+        if reason := self._kind.name_passing(error):
+            _log.error("the database refuses: %s, %s", type(error).__name__, reason)
+            raise (Cut if self._kind.is_cut(error) else Unavailable)(_LATER) from error
+        raise error
+
+
+def again_after_clash(act: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
+    """Let whoever was too slow by a moment begin anew: they find what the other has done."""
+
+    @functools.wraps(act)
+    async def act_again(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return await act(*args, **kwargs)
+        except Clash:
+            return await act(*args, **kwargs)
+
+    return act_again
+
+
+def _choose_kind(url: URL) -> _Kind:
+    return PostgreSQL(url) if url.get_backend_name() == "postgresql" else SQLite(url)
+
+
+def _explain(error: Exception) -> str:
+    """Return why it does not open, on one line; the address is not in it."""
+    own = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(own, OSError) and own.strerror:
+        return own.strerror
+    return " ".join(str(own).split()) or type(own).__name__
 
 
 def _migrate(connection: Connection) -> None:

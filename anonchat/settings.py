@@ -1,5 +1,6 @@
 """Everything an operator can decide, read from `ANONCHAT_*` variables or `.env`."""
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from .durations import format_duration, parse_duration
 from .errors import StartError
@@ -45,7 +48,9 @@ class Settings(BaseSettings):
     """The address that visitors use: `https://chat.example`; read off each request if empty."""
     data_dir: Path = Path("data")
     """The folder for the database, the key store and the secret key."""
-    database_url: str = Field(default="", pattern=r"^(sqlite\+aiosqlite:///.+)?$")
+    database_url: str = Field(
+        default="", pattern=r"^(sqlite\+aiosqlite:///.+|postgresql(\+asyncpg)?://.+)?$"
+    )
     """The database; a file in the data folder if empty."""
     bus_url: str = Field(
         default="memory://", pattern=r"^(memory://|(redis|rediss|valkey|valkeys|unix)://.+)$"
@@ -143,6 +148,15 @@ class Settings(BaseSettings):
             raise ValueError("ANONCHAT_JANITOR_INTERVAL can be 20s at most")
         return self
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        try:
+            make_url(value or "sqlite://")
+        except (ArgumentError, ValueError):  # neither of them shall be quoted: there is a password
+            raise ValueError("that is no address of a database") from None
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _check_proxies(cls, value: str) -> str:
@@ -169,7 +183,8 @@ class Settings(BaseSettings):
     @property
     def database_location(self) -> str:
         """The URL of the database that is used."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'anonchat.db'}"
+        given = re.sub(r"^postgresql://", "postgresql+asyncpg://", self.database_url)
+        return given or f"sqlite+aiosqlite:///{self.data_dir / 'anonchat.db'}"
 
 
 def read_settings() -> Settings:

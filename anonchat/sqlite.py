@@ -5,24 +5,30 @@ each statement: for a cursor, the statement, its rows, and the end. Only the sta
 long, so here it alone makes the journey, and brings its rows back with it.
 """
 
+import asyncio
+import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager as Turn
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiosqlite
 from sqlalchemy import event
-from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-BUSY_MS = 5_000
-"""So long a connection waits for another that is in its way."""
+_BUSY_MS = 5_000  # so long a connection waits for another that is in its way
+_PATIENCE_MS = 100
 
 # FULL, for a post is acknowledged by its commit; secure_delete clears what deleted rows leave.
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    f"busy_timeout={BUSY_MS}",
+    f"busy_timeout={_BUSY_MS}",
     "secure_delete=ON",
 )
 
@@ -30,16 +36,76 @@ _PRAGMAS = (
 _PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
 
-def set_up(engine: Engine) -> None:
-    """Let the engine connect in our way."""
-    event.listen(engine, "do_connect", _connect)
-    event.listen(engine, "connect", _set_pragmas)
+class SQLite:
+    """A database in a file, which one process uses."""
 
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._turn = asyncio.Lock()
 
-def name_passing(error: BaseException | None) -> str:
-    """Return the name of an error that passes by itself, or nothing."""
-    name: str = getattr(error, "sqlite_errorname", "")
-    return name if name.startswith(_PASSING) else ""
+    def make_engine(self) -> AsyncEngine:
+        """Return an engine that connects in our way."""
+        engine = create_async_engine(self.url, hide_parameters=True)  # they would reach the log
+        event.listen(engine.sync_engine, "do_connect", _connect)
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        return engine
+
+    def make_reading(self, engine: AsyncEngine) -> AsyncEngine:
+        """Return the engine for what is only read."""
+        return engine
+
+    def writing(self) -> Turn[None]:
+        """Wait for one's turn: SQLite has one writer at a time, and waits unfairly itself."""
+        return self._turn
+
+    @asynccontextmanager
+    async def migrating(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction in which the tables are changed: all or none."""
+        self._make_file()
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def name_passing(self, error: BaseException) -> str:
+        """Return the name of an error that passes by itself, or nothing."""
+        if not isinstance(error, OperationalError):
+            return ""
+        name: str = getattr(error.orig, "sqlite_errorname", "")
+        return name if name.startswith(_PASSING) else ""
+
+    def is_cut(self, error: BaseException) -> bool:
+        """Tell that no connection is ever lost: there is none."""
+        return False
+
+    def name_clash(self, error: BaseException) -> str:
+        """Return nothing: nobody can be quicker than the one whose turn it is."""
+        return ""
+
+    async def share_spans(self, connection: AsyncConnection, numbers: list[int]) -> None:
+        """Do nothing: whoever writes is alone."""
+
+    async def claim_span(self, connection: AsyncConnection, number: int) -> None:
+        """Do nothing: whoever writes is alone."""
+
+    async def tell_time(self, connection: AsyncConnection) -> float | None:
+        """Return nothing: it has no clock of its own."""
+        return None
+
+    async def truncate_journal(self, engine: AsyncEngine) -> bool:
+        """Move the journal into the database and empty it; tell whether it could be emptied."""
+        async with self._turn, engine.connect() as connection:
+            # Who reads for long is not waited for: nobody could post meanwhile.
+            await connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+            done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_busy, *_ = done.one()
+            await connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MS}")
+        return not is_busy
+
+    def _make_file(self) -> None:
+        """Make the file for its owner alone; SQLite would let everybody read it."""
+        path = self.url.database
+        if path and not path.startswith((":", "file:")):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 class _Cursor(aiosqlite.Cursor):

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlmodel import Field, SQLModel
 
 from . import naming  # noqa: F401  # names constraints before the first table
+from .counting import Count
 
 
 class LedgerRow(SQLModel, table=True):
@@ -15,6 +16,6 @@ class LedgerRow(SQLModel, table=True):
     id: int = Field(primary_key=True)
     store: bytes
     purged_at: datetime | None
-    messages: int
-    rooms: int
-    visitors: int
+    messages: int = Field(sa_type=Count)
+    rooms: int = Field(sa_type=Count)
+    visitors: int = Field(sa_type=Count)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlmodel import Field, SQLModel
 
 from . import naming  # noqa: F401  # names constraints before the first table
+from .counting import Count
 
 
 class MemberRow(SQLModel, table=True):
@@ -17,5 +18,5 @@ class MemberRow(SQLModel, table=True):
         primary_key=True, foreign_key="visitor.id", ondelete="CASCADE", index=True
     )
     author: str
-    read_seq: int
+    read_seq: int = Field(sa_type=Count)
     joined_at: datetime

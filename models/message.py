@@ -6,6 +6,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from . import naming  # noqa: F401  # names constraints before the first table
+from .counting import Count
 
 
 class MessageRow(SQLModel, table=True):
@@ -20,7 +21,7 @@ class MessageRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     room_id: str = Field(foreign_key="room.id", ondelete="CASCADE")
     visitor_id: str = Field(foreign_key="visitor.id", ondelete="CASCADE", index=True)
-    seq: int
+    seq: int = Field(sa_type=Count)
     author: str
     dedup_key: bytes = Field(unique=True)
     sealed: bytes

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlmodel import Field, SQLModel
 
 from . import naming  # noqa: F401  # names constraints before the first table
+from .counting import Count
 
 
 class RoomRow(SQLModel, table=True):
@@ -20,7 +21,7 @@ class RoomRow(SQLModel, table=True):
     owner: str
     message_ttl: int
     room_ttl: int
-    last_seq: int
+    last_seq: int = Field(sa_type=Count)
     created_at: datetime
     active_at: datetime
     expires_at: datetime = Field(index=True)

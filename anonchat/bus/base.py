@@ -18,10 +18,6 @@ class Bus(Protocol):
 
     @property
     def is_up(self) -> bool:
-        """Tell whether the other nodes can be heard now."""
-
-    @property
-    def is_up(self) -> bool:
         """Whether other nodes can be heard now."""
 
     def subscribe(self, listener: Listener) -> None:

@@ -13,7 +13,8 @@ _NEW = "uq_message_dedup_key"
 
 def upgrade() -> None:
     # The old keys stood for the dedup_id alone, which two visitors may share: none is kept.
-    op.execute("UPDATE message SET dedup_key = randomblob(32)")
+    if op.get_context().dialect.name == "sqlite":  # on a server nobody had said anything yet
+        op.execute("UPDATE message SET dedup_key = randomblob(32)")
     with op.batch_alter_table("message") as message:
         message.drop_constraint(_OLD, type_="unique")
         message.create_unique_constraint(_NEW, ["dedup_key"])
