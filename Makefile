@@ -2,7 +2,10 @@
 PYTHON := .venv/bin/python
 # The Debian packages the tests use; with another system's browser, fonts, nginx and libfaketime:
 # make test PACKAGES=
-PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji nginx-light
+CLUSTER_PACKAGES := nginx-light postgresql redis-server
+PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji $(CLUSTER_PACKAGES)
+NODES := 3
+PORT := 8080
 # More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
 ARGS :=
 # Many stories wait for something: two at a time take little more than half as long.
@@ -10,13 +13,17 @@ AT_ONCE := --numprocesses=logical --maxprocesses=4 --dist=loadfile
 NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
 OBSERVATORY := tests/observatory/node_modules/.package-lock.json
 
-.PHONY: help run test soak bench check format screenshots packages clean
+.PHONY: help run cluster test soak bench check format screenshots packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/installed ## start anonchat
 	@exec $(PYTHON) main.py $(ARGS)
+
+cluster: .venv/installed ## start a site of many nodes here, for trying: NODES=3 PORT=8080
+	@tools/packages.sh $(CLUSTER_PACKAGES)
+	@NODES=$(NODES) PORT=$(PORT) $(PYTHON) -m tools.cluster
 
 test: packages .venv/installed-dev $(OBSERVATORY) ## run every test, the ones in a real browser too
 	@$(PYTHON) -m pytest $(AT_ONCE) $(ARGS)
