@@ -3,7 +3,7 @@
 import logging
 
 from .bus import Bus, MemoryBus
-from .clock import Clock, SteadyClock
+from .clock import Clock, CommonTime, SteadyClock
 from .database import Database
 from .janitor import Janitor
 from .keystore import KeyStore
@@ -40,7 +40,8 @@ class Chat:
         self, settings: Settings, *, bus: Bus | None = None, clock: Clock | None = None
     ) -> None:
         self.settings = settings
-        self.clock = clock = clock or SteadyClock()
+        self._time = CommonTime()
+        self.clock = clock = clock or SteadyClock(wall=self._time)
         self.bus = bus = bus or MemoryBus()
         self._keys = keys = KeyStore(keys_path(settings), obtain_secret(settings))
         hasher = Hasher(lambda: keys.hash_key)
@@ -115,6 +116,8 @@ class Chat:
         """Open the stores, finish what a crash has left, and start the janitor."""
         self._keys.open()
         await self._database.open()
+        await self._look_at_the_time()
+        self.clock.begin()
         if reached := await self.ledger.open():
             self.clock.resume(reached)
         await self.expiry.reconcile()
@@ -137,7 +140,13 @@ class Chat:
         """Tell whether the database answers."""
         return await self._database.is_answering()
 
+    async def _look_at_the_time(self) -> None:
+        """Go by the time of the database, as all nodes do; while it does not answer, by ours."""
+        if answer := await self._database.tell_time():
+            self._time.learn(*answer)
+
     async def _purge(self) -> Purge:
+        await self._look_at_the_time()
         done = await self.expiry.purge()
         await self.rooms.finish_burning()
         await self.memberships.write_read_marks()

@@ -19,6 +19,8 @@ from anonchat import (
 from anonchat.keystore import span_key
 from tests.fakes import Ear, FakeClock, come_in, crash, gather_in, read, running_chat, say
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 async def test_a_deletion_renews_the_key_of_the_span_and_leaves_one(chat: Chat) -> None:
     room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
