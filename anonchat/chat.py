@@ -3,7 +3,7 @@
 import logging
 
 from .bus import Bus, MemoryBus, ValkeyBus
-from .clock import Clock, SteadyClock
+from .clock import Clock, CommonTime, SteadyClock
 from .database import Database
 from .janitor import Janitor
 from .keystore import KeyStore
@@ -46,7 +46,8 @@ class Chat:
     ) -> None:
         self.settings = settings
         self.is_draining = False
-        self.clock = clock = clock or SteadyClock()
+        self._time = CommonTime()
+        self.clock = clock = clock or SteadyClock(wall=self._time)
         secret = obtain_secret(settings)
         self._valkey = Valkey(settings.bus_url) if settings.has_peers else None
         if self._valkey:
@@ -148,6 +149,8 @@ class Chat:
         await self.bus.start()
         await self._keys.meet()
         await self._database.open()
+        await self._look_at_the_time()
+        self.clock.begin()
         if reached := await self.ledger.open():
             self.clock.resume(reached)
         await self.expiry.reconcile()
@@ -176,8 +179,14 @@ class Chat:
         await self._database.close()
         self._keys.close()
 
+    async def _look_at_the_time(self) -> None:
+        """Go by the time of the database, as all nodes do; while it does not answer, by ours."""
+        if answer := await self._database.tell_time():
+            self._time.learn(*answer)
+
     async def purge(self) -> Purge:
         """Remove what has expired, and finish what was interrupted."""
+        await self._look_at_the_time()
         done = await self._purge_expired()
         await self.rooms.finish_burning()
         await self.memberships.write_read_marks()

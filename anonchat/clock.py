@@ -20,6 +20,9 @@ class Clock(Protocol):
     def __call__(self) -> datetime:
         """Return the time."""
 
+    def begin(self) -> None:
+        """Begin where the wall clock is now: nobody has been told the time yet."""
+
     def resume(self, moment: datetime) -> None:
         """Go on from that moment if it is not over yet: somebody has seen it already."""
 
@@ -27,6 +30,36 @@ class Clock(Protocol):
 def _elapsed() -> float:
     """Count real seconds, those during which the machine slept too where it can tell."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+class CommonTime:
+    """The wall clock that several machines go by: a server's, or this machine's if there is none.
+
+    It goes on by itself between two looks at the server's, and while nobody answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = _elapsed,
+    ) -> None:
+        self._wall = wall
+        self._elapsed = elapsed
+        self._base: float | None = None
+
+    def __call__(self) -> float:
+        """Return the seconds since 1970."""
+        return self._wall() if self._base is None else self._base + self._elapsed()
+
+    def learn(self, told: float, took: float) -> None:
+        """Go by what the server has told: its time at some moment of the last `took` seconds.
+
+        That leaves room for doubt. What we thought stays unless it cannot be true: clocks that were
+        corrected for every answer that was late would run ahead, for they never go back.
+        """
+        if self._base is None or not told <= self() <= told + took:
+            self._base = told + took / 2 - self._elapsed()
 
 
 class SteadyClock:
@@ -56,6 +89,11 @@ class SteadyClock:
         if self._is_believed(ahead, elapsed):
             self._base += max(0, ahead)
         return datetime.fromtimestamp(self._base + elapsed, UTC)
+
+    def begin(self) -> None:
+        """Begin where the wall clock is now: nobody has been told the time yet."""
+        self._base = self._wall() - self._elapsed()
+        self._doubted = None
 
     def resume(self, moment: datetime) -> None:
         """Go on from that moment if it is not over yet: somebody has seen it already."""

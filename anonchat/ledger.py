@@ -36,7 +36,7 @@ class Ledger:
         """
         mark = self._hasher.hash("store")
         async with self._database.transaction() as session:
-            row = await _read(session)
+            row = await _lock(session)
             if row.store == b"" and await self._is_strange(session):
                 raise StartError(
                     "ANONCHAT_DATABASE_URL: the database is empty, but there are keys of another; "
@@ -71,8 +71,8 @@ class Ledger:
         async with self._database.reading() as session:
             oldest = (await session.exec(select(func.min(first)).select_from(RoomRow))).one()
         async with self._database.transaction() as session:
-            row = await _read(session)
-            row.purged_at = now
+            row = await _lock(session)
+            row.purged_at = max(now, row.purged_at or now)
         self.tally = Tally(
             messages=row.messages,
             rooms=row.rooms,
@@ -96,5 +96,6 @@ async def note_gone(
     )
 
 
-async def _read(session: AsyncSession) -> LedgerRow:
-    return (await session.exec(select(LedgerRow).where(LedgerRow.id == _ROW))).one()
+async def _lock(session: AsyncSession) -> LedgerRow:
+    query = select(LedgerRow).where(LedgerRow.id == _ROW).with_for_update()
+    return (await session.exec(query)).one()

@@ -5,9 +5,12 @@ ORM session has it, took longer than to encrypt, to write and to commit together
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, insert, null, select, union_all, update
@@ -17,7 +20,7 @@ from models import SQLModel
 
 from .bus import Bus
 from .clock import Clock
-from .database import Database
+from .database import Clash, Cut, Database
 from .errors import N_, ChatError, LimitReached, MessageExpired, NotAMember, NotFound
 from .events import MessagePosted
 from .ids import new_id
@@ -30,13 +33,21 @@ from .vault import Vault
 _BATCH = 200
 _COMPANY = 20
 _REST_SECONDS = 0.005
+_PATIENCE_SECONDS = 10
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # seconds; the last one again and again
 
 _tables = SQLModel.metadata.tables
 _room, _member = _tables["room"], _tables["member"]
 _visitor, _message = _tables["visitor"], _tables["message"]
 _tombstone, _span = _tables["tombstone"], _tables["span"]
 
-_ROOMS = select(_room).where(_room.c.id.in_(bindparam("rooms", expanding=True)))
+# Whoever holds the rooms holds their numbers: nobody else posts, joins or leaves meanwhile.
+_ROOMS = (
+    select(_room)
+    .where(_room.c.id.in_(bindparam("rooms", expanding=True)))
+    .order_by(_room.c.id)
+    .with_for_update(key_share=True)
+)
 _AUTHORS = (
     select(_member.c.room_id, _member.c.author, _member.c.read_seq, _visitor)
     .join_from(_member, _visitor, _visitor.c.id == _member.c.visitor_id)
@@ -44,6 +55,8 @@ _AUTHORS = (
         _member.c.room_id.in_(bindparam("rooms", expanding=True)),
         _member.c.visitor_id.in_(bindparam("visitors", expanding=True)),
     )
+    .order_by(_visitor.c.id)
+    .with_for_update(of=_visitor, read=True, key_share=True)  # nobody is forgotten meanwhile
 )
 _SAME: BindParameter[bytes] = bindparam("keys", expanding=True)
 _KNOWN = union_all(
@@ -82,6 +95,8 @@ class Draft:
     text: str
     dedup_id: str
     dedup_key: bytes
+    is_counted: bool = False
+    tried: set[str] = field(default_factory=set)  # ids of messages that may have been stored
     stored: asyncio.Future[Message] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -165,7 +180,7 @@ class Desk:
         while self._waiting:
             drafts, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             try:
-                posted = await self._commit(drafts)
+                posted = await self._commit_at_last(drafts)
             except Exception as error:  # whoever waits for the answer must get one
                 for draft in drafts:
                     draft.refuse(error)
@@ -175,12 +190,31 @@ class Desk:
             if len(drafts) < _COMPANY:  # a commit costs the same for many
                 await asyncio.sleep(_REST_SECONDS)
 
+    async def _commit_at_last(self, drafts: list[Draft]) -> list[MessagePosted]:
+        """Store the drafts, again and again for a while if the server is away.
+
+        Nothing is doubled: what was stored after all is found by its `dedup_key`.
+        """
+        given_up = time.monotonic() + _PATIENCE_SECONDS
+        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
+            try:
+                return await self._commit(drafts)
+            except (Clash, Cut):
+                if time.monotonic() + pause > given_up:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError
+
     async def _commit(self, drafts: list[Draft]) -> list[MessagePosted]:
         """Store the drafts together; one that has to be refused does not hold the others."""
+        drafts = [each for each in drafts if not each.stored.done() or each.stored.cancelled()]
         async with self._database.bare_transaction() as connection:
             sheet = await self._lay_out(connection, drafts)
             for draft in drafts:
-                if draft.dedup_key not in sheet.known:
+                known = sheet.known.get(draft.dedup_key)
+                if known and known.id in draft.tried:
+                    sheet.fresh.append((draft, known))  # stored, though nobody has heard of it
+                elif draft.dedup_key not in sheet.known:
                     try:
                         self._place(draft, sheet)
                     except ChatError as refusal:
@@ -233,8 +267,10 @@ class Desk:
         if author is None or author.visitor.expires_at <= now:  # forgotten a moment ago
             raise NotAMember(N_("Only members can do that. Join the room first."))
         # Here, for strangers must not use up the room's, and to be asked again costs nothing.
-        self._limits.posts.spend(draft.visitor_id)
-        self._limits.posts_in_room.spend(room.id)
+        if not draft.is_counted:
+            self._limits.posts.spend(draft.visitor_id)
+            self._limits.posts_in_room.spend(room.id)
+            draft.is_counted = True
         message = Message(
             id=new_id(),
             room_id=room.id,
@@ -264,6 +300,7 @@ class Desk:
                 "expires_at": message.expires_at,
             }
         )
+        draft.tried.add(message.id)
         sheet.fresh.append((draft, message))
         sheet.known[draft.dedup_key] = message
         if author.read_seq == room.last_seq:  # who has read all has read their own words too
@@ -292,7 +329,7 @@ class Desk:
         )
         readers = [
             {"room": room_id, "visitor": visitor_id, "seq": author.read_seq}
-            for (room_id, visitor_id), author in sheet.authors.items()
+            for (room_id, visitor_id), author in sorted(sheet.authors.items(), key=itemgetter(0))
             if author.has_read_on
         ]
         if readers:
@@ -309,7 +346,7 @@ class Desk:
             least = stayers.get(visitor.id, visitor.expires_at)
             if least < max(message.expires_at, sheet.now + 0.9 * life):
                 stayers[visitor.id] = max(message.expires_at, sheet.now + life)
-        return [{"visitor": id, "moment": moment} for id, moment in stayers.items()]
+        return [{"visitor": id, "moment": moment} for id, moment in sorted(stayers.items())]
 
     def _report(self, drafts: list[Draft], sheet: _Sheet) -> list[MessagePosted]:
         """Answer everybody who waits, and return what is new to the others."""

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from sqlalchemy import text as sql
 from sqlmodel import select
 
 from anonchat import Chat, Event, Room, Settings, Visitor
@@ -34,6 +35,9 @@ class FakeClock:
     def __call__(self) -> datetime:
         return self.now
 
+    def begin(self) -> None:
+        """Stand where it stands."""
+
     def resume(self, moment: datetime) -> None:
         """Go on from that moment if it is not over yet."""
         self.now = max(self.now, moment)
@@ -58,9 +62,15 @@ class Ear:
         self.heard.append(event)
 
 
+def locate(_folder: Path) -> str:
+    """Return the address of the database that belongs to a folder; empty: it lies in there."""
+    return ""
+
+
 def make_settings(folder: Path, **changes: object) -> Settings:
     """Return the settings of a chat that keeps all in `folder` and holds nobody back."""
-    return Settings.model_validate({"data_dir": folder, **UNLIMITED, **changes})
+    place = {"data_dir": folder, "database_url": locate(folder)}
+    return Settings.model_validate({**place, **UNLIMITED, **changes})
 
 
 def make_limit(rate: Rate, clock: FakeClock) -> Limit:
@@ -130,3 +140,10 @@ async def find_unsettled(chat: Chat) -> list[int]:
 def bytes_in(folder: Path) -> bytes:
     """Return every byte of every file under `folder`."""
     return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+async def execute(chat: Chat, statement: str) -> list[tuple[Any, ...]]:
+    """Do something in the database behind the back of the chat; return the rows."""
+    async with chat._database.transaction() as session:
+        result = await (await session.connection()).execute(sql(statement))
+        return [tuple(row) for row in result] if result.returns_rows else []

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,19 +128,22 @@ class Expiry:
 
     async def reconcile(self) -> None:
         """Finish what a crash has interrupted: rows without their key go, keys without rows too."""
+        counts: Counter[str] = Counter()
         async with self._database.transaction() as session:
             rooms = set((await session.exec(select(RoomRow.id))).all())
             visitors = set((await session.exec(select(VisitorRow.id))).all())
             for id in rooms:
                 if self._keys.is_gone(room_key(id)):
                     gone = await session.exec(delete(MessageRow).where(_in_room(id)))
-                    await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
-                    await note_gone(session, messages=gone.rowcount, rooms=1)
+                    ended = await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
+                    counts.update(messages=gone.rowcount, rooms=ended.rowcount)
             for id in visitors:
                 if self._keys.is_gone(visitor_key(id)):
                     gone = await session.exec(delete(MessageRow).where(_by(id)))
-                    await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == id))
-                    await note_gone(session, messages=gone.rowcount, visitors=1)
+                    left = await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == id))
+                    counts.update(messages=gone.rowcount, visitors=left.rowcount)
+            if counts:
+                await note_gone(session, **counts)
         owned = {room_key(id) for id in rooms} | {visitor_key(id) for id in visitors}
         await self._keys.destroy(
             name
@@ -163,8 +167,9 @@ class Expiry:
         quiet = select(RoomRow.id).where(col(RoomRow.expires_at) <= now)
         expired = select(VisitorRow.id).where(col(VisitorRow.expires_at) <= now)
         async with self._database.transaction() as session:
-            rooms = (await session.exec(quiet)).all()
-            visitors = (await session.exec(expired)).all()
+            # What is locked is being given a longer life, or is ended by another node.
+            rooms = (await session.exec(quiet.with_for_update(skip_locked=True))).all()
+            visitors = (await session.exec(expired.with_for_update(skip_locked=True))).all()
             ended = [number for number in self._keys.spans() if number < span_of(now)]
             await self._keys.destroy(
                 [
@@ -179,8 +184,10 @@ class Expiry:
         count = 0
         while batch := await self._delete_messages(now):
             count += batch
+        old = select(TombstoneRow.dedup_key).where(col(TombstoneRow.expires_at) <= now)
+        old = old.with_for_update(skip_locked=True)
         async with self._database.transaction() as session:
-            await session.exec(delete(TombstoneRow).where(col(TombstoneRow.expires_at) <= now))
+            await session.exec(delete(TombstoneRow).where(col(TombstoneRow.dedup_key).in_(old)))
             await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_of(now)))
         return count
 
@@ -189,7 +196,8 @@ class Expiry:
         query = query.where(col(MessageRow.expires_at) <= now)
         gone: dict[str, list[int]] = {}
         async with self._database.transaction() as session:
-            batch = (await session.exec(query.limit(_BATCH))).all()
+            locking = query.limit(_BATCH).with_for_update(skip_locked=True)
+            batch = (await session.exec(locking)).all()
             ids = [id for id, _, _ in batch]
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
             if batch:

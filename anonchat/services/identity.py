@@ -3,17 +3,19 @@
 import asyncio
 import hmac
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from sqlmodel import col, delete, func, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from models import MemberRow, MessageRow, TokenRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
-from ..database import Database
+from ..database import Clash, Database, again_after_clash
 from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
 from ..events import Event, MemberLeft, MessagesGone, NewsMissed, TokenRevoked, VisitorForgotten
 from ..ids import LEGIBLE, new_id, new_token
@@ -87,14 +89,17 @@ class Identity:
         with self._puzzle.spending(solution):
             return await self._take_in(name, phrase)
 
+    @again_after_clash
     async def _take_in(self, name: str, phrase: str) -> tuple[Visitor, str]:
         shape, folded = self._nickname_keys(name)
         phrase_key, badge = await self._prove(phrase)
         await self._let_go(shape, folded)
         token, now = new_token(), self._clock()
         has_revoked = False
-        async with self._database.transaction() as session:
-            holders = await _find_holders(session, shape, folded)
+        visitor_id = new_id()
+        async with self._giving_up(visitor_id), self._database.transaction() as session:
+            holding = _holders(shape, folded).order_by(col(VisitorRow.id))
+            holders = (await session.exec(holding.with_for_update(key_share=True))).all()
             await self._vault.learn_visitors(row.id for row in holders)
             if holders:
                 holder = next((row for row in holders if _same(phrase_key, row.phrase_key)), None)
@@ -104,7 +109,6 @@ class Identity:
                 has_revoked = await self._make_place_for_token(session, holder.id)
             else:
                 await self._check_space(session)
-                visitor_id = new_id()
                 holder = VisitorRow(
                     id=visitor_id,
                     nickname_key=shape,
@@ -143,8 +147,8 @@ class Identity:
             return None
         if now - row.seen_at > min(_SEEN_EVERY, self._settings.visitor_ttl / 4):
             async with self._database.transaction() as session:
-                row = await session.get(VisitorRow, row.id)
-                if row is None:  # forgotten a moment ago
+                row = await session.get(VisitorRow, row.id, with_for_update={"key_share": True})
+                if row is None or row.expires_at <= now:  # forgotten a moment ago
                     return None
                 row.seen_at = now
                 row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
@@ -157,6 +161,7 @@ class Identity:
                 del self._known[next(iter(self._known))]
         return visitor
 
+    @again_after_clash
     async def forget(self, visitor_id: str) -> None:
         """Forget a visitor: nickname, tokens, memberships, and every message of theirs."""
         await self._keys.destroy([visitor_key(visitor_id)])
@@ -164,7 +169,9 @@ class Identity:
         while await self._delete_messages(visitor_id):
             pass
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
+        members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction() as session:
+            await session.get(VisitorRow, visitor_id, with_for_update=True)
             memberships = (await session.exec(members)).all()
             gone = await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == visitor_id))
             await note_gone(session, visitors=gone.rowcount)
@@ -190,6 +197,7 @@ class Identity:
         """Delete some messages of a visitor, not all at once: nobody shall wait long to post."""
         query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
         query = query.where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
+        query = query.with_for_update(skip_locked=True)  # what another node deletes just now
         async with self._database.transaction() as session:
             batch = (await session.exec(query)).all()
             ids = [id for id, *_ in batch]
@@ -229,6 +237,15 @@ class Identity:
         badge = "".join(LEGIBLE[byte % len(LEGIBLE)] for byte in stretched[:_BADGE_CHARACTERS])
         return self._hasher.hash("proof", stretched.hex()), badge
 
+    @asynccontextmanager
+    async def _giving_up(self, visitor_id: str) -> AsyncIterator[None]:
+        """Leave no key behind for a visitor whose nickname another has taken in this moment."""
+        try:
+            yield
+        except Clash:
+            await self._keys.destroy([visitor_key(visitor_id)])
+            raise
+
     async def _let_go(self, shape: bytes, folded: bytes) -> None:
         """Forget those who hold the nickname and live no more, whether or not anybody purged."""
         async with self._database.reading() as session:
@@ -248,7 +265,8 @@ class Identity:
     async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> bool:
         """Revoke the oldest tokens, if there are too many; tell whether there were."""
         held = select(TokenRow).where(TokenRow.visitor_id == visitor_id)
-        tokens = (await session.exec(held.order_by(col(TokenRow.created_at).desc()))).all()
+        held = held.order_by(col(TokenRow.created_at).desc()).with_for_update()
+        tokens = (await session.exec(held)).all()
         too_many = tokens[self._settings.browsers_per_visitor_max - 1 :]
         for token in too_many:
             await session.delete(token)
@@ -257,10 +275,13 @@ class Identity:
 
 async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> Sequence[VisitorRow]:
     """Return who bears the nickname or one like it; two may, each alike in another way."""
-    query = select(VisitorRow).where(
+    return (await session.exec(_holders(shape, folded))).all()
+
+
+def _holders(shape: bytes, folded: bytes) -> SelectOfScalar[VisitorRow]:
+    return select(VisitorRow).where(
         or_(VisitorRow.nickname_key == shape, VisitorRow.folded_key == folded)
     )
-    return (await session.exec(query)).all()
 
 
 def _same(given: bytes | None, kept: bytes | None) -> bool:

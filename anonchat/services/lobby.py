@@ -222,16 +222,17 @@ class Lobby:
     async def _confirm_ended(self, room_ids: list[str]) -> list[str]:
         """Return those of the rooms that nobody has given a longer life in the last moment.
 
-        This is a transaction, so that a post which has found its room alive is stored before.
+        This is a transaction which locks the rooms, so that a post which has found its room alive
+        is stored before.
         """
         if not room_ids:
             return []
-        living = select(RoomRow).where(
-            col(RoomRow.id).in_(room_ids), col(RoomRow.expires_at) > self._clock()
-        )
+        query = select(RoomRow).where(col(RoomRow.id).in_(room_ids)).order_by(col(RoomRow.id))
         async with self._database.transaction() as session:
-            rows = (await session.exec(living)).all()
-        rooms = {row.id: room for row in rows if (room := self._vault.open_room(row))}
+            rows = (await session.exec(query.with_for_update(read=True))).all()
+        now = self._clock()
+        living = [row for row in rows if row.expires_at > now]
+        rooms = {row.id: room for row in living if (room := self._vault.open_room(row))}
         for room in rooms.values():
             self._put(room)
         return [id for id in room_ids if id not in rooms]

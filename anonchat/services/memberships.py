@@ -1,14 +1,13 @@
 """Being in rooms: joining, leaving, who is in, and how far one has read."""
 
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import ScalarSelect, SQLColumnExpression, case
-from sqlmodel import col, func, select, update
+from sqlmodel import col, func, select, tuple_
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
 
@@ -29,6 +28,10 @@ from ..vault import Vault
 _ROLLS_KEPT = 100
 _UNREAD_MOST = 1_000
 _MARKS_MOST = 200_000
+_MARKS_AT_ONCE = 500  # nobody shall wait long to post
+# How rows are locked: nobody else changes it; nobody ends it.
+_FOR_CHANGE = {"key_share": True}
+_TO_STAY = {"read": True, "key_share": True}
 
 
 class Memberships:
@@ -63,9 +66,9 @@ class Memberships:
         What was said before counts as read. Raises `NotFound`, `UnknownVisitor` or `LimitReached`.
         """
         async with self._database.transaction() as session:
-            now = self._clock()
-            room_row = await session.get(RoomRow, room_id)
-            visitor_row = await session.get(VisitorRow, visitor_id)
+            room_row = await session.get(RoomRow, room_id, with_for_update=_FOR_CHANGE)
+            visitor_row = await session.get(VisitorRow, visitor_id, with_for_update=_TO_STAY)
+            now = self._clock()  # once nobody else can end the room any more
             row = await session.get(MemberRow, (room_id, visitor_id))
             if room_row is None or room_row.expires_at <= now:
                 raise NotFound(N_("There is no such room, or it has ended."))
@@ -98,7 +101,8 @@ class Memberships:
     async def leave(self, room_id: str, *, visitor_id: str) -> None:
         """End the membership; leaving a room one is not in changes nothing."""
         async with self._database.transaction() as session:
-            row = await session.get(MemberRow, (room_id, visitor_id))
+            await session.get(RoomRow, room_id, with_for_update=_FOR_CHANGE)
+            row = await session.get(MemberRow, (room_id, visitor_id), with_for_update=True)
             if row is None:
                 return
             await session.delete(row)
@@ -206,25 +210,11 @@ class Memberships:
         self._read = {place: seq for place, seq in self._read.items() if place in self._unwritten}
         await self._write(dict(self._read))
 
-    async def _write(self, marks: Mapping[tuple[str, str], int]) -> None:
-        if not marks:
-            return
+    async def _write(self, marks: dict[tuple[str, str], int]) -> None:
+        places = sorted(marks)
         written = []
-        async with self._database.transaction() as session:
-            for (room_id, visitor_id), seq in marks.items():
-                result = await session.exec(
-                    update(MemberRow)
-                    .where(
-                        col(MemberRow.room_id) == room_id,
-                        col(MemberRow.visitor_id) == visitor_id,
-                        col(MemberRow.read_seq) < seq,
-                        select(RoomRow.last_seq).where(RoomRow.id == room_id).scalar_subquery()
-                        >= seq,
-                    )
-                    .values(read_seq=seq)
-                )
-                if result.rowcount:
-                    written.append((room_id, visitor_id, seq))
+        for begin in range(0, len(places), _MARKS_AT_ONCE):
+            written += await self._write_marks(marks, places[begin : begin + _MARKS_AT_ONCE])
         for room_id, visitor_id, seq in written:
             self._rolls.change(room_id, partial(_note_read, visitor_id=visitor_id, seq=seq))
         for (room_id, visitor_id), seq in marks.items():
@@ -240,6 +230,26 @@ class Memberships:
     def _forget_mark(self, room_id: str, visitor_id: str) -> None:
         self._read.pop((room_id, visitor_id), None)
         self._unwritten.discard((room_id, visitor_id))
+
+    async def _write_marks(
+        self, marks: dict[tuple[str, str], int], places: list[tuple[str, str]]
+    ) -> list[tuple[str, str, int]]:
+        place = tuple_(col(MemberRow.room_id), col(MemberRow.visitor_id))
+        query = (
+            select(MemberRow, RoomRow.last_seq)
+            .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
+            .where(place.in_(places))
+            .order_by(col(MemberRow.room_id), col(MemberRow.visitor_id))
+            .with_for_update(of=MemberRow, key_share=True)
+        )
+        written = []
+        async with self._database.transaction() as session:
+            for row, last_seq in await session.exec(query):
+                seq = marks[row.room_id, row.visitor_id]
+                if row.read_seq < seq <= last_seq:
+                    row.read_seq = seq
+                    written.append((row.room_id, row.visitor_id, seq))
+        return written
 
     async def _call_roll(self, room_id: str) -> dict[str, Member]:
         async with self._database.reading() as session:

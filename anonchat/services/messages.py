@@ -15,7 +15,7 @@ from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 
 from ..bus import Bus
 from ..clock import Clock
-from ..database import Database
+from ..database import Database, again_after_clash
 from ..errors import (
     N_,
     InvalidMessage,
@@ -40,6 +40,8 @@ from ..vault import Vault
 
 _PAGES_KEPT = 100
 _PAGE_MOST = 200
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+_TO_STAY = {"read": True, "key_share": True}  # nobody ends the room meanwhile
 _NO_MESSAGE = N_("There is no such message, or it is gone already.")
 
 
@@ -149,6 +151,7 @@ class Messages:
             await _require_member(session, room_id, visitor_id)
             return list((await session.exec(query)).all())
 
+    @again_after_clash
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
         """Delete a message, which its author and the owner of the room may do.
 
@@ -156,15 +159,15 @@ class Messages:
         another one. A post with its `dedup_id` that comes late is refused. Raises `NotAMember`,
         `NotAllowed`, `TooOften`, `Unavailable`, or `NotFound` if it is gone already.
         """
-        if not message_id.isascii():  # no id of ours, and not all of it can be asked for
+        if not _ID.fullmatch(message_id):  # not every text can be asked for
             raise NotFound(_NO_MESSAGE)
         query = select(MessageRow).where(self._living(room_id), MessageRow.id == message_id)
         async with self._database.transaction() as session:
+            room = await session.get(RoomRow, room_id, with_for_update=_TO_STAY)
             member = await _require_member(session, room_id, visitor_id)
-            row = (await session.exec(query)).first()
+            row = (await session.exec(query.with_for_update())).first()
             if row is None:
                 raise NotFound(_NO_MESSAGE)
-            room = await session.get(RoomRow, room_id)
             if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
                 raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
             self._limits.deletions.spend(visitor_id)

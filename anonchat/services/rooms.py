@@ -2,7 +2,8 @@
 
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from sqlmodel import col, delete, func, select
@@ -12,7 +13,7 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
-from ..database import Database
+from ..database import Clash, Database, again_after_clash
 from ..durations import format_duration
 from ..errors import (
     N_,
@@ -101,6 +102,7 @@ class Rooms:
         except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
             return await self.open(name, visitor_id=visitor_id)
 
+    @again_after_clash
     async def create(
         self,
         name: str,
@@ -123,7 +125,7 @@ class Rooms:
         room_ttl = self._check_room_ttl(room_ttl)
         message_ttl = self._check_message_ttl(message_ttl, room_ttl)
         now, room_id = self._clock(), new_id()
-        async with self._database.transaction() as session:
+        async with self._giving_up(room_id), self._database.transaction() as session:
             visitor_row = await session.get(VisitorRow, visitor_id)
             if visitor_row is None:
                 raise UnknownVisitor(N_("Please come in again."))
@@ -167,8 +169,8 @@ class Rooms:
         """
         async with self._database.transaction() as session:
             member = await session.get(MemberRow, (room_id, visitor_id))
-            row = await session.get(RoomRow, room_id)
             await self._vault.learn_rooms([room_id])
+            row = await session.get(RoomRow, room_id, with_for_update=True)
             if row is None or self._vault.open_room(row) is None:
                 raise NotFound(N_("There is no such room, or it has ended."))
             if member is None:
@@ -198,6 +200,7 @@ class Rooms:
         for room_id in list(self._burning):
             await self.end(room_id, burnt=True)
 
+    @again_after_clash
     async def end(self, room_id: str, *, burnt: bool = False) -> int:
         """Tell everybody that a room is no more, whose key was destroyed, and delete its rows.
 
@@ -207,7 +210,11 @@ class Rooms:
         count = 0
         while batch := await self._delete_messages(room_id):
             count += batch
+        members = select(MemberRow.visitor_id).where(MemberRow.room_id == room_id)
+        members = members.order_by(col(MemberRow.visitor_id)).with_for_update()
         async with self._database.transaction() as session:
+            await session.get(RoomRow, room_id, with_for_update=True)
+            await session.exec(members)
             gone = await session.exec(delete(RoomRow).where(col(RoomRow.id) == room_id))
             await note_gone(session, rooms=gone.rowcount)
         self._burning.discard(room_id)
@@ -216,11 +223,21 @@ class Rooms:
     async def _delete_messages(self, room_id: str) -> int:
         """Delete some messages of a room, not all at once: nobody shall wait long to post."""
         query = select(MessageRow.id).where(MessageRow.room_id == room_id).limit(_BATCH)
+        query = query.with_for_update(skip_locked=True)  # what another node deletes just now
         async with self._database.transaction() as session:
             ids = (await session.exec(query)).all()
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
             await note_gone(session, messages=len(ids))
         return len(ids)
+
+    @asynccontextmanager
+    async def _giving_up(self, room_id: str) -> AsyncIterator[None]:
+        """Leave no key behind for a room whose name another has taken in this moment."""
+        try:
+            yield
+        except Clash:
+            await self._keys.destroy([room_key(room_id)])
+            raise
 
     def _name_key(self, name: str) -> bytes:
         return self._hasher.hash("room name", fold(name))
@@ -252,7 +269,7 @@ class Rooms:
         if await self._find(session, slug_key=self._slug_key(fold(name))):
             raise RoomNameTaken(N_("There is a room of that name already."))
         query = select(RoomRow).where(RoomRow.name_key == self._name_key(name))
-        holder = (await session.exec(query)).first()
+        holder = (await session.exec(query.with_for_update())).first()
         if holder is None:
             return
         if holder.expires_at > self._clock() and not self._keys.is_gone(room_key(holder.id)):

@@ -1,12 +1,10 @@
 """What has expired goes: its key first, its rows after, on time and for good."""
 
 import asyncio
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
 from anonchat import Chat, MessagesGone, NotFound, RoomEnded, VisitorForgotten
@@ -16,12 +14,16 @@ from tests.fakes import (
     FakeClock,
     come_in,
     crash,
+    execute,
     gather_in,
     make_settings,
     read,
     running_chat,
     say,
 )
+from tests.obstacles import allow, refuse
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 
 async def test_a_purge_removes_the_rows_of_what_has_expired(
@@ -36,7 +38,7 @@ async def test_a_purge_removes_the_rows_of_what_has_expired(
     purged = await chat.expiry.purge()
     assert (purged.messages, purged.rooms, purged.visitors) == (2, 0, 0)
     assert ear.heard == [MessagesGone(room.id, (1, 2))]
-    assert _count(tmp_path, "message") == 1
+    assert await _count(chat, "message") == 1
     assert await read(chat, room, ann) == ["three"]
 
 
@@ -118,7 +120,7 @@ async def test_the_end_of_a_room_destroys_its_key_and_all_its_rows(
     assert (purged.messages, purged.rooms, purged.visitors) == (1, 1, 0)
     assert chat._keys.get(f"room {room.id}") is None
     assert ear.all(RoomEnded) == [RoomEnded(room.id)]
-    assert [_count(tmp_path, table) for table in ("room", "member", "message")] == [0, 0, 0]
+    assert [await _count(chat, table) for table in ("room", "member", "message")] == [0, 0, 0]
 
 
 async def test_the_end_of_a_visitor_destroys_their_key_and_all_their_rows(
@@ -134,8 +136,8 @@ async def test_the_end_of_a_visitor_destroys_their_key_and_all_their_rows(
         assert (purged.messages, purged.rooms, purged.visitors) == (0, 0, 1)
         assert chat._keys.get(f"visitor {ann.id}") is None
         assert ear.heard[-1] == VisitorForgotten(ann.id)
-        assert [_count(tmp_path, table) for table in ("visitor", "member", "token")] == [0, 0, 0]
-        assert _count(tmp_path, "room") == 1
+        assert [await _count(chat, table) for table in ("visitor", "member", "token")] == [0, 0, 0]
+        assert await _count(chat, "room") == 1
 
 
 async def test_the_keys_are_destroyed_even_if_no_row_can_be_deleted(
@@ -144,10 +146,10 @@ async def test_the_keys_are_destroyed_even_if_no_row_can_be_deleted(
     room, (ann,) = await gather_in(chat, "night train", "Ann")
     await say(chat, room, ann, "one")
     clock.move(chat.settings.visitor_ttl)
-    await _refuse_to_delete(chat, "message")
+    await refuse(chat, "DELETE", "message")
     with pytest.raises(DBAPIError, match="disk full"):
         await chat.expiry.purge()
-    assert _count(tmp_path, "message") == 1, "the row has to be there for this to mean anything"
+    assert await _count(chat, "message") == 1, "the row has to be there for this to mean anything"
     assert list(chat._keys.names()) == []
 
 
@@ -157,13 +159,13 @@ async def test_a_purge_goes_on_where_a_failed_one_has_stopped(
     room, (ann,) = await gather_in(chat, "night train", "Ann")
     await say(chat, room, ann, "one")
     clock.move(chat.settings.visitor_ttl)
-    await _refuse_to_delete(chat, "message")
+    await refuse(chat, "DELETE", "message")
     with pytest.raises(DBAPIError):
         await chat.expiry.purge()
-    await _execute(chat, "DROP TRIGGER full")
+    await allow(chat, "message")
     purged = await chat.expiry.purge()
     assert (purged.messages, purged.rooms, purged.visitors) == (1, 1, 1)
-    assert [_count(tmp_path, table) for table in ("room", "visitor", "message")] == [0, 0, 0]
+    assert [await _count(chat, table) for table in ("room", "visitor", "message")] == [0, 0, 0]
 
 
 async def test_marks_that_cannot_be_written_do_not_stop_the_janitor(
@@ -173,16 +175,14 @@ async def test_marks_that_cannot_be_written_do_not_stop_the_janitor(
     await say(chat, room, ann, "one")
     await chat.memberships.mark_read(room.id, visitor_id=ann.id, seq=1)
     clock.move(room.message_ttl)
-    await _execute(
-        chat,
-        "CREATE TRIGGER full BEFORE UPDATE ON member BEGIN SELECT RAISE(FAIL, 'disk full'); END",
-    )
+    await refuse(chat, "UPDATE", "member")
     await chat.janitor.clean()
     assert chat.ledger.tally
     assert chat.ledger.tally.messages == 1
-    await _execute(chat, "DROP TRIGGER full")
+    await allow(chat, "member")
 
 
+@pytest.mark.sqlite
 async def test_the_journal_is_empty_after_a_purge(
     chat: Chat, clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -226,7 +226,7 @@ async def test_a_crash_between_the_keys_and_the_rows_is_finished_at_the_next_sta
         assert await chat.identity.is_free("Ann")
         assert (await chat.rooms.open("night train", visitor_id=bob.id)).id != room.id
         assert await read(chat, other, bob) == ["two"]
-        assert [_count(tmp_path, table) for table in ("visitor", "message")] == [2, 1]
+        assert [await _count(chat, table) for table in ("visitor", "message")] == [2, 1]
 
 
 async def test_keys_whose_rows_were_never_stored_are_destroyed_at_the_next_start(
@@ -271,21 +271,6 @@ def _spans(chat: Chat) -> list[str]:
     return [name for name in chat._keys.names() if name.startswith("span ")]
 
 
-def _count(folder: Path, table: str) -> int:
-    connection = sqlite3.connect(folder / "data" / "anonchat.db")
-    try:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
-    finally:
-        connection.close()
-
-
-async def _refuse_to_delete(chat: Chat, table: str) -> None:
-    await _execute(
-        chat,
-        f"CREATE TRIGGER full BEFORE DELETE ON {table} BEGIN SELECT RAISE(FAIL, 'disk full'); END",
-    )
-
-
-async def _execute(chat: Chat, statement: str) -> None:
-    async with chat._database.transaction() as session:
-        await (await session.connection()).execute(sql(statement))
+async def _count(chat: Chat, table: str) -> int:
+    ((count,),) = await execute(chat, f"SELECT count(*) FROM {table}")
+    return int(count)

@@ -13,6 +13,8 @@ from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED, Rate, parse_rate
 from tests.fakes import FakeClock, come_in, gather_in, make_limit, read, running_chat, say
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 SECOND = timedelta(seconds=1)
 
 

@@ -18,6 +18,8 @@ from anonchat.database import Database
 from anonchat.services.lobby import Lobby
 from tests.fakes import Ear, FakeClock, come_in, gather_in, running_chat, say
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 SECOND = timedelta(seconds=1)
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import select
 
 from anonchat import (
     Chat,
@@ -19,7 +19,11 @@ from anonchat import (
     UnknownVisitor,
 )
 from anonchat.keystore import visitor_key
+from models import MemberRow
 from tests.fakes import Ear, FakeClock, come_in, gather_in, running_chat, say
+from tests.obstacles import allow, refuse
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 
 async def test_whoever_joins_is_a_member(chat: Chat) -> None:
@@ -215,14 +219,11 @@ async def test_marks_that_could_not_be_written_are_kept_and_written_the_next_tim
         room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
         await say(chat, room, ann, "one", "two")
         await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=2)
-        await _execute(
-            chat,
-            "CREATE TRIGGER full BEFORE UPDATE ON member BEGIN SELECT RAISE(FAIL, 'full'); END",
-        )
+        await refuse(chat, "UPDATE", "member")
         with pytest.raises(DBAPIError):
             await chat.memberships.write_read_marks()
         assert (await chat.memberships.require(room.id, visitor_id=bob.id)).read_seq == 2
-        await _execute(chat, "DROP TRIGGER full")
+        await allow(chat, "member")
     async with running_chat(tmp_path, clock) as chat:
         assert await _unread(chat, bob.id) == [0]
 
@@ -234,9 +235,9 @@ async def test_a_mark_holds_while_it_is_written_and_one_made_meanwhile_is_not_lo
         room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
         await say(chat, room, ann, "one", "two")
         await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=1)
-        async with chat._database._writing:
+        async with chat._database.transaction() as session:
+            await session.exec(select(MemberRow).with_for_update())  # it has to wait for us
             writing = asyncio.create_task(chat.memberships.write_read_marks())
-            await asyncio.sleep(0)
             assert (await chat.memberships.require(room.id, visitor_id=bob.id)).read_seq == 1
             await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=2)
         await writing
@@ -290,11 +291,6 @@ async def test_an_ended_room_is_none_of_mine(chat: Chat, clock: FakeClock) -> No
 
 async def _unread(chat: Chat, visitor_id: str) -> list[int]:
     return [membership.unread for membership in await chat.memberships.list_mine(visitor_id)]
-
-
-async def _execute(chat: Chat, statement: str) -> None:
-    async with chat._database.transaction() as session:
-        await (await session.connection()).execute(sql(statement))
 
 
 async def test_who_is_forgotten_is_no_member_from_that_moment(chat: Chat) -> None:

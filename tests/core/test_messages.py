@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
-from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
 from anonchat import (
@@ -39,6 +38,9 @@ from tests.fakes import (
     say,
 )
 from tests.nasty import GOOD_EMOJI, NASTY
+from tests.obstacles import allow, refuse
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 Post = Callable[..., asyncio.Task[Message]]
 
@@ -474,14 +476,11 @@ async def test_when_the_database_refuses_nobody_waits_for_ever_and_no_number_is_
     chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
 ) -> None:
     room, _, bob = inside
-    await _execute(
-        chat,
-        "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(FAIL, 'disk full'); END",
-    )
+    await refuse(chat, "INSERT", "message")
     refused = [post("a secret"), post("another secret")]
     await asyncio.wait(refused)
     assert all(isinstance(task.exception(), DBAPIError) for task in refused)
-    await _execute(chat, "DROP TRIGGER full")
+    await allow(chat, "message")
     assert (await post("later")).seq == 1
     assert await read(chat, room, bob) == ["later"]
 
@@ -490,19 +489,11 @@ async def test_an_error_of_the_database_tells_nothing_of_what_was_stored(
     chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
 ) -> None:
     room, ann, _ = inside
-    await _execute(
-        chat,
-        "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(FAIL, 'disk full'); END",
-    )
+    await refuse(chat, "INSERT", "message")
     with pytest.raises(DBAPIError) as caught:
         await post("a secret", dedup_id="d1234")
     for told in (room.id, ann.id, "d1234", "a secret"):
         assert told not in str(caught.value)
-
-
-async def _execute(chat: Chat, statement: str) -> None:
-    async with chat._database.transaction() as session:
-        await (await session.connection()).execute(sql(statement))
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -611,6 +602,7 @@ async def test_a_page_that_was_read_before_is_refused_to_a_former_member(chat: C
             await refused
 
 
+@pytest.mark.sqlite
 async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> None:
     room, (ann,) = await gather_in(chat, "kitchen", "Ann")
     await say(chat, room, ann, "hello")

@@ -5,6 +5,8 @@ import pytest
 from anonchat import Chat, Member, PresenceChanged, Room
 from tests.fakes import Ear, FakeClock, gather_in
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 async def ann(chat: Chat) -> Member:

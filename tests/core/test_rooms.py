@@ -20,6 +20,8 @@ from anonchat import (
 )
 from tests.fakes import Ear, FakeClock, come_in, running_chat, say
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 HOUR = timedelta(hours=1)
 
 

@@ -29,6 +29,8 @@ from tests.fakes import (
     say,
 )
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 async def test_a_deletion_renews_the_key_of_the_span_and_leaves_one(chat: Chat) -> None:
     room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 
@@ -33,6 +34,8 @@ from tests.fakes import FakeClock, crash, gather_in, make_settings
 from tests.history.checker import find_faults
 from tests.history.record import Line, Post, Record, Sight, Telling
 from tests.history.rows import Packed, Rows, read_line
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 TICK = timedelta(milliseconds=1)
 TTL = 60

@@ -1,0 +1,195 @@
+"""PostgreSQL as a place to keep everything: when it is away, when it comes back, and its time."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from anonchat import Chat, MessagePosted, Settings, StartError, Unavailable
+from anonchat.database import Database
+from models import SQLModel
+from tests.fakes import Ear, FakeClock, gather_in, make_settings, read, running_chat, say
+from tests.servers.postgres import Postgres
+
+ROOT = Path(__file__).parents[2]
+_NOBODY = "postgresql://ann:hush%20hush@127.0.0.1:1/chat?password=hush"
+
+
+@pytest.fixture
+async def chat(postgres: Postgres, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Chat]:
+    async with running_chat(tmp_path / "data", clock, database_url=postgres.take()) as chat:
+        yield chat
+    postgres.give_all_back()
+
+
+def test_an_address_is_taken_as_it_is_written_everywhere() -> None:
+    for scheme in ("postgresql", "postgresql+asyncpg"):
+        settings = Settings(database_url=f"{scheme}://ann@db.example/chat")
+        assert settings.database_location == "postgresql+asyncpg://ann@db.example/chat"
+
+
+async def test_a_server_that_is_not_there_stops_the_start_with_one_line_without_the_password(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    chat = Chat(make_settings(tmp_path, database_url=_NOBODY), clock=clock)
+    with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$") as caught:
+        await chat.start()
+    await chat.stop()
+    assert "127.0.0.1:1/chat" in str(caught.value)
+    assert "hush" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_server_that_says_nothing_stops_the_start_with_one_line(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/chat"
+        chat = Chat(make_settings(tmp_path, database_url=url), clock=clock)
+        with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
+            await chat.start()
+        await chat.stop()
+
+
+def test_the_program_ends_with_that_line_and_a_status(tmp_path: Path) -> None:
+    settings = {"ANONCHAT_DATA_DIR": str(tmp_path), "ANONCHAT_PORT": "0"}
+    settings["ANONCHAT_DATABASE_URL"] = _NOBODY
+    command = [sys.executable, str(ROOT / "main.py")]
+    done = subprocess.run(
+        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert done.stdout + done.stderr == done.stderr
+    assert done.stderr.startswith("ANONCHAT_DATABASE_URL: ")
+    assert done.stderr.count("\n") == 1
+    assert "hush" not in done.stderr
+
+
+async def test_the_migrations_make_what_the_models_describe(chat: Chat) -> None:
+    def compare(connection: Connection) -> object:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, SQLModel.metadata)
+
+    async with chat._database.bare_transaction() as connection:
+        assert await connection.run_sync(compare) == []
+
+
+async def test_nodes_that_start_first_at_once_make_the_tables_once(postgres: Postgres) -> None:
+    url = Settings(database_url=postgres.take()).database_location
+    databases = [Database(url) for _ in range(4)]
+    await asyncio.gather(*(database.open() for database in databases))
+    for database in databases:
+        assert await database.is_answering()
+        await database.close()
+    postgres.give_all_back()
+
+
+async def test_a_crash_of_the_server_loses_nothing_and_doubles_nothing(
+    chat: Chat, postgres: Postgres
+) -> None:
+    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    crashing = asyncio.create_task(asyncio.to_thread(postgres.restart, "immediate"))
+    said = []
+    for number in range(10_000):
+        said.append(f"{number}")
+        await chat.messages.post(room.id, visitor_id=ann.id, text=said[-1])
+        if crashing.done():
+            break
+    assert crashing.done(), "it has to crash while somebody speaks"
+    await say(chat, room, ann, "after")
+    history = []
+    while page := await chat.messages.history(
+        room.id, visitor_id=bob.id, after=len(history), limit=200
+    ):
+        history += page
+    assert [message.text for message in history] == [*said, "after"]
+    assert [message.seq for message in history] == list(range(1, len(said) + 2))
+
+
+async def test_an_answer_that_was_lost_is_found_again_and_everybody_hears_of_it(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    dialect = chat._database._engine.sync_engine.dialect
+    commit, commits = dialect.do_commit, []
+
+    def commit_and_lose_the_answer(connection: Any) -> None:
+        commit(connection)
+        commits.append(connection)
+        if len(commits) == 1:
+            lost = dialect.dbapi.OperationalError("the line was cut")
+            lost.sqlstate = "08006"
+            raise lost
+
+    ear = Ear(chat)
+    monkeypatch.setattr(dialect, "do_commit", commit_and_lose_the_answer)
+    message = await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    await chat.messages.finish()
+    assert len(commits) > 1, "it has to be tried again for this to mean anything"
+    assert [each.message for each in ear.all(MessagePosted)] == [message]
+    assert await read(chat, room, ann) == ["hello"]
+
+
+async def test_while_the_server_is_away_everything_is_refused_and_then_goes_on(
+    chat: Chat, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    await say(chat, room, ann, "before")
+    monkeypatch.setattr("anonchat.posting._PATIENCE_SECONDS", 0.2)
+    postgres.stop("immediate")
+    try:
+        with pytest.raises(Unavailable):
+            await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
+        with pytest.raises(Unavailable):
+            await chat.messages.history(room.id, visitor_id=ann.id, limit=9, after=0)
+        with pytest.raises(Unavailable):
+            await chat.identity.come_in("Bob")
+        assert not await chat.is_ready()
+        await chat.janitor.clean()
+    finally:
+        postgres.go_on()
+    assert await chat.is_ready()
+    await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
+    await chat.messages.finish()
+    assert await read(chat, room, ann) == ["before", "hello"]
+
+
+async def test_connections_that_were_ended_while_nobody_used_them_disturb_nobody(
+    chat: Chat, postgres: Postgres
+) -> None:
+    room, _ = await gather_in(chat, "night train", "Ann")
+    await asyncio.gather(*(chat.rooms.find(room.slug) for _ in range(8)))
+    url = chat.settings.database_url
+    postgres.execute(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    await asyncio.sleep(0.1)  # the system has to bring us the word
+    await asyncio.gather(*(chat.rooms.find(room.slug) for _ in range(8)))
+    await chat.identity.come_in("Bob")
+
+
+@pytest.mark.parametrize("wrong", [0.0, 4_000_000_000.0])
+async def test_time_is_that_of_the_server_however_wrong_the_clock_of_the_machine_is(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    right = time.time()
+    monkeypatch.setattr("anonchat.clock.time.time", lambda: wrong)
+    chat = Chat(make_settings(tmp_path, database_url=postgres.take()))
+    await chat.start()
+    assert abs(chat.clock().timestamp() - right) < 60
+    await chat.janitor.clean()
+    assert abs(chat.clock().timestamp() - right) < 120
+    await chat.stop()
+    postgres.give_all_back()
