@@ -33,8 +33,13 @@ class Server(uvicorn.Server):
     """A server that ends streams and polls before it waits until everything is answered."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Stop."""
+        """Take nobody in any more, lead the screens to another node if there is one, and stop."""
         state = self.config.app.state  # type: ignore[union-attr]  # it is our own app
+        state.chat.is_draining = True
+        for door in self.servers:
+            door.close()
+        if state.chat.presence.count_nodes():
+            await pages.move_screens(state.sockets)
         state.streams.stop()
         state.sockets.stop()
         await super().shutdown(sockets)
@@ -79,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
-    web.state.streams = api.streams
+    web.state.chat, web.state.streams = chat, api.streams
     living = pages.register(chat, web)
     ui.run_with(
         web,

@@ -18,13 +18,14 @@ from .live.feeds import Feeds
 from .live.lines import Line
 from .live.packets import Packets
 from .live.sockets import Sockets
+from .moving import move_screens
 from .news import News
 from .origins import Origins
 from .site import Site
 from .turnstile import Turnstile
 from .watch import Watch
 
-__all__ = ["ICON", "Crowd", "Line", "News", "Watch", "register"]
+__all__ = ["ICON", "Crowd", "Line", "News", "Watch", "move_screens", "register"]
 
 _FRAME_MOST = 65_536
 _TAB_SECONDS = 60  # we keep nothing there, and NiceGUI would keep that for a month
