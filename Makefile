@@ -1,8 +1,9 @@
 # `make` lists what it can do. Every target works from a fresh clone.
 PYTHON := .venv/bin/python
-# The Debian packages the tests use; with another system's browser, fonts, nginx and libfaketime:
-# make test PACKAGES=
-PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji nginx-light
+# The Debian packages the tests use; with another system's browser, fonts, nginx, libfaketime and
+# PostgreSQL: make test PACKAGES=
+PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji nginx-light \
+            postgresql
 # More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
 ARGS :=
 # Many stories wait for something: two at a time take little more than half as long.

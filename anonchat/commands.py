@@ -1,12 +1,14 @@
 """What an operator tells the program to do instead of serving: `python main.py rotate-key`."""
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import StartError
+from .moving import move_site
 from .secret import rotate_secret
 from .settings import SECRET_CHARACTERS, Settings, read_settings
 
@@ -19,8 +21,10 @@ class _Command:
     """A command: what it is for, what it does, and how it tells of it."""
 
     help: str
-    run: Callable[[Settings], Outcome]
+    run: Callable[[Settings, Mapping[str, str]], Outcome]
     say: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What has to be told as well, each with what it is for."""
 
 
 def run_command(words: Sequence[str]) -> int:
@@ -30,10 +34,13 @@ def run_command(words: Sequence[str]) -> int:
     for name, command in _COMMANDS.items():
         choice = choices.add_parser(name, help=command.help, description=command.help)
         choice.add_argument("--json", action="store_true", help="answer in JSON")
+        for option, meaning in command.options.items():
+            choice.add_argument(f"--{option}", required=True, metavar="URL", help=meaning)
     chosen = parser.parse_args(words)
     command = _COMMANDS[chosen.command]
     try:
-        outcome = command.run(read_settings())
+        given = {option: getattr(chosen, option) for option in command.options}
+        outcome = command.run(read_settings(), given)
     except StartError as error:
         sys.stderr.write(json.dumps({"error": str(error)}) if chosen.json else str(error))
         sys.stderr.write("\n")
@@ -43,9 +50,16 @@ def run_command(words: Sequence[str]) -> int:
     return 0
 
 
-def _rotate_key(settings: Settings) -> Outcome:
+def _rotate_key(settings: Settings, _given: Mapping[str, str]) -> Outcome:
     given = _read_new_secret() if settings.secret_key else ""
     return {"keys": rotate_secret(settings, given=given)}
+
+
+def _migrate_data(settings: Settings, given: Mapping[str, str]) -> Outcome:
+    source, target = (
+        read_settings(database_url=given[name]).database_location for name in ("from", "to")
+    )
+    return asyncio.run(move_site(settings, source=source, target=target))
 
 
 def _read_new_secret() -> str:
@@ -63,6 +77,13 @@ def _read_new_secret() -> str:
 
 
 _COMMANDS = {
+    "migrate-data": _Command(
+        help="move everything into another database, while anonchat is stopped",
+        run=_migrate_data,
+        say="{room} rooms, {visitor} visitors and {message} messages have moved; the old database "
+        "is of no use any more.",
+        options={"from": "the database that is used now", "to": "an empty database"},
+    ),
     "rotate-key": _Command(
         help="wrap all keys with a new secret key, while anonchat is stopped",
         run=_rotate_key,
