@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from .admin import ask, is_running
 from .checks import look_round
 from .errors import StartError
 from .logs import set_up_logs
+from .moving import move_site
 from .precautions import forbid_core_dumps
 from .secret import rotate_secret
 from .settings import SECRET_CHARACTERS, Settings, read_settings
@@ -33,9 +34,12 @@ class _Command:
     """A command: what it is for, what it does, how it tells of it, and what it is told."""
 
     help: str
-    run: Callable[[Settings, str], Outcome]
+    run: Callable[[Settings, Mapping[str, str]], Outcome]
     say: Callable[[Outcome], str]
     about: str = ""
+    """What it is about, if it has to be told that."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What has to be told as well, each with what it is for."""
 
 
 def run_command(words: Sequence[str]) -> int:
@@ -52,13 +56,15 @@ def run_command(words: Sequence[str]) -> int:
         choice.add_argument("--json", action="store_true", help="answer in JSON")
         if command.about:
             choice.add_argument("about", metavar=command.about)
+        for option, meaning in command.options.items():
+            choice.add_argument(f"--{option}", required=True, metavar="URL", help=meaning)
     chosen = parser.parse_args(words)
     command = _COMMANDS[chosen.command]
     forbid_core_dumps()
     try:
         settings = read_settings()
         set_up_logs(settings.model_copy(update={"log_level": "warning"}))
-        outcome = command.run(settings, chosen.about if command.about else "")
+        outcome = command.run(settings, vars(chosen))
     except StartError as error:
         sys.stderr.write(json.dumps({"error": str(error)}) if chosen.json else str(error))
         sys.stderr.write("\n")
@@ -68,11 +74,11 @@ def run_command(words: Sequence[str]) -> int:
     return 0 if outcome.get("well", True) else 1
 
 
-def _ask(request: str, settings: Settings, about: str) -> Outcome:
-    return asyncio.run(ask(settings, request, about))
+def _ask(request: str, settings: Settings, given: Mapping[str, str]) -> Outcome:
+    return asyncio.run(ask(settings, request, given.get("about", "")))
 
 
-def _check(settings: Settings, _: str) -> Outcome:
+def _check(settings: Settings, _given: Mapping[str, str]) -> Outcome:
     async def look() -> Outcome:
         parts = [asdict(finding) async for finding in look_round(settings)]
         well, running = all(part["well"] for part in parts), await is_running(settings)
@@ -81,9 +87,16 @@ def _check(settings: Settings, _: str) -> Outcome:
     return asyncio.run(look())
 
 
-def _rotate_key(settings: Settings, _: str) -> Outcome:
+def _rotate_key(settings: Settings, _given: Mapping[str, str]) -> Outcome:
     given = _read_new_secret() if settings.secret_key else ""
     return {"keys": rotate_secret(settings, given=given)}
+
+
+def _migrate_data(settings: Settings, given: Mapping[str, str]) -> Outcome:
+    source, target = (
+        read_settings(database_url=given[name]).database_location for name in ("from", "to")
+    )
+    return asyncio.run(move_site(settings, source=source, target=target))
 
 
 def _read_new_secret() -> str:
@@ -148,6 +161,15 @@ _COMMANDS = {
         help="do a round of the janitor now",
         run=partial(_ask, "purge"),
         say="{messages} messages, {rooms} rooms and {visitors} visitors are gone.".format_map,
+    ),
+    "migrate-data": _Command(
+        help="move everything into another database, while anonchat is stopped",
+        run=_migrate_data,
+        say=(
+            "{room} rooms, {visitor} visitors and {message} messages have moved; the old database "
+            "is of no use any more."
+        ).format_map,
+        options={"from": "the database that is used now", "to": "an empty database"},
     ),
     "rotate-key": _Command(
         help="wrap all keys with a new secret key, while anonchat is stopped",

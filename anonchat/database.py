@@ -78,9 +78,18 @@ class Database:
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
+        async with self.moving() as connection:
+            await connection.run_sync(_migrate)
+
+    @asynccontextmanager
+    async def moving(self) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction that may take long, and for which everybody waits who starts.
+
+        Raises `StartError` when the database does not take part in it.
+        """
         try:
             async with self._kind.migrating(self._engine) as connection:
-                await connection.run_sync(_migrate)
+                yield connection
         except (OSError, SQLAlchemyError, *UNABLE) as error:
             raise StartError(f"ANONCHAT_DATABASE_URL: {self}: {_explain(error)}") from error
 
@@ -202,7 +211,7 @@ def _explain(error: Exception) -> str:
     own = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(own, OSError) and own.strerror:
         return own.strerror
-    return " ".join(str(own).split()) or type(own).__name__
+    return next(iter(str(own).splitlines()), type(own).__name__)  # more may quote a row
 
 
 def _migrate(connection: Connection) -> None:

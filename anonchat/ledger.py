@@ -14,6 +14,7 @@ from .nouns import Tally
 from .seal import Hasher
 
 _ROW = 1
+_MOVED = b"moved"
 
 
 class Ledger:
@@ -41,6 +42,11 @@ class Ledger:
                 raise StartError(
                     "ANONCHAT_DATABASE_URL: the database is empty, but there are keys of another; "
                     "name the right one, or remove the data folder to begin anew"
+                )
+            if row.store == _MOVED:
+                raise StartError(
+                    "ANONCHAT_DATABASE_URL: everything was moved out of this database by "
+                    "migrate-data; name the one that it was moved into"
                 )
             if row.store not in (b"", mark):
                 raise StartError(
@@ -94,6 +100,11 @@ async def note_gone(
             visitors=LedgerRow.visitors + visitors,
         )
     )
+
+
+async def note_moved(session: AsyncSession) -> None:
+    """Note that everything lives in another database from now on."""
+    await session.exec(update(LedgerRow).values(store=_MOVED))
 
 
 async def _lock(session: AsyncSession) -> LedgerRow:

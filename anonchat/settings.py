@@ -187,10 +187,13 @@ class Settings(BaseSettings):
         return given or f"sqlite+aiosqlite:///{self.data_dir / 'anonchat.db'}"
 
 
-def read_settings() -> Settings:
-    """Read the settings from the environment; raise `StartError` with one clear line."""
+def read_settings(**given: str) -> Settings:
+    """Read the settings from the environment, but for those that are given.
+
+    Raises `StartError` with one clear line.
+    """
     try:
-        return Settings()
+        return Settings.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         variable = "_".join(["ANONCHAT", *(str(part).upper() for part in first["loc"][:1])])

@@ -15,13 +15,13 @@ async def refuse(chat: Chat, verb: str, table: str) -> None:
         what = "FOR EACH ROW EXECUTE FUNCTION refuse()"
     else:
         what = "BEGIN SELECT RAISE(FAIL, 'disk full'); END"
-    await execute(chat, f"CREATE TRIGGER full BEFORE {verb} ON {table} {what}")
+    await execute(chat, f"CREATE TRIGGER obstacle BEFORE {verb} ON {table} {what}")
 
 
 async def allow(chat: Chat, table: str) -> None:
     """Take the obstacle away."""
     where = f" ON {table}" if _is_on_a_server(chat) else ""
-    await execute(chat, f"DROP TRIGGER full{where}")
+    await execute(chat, f"DROP TRIGGER obstacle{where}")
 
 
 def _is_on_a_server(chat: Chat) -> bool:

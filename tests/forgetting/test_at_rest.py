@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.fakes import FakeClock, bytes_in, crash, make_settings, read, running
 from tests.forgetting.canaries import SHAPES, find
 from tests.forgetting.thief import SECRET, Thief
 from tests.forgetting.town import HOUR, Town, settle
+from tests.forgetting.unsealed import seal_nothing
 
 MINUTE = timedelta(minutes=1)
 
@@ -79,7 +80,7 @@ async def test_nothing_is_readable_at_any_time(data: Path, clock: FakeClock) -> 
 async def test_the_scan_finds_every_field_when_nothing_is_sealed(
     data: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
-    _seal_nothing(monkeypatch, SHAPES[shape])
+    seal_nothing(monkeypatch, SHAPES[shape])
     async with running_chat(data, clock) as chat:
         town = await settle(chat)
         hashed = ("phrase", *(text for text in town.canaries if len(text) >= 43))
@@ -190,19 +191,3 @@ async def _until_gone(chat: Chat) -> None:
 
     chat.bus.subscribe(hear)
     await gone.wait()
-
-
-def _seal_nothing(monkeypatch: pytest.MonkeyPatch, shape: Callable[[str], bytes]) -> None:
-    """Let the vault write everything down as it is, in that shape."""
-    kept: dict[bytes, list[str]] = {}
-
-    def seal_texts(_key: bytes, *texts: str, place: str) -> bytes:
-        sealed = b"\n".join([*map(shape, texts), place.encode()])
-        kept[sealed] = list(texts)
-        return sealed
-
-    def unseal_texts(_key: bytes, sealed: bytes, *, place: str) -> list[str]:
-        return kept[sealed]
-
-    monkeypatch.setattr("anonchat.vault.seal_texts", seal_texts)
-    monkeypatch.setattr("anonchat.vault.unseal_texts", unseal_texts)

@@ -1,0 +1,1 @@
+"""Sites as earlier releases have left them, and what could be read there."""
