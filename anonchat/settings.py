@@ -1,5 +1,6 @@
 """Everything an operator can decide, read from `ANONCHAT_*` variables or `.env`."""
 
+import os
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -165,9 +166,13 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Read the settings from the environment; raise `StartError` with one clear line."""
+    """Read the settings from the environment; raise `StartError` with one clear line.
+
+    What nobody else shall read may stand in files instead, in the folder that systemd names.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
     try:
-        return Settings()
+        return Settings(_secrets_dir=folder)
     except ValidationError as error:
         first = error.errors()[0]
         variable = "_".join(["ANONCHAT", *(str(part).upper() for part in first["loc"][:1])])
