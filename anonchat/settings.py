@@ -1,5 +1,6 @@
 """Everything an operator can decide, read from `ANONCHAT_*` variables or `.env`."""
 
+import os
 import re
 from datetime import timedelta
 from ipaddress import ip_network
@@ -190,10 +191,12 @@ class Settings(BaseSettings):
 def read_settings(**given: str) -> Settings:
     """Read the settings from the environment, but for those that are given.
 
-    Raises `StartError` with one clear line.
+    What nobody else shall read may stand in files instead, in the folder that systemd names. Raises
+    `StartError` with one clear line.
     """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
     try:
-        return Settings.model_validate(given)
+        return Settings(_secrets_dir=folder, **given)  # type: ignore[arg-type]  # it reads them
     except ValidationError as error:
         first = error.errors()[0]
         variable = "_".join(["ANONCHAT", *(str(part).upper() for part in first["loc"][:1])])
