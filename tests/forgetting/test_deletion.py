@@ -181,7 +181,7 @@ async def test_a_burnt_room_is_gone_for_everybody_and_its_name_is_free(chat: Cha
     with pytest.raises(NotFound):
         await chat.rooms.find("night-train")
     with pytest.raises(NotFound):
-        chat.lobby.find("night-train")
+        await chat.lobby.find("night-train")
     with pytest.raises(NotAMember):
         await read(chat, room, ben)
     assert await chat.memberships.list_mine(ben.id) == []
