@@ -29,6 +29,7 @@ def threads_before() -> set[threading.Thread]:
         ("PORT", "eighty"),
         ("PORT", "70000"),
         ("PORT", "-1"),
+        ("METRICS_PORT", "70000"),
         ("BASE_URL", "chat.example"),
         ("BASE_URL", "https://chat.example/path"),
         ("DATABASE_URL", "mysql://somewhere"),
@@ -103,6 +104,17 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_named_dot_env_is_read() -> None:
     Path(".env").write_text("ANONCHAT_PORT=8081\nSOMETHING_ELSE=1\n")
     assert read_settings().port == 8081
+
+
+def test_a_secret_may_come_in_a_file_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "anonchat_secret_key").write_text("sixteen letters or more\n")
+    (tmp_path / "anonchat_port").write_text("8081")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("ANONCHAT_PORT", "8082")
+    settings = read_settings()
+    assert (settings.secret_key, settings.port) == ("sixteen letters or more", 8082)
 
 
 def test_without_any_setting_the_defaults_hold() -> None:
