@@ -85,7 +85,7 @@ async def test_the_migrations_make_what_the_models_describe(chat: Chat) -> None:
 
 
 async def test_nodes_that_start_first_at_once_make_the_tables_once(postgres: Postgres) -> None:
-    url = Settings(database_url=postgres.take()).database_location
+    url = Settings(database_url=postgres.take(fresh=True)).database_location
     databases = [Database(url) for _ in range(4)]
     await asyncio.gather(*(database.open() for database in databases))
     for database in databases:
