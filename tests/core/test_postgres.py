@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from anonchat import Chat, MessagePosted, Settings, StartError, Unavailable
+from anonchat.clock import CommonTime
 from anonchat.database import Database
 from models import SQLModel
 from tests.fakes import Ear, FakeClock, gather_in, make_settings, read, running_chat, say
@@ -185,7 +186,7 @@ async def test_time_is_that_of_the_server_however_wrong_the_clock_of_the_machine
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
 ) -> None:
     right = time.time()
-    monkeypatch.setattr("anonchat.clock.time.time", lambda: wrong)
+    monkeypatch.setitem(CommonTime.__init__.__kwdefaults__, "wall", lambda: wrong)
     chat = Chat(make_settings(tmp_path, database_url=postgres.take()))
     await chat.start()
     assert abs(chat.clock().timestamp() - right) < 60
