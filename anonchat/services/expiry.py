@@ -73,6 +73,8 @@ class Expiry:
     async def purge(self) -> Purge:
         """Remove every expired message, room and visitor; return how many there were."""
         now = self._clock()
+        # These ask no database, so that messages are forgotten on time while none answers.
+        await self._keys.destroy(ended_spans(self._keys.spans(), now))
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
         for room_id in rooms:
@@ -138,7 +140,7 @@ class Expiry:
         )
 
     async def _destroy_keys(self, now: datetime) -> tuple[Sequence[str], Sequence[str]]:
-        """Destroy the keys of all that has expired; return the rooms and visitors among it.
+        """Destroy the keys of rooms and visitors that have expired, and return their ids.
 
         This writes no rows, for a full disk would refuse them. It is a transaction nevertheless, so
         that nothing is given a longer life in the moment in which it ends.
@@ -149,13 +151,7 @@ class Expiry:
             # What is locked is being given a longer life, or is ended by another node.
             rooms = (await session.exec(ended.with_for_update(skip_locked=True))).all()
             visitors = (await session.exec(expired.with_for_update(skip_locked=True))).all()
-            await self._keys.destroy(
-                [
-                    *ended_spans(self._keys.spans(), now),
-                    *map(room_key, rooms),
-                    *map(visitor_key, visitors),
-                ]
-            )
+            await self._keys.destroy([*map(room_key, rooms), *map(visitor_key, visitors)])
         return rooms, visitors
 
     async def _purge_messages(self, now: datetime) -> int:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from anonchat import Chat, MessagePosted, Settings, StartError, Unavailable
 from anonchat.clock import CommonTime
 from anonchat.database import Database
+from anonchat.keystore import SPAN
 from models import SQLModel
 from tests.fakes import Ear, FakeClock, gather_in, make_settings, read, running_chat, say
 from tests.servers.postgres import Postgres
@@ -163,6 +164,24 @@ async def test_while_the_server_is_away_everything_is_refused_and_then_goes_on(
     await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
     await chat.messages.finish()
     assert await read(chat, room, ann) == ["before", "hello"]
+
+
+async def test_messages_are_forgotten_on_time_while_the_server_is_away(
+    chat: Chat, postgres: Postgres, clock: FakeClock
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    await say(chat, room, ann, "hello")
+    assert list(chat._keys.spans())
+    postgres.stop("immediate")
+    try:
+        clock.move(room.message_ttl + SPAN)
+        await chat.janitor.clean()
+        assert not list(chat._keys.spans())
+    finally:
+        postgres.go_on()
+    await chat.janitor.clean()
+    assert chat.ledger.tally
+    assert chat.ledger.tally.messages == 1
 
 
 async def test_connections_that_were_ended_while_nobody_used_them_disturb_nobody(
