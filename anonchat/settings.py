@@ -204,7 +204,7 @@ def read_settings(**given: str) -> Settings:
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     try:
-        return Settings(_secrets_dir=folder, **given)  # type: ignore[arg-type]  # it reads texts
+        return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         variable = "_".join(["ANONCHAT", *(str(part).upper() for part in first["loc"][:1])])
