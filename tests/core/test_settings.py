@@ -33,6 +33,7 @@ def threads_before() -> set[threading.Thread]:
         ("BASE_URL", "chat.example"),
         ("BASE_URL", "https://chat.example/path"),
         ("DATABASE_URL", "mysql://somewhere"),
+        ("DATABASE_URL", "postgresql://ann:hush@db.example:port/chat"),
         ("BUS_URL", "carrier-pigeon://"),
         ("SECRET_KEY", "too short"),
         ("NODE_ID", "Node One!"),
@@ -85,6 +86,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
         read_settings()
     line = str(caught.value)
     assert f"ANONCHAT_{name}" in line
+    assert "hush" not in line, "a password is nothing for a terminal or a log"
     assert "\n" not in line
     assert len(line) < 160
 
