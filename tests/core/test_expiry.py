@@ -23,7 +23,7 @@ from tests.fakes import (
 )
 from tests.obstacles import allow, refuse
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 
 async def test_a_purge_removes_the_rows_of_what_has_expired(
@@ -182,7 +182,7 @@ async def test_marks_that_cannot_be_written_do_not_stop_the_janitor(
     await allow(chat, "member")
 
 
-@pytest.mark.sqlite
+@pytest.mark.single
 async def test_the_journal_is_empty_after_a_purge(
     chat: Chat, clock: FakeClock, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ from tests.fakes import (
     say,
 )
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 PHRASE = "correct horse battery"
 DAY = timedelta(days=1)
@@ -51,7 +51,7 @@ async def test_no_other_token_is_recognised(chat: Chat) -> None:
         assert await chat.identity.recognise(other) is None
 
 
-@pytest.mark.sqlite
+@pytest.mark.single
 async def test_only_a_hash_of_the_token_is_stored(chat: Chat, tmp_path: Path) -> None:
     _, token = await chat.identity.come_in("Ann")
     stored = bytes_in(tmp_path)

@@ -40,7 +40,7 @@ from tests.fakes import (
 from tests.nasty import GOOD_EMOJI, NASTY
 from tests.obstacles import allow, refuse
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 Post = Callable[..., asyncio.Task[Message]]
 
@@ -602,7 +602,7 @@ async def test_a_page_that_was_read_before_is_refused_to_a_former_member(chat: C
             await refused
 
 
-@pytest.mark.sqlite
+@pytest.mark.single
 async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> None:
     room, (ann,) = await gather_in(chat, "kitchen", "Ann")
     await say(chat, room, ann, "hello")

@@ -5,7 +5,7 @@ import pytest
 from anonchat import Chat, Member, PresenceChanged, Room
 from tests.fakes import Ear, FakeClock, gather_in
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 
 @pytest.fixture
