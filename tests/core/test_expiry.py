@@ -208,6 +208,7 @@ async def test_what_expired_while_the_chat_was_down_is_purged_at_the_start(
         assert list(chat._keys.names()) == []
 
 
+@pytest.mark.single
 async def test_a_crash_between_the_keys_and_the_rows_is_finished_at_the_next_start(
     tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -564,6 +564,7 @@ async def test_a_page_that_was_read_before_shows_what_came_and_not_what_went(cha
     assert await _newest(chat, room, ben, 1) == ["4"]
 
 
+@pytest.mark.single
 async def test_a_page_that_was_read_before_ends_with_its_messages(
     chat: Chat, clock: FakeClock
 ) -> None:
