@@ -20,6 +20,7 @@ _WAITING_MOST = 20_000
 _AT_ONCE = 500
 _ROUND_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
+_START_SECONDS = 4.0
 _ATTENTION_SECONDS = 2.0
 _STIR_SECONDS = 0.5
 _STIRRED_AT_ONCE = 200
@@ -114,7 +115,7 @@ class ValkeyBus(MemoryBus):
             asyncio.create_task(self._keep_telling_of_gaps(), name="bus tells"),
         ]
         try:
-            async with asyncio.timeout(_SILENCE_SECONDS):
+            async with asyncio.timeout(_START_SECONDS):
                 await heard.wait()
         except TimeoutError as error:
             await self.stop()
@@ -210,8 +211,9 @@ class ValkeyBus(MemoryBus):
                 await self._tidy(line)
         finally:
             hearing.cancel()
-            with suppress(BaseException):
-                await hearing
+            await asyncio.wait([hearing])
+            if not hearing.cancelled():
+                hearing.exception()  # it was told above, or nobody asks any more
 
     async def _tidy(self, line: Line) -> None:
         """Ask for what could not be asked for before, and for nothing that nobody attends."""
