@@ -1,6 +1,5 @@
 """What every test may ask for."""
 
-import functools
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +15,8 @@ from tests.servers.redis import Redis
 
 settings.register_profile("any machine", deadline=None, print_blob=True)
 settings.load_profile("any machine")
+
+_spaces = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -60,17 +61,20 @@ def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         return
     postgres: Postgres = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis")
-    take = functools.cache(lambda _folder: postgres.take())
-    spaces = itertools.count()
-    share = functools.cache(lambda _folder: f"{redis.url}/{next(spaces)}")
-    monkeypatch.setattr(
-        "tests.fakes.locate",
-        lambda folder: {
-            "database_url": take(folder),
-            "bus_url": share(folder),
-            "secret_key": "shared by all nodes",
-        },
-    )
+    places: dict[Path, dict[str, object]] = {}
+
+    def locate(folder: Path) -> dict[str, object]:
+        for gone in [each for each in places if not each.exists() and each != folder]:
+            postgres.give_back(str(places.pop(gone)["database_url"]))  # hypothesis makes many
+        if folder not in places:
+            places[folder] = {
+                "database_url": postgres.take(),
+                "bus_url": f"{redis.url}/{next(_spaces)}",
+                "secret_key": "shared by all nodes",
+            }
+        return places[folder]
+
+    monkeypatch.setattr("tests.fakes.locate", locate)
     yield request.param
     postgres.give_all_back()
     redis.forget()

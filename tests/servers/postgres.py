@@ -78,12 +78,17 @@ class Postgres:
         self._taken.append(name)
         return self.url(name)
 
+    def give_back(self, url: str) -> None:
+        """Empty one that was taken, for those who come next."""
+        (name,) = [name for name in self._taken if self.url(name) == url]
+        self._taken.remove(name)
+        self._do(self._empty(name))
+        self._free.append(name)
+
     def give_all_back(self) -> None:
         """Empty all that was taken, for those who come next."""
-        while self._taken:
-            name = self._taken.pop()
-            self._do(self._empty(name))
-            self._free.append(name)
+        for name in list(self._taken):
+            self.give_back(self.url(name))
 
     def execute(self, url: str, *statements: str) -> None:
         """Do something in a database, without a transaction."""
