@@ -64,6 +64,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._kind = _choose_kind(make_url(url))
         self._engine = self._kind.make_engine()
+        self._told: dict[str, float] = {}  # when, by why
         self._sessions = async_sessionmaker(
             self._engine, class_=AsyncSession, expire_on_commit=False
         )
@@ -184,9 +185,16 @@ class Database:
             _log.info("another was quicker: %s", clash)
             raise Clash(_LATER) from error
         if reason := self._kind.name_passing(error):
-            _log.error("the database refuses: %s, %s", type(error).__name__, reason)
+            self._tell(f"{type(error).__name__}, {reason}")
             raise (Cut if self._kind.is_cut(error) else Unavailable)(_LATER) from error
         raise error
+
+    def _tell(self, reason: str) -> None:
+        """Tell the log, but of the same reason once a second: it may be that of every request."""
+        now = time.monotonic()
+        if now - self._told.get(reason, 0) > 1:
+            self._told[reason] = now
+            _log.error("the database refuses: %s", reason)
 
 
 def again_after_clash(act: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:

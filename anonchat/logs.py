@@ -113,12 +113,11 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _code(error: BaseException) -> str:
-    """Return what an error of the system or of SQLite is called, in words that are theirs."""
+    """Return what an error of the system or of a database is called, in words that are theirs."""
     if isinstance(error, OSError) and error.errno is not None:
         return f" ({os.strerror(error.errno)})"
-    if name := getattr(error, "sqlite_errorname", ""):
-        return f" ({name})"
-    return ""
+    name = getattr(error, "sqlite_errorname", "") or getattr(error, "sqlstate", "")
+    return f" ({name})" if name else ""
 
 
 def _place(path: str) -> str:

@@ -1,5 +1,6 @@
 """Everything an operator can decide, read from `ANONCHAT_*` variables or `.env`."""
 
+import os
 import re
 from datetime import timedelta
 from ipaddress import ip_network
@@ -175,6 +176,14 @@ class Settings(BaseSettings):
             raise ValueError(f"ANONCHAT_SECRET_KEY needs {SECRET_CHARACTERS} characters or more")
         return self
 
+    @model_validator(mode="after")
+    def _check_peers(self) -> Self:
+        if self.has_peers and not self.secret_key:
+            raise ValueError("ANONCHAT_SECRET_KEY has to be set, the same for all nodes")
+        if self.has_peers and not self.database_url.startswith("postgresql"):
+            raise ValueError("ANONCHAT_DATABASE_URL has to be postgresql://… for several nodes")
+        return self
+
     @property
     def has_peers(self) -> bool:
         """Whether this is one of several nodes."""
@@ -190,10 +199,12 @@ class Settings(BaseSettings):
 def read_settings(**given: str) -> Settings:
     """Read the settings from the environment, but for those that are given.
 
+    What nobody else shall read may stand in files instead, in the folder that systemd names.
     Raises `StartError` with one clear line.
     """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
     try:
-        return Settings.model_validate(given)
+        return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         variable = "_".join(["ANONCHAT", *(str(part).upper() for part in first["loc"][:1])])

@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from anonchat import ChatError, Member, Message, Room
+from anonchat import ChatError, Member, Message, NotAMember, Room
 
 from .language import Language
 from .live.feed import Beside, CatchUp, Feed, Page, Shown
@@ -65,7 +65,7 @@ class Conversation:
         feed.answer("act", self._act)
         try:
             newest = await self._newest()
-        except ChatError:  # left a moment ago, on another screen: the catch-up shows the way out
+        except NotAMember:  # left a moment ago, on another screen: the catch-up shows the way out
             await feed.stop()
             newest = CatchUp([], keep=[])
         return feed.begin(replace(newest, read={"": self._member.read_seq}))
@@ -86,7 +86,7 @@ class Conversation:
             where["after"] = _read_seq(beside.after)
         try:
             page = await self._history(**where)
-        except ChatError:  # no member any more: the catch-up shows the way out
+        except NotAMember:  # the catch-up shows the way out
             page = []
         return Page([message_row(message) for message in page], more=len(page) == self._page_size)
 
@@ -121,7 +121,7 @@ class Conversation:
             is_far_behind = len(newer) == self._page_size and not shown.beyond
             if is_far_behind or len(living) == _LIVING_MOST:
                 return await self._newest()
-        except ChatError:  # no member any more, or no room: then the page itself says so
+        except NotAMember:  # or there is no room: then the page itself says so
             if self._site.chat.lobby.glance(self._room.id):
                 ui.navigate.to("/")
             else:

@@ -8,7 +8,7 @@ from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
 from htpy import title as title_tag
 from nicegui import app
 
-from anonchat import NotFound, TooOften
+from anonchat import NotFound, TooOften, Unavailable
 
 from .frame import STYLE_SHEET
 from .language import Language
@@ -44,6 +44,12 @@ def register(
             p[language("Rooms here come and go. Perhaps it is time for a new one.")],
             status=404,
         )
+
+    @app.exception_handler(Unavailable)
+    async def not_now(request: Request, _error: Unavailable) -> Response:
+        answer = apologise(request)
+        answer.status_code = 503
+        return answer
 
     @app.exception_handler(405)
     async def not_so(request: Request, error: HTTPException) -> Response:

@@ -7,7 +7,7 @@ from htpy import Element, a, aside, bdi, div, footer, h1, h2, header, p, span
 from htpy import input as input_
 from markupsafe import Markup
 
-from anonchat import ChatError, Member, Room
+from anonchat import ChatError, Member, NotAMember, Room
 
 from .controls import alert, button, dialog, icon, icon_button
 from .conversation import Conversation
@@ -156,7 +156,7 @@ class Talk:
             members = await self._site.chat.memberships.list_members(
                 self._room.id, visitor_id=self._member.visitor_id
             )
-        except ChatError:  # no member any more: who comes and goes is nothing for them
+        except NotAMember:  # who comes and goes is nothing for them
             await feed.stop()
             members = []
         rows = await draw_each(

@@ -8,6 +8,7 @@ import asyncio
 import ctypes
 import os
 import pwd
+import resource
 import secrets
 import shutil
 import signal
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 NGINX = ROOT / "deploy" / "nginx"
 PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_FILES_MOST = 100_000
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -335,7 +337,10 @@ class Nginx(Part):
             assert usual in site, f"anonchat.conf says nothing of {usual}"
             site = site.replace(usual, here)
         (self.folder / "anonchat.conf").write_text(site)
-        (self.folder / "nginx.conf").write_text(_AROUND.format(folder=self.folder))
+        _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        (self.folder / "nginx.conf").write_text(
+            _AROUND.format(folder=self.folder, files=min(files, _FILES_MOST))
+        )
 
     async def is_ready(self) -> bool:
         """Tell whether a page can be had through it."""
@@ -465,9 +470,9 @@ worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.log;
 events {{
-    worker_connections 40000;
+    worker_connections {files};
 }}
-worker_rlimit_nofile 100000;
+worker_rlimit_nofile {files};
 http {{
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;

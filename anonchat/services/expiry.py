@@ -73,6 +73,8 @@ class Expiry:
     async def purge(self) -> Purge:
         """Remove every expired message, room and visitor; return how many there were."""
         now = self._clock()
+        # These ask no database, so that messages are forgotten on time while none answers.
+        await self._keys.destroy(self._list_ended(now))
         lag = await self._lag(now)
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
@@ -151,6 +153,11 @@ class Expiry:
             if name.startswith(("room ", "visitor ")) and name not in owned
         )
 
+    def _list_ended(self, now: datetime) -> list[str]:
+        """Return the names of the keys of all spans that are over."""
+        ended = [number for number in self._keys.spans() if number < span_of(now)]
+        return [name for number in ended for name in self._keys.names_of_span(number)]
+
     async def _lag(self, now: datetime) -> timedelta:
         """Return how long ago the oldest of what is still there has expired."""
         ends = [func.min(kind.expires_at) for kind in (MessageRow, RoomRow, VisitorRow)]
@@ -159,7 +166,7 @@ class Expiry:
         return max([timedelta(), *(now - moment for moment in oldest if moment)])
 
     async def _destroy_keys(self, now: datetime) -> tuple[Sequence[str], Sequence[str]]:
-        """Destroy the keys of all that has expired; return the rooms and visitors among it.
+        """Destroy the keys of rooms and visitors that have expired, and return their ids.
 
         This writes no rows, for a full disk would refuse them. It is a transaction nevertheless, so
         that nothing is given a longer life in the moment in which it ends.
@@ -170,14 +177,7 @@ class Expiry:
             # What is locked is being given a longer life, or is ended by another node.
             rooms = (await session.exec(quiet.with_for_update(skip_locked=True))).all()
             visitors = (await session.exec(expired.with_for_update(skip_locked=True))).all()
-            ended = [number for number in self._keys.spans() if number < span_of(now)]
-            await self._keys.destroy(
-                [
-                    *(name for number in ended for name in self._keys.names_of_span(number)),
-                    *map(room_key, rooms),
-                    *map(visitor_key, visitors),
-                ]
-            )
+            await self._keys.destroy([*map(room_key, rooms), *map(visitor_key, visitors)])
         return rooms, visitors
 
     async def _purge_messages(self, now: datetime) -> int:

@@ -12,6 +12,7 @@ from ..language import Language
 from ..rows.row import Row
 from .feeds import Feeds, Topic, socket_room
 from .part import Part
+from .patience import ask_patiently
 
 _KEYS_MOST = 1_000
 
@@ -159,13 +160,12 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         keys = asked.get("keys")
         keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
         since, known = self._feeds.news_number, set(self._topics)
-        news = await self._catch_up(
-            Shown(
-                keys[:_KEYS_MOST],
-                older=asked.get("older") is True,
-                beyond=_text(asked.get("beyond")),
-            )
+        shown = Shown(
+            keys[:_KEYS_MOST],
+            older=asked.get("older") is True,
+            beyond=_text(asked.get("beyond")),
         )
+        news = await ask_patiently(lambda: self._catch_up(shown))
         if news is None:
             return
         followed = self._followed(row.key for row in news.put)
@@ -187,11 +187,11 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
 
     async def _on_page(self, arguments: GenericEventArguments) -> None:
         asked = arguments.args if isinstance(arguments.args, dict) else {}
-        if self._turn_page is None:
+        if (turn_page := self._turn_page) is None:
             return
         beside = Beside(before=_text(asked.get("before")), after=_text(asked.get("after")))
         since = self._feeds.news_number
-        page = await self._turn_page(beside)
+        page = await ask_patiently(lambda: turn_page(beside))
         fresh = await self._follow_all(self._followed(row.key for row in page.rows))
         await self.tell(
             "showPage",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonchat import SteadyClock
-from anonchat.clock import DOUBT
+from anonchat.clock import DOUBT, CommonTime
 
 
 class Watch:
@@ -20,6 +20,9 @@ class Watch:
     def pass_by(self, seconds: float, *, jump: float = 0) -> None:
         self.elapsed += seconds
         self.wall += seconds + jump
+
+    def common(self) -> CommonTime:
+        return CommonTime(wall=lambda: self.wall, elapsed=lambda: self.elapsed)
 
     def clock(self) -> SteadyClock:
         return SteadyClock(wall=lambda: self.wall, elapsed=lambda: self.elapsed)
@@ -121,6 +124,57 @@ def test_a_step_forward_that_is_taken_back_is_not_gone_back() -> None:
     clock()
     watch.pass_by(1, jump=-100)
     assert clock() == datetime.fromtimestamp(1_000_102, UTC)
+
+
+def test_common_time_is_that_of_this_machine_until_a_server_has_told_it() -> None:
+    watch = Watch()
+    common = watch.common()
+    watch.pass_by(5)
+    assert common() == 1_000_005
+
+
+def test_what_a_server_has_told_is_corrected_by_half_the_time_that_it_took() -> None:
+    watch = Watch()
+    common = watch.common()
+    common.learn(2_000_000, 0.4)
+    assert common() == pytest.approx(2_000_000.2)
+
+
+def test_common_time_goes_on_at_its_natural_pace_whatever_the_machine_says() -> None:
+    watch = Watch()
+    common = watch.common()
+    common.learn(2_000_000, 0)
+    watch.pass_by(60, jump=-5_000)
+    assert common() == pytest.approx(2_000_060)
+
+
+def test_answers_that_were_slow_do_not_push_common_time_ahead() -> None:
+    watch = Watch()
+    common = watch.common()
+    common.learn(2_000_000, 0.01)
+    for second in range(1, 20):
+        watch.pass_by(1)
+        common.learn(2_000_000 + second - 1.9, 2)  # it told the time, and then came nothing
+        assert common() == pytest.approx(2_000_000.005 + second)
+
+
+def test_common_time_follows_a_server_whose_clock_was_set() -> None:
+    watch = Watch()
+    common = watch.common()
+    for told in (2_000_000, 2_000_500, 1_999_000):
+        common.learn(told, 0.2)
+        assert common() == pytest.approx(told + 0.1)
+
+
+def test_a_clock_begins_where_its_wall_clock_is_even_if_that_was_ahead() -> None:
+    watch = Watch()
+    common = watch.common()
+    clock = SteadyClock(wall=common, elapsed=lambda: watch.elapsed)
+    common.learn(900_000, 0)  # the clock of this machine was ahead
+    clock.begin()
+    assert clock() == datetime.fromtimestamp(900_000, UTC)
+    common.learn(900_060, 0)
+    assert clock() == datetime.fromtimestamp(900_060, UTC)
 
 
 steps = st.lists(st.tuples(st.floats(0, 1e5), st.floats(-1e6, 1e6)))

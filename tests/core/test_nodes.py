@@ -44,7 +44,10 @@ async def nodes(
     postgres.give_all_back()
 
 
-async def test_posts_of_all_nodes_are_numbered_without_gap_or_double(nodes: list[Chat]) -> None:
+async def test_posts_of_all_nodes_are_numbered_without_gap_or_double(
+    nodes: list[Chat], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "anonchat")
     rooms = [await gather_in(nodes[0], name, f"Ann {name}", f"Bob {name}") for name in "abc"]
     said = await asyncio.gather(
         *(
@@ -59,6 +62,7 @@ async def test_posts_of_all_nodes_are_numbered_without_gap_or_double(nodes: list
         assert seqs == list(range(1, 121))
         assert (await nodes[1].rooms.find(room.slug)).last_seq == 120
         assert len(await read(nodes[1], room, ann)) == 120
+    assert caplog.messages == [], "they have to wait for each other, not to get in the way"
 
 
 async def test_what_is_posted_on_two_nodes_with_one_dedup_id_is_one_message(

@@ -16,7 +16,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from anonchat import Chat, MessagePosted, Settings, StartError, Unavailable
+from anonchat.clock import CommonTime
 from anonchat.database import Database
+from anonchat.keystore import SPAN
 from models import SQLModel
 from tests.fakes import Ear, FakeClock, gather_in, make_settings, read, running_chat, say
 from tests.servers.postgres import Postgres
@@ -85,7 +87,7 @@ async def test_the_migrations_make_what_the_models_describe(chat: Chat) -> None:
 
 
 async def test_nodes_that_start_first_at_once_make_the_tables_once(postgres: Postgres) -> None:
-    url = Settings(database_url=postgres.take()).database_location
+    url = Settings(database_url=postgres.take(fresh=True)).database_location
     databases = [Database(url) for _ in range(4)]
     await asyncio.gather(*(database.open() for database in databases))
     for database in databases:
@@ -164,6 +166,24 @@ async def test_while_the_server_is_away_everything_is_refused_and_then_goes_on(
     assert await read(chat, room, ann) == ["before", "hello"]
 
 
+async def test_messages_are_forgotten_on_time_while_the_server_is_away(
+    chat: Chat, postgres: Postgres, clock: FakeClock
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    await say(chat, room, ann, "hello")
+    assert list(chat._keys.spans())
+    postgres.stop("immediate")
+    try:
+        clock.move(room.message_ttl + SPAN)
+        await chat.janitor.clean()
+        assert not list(chat._keys.spans())
+    finally:
+        postgres.go_on()
+    await chat.janitor.clean()
+    assert chat.ledger.tally
+    assert chat.ledger.tally.messages == 1
+
+
 async def test_connections_that_were_ended_while_nobody_used_them_disturb_nobody(
     chat: Chat, postgres: Postgres
 ) -> None:
@@ -185,7 +205,7 @@ async def test_time_is_that_of_the_server_however_wrong_the_clock_of_the_machine
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
 ) -> None:
     right = time.time()
-    monkeypatch.setattr("anonchat.clock.time.time", lambda: wrong)
+    monkeypatch.setitem(CommonTime.__init__.__kwdefaults__, "wall", lambda: wrong)
     chat = Chat(make_settings(tmp_path, database_url=postgres.take()))
     await chat.start()
     assert abs(chat.clock().timestamp() - right) < 60

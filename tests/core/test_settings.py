@@ -29,9 +29,11 @@ def threads_before() -> set[threading.Thread]:
         ("PORT", "eighty"),
         ("PORT", "70000"),
         ("PORT", "-1"),
+        ("METRICS_PORT", "70000"),
         ("BASE_URL", "chat.example"),
         ("BASE_URL", "https://chat.example/path"),
         ("DATABASE_URL", "mysql://somewhere"),
+        ("DATABASE_URL", "postgresql://ann:hush@db.example:port/chat"),
         ("BUS_URL", "carrier-pigeon://"),
         ("SECRET_KEY", "too short"),
         ("NODE_ID", "Node One!"),
@@ -84,6 +86,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
         read_settings()
     line = str(caught.value)
     assert f"ANONCHAT_{name}" in line
+    assert "hush" not in line, "a password is nothing for a terminal or a log"
     assert "\n" not in line
     assert len(line) < 160
 
@@ -103,6 +106,17 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_named_dot_env_is_read() -> None:
     Path(".env").write_text("ANONCHAT_PORT=8081\nSOMETHING_ELSE=1\n")
     assert read_settings().port == 8081
+
+
+def test_a_secret_may_come_in_a_file_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "anonchat_secret_key").write_text("sixteen letters or more\n")
+    (tmp_path / "anonchat_port").write_text("8081")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("ANONCHAT_PORT", "8082")
+    settings = read_settings()
+    assert (settings.secret_key, settings.port) == ("sixteen letters or more", 8082)
 
 
 def test_without_any_setting_the_defaults_hold() -> None:

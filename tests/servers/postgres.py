@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Postgres:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="anonchat-pg-", dir="/tmp"))
         self.data = self.folder / "data"
+        self._numbers = count()
         self._free: list[str] = []
         self._taken: list[str] = []
         self._aside = ThreadPoolExecutor(1)  # whoever asks us may have a loop that runs
@@ -67,18 +69,21 @@ class Postgres:
         """Return the address of a database."""
         return f"postgresql:///{name}?host={self.folder}&user=postgres"
 
-    def take(self) -> str:
-        """Return the address of an empty database; it is ours until `give_all_back`."""
-        name = self._free.pop() if self._free else self._do(self._make())
+    def take(self, *, fresh: bool = False) -> str:
+        """Return the address of an empty database; it is ours until `give_all_back`.
+
+        A `fresh` one has not even tables.
+        """
+        name = self._free.pop() if self._free and not fresh else self._do(self._make())
         self._taken.append(name)
         return self.url(name)
 
     def give_all_back(self) -> None:
         """Empty all that was taken, for those who come next."""
-        for name in self._taken:
+        while self._taken:
+            name = self._taken.pop()
             self._do(self._empty(name))
-        self._free += self._taken
-        self._taken = []
+            self._free.append(name)
 
     def execute(self, url: str, *statements: str) -> None:
         """Do something in a database, without a transaction."""
@@ -89,17 +94,19 @@ class Postgres:
         return self._do(_fetch(url, query))
 
     async def _make(self) -> str:
-        name = f"chat{len(self._taken) + len(self._free)}"
+        name = f"chat{next(self._numbers)}"
         await _execute(self.url("postgres"), f"CREATE DATABASE {name}")
         return name
 
     async def _empty(self, name: str) -> None:
+        """Take all rows away and leave the tables, which take long to be made."""
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         await _execute(
             self.url(name),
             f"{others} WHERE datname = '{name}' AND pid <> pg_backend_pid()",
-            "DROP SCHEMA public CASCADE",
-            "CREATE SCHEMA public",
+            "DROP FUNCTION IF EXISTS refuse CASCADE",
+            *(f"DELETE FROM {name}" for name in ("room", "visitor")),
+            "UPDATE ledger SET store = '', purged_at = NULL, messages = 0, rooms = 0, visitors = 0",
         )
 
     def _do(self, act: Coroutine[Any, Any, Any]) -> Any:

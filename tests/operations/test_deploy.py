@@ -1,0 +1,151 @@
+"""The files that an operator takes: they say what is so, and those they are for read them."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from anonchat import Settings
+from deploy.nginx.nodes import write_nodes
+from tests.browser.house import PATIENCE, ROOT, House, free_port
+
+DEPLOY = ROOT / "deploy"
+CLUSTER = ROOT / "compose.cluster.yaml"
+SETTINGS = {f"ANONCHAT_{name.upper()}" for name in Settings.model_fields}
+_METRIC = re.compile(r"\b(anonchat_[a-z_]+|process_[a-z_]+)\b(?!:)")
+_DOCUMENTED = re.compile(r"`(anonchat_[a-z_]+)(?:\{[a-z]+\})?`")
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program that reads one of the files; whoever has not got it is spared."""
+    program = shutil.which(str(words[0]), path="/usr/sbin:/usr/local/bin:/usr/bin:/bin")
+    if program is None:
+        pytest.skip(f"{words[0]} is not installed")
+    return subprocess.run(
+        [program, *map(str, words[1:])], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def is_read(*words: str | Path) -> None:
+    done = run(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def read_rules() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
+
+
+async def test_every_metric_that_is_asked_for_exists_and_every_one_is_documented(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, metrics_port=str(free_port()))
+    await house.start()
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
+        told = await http.get(f"http://127.0.0.1:{house.settings['metrics_port']}/metrics")
+    await house.stop()
+    known = set()
+    for family in parse(told.text):
+        known |= {
+            "counter": {f"{family.name}_total"},
+            "histogram": {f"{family.name}{end}" for end in ("", "_bucket", "_count", "_sum")},
+        }.get(family.type, {family.name})
+    dashboard = json.loads((DEPLOY / "grafana" / "anonchat.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [rule["expr"] for rule in read_rules()]
+    asked.append((DEPLOY / "prometheus" / "alerts_test.yml").read_text())
+    named = {name for text in asked for name in _METRIC.findall(text)}
+    assert len(named) > 15
+    assert named <= known
+    documented = set(_DOCUMENTED.findall((ROOT / "docs" / "operations.md").read_text()))
+    ours = {name for name in known if name.startswith("anonchat_")}
+    assert documented == {name for name in ours if not name.endswith(("_bucket", "_count", "_sum"))}
+
+
+def test_every_alarm_is_tried_out_and_documented() -> None:
+    tests = yaml.safe_load((DEPLOY / "prometheus" / "alerts_test.yml").read_text())["tests"]
+    (fires,) = tests[1]["promql_expr_test"]
+    assert fires["exp_samples"][0]["value"] == len(read_rules())
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    for rule in read_rules():
+        assert f"`{rule['alert']}`" in documented, rule["alert"]
+
+
+def test_prometheus_reads_the_rules_and_they_fire_when_they_should() -> None:
+    is_read("promtool", "check", "rules", DEPLOY / "prometheus" / "alerts.yml")
+    is_read("promtool", "test", "rules", DEPLOY / "prometheus" / "alerts_test.yml")
+    is_read("promtool", "check", "config", DEPLOY / "prometheus" / "prometheus.yml")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("compose*.yaml")), ids=lambda path: path.name)
+def test_a_compose_file_names_settings_that_there_are_and_confines_what_is_ours(path: Path) -> None:
+    compose = yaml.safe_load(path.read_text())
+    ours = [service for service in compose["services"].values() if "build" in service]
+    assert ours
+    for service in ours:
+        assert service["cap_drop"] == ["ALL"]
+        assert service["read_only"]
+        assert service["ulimits"]["core"] == 0
+        names = {name for name in service.get("environment", {}) if name.startswith("ANONCHAT_")}
+        names |= {name.upper() for name in service.get("secrets", ())}
+        assert names <= SETTINGS
+    published = [port for each in compose["services"].values() for port in each.get("ports", ())]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_the_nodes_of_the_compose_file_are_those_that_nginx_knows() -> None:
+    services = yaml.safe_load(CLUSTER.read_text())["services"]
+    nodes = {name: service for name, service in services.items() if "build" in service}
+    written = (DEPLOY / "nginx" / "nodes.compose.conf").read_text()
+    assert written == write_nodes({name: f"{name}:8080" for name in nodes})
+    for name, node in nodes.items():
+        assert node["environment"]["ANONCHAT_NODE_ID"] == name
+        assert node["volumes"] == [f"{name}:/data"], "each has keys of its own"
+    front = services["nginx"]["networks"]["inside"]["ipv4_address"]
+    assert nodes["n1"]["environment"]["ANONCHAT_TRUSTED_PROXIES"] == front
+
+
+def test_what_holds_keys_in_the_compose_file_writes_nothing_down() -> None:
+    valkey = yaml.safe_load(CLUSTER.read_text())["services"]["valkey"]
+    assert valkey["command"] == ["valkey-server", "--save", "", "--appendonly", "no"]
+    assert valkey["read_only"]
+    assert "volumes" not in valkey
+
+
+def test_systemd_reads_the_unit(tmp_path: Path) -> None:
+    unit = (DEPLOY / "systemd" / "anonchat@.service").read_text()
+    program = "ExecStart=/opt/anonchat/.venv/bin/python /opt/anonchat/main.py"
+    assert program in unit
+    place = tmp_path / "anonchat@.service"
+    place.write_text(unit.replace(program, f"ExecStart={sys.executable} {ROOT / 'main.py'}"))
+    done = run("systemd-analyze", "verify", "--man=no", place)
+    complaints = [line for line in done.stderr.splitlines() if "anonchat@" in line]
+    assert (done.returncode, complaints) == (0, []), done.stderr
+    for name in re.findall(r"ANONCHAT_\w+", unit):
+        assert name in SETTINGS
+    for name in re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE):
+        assert name.upper() in SETTINGS
+
+
+def test_haproxy_and_caddy_read_what_is_for_them() -> None:
+    is_read("haproxy", "-c", "-f", DEPLOY / "haproxy.cfg")
+    is_read("caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile")
+
+
+def test_every_way_of_traefik_leads_somewhere() -> None:
+    http = yaml.safe_load((DEPLOY / "traefik.yaml").read_text())["http"]
+    ways = [router["service"] for router in http["routers"].values()]
+    for service in http["services"].values():
+        if failover := service.get("failover"):
+            ways += [failover["service"], failover["fallback"]]
+    assert set(ways) == set(http["services"])
