@@ -210,6 +210,9 @@ class Chat:
         watch("anonchat_keys", "Keys that live.", self._keys.count)
         watch("anonchat_draining", "Whether this node is leaving.", lambda: self.is_draining)
         watch("anonchat_bus_up", "Whether other nodes are heard.", lambda: self.bus.is_up)
+        self.metrics.watch_total(
+            "anonchat_bus_gaps", "How often other nodes were not heard.", lambda: self.bus.gaps
+        )
         watch_counts(
             "anonchat_limits_hit",
             "How often a limit has held somebody back.",

@@ -18,6 +18,7 @@ from .keystore import read_hash_key
 from .seal import Hasher
 from .secret import find_secret, has_keys
 from .settings import Settings
+from .valkey import Valkey, ValkeyLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ async def look_round(settings: Settings) -> AsyncIterator[Finding]:
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield Finding("keys", False, f"{folder} belongs to somebody else")
         return
+    if settings.has_peers:
+        yield await _look_at_bus(settings.bus_url)
     hash_key = read_hash_key(folder / "keys", find_secret(settings))
     yield Finding(
         "keys",
@@ -51,6 +54,17 @@ async def look_round(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     finally:
         await database.close()
+
+
+async def _look_at_bus(url: str) -> Finding:
+    valkey = Valkey(url)
+    try:
+        await valkey.call("PING")
+    except ValkeyLost:
+        return Finding("bus", False, "does not answer")
+    finally:
+        await valkey.close()
+    return Finding("bus", True, "answers")
 
 
 async def _look_at_database(

@@ -77,9 +77,6 @@ class Metrics:
             "How long the oldest row that had expired was waiting for the last round.",
             lambda: self._lag,
         )
-        self.bus_gaps = Counter(
-            "anonchat_bus_gaps", "How often news from other nodes was missed.", registry=registry
-        )
         self.loop_lag = _time(
             "anonchat_loop_lag_seconds", "How late the loop comes to what it has to do.", registry
         )
@@ -87,6 +84,10 @@ class Metrics:
     def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Ask for a number whenever somebody wants to know it."""
         self._registry.register(_Watch(lambda: GaugeMetricFamily(name, meaning, value=read())))
+
+    def watch_total(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Ask for a number that only grows."""
+        self._registry.register(_Watch(lambda: CounterMetricFamily(name, meaning, value=read())))
 
     def watch_counts(
         self, name: str, meaning: str, label: str, read: Callable[[], Mapping[str, int]]

@@ -20,6 +20,10 @@ class Bus(Protocol):
     def is_up(self) -> bool:
         """Whether other nodes can be heard now."""
 
+    @property
+    def gaps(self) -> int:
+        """How often they could not be heard any more."""
+
     def subscribe(self, listener: Listener) -> None:
         """Hand every event from now on to `listener`, in the order of publishing."""
 

@@ -12,10 +12,10 @@ class MemoryBus:
     """Calls its listeners one after the other, in this process."""
 
     is_up = True
+    gaps = 0
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
-        self.is_up = True
 
     def subscribe(self, listener: Listener) -> None:
         """Hand every event from now on to `listener`, in the order of publishing."""

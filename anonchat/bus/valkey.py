@@ -39,7 +39,6 @@ class ValkeyBus(MemoryBus):
 
     def __init__(self, valkey: Valkey, *, secret: str) -> None:
         super().__init__()
-        self.gaps = 0
         self._valkey = valkey
         self._codec = Codec(secret)
         self._name = new_id().encode()

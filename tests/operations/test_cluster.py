@@ -6,21 +6,25 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
 from deploy.nginx.nodes import write_nodes
+from tests.api.program import Program
 from tests.browser.house import PATIENCE
 from tests.fakes import UNLIMITED
 from tests.history.screen import introduce, read_client_id
+from tests.operations.test_commands import answer_of, run
 from tests.pages.tab import plug_in
-from tools.cluster import NGINX, ROOT, Nginx, Node, Postgres, Redis, _ask
+from tools.cluster import NGINX, ROOT, Cluster, Nginx, Node, Postgres, Redis, _ask
 
 _ORPHAN = """
 import asyncio, os, sys
 from pathlib import Path
+from tests.operations.test_commands import answer_of, run
 from tests.pages.tab import plug_in
 from tools.cluster import Redis
 redis = Redis(Path(sys.argv[1]))
@@ -160,3 +164,43 @@ async def test_scripts_are_kept_by_nginx_and_all_is_compressed(
 def test_the_nodes_of_the_example_are_written_by_the_program_that_writes_them() -> None:
     example = {f"n{number}": f"127.0.0.1:808{number}" for number in (1, 2, 3)}
     assert (NGINX / "nodes.conf").read_text() == write_nodes(example)
+
+
+async def test_three_nodes_are_one_site() -> None:
+    async with Cluster(settings=UNLIMITED) as cluster, AsyncExitStack() as stack:
+        first, second, third = cluster.nodes
+        at = {
+            node: Program(
+                await stack.enter_async_context(
+                    httpx.AsyncClient(base_url=f"http://{node.address}/api/v1", timeout=PATIENCE)
+                )
+            )
+            for node in cluster.nodes
+        }
+        visitor = await at[first].ask("POST", "/visitors", json={"nickname": "Ann"})
+        for program in at.values():
+            program.token = visitor["token"]
+        await at[first].open("night train")
+        async with at[second].listen("night-train") as stream:
+            await stream.ready()
+            await at[first].say("night-train", "one")
+            await stream.until("message", text="one")
+            first.kill()
+            await at[third].say("night-train", "two")
+            await stream.until("message", text="two")
+            async with httpx.AsyncClient(base_url=cluster.url, timeout=PATIENCE) as browser:
+                for _ in cluster.nodes:
+                    assert (await browser.get("/login")).status_code == 200
+            await first.start()
+            said = (await at[first].read("night-train"))["items"]
+            assert [message["text"] for message in said] == ["one", "two"]
+            assert answer_of(await run(third.data, "close-room", "night-train", "--json")) == {
+                "messages": 2
+            }
+            assert (await stream.rest())[-1].kind == "ended"
+        settings = {name: value for name, value in first.settings.items() if "url" in name}
+        settings["secret_key"] = first.settings["secret_key"]
+        assert "well   bus: answers" in (await run(first.data, "check", **settings)).stdout
+        cluster.redis.kill()
+        assert "WRONG  bus: does not answer" in (await run(first.data, "check", **settings)).stdout
+        await cluster.redis.start()
