@@ -13,6 +13,7 @@ from tests.cluster.faults import Faults, open_faults
 from tests.history.storm import Blow, Storm
 
 SECONDS = 5
+DISTANCE = SECONDS + 15.0
 LEAVING_SECONDS = 10
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,7 +27,8 @@ async def faults() -> AsyncIterator[Faults]:
 
 async def _rage(faults: Faults, *blows: Blow) -> None:
     seed = os.environ.get("SEED") or os.urandom(3).hex()  # make test SEED=… plans the same again
-    report = await Storm(faults.cluster, None, seed=seed, blows=blows).rage()
+    storm = Storm(faults.cluster, None, seed=seed, blows=blows, distance=DISTANCE)
+    report = await storm.rage()
     assert not report.faults, f"{report}\n{_logs(faults)}"
     assert report.counts["acknowledged"]
     print(report)

@@ -84,11 +84,18 @@ def kill_again_and_again(house: House, times: int) -> Sequence[Blow]:
 class Storm:
     """One storm over one site: a room that lasts, and one whose messages are gone soon.
 
-    Real browsers look on, if there is a wardrobe of them.
+    Real browsers look on, if there is a wardrobe of them. `distance` is how many seconds word may
+    take from one node to another while something is broken.
     """
 
     def __init__(
-        self, site: Site, wardrobe: Wardrobe | None, *, seed: str, blows: Sequence[Blow]
+        self,
+        site: Site,
+        wardrobe: Wardrobe | None,
+        *,
+        seed: str,
+        blows: Sequence[Blow],
+        distance: float = 0.0,
     ) -> None:
         self.report = Report(seed)
         self.lasting = Place(f"harbour-{seed}", ttl=3_600)
@@ -96,6 +103,7 @@ class Storm:
         self._site = site
         self._wardrobe = wardrobe
         self._blows = blows
+        self._distance = distance
         self._numbers = iter(range(1_000_000))
         self._over = asyncio.Event()
         self._wires: list[Wire] = []
@@ -323,7 +331,7 @@ class Storm:
                 async with asyncio.timeout(PATIENCE):
                     while not await self._is_at_rest(place, reader):  # noqa: ASYNC110 - others move
                         await asyncio.sleep(0.2)
-            self.report.faults += find_faults(place.record, tolerance=_TOLERANCE)
+            self.report.faults += self._find_faults(place)
 
     async def _is_at_rest(self, place: Place, reader: Program) -> bool:
         at = now()
@@ -331,9 +339,12 @@ class Storm:
         sights = [truth, *await self._look(place)]
         place.record.ends = {sight.reader: sight for sight in sights if sight}
         last = truth.lines[-1:]
-        return all(sight and sight.lines[-1:] == last for sight in sights) and not find_faults(
-            place.record, tolerance=_TOLERANCE
-        )
+        return all(
+            sight and sight.lines[-1:] == last for sight in sights
+        ) and not self._find_faults(place)
+
+    def _find_faults(self, place: Place) -> list[str]:
+        return find_faults(place.record, tolerance=_TOLERANCE, distance=self._distance)
 
     async def _look(self, place: Place) -> list[Sight | None]:
         glances = [await window.glance() for window in self._windows[place]]
