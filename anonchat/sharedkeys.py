@@ -62,8 +62,8 @@ class SharedKeys(KeyStore):
         return super().get(name) or self._heard.get(name)
 
     def is_gone(self, name: str) -> bool:
-        """Return no: what is not known here may be known to another node."""
-        return False
+        """Tell whether a key was destroyed lately; else another node may know it."""
+        return name in self._destroyed
 
     def names(self) -> Iterable[str]:
         """Return the names of all living keys that are known here."""
@@ -208,7 +208,8 @@ class SharedKeys(KeyStore):
         before = set(self.names())
         found = await self._read_all()
         self._learn(found)
-        if birth == self._birth:
+        # Once more, for a Valkey that has just begun anew has nothing, and nothing was destroyed.
+        if birth == self._birth == await self._read_birth():
             lost = before - found.keys() - self._unshared
             still = await self._ask_for(lost) if lost else {}
             with suppress(Unavailable):
