@@ -235,7 +235,11 @@ class Messages:
                 query = query.order_by(seq.desc() if after is None else seq)
                 rows = (await session.exec(query.limit(missing))).all()
                 opened = zip(rows, await self._vault.open_messages(rows), strict=True)
-                found += [(row.visitor_id, message) for row, message in opened if message]
+                for row, message in opened:
+                    if message:
+                        found.append((row.visitor_id, message))
+                    elif after is not None and not self._vault.is_lost(row):
+                        return found  # it can be read once its node is back: who reads on waits
                 if len(rows) < missing:
                     break
                 # Some could not be read, for their authors are being forgotten: on to the next.
