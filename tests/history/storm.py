@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
-from tests.browser.house import House
+from tests.browser.house import House, Site
 from tests.browser.wire import Wire
 from tests.browser.world import Wardrobe
 from tests.history.checker import find_faults, find_lateness
@@ -27,18 +27,6 @@ _TOO_LONG = "x" * 4_001
 
 Blow = Callable[[Random], Awaitable[None]]
 """Breaks something big and mends it again; its name says what is counted."""
-
-
-class Site(Protocol):
-    """What it storms over: one server, or many nodes."""
-
-    @property
-    def url(self) -> str:
-        """The address that a browser opens."""
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
 
 
 @dataclass
