@@ -32,7 +32,8 @@ class Faults:
         """How many seconds each node has taken to leave."""
         self._seconds = seconds
         self._to_postgres = Wire(cluster.postgres.port)
-        self._to_redis = Wire(cluster.redis.port)
+        self.to_redis = Wire(cluster.redis.port)
+        """The cable between the last node and Redis."""
 
     async def open(self) -> None:
         """Lay the cables, and set the clock."""
@@ -41,7 +42,7 @@ class Faults:
             early.around |= lie(120)
         for setting, wire, part in (
             ("database_url", self._to_postgres, self.cluster.postgres),
-            ("bus_url", self._to_redis, self.cluster.redis),
+            ("bus_url", self.to_redis, self.cluster.redis),
         ):
             await wire.open()
             far.settings[setting] = part.url.replace(str(part.port), str(wire.port))
@@ -49,7 +50,7 @@ class Faults:
     async def close(self) -> None:
         """Take the cables away."""
         await self._to_postgres.close()
-        await self._to_redis.close()
+        await self.to_redis.close()
 
     async def crashes_of_postgresql(self, _chance: Random) -> None:
         """End it as `pg_ctl stop -m immediate` does."""
@@ -81,9 +82,9 @@ class Faults:
 
     async def broken_lines_to_redis(self, _chance: Random) -> None:
         """Let one node hear nothing of the others, nor they of it."""
-        self._to_redis.hold()
+        self.to_redis.hold()
         await asyncio.sleep(self._seconds)
-        self._to_redis.release()
+        self.to_redis.release()
 
     async def crashes_of_nodes(self, chance: Random) -> None:
         """End one as a power cut does."""
