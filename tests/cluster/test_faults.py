@@ -95,7 +95,8 @@ async def test_what_a_node_stored_and_could_not_tell_before_it_died_is_heard_on_
             await there.say(slug, "two")
             far.kill()
         finally:
-            faults.to_redis.release()
+            faults.to_redis.cut()
+            faults.to_redis.mend()
         await far.start()
         async with asyncio.timeout(PATIENCE):
             assert (await stream.until("message"))[-1].data["text"] == "two"
