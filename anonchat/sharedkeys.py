@@ -62,8 +62,12 @@ class SharedKeys(KeyStore):
         return super().get(name) or self._heard.get(name)
 
     def is_gone(self, name: str) -> bool:
-        """Tell whether a key was destroyed lately; else another node may know it."""
-        return name in self._destroyed
+        """Return no: what is not known here may be known to another node."""
+        return False
+
+    def may_be_elsewhere(self, *names: str) -> bool:
+        """Tell whether another node may know these keys, of spans others too."""
+        return not any(name in self._destroyed for name in names)
 
     def names(self) -> Iterable[str]:
         """Return the names of all living keys that are known here."""

@@ -129,8 +129,8 @@ class Vault:
         return opened
 
     def is_lost(self, row: MessageRow) -> bool:
-        """Tell whether a message that does not open never will: one of its keys was destroyed."""
-        return any(map(self._keys.is_gone, _message_keys(row, row.visitor_id)))
+        """Tell whether a message that does not open here opens nowhere."""
+        return not self._keys.may_be_elsewhere(*_message_keys(row, row.visitor_id))
 
     def seal_anew(self, row: MessageRow, generation: int) -> None:
         """Seal a message with a key of this generation, unless it is sealed with one already."""
@@ -152,7 +152,7 @@ class Vault:
         )
 
     def _is_strange(self, name: str) -> bool:
-        return self._keys.get(name) is None and not self._keys.is_gone(name)
+        return self._keys.get(name) is None and self._keys.may_be_elsewhere(name)
 
     async def _learn(self, names: Iterable[str]) -> None:
         strange = {name for name in names if self._keys.get(name) is None}

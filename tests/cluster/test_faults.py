@@ -33,7 +33,9 @@ async def faults() -> AsyncIterator[Faults]:
 async def lines(faults: Faults) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Give a line to each node that passes nginx by."""
     addresses = [node.address for node in faults.cluster.nodes]
-    lines = [httpx.AsyncClient(base_url=f"http://{it}/api/v1", timeout=PATIENCE) for it in addresses]
+    lines = [
+        httpx.AsyncClient(base_url=f"http://{it}/api/v1", timeout=PATIENCE) for it in addresses
+    ]
     yield lines
     for line in lines:
         await line.aclose()
@@ -112,7 +114,7 @@ async def test_what_only_a_node_that_is_cut_off_can_open_is_kept_until_it_is_bac
     faults.to_redis.hold()
     try:
         await _until(lambda: _is_ready(lines[-1]), False)
-        (kept,) = await there.say(slug, "kept")
+        await there.say(slug, "kept")
         (slip,) = await ann.say(slug, "a slip")
         ben = await _come_in(lines[-1], "Ben")
         assert (await Program(lines[0], ben.token).call("GET", "/rooms/mine")).status_code == 503

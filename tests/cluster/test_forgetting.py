@@ -71,7 +71,9 @@ async def cluster() -> AsyncIterator[Cluster]:
 async def lines(cluster: Cluster) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Give a line to each node that passes nginx by."""
     addresses = [node.address for node in cluster.nodes]
-    lines = [httpx.AsyncClient(base_url=f"http://{it}/api/v1", timeout=PATIENCE) for it in addresses]
+    lines = [
+        httpx.AsyncClient(base_url=f"http://{it}/api/v1", timeout=PATIENCE) for it in addresses
+    ]
     yield lines
     for line in lines:
         await line.aclose()
@@ -82,7 +84,9 @@ async def test_no_word_reaches_any_file_and_no_key_of_any_node_opens_what_is_gon
 ) -> None:
     words = {name: canary(name) for name in ("room", "topic", "long", "gone", "short", "burnt")}
     words |= {name: canary(name)[:24] for name in ("Ann", "Ben", "other room")}
-    ann, ben = [await _come_in(line, words[name]) for line, name in zip(lines, ("Ann", "Ben"), strict=False)]
+    ann, ben = [
+        await _come_in(line, words[name]) for line, name in zip(lines, ("Ann", "Ben"), strict=False)
+    ]
     room = (await ann.open(words["room"], topic=words["topic"]))["slug"]
     brief = (await ben.open(canary("brief"), message_ttl=TTL))["slug"]
     doomed = (await ann.open(words["other room"]))["slug"]
@@ -123,9 +127,9 @@ async def test_while_one_node_holds_its_breath_the_others_forget_and_nothing_com
     far.pause()
     try:
         async with asyncio.timeout(PATIENCE):
-            while (await ann.read(slug))["items"]:
+            while (await ann.read(slug))["items"]:  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.1)
-            while await _fetch(cluster, f"SELECT id FROM message WHERE id = '{said['id']}'"):
+            while await _fetch(cluster, f"SELECT id FROM message WHERE id = '{said['id']}'"):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     finally:
         far.resume()
@@ -137,14 +141,14 @@ async def test_while_one_node_holds_its_breath_the_others_forget_and_nothing_com
 async def _eventually(thief: Thief, gone: set[str]) -> None:
     """Wait until no key opens any of this."""
     async with asyncio.timeout(PATIENCE):
-        while not gone.isdisjoint(await thief.reads()):
+        while not gone.isdisjoint(await thief.reads()):  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.2)
 
 
 async def _look(cluster: Cluster, words: dict[str, str], known: str, place: Path) -> None:
     """Search all that any part has written, and what Redis holds."""
     await _fetch(cluster, "CHECKPOINT")
-    place.mkdir()
+    place.mkdir()  # noqa: ASYNC240
     (number,) = (await _fetch(cluster, "SELECT oid::int FROM pg_database ORDER BY oid DESC"))[0]
     data = cluster.postgres.data
     folders = [data / "base" / str(number), data / "pg_wal", data / "global", cluster.folder]
