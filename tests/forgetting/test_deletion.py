@@ -104,7 +104,7 @@ async def test_a_renewal_that_was_refused_is_done_in_the_next_round(
         assert await find_unsettled(chat)
         chat.messages._pages.drop(room.id)
         assert await read(chat, room, ann) == ["two"], "the older key opens what is not renewed"
-    await chat._purge()
+    await chat.purge()
     assert await find_unsettled(chat) == []
     chat.messages._pages.drop(room.id)
     assert await read(chat, room, ann) == ["two"]
