@@ -42,6 +42,7 @@ class KeyStore:
         self._wrap = _wrapper(secret)
         self._slots: dict[str, tuple[int, bytes]] = {}
         self._spans: dict[int, set[str]] = {}  # looked through at every round, so by themselves
+        self._inherited: list[str] = []
         self._free: list[int] = []
         self._doomed: list[int] = []
         self._size = 0
@@ -64,6 +65,7 @@ class KeyStore:
             elif _HEAD not in self._slots:
                 self._put_head(self._make_head())
                 sync_folder(self._path.parent)
+            self._inherited = list(self.names())
         except OSError as error:
             raise StartError(
                 f"ANONCHAT_DATA_DIR: {self._path} cannot be used: {error.strerror}"
@@ -117,6 +119,10 @@ class KeyStore:
     def count(self) -> int:
         """Return how many keys live."""
         return len(self._slots) - (_HEAD in self._slots)
+
+    def inherited(self) -> Iterable[str]:
+        """Return the names of the living keys that were there when the store was opened."""
+        return [name for name in self._inherited if self.get(name) is not None]
 
     def names(self) -> Iterable[str]:
         """Return the names of all living keys."""

@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import functools
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import settings
 from anonchat import Chat
 from tests.fakes import FakeClock, running_chat
 from tests.servers.postgres import Postgres
+from tests.servers.redis import Redis
 
 settings.register_profile("any machine", deadline=None, print_blob=True)
 settings.load_profile("any machine")
@@ -25,11 +27,11 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let what asks for `either_database` run on both, but for what is about SQLite alone."""
-    if "either_database" in metafunc.fixturenames:
-        is_about_one = metafunc.definition.get_closest_marker("sqlite")
-        kinds = ["sqlite"] if is_about_one else ["sqlite", "postgresql"]
-        metafunc.parametrize("either_database", kinds, indirect=True)
+    """Let what asks for `either_place` run in both, but for what is about a single node alone."""
+    if "either_place" in metafunc.fixturenames:
+        is_about_one = metafunc.definition.get_closest_marker("single")
+        kinds = ["single"] if is_about_one else ["single", "cluster"]
+        metafunc.parametrize("either_place", kinds, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -41,19 +43,37 @@ def postgres() -> Iterator[Postgres]:
     postgres.remove()
 
 
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """Return a Redis that is started for the first who asks."""
+    redis = Redis()
+    redis.start()
+    yield redis
+    redis.remove()
+
+
 @pytest.fixture
-def either_database(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """Let every folder of the test have its database there, or on PostgreSQL."""
-    if request.param == "sqlite":
+def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Let every chat be by itself with SQLite, or be a node with PostgreSQL and Redis."""
+    if request.param == "single":
         yield request.param
         return
     postgres: Postgres = request.getfixturevalue("postgres")
-    locate = functools.cache(lambda _folder: postgres.take())
-    monkeypatch.setattr("tests.fakes.locate", locate)
+    redis: Redis = request.getfixturevalue("redis")
+    take = functools.cache(lambda _folder: postgres.take())
+    spaces = itertools.count()
+    share = functools.cache(lambda _folder: f"{redis.url}/{next(spaces)}")
+    monkeypatch.setattr(
+        "tests.fakes.locate",
+        lambda folder: {
+            "database_url": take(folder),
+            "bus_url": share(folder),
+            "secret_key": "shared by all nodes",
+        },
+    )
     yield request.param
     postgres.give_all_back()
+    redis.forget()
 
 
 @pytest.fixture

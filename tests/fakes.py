@@ -62,15 +62,14 @@ class Ear:
         self.heard.append(event)
 
 
-def locate(_folder: Path) -> str:
-    """Return the address of the database that belongs to a folder; empty: it lies in there."""
-    return ""
+def locate(_folder: Path) -> dict[str, object]:
+    """Return where the database and the bus are that belong to a folder, if not in there."""
+    return {}
 
 
 def make_settings(folder: Path, **changes: object) -> Settings:
     """Return the settings of a chat that keeps all in `folder` and holds nobody back."""
-    place = {"data_dir": folder, "database_url": locate(folder)}
-    return Settings.model_validate({**place, **UNLIMITED, **changes})
+    return Settings.model_validate({"data_dir": folder, **locate(folder), **UNLIMITED, **changes})
 
 
 def make_limit(rate: Rate, clock: FakeClock) -> Limit:

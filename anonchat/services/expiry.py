@@ -151,7 +151,7 @@ class Expiry:
         owned = {room_key(id) for id in rooms} | {visitor_key(id) for id in visitors}
         await self._keys.destroy(
             name
-            for name in self._keys.names()
+            for name in self._keys.inherited()
             if name.startswith(("room ", "visitor ")) and name not in owned
         )
 

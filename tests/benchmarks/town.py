@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 
 from anonchat import Chat
 from anonchat.ids import new_id, new_token
-from anonchat.keystore import room_key, visitor_key
+from anonchat.keystore import room_key, span_of, visitor_key
 from anonchat.nouns import Message
 from anonchat.seal import Hasher, fingerprint
 from anonchat.vault import Vault
@@ -140,7 +140,7 @@ class Town:
         now = datetime.now(UTC)
         for room in rooms:
             expires_at = now + timedelta(seconds=room.message_ttl)
-            await self._vault.prepare_spans([expires_at])
+            await self._vault.prepare_spans({span_of(expires_at): 0})
             authors = {guest.id: self._author(room, guest) for guest in guests}
             rows = (
                 self._message(

@@ -23,7 +23,7 @@ from tests.fakes import (
 )
 from tests.obstacles import allow, refuse
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 
 async def test_a_purge_removes_the_rows_of_what_has_expired(
@@ -182,7 +182,7 @@ async def test_marks_that_cannot_be_written_do_not_stop_the_janitor(
     await allow(chat, "member")
 
 
-@pytest.mark.sqlite
+@pytest.mark.single
 async def test_the_journal_is_empty_after_a_purge(
     chat: Chat, clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -208,6 +208,7 @@ async def test_what_expired_while_the_chat_was_down_is_purged_at_the_start(
         assert list(chat._keys.names()) == []
 
 
+@pytest.mark.single
 async def test_a_crash_between_the_keys_and_the_rows_is_finished_at_the_next_start(
     tmp_path: Path, clock: FakeClock
 ) -> None:

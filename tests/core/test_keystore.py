@@ -14,7 +14,7 @@ from anonchat import Chat, StartError, Unavailable
 from anonchat.keystore import SPAN, KeyStore, span_bounds, span_of
 from tests.fakes import FakeClock, gather_in, make_settings, read, running_chat, say
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 
 @pytest.fixture

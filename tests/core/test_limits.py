@@ -13,7 +13,7 @@ from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED, Rate, parse_rate
 from tests.fakes import FakeClock, come_in, gather_in, make_limit, read, running_chat, say
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 SECOND = timedelta(seconds=1)
 

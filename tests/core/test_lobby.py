@@ -18,7 +18,7 @@ from anonchat.database import Database
 from anonchat.services.lobby import Lobby
 from tests.fakes import Ear, FakeClock, come_in, gather_in, running_chat, say
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 SECOND = timedelta(seconds=1)
 

@@ -23,7 +23,7 @@ from models import MemberRow
 from tests.fakes import Ear, FakeClock, come_in, gather_in, running_chat, say
 from tests.obstacles import allow, refuse
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 
 async def test_whoever_joins_is_a_member(chat: Chat) -> None:

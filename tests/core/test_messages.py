@@ -40,7 +40,7 @@ from tests.fakes import (
 from tests.nasty import GOOD_EMOJI, NASTY
 from tests.obstacles import allow, refuse
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 Post = Callable[..., asyncio.Task[Message]]
 
@@ -564,6 +564,7 @@ async def test_a_page_that_was_read_before_shows_what_came_and_not_what_went(cha
     assert await _newest(chat, room, ben, 1) == ["4"]
 
 
+@pytest.mark.single
 async def test_a_page_that_was_read_before_ends_with_its_messages(
     chat: Chat, clock: FakeClock
 ) -> None:
@@ -602,7 +603,7 @@ async def test_a_page_that_was_read_before_is_refused_to_a_former_member(chat: C
             await refused
 
 
-@pytest.mark.sqlite
+@pytest.mark.single
 async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> None:
     room, (ann,) = await gather_in(chat, "kitchen", "Ann")
     await say(chat, room, ann, "hello")

@@ -156,11 +156,11 @@ async def test_while_the_server_is_away_everything_is_refused_and_then_goes_on(
             await chat.messages.history(room.id, visitor_id=ann.id, limit=9, after=0)
         with pytest.raises(Unavailable):
             await chat.identity.come_in("Bob")
-        assert not await chat.is_ready()
+        assert await chat.list_silent() == ["database"]
         await chat.janitor.clean()
     finally:
         postgres.go_on()
-    assert await chat.is_ready()
+    assert await chat.list_silent() == []
     await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
     await chat.messages.finish()
     assert await read(chat, room, ann) == ["before", "hello"]

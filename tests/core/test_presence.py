@@ -7,7 +7,7 @@ from anonchat.events import RollTold
 from anonchat.services.presence import Presence
 from tests.fakes import Ear, FakeClock, gather_in
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from anonchat import (
 )
 from tests.fakes import Ear, FakeClock, come_in, running_chat, say
 
-pytestmark = pytest.mark.usefixtures("either_database")
+pytestmark = pytest.mark.usefixtures("either_place")
 
 HOUR = timedelta(hours=1)
 

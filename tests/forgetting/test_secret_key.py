@@ -173,7 +173,8 @@ async def test_a_store_of_the_first_kind_keeps_its_hashes(tmp_path: Path) -> Non
     keys.open()
     keys._slots = {}
     keys._size = 0
-    keys._write({"anonchat keys 1": keys._take_slot(), "room a": keys._take_slot()})
+    first = {"anonchat keys 1": bytes(32), "room a": bytes(32)}
+    keys._write(first, {name: keys._take_slot() for name in first})
     keys.close()
     for _ in range(2):
         keys = KeyStore(path, SECRET)

@@ -100,13 +100,20 @@ class Postgres:
 
     async def _empty(self, name: str) -> None:
         """Take all rows away and leave the tables, which take long to be made."""
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        tables = await _fetch(
+            self.url(name),
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename NOT IN ('alembic_version', 'ledger')",
+        )
+        nothing = "store = '', purged_at = NULL, messages = 0, rooms = 0, visitors = 0"
         await _execute(
             self.url(name),
-            f"{others} WHERE datname = '{name}' AND pid <> pg_backend_pid()",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' "
+            "AND pid <> pg_backend_pid()",
             "DROP FUNCTION IF EXISTS refuse CASCADE",
-            *(f"DELETE FROM {name}" for name in ("room", "visitor")),
-            "UPDATE ledger SET store = '', purged_at = NULL, messages = 0, rooms = 0, visitors = 0",
+            "SET session_replication_role = replica",  # in whatever order
+            *(f"DELETE FROM {table}" for (table,) in tables),
+            *([f"UPDATE ledger SET {nothing}"] if tables else []),
         )
 
     def _do(self, act: Coroutine[Any, Any, Any]) -> Any:

@@ -61,6 +61,7 @@ async def describe(chat: Chat, keepsake: dict[str, Any]) -> dict[str, Any]:
                     ],
                 }
             )
+        rooms.sort(key=lambda room: room["name"])  # two may be as lively as each other
         people.append({"name": [visitor.id, visitor.nickname, visitor.badge], "rooms": rooms})
     tally = chat.ledger.tally
     assert tally
