@@ -191,6 +191,26 @@ async def test_janitors_of_all_nodes_purge_together_and_count_all_once(
     assert await execute(nodes[0], "SELECT count(*) FROM room") == [(0,)]
 
 
+async def test_what_a_node_began_to_forget_before_it_died_another_one_forgets(
+    nodes: list[Chat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann, _) = await gather_in(nodes[0], "night train", "Ann", "Ben")
+    await say(nodes[0], room, ann, "remember me")
+
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(nodes[0].identity, "_delete_messages", die)
+        with pytest.raises(asyncio.CancelledError):
+            await nodes[0].identity.forget(ann.id)
+    assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]
+    await nodes[1].purge()
+    assert await execute(nodes[1], "SELECT count(*) FROM message") == [(0,)]
+    assert await execute(nodes[1], "SELECT count(*) FROM visitor") == [(1,)]
+    assert await execute(nodes[1], "SELECT messages, visitors FROM ledger") == [(1, 1)]
+
+
 async def test_whatever_is_done_at_once_nothing_fails_in_another_way_than_it_may(
     nodes: list[Chat], clock: FakeClock
 ) -> None:
