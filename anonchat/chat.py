@@ -5,6 +5,7 @@ import logging
 from .bus import Bus, MemoryBus, ValkeyBus
 from .clock import Clock, CommonTime, SteadyClock
 from .database import Database
+from .events import NewsMissed
 from .janitor import Janitor
 from .keystore import KeyStore
 from .ledger import Ledger
@@ -161,6 +162,7 @@ class Chat:
             _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
         self.presence.ask()
+        self.bus.send(NewsMissed())  # we may have died before we told what we did
         self.janitor.start()
         self._pulse.start()
         return done

@@ -112,6 +112,10 @@ class KeyStore:
         """Tell whether there is no key of that name any more."""
         return self.get(name) is None
 
+    def may_be_elsewhere(self, *names: str) -> bool:
+        """Tell whether another node may know these keys. There are no others."""
+        return False
+
     def count(self) -> int:
         """Return how many keys live."""
         return len(self._slots) - (_HEAD in self._slots)

@@ -21,7 +21,15 @@ from models import SQLModel
 from .bus import Bus
 from .clock import Clock
 from .database import Clash, Cut, Database
-from .errors import N_, ChatError, LimitReached, MessageExpired, NotAMember, NotFound
+from .errors import (
+    N_,
+    ChatError,
+    LimitReached,
+    MessageExpired,
+    NotAMember,
+    NotFound,
+    Unavailable,
+)
 from .events import MessagePosted
 from .ids import new_id
 from .keystore import span_of
@@ -35,6 +43,8 @@ _COMPANY = 20
 _REST_SECONDS = 0.005
 _PATIENCE_SECONDS = 10
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # seconds; the last one again and again
+
+_LATER = N_("That could not be kept just now. Please try again.")
 
 _tables = SQLModel.metadata.tables
 _room, _member = _tables["room"], _tables["member"]
@@ -129,6 +139,7 @@ class _Sheet:
     rooms: dict[str, Room] = field(default_factory=dict)
     authors: dict[tuple[str, str], _Author] = field(default_factory=dict)
     known: dict[bytes, Message | None] = field(default_factory=dict)
+    strange: set[str | bytes] = field(default_factory=set)  # what only another node could open
     fresh: list[tuple[Draft, Message]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
 
@@ -244,11 +255,18 @@ class Desk:
         for row in rooms:
             if room := self._vault.open_room(row):
                 sheet.rooms[room.id] = room
+            elif self._vault.is_room_strange(row.id):
+                sheet.strange.add(row.id)
         for row in authors:
             if visitor := self._vault.open_visitor(row):
                 sheet.authors[row.room_id, row.id] = _Author(visitor, row.author, row.read_seq)
+            elif self._vault.is_visitor_strange(row.id):
+                sheet.strange.add(row.id)
         sheet.known = dict.fromkeys(row.dedup_key for row in known)
-        sheet.known |= {row.dedup_key: message for row, message in zip(kept, said, strict=True)}
+        for row, message in zip(kept, said, strict=True):
+            sheet.known[row.dedup_key] = message
+            if message is None and not self._vault.is_lost(row):
+                sheet.strange.add(row.dedup_key)
         return sheet
 
     async def _agree(self, connection: AsyncConnection, spans: set[int]) -> dict[int, int]:
@@ -260,6 +278,8 @@ class Desk:
 
     def _place(self, draft: Draft, sheet: _Sheet) -> None:
         """Give the draft its place in the room, and the room and the author longer lives."""
+        if not sheet.strange.isdisjoint((draft.room_id, draft.visitor_id)):
+            raise Unavailable(_LATER)
         now, room = sheet.now, sheet.rooms.get(draft.room_id)
         if room is None or room.expires_at <= now:
             raise NotFound(N_("There is no such room, or it has ended."))
@@ -354,6 +374,8 @@ class Desk:
             message = sheet.known.get(draft.dedup_key)
             if message and self._lives(message, draft.visitor_id):
                 draft.accept(message)
+            elif draft.dedup_key in sheet.strange:
+                draft.refuse(Unavailable(_LATER))
             else:
                 draft.refuse(MessageExpired(N_("That message has come to its end already.")))
         events = []

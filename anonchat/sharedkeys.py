@@ -65,6 +65,10 @@ class SharedKeys(KeyStore):
         """Return no: what is not known here may be known to another node."""
         return False
 
+    def may_be_elsewhere(self, *names: str) -> bool:
+        """Tell whether another node may know these keys, of spans others too."""
+        return not any(name in self._destroyed for name in names)
+
     def names(self) -> Iterable[str]:
         """Return the names of all living keys that are known here."""
         return [*super().names(), *self._heard]
@@ -208,7 +212,8 @@ class SharedKeys(KeyStore):
         before = set(self.names())
         found = await self._read_all()
         self._learn(found)
-        if birth == self._birth:
+        # Once more, for a Valkey that has just begun anew has nothing, and nothing was destroyed.
+        if birth == self._birth == await self._read_birth():
             lost = before - found.keys() - self._unshared
             still = await self._ask_for(lost) if lost else {}
             with suppress(Unavailable):

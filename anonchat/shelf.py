@@ -55,3 +55,8 @@ class Shelf(Generic[T]):
         """Keep nothing of the room."""
         self._reading.pop(room_id, None)
         self._kept.pop(room_id, None)
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._reading.clear()
+        self._kept.clear()

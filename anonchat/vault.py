@@ -38,6 +38,14 @@ class Vault:
         """Tell whether the key of a visitor lives who was opened before."""
         return self._keys.get(visitor_key(visitor_id)) is not None
 
+    def is_visitor_strange(self, visitor_id: str) -> bool:
+        """Tell whether the key of a visitor may be known to another node alone."""
+        return self._is_strange(visitor_key(visitor_id))
+
+    def is_room_strange(self, room_id: str) -> bool:
+        """Tell whether the key of a room may be known to another node alone."""
+        return self._is_strange(room_key(room_id))
+
     async def learn_visitors(self, visitor_ids: Iterable[str]) -> None:
         """Ask the other nodes for what is needed to open these visitors, if it is not known."""
         await self._learn(map(visitor_key, visitor_ids))
@@ -120,6 +128,10 @@ class Vault:
             opened = [self.open_message(row) for row in rows]
         return opened
 
+    def is_lost(self, row: MessageRow) -> bool:
+        """Tell whether a message that does not open here opens nowhere."""
+        return not self._keys.may_be_elsewhere(*_message_keys(row, row.visitor_id))
+
     def seal_anew(self, row: MessageRow, generation: int) -> None:
         """Seal a message with a key of this generation, unless it is sealed with one already."""
         key, place = self._message_key(row, row.visitor_id, generation), _place(row)
@@ -138,6 +150,9 @@ class Vault:
             and self._keys.get(room_key(message.room_id)) is not None
             and self._keys.get(visitor_key(visitor_id)) is not None
         )
+
+    def _is_strange(self, name: str) -> bool:
+        return self._keys.get(name) is None and self._keys.may_be_elsewhere(name)
 
     async def _learn(self, names: Iterable[str]) -> None:
         strange = {name for name in names if self._keys.get(name) is None}

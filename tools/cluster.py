@@ -261,6 +261,8 @@ class Node(Part):
     def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
         super().__init__(name, folder)
         self.settings = dict(settings)
+        self.around: dict[str, str] = {}
+        """What else it finds around it."""
 
     @property
     def address(self) -> str:
@@ -290,6 +292,7 @@ class Node(Part):
             "HOME": str(self.folder),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
+            **self.around,
             **{f"ANONCHAT_{name.upper()}": value for name, value in given.items()},
         }
 
@@ -366,6 +369,11 @@ class Cluster:
     def url(self) -> str:
         """The address that a browser opens."""
         return self.nginx.url
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.nginx.port
 
     @property
     def parts(self) -> Sequence[Part]:

@@ -197,8 +197,7 @@ class _Flow:
                 chunk = []
                 async for missed in self._catch_up():
                     yield missed
-                if notice.seq <= self._told:
-                    continue
+                continue  # it was told with the others, is gone, or has to wait for one of them
             chunk.append(notice.data)
             self._told = max(self._told, notice.seq)
         yield b"".join(chunk) or HEARTBEAT

@@ -104,7 +104,9 @@ class Expiry:
             if span is None:
                 return
             if span.settled < span.generation:
-                await self._seal_anew(number, span.generation)
+                if not await self._seal_anew(number, span.generation):
+                    _log.warning("a deletion has to wait for keys that another node has")
+                    return
                 await self._settle(number, span.generation)
             await self._keys.destroy(
                 name
@@ -208,9 +210,12 @@ class Expiry:
             await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
         return len(batch)
 
-    async def _seal_anew(self, number: int, generation: int) -> None:
+    async def _seal_anew(self, number: int, generation: int) -> bool:
+        """Tell whether everything that lives in a span is sealed with a key of this generation."""
+        is_whole = True
         await self._keys.obtain(self._keys.own_of_span(number, generation))
         begin, end = span_bounds(number)
+        begin = max(begin, self._clock())
         place = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
         after = begin, ""
         while True:
@@ -218,11 +223,11 @@ class Expiry:
             query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
             async with self._database.transaction() as session:
                 batch = (await session.exec(query.limit(_SEALED_AT_ONCE).with_for_update())).all()
-                await self._vault.open_messages(batch)
-                for row in batch:
+                for row, message in zip(batch, await self._vault.open_messages(batch), strict=True):
                     self._vault.seal_anew(row, generation)
+                    is_whole = is_whole and (message is not None or self._vault.is_lost(row))
             if not batch:
-                return
+                return is_whole
             after = batch[-1].expires_at, batch[-1].id
 
     async def _settle(self, number: int, generation: int) -> None:

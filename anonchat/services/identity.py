@@ -4,10 +4,10 @@ import asyncio
 import hmac
 import unicodedata
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
-from sqlmodel import col, delete, func, or_, select
+from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -16,7 +16,7 @@ from models import MemberRow, MessageRow, TokenRow, VisitorRow
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Clash, Database, again_after_clash
-from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken
+from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken, Unavailable
 from ..events import Event, MemberLeft, MessagesGone, NewsMissed, TokenRevoked, VisitorForgotten
 from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
@@ -134,7 +134,10 @@ class Identity:
         return not any(map(self._is_living, holders))
 
     async def recognise(self, token: str) -> Visitor | None:
-        """Return whose token this is; being seen puts off the day of being forgotten."""
+        """Return whose token this is; being seen puts off the day of being forgotten.
+
+        Raises `Unavailable` while only another node could tell.
+        """
         hash, now = fingerprint(token), self._clock()
         until, visitor = self._known.get(hash, (now, None))
         if visitor and now < until and self._vault.knows(visitor.id):
@@ -154,6 +157,8 @@ class Identity:
                 row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
         await self._vault.learn_visitors([row.id])
         visitor = self._vault.open_visitor(row)
+        if visitor is None and self._vault.is_visitor_strange(row.id):
+            raise Unavailable(N_("That could not be kept just now. Please try again."))
         if visitor and revocations == self._revocations:  # else this token may be among them
             known = min(_KNOWN, self._settings.visitor_ttl / 4)  # being seen has to be written down
             self._known[hash] = min(now + known, visitor.expires_at), visitor
@@ -163,7 +168,14 @@ class Identity:
 
     @again_after_clash
     async def forget(self, visitor_id: str) -> None:
-        """Forget a visitor: nickname, tokens, memberships, and every message of theirs."""
+        """Forget a visitor: nickname, tokens, memberships, and every message of theirs.
+
+        First their time is said to be over: if we die on the way, any node's janitor goes on.
+        """
+        over = update(VisitorRow).where(col(VisitorRow.id) == visitor_id)
+        with suppress(Unavailable):  # on a full disk the key goes nevertheless
+            async with self._database.transaction() as session:
+                await session.exec(over.values(expires_at=self._clock()))
         await self._keys.destroy([visitor_key(visitor_id)])
         self._unlearn(visitor_id)
         while await self._delete_messages(visitor_id):

@@ -17,7 +17,7 @@ from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
 from ..errors import N_, LimitReached, NotAMember, NotFound, Unavailable, UnknownVisitor
-from ..events import Event, MemberJoined, MemberLeft, RoomEnded, RoomRead
+from ..events import Event, MemberJoined, MemberLeft, NewsMissed, RoomEnded, RoomRead
 from ..limits import Limits
 from ..nouns import Member, Membership
 from ..seal import Hasher
@@ -267,6 +267,8 @@ class Memberships:
                 self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
             case RoomEnded(room_id):
                 self._rolls.drop(room_id)
+            case NewsMissed():
+                self._rolls.clear()
             case RoomRead(visitor_id, room_id, seq):
                 if len(self._read) < _MARKS_MOST and seq > self._read.get((room_id, visitor_id), 0):
                     self._read[room_id, visitor_id] = seq

@@ -24,7 +24,7 @@ from ..errors import (
     NotFound,
     Unavailable,
 )
-from ..events import Event, MessagePosted, MessagesGone, RoomEnded
+from ..events import Event, MessagePosted, MessagesGone, NewsMissed, RoomEnded
 from ..ids import new_id
 from ..keystore import KeyStore, generation_of, span_of
 from ..ledger import note_gone
@@ -52,6 +52,10 @@ class _Page:
     said: deque[tuple[str, Message]]
     is_whole: bool  # there is nothing older
     last_seq: int
+
+    def follows(self, message: Message) -> bool:
+        """Tell whether nothing was said between what is here and this."""
+        return message.seq <= self.last_seq + 1
 
     def add(self, visitor_id: str, message: Message) -> None:
         if message.seq <= self.last_seq:
@@ -231,7 +235,11 @@ class Messages:
                 query = query.order_by(seq.desc() if after is None else seq)
                 rows = (await session.exec(query.limit(missing))).all()
                 opened = zip(rows, await self._vault.open_messages(rows), strict=True)
-                found += [(row.visitor_id, message) for row, message in opened if message]
+                for row, message in opened:
+                    if message:
+                        found.append((row.visitor_id, message))
+                    elif after is not None and not self._vault.is_lost(row):
+                        return found  # it can be read once its node is back: who reads on waits
                 if len(rows) < missing:
                     break
                 # Some could not be read, for their authors are being forgotten: on to the next.
@@ -246,12 +254,19 @@ class Messages:
                 self._pages.change(room_id, lambda page: page.remove(seqs))
             case RoomEnded(room_id):
                 self._pages.drop(room_id)
+            case NewsMissed():
+                self._pages.clear()
 
     def _living(self, room_id: str) -> ColumnElement[bool]:
         return and_(col(MessageRow.room_id) == room_id, col(MessageRow.expires_at) > self._clock())
 
     def _keep(self, visitor_id: str, message: Message) -> None:
-        self._pages.change(message.room_id, lambda page: page.add(visitor_id, message))
+        """Note what was said; of two nodes, the one that was later may be heard of first."""
+        page = self._pages.peek(message.room_id)
+        if page and not page.follows(message):
+            self._pages.drop(message.room_id)
+        else:
+            self._pages.change(message.room_id, lambda page: page.add(visitor_id, message))
 
 
 def _bury(row: MessageRow) -> TombstoneRow:

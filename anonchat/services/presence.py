@@ -81,6 +81,7 @@ class Presence:
             if now - heard_at > _SILENT_SECONDS:
                 del self._heard_at[node]
                 await self._replace(node, ())
+                await self._bus.tell(NewsMissed())  # it may have died before it told what it did
 
     def ask(self) -> None:
         """Ask the other nodes who is present there, and tell them the same of this one."""

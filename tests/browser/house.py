@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
@@ -17,6 +18,18 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 
 _ALARMS = ("ERROR", "CRITICAL", "Traceback")
+
+
+class Site(Protocol):
+    """What people go to: one server, or many nodes behind one address."""
+
+    @property
+    def url(self) -> str:
+        """The address that a browser opens."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
 
 
 class House:
@@ -33,7 +46,7 @@ class House:
         self.folder = folder
         self._program = program
         self._around = around or {}
-        self.port = free_port()
+        self._port = free_port()
         self.settings = UNLIMITED | settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,6 +54,11 @@ class House:
     def url(self) -> str:
         """The address that a browser opens."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
 
     @property
     def data(self) -> Path:

@@ -1,4 +1,4 @@
-"""A cable between browsers and the server that a test can pull out."""
+"""A cable to a server that a test can pull out."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ class Wire:
         self._lines: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._whole = True
         self._passes_answers = True
+        self._delay = 0.0
         self._passes_sockets = asyncio.Event()
         self._passes_sockets.set()
         self._flows = asyncio.Event()
@@ -23,8 +24,14 @@ class Wire:
     @property
     def url(self) -> str:
         """The address that a browser opens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Where it begins."""
         assert self._server
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
 
     async def open(self) -> None:
         """Begin to listen."""
@@ -61,6 +68,10 @@ class Wire:
     def release(self) -> None:
         """Pass on what was kept back, and whatever follows."""
         self._flows.set()
+
+    def slow_down(self, seconds: float) -> None:
+        """Let every piece that is said on either side take so long from now on."""
+        self._delay = seconds
 
     def hold_sockets(self) -> None:
         """Keep web sockets waiting to be opened."""
@@ -109,6 +120,8 @@ class Wire:
     ) -> None:
         while piece := await source.read(_PIECE):
             await self._flows.wait()
+            if self._delay:
+                await asyncio.sleep(self._delay)
             if is_answer and not self._passes_answers:
                 continue
             target.write(piece)

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
-from tests.browser.house import House
+from tests.browser.house import Site
 from tests.browser.person import ENGLISH, PATIENCE, Person, Words
 from tests.browser.wire import Wire
 
@@ -63,7 +63,7 @@ async def open_wardrobe() -> AsyncIterator[Wardrobe]:
 class World:
     """Makes people, and names that nobody else in this house bears."""
 
-    def __init__(self, house: House, wardrobe: Wardrobe) -> None:
+    def __init__(self, house: Site, wardrobe: Wardrobe) -> None:
         self.house = house
         self.people: list[Person] = []
         self._wardrobe = wardrobe

@@ -13,6 +13,8 @@ from anonchat import (
     ChatError,
     LimitReached,
     Message,
+    MessagePosted,
+    NewsMissed,
     NicknameTaken,
     NotFound,
     Room,
@@ -20,7 +22,7 @@ from anonchat import (
     Unavailable,
     Visitor,
 )
-from tests.fakes import FakeClock, come_in, execute, gather_in, read, running_chat
+from tests.fakes import Ear, FakeClock, come_in, execute, gather_in, read, running_chat, say
 from tests.servers.postgres import Postgres
 
 _NODES = 3
@@ -78,6 +80,33 @@ async def test_what_is_posted_on_two_nodes_with_one_dedup_id_is_one_message(
         )
         assert {message.seq for message in said} == {number + 1}
         assert len({message.id for message in said}) == 1
+
+
+async def test_who_hears_of_a_message_before_the_one_before_it_reads_both(
+    nodes: list[Chat],
+) -> None:
+    here, there = nodes[:2]
+    room, (ann,) = await gather_in(here, "night train", "Ann")
+    ear = Ear(there)
+    await say(here, room, ann, "one")
+    assert await read(here, room, ann) == ["one"]
+    await say(there, room, ann, "two", "three")
+    for posted in reversed(ear.all(MessagePosted)):
+        await here.bus.tell(posted)
+        assert await read(here, room, ann) == ["one", "two", "three"]
+
+
+async def test_what_was_missed_is_read_from_the_database(nodes: list[Chat]) -> None:
+    here, there = nodes[:2]
+    room, (ann,) = await gather_in(here, "night train", "Ann")
+    bob = await come_in(here, "Bob")
+    assert await read(here, room, ann) == []
+    assert not await here.memberships.get(room.id, visitor_id=bob.id)
+    await say(there, room, ann, "hello")
+    await there.memberships.join(room.id, visitor_id=bob.id)
+    await here.bus.tell(NewsMissed())
+    assert await read(here, room, ann) == ["hello"]
+    assert await here.memberships.get(room.id, visitor_id=bob.id)
 
 
 async def test_of_those_who_want_one_nickname_one_gets_it(nodes: list[Chat]) -> None:
@@ -160,6 +189,26 @@ async def test_janitors_of_all_nodes_purge_together_and_count_all_once(
     counts = await execute(nodes[0], "SELECT messages, rooms, visitors FROM ledger")
     assert counts == [(1_200, 1, 1)]
     assert await execute(nodes[0], "SELECT count(*) FROM room") == [(0,)]
+
+
+async def test_what_a_node_began_to_forget_before_it_died_another_one_forgets(
+    nodes: list[Chat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann, _) = await gather_in(nodes[0], "night train", "Ann", "Ben")
+    await say(nodes[0], room, ann, "remember me")
+
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(nodes[0].identity, "_delete_messages", die)
+        with pytest.raises(asyncio.CancelledError):
+            await nodes[0].identity.forget(ann.id)
+    assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]
+    await nodes[1].purge()
+    assert await execute(nodes[1], "SELECT count(*) FROM message") == [(0,)]
+    assert await execute(nodes[1], "SELECT count(*) FROM visitor") == [(1,)]
+    assert await execute(nodes[1], "SELECT messages, visitors FROM ledger") == [(1, 1)]
 
 
 async def test_whatever_is_done_at_once_nothing_fails_in_another_way_than_it_may(

@@ -2,7 +2,9 @@
 
 import pytest
 
-from anonchat import Chat, Member, PresenceChanged, Room
+from anonchat import Chat, Member, NewsMissed, PresenceChanged, Room
+from anonchat.events import RollTold
+from anonchat.services.presence import Presence
 from tests.fakes import Ear, FakeClock, gather_in
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -77,3 +79,18 @@ async def test_whoever_has_gone_leaves_nothing_in_memory(
     for number in range(10):
         await chat.presence.leave(ann, screen=str(number))
     assert chat.presence._screens == {}
+
+
+async def test_of_a_node_that_falls_silent_it_is_looked_up_what_it_did_not_tell(
+    chat: Chat, ann: Member
+) -> None:
+    ear, seconds = Ear(chat), 0.0
+    presence = Presence(bus=chat.bus, node="here", elapsed=lambda: seconds)
+    await chat.bus.tell(RollTold("there", (ann,), False))
+    await presence.pulse()
+    assert not ear.all(NewsMissed)
+    seconds = 60.0
+    await presence.pulse()
+    assert ear.all(NewsMissed) == [NewsMissed()]
+    await presence.pulse()
+    assert ear.all(NewsMissed) == [NewsMissed()]

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -37,23 +38,28 @@ class Thief:
     def reads(self, secret: str = SECRET, *, data: Path | None = None) -> set[str]:
         """Return every text that any key on the disk opens, or any three of them together."""
         keys = read_keys((data or self._data) / "keys", secret)
-        kinds = defaultdict(list)
-        for name, key in keys.items():
-            kinds[name.split()[0]].append(key)
-        every_key = [
-            *keys.values(),
-            *(
-                derive_key(*three, purpose="message")
-                for three in product(kinds["span"], kinds["room"], kinds["visitor"])
-            ),
-        ]
-        found: set[str] = set()
-        for (content, place), key in product(self._sealed, every_key):
-            try:
-                found.update(unseal_texts(key, content, place=place))
-            except BrokenSeal:
-                continue
-        return found
+        return open_all(self._sealed, keys)
+
+
+def open_all(sealed: Iterable[tuple[bytes, str]], keys: Mapping[str, bytes]) -> set[str]:
+    """Return every text that any of these keys opens, or any three of them together."""
+    kinds = defaultdict(list)
+    for name, key in keys.items():
+        kinds[name.split()[0]].append(key)
+    every_key = [
+        *keys.values(),
+        *(
+            derive_key(*three, purpose="message")
+            for three in product(kinds["span"], kinds["room"], kinds["visitor"])
+        ),
+    ]
+    found: set[str] = set()
+    for (content, place), key in product(sealed, every_key):
+        try:
+            found.update(unseal_texts(key, content, place=place))
+        except BrokenSeal:
+            continue
+    return found
 
 
 def read_keys(path: Path, secret: str) -> dict[str, bytes]:

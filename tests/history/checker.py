@@ -12,9 +12,14 @@ TOLERANCE = 1.0  # seconds that a row may stay on a screen after its end
 _EARLY = 1.0  # seconds before its end in which a row may be fading already
 
 
-def find_faults(record: Record, *, tolerance: float = TOLERANCE) -> list[str]:
-    """Return a sentence for each thing that should not have happened."""
-    return list(_Checker(record, tolerance).find())
+def find_faults(
+    record: Record, *, tolerance: float = TOLERANCE, distance: float = 0.0
+) -> list[str]:
+    """Return a sentence for each thing that should not have happened.
+
+    `distance` is how many seconds word may take from one node to another.
+    """
+    return list(_Checker(record, tolerance, distance).find())
 
 
 def find_lateness(record: Record) -> float:
@@ -24,9 +29,10 @@ def find_lateness(record: Record) -> float:
 
 
 class _Checker:
-    def __init__(self, record: Record, tolerance: float) -> None:
+    def __init__(self, record: Record, tolerance: float, distance: float) -> None:
         self.record = record
         self.tolerance = tolerance
+        self.distance = distance
 
     def find(self) -> Iterator[str]:
         yield from self._find_contradictions()
@@ -155,7 +161,7 @@ class _Checker:
         for line in telling.lines:
             if line.until < telling.asked:
                 yield f"late: {_who(telling)} was told {line}, which had ended before"
-            if self._gone.get(line.seq, math.inf) < telling.asked:
+            if self._gone.get(line.seq, math.inf) + self.distance < telling.asked:
                 yield f"a ghost: {_who(telling)} was told {line}, which was removed before"
 
     def _check_gaps(self, sight: Sight) -> Iterator[str]:
@@ -166,7 +172,10 @@ class _Checker:
         first = min(shown) if sight.more else 0
         last = max(shown, default=0)
         for seq in self._by_seq.keys() - shown:
-            was_there = first < seq < last or self._kept_since.get(seq, math.inf) < sight.asked
+            known = self._kept_since.get(seq, math.inf) + self.distance
+            was_there = known < sight.asked
+            if first < seq < last:  # what follows it is there: it has no time, but to travel
+                was_there = not self.distance or known < sight.at
             if seq > first and was_there and sight.at < self._asked_to_go[seq]:
                 yield f"lost: {_who(sight)} misses {self._by_seq[seq]}, sees {sorted(shown)}"
 

@@ -21,6 +21,7 @@ _ESCAPES = {"&#36;": "$", "&#96;": "`", "&gt;": ">", "&lt;": "<", "&amp;": "&"}
 _ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
 _DRAWN = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
 _QUERY = re.compile(r"'client_id': '([^']+)'")
+_NODE = re.compile(r"'node': '([^']+)'")
 _CALL = re.compile(r'return runMethod\((\d+), "(\w+)", (.*)\)', re.DOTALL)
 _RETRY = (0.1, 0.5)  # seconds: sooner than a browser, for the same order of things
 _ACK_SECONDS = 3
@@ -40,6 +41,7 @@ class _Page:
     """What one loading of the page has brought, and its line."""
 
     client_id: str
+    node: str
     feed: dict[str, Any]
     composer: dict[str, Any]
     rows: Rows
@@ -119,7 +121,8 @@ class Screen:
         self.loaded += 1
         self._tell(asked, tuple(map(read_line, first)))
         rows = Rows(first, more=feeds[0]["props"]["more"])
-        return _Page(read_client_id(answer.text), feeds[0], composers[0], rows, asked)
+        client_id, node = read_client_id(answer.text), read_node(answer.text)
+        return _Page(client_id, node, feeds[0], composers[0], rows, asked)
 
     async def _stay(self, page: _Page) -> None:
         """Keep the line of a page, for as long as the server knows the page."""
@@ -136,7 +139,7 @@ class Screen:
 
     def _connect(self, page: _Page) -> connect:
         handshake = introduce(page.client_id, tab_id=self._tab_id, after=page.next_message_id)
-        query = httpx.QueryParams({**handshake, "transport": "websocket"})
+        query = httpx.QueryParams({**handshake, "node": page.node, "transport": "websocket"})
         address = f"{self._url.replace('http', 'ws', 1)}/_nicegui_ws/socket.io/?{query}"
         return connect(
             address,
@@ -191,6 +194,8 @@ class Screen:
                 self._run(page, content["code"])
             case "open":
                 raise Elsewhere
+            case "move":
+                raise Reload
 
     def _receive(self, page: _Page, packet: dict[str, Any]) -> None:
         room_id = page.composer["props"]["draft_key"]
@@ -283,6 +288,13 @@ async def _keep_saying(page: _Page, line: ClientConnection) -> None:
 def read_client_id(html: str) -> str:
     """Return the id that a page goes by."""
     found = _QUERY.search(html)
+    assert found, html
+    return found[1]
+
+
+def read_node(html: str) -> str:
+    """Return the name of the node that drew a page."""
+    found = _NODE.search(html)
     assert found, html
     return found[1]
 

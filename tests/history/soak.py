@@ -15,7 +15,7 @@ from tests.browser.wire import Wire
 from tests.browser.world import Wardrobe, open_wardrobe
 from tests.history.place import Place
 from tests.history.programs import Program
-from tests.history.storm import PATIENCE, SETTINGS, Report, Storm
+from tests.history.storm import PATIENCE, SETTINGS, Report, Storm, kill_again_and_again
 from tests.history.window import Window, open_window
 
 STORMS = 10
@@ -61,7 +61,8 @@ async def soak(seed: str) -> bool:
         try:
             async with open_wardrobe() as wardrobe:
                 for number in range(STORMS):
-                    storm = Storm(house, wardrobe, seed=f"{seed}-{number}", kills=KILLS)
+                    blows = kill_again_and_again(house, KILLS)
+                    storm = Storm(house, wardrobe, seed=f"{seed}-{number}", blows=blows)
                     report = await storm.rage()
                     _print(f"{_since(began)} {report}")
                     total.add(report)

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.browser.house import House
+from tests.browser.house import House, Site
 from tests.browser.wire import Wire
 from tests.browser.world import Wardrobe
 from tests.history.checker import find_faults, find_lateness
@@ -25,13 +25,21 @@ _TOLERANCE = 1.0  # a second is what is promised
 _TOO_LONG = "x" * 4_001
 
 
+Blow = Callable[[Random], Awaitable[None]]
+"""Breaks something big and mends it again; its name says what is counted."""
+
+
 @dataclass
 class Report:
-    """What a storm was made of, and what was wrong afterwards."""
+    """What a storm was made of, and what was wrong afterwards.
+
+    `rest` is how many seconds after the last mending all saw the same.
+    """
 
     seed: str
     counts: Counter[str] = field(default_factory=Counter)
     lateness: float = 0.0
+    rest: float = 0.0
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -39,26 +47,51 @@ class Report:
         faults = "".join(f"\n  {fault}" for fault in self.faults[:20])
         return (
             f"seed {self.seed}: {counted}, rows gone {self.lateness:.1f} s late at the most,"
-            f" {len(self.faults)} faults{faults}"
+            f" all the same after {self.rest:.1f} s, {len(self.faults)} faults{faults}"
         )
 
     def add(self, other: "Report") -> None:
         """Count another storm as well."""
         self.counts.update(other.counts)
         self.lateness = max(self.lateness, other.lateness)
+        self.rest = max(self.rest, other.rest)
         self.faults += other.faults
 
 
-class Storm:
-    """One storm over one house: a room that lasts, and one whose messages are gone soon."""
+def kill_again_and_again(house: House, times: int) -> Sequence[Blow]:
+    """Return blows of which each ends the house as a power cut does."""
 
-    def __init__(self, house: House, wardrobe: Wardrobe, *, seed: str, kills: int) -> None:
+    async def kills(chance: Random) -> None:
+        await house.kill()
+        await asyncio.sleep(chance.choice([0, 0, 0.3]))
+        await house.start()
+
+    return [kills] * times
+
+
+class Storm:
+    """One storm over one site: a room that lasts, and one whose messages are gone soon.
+
+    Real browsers look on, if there is a wardrobe of them. `distance` is how many seconds word may
+    take from one node to another while something is broken.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        wardrobe: Wardrobe | None,
+        *,
+        seed: str,
+        blows: Sequence[Blow],
+        distance: float = 0.0,
+    ) -> None:
         self.report = Report(seed)
         self.lasting = Place(f"harbour-{seed}", ttl=3_600)
         self.fleeting = Place(f"ferry-{seed}", ttl=_FLEETING_SECONDS)
-        self._house = house
+        self._site = site
         self._wardrobe = wardrobe
-        self._kills = kills
+        self._blows = blows
+        self._distance = distance
         self._numbers = iter(range(1_000_000))
         self._over = asyncio.Event()
         self._wires: list[Wire] = []
@@ -75,17 +108,20 @@ class Storm:
             async with self._living():
                 breaking = [asyncio.create_task(self._shake(wire)) for wire in self._wires]
                 talking = [asyncio.create_task(act) for act in self._acts]
-                for _ in range(self._kills):
-                    await self._kill()
+                for number, blow in enumerate(self._blows):
+                    await self._strike(number, blow)
+                mended = now()
                 self._over.set()
                 async with asyncio.timeout(PATIENCE):
                     await asyncio.gather(*breaking, *talking)
                 await self._rest()
+                self.report.rest = now() - mended
         finally:
             for program in self._programs:
                 await program.close()
-            for window in self._all(self._windows):
-                await self._wardrobe.give_back(window.context)
+            if self._wardrobe:
+                for window in self._all(self._windows):
+                    await self._wardrobe.give_back(window.context)
             for wire in self._wires:
                 await wire.close()
         self._count()
@@ -98,8 +134,8 @@ class Storm:
             await self._add_talker(f"Talker {number}")
             await self._add_screen(f"Screen {number}", place, talks=number < 2)
             await self._add_ear(f"Ear {number}", place)
-            if number < 2:
-                await self._add_window(f"Window {number}", place)
+            if number < 2 and self._wardrobe:
+                await self._add_window(f"Window {number}", self._wardrobe, place)
         await self._add_wanderer("Wanderer")
         self._acts += [self._come_and_be_forgotten("Guest")]
         lookers = [*self._all(self._screens), *self._all(self._ears), *self._all(self._windows)]
@@ -122,13 +158,13 @@ class Storm:
             assert slug == place.slug
 
     async def _wire(self) -> Wire:
-        wire = Wire(self._house.port)
+        wire = Wire(self._site.port)
         await wire.open()
         self._wires.append(wire)
         return wire
 
     async def _program(self, name: str, *, url: str = "", come_in: bool = True) -> Program:
-        program = Program(url or self._house.url, f"{name} {self.report.seed}")
+        program = Program(url or self._site.url, f"{name} {self.report.seed}")
         self._programs.append(program)
         if come_in:
             await program.come_in()
@@ -154,11 +190,11 @@ class Storm:
         await program.join(place)
         self._ears[place].append(Ear(name, program, place))
 
-    async def _add_window(self, name: str, place: Place) -> None:
+    async def _add_window(self, name: str, wardrobe: Wardrobe, place: Place) -> None:
         program = await self._program(name)
         await program.join(place)
         url = (await self._wire()).url
-        window = await open_window(self._wardrobe, name, url=url, token=program.token, place=place)
+        window = await open_window(wardrobe, name, url=url, token=program.token, place=place)
         self._windows[place].append(window)
 
     async def _add_wanderer(self, name: str) -> None:
@@ -258,13 +294,11 @@ class Storm:
                     wire.mend()
             self.report.counts[what] += 1
 
-    async def _kill(self) -> None:
-        chance = self._chance(f"kill {self.report.counts['kills']}")
+    async def _strike(self, number: int, blow: Blow) -> None:
+        chance = self._chance(f"blow {number}")
         await asyncio.sleep(chance.uniform(0.3, 3))
-        await self._house.kill()
-        self.report.counts["kills"] += 1
-        await asyncio.sleep(chance.choice([0, 0, 0.3]))
-        await self._house.start()
+        await blow(chance)
+        self.report.counts[blow.__name__.replace("_", " ")] += 1
 
     def _chance(self, name: str) -> Random:
         return Random(f"{self.report.seed} {name}")
@@ -285,7 +319,7 @@ class Storm:
                 async with asyncio.timeout(PATIENCE):
                     while not await self._is_at_rest(place, reader):  # noqa: ASYNC110 - others move
                         await asyncio.sleep(0.2)
-            self.report.faults += find_faults(place.record, tolerance=_TOLERANCE)
+            self.report.faults += self._find_faults(place)
 
     async def _is_at_rest(self, place: Place, reader: Program) -> bool:
         at = now()
@@ -293,9 +327,12 @@ class Storm:
         sights = [truth, *await self._look(place)]
         place.record.ends = {sight.reader: sight for sight in sights if sight}
         last = truth.lines[-1:]
-        return all(sight and sight.lines[-1:] == last for sight in sights) and not find_faults(
-            place.record, tolerance=_TOLERANCE
-        )
+        return all(
+            sight and sight.lines[-1:] == last for sight in sights
+        ) and not self._find_faults(place)
+
+    def _find_faults(self, place: Place) -> list[str]:
+        return find_faults(place.record, tolerance=_TOLERANCE, distance=self._distance)
 
     async def _look(self, place: Place) -> list[Sight | None]:
         glances = [await window.glance() for window in self._windows[place]]
