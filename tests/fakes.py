@@ -10,6 +10,7 @@ from sqlalchemy import text as sql
 from sqlmodel import select
 
 from anonchat import Chat, Event, Room, Settings, Visitor
+from anonchat.bus import ValkeyBus
 from anonchat.keystore import generation_of
 from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED as unlimited
@@ -90,7 +91,13 @@ async def running_chat(folder: Path, clock: FakeClock, **changes: object) -> Asy
 
 async def crash(chat: Chat) -> None:
     """Let go of everything without finishing anything, as a killed process does."""
+    chat._pulse.stop()
     await chat.janitor.stop()
+    if isinstance(chat.bus, ValkeyBus):
+        chat.bus._waiting.clear()
+    await chat.bus.stop()
+    if chat._valkey:
+        await chat._valkey.close()
     await chat._database.close()
     chat._keys.close()
 

@@ -35,7 +35,7 @@ from tests.history.checker import find_faults
 from tests.history.record import Line, Post, Record, Sight, Telling
 from tests.history.rows import Packed, Rows, read_line
 
-pytestmark = pytest.mark.usefixtures("either_place")
+pytestmark = [pytest.mark.usefixtures("either_place"), pytest.mark.single]
 
 TICK = timedelta(milliseconds=1)
 TTL = 60

@@ -32,6 +32,8 @@ class Redis:
         program = shutil.which("valkey-server") or shutil.which("redis-server")
         assert program, "make test installs redis-server"
         words = (
+            "--databases",
+            "10000",
             "--bind",
             "127.0.0.1",
             "--port",
