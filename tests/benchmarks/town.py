@@ -1,4 +1,4 @@
-"""A data folder that is full already: rows as the chat writes them, but thousands in one commit."""
+"""A site that is full already: rows as the chat writes them, but thousands in one commit."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -14,8 +14,8 @@ from sqlmodel import SQLModel
 
 from anonchat import Chat
 from anonchat.ids import new_id, new_token
-from anonchat.keystore import room_key, visitor_key
-from anonchat.nouns import Message
+from anonchat.keystore import room_key, span_of, visitor_key
+from anonchat.nouns import Message, Room
 from anonchat.seal import Hasher, fingerprint
 from anonchat.vault import Vault
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
@@ -51,7 +51,7 @@ class Guest:
 
 
 class Town:
-    """Fills a data folder that no server has open; sealing is the chat's own."""
+    """Fills a site that no server has open; sealing is the chat's own."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -140,7 +140,7 @@ class Town:
         now = datetime.now(UTC)
         for room in rooms:
             expires_at = now + timedelta(seconds=room.message_ttl)
-            await self._vault.prepare_spans([expires_at])
+            await self._vault.prepare_spans({span_of(expires_at): 0})
             authors = {guest.id: self._author(room, guest) for guest in guests}
             rows = (
                 self._message(
@@ -166,6 +166,10 @@ class Town:
         async with self._chat._database.transaction() as session:
             for room in rooms:
                 await session.merge(room)
+
+    def look(self, rooms: Sequence[RoomRow]) -> list[Room]:
+        """Return these rooms as the chat sees them."""
+        return [room for row in rooms if (room := self._vault.open_room(row))]
 
     def _message(self, message: Message, guest: Guest) -> dict[str, Any]:
         return {
@@ -201,9 +205,9 @@ class Town:
 
 
 @asynccontextmanager
-async def founding(data: Path) -> AsyncIterator[Town]:
+async def founding(data: Path, **settings: str) -> AsyncIterator[Town]:
     """Give a town to fill; at the end of the block its folder is ready for a server."""
-    chat = Chat(make_settings(data))
+    chat = Chat(make_settings(data, **settings))
     await chat.start()
     try:
         yield Town(chat)
