@@ -31,11 +31,11 @@ from tools.cluster import Node
 _CROWD = 20_000
 _SPOKEN_IN = 1_000
 _FULL = 10
-_SINGLE = 100
+_SINGLE = 40
 _SETTLE_SECONDS = 5.0
 _IDLE_SECONDS = 6.0
 _SECONDS = 6.0
-_RATE = 100
+_TALK_SECONDS = 10.0
 _EVENTS_RATE = 500
 _STIRRED_AT_ONCE = 50
 _HEARERS = 20
@@ -78,11 +78,11 @@ async def measure(lab: Lab) -> Outcome:
             await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
             await bench.learn_idle()
             post = await bench.do(load, by=len(scene.single))
-            single = await bench.hear(_say(scene.single, scene.guest), rate=_RATE)
+            single = await bench.attend(scene.single, scene.guest)
             await load.open("anonchat", url, scene.seats_of_full)
             await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
             await bench.learn_idle()
-            full = await bench.hear(_say(scene.full, scene.guest), rate=_RATE)
+            full = await bench.attend(scene.full, scene.guest)
         hearing = await _measure_redis(site)
     delivery = (full - single) / (len(scene.seats_of_full) / len(scene.full) - 1)
     costs = {
@@ -117,7 +117,12 @@ class Bench:
         self._idle = (self._node.processor() - before) / seconds
 
     async def hear(
-        self, events: Iterator[Event], *, rate: float = _EVENTS_RATE, each: int = 1
+        self,
+        events: Iterator[Event],
+        *,
+        rate: float = _EVENTS_RATE,
+        seconds: float = _SECONDS,
+        each: int = 1,
     ) -> float:
         """Let another node tell it of so many things a second; return the seconds for each.
 
@@ -126,7 +131,7 @@ class Bench:
 
         async def tell() -> int:
             started = time.monotonic()
-            number = int(rate * self._lab.lasting(_SECONDS) / each)
+            number = int(rate * self._lab.lasting(seconds) / each)
             for event in islice(events, number):
                 self._bus.send(event)
                 told = next(tellings)
@@ -136,12 +141,16 @@ class Bench:
         tellings = count(1)
         return await self._spend(tell)
 
+    async def attend(self, rooms: Sequence[Room], guest: Guest) -> float:
+        """Let another node tell it of a message a second in each room."""
+        return await self.hear(_say(rooms, guest), rate=len(rooms), seconds=_TALK_SECONDS)
+
     async def do(self, load: Load, *, by: int) -> float:
-        """Let its screens post; return the seconds for each post with all that follows."""
+        """Let its screens post, each once a second; return the seconds for each post."""
 
         async def talk() -> int:
-            seconds = self._lab.lasting(_SECONDS)
-            return (await load.talk(rate=min(_RATE, by), seconds=seconds, by=by)).posted
+            seconds = self._lab.lasting(_TALK_SECONDS)
+            return (await load.talk(rate=by, seconds=seconds, by=by)).posted
 
         return await self._spend(talk)
 
@@ -166,7 +175,7 @@ async def _furnish(site: Site, lab: Lab, crowd: int) -> Scene:
         rows = await town.open_rooms(crowd)
         spoken, single_rows = lab.sized(_SPOKEN_IN, least=20), lab.sized(_SINGLE, least=10)
         quiet, single = rows[:spoken], rows[spoken : spoken + single_rows]
-        full = rows[spoken + single_rows :][: max(2, single_rows // _FULL)]
+        full = rows[spoken + single_rows :][:single_rows]
         await town.say(quiet, guests[:1], 1)
         crowded = [room for room in full for _ in range(_FULL)]
         pairs = list(zip([*single, *crowded], guests, strict=False))

@@ -57,6 +57,12 @@ class Site(Cluster):
         """Give the town to fill while no node runs."""
         return founding(self.folder / "town", node_id="town", **self.shared)
 
+    def gather_rooms(self) -> None:
+        """Let nginx choose the node by the address of the page: a room's screens come together."""
+        nodes = self.nginx.folder / "nodes.conf"
+        first = "upstream anonchat {\n"
+        nodes.write_text(nodes.read_text().replace(first, f"{first}    hash $uri consistent;\n"))
+
     def spent(self) -> Spent:
         """Return the processor time that was spent so far."""
         nodes = sum(node.processor() for node in self.nodes)
