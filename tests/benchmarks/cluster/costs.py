@@ -97,7 +97,7 @@ async def measure(lab: Lab) -> Outcome:
         "bytes per room and visitor in Redis": keys / crowd,
         "start per room and visitor": (start - bare_start) / crowd,
     }
-    return Outcome(tables=[_draw(crowd, costs)], costs=costs)
+    return Outcome(tables=[_draw(crowd, len(scene.single), costs)], costs=costs)
 
 
 class Bench:
@@ -276,7 +276,7 @@ async def _measure_redis(site: Site) -> float:
     return spent / _HEARERS / _PUBLISHED
 
 
-def _draw(crowd: int, costs: dict[str, float]) -> Table:
+def _draw(crowd: int, single: int, costs: dict[str, float]) -> Table:
     words = {
         "stirred room": "hearing that something was said in a room that nobody here looks at",
         "presence": "hearing that somebody came or went elsewhere",
@@ -297,6 +297,7 @@ def _draw(crowd: int, costs: dict[str, float]) -> Table:
         "What a node pays for one thing",
         ["thing", "processor time or memory of the node, unless it says otherwise"],
         [*rows, ["what one room and one visitor add to the start of a node", f"{starts:.0f} µs"]],
-        f"One node in a town of {crowd:,} rooms and as many visitors, told over Redis as by another "
-        "node; what it takes at rest is taken off.",
+        f"One node in a town of {crowd:,} rooms and as many visitors, told over Redis as by "
+        "another node; what it takes at rest is taken off. Of messages there is one a second in "
+        f"each of {single} rooms: the fewer there are, the fewer share a waking of the process.",
     )

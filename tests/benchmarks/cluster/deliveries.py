@@ -40,7 +40,9 @@ async def measure(lab: Lab) -> Outcome:
     gathered = await _run(lab, _NODES[-1], gathered=True)
     return Outcome(
         goals=[
-            _judge("deliveries per second of the nodes' processor time, at 1, 2 and 3 nodes", dealt),
+            _judge(
+                "deliveries per second of the nodes' processor time, at 1, 2 and 3 nodes", dealt
+            ),
             _judge("the same at 1 and 3, a room's screens brought together", [dealt[0], gathered]),
         ],
         tables=[_draw(lab, [*dealt, gathered])],

@@ -82,7 +82,7 @@ async def building(nodes: int) -> AsyncIterator[Site]:
 
 
 def spread(seats: Seats) -> Seats:
-    """Let the screens come from several addresses of this machine, for one may not have them all."""
+    """Let the screens come from several addresses of this machine, as nginx wants it."""
     return [
         {**seat, "address": f"127.0.1.{1 + number % _ADDRESSES}"}
         for number, seat in enumerate(seats)

@@ -120,6 +120,7 @@ class Poster:
     def __init__(
         self, data: Path, settings: Mapping[str, str], places: Places, *, seconds: float
     ) -> None:
+        data.mkdir(parents=True, exist_ok=True)
         self._wishes = {
             "data": str(data),
             "settings": dict(settings),
@@ -130,8 +131,6 @@ class Poster:
 
     async def start(self) -> Self:
         """Start it, and wait until it could post."""
-        data = Path(self._wishes["data"])
-        data.mkdir(parents=True, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", f"{__package__}.poster"),
             cwd=ROOT,
