@@ -78,10 +78,10 @@ async def measure(lab: Lab) -> Outcome:
             await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
             await bench.learn_idle()
             post = await bench.do(load, by=len(scene.single))
-            single = await bench.attend(scene.single, scene.guest)
             await load.open("anonchat", url, scene.seats_of_full)
             await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
             await bench.learn_idle()
+            single = await bench.attend(scene.single, scene.guest)
             full = await bench.attend(scene.full, scene.guest)
         hearing = await _measure_redis(site)
     delivery = (full - single) / (len(scene.seats_of_full) / len(scene.full) - 1)
@@ -163,10 +163,9 @@ class Bench:
 
 
 async def _start(node: Node) -> tuple[float, int]:
-    """Start a node; return the seconds until it is ready, and the memory it holds then."""
-    started = time.monotonic()
+    """Start a node; return the processor time until it is ready, and the memory it holds then."""
     await node.start()
-    return time.monotonic() - started, node.memory()
+    return node.processor(), node.memory()
 
 
 async def _furnish(site: Site, lab: Lab, crowd: int) -> Scene:
