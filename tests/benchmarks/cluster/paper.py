@@ -13,6 +13,8 @@ _FULL = 0.6  # of a processor: a node that has more to do is late too often
 _NODES_MOST = 2_000
 _MEMORY = 4e9  # bytes that a node may hold
 _ONE_ROOM_RATE = 1.0  # messages a second in a huge room
+_TELLS = 0.5  # seconds after which a node tells what it has gathered
+_TOLD = 200  # how much of it it tells at once
 _RELOADED = 5_000
 _SIZES = (5_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 
@@ -57,8 +59,7 @@ class Site:
 
     def attended(self, nodes: int) -> float:
         """Processors for messages on nodes they were not posted on, but are looked at."""
-        looking = nodes * (1 - (1 - 1 / nodes) ** _EACH)
-        return self.messages * (looking - 1) * self.costs["attended message"]
+        return self.messages * (_looking(nodes) - 1) * self.costs["attended message"]
 
     def load(self, nodes: int) -> float:
         """Processors that each of so many nodes needs."""
@@ -71,8 +72,9 @@ class Site:
 
     def redis(self, nodes: int) -> float:
         """Processors that Redis needs."""
-        events = self.presences + self.marks + self.messages
-        return events * nodes * self.costs["hearing in Redis"]
+        gathered = sum(max(nodes / _TELLS, each / _TOLD) for each in (self.marks, self.messages))
+        heard = (self.presences + gathered) * nodes + self.messages * _looking(nodes)
+        return heard * self.costs["hearing in Redis"]
 
     @property
     def postgres(self) -> float:
@@ -87,6 +89,11 @@ class Site:
             self.screens * self.costs["bytes per room and visitor"]
             + self.screens / (self.nodes or _NODES_MOST) * self.costs["bytes per screen"]
         )
+
+
+def _looking(nodes: int) -> float:
+    """Return on how many nodes a room is looked at."""
+    return nodes * (1 - (1 - 1 / nodes) ** _EACH)
 
 
 def reckon(outcomes: Mapping[str, Outcome]) -> Outcome:
