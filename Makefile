@@ -13,10 +13,10 @@ AT_ONCE := --numprocesses=logical --maxprocesses=4 --dist=loadfile
 NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
 OBSERVATORY := tests/observatory/node_modules/.package-lock.json
 
-.PHONY: help run cluster test soak bench check format screenshots packages clean
+.PHONY: help run cluster test soak bench bench-cluster check format screenshots packages clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/installed ## start anonchat
 	@exec $(PYTHON) main.py $(ARGS)
@@ -30,6 +30,9 @@ test: packages .venv/installed-dev $(OBSERVATORY) ## run every test, the ones in
 
 bench: packages .venv/installed-bench $(NODE_MODULES) ## measure it beside its peers; writes docs/benchmarks.md
 	@$(PYTHON) -m tests.benchmarks $(ARGS)
+
+bench-cluster: packages .venv/installed-dev $(NODE_MODULES) ## measure what many nodes carry; writes docs/scaling.md
+	@$(PYTHON) -m tests.benchmarks.cluster $(ARGS)
 
 soak: packages .venv/installed-dev ## kill the server 200 times under load, and look for anything lost
 	@$(PYTHON) -m tests.history.soak

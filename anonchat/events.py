@@ -110,6 +110,13 @@ class RoomsStirred(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomsRead(Event):
+    """On a node, members have read up to there in the last moment."""
+
+    marks: tuple[RoomRead, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PresenceTold(Event):
     """On a node, a member has opened the room on a first screen, or closed the last one."""
 

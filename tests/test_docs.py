@@ -20,8 +20,8 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 _PATH = re.compile(r"`([\w./-]+\.(?:py|js|css|po|toml))`")
 _NAME = re.compile(r"`((?:\w+\.)*_?\w+)`")
 _TYPED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_MAKE_TYPED = re.compile(r"^(?:\w+=\S+ )*make ([a-z]+)", re.MULTILINE)
-_MAKE_INLINE = re.compile(r"`make ([a-z]+)[^`]*`")
+_MAKE_TYPED = re.compile(r"^(?:\w+=\S+ )*make ([a-z-]+)", re.MULTILINE)
+_MAKE_INLINE = re.compile(r"`make ([a-z-]+)[^`]*`")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _SETTING = re.compile(r"^\| `(ANONCHAT_\w+)` \| `?([^`|]*?)`? \|", re.MULTILINE)
 
@@ -113,7 +113,7 @@ def test_every_part_that_the_architecture_names_exists() -> None:
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_make_target_that_is_named_exists(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = document.read_text()
     named = _MAKE_INLINE.findall(text)
     for commands in _TYPED.findall(text):

@@ -115,6 +115,21 @@ class Part(ABC):
         if self.process:
             self.process.wait()
 
+    def processor(self) -> float:
+        """Return the seconds of processor time that it and all that it has started have taken."""
+        taken = 0
+        for process in self._family():
+            with suppress(OSError):  # it has just ended, and counts where it was begun
+                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                taken += sum(map(int, fields[11:15]))  # its own, and of those that it has outlived
+        return taken / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> int:
+        """Return the bytes of memory that its process holds."""
+        assert self.process
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
     def pause(self) -> None:
         """Let it do nothing at all, as a machine that is out of breath does."""
         for process in self._family():
@@ -218,19 +233,19 @@ class Postgres(Part):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def _run(self, program: str, *words: str | Path) -> None:
-        run = await asyncio.create_subprocess_exec(
-            self._programs / program,
-            *words,
+        run = await asyncio.to_thread(  # not every loop can start something as somebody else
+            subprocess.run,
+            [self._programs / program, *words],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            check=False,
             user=self.user,
             group=self.user and pwd.getpwnam(self.user).pw_gid,
             extra_groups=[] if self.user else None,
         )
-        said, _ = await run.communicate()
         if run.returncode:
-            raise RuntimeError(f"{program} has failed:\n{said.decode(errors='replace')}")
+            raise RuntimeError(f"{program} has failed:\n{run.stdout.decode(errors='replace')}")
 
 
 class Redis(Part):
@@ -382,11 +397,23 @@ class Cluster:
 
     async def start(self) -> None:
         """Start everything, and wait until it is ready; what has begun ends if something fails."""
+        await self.start_stores()
+        await self.start_nodes()
+
+    async def start_stores(self) -> None:
+        """Start what the nodes stand on."""
         try:
             for part in (self.redis, *self.nodes, self.nginx):
                 await part.prepare()
             await self.postgres.start()
             await self.redis.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def start_nodes(self) -> None:
+        """Start the nodes, and the way in."""
+        try:
             for node in self.nodes:
                 node.launch()
             for node in self.nodes:
@@ -406,8 +433,12 @@ class Cluster:
         finally:
             for part in self.parts:
                 part.kill()
-            self.postgres.remove()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove what it has kept."""
+        self.postgres.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     async def __aenter__(self) -> "Cluster":
         await self.start()

@@ -7,7 +7,16 @@ from collections import Counter, deque
 from contextlib import suppress
 
 from ..errors import StartError
-from ..events import Event, MessagePosted, MessagesGone, NewsMissed, RoomEnded, RoomsStirred
+from ..events import (
+    Event,
+    MessagePosted,
+    MessagesGone,
+    NewsMissed,
+    RoomEnded,
+    RoomRead,
+    RoomsRead,
+    RoomsStirred,
+)
 from ..ids import new_id
 from ..nouns import Room
 from ..valkey import Line, Valkey, ValkeyLost
@@ -24,6 +33,7 @@ _START_SECONDS = 4.0
 _ATTENTION_SECONDS = 2.0
 _STIR_SECONDS = 0.5
 _STIRRED_AT_ONCE = 200
+_READ_AT_ONCE = 200
 _BACKOFF_SECONDS = (0.1, 1.0)
 _FAREWELL_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -55,6 +65,7 @@ class ValkeyBus(MemoryBus):
         self._missed = asyncio.Event()
         self._stirred: dict[str, Room] = {}
         self._gone: dict[str, int] = {}
+        self._read: dict[tuple[str, str], RoomRead] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def publish(self, event: Event) -> None:
@@ -71,6 +82,8 @@ class ValkeyBus(MemoryBus):
             case MessagesGone(room_id, seqs):
                 self._gone[room_id] = max(self._gone.get(room_id, 0), *seqs)
                 self._let_wait(_ROOM + room_id, event)
+            case RoomRead(visitor_id, room_id):  # there are more of them than of anything else
+                self._read[visitor_id, room_id] = event
             case RoomEnded(room_id):
                 self._stirred.pop(room_id, None)
                 self._let_wait(_ALL, event)
@@ -176,6 +189,9 @@ class ValkeyBus(MemoryBus):
                 some, stirred = stirred[:_STIRRED_AT_ONCE], stirred[_STIRRED_AT_ONCE:]
                 self.send(RoomsStirred(tuple(some), gone))
                 gone = {}
+            marks, self._read = list(self._read.values()), {}
+            for begin in range(0, len(marks), _READ_AT_ONCE):
+                self.send(RoomsRead(tuple(marks[begin : begin + _READ_AT_ONCE])))
 
     async def _keep_telling_of_gaps(self) -> None:
         while True:
@@ -241,6 +257,9 @@ class ValkeyBus(MemoryBus):
         event = self._codec.unpack(sealed, channel=channel)
         if isinstance(event, NewsMissed):
             self._missed.set()
+        elif isinstance(event, RoomsRead):
+            for mark in event.marks:
+                await self.tell(mark)
         elif event:
             await self.tell(event)
 

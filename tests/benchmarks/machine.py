@@ -27,15 +27,28 @@ def describe_machine(*, load_before: float) -> list[str]:
     ]
 
 
+def describe_packages(*names: str) -> str:
+    """Return a line about Python and these packages."""
+    return f"Python {platform.python_version()}: " + ", ".join(f"{n} {version(n)}" for n in names)
+
+
 def describe_versions() -> list[str]:
     """Return one line for each kind of program."""
-    python = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return [
-        f"Python {platform.python_version()}: {python}",
-        f"Node {_ask('node', '--version')}: hackchat-server {_node_version('hackchat-server')}, "
+        describe_packages(*_PACKAGES),
+        f"Node {ask_version('node')}: hackchat-server {_node_version('hackchat-server')}, "
         f"ws {_node_version('ws')}",
-        _ask("chromium", "--version"),
+        ask_version("chromium"),
     ]
+
+
+def ask_version(program: str | Path, flag: str = "--version") -> str:
+    """Return what a program says of itself."""
+    path = shutil.which(program)
+    if path is None:
+        return f"no {program}"
+    done = subprocess.run([path, flag], capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).strip()
 
 
 def _processor() -> str:
@@ -52,14 +65,6 @@ def _sync_time() -> float:
             file.flush()
             os.fsync(file.fileno())
         return (time.perf_counter() - started) / _SYNCS * 1000
-
-
-def _ask(program: str, *arguments: str) -> str:
-    path = shutil.which(program)
-    if path is None:
-        return f"no {program}"
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
 
 
 def _node_version(package: str) -> str:

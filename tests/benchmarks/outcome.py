@@ -38,9 +38,10 @@ class Table:
 
 @dataclass(slots=True)
 class Outcome:
-    """All that one measure has to say."""
+    """All that one measure has to say; `costs` are figures that others reckon with."""
 
     ratios: list[Ratio] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    costs: dict[str, float] = field(default_factory=dict)
     failure: str = ""

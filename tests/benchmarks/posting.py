@@ -90,7 +90,7 @@ async def _post_by_service(data: Path, room: str, guests: list[str], seconds: fl
     await chat.start()
     settle()
     try:
-        return await _pace(
+        return await pace(
             lambda poster: chat.messages.post(room, visitor_id=guests[poster], text=_TEXT),
             len(guests),
             seconds,
@@ -124,12 +124,13 @@ async def _post_by_orm(data: Path, room_id: str, guests: list[str], seconds: flo
             session.add(message)
 
     try:
-        return await _pace(post, len(guests), seconds)
+        return await pace(post, len(guests), seconds)
     finally:
         await database.close()
 
 
-async def _pace(post: Post, posters: int, seconds: float) -> Pace:
+async def pace(post: Post, posters: int, seconds: float) -> Pace:
+    """Post as fast as possible, and then at half that rate."""
     await _post_without_rest(post, posters, seconds / 5)  # to warm up
     before, started = time.process_time(), time.perf_counter()
     stored = await _post_without_rest(post, posters, seconds)

@@ -1,6 +1,6 @@
-"""docs/benchmarks.md, and the same figures for a terminal."""
+"""What was found, as a page and for a terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from tests.benchmarks.outcome import Outcome, Ratio
 from tests.benchmarks.server import ROOT
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
+_BEGIN, _END = "<!-- measured -->", "<!-- end of what was measured -->"
 _VERDICTS = {True: "met", False: "**not met**", None: "not measured in full"}
 _HEAD = """\
 # How fast it is, and beside what
@@ -32,12 +33,26 @@ killed two hundred times stands in [soak.md](soak.md).
 """
 
 
-def write_report(outcomes: Mapping[str, Outcome], *, load_before: float) -> Path:
-    """Write the page; `load_before` is how busy the machine was without us."""
+def write_page(outcomes: Mapping[str, Outcome], load_before: float) -> Path:
+    """Write docs/benchmarks.md; `load_before` is how busy the machine was without us."""
     head = _HEAD.format(names=_name_all(outcomes))
-    text = "\n\n".join([head, describe(outcomes), _tell_where(load_before)])
+    where = _tell_where(load_before, describe_versions())
+    text = "\n\n".join([head, describe(outcomes), where])
     _PAGE.write_text(text.replace("\n\n\n", "\n\n"))
     return _PAGE
+
+
+def write_between(
+    page: Path, outcomes: Mapping[str, Outcome], load_before: float, versions: Iterable[str]
+) -> Path:
+    """Write what was found between the marks of a page; what stands around them stays."""
+    before, begin, rest = page.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        raise RuntimeError(f"{page.name} has lost its marks {_BEGIN} and {_END}")
+    found = "\n\n".join([describe(outcomes), _tell_where(load_before, versions)])
+    page.write_text(f"{before}{begin}\n\n{found}\n{end}{after}")
+    return page
 
 
 def describe(outcomes: Mapping[str, Outcome]) -> str:
@@ -88,9 +103,9 @@ def _draw_failures(outcomes: Mapping[str, Outcome]) -> Iterator[str]:
             yield f"**{name} failed:** {outcome.failure}"
 
 
-def _tell_where(load_before: float) -> str:
+def _tell_where(load_before: float, versions: Iterable[str]) -> str:
     machine = describe_machine(load_before=load_before)
-    lines = [f"{datetime.now(UTC):%d %B %Y}", *machine, *describe_versions()]
+    lines = [f"{datetime.now(UTC):%d %B %Y}", *machine, *versions]
     return "\n".join(["## The machine", "", *(f"- {line}" for line in lines), ""])
 
 

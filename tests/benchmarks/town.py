@@ -1,4 +1,4 @@
-"""A data folder that is full already: rows as the chat writes them, but thousands in one commit."""
+"""A site that is full already: rows as the chat writes them, but thousands in one commit."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -15,7 +15,7 @@ from sqlmodel import SQLModel
 from anonchat import Chat
 from anonchat.ids import new_id, new_token
 from anonchat.keystore import room_key, span_of, visitor_key
-from anonchat.nouns import Message
+from anonchat.nouns import Message, Room
 from anonchat.seal import Hasher, fingerprint
 from anonchat.vault import Vault
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
@@ -51,7 +51,7 @@ class Guest:
 
 
 class Town:
-    """Fills a data folder that no server has open; sealing is the chat's own."""
+    """Fills a site that no server has open; sealing is the chat's own."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -167,6 +167,10 @@ class Town:
             for room in rooms:
                 await session.merge(room)
 
+    def look(self, rooms: Sequence[RoomRow]) -> list[Room]:
+        """Return these rooms as the chat sees them."""
+        return [room for row in rooms if (room := self._vault.open_room(row))]
+
     def _message(self, message: Message, guest: Guest) -> dict[str, Any]:
         return {
             "id": message.id,
@@ -201,9 +205,9 @@ class Town:
 
 
 @asynccontextmanager
-async def founding(data: Path) -> AsyncIterator[Town]:
+async def founding(data: Path, **settings: str) -> AsyncIterator[Town]:
     """Give a town to fill; at the end of the block its folder is ready for a server."""
-    chat = Chat(make_settings(data))
+    chat = Chat(make_settings(data, **settings))
     await chat.start()
     try:
         yield Town(chat)

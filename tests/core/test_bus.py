@@ -1,8 +1,14 @@
 """The bus hands every event to everybody."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
-from anonchat import Event, MemoryBus, RoomEnded, VisitorForgotten
+from anonchat import Event, MemoryBus, RoomEnded, RoomRead, VisitorForgotten
+from anonchat.bus import ValkeyBus
+from anonchat.valkey import Valkey
+from tools.cluster import Redis
 
 
 async def test_everybody_hears_every_event_in_the_order_of_publishing() -> None:
@@ -44,3 +50,35 @@ async def test_a_listener_that_fails_does_not_silence_the_others(
 
 async def test_an_event_without_listeners_is_no_error() -> None:
     await MemoryBus().publish(RoomEnded("a"))
+
+
+async def test_up_to_where_people_have_read_is_told_to_other_nodes_many_at_once(
+    tmp_path: Path,
+) -> None:
+    redis = Redis(tmp_path / "redis")
+    await redis.prepare()
+    await redis.start()
+    valkeys = [Valkey(redis.url) for _ in range(2)]
+    here, there = (ValkeyBus(valkey, secret="a secret of all nodes") for valkey in valkeys)
+    heard: list[Event] = []
+    is_whole = asyncio.Event()
+
+    async def listen(event: Event) -> None:
+        heard.append(event)
+        if event == RoomRead("bob", "room", 3):
+            is_whole.set()
+
+    there.subscribe(listen)
+    try:
+        await here.start()
+        await there.start()
+        for visitor, seq in (("ann", 1), ("ann", 2), ("bob", 3)):
+            await here.publish(RoomRead(visitor, "room", seq))
+        async with asyncio.timeout(45):
+            await is_whole.wait()
+        assert heard == [RoomRead("ann", "room", 2), RoomRead("bob", "room", 3)]
+    finally:
+        for bus, valkey in zip((here, there), valkeys, strict=True):
+            await bus.stop()
+            await valkey.close()
+        await redis.stop()

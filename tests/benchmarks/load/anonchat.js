@@ -11,8 +11,8 @@ const ASKS_WITHIN = 500;
 const ANSWERED_WITHIN = 60_000;
 
 export class AnonchatScreen extends Page {
-  constructor(origin, { room, token }) {
-    super(origin, `/r/${room}`, `anonchat=${token}`);
+  constructor(origin, { room, token, address }) {
+    super(origin, `/r/${room}`, `anonchat=${token}`, address);
     this.room = room;
     this.keys = new Map();
     this.lastKey = 0;

@@ -13,10 +13,11 @@ const TRIES = 5; // a person, too, loads a page again that the server was too bu
 const agent = new http.Agent({ keepAlive: true });
 
 export class Page {
-  constructor(origin, path, cookie) {
+  constructor(origin, path, cookie, address) {
     this.origin = origin;
     this.path = path;
     this.cookie = cookie;
+    this.address = address; // of this machine, from which it comes; any if there is none
     this.tab = randomUUID();
     this.elements = {};
   }
@@ -46,7 +47,8 @@ export class Page {
   fetch() {
     const headers = { Cookie: this.cookie, "Accept-Language": "en", "Accept-Encoding": "identity" };
     return new Promise((resolve, reject) => {
-      const request = http.get(this.origin + this.path, { agent, headers }, (response) => {
+      const wishes = { agent, headers, localAddress: this.address };
+      const request = http.get(this.origin + this.path, wishes, (response) => {
         const pieces = [];
         response.on("data", (piece) => pieces.push(piece));
         response.on("end", () => {
@@ -69,7 +71,8 @@ export class Page {
       transport: "websocket",
     });
     const url = `${this.origin.replace("http", "ws")}/_nicegui_ws/socket.io/?${query}`;
-    this.socket = new WebSocket(url, { ...PLAIN, origin: this.origin });
+    const wishes = { ...PLAIN, origin: this.origin, localAddress: this.address };
+    this.socket = new WebSocket(url, wishes);
     return new Promise((resolve, reject) => {
       this.socket.on("error", reject);
       this.socket.on("close", () => reject(new Error("the server closed the socket")));

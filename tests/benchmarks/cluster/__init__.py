@@ -1,0 +1,1 @@
+"""What many nodes cost, and how far they carry: `make bench-cluster`."""
