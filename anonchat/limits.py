@@ -122,6 +122,7 @@ class Limit:
         """Note what was done on another node; a bucket may be overdrawn by no more than itself."""
         if not self._rate.times:
             return
+        self._turn_day()
         now = self._clock()
         for key, times in drawn.items():
             full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times * times
@@ -131,10 +132,13 @@ class Limit:
 
     def _blur(self, who: str) -> str:
         """Return what stands for somebody today; nobody can tell from it who it is."""
+        self._turn_day()
+        return hashlib.blake2s(who.encode(), key=self._salt, digest_size=12).hexdigest()
+
+    def _turn_day(self) -> None:
         if (today := self._clock().date()) != self._day:
             self._day, self._salt = today, self._make_salt(today)
             self._full.clear()
-        return hashlib.blake2s(who.encode(), key=self._salt, digest_size=12).hexdigest()
 
     def _tidy(self) -> None:
         """Let go of the half that has spent least: who is held back stays held back."""

@@ -1,0 +1,247 @@
+"""What one node says is heard on the others, and a gap is noticed."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from anonchat import (
+    Chat,
+    MemberJoined,
+    MessagePosted,
+    MessagesGone,
+    NewsMissed,
+    RoomEnded,
+    RoomOpened,
+    StartError,
+    TooOften,
+)
+from anonchat.bus import ValkeyBus
+from anonchat.bus.codec import Codec
+from anonchat.events import RoomsStirred, VisitorForgotten
+from anonchat.keystore import span_of
+from tests.fakes import Ear, FakeClock, come_in, gather_in, make_settings, read, running_chat, say
+from tests.pages.tab import until
+from tests.servers.postgres import Postgres
+from tests.servers.redis import Redis
+
+SECRET = "shared by all nodes"
+
+MINUTE = timedelta(minutes=1)
+
+Nodes = tuple[Chat, Chat]
+
+
+@pytest.fixture
+def server() -> Redis:
+    """Return a Redis that this test may break."""
+    server = Redis()
+    server.start()
+    try:
+        yield server  # type: ignore[misc]
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+async def nodes(
+    postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
+) -> AsyncIterator[Nodes]:
+    """Return two nodes of one site, with data folders of their own."""
+    shared = {"database_url": postgres.take(), "bus_url": server.url, "secret_key": SECRET}
+    async with AsyncExitStack() as stack:
+        first, second = [
+            await stack.enter_async_context(
+                running_chat(
+                    tmp_path / name, clock, node_id=name, posts_per_visitor="6/1m", **shared
+                )
+            )
+            for name in ("n1", "n2")
+        ]
+        yield first, second
+    postgres.give_all_back()
+
+
+async def test_what_happens_on_one_node_is_heard_on_the_other(nodes: Nodes) -> None:
+    first, second = nodes
+    ear = Ear(second)
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await until(lambda: bool(ear.all(MemberJoined)))
+    assert ear.all(RoomOpened) == [RoomOpened(room)]
+    assert (await second.lobby.find(room.slug)).name == "night train"
+    await second.bus.attend(room.id)
+    await say(first, room, ann, "hello")
+    await until(lambda: bool(ear.all(MessagePosted)))
+    assert ear.all(MessagePosted)[0].message.text == "hello"
+    assert await read(second, room, ann) == ["hello"]
+    await first.rooms.burn(room.id, visitor_id=ann.id)
+    await until(lambda: bool(ear.all(RoomEnded)))
+    assert second._keys.get(f"room {room.id}") is None
+    await until(lambda: not second.lobby.glance(room.id))
+
+
+async def test_of_a_room_that_nobody_here_attends_it_is_only_heard_that_it_stirs(
+    nodes: Nodes,
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    ear = Ear(second)
+    await say(first, room, ann, "hello")
+    await until(lambda: bool(ear.all(RoomsStirred)))
+    assert ear.all(MessagePosted) == []
+    assert [each.last_seq for each in ear.all(RoomsStirred)[-1].rooms] == [1]
+    glance = second.lobby.glance(room.id)
+    assert glance and glance.room.last_seq == 1
+
+
+async def test_a_token_of_one_node_is_known_on_the_other_until_its_visitor_is_forgotten(
+    nodes: Nodes,
+) -> None:
+    first, second = nodes
+    visitor, token = await first.identity.come_in("Ann")
+    assert await second.identity.recognise(token)
+    ear = Ear(second)
+    await first.identity.forget(visitor.id)
+    await until(lambda: bool(ear.all(VisitorForgotten)))
+    assert await second.identity.recognise(token) is None
+
+
+async def test_a_deletion_on_one_node_destroys_the_keys_that_both_have_sealed_with(
+    nodes: Nodes,
+) -> None:
+    first, second = nodes
+    room, (ann, bob) = await gather_in(first, "night train", "Ann", "Bob")
+    await say(first, room, ann, "mine")
+    await say(second, room, bob, "yours")
+    page = await first.messages.history(room.id, visitor_id=ann.id, limit=9)
+    span = span_of(page[0].expires_at)
+    before = {*first._keys.names_of_span(span), *second._keys.names_of_span(span)}
+    assert before == {f"span {span} 0 n1", f"span {span} 0 n2"}
+    ear = Ear(second)
+    await first.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
+    after = [f"span {span} 1 n1"]
+    await until(lambda: second._keys.names_of_span(span) == after)
+    assert first._keys.names_of_span(span) == after
+    await until(lambda: bool(ear.all(RoomsStirred) or ear.all(MessagesGone)))
+    assert await read(first, room, ann) == await read(second, room, bob) == ["yours"]
+
+
+async def test_who_is_present_on_one_node_is_present_on_the_other_until_it_falls_silent(
+    nodes: Nodes,
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    member = await first.memberships.require(room.id, visitor_id=ann.id)
+    await first.presence.enter(member, screen="one")
+    await until(lambda: second.presence.list_present(room.id) == {member.author})
+    await first.bus.stop()
+    second.presence._elapsed = lambda: 1e9
+    await until(lambda: not second.presence.list_present(room.id))
+
+
+async def test_what_was_spent_on_one_node_is_spent_on_the_other(nodes: Nodes) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await say(first, room, ann, *"abcdef")
+    spent = second.limits.posts._full
+    await until(lambda: any(full - second.clock() >= MINUTE for full in spent.values()))
+    with pytest.raises(TooOften):
+        await say(second, room, ann, "one too many")
+
+
+@pytest.mark.parametrize("trouble", ["killed", "paused"])
+async def test_a_gap_is_noticed_and_what_was_said_in_it_is_found(
+    nodes: Nodes, server: Redis, trouble: str
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await second.bus.attend(room.id)
+    mark = second.bus.hearing(room.id)
+    assert mark
+    assert await read(second, room, ann) == []
+    if trouble == "killed":
+        server.kill()
+    else:
+        server.pause()
+    await until(lambda: not first.bus.is_up and not second.bus.is_up)
+    assert second.bus.hearing(room.id) is None
+    await say(first, room, ann, "into the silence")
+    ears = Ear(first), Ear(second)
+    if trouble == "killed":
+        server.start()
+    else:
+        server.go_on()
+    await until(lambda: all(ear.all(NewsMissed) for ear in ears))
+    await until(lambda: second.bus.hearing(room.id) not in (None, mark))
+    await until(lambda: bool(second._keys.names_of_span(span_of(first.clock() + room.message_ttl))))
+    assert await read(second, room, ann) == ["into the silence"]
+
+
+async def test_a_node_that_joins_later_knows_everything(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock
+) -> None:
+    first, _ = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await say(first, room, ann, "before you came")
+    settings = first.settings
+    async with running_chat(
+        tmp_path / "n3",
+        clock,
+        node_id="n3",
+        database_url=settings.database_url,
+        bus_url=settings.bus_url,
+        secret_key=SECRET,
+    ) as third:
+        assert await read(third, room, ann) == ["before you came"]
+        assert third.lobby.glance(room.id)
+
+
+async def test_a_node_with_another_secret_key_is_turned_away(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock
+) -> None:
+    first, _ = nodes
+    await come_in(first, "Ann")
+    stranger = Chat(
+        make_settings(
+            tmp_path / "n4",
+            database_url=first.settings.database_url,
+            bus_url=first.settings.bus_url,
+            secret_key="another secret key",
+        ),
+        clock=clock,
+    )
+    with pytest.raises(StartError, match="ANONCHAT_SECRET_KEY is not that of the other nodes"):
+        await stranger.start()
+    await stranger.stop()
+
+
+def test_what_travels_can_be_read_by_none_without_the_secret_key() -> None:
+    event = VisitorForgotten("somebody")
+    packed = Codec(SECRET).pack(event, channel="all")
+    assert b"somebody" not in packed
+    assert Codec(SECRET).unpack(packed, channel="all") == event
+    assert Codec(SECRET).unpack(packed, channel="another") is None
+    assert Codec("another secret key").unpack(packed, channel="all") is None
+    assert Codec(SECRET).unpack(b"whatever it is", channel="all") is None
+
+
+async def test_the_room_is_not_heard_any_more_once_everybody_has_left(nodes: Nodes) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    for _ in range(2):
+        await second.bus.attend(room.id)
+    second.bus.leave(room.id)
+    assert second.bus.hearing(room.id)
+    second.bus.leave(room.id)
+    await until(_is_deaf(second, room.id))
+    assert isinstance(second.bus, ValkeyBus)
+    first_ear = Ear(second)
+    await say(first, room, ann, "to nobody there")
+    await until(lambda: bool(first_ear.all(RoomsStirred)))
+    assert first_ear.all(MessagePosted) == []
+
+
+def _is_deaf(node: Chat, room_id: str) -> Callable[[], bool]:
+    return lambda: node.bus.hearing(room_id) is None
