@@ -1,10 +1,12 @@
 """The composition root: builds the parts and starts them. No behaviour."""
 
 import logging
+from contextlib import suppress
 
 from .bus import Bus, MemoryBus, ValkeyBus
 from .clock import Clock, CommonTime, SteadyClock
 from .database import Database
+from .errors import Unavailable
 from .events import NewsMissed
 from .janitor import Janitor
 from .keystore import KeyStore
@@ -172,7 +174,8 @@ class Chat:
         self._pulse.stop()
         await self.janitor.stop()
         await self.messages.finish()
-        await self.memberships.write_read_marks()
+        with suppress(Unavailable):  # the rest has to end, too
+            await self.memberships.write_read_marks()
         self.presence.say_goodbye()
         await self._keys.finish()
         await self.bus.stop()
@@ -190,6 +193,7 @@ class Chat:
         """Remove what has expired, and finish what was interrupted."""
         await self._look_at_the_time()
         done = await self._purge_expired()
+        await self._keys.mend()
         await self.rooms.finish_burning()
         await self.memberships.write_read_marks()
         await self.expiry.renew_spans()

@@ -129,12 +129,13 @@ class PresenceTold(Event):
 class RollTold(Event):
     """A node lives, and these are all who are present there; `None` if that is told another time.
 
-    `asks` is that it would like to hear the same of the others.
+    `asks` is that it would like to hear the same of the others, `leaves` that it ends now.
     """
 
     node: str
     members: tuple[Member, ...] | None
     asks: bool = False
+    leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,9 @@ class KeyStore:
     async def join(self) -> None:
         """Share all keys with the other nodes, from now on. There are no others."""
 
+    async def mend(self) -> None:
+        """Do what the other nodes could not be told when it was time. There are no others."""
+
     async def finish(self) -> None:
         """Write down what the other nodes have made. There are no others."""
 

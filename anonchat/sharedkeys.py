@@ -22,7 +22,7 @@ from .seal import BrokenSeal, derive_key, seal, unseal
 from .valkey import Command, Valkey, ValkeyLost
 
 _HEAD = "anonchat:head"
-_BIRTH = "anonchat:birth"
+_BIRTH = "birth"
 _KEYS = "anonchat:keys"
 _SPAN = "anonchat:"  # followed by the name of the first key of the span
 _AT_ONCE = 500
@@ -54,6 +54,7 @@ class SharedKeys(KeyStore):
         self._destroyed: dict[str, None] = {}  # lately, the oldest first: they do not come back
         self._undestroyed: set[str] = set()  # in Valkey
         self._birth = ""
+        self._is_behind = False
         self._noting: asyncio.Task[None] | None = None
         bus.subscribe(self._on_event)
 
@@ -137,10 +138,19 @@ class SharedKeys(KeyStore):
     async def join(self) -> None:
         """Share all keys with the other nodes from now on. Raises `StartError`."""
         try:
-            await self._valkey.call("SETNX", _HEAD, self._wrap_up(_HEAD, self.hash_key))
             await self._catch_up()
         except ValkeyLost as error:
             raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
+
+    async def mend(self) -> None:
+        """Do what Valkey could not be told when it was time, if it can be told now."""
+        if self._bus.is_up:
+            with suppress(ValkeyLost):  # the next round tries again
+                if self._is_behind:
+                    await self._catch_up()
+                    self._is_behind = False
+                await self._remove()
+                await self._push(list(self._unshared))
 
     async def finish(self) -> None:
         """Write down what the other nodes have made."""
@@ -160,20 +170,21 @@ class SharedKeys(KeyStore):
                 with suppress(Unavailable):  # they are erased with whatever is written next
                     await self._destroy_here(names)
             case NewsMissed():
-                with suppress(ValkeyLost):  # the next one is told once it is back
-                    await self._catch_up()
+                self._is_behind = True
+                await self.mend()
 
     async def _share(self, names: Collection[str]) -> None:
         """Bring keys to Valkey and to all nodes; later, if Valkey is away."""
         self._unshared.update(names)
         if self._bus.is_up:
             with suppress(ValkeyLost):
-                await self._push(names)
+                await self._push(list(self._unshared))
 
     async def _push(self, names: Collection[str]) -> None:
-        keys = {name: key for name in names if (key := self.get(name))}
-        wrapped = {name: self._wrap_up(name, key) for name, key in keys.items()}
-        for some in _parts(list(wrapped)):
+        for some in _parts(list(names)):
+            keys = {name: key for name in some if (key := self.get(name))}
+            wrapped = {name: self._wrap_up(name, key) for name, key in keys.items()}
+            some = list(wrapped)
             await self._valkey.call_all(
                 [each for name in some for each in self._put_commands(name, wrapped[name])]
             )
@@ -191,30 +202,36 @@ class SharedKeys(KeyStore):
 
     async def _remove(self) -> None:
         """Take what was destroyed out of Valkey, and let all nodes destroy it."""
-        names = tuple(self._undestroyed)
-        commands: list[Command] = [
-            ("HDEL", _SPAN + span_key(number_of(name)) if is_of_span(name) else _KEYS, name)
-            for name in names
-        ]
-        if names and self._bus.is_up:
-            with suppress(ValkeyLost):
-                await self._valkey.call_all(commands)
-                self._bus.send(KeysDestroyed(names))
+        if not self._bus.is_up:
+            return
+        with suppress(ValkeyLost):
+            for names in _parts(list(self._undestroyed)):
+                await self._valkey.call_all(
+                    [
+                        ("HDEL", _SPAN + span_key(number_of(n)) if is_of_span(n) else _KEYS, n)
+                        for n in names
+                    ]
+                )
+                self._bus.send(KeysDestroyed(tuple(names)))
                 self._undestroyed.difference_update(names)
 
     async def _catch_up(self) -> None:
         """Bring what Valkey lacks, learn what it has, and destroy what was destroyed elsewhere."""
-        await self._remove()
+        await self._valkey.call("SETNX", _HEAD, self._wrap_up(_HEAD, self.hash_key))
         birth = await self._read_birth()
         if birth != self._birth:  # it has forgotten all, or we have never met
             self._unshared.update(self.names())
+            self._undestroyed.update(self._destroyed)  # others may have brought them back
+        await self._remove()
         await self._push(list(self._unshared))
         before = set(self.names())
         found = await self._read_all()
         self._learn(found)
         # Once more, for a Valkey that has just begun anew has nothing, and nothing was destroyed.
         if birth == self._birth == await self._read_birth():
-            lost = before - found.keys() - self._unshared
+            # Of spans Valkey keeps by its own clock; every node knows by itself when they are over.
+            kept = {name for name in before if not is_of_span(name)}
+            lost = kept - found.keys() - self._unshared
             still = await self._ask_for(lost) if lost else {}
             with suppress(Unavailable):
                 await self._destroy_here(lost - still.keys())
@@ -222,8 +239,9 @@ class SharedKeys(KeyStore):
 
     async def _read_birth(self) -> str:
         """Return what stays the same for as long as Valkey forgets nothing."""
-        await self._valkey.call("SETNX", _BIRTH, new_id())
-        info, birth = await self._valkey.call_all([("INFO", "server"), ("GET", _BIRTH)])
+        # Among the keys themselves: who removes one removes the other.
+        await self._valkey.call("HSETNX", _KEYS, _BIRTH, new_id())
+        info, birth = await self._valkey.call_all([("INFO", "server"), ("HGET", _KEYS, _BIRTH)])
         return f"{info['run_id']} {birth.decode()}"
 
     async def _ask_for(self, names: Collection[str]) -> dict[str, bytes]:
@@ -260,6 +278,7 @@ class SharedKeys(KeyStore):
 
     def _learn(self, found: Mapping[str, bytes]) -> int:
         """Take in keys of others; return how many are new here."""
+        self._undestroyed.update(name for name in found if name in self._destroyed)
         fresh = {
             name: key
             for name, wrapped in found.items()

@@ -48,6 +48,9 @@ class Bus(Protocol):
         `None` says that it is not.
         """
 
+    def miss(self) -> None:
+        """Let it be told, soon and once, that something may have been missed."""
+
     async def start(self) -> None:
         """Begin to hear the other nodes. Raises `StartError` if that is impossible."""
 

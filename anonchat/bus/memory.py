@@ -46,6 +46,9 @@ class MemoryBus:
         """Return the same for as long as the process lives: nothing is missed."""
         return self
 
+    def miss(self) -> None:
+        """Do nothing: nothing is missed."""
+
     async def start(self) -> None:
         """Begin."""
 

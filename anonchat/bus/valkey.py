@@ -112,10 +112,15 @@ class ValkeyBus(MemoryBus):
         self._attended[channel] -= 1
         if not self._attended[channel]:
             del self._attended[channel]
+            self._awaited.pop(channel, None)
 
     def hearing(self, room_id: str) -> object | None:
         """Return a mark of the time in which all that is said in a room was heard, and is."""
         return self._hearing.get(_ROOM + room_id)
+
+    def miss(self) -> None:
+        """Let it be told, soon and once, that something may have been missed."""
+        self._missed.set()
 
     async def start(self) -> None:
         """Begin to hear the other nodes. Raises `StartError` if that is impossible."""
@@ -140,9 +145,10 @@ class ValkeyBus(MemoryBus):
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 while self._waiting and self.is_up:
                     await self._send_some()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:
+                task.cancel()  # more than once: the client may take one for its own
+            await asyncio.wait(pending, timeout=_BACKOFF_SECONDS[0])
         self.is_up = False
 
     def _let_wait(self, channel: str, event: Event) -> None:
@@ -177,8 +183,12 @@ class ValkeyBus(MemoryBus):
         if self._has_lost:
             missed = self._name + self._codec.pack(NewsMissed(), channel=_ALL)
             batch.insert(0, (_ALL, missed))
-        await self._valkey.call_all([("PUBLISH", channel, data) for channel, data in batch])
-        self._has_lost = False
+        self._has_lost = False  # here, for more may be lost while these travel
+        try:
+            await self._valkey.call_all([("PUBLISH", channel, data) for channel, data in batch])
+        except ValkeyLost:
+            self._lose()
+            raise
 
     async def _keep_stirring(self) -> None:
         while True:

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from models import MessageRow, RoomRow
 from ..bus import Bus
 from ..clock import Clock
 from ..database import Database
+from ..errors import Unavailable
 from ..events import (
     Event,
     MemberJoined,
@@ -61,6 +63,7 @@ class Lobby:
         self._here: dict[str, set[str]] = {}
         self._oldest: dict[str, tuple[int, datetime | None]] = {}
         self._stale: set[str] = set()
+        self._must_reopen = False
         self._places: list[Place] = []
         self._order: tuple[str, ...] = ()
         self._ordered_at: datetime | None = None
@@ -72,7 +75,7 @@ class Lobby:
             if room := self._vault.open_room(row):
                 self._put(room)
 
-    async def reopen(self) -> None:
+    async def _reopen(self) -> None:
         """Read all living rooms again, for something may have been missed."""
         known = dict(self._rooms)
         rows = await self._read_living()
@@ -89,6 +92,7 @@ class Lobby:
         for room_id in known.keys() - {row.id for row in rows}:
             if self._rooms.get(room_id) is known[room_id]:  # else it has changed since
                 await self._bus.tell(RoomEnded(room_id))
+        self._must_reopen = False
 
     def glance(self, room_id: str) -> Glance | None:
         """Return what is known of a living room without asking the database."""
@@ -150,6 +154,8 @@ class Lobby:
 
     async def turn(self) -> set[str]:
         """Let time pass: end the rooms whose time is over, and return the rooms that changed."""
+        if self._must_reopen:
+            await self._reopen()
         now = self._clock()
         for id in await self._confirm_ended(
             [room.id for room in self._rooms.values() if room.expires_at <= now]
@@ -182,7 +188,9 @@ class Lobby:
                 self._stale.update(room.id for room in rooms)
                 self._stale.update(gone)
             case NewsMissed():
-                await self.reopen()
+                self._must_reopen = True
+                with suppress(Unavailable):  # the next turn tries again
+                    await self._reopen()
             case PresenceChanged(member, True):
                 self._here.setdefault(member.room_id, set()).add(member.author)
             case PresenceChanged(member, False):

@@ -1,5 +1,7 @@
 """Who has a room open right now."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -18,6 +20,8 @@ from ..nouns import Member
 _SILENT_SECONDS = 6.0
 _ROLL_SECONDS = 60.0
 _PULSE_SECONDS = 2.0
+_AT_ONCE = 50
+_log = logging.getLogger(__name__)
 
 _Here = dict[str, dict[str, Member]]  # by room and pseudonym
 
@@ -81,15 +85,15 @@ class Presence:
             if now - heard_at > _SILENT_SECONDS:
                 del self._heard_at[node]
                 await self._replace(node, ())
-                await self._bus.tell(NewsMissed())  # it may have died before it told what it did
+                self._bus.miss()  # it may have died before it told what it did
 
     def ask(self) -> None:
         """Ask the other nodes who is present there, and tell them the same of this one."""
         self._call_roll(asks=True)
 
     def say_goodbye(self) -> None:
-        """Tell the other nodes that nobody is present here any more."""
-        self._tell_roll(())
+        """Tell the other nodes that this one ends, and has told all it had to tell."""
+        self._bus.send(RollTold(self._node, (), leaves=True))
 
     def _call_roll(self, *, asks: bool = False) -> None:
         self._roll_at = self._elapsed()
@@ -112,7 +116,12 @@ class Presence:
             case PresenceTold(node, member, present):
                 here = self._elsewhere.setdefault(node, {})
                 await (self._come(here, member) if present else self._go(here, member))
+            case RollTold(node, leaves=True):
+                self._heard_at.pop(node, None)
+                await self._replace(node, ())
             case RollTold(node, members, asks):
+                if node == self._node:
+                    _log.error("another node has our name, %s: keys will clash", node)
                 self._heard_at[node] = self._elapsed()
                 if members is not None:
                     await self._replace(node, members)
@@ -124,13 +133,17 @@ class Presence:
     async def _replace(self, node: str, members: Sequence[Member]) -> None:
         here = self._elsewhere.setdefault(node, {})
         told = {(member.room_id, member.author) for member in members}
-        for member in _list(here):
+        for number, member in enumerate(_list(here), 1):
             if (member.room_id, member.author) not in told:
                 await self._go(here, member)
-        for member in members:
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for number, member in enumerate(members, 1):
             await self._come(here, member)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
         if not here:
-            del self._elsewhere[node]
+            self._elsewhere.pop(node, None)
 
     async def _come(self, here: _Here, member: Member) -> None:
         is_new = not self._is_anywhere(member)

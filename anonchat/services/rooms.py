@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-from sqlmodel import col, delete, func, select
+from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import MemberRow, MessageRow, RoomRow, VisitorRow
@@ -177,8 +177,7 @@ class Rooms:
                 raise NotAMember(N_("Only members can do that. Join the room first."))
             if member.author != row.owner:
                 raise NotAllowed(N_("Only the owner of the room may do that."))
-            self._burning.add(room_id)  # whatever happens now, the janitor finishes it
-            await self._keys.destroy([room_key(room_id)])
+        await self._destroy(room_id)
         with suppress(Unavailable):  # its rows, which nobody can read, go in the janitor's round
             await self.end(room_id, burnt=True)
 
@@ -191,9 +190,17 @@ class Rooms:
             row = await session.get(RoomRow, room_id)
             if row is None or self._vault.open_room(row) is None:
                 raise NotFound(N_("There is no such room, or it has ended."))
-            self._burning.add(room_id)
-            await self._keys.destroy([room_key(room_id)])
+        await self._destroy(room_id)
         return await self.end(room_id, burnt=True)
+
+    async def _destroy(self, room_id: str) -> None:
+        """Destroy the key of a room whose time is over now: whatever happens, a janitor goes on."""
+        self._burning.add(room_id)
+        with suppress(Unavailable):  # on a full disk the key goes nevertheless
+            async with self._database.transaction() as session:
+                over = update(RoomRow).where(col(RoomRow.id) == room_id)
+                await session.exec(over.values(expires_at=self._clock()))
+        await self._keys.destroy([room_key(room_id)])
 
     async def finish_burning(self) -> None:
         """Delete the rows of burnt rooms that the disk has refused to delete."""

@@ -11,7 +11,7 @@ const wait = (milliseconds) => new Promise((done) => setTimeout(done, millisecon
 
 async function move() {
   await wait(Math.random() * MOVE.spread); // whoever takes all of them in has to draw their pages
-  while (!(await fetch("/readyz", { cache: "no-store" }).then((answer) => answer.ok, () => false)))
+  while (!(await fetch("/healthz", { cache: "no-store" }).then((answer) => answer.ok, () => false)))
     await wait(MOVE.again);
   location.reload();
 }
