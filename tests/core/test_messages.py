@@ -163,6 +163,7 @@ async def test_the_same_dedup_id_after_a_crash_gives_the_same_message(
         assert await read(chat, room, ann) == ["once"]
 
 
+@pytest.mark.single  # of several nodes another might know the key
 @pytest.mark.parametrize("purged", ["nothing", "its key"])
 async def test_the_same_dedup_id_after_the_end_of_its_message_is_refused_with_the_reason(
     chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, clock: FakeClock, purged: str
