@@ -173,7 +173,6 @@ class ValkeyBus(MemoryBus):
                     await self._send_some()
                 pause = _BACKOFF_SECONDS[0]
             except ValkeyLost:
-                self._lose()
                 self._wake.set()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _BACKOFF_SECONDS[1])
