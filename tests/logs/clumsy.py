@@ -18,7 +18,7 @@ from anonchat import Event, Settings
 from anonchat.api.application import ApiMount
 from pages.frame import page
 
-_library = logging.getLogger("some.library")
+_library = logging.getLogger("some.package")
 _create_app = main.create_app
 
 

@@ -73,7 +73,7 @@ async def test_no_word_of_a_visitor_is_in_the_log(
         " from ValueError at tests/logs/clumsy.py:",
         "something failed where nobody looked",
         "OperationalError (SQLITE_ERROR) at ",
-        "some.library",
+        "some.package",
         "py.warnings",
         "asyncio",
     ):

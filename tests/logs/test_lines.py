@@ -105,7 +105,7 @@ def as_before() -> Iterator[None]:
 
 
 def test_libraries_are_never_asked_for_more_than_warnings(as_before: None) -> None:
-    chatty = logging.getLogger("some.chatty.library")
+    chatty = logging.getLogger("some.chatty.package")
     chatty.addHandler(logging.StreamHandler())
     set_up_logs(Settings(log_level="DEBUG"))
     assert chatty.handlers == []
