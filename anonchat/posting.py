@@ -5,11 +5,9 @@ ORM session has it, took longer than to encrypt, to write and to commit together
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -42,6 +40,7 @@ _BATCH = 200
 _COMPANY = 20
 _REST_SECONDS = 0.005
 _PATIENCE_SECONDS = 10
+_FAREWELL_SECONDS = 4  # a node that leaves has ten for everything
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)  # seconds; the last one again and again
 
 _LATER = N_("That could not be kept just now. Please try again.")
@@ -121,6 +120,15 @@ class Draft:
         if not self.stored.done():
             self.stored.set_exception(error)
 
+    def give_up(self) -> None:
+        """Tell whoever waits that it has taken too long."""
+        self.refuse(Unavailable(_LATER))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody waits, or it may have been stored and nobody has heard of it."""
+        return bool(self.tried) or not self.stored.done()
+
 
 @dataclass(slots=True)
 class _Author:
@@ -180,52 +188,54 @@ class Desk:
         self._waiting.append(draft)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_waiting())
-        return await draft.stored
+        refuse = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, draft.give_up)
+        draft.stored.add_done_callback(lambda _: refuse.cancel())
+        return await asyncio.shield(draft.stored)  # who went away has posted nevertheless
 
     async def finish(self) -> None:
-        """Wait until everything that was accepted for posting is stored."""
+        """Wait until everything that was accepted for posting is stored; refuse what takes long."""
         if self._writer:
-            await self._writer
+            await asyncio.wait([self._writer], timeout=_FAREWELL_SECONDS)
+            self._writer.cancel()
+            for draft in self._waiting:
+                draft.give_up()
 
     async def _write_waiting(self) -> None:
+        """Store what waits; again and again while the server is away.
+
+        Nothing is doubled: what was stored after all is found by its `dedup_key`.
+        """
+        failed = 0
         while self._waiting:
-            drafts, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            drafts = self._waiting[:_BATCH]
             try:
-                posted = await self._commit_at_last(drafts)
+                posted = await self._commit(drafts)
+            except (Clash, Cut):
+                self._waiting = [draft for draft in self._waiting if draft.is_open]
+                await asyncio.sleep(_PAUSES[min(failed, len(_PAUSES) - 1)])
+                failed += 1
+                continue
             except Exception as error:  # whoever waits for the answer must get one
+                posted = []
                 for draft in drafts:
                     draft.refuse(error)
-                continue
+            failed = 0
+            del self._waiting[: len(drafts)]
             for event in posted:
                 await self._bus.publish(event)
             if len(drafts) < _COMPANY:  # a commit costs the same for many
                 await asyncio.sleep(_REST_SECONDS)
 
-    async def _commit_at_last(self, drafts: list[Draft]) -> list[MessagePosted]:
-        """Store the drafts, again and again for a while if the server is away.
-
-        Nothing is doubled: what was stored after all is found by its `dedup_key`.
-        """
-        given_up = time.monotonic() + _PATIENCE_SECONDS
-        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
-            try:
-                return await self._commit(drafts)
-            except (Clash, Cut):
-                if time.monotonic() + pause > given_up:
-                    raise
-            await asyncio.sleep(pause)
-        raise AssertionError
-
     async def _commit(self, drafts: list[Draft]) -> list[MessagePosted]:
         """Store the drafts together; one that has to be refused does not hold the others."""
-        drafts = [each for each in drafts if not each.stored.done() or each.stored.cancelled()]
+        drafts = [draft for draft in drafts if draft.is_open]
         async with self._database.bare_transaction() as connection:
             sheet = await self._lay_out(connection, drafts)
             for draft in drafts:
                 known = sheet.known.get(draft.dedup_key)
                 if known and known.id in draft.tried:
                     sheet.fresh.append((draft, known))  # stored, though nobody has heard of it
-                elif draft.dedup_key not in sheet.known:
+                elif draft.dedup_key not in sheet.known and not draft.stored.done():
                     try:
                         self._place(draft, sheet)
                     except ChatError as refusal:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from anonchat import Chat, MessagePosted, Settings, StartError, Unavailable
 from anonchat.clock import CommonTime
@@ -118,8 +118,9 @@ async def test_a_crash_of_the_server_loses_nothing_and_doubles_nothing(
     assert [message.seq for message in history] == list(range(1, len(said) + 2))
 
 
+@pytest.mark.parametrize("is_given_up", [False, True])
 async def test_an_answer_that_was_lost_is_found_again_and_everybody_hears_of_it(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, is_given_up: bool
 ) -> None:
     room, (ann,) = await gather_in(chat, "night train", "Ann")
     dialect = chat._database._engine.sync_engine.dialect
@@ -129,16 +130,21 @@ async def test_an_answer_that_was_lost_is_found_again_and_everybody_hears_of_it(
         commit(connection)
         commits.append(connection)
         if len(commits) == 1:
+            if is_given_up:
+                chat.messages._desk._waiting[0].give_up()
             lost = dialect.dbapi.OperationalError("the line was cut")
             lost.sqlstate = "08006"
             raise lost
 
     ear = Ear(chat)
     monkeypatch.setattr(dialect, "do_commit", commit_and_lose_the_answer)
-    message = await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    post = chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    posting = asyncio.create_task(post)
+    await asyncio.wait([posting])
+    assert isinstance(posting.exception(), Unavailable) is is_given_up
     await chat.messages.finish()
     assert len(commits) > 1, "it has to be tried again for this to mean anything"
-    assert [each.message for each in ear.all(MessagePosted)] == [message]
+    assert [each.message.text for each in ear.all(MessagePosted)] == ["hello"]
     assert await read(chat, room, ann) == ["hello"]
 
 
@@ -164,6 +170,47 @@ async def test_while_the_server_is_away_everything_is_refused_and_then_goes_on(
     await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
     await chat.messages.finish()
     assert await read(chat, room, ann) == ["before", "hello"]
+
+
+async def test_everybody_is_refused_at_the_same_time_however_many_wait(
+    chat: Chat, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, tried = 9, []
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    monkeypatch.setattr("anonchat.posting._PATIENCE_SECONDS", 0.2)
+    event.listen(chat._database._engine.sync_engine, "do_connect", lambda *_: tried.append(1))
+    postgres.stop("immediate")
+    try:
+        posts = [
+            chat.messages.post(room.id, visitor_id=ann.id, text=f"{number}")
+            for number in range(200 * batches)
+        ]
+        outcomes = await asyncio.gather(*posts, return_exceptions=True)
+    finally:
+        postgres.go_on()
+    assert {type(outcome) for outcome in outcomes} == {Unavailable}
+    assert len(tried) < batches, "a batch must not wait for the end of those before it"
+    await say(chat, room, ann, "after")
+    assert await read(chat, room, ann) == ["after"]
+
+
+async def test_a_node_that_leaves_waits_for_no_server_that_is_away(
+    chat: Chat, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    monkeypatch.setattr("anonchat.posting._PATIENCE_SECONDS", 10_000)
+    monkeypatch.setattr("anonchat.posting._FAREWELL_SECONDS", 0.2, raising=False)
+    postgres.stop("immediate")
+    try:
+        post = chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+        posting = asyncio.create_task(post)
+        await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            await chat.messages.finish()
+            with pytest.raises(Unavailable):
+                await posting
+    finally:
+        postgres.go_on()
 
 
 async def test_messages_are_forgotten_on_time_while_the_server_is_away(
