@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from functools import cache, partial
 
 from .bus import Bus
 from .clock import Clock
@@ -112,6 +113,10 @@ class Limit:
             self._drawn[key] += 1
         if len(self._full) > _KEPT_MOST:
             self._tidy()
+
+    def once(self, who: str) -> Callable[[], None]:
+        """Return what spends when it is first called, for an act that may have to begin anew."""
+        return cache(partial(self.spend, who))
 
     def take_drawn(self) -> dict[str, int]:
         """Return how often it was done since the last time, by whom as it is kept."""

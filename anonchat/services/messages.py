@@ -155,7 +155,6 @@ class Messages:
             await _require_member(session, room_id, visitor_id)
             return list((await session.exec(query)).all())
 
-    @again_after_clash
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
         """Delete a message, which its author and the owner of the room may do.
 
@@ -165,6 +164,17 @@ class Messages:
         """
         if not _ID.fullmatch(message_id):  # not every text can be asked for
             raise NotFound(_NO_MESSAGE)
+        spend = self._limits.deletions.once(visitor_id)
+        seq, number = await self._remove(room_id, visitor_id, message_id, spend)
+        await self._bus.publish(MessagesGone(room_id, (seq,)))
+        with suppress(Unavailable):  # then the janitor does it, in its next round
+            await self._renew_span(number)
+
+    @again_after_clash
+    async def _remove(
+        self, room_id: str, visitor_id: str, message_id: str, spend: Callable[[], None]
+    ) -> tuple[int, int]:
+        """Remove the row of a message; return its `seq`, and the span in which it would end."""
         query = select(MessageRow).where(self._living(room_id), MessageRow.id == message_id)
         async with self._database.transaction() as session:
             room = await session.get(RoomRow, room_id, with_for_update=_TO_STAY)
@@ -174,15 +184,13 @@ class Messages:
                 raise NotFound(_NO_MESSAGE)
             if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
                 raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
-            self._limits.deletions.spend(visitor_id)
+            spend()
             number = span_of(row.expires_at)
             await self._begin_generation(session, number)
             await session.exec(delete(MessageRow).where(col(MessageRow.id) == message_id))
             session.add(_bury(row))
             await note_gone(session, messages=1)
-        await self._bus.publish(MessagesGone(room_id, (row.seq,)))
-        with suppress(Unavailable):  # then the janitor does it, in its next round
-            await self._renew_span(number)
+        return row.seq, number
 
     async def _begin_generation(self, session: AsyncSession, number: int) -> None:
         """Let everything that ends in this span be sealed with other keys from now on."""

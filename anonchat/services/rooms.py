@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ from ..ids import new_id, new_link
 from ..keystore import KeyStore, room_key
 from ..ledger import note_gone
 from ..limits import Limits
-from ..nouns import Room
+from ..nouns import Member, Room
 from ..seal import Hasher
 from ..settings import Settings
 from ..text import fold, make_slug, tidy_room_name, tidy_topic
@@ -102,7 +102,6 @@ class Rooms:
         except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
             return await self.open(name, visitor_id=visitor_id)
 
-    @again_after_clash
     async def create(
         self,
         name: str,
@@ -124,6 +123,26 @@ class Rooms:
             raise InvalidRoom(N_("That is an address. Please type a name for the room."))
         room_ttl = self._check_room_ttl(room_ttl)
         message_ttl = self._check_message_ttl(message_ttl, room_ttl)
+        spend = self._limits.rooms.once(visitor_id)
+        room, member = await self._make(
+            name, visitor_id, listed, message_ttl, room_ttl, topic, spend
+        )
+        await self._bus.publish(RoomOpened(room))
+        await self._bus.publish(MemberJoined(room, member))
+        return room
+
+    @again_after_clash
+    async def _make(
+        self,
+        name: str,
+        visitor_id: str,
+        listed: bool,
+        message_ttl: timedelta,
+        room_ttl: timedelta,
+        topic: str,
+        spend: Callable[[], None],
+    ) -> tuple[Room, Member]:
+        """Store a room and its first member."""
         now, room_id = self._clock(), new_id()
         async with self._giving_up(room_id), self._database.transaction() as session:
             visitor_row = await session.get(VisitorRow, visitor_id)
@@ -132,7 +151,7 @@ class Rooms:
             if listed:
                 await self._clear_name(session, name)
             await self._check_space(session, visitor_id)
-            self._limits.rooms.spend(visitor_id)
+            spend()
             slug = await self._free_slug(session, name) if listed else new_link()
             row = RoomRow(
                 id=room_id,
@@ -158,9 +177,7 @@ class Rooms:
         member = self._vault.open_member(member_row, visitor_row)
         if room is None or member is None:  # burnt in the very moment of its creation
             raise NotFound(N_("There is no such room, or it has ended."))
-        await self._bus.publish(RoomOpened(room))
-        await self._bus.publish(MemberJoined(room, member))
-        return room
+        return room, member
 
     async def burn(self, room_id: str, *, visitor_id: str) -> None:
         """End a room now with everything in it, which its owner may do.

@@ -29,7 +29,13 @@ _NOBODY = "postgresql://ann:hush%20hush@127.0.0.1:1/chat?password=hush"
 
 @pytest.fixture
 async def chat(postgres: Postgres, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Chat]:
-    async with running_chat(tmp_path / "data", clock, database_url=postgres.take()) as chat:
+    async with running_chat(
+        tmp_path / "data",
+        clock,
+        database_url=postgres.take(),
+        new_rooms_per_visitor="100/10m",
+        deletions_per_visitor="60/1m",
+    ) as chat:
         yield chat
     postgres.give_all_back()
 
@@ -146,6 +152,32 @@ async def test_an_answer_that_was_lost_is_found_again_and_everybody_hears_of_it(
     assert len(commits) > 1, "it has to be tried again for this to mean anything"
     assert [each.message.text for each in ear.all(MessagePosted)] == ["hello"]
     assert await read(chat, room, ann) == ["hello"]
+
+
+async def test_who_was_too_slow_by_a_moment_and_begins_anew_has_spent_once(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    message = await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    dialect = chat._database._engine.sync_engine.dialect
+    commit, clashes = dialect.do_commit, []
+
+    def be_too_slow(connection: Any) -> None:
+        if clashes:
+            commit(connection)
+            clashes.pop()
+        else:
+            clashes.append(connection)
+            slow = dialect.dbapi.OperationalError("another was quicker")
+            slow.sqlstate = "40001"
+            raise slow
+
+    chat.limits.rooms.take_drawn()
+    monkeypatch.setattr(dialect, "do_commit", be_too_slow)
+    await chat.rooms.create("hall", visitor_id=ann.id)
+    await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
+    assert list(chat.limits.rooms.take_drawn().values()) == [1]
+    assert list(chat.limits.deletions.take_drawn().values()) == [1]
 
 
 async def test_while_the_server_is_away_everything_is_refused_and_then_goes_on(
