@@ -198,7 +198,8 @@ class Memberships:
         nobody more than a number that is too large.
         """
         if self._read.get((room_id, visitor_id), 0) < seq <= sys.maxsize:
-            self._unwritten.add((room_id, visitor_id))
+            if self._has_space(room_id, visitor_id):
+                self._unwritten.add((room_id, visitor_id))
             await self._bus.publish(RoomRead(visitor_id, room_id, seq))
 
     async def write_read_marks(self) -> None:
@@ -270,8 +271,13 @@ class Memberships:
             case NewsMissed():
                 self._rolls.clear()
             case RoomRead(visitor_id, room_id, seq):
-                if len(self._read) < _MARKS_MOST and seq > self._read.get((room_id, visitor_id), 0):
+                noted = self._read.get((room_id, visitor_id), 0)
+                if seq > noted and self._has_space(room_id, visitor_id):
                     self._read[room_id, visitor_id] = seq
+
+    def _has_space(self, room_id: str, visitor_id: str) -> bool:
+        """Tell whether a note can be kept of a member."""
+        return len(self._read) < _MARKS_MOST or (room_id, visitor_id) in self._read
 
     async def _check_space(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
         in_room = select(func.count()).where(MemberRow.room_id == room_id)

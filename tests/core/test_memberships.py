@@ -343,3 +343,16 @@ async def test_a_mark_beyond_the_last_message_says_nothing(chat: Chat) -> None:
     await chat.memberships.write_read_marks()
     member = await chat.memberships.get(room.id, visitor_id=ann.id)
     assert member and member.read_seq == 0
+
+
+async def test_only_so_many_marks_wait_to_be_written(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anonchat.services.memberships._MARKS_MOST", 2)
+    room, visitors = await gather_in(chat, "night train", "Ann", "Bob", "Cid", "Dan")
+    await say(chat, room, visitors[0], "one", "two")
+    for seq in (1, 2):
+        for visitor in visitors:
+            await chat.memberships.mark_read(room.id, visitor_id=visitor.id, seq=seq)
+    assert len(chat.memberships._unwritten) == len(chat.memberships._read) == 2
+    assert set(chat.memberships._read.values()) == {2}
