@@ -94,8 +94,8 @@ async def _listen(
     with streams.listen(
         room.id, visitor_id=caller.id, house=neighbourhood(address) if address else ""
     ) as reader:
-        await chat.bus.attend(room.id)
         try:
+            await chat.bus.attend(room.id)
             member = await chat.memberships.require(room.id, visitor_id=caller.id)
             await chat.presence.enter(member, screen=reader.id)
             try:

@@ -1,17 +1,19 @@
 """Hearing at once of what happens in a room."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 
-from anonchat import Chat
+from anonchat import Chat, MemoryBus
+from anonchat.api.events import _listen
 from anonchat.api.streams import Notice, Reader, Streams
 from tests.api.program import Event, Program
 from tests.api.world import Settle, calling, running_app
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, gather_in
 
 
 @pytest.fixture
@@ -366,3 +368,34 @@ async def test_a_start_that_cannot_be_is_refused_and_leaves_nothing(
     assert (answer.status_code, answer.json()["type"]) == (422, "/api/v1/problems/invalid-request")
     assert streams.count() == 0
     assert (await ann.ask("GET", f"/rooms/{slug}"))["here"] == 0
+
+
+class _Slow(MemoryBus):
+    """A bus that takes for ever to attend a room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attended: Counter[str] = Counter()
+        self.begun = asyncio.Event()
+
+    async def attend(self, room_id: str) -> None:
+        self.attended[room_id] += 1
+        self.begun.set()
+        await asyncio.Event().wait()
+
+    def leave(self, room_id: str) -> None:
+        self.attended[room_id] -= 1
+
+
+async def test_who_goes_before_the_stream_has_begun_leaves_the_room_unattended(
+    web: FastAPI, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (visitor,) = await gather_in(chat, "night train", "Nils")
+    bus = _Slow()
+    monkeypatch.setattr(chat, "bus", bus)
+    listening = _listen(chat, web.state.streams, visitor, room, "")
+    beginning = asyncio.ensure_future(anext(listening))
+    await bus.begun.wait()
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    assert bus.attended.total() == 0
