@@ -28,6 +28,7 @@ from .sqlite import SQLite
 _log = logging.getLogger(__name__)
 _LATER = N_("That could not be kept just now. Please try again.")
 _LOOKS = 3
+_QUIET_SECONDS = 5
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -64,7 +65,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self._kind = _choose_kind(make_url(url))
         self._engine = self._kind.make_engine()
-        self._told: dict[str, float] = {}  # when, by why
+        self._refused: Counter[str] = Counter()  # of this trouble, by why
+        self._refused_at = 0.0
         self._sessions = async_sessionmaker(
             self._engine, class_=AsyncSession, expire_on_commit=False
         )
@@ -108,6 +110,7 @@ class Database:
         try:
             async with self._readings() as session:
                 yield session
+            self._note_answer()
         except Exception as error:
             self._refuse(error)
 
@@ -121,6 +124,7 @@ class Database:
         try:
             async with self._kind.writing(), self._sessions() as session, session.begin():
                 yield session
+            self._note_answer()
         except Exception as error:
             self._refuse(error)
 
@@ -130,6 +134,7 @@ class Database:
         try:
             async with self._kind.writing(), self._engine.begin() as connection:
                 yield connection
+            self._note_answer()
         except Exception as error:
             self._refuse(error)
 
@@ -190,11 +195,17 @@ class Database:
         raise error
 
     def _tell(self, reason: str) -> None:
-        """Tell the log, but of the same reason once a second: it may be that of every request."""
-        now = time.monotonic()
-        if now - self._told.get(reason, 0) > 1:
-            self._told[reason] = now
+        """Tell the log once, until it is over: it may be the reason of every request."""
+        if reason not in self._refused:
             _log.error("the database refuses: %s", reason)
+        self._refused[reason] += 1
+        self._refused_at = time.monotonic()
+
+    def _note_answer(self) -> None:
+        """Tell the log that trouble is over, once nothing has been refused for a while."""
+        if self._refused and time.monotonic() - self._refused_at > _QUIET_SECONDS:
+            _log.warning("the database refuses no more: it had %d times", self._refused.total())
+            self._refused.clear()
 
 
 def again_after_clash(act: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:

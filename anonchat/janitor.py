@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from .errors import Unavailable
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +56,8 @@ class Janitor:
         async with self._cleaning:
             try:
                 await self._purge()
+            except Unavailable:  # whoever has refused it has told
+                _log.debug("a purge has to wait", exc_info=True)
             except Exception:  # the janitor must live on: the next round may succeed
                 _log.exception("a purge failed")
             self._cleaned_at = time.monotonic()

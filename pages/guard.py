@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from anonchat import Unavailable
+
 _BODY_MOST = 65_536
 _log = logging.getLogger(__name__)
 
@@ -37,11 +39,14 @@ class Guard:
         except _TooLarge:
             await send({"type": "http.response.start", "status": 413, "headers": []})
             await send({"type": "http.response.body", "body": b""})
-        except Exception:
+        except Exception as error:
             if body.is_sender_gone:
                 _log.debug("an error after the sender had gone", exc_info=True)
                 return
-            _log.exception("a request could not be answered")
+            if isinstance(error, Unavailable):  # the database has told
+                _log.debug("a request was refused", exc_info=True)
+            else:
+                _log.exception("a request could not be answered")
             if answer.has_begun:
                 return
             if scope["type"] == "websocket":

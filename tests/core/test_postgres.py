@@ -245,6 +245,29 @@ async def test_a_node_that_leaves_waits_for_no_server_that_is_away(
         postgres.go_on()
 
 
+async def test_the_log_tells_that_the_server_is_away_as_it_begins_and_as_it_ends(
+    chat: Chat,
+    postgres: Postgres,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("anonchat.database._QUIET_SECONDS", 0, raising=False)
+    postgres.stop("immediate")
+    try:
+        for _ in range(5):
+            await chat.janitor.clean()
+        await asyncio.sleep(1.1)  # more than a second later it is no news either
+        await chat.janitor.clean()
+    finally:
+        postgres.go_on()
+    refused = [each for each in caplog.messages if each.startswith("the database refuses: ")]
+    assert len(refused) == len(set(refused))
+    assert "a purge failed" not in caplog.messages
+    caplog.clear()
+    await chat.janitor.clean()
+    assert caplog.messages == [f"the database refuses no more: it had {6} times"]
+
+
 async def test_messages_are_forgotten_on_time_while_the_server_is_away(
     chat: Chat, postgres: Postgres, clock: FakeClock
 ) -> None:
