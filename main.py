@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; it runs from the beginning of its lifespan to the end."""
     chat = Chat(settings)
     admin = AdminDoor(chat)
-    metrics = MetricsDoor(chat.metrics, host=settings.host, port=settings.metrics_port)
+    metrics = MetricsDoor(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
 
     @asynccontextmanager
     async def lifespan(_web: FastAPI) -> AsyncIterator[None]:

@@ -44,7 +44,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     """The port to listen on."""
     metrics_port: int = Field(default=0, ge=0, le=65_535)
-    """The port to tell Prometheus on, at the address of `host`; 0: none."""
+    """The port to tell Prometheus on; 0: none."""
+    metrics_host: str = "127.0.0.1"
+    """The address to tell Prometheus on."""
     base_url: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
     """The address that visitors use: `https://chat.example`; read off each request if empty."""
     data_dir: Path = Path("data")
