@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, delete, select
@@ -40,6 +41,7 @@ from ..vault import Vault
 
 _PAGES_KEPT = 100
 _PAGE_MOST = 200
+_HOPE = timedelta(minutes=10)  # a node that was away for longer may have lost its disk
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _TO_STAY = {"read": True, "key_share": True}  # nobody ends the room meanwhile
 _NO_MESSAGE = N_("There is no such message, or it is gone already.")
@@ -246,7 +248,7 @@ class Messages:
                 for row, message in opened:
                     if message:
                         found.append((row.visitor_id, message))
-                    elif after is not None and not self._vault.is_lost(row):
+                    elif after is not None and self._may_come(row):
                         return found  # it can be read once its node is back: who reads on waits
                 if len(rows) < missing:
                     break
@@ -267,6 +269,10 @@ class Messages:
 
     def _living(self, room_id: str) -> ColumnElement[bool]:
         return and_(col(MessageRow.room_id) == room_id, col(MessageRow.expires_at) > self._clock())
+
+    def _may_come(self, row: MessageRow) -> bool:
+        """Tell whether the keys of a message may still be brought by the node that made them."""
+        return not self._vault.is_lost(row) and row.posted_at > self._clock() - _HOPE
 
     def _keep(self, visitor_id: str, message: Message) -> None:
         """Note what was said; of two nodes, the one that was later may be heard of first."""

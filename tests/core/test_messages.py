@@ -18,6 +18,7 @@ from anonchat import (
     MessageExpired,
     MessagePosted,
     MessagesGone,
+    NewsMissed,
     NotAllowed,
     NotAMember,
     NotFound,
@@ -649,3 +650,20 @@ async def test_what_the_forgotten_have_said_leaves_memory_even_when_it_had_expir
     clock.move(room.message_ttl + timedelta(seconds=1))
     await chat.identity.forget(ann.id)
     assert "swordfish" not in repr(chat.messages._pages.peek(room.id))
+
+
+async def test_a_message_that_went_before_it_was_heard_of_is_not_heard_of(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor]
+) -> None:
+    room, ann, bob = inside
+    ear = Ear(chat)
+    await say(chat, room, ann, "one", "two")
+    late = ear.all(MessagePosted)[-1]
+    gone = await chat.messages.history(room.id, visitor_id=ann.id, limit=1)
+    await chat.messages.delete(room.id, visitor_id=ann.id, message_id=gone[0].id)
+    await chat.bus.tell(NewsMissed())
+    assert await read(chat, room, bob) == ["one"]
+    await chat.bus.tell(late)  # from another node, which was slow to tell
+    assert ear.all(MessagePosted)[-1] is late
+    assert len(ear.all(MessagePosted)) == 2
+    assert await read(chat, room, bob) == ["one"]
