@@ -150,6 +150,7 @@ class Chat:
         """
         self._keys.open()
         await self.bus.start()
+        await self.presence.introduce()
         await self._keys.meet()
         await self._database.open()
         await self._look_at_the_time()
@@ -163,7 +164,7 @@ class Chat:
         if done.messages or done.rooms or done.visitors:
             _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
-        self.presence.ask()
+        self.presence.tell()
         self.bus.send(NewsMissed())  # we may have died before we told what we did
         self.janitor.start()
         self._pulse.start()

@@ -18,7 +18,7 @@ from .keystore import read_hash_key
 from .seal import Hasher
 from .secret import find_secret, has_keys
 from .settings import Settings
-from .valkey import Valkey, ValkeyLost
+from .valkey import KEEPS_ALL, Valkey, ValkeyLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,13 @@ async def look_round(settings: Settings) -> AsyncIterator[Finding]:
 async def _look_at_bus(url: str) -> Finding:
     valkey = Valkey(url)
     try:
-        await valkey.call("PING")
+        policy = await valkey.read_policy()
     except ValkeyLost:
         return Finding("bus", False, "does not answer")
     finally:
         await valkey.close()
+    if policy != KEEPS_ALL:
+        return Finding("bus", False, f"its maxmemory-policy is {policy}, it has to be {KEEPS_ALL}")
     return Finding("bus", True, "answers")
 
 

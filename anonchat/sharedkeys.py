@@ -19,7 +19,7 @@ from .events import Event, KeysDestroyed, KeysMade, NewsMissed
 from .ids import new_id
 from .keystore import KeyStore, is_of_span, number_of, span_bounds, span_key, span_of
 from .seal import BrokenSeal, derive_key, seal, unseal
-from .valkey import Command, Valkey, ValkeyLost
+from .valkey import KEEPS_ALL, Command, Valkey, ValkeyLost
 
 _HEAD = "anonchat:head"
 _BIRTH = "birth"
@@ -120,8 +120,16 @@ class SharedKeys(KeyStore):
         """
         try:
             found = await self._valkey.call("GET", _HEAD)
+            policy = await self._valkey.read_policy()
         except ValkeyLost as error:
             raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
+        if policy != KEEPS_ALL:  # no reason to stay away: each node has all keys that it has heard
+            _log.warning(
+                "Valkey lets go of keys when its memory is full: its maxmemory-policy is %s and "
+                "has to be %s",
+                policy,
+                KEEPS_ALL,
+            )
         if not found:
             return
         head = self._unwrap(_HEAD, found)

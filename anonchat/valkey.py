@@ -12,6 +12,9 @@ from redis.exceptions import RedisError
 
 _PATIENCE_SECONDS = 2.0
 
+KEEPS_ALL = "noeviction"
+"""The policy that lets go of nothing: there are keys among what it holds."""
+
 Command = Sequence[str | bytes | int]
 
 
@@ -44,6 +47,14 @@ class Valkey:
         with _losing():
             answers: list[Any] = await pipeline.execute()
             return answers
+
+    async def read_policy(self) -> str:
+        """Return by which policy it lets go of what it holds when its memory is full.
+
+        Raises `ValkeyLost`.
+        """
+        memory = await self.call("INFO", "memory")
+        return str(memory.get("maxmemory_policy", KEEPS_ALL))
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Line"]:

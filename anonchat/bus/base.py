@@ -48,6 +48,9 @@ class Bus(Protocol):
         `None` says that it is not.
         """
 
+    async def count_others(self) -> int:
+        """Return how many other nodes hear now what is told to all."""
+
     def miss(self) -> None:
         """Let it be told, soon and once, that something may have been missed."""
 

@@ -118,6 +118,13 @@ class ValkeyBus(MemoryBus):
         """Return a mark of the time in which all that is said in a room was heard, and is."""
         return self._hearing.get(_ROOM + room_id)
 
+    async def count_others(self) -> int:
+        """Return how many other nodes hear now what is told to all; 0 if nobody can say."""
+        with suppress(ValkeyLost):
+            _, count = await self._valkey.call("PUBSUB", "NUMSUB", _ALL)
+            return max(0, int(count) - 1)
+        return 0
+
     def miss(self) -> None:
         """Let it be told, soon and once, that something may have been missed."""
         self._missed.set()
@@ -258,6 +265,8 @@ class ValkeyBus(MemoryBus):
                 await self._take_in(channel.decode(), rest[0])
             elif kind == b"subscribe":
                 self._begin_to_hear(channel.decode(), line)
+            elif kind == b"unsubscribe":
+                self._cease_to_hear(channel.decode())
 
     async def _take_in(self, channel: str, data: bytes) -> None:
         name, sealed = data[: len(self._name)], data[len(self._name) :]
@@ -285,6 +294,12 @@ class ValkeyBus(MemoryBus):
         if self.gaps:
             _log.warning("the bus is back: what was missed is looked up")
             self._missed.set()
+
+    def _cease_to_hear(self, channel: str) -> None:
+        """Note that a room is not heard any more; one that is attended is asked for again."""
+        self._hearing.pop(channel, None)
+        if channel in self._attended and channel not in self._awaited:
+            self._late.add(channel)
 
     def _lose_line(self) -> None:
         if self.is_up:

@@ -4,8 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ..bus import Bus
+from ..errors import StartError
 from ..events import (
     Event,
     MemberLeft,
@@ -21,6 +23,7 @@ _SILENT_SECONDS = 6.0
 _ROLL_SECONDS = 60.0
 _PULSE_SECONDS = 2.0
 _AT_ONCE = 50
+_INTRODUCTION_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 _Here = dict[str, dict[str, Member]]  # by room and pseudonym
@@ -43,6 +46,8 @@ class Presence:
         self._elsewhere: dict[str, _Here] = {}  # by node
         self._heard_at: dict[str, float] = {}
         self._told_at = self._roll_at = 0.0
+        self._answers: asyncio.Queue[str] | None = None  # while this node introduces itself
+        self._is_known = False
         bus.subscribe(self._on_event)
 
     async def enter(self, member: Member, *, screen: str) -> None:
@@ -87,13 +92,38 @@ class Presence:
                 await self._replace(node, ())
                 self._bus.miss()  # it may have died before it told what it did
 
+    async def introduce(self) -> None:
+        """Ask the other nodes who they are and who is present there.
+
+        Raises `StartError` if one of them bears our name. It waits for those who listen now: who
+        was killed does not, so whoever is started in their place is not held up.
+        """
+        missing = await self._bus.count_others()
+        answers: asyncio.Queue[str] = asyncio.Queue()
+        self._answers = answers
+        self._tell_roll(None, asks=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_INTRODUCTION_SECONDS):
+                while missing:
+                    if await answers.get() == self._node:
+                        raise StartError(
+                            f"ANONCHAT_NODE_ID: another node is running that is called {self._node}"
+                        )
+                    missing -= 1
+        self._answers, self._is_known = None, True
+
+    def tell(self) -> None:
+        """Tell the other nodes who is present here."""
+        self._call_roll()
+
     def ask(self) -> None:
         """Ask the other nodes who is present there, and tell them the same of this one."""
         self._call_roll(asks=True)
 
     def say_goodbye(self) -> None:
         """Tell the other nodes that this one ends, and has told all it had to tell."""
-        self._bus.send(RollTold(self._node, (), leaves=True))
+        if self._is_known:
+            self._bus.send(RollTold(self._node, (), leaves=True))
 
     def _call_roll(self, *, asks: bool = False) -> None:
         self._roll_at = self._elapsed()
@@ -120,7 +150,9 @@ class Presence:
                 self._heard_at.pop(node, None)
                 await self._replace(node, ())
             case RollTold(node, members, asks):
-                if node == self._node:
+                if self._answers:
+                    self._answers.put_nowait(node)
+                elif node == self._node:
                     _log.error("another node has our name, %s: keys will clash", node)
                 self._heard_at[node] = self._elapsed()
                 if members is not None:

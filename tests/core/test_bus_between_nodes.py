@@ -20,9 +20,20 @@ from anonchat import (
 )
 from anonchat.bus import ValkeyBus
 from anonchat.bus.codec import Codec
+from anonchat.checks import look_round
 from anonchat.events import RoomsStirred, VisitorForgotten
 from anonchat.keystore import span_of
-from tests.fakes import Ear, FakeClock, come_in, gather_in, make_settings, read, running_chat, say
+from tests.fakes import (
+    Ear,
+    FakeClock,
+    come_in,
+    crash,
+    gather_in,
+    make_settings,
+    read,
+    running_chat,
+    say,
+)
 from tests.pages.tab import until
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
@@ -241,6 +252,90 @@ async def test_the_room_is_not_heard_any_more_once_everybody_has_left(nodes: Nod
     await say(first, room, ann, "to nobody there")
     await until(lambda: bool(first_ear.all(RoomsStirred)))
     assert first_ear.all(MessagePosted) == []
+
+
+async def test_a_second_node_of_one_name_is_turned_away_and_disturbs_nobody(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    member = await first.memberships.require(room.id, visitor_id=ann.id)
+    await first.presence.enter(member, screen="one")
+    await until(lambda: second.presence.list_present(room.id) == {member.author})
+    shared = first.settings.model_dump(include={"database_url", "bus_url", "secret_key"})
+    twin = Chat(make_settings(tmp_path / "twin", node_id="n1", **shared), clock=clock)
+    with pytest.raises(StartError, match=r"^ANONCHAT_NODE_ID: .+ n1$"):
+        await twin.start()
+    await twin.stop()
+    ear = Ear(second)
+    await first.rooms.create("hall", visitor_id=ann.id)
+    await until(lambda: bool(ear.all(RoomOpened)))
+    assert second.presence.list_present(room.id) == {member.author}
+
+
+async def test_a_node_that_was_killed_starts_at_once_under_its_own_name(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock
+) -> None:
+    first, second = nodes
+    room, _ = await gather_in(first, "night train", "Ann")
+    shared = first.settings.model_dump(include={"database_url", "bus_url", "secret_key"})
+    third = Chat(make_settings(tmp_path / "n3", node_id="n3", **shared), clock=clock)
+    await third.start()
+    await crash(third)
+    async with running_chat(tmp_path / "n3", clock, node_id="n3", **shared) as third:
+        assert third.lobby.glance(room.id)
+        assert not second.presence.list_present(room.id)
+
+
+async def test_a_valkey_that_lets_go_of_keys_is_found_and_told_of(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, _ = nodes
+    shared = first.settings.model_dump(include={"database_url", "bus_url", "secret_key"})
+    bus = {each.part: each async for each in look_round(first.settings)}["bus"]
+    assert bus.well
+    assert first._valkey
+    await first._valkey.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    async with running_chat(tmp_path / "n3", clock, node_id="n3", **shared):
+        assert "maxmemory-policy is allkeys-lru" in caplog.text
+    bus = {each.part: each async for each in look_round(first.settings)}["bus"]
+    assert not bus.well
+    assert "allkeys-lru" in bus.says
+
+
+async def test_a_row_that_nobody_can_open_stops_those_who_read_on_for_a_while_only(
+    nodes: Nodes, server: Redis, clock: FakeClock
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await until(lambda: second._keys.get(f"visitor {ann.id}") is not None)
+    server.kill()
+    await until(lambda: not first.bus.is_up and not second.bus.is_up)
+    await say(second, room, ann, "its key is here alone")
+    await say(first, room, ann, "said after it")
+
+    async def read_on() -> list[str]:
+        history = await first.messages.history(room.id, visitor_id=ann.id, after=0, limit=9)
+        return [message.text for message in history]
+
+    assert await read_on() == []
+    clock.move(10 * MINUTE)
+    assert await read_on() == ["said after it"]
+    server.start()
+
+
+async def test_what_the_server_ceased_to_send_is_asked_for_again(nodes: Nodes) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    bus = second.bus
+    assert isinstance(bus, ValkeyBus)
+    await bus.attend(room.id)
+    assert bus._line
+    ear = Ear(second)
+    await bus._line.ask("UNSUBSCRIBE", f"anonchat:room:{room.id}")  # asked for before it was left
+    await until(lambda: bool(ear.all(NewsMissed)))
+    await say(first, room, ann, "hello")
+    await until(lambda: bool(ear.all(MessagePosted)))
 
 
 def _is_deaf(node: Chat, room_id: str) -> Callable[[], bool]:
