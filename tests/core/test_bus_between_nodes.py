@@ -1,5 +1,6 @@
 """What one node says is heard on the others, and a gap is noticed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -22,12 +23,15 @@ from anonchat.bus import ValkeyBus
 from anonchat.bus.codec import Codec
 from anonchat.checks import look_round
 from anonchat.events import RoomsStirred, VisitorForgotten
-from anonchat.keystore import span_of
+from anonchat.keystore import generation_of, span_of
+from anonchat.sharedkeys import SharedKeys
 from tests.fakes import (
     Ear,
     FakeClock,
     come_in,
     crash,
+    execute,
+    find_unsettled,
     gather_in,
     make_settings,
     read,
@@ -336,6 +340,88 @@ async def test_what_the_server_ceased_to_send_is_asked_for_again(nodes: Nodes) -
     await until(lambda: bool(ear.all(NewsMissed)))
     await say(first, room, ann, "hello")
     await until(lambda: bool(ear.all(MessagePosted)))
+
+
+async def test_keys_that_come_and_go_in_a_gap_are_brought_round_after_it(
+    nodes: Nodes, server: Redis
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    server.kill()
+    await until(lambda: not first.bus.is_up and not second.bus.is_up)
+    await first.rooms.burn(room.id, visitor_id=ann.id)
+    other = await first.rooms.create("day train", visitor_id=ann.id)
+    server.start()
+    await until(lambda: second._keys.get(f"room {other.id}") is not None)
+    await until(lambda: second._keys.get(f"room {room.id}") is None)
+    assert first._keys.get(f"room {room.id}") is None
+    assert isinstance(first._keys, SharedKeys)
+    assert await first._keys._ask_for([f"visitor {ann.id}"]), "it had forgotten what it held"
+
+
+async def test_a_node_that_was_not_told_learns_what_was_destroyed(nodes: Nodes) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    await second.bus.stop()
+    await first.rooms.burn(room.id, visitor_id=ann.id)
+    assert isinstance(second._keys, SharedKeys)
+    await second._keys.join()
+    assert second._keys.get(f"room {room.id}") is None
+    assert second._keys.get(f"visitor {ann.id}") is not None
+
+
+async def test_what_a_node_began_to_delete_before_it_died_another_one_finishes(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await say(first, room, ann, "mine", "mine too")
+    page = await first.messages.history(room.id, visitor_id=ann.id, limit=9)
+    monkeypatch.setattr(first.messages, "_renew_span", _die)
+    with pytest.raises(asyncio.CancelledError):
+        await first.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
+    assert await find_unsettled(first)
+    await second.purge()
+    span = span_of(page[0].expires_at)
+    names = second._keys.names_of_span(span)
+    assert {generation_of(name) for name in names} == {1}
+    await until(lambda: first._keys.names_of_span(span) == names)
+    assert await read(first, room, ann) == ["mine too"]
+
+
+async def test_a_room_that_a_node_began_to_burn_before_it_died_another_one_ends(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    with monkeypatch.context() as trouble:
+        trouble.setattr(first._keys, "destroy", _die)
+        with pytest.raises(asyncio.CancelledError):
+            await first.rooms.burn(room.id, visitor_id=ann.id)
+    await second.purge()
+    assert second._keys.get(f"room {room.id}") is None
+    assert await execute(second, "SELECT count(*) FROM room") == [(0,)]
+
+
+async def test_who_was_present_on_a_node_that_leaves_is_missed_before_it_falls_silent(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    shared = first.settings.model_dump(include={"database_url", "bus_url", "secret_key"})
+    async with running_chat(tmp_path / "n3", clock, node_id="n3", **shared) as third:
+        member = await third.memberships.require(room.id, visitor_id=ann.id)
+        await third.presence.enter(member, screen="one")
+        await until(lambda: second.presence.list_present(room.id) == {member.author})
+        now = second.presence._elapsed()
+        second.presence._elapsed = lambda: now  # nobody is ever silent for long
+    await until(lambda: not second.presence.list_present(room.id))
+
+
+async def _die(*_: object) -> None:
+    raise asyncio.CancelledError
 
 
 def _is_deaf(node: Chat, room_id: str) -> Callable[[], bool]:

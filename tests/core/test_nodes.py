@@ -109,6 +109,22 @@ async def test_what_was_missed_is_read_from_the_database(nodes: list[Chat]) -> N
     assert await here.memberships.get(room.id, visitor_id=bob.id)
 
 
+async def test_what_was_missed_is_looked_up_once_the_database_is_back(
+    nodes: list[Chat], postgres: Postgres
+) -> None:
+    here, there = nodes[:2]
+    ann = await come_in(here, "Ann")
+    room = await there.rooms.create("night train", visitor_id=ann.id)
+    postgres.stop("immediate")
+    try:
+        await here.bus.tell(NewsMissed())
+    finally:
+        postgres.go_on()
+    assert here.lobby.glance(room.id) is None
+    await here.lobby.turn()
+    assert here.lobby.glance(room.id)
+
+
 async def test_of_those_who_want_one_nickname_one_gets_it(nodes: list[Chat]) -> None:
     for number in range(10):
         names = (f"Ann {number}", f"ann {number}", f"ANN {number}")
