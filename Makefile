@@ -3,13 +3,13 @@ PYTHON := .venv/bin/python
 # The Debian packages the tests use; with another system's browser, fonts, nginx and libfaketime:
 # make test PACKAGES=
 CLUSTER_PACKAGES := nginx-light postgresql redis-server
-PACKAGES := chromium faketime fonts-dejavu-core fonts-noto-color-emoji $(CLUSTER_PACKAGES)
+PACKAGES := chromium-headless-shell faketime fonts-dejavu-core fonts-noto-color-emoji $(CLUSTER_PACKAGES)
 NODES := 3
 PORT := 8080
 # More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
 ARGS :=
 # Many stories wait for something: two at a time take little more than half as long.
-AT_ONCE := --numprocesses=logical --maxprocesses=4 --dist=loadfile
+AT_ONCE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
 OBSERVATORY := tests/observatory/node_modules/.package-lock.json
 

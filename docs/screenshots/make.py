@@ -6,7 +6,6 @@ started on the same data, and people come in, each in a browser context of their
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -26,13 +25,10 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from anonchat import Chat, Room, Settings, parse_duration  # noqa: E402  # found only by the line above
+from tests.chromium import QUIET, find_chromium  # noqa: E402
 
 LAST_WORDS = timedelta(seconds=100)  # so long after the start the oldest message disappears
 SHOW_AT = 44  # seconds left on it in the pictures
-CHROMIUM = (
-    "--no-sandbox --disable-background-networking --disable-quic --no-first-run "
-    "--disable-component-update --disable-sync"
-).split()
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
 LARGEST = 200_000  # bytes in a picture
@@ -94,7 +90,7 @@ async def main() -> None:
         with running_anonchat(Path(folder)) as site:
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(
-                    executable_path=shutil.which("chromium"), args=CHROMIUM
+                    executable_path=find_chromium(), args=QUIET
                 )
                 await take_pictures(browser, site, addresses, tokens, pictures_at)
                 await browser.close()

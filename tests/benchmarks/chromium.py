@@ -1,29 +1,20 @@
 """A real browser."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
+from tests.chromium import QUIET, find_chromium
+
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_QUIET = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """Start the browser for the length of the block."""
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=_QUIET)
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
         yield browser
         await browser.close()
 

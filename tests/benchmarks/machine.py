@@ -10,6 +10,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.chromium import find_chromium
+
 _PACKAGES = ("nicegui", "python-socketio", "uvicorn", "uvloop", "websockets", "channels", "django")
 _NODE_MODULES = Path(__file__).parent / "node_modules"
 _SYNCS = 50
@@ -38,7 +40,7 @@ def describe_versions() -> list[str]:
         describe_packages(*_PACKAGES),
         f"Node {ask_version('node')}: hackchat-server {_node_version('hackchat-server')}, "
         f"ws {_node_version('ws')}",
-        ask_version("chromium"),
+        ask_version(find_chromium() or "chromium"),
     ]
 
 

@@ -1,6 +1,5 @@
 """The people of one story."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -11,15 +10,8 @@ from playwright.async_api import Browser, BrowserContext, async_playwright
 from tests.browser.house import Site
 from tests.browser.person import ENGLISH, PATIENCE, Person, Words
 from tests.browser.wire import Wire
+from tests.chromium import QUIET, find_chromium
 
-_QUIET = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
 _numbers = count(1)
 
 
@@ -52,10 +44,8 @@ class Wardrobe:
 @asynccontextmanager
 async def open_wardrobe() -> AsyncIterator[Wardrobe]:
     """Start the browser."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    path = path or shutil.which("google-chrome")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=_QUIET)
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
         yield Wardrobe(browser)
         await browser.close()
 

@@ -10,9 +10,10 @@ from tests.benchmarks.load import Load, Stretch
 from tests.benchmarks.outcome import Goal, Outcome, Table
 
 _NODES = (1, 2, 3)
-_SCREENS = 300
-_ROOMS = 15
-_RATE = 40
+_SCREENS = 600
+_ROOMS = 6
+_RATE = 100
+_AT_ONCE = 8
 _SETTLE_SECONDS = 6.0
 _WARM_SECONDS = 3.0
 _SECONDS = 12.0
@@ -68,7 +69,7 @@ async def _run(lab: Lab, nodes: int, *, gathered: bool = False) -> Run:
         if gathered:
             site.gather_rooms()
         await site.start_nodes()
-        await load.open("anonchat", site.url, seats)
+        await load.open("anonchat", site.url, seats, at_once=_AT_ONCE)
         await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
         await load.talk(rate=rate, seconds=lab.lasting(_WARM_SECONDS), by=screens)
         before = site.spent()
