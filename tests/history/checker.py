@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from itertools import pairwise
 
@@ -26,6 +26,22 @@ def find_lateness(record: Record) -> float:
     """Return for how many seconds a row was seen after its end, at the most."""
     late = (sight.at - line.until for sight in record.sights for line in sight.lines)
     return max(0.0, max(late, default=0.0))
+
+
+def find_delay(record: Record, *, since: float, away: Collection[str] = ()) -> float:
+    """Return for how many seconds, since that moment, somebody lacked what was acknowledged.
+
+    Who was `away` by themselves is not asked.
+    """
+    kept = {
+        text: max(since, min(post.accepted)) for text, post in record.posts.items() if post.accepted
+    }
+    seen: dict[tuple[str, str], float] = {}
+    for sight in record.sights:
+        if sight.reader not in away:
+            for line in sight.lines:
+                seen.setdefault((sight.reader, line.text), sight.at)
+    return max((at - kept.get(text, at) for (_, text), at in seen.items()), default=0.0)
 
 
 class _Checker:
