@@ -21,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
 
-from .errors import N_, StartError, Unavailable
+from .errors import N_, ChatError, StartError, Unavailable
 from .postgres import UNABLE, PostgreSQL
 from .sqlite import SQLite
 
@@ -181,6 +181,8 @@ class Database:
 
     def _refuse(self, error: Exception) -> NoReturn:
         """Say what passes by itself in words for a visitor; anything else is a mistake of ours."""
+        if isinstance(error, ChatError):  # of whoever uses the database, and said already
+            raise error
         if clash := self._kind.name_clash(error):
             _log.info("another was quicker: %s", clash)
             raise Clash(_LATER) from error

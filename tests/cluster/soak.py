@@ -31,17 +31,19 @@ _BLOWS = (
     "rolling_restarts",
 )
 _TEXT = """\
-Written by `make soak-cluster`: one storm for each of these faults, in three nodes behind nginx, with
-PostgreSQL and Redis. What is away, paused, slow or cut off is so for {seconds} seconds. The clock of
-one node is two minutes ahead. After the fault is mended it takes so many seconds until everything
-that was acknowledged is on all screens and streams that were open, and can be read from each node:
+Written by `make soak-cluster`: one storm for each of these faults over three nodes behind nginx,
+with PostgreSQL and Redis. What is away, paused, slow or cut off is so for {seconds} seconds. The
+clock of one node is two minutes ahead. While Redis is away nodes do not hear each other; what is
+said then is on all screens once it is back, unless its time is over. The last column says how long
+after the fault was mended something that was acknowledged was still missing on an open screen or
+stream, at the worst:
 
 | what broke | acknowledged | refused | tried again | wrong | everywhere after |
 | --- | --- | --- | --- | --- | --- |
 {rows}
 
-Altogether {observations:,} observations; of what was wrong, {kinds}. At the worst it took
-{delay:.1f} seconds.
+Altogether there were {observations:,} observations; of what may be wrong they had {kinds}. It took
+{delay:.1f} seconds at the worst until all was everywhere.
 
 On this machine, which others may have been using:
 

@@ -1,6 +1,8 @@
 """Posting and reading messages."""
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,10 +20,11 @@ from anonchat import (
     MessageExpired,
     MessagePosted,
     MessagesGone,
-    NotAllowed,
     NotAMember,
+    NotAllowed,
     NotFound,
     Room,
+    Unavailable,
     Visitor,
 )
 from anonchat.keystore import visitor_key
@@ -635,6 +638,20 @@ async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> 
             steps = " ".join(str(step) for step in plan)
         assert "(room_id=? AND seq>? AND seq<?)" in steps
         assert "message" not in statement.split("ORDER BY")[-1] or "TEMP B-TREE" not in steps
+
+
+async def test_a_post_whose_key_no_disk_takes_is_refused_and_not_tried_again(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(chat, "kitchen", "Ann")
+
+    def fill_up(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(chat._keys, "_put", fill_up)
+    with pytest.raises(Unavailable) as caught:
+        await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    assert type(caught.value) is Unavailable, "the line to the database is whole"
 
 
 async def test_no_more_are_named_as_living_than_were_asked_for(

@@ -41,7 +41,8 @@ def find_delay(record: Record, *, since: float, away: Collection[str] = ()) -> f
         if sight.reader not in away:
             for line in sight.lines:
                 seen.setdefault((sight.reader, line.text), sight.at)
-    return max((at - kept.get(text, at) for (_, text), at in seen.items()), default=0.0)
+    late = (at - kept.get(text, at) for (_, text), at in seen.items())
+    return max(0.0, max(late, default=0.0))
 
 
 class _Checker:
@@ -153,9 +154,14 @@ class _Checker:
     def _was_looked_for(self, post: Post) -> bool:
         if any(removal.author == post.author for removal in self.record.removals):
             return False
+        known = min(post.accepted)
+        looks = [
+            *((known + self.distance, sight) for sight in self.record.sights),
+            *((known, sight) for sight in self.record.ends.values()),
+        ]
         return any(
-            sight.sure and sight.asked > min(post.accepted) and sight.at < post.until - _EARLY
-            for sight in (*self.record.sights, *self.record.ends.values())
+            sight.sure and sight.asked > there and sight.at < post.until - _EARLY
+            for there, sight in looks
         )
 
     def _check_sight(self, sight: Sight) -> Iterator[str]:

@@ -49,7 +49,8 @@ class Report:
         faults = "".join(f"\n  {fault}" for fault in self.faults[:20])
         return (
             f"seed {self.seed}: {counted}, rows gone {self.lateness:.1f} s late at the most,"
-            f" everywhere after {self.delay:.1f} s, at rest after {self.rest:.1f} s, {len(self.faults)} faults{faults}"
+            f" everywhere after {self.delay:.1f} s, at rest after {self.rest:.1f} s,"
+            f" {len(self.faults)} faults{faults}"
         )
 
     def add(self, other: "Report") -> None:

@@ -171,6 +171,14 @@ def test_a_row_that_stays_for_longer_than_a_second_is_late(record: Record) -> No
     assert find_lateness(record) == pytest.approx(1.1)
 
 
+def test_what_ended_before_word_of_it_could_travel_is_not_lost(record: Record) -> None:
+    post = record.post("brief", dedup_id="d4", author="Ann", until=8.0)
+    post.accepted.append(4.0)
+    record.sights.append(see(6, ONE, TWO, THREE))
+    assert faults(record) == {"lost"}
+    assert find_faults(record, distance=3) == []
+
+
 def test_what_was_acknowledged_and_is_seen_later_is_lacking_until_then(record: Record) -> None:
     assert find_delay(record, since=0) == pytest.approx(0.5)
     record.sights += [see(7, reader="Zoë"), see(9, ONE, TWO, THREE, reader="Zoë")]
