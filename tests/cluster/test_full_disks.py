@@ -92,7 +92,7 @@ async def test_a_node_whose_disk_is_full_takes_or_refuses_and_the_others_go_on(
 async def test_a_full_disk_of_postgresql_refuses_what_is_new_and_keeps_nothing_from_being_forgotten(
     cluster: Cluster, lines: list[httpx.AsyncClient]
 ) -> None:
-    here, there = lines
+    here, _ = lines
     ann = await _come_in(here, "Mira")
     slug = (await ann.open("day train"))["slug"]
     before = _list_keys(cluster.nodes[0])
@@ -102,7 +102,7 @@ async def test_a_full_disk_of_postgresql_refuses_what_is_new_and_keeps_nothing_f
     await _until(lambda: _find_key(cluster, key), {"n1", "n2"})
     said = [item["text"] for item in await ann.say(slug, "before")]
     ballast = _fill(cluster.postgres.folder)
-    os.truncate(ballast, ballast.stat().st_size - ROOM)  # noqa: ASYNC240
+    os.truncate(ballast, ballast.stat().st_size - ROOM)
     for number in range(TRIES):
         text = f"{number} {secrets.token_hex(1_900)}"
         answer = await _post(ann, slug, text)

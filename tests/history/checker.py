@@ -13,13 +13,18 @@ _EARLY = 1.0  # seconds before its end in which a row may be fading already
 
 
 def find_faults(
-    record: Record, *, tolerance: float = TOLERANCE, distance: float = 0.0
+    record: Record,
+    *,
+    tolerance: float = TOLERANCE,
+    distance: float = 0.0,
+    life: float = math.inf,
 ) -> list[str]:
     """Return a sentence for each thing that should not have happened.
 
-    `distance` is how many seconds word may take from one node to another.
+    `distance` is how many seconds word may take from one node to another. After the `life` of a
+    message what was held back somewhere may be taken for another: nobody knows it any more.
     """
-    return list(_Checker(record, tolerance, distance).find())
+    return list(_Checker(record, tolerance, distance, life).find())
 
 
 def find_lateness(record: Record) -> float:
@@ -46,10 +51,11 @@ def find_delay(record: Record, *, since: float, away: Collection[str] = ()) -> f
 
 
 class _Checker:
-    def __init__(self, record: Record, tolerance: float, distance: float) -> None:
+    def __init__(self, record: Record, tolerance: float, distance: float, life: float) -> None:
         self.record = record
         self.tolerance = tolerance
         self.distance = distance
+        self.life = life
 
     def find(self) -> Iterator[str]:
         yield from self._find_contradictions()
@@ -118,16 +124,17 @@ class _Checker:
     def _find_contradictions(self) -> Iterator[str]:
         """One order, the same for all: a number has one text, and a text one number."""
         texts: dict[int, set[str]] = defaultdict(set)
-        seqs: dict[str, set[int]] = defaultdict(set)
+        ends: dict[str, dict[int, float]] = defaultdict(dict)
         for line in self._lines:
             texts[line.seq].add(line.text)
-            seqs[line.text].add(line.seq)
+            ends[line.text][line.seq] = line.until
         for seq, said in texts.items():
             if len(said) > 1:
                 yield f"out of order: {seq} is {sorted(said)}, not the same for all"
-        for text, numbers in seqs.items():
-            if len(numbers) > 1:
-                yield f"doubled: {text!r} was stored as {sorted(numbers)}"
+        for text, until in ends.items():
+            in_order = [until[seq] for seq in sorted(until)]
+            if any(later - self.life < earlier for earlier, later in pairwise(in_order)):
+                yield f"doubled: {text!r} was stored as {sorted(until)}"
             if text not in self.record.posts:
                 yield f"a ghost: nobody has said {text!r}"
 

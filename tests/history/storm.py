@@ -347,7 +347,9 @@ class Storm:
         ) and not self._find_faults(place)
 
     def _find_faults(self, place: Place) -> list[str]:
-        return find_faults(place.record, tolerance=_TOLERANCE, distance=self._distance)
+        return find_faults(
+            place.record, tolerance=_TOLERANCE, distance=self._distance, life=place.ttl
+        )
 
     async def _look(self, place: Place) -> list[Sight | None]:
         glances = [await window.glance() for window in self._windows[place]]

@@ -171,6 +171,14 @@ def test_a_row_that_stays_for_longer_than_a_second_is_late(record: Record) -> No
     assert find_lateness(record) == pytest.approx(1.1)
 
 
+def test_what_was_stored_again_after_its_end_is_not_doubled(record: Record) -> None:
+    again = Line(4, "one", "Ann", until=161.0)
+    record.sights.append(see(105, again))
+    assert "doubled" in faults(record)
+    assert "doubled" in {fault.partition(":")[0] for fault in find_faults(record, life=62)}
+    assert not any(fault.startswith("doubled") for fault in find_faults(record, life=60))
+
+
 def test_what_ended_before_word_of_it_could_travel_is_not_lost(record: Record) -> None:
     post = record.post("brief", dedup_id="d4", author="Ann", until=8.0)
     post.accepted.append(4.0)
