@@ -204,14 +204,15 @@ class Desk:
     async def _commit_at_last(self, drafts: list[Draft]) -> list[MessagePosted]:
         """Store the drafts, again and again for a while if the server is away.
 
-        Nothing is doubled: what was stored after all is found by its `dedup_key`.
+        Nothing is doubled: what was stored after all is found by its `dedup_key`. So it is looked
+        for once at least, even by a process that was paused for longer than its patience.
         """
         given_up = time.monotonic() + _PATIENCE_SECONDS
-        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
+        for number, pause in enumerate(chain(_PAUSES, repeat(_PAUSES[-1]))):
             try:
                 return await self._commit(drafts)
             except (Clash, Cut):
-                if time.monotonic() + pause > given_up:
+                if number and time.monotonic() + pause > given_up:
                     raise
             await asyncio.sleep(pause)
         raise AssertionError

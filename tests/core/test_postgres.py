@@ -15,7 +15,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from anonchat import Chat, MessagePosted, Settings, StartError, Unavailable
+from anonchat import (
+    Chat,
+    Member,
+    MessagePosted,
+    MessagesGone,
+    Room,
+    Settings,
+    StartError,
+    Unavailable,
+    Visitor,
+)
 from anonchat.clock import CommonTime
 from anonchat.database import Database
 from anonchat.keystore import SPAN
@@ -118,9 +128,11 @@ async def test_a_crash_of_the_server_loses_nothing_and_doubles_nothing(
     assert [message.seq for message in history] == list(range(1, len(said) + 2))
 
 
+@pytest.mark.parametrize("patience", [10, 0])  # 0: it was paused meanwhile, for too long
 async def test_an_answer_that_was_lost_is_found_again_and_everybody_hears_of_it(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, patience: int
 ) -> None:
+    monkeypatch.setattr("anonchat.posting._PATIENCE_SECONDS", patience)
     room, (ann,) = await gather_in(chat, "night train", "Ann")
     dialect = chat._database._engine.sync_engine.dialect
     commit, commits = dialect.do_commit, []
@@ -164,6 +176,29 @@ async def test_while_the_server_is_away_everything_is_refused_and_then_goes_on(
     await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
     await chat.messages.finish()
     assert await read(chat, room, ann) == ["before", "hello"]
+
+
+async def test_who_is_forgotten_while_the_server_is_away_is_gone_from_everywhere_once_it_is_back(
+    chat: Chat, postgres: Postgres
+) -> None:
+    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
+    await say(chat, room, ann, "remember me")
+    ear = Ear(chat)
+    postgres.stop("immediate")
+    try:
+        with pytest.raises(Unavailable):
+            await chat.identity.forget(ann.id)
+    finally:
+        postgres.go_on()
+    assert await read(chat, room, ben) == []
+    await chat.janitor.clean()
+    assert [event.seqs for event in ear.all(MessagesGone)] == [(1,)]
+    assert [member.nickname for member in await _members(chat, room, ben)] == ["Ben"]
+    assert await chat.identity.is_free("Ann")
+
+
+async def _members(chat: Chat, room: Room, reader: Visitor) -> list[Member]:
+    return list(await chat.memberships.list_members(room.id, visitor_id=reader.id))
 
 
 async def test_messages_are_forgotten_on_time_while_the_server_is_away(
