@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -79,8 +80,12 @@ class Database:
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
-        async with self.moving() as connection:
-            await connection.run_sync(_migrate)
+        try:
+            async with self.moving() as connection:
+                await connection.run_sync(_migrate)
+        except CommandError as error:
+            reason = "its tables are of a later version, or of somebody else"
+            raise StartError(f"ANONCHAT_DATABASE_URL: {self}: {reason}") from error
 
     @asynccontextmanager
     async def moving(self) -> AsyncIterator[AsyncConnection]:
