@@ -21,7 +21,7 @@ from tests.forgetting.thief import SECRET, read_keys
 from tools.cluster import Cluster, Node, Postgres
 
 SETTINGS = {**UNLIMITED, "janitor_interval": "2s", "secret_key": SECRET}
-OF_THE_NODE, OF_POSTGRESQL = "64k", "112m"
+OF_THE_NODE, OF_POSTGRESQL = "1m", "112m"
 ROOM = 256 * 1024  # so that something is taken before the first is refused
 TRIES = 2_000
 
@@ -122,9 +122,11 @@ async def test_a_full_disk_of_postgresql_refuses_what_is_new_and_keeps_nothing_f
     answer = await _post(ann, slug, "not now")
     assert answer.status_code == 503
     ballast.unlink()
-    if not await cluster.postgres.is_ready():  # it gives up when it cannot even recover
-        await cluster.postgres.stop()
-        await cluster.postgres.start()
+    async with asyncio.timeout(PATIENCE):
+        while not await cluster.postgres.is_ready():
+            if not cluster.postgres.is_alive:  # it gives up when it cannot even recover
+                await cluster.postgres.start()
+            await asyncio.sleep(0.1)
     await _until(lambda: _is_ready(here), True)
     said += [item["text"] for item in await ann.say(slug, "after")]
     for line in lines:
