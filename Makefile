@@ -13,7 +13,7 @@ AT_ONCE := --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscop
 NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
 OBSERVATORY := tests/observatory/node_modules/.package-lock.json
 
-.PHONY: help run cluster test soak bench bench-cluster check format screenshots packages clean
+.PHONY: help run cluster test soak soak-cluster bench bench-cluster check format screenshots packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench-cluster: packages .venv/installed-dev $(NODE_MODULES) ## measure what many
 
 soak: packages .venv/installed-dev ## kill the server 200 times under load, and look for anything lost
 	@$(PYTHON) -m tests.history.soak
+
+soak-cluster: packages .venv/installed-dev ## break each part of a site of three nodes for half a minute, and look for the same
+	@$(PYTHON) -m tests.cluster.soak
 
 check: .venv/installed-dev ## look for mistakes without running anything
 	@$(PYTHON) -m ruff format --check .

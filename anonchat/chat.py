@@ -196,6 +196,7 @@ class Chat:
         done = await self._purge_expired()
         await self._keys.mend()
         await self.rooms.finish_burning()
+        await self.identity.finish_forgetting()
         await self.memberships.write_read_marks()
         await self.expiry.renew_spans()
         return done

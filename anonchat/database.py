@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -21,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 import models
 
-from .errors import N_, StartError, Unavailable
+from .errors import N_, ChatError, StartError, Unavailable
 from .postgres import UNABLE, PostgreSQL
 from .sqlite import SQLite
 
@@ -81,8 +82,12 @@ class Database:
 
     async def open(self) -> None:
         """Connect, and bring the schema up to date; raise `StartError` if that is impossible."""
-        async with self.moving() as connection:
-            await connection.run_sync(_migrate)
+        try:
+            async with self.moving() as connection:
+                await connection.run_sync(_migrate)
+        except CommandError as error:
+            reason = "its tables are of a later version, or of somebody else"
+            raise StartError(f"ANONCHAT_DATABASE_URL: {self}: {reason}") from error
 
     @asynccontextmanager
     async def moving(self) -> AsyncIterator[AsyncConnection]:
@@ -186,6 +191,8 @@ class Database:
 
     def _refuse(self, error: Exception) -> NoReturn:
         """Say what passes by itself in words for a visitor; anything else is a mistake of ours."""
+        if isinstance(error, ChatError):  # of whoever uses the database, and said already
+            raise error
         if clash := self._kind.name_clash(error):
             _log.info("another was quicker: %s", clash)
             raise Clash(_LATER) from error

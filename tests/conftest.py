@@ -30,8 +30,9 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let what asks for `either_place` run in both, but for what is about a single node alone."""
     if "either_place" in metafunc.fixturenames:
-        is_about_one = metafunc.definition.get_closest_marker("single")
-        kinds = ["single"] if is_about_one else ["single", "cluster"]
+        if about_one := metafunc.definition.get_closest_marker("single"):
+            (_why,) = about_one.args
+        kinds = ["single"] if about_one else ["single", "cluster"]
         metafunc.parametrize("either_place", kinds, indirect=True)
 
 
@@ -67,10 +68,11 @@ def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         for gone in [each for each in places if not each.exists() and each != folder]:
             postgres.give_back(str(places.pop(gone)["database_url"]))  # hypothesis makes many
         if folder not in places:
+            space = next(_spaces)
             places[folder] = {
                 "database_url": postgres.take(),
-                "bus_url": f"{redis.url}/{next(_spaces)}",
-                "secret_key": "shared by all nodes",
+                "bus_url": f"{redis.url}/{space}",
+                "secret_key": f"shared by all nodes of {space}",
             }
         return places[folder]
 

@@ -67,6 +67,7 @@ class Identity:
         self._hasher = hasher
         self._known: dict[bytes, tuple[datetime, Visitor]] = {}  # until when, by their tokens
         self._revocations = 0
+        self._leaving: set[str] = set()
         self._stretching = asyncio.Semaphore(1)
         self._phrases_waiting = 0
         bus.subscribe(self._on_event)
@@ -172,6 +173,7 @@ class Identity:
 
         First their time is said to be over: if we die on the way, any node's janitor goes on.
         """
+        self._leaving.add(visitor_id)
         over = update(VisitorRow).where(col(VisitorRow.id) == visitor_id)
         with suppress(Unavailable):  # on a full disk the key goes nevertheless
             async with self._database.transaction() as session:
@@ -190,6 +192,12 @@ class Identity:
         for member in memberships:
             await self._bus.publish(MemberLeft(member.room_id, visitor_id, member.author))
         await self._bus.publish(VisitorForgotten(visitor_id))
+        self._leaving.discard(visitor_id)
+
+    async def finish_forgetting(self) -> None:
+        """Forget those of whom the database has refused to delete all: their keys are gone."""
+        for visitor_id in list(self._leaving):
+            await self.forget(visitor_id)
 
     async def _on_event(self, event: Event) -> None:
         match event:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -52,9 +52,20 @@ class Faults:
         await self._to_postgres.close()
         await self.to_redis.close()
 
+    @property
+    def doors(self) -> Sequence[str]:
+        """The address of every node."""
+        return [f"http://{node.address}" for node in self.cluster.nodes]
+
     async def crashes_of_postgresql(self, _chance: Random) -> None:
         """End it as `pg_ctl stop -m immediate` does."""
         await self.cluster.postgres.stop(signal.SIGQUIT)
+        await self.cluster.postgres.start()
+
+    async def absences_of_postgresql(self, _chance: Random) -> None:
+        """Let it be away for a while."""
+        await self.cluster.postgres.stop(signal.SIGQUIT)
+        await asyncio.sleep(self._seconds)
         await self.cluster.postgres.start()
 
     async def slow_lines_to_postgresql(self, _chance: Random) -> None:
@@ -74,6 +85,12 @@ class Faults:
         self.cluster.redis.kill()
         await self.cluster.redis.start()
 
+    async def absences_of_redis(self, _chance: Random) -> None:
+        """Let it be away for a while; it comes back and knows nothing."""
+        self.cluster.redis.kill()
+        await asyncio.sleep(self._seconds)
+        await self.cluster.redis.start()
+
     async def pauses_of_redis(self, _chance: Random) -> None:
         """Let it say nothing."""
         self.cluster.redis.pause()
@@ -91,6 +108,13 @@ class Faults:
         node = chance.choice(self.cluster.nodes)
         node.kill()
         await asyncio.sleep(chance.uniform(0, 1))
+        await node.start()
+
+    async def absences_of_nodes(self, chance: Random) -> None:
+        """Let one be away for a while."""
+        node = chance.choice(self.cluster.nodes)
+        node.kill()
+        await asyncio.sleep(self._seconds)
         await node.start()
 
     async def pauses_of_nodes(self, chance: Random) -> None:

@@ -1,6 +1,7 @@
 """People on different nodes of one site are together as if there were one node."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -18,6 +19,7 @@ from tools.cluster import Cluster, Node
 POSTS = 30
 TTL = "10s"
 SETTINGS = {**UNLIMITED, "janitor_interval": "2s", "posts_per_visitor": f"{POSTS}/5m"}
+_FORGOTTEN = re.compile(r"\d+ messages? forgotten, \d+ rooms?, \d+ visitors?")
 _ALARMS = ("ERROR", "CRITICAL", "Traceback")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -169,6 +171,32 @@ async def test_who_posts_too_often_is_held_back_on_all_nodes_together(
     there = Program(lines[1], flood.token)
     assert await _post_until_refused(flood, slug) == POSTS
     assert await _post_until_refused(there, slug) < POSTS / 2, "each node has a limit of its own"
+
+
+async def test_what_was_forgotten_is_counted_the_same_on_the_privacy_pages_of_all_nodes(
+    cluster: Cluster, lines: list[httpx.AsyncClient], world: World
+) -> None:
+    ann = await _come_in(lines[0], world.name("Ann"))
+    slug = (await ann.open(world.name("ledger")))["slug"]
+    (slip,) = await ann.say(slug, "a slip")
+    before = await _read_ledgers(cluster)
+    await Program(lines[1], ann.token).ask("DELETE", f"/rooms/{slug}/messages/{slip['id']}")
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            after = await _read_ledgers(cluster)
+            if len(set(after)) == 1 and after[0] not in before:
+                return
+
+
+async def _read_ledgers(cluster: Cluster) -> list[str]:
+    """Return what each node says that it has forgotten."""
+    told = []
+    async with httpx.AsyncClient(timeout=PATIENCE) as browser:
+        for node in cluster.nodes:
+            page = await browser.get(f"http://{node.address}/privacy")
+            (line,) = _FORGOTTEN.findall(page.raise_for_status().text)
+            told.append(line)
+    return told
 
 
 async def test_a_token_that_is_revoked_on_one_node_opens_nothing_on_the_others(

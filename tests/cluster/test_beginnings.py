@@ -1,4 +1,4 @@
-"""A node whose PostgreSQL or Redis does not answer says so in one line, and ends."""
+"""A node that cannot begin, for PostgreSQL or Redis will not have it, says so in one line."""
 
 import asyncio
 import secrets
@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -54,7 +55,65 @@ async def test_what_does_not_answer_is_named_in_one_line(
         "secret_key": secrets.token_urlsafe(),
         setting.removeprefix("ANONCHAT_").lower(): part.url.replace(str(part.port), str(port)),
     }
-    node = Node("n1", tmp_path / "n1", settings)
+    await _ends_with_one_line(tmp_path, settings, setting)
+
+
+async def test_a_wrong_password_is_told_in_one_line(
+    tmp_path: Path, postgres: Postgres, redis: Redis
+) -> None:
+    rules = postgres.data / "pg_hba.conf"
+    rules.write_text("host all stranger 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+    await _execute(postgres.url, "CREATE ROLE stranger LOGIN PASSWORD 'right'")
+    await _execute(postgres.url, "SELECT pg_reload_conf()")
+    stranger = postgres.url.replace("anonchat@", "stranger:wrong@")
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        while True:  # the server reads its rules in its own time
+            await (await asyncpg.connect(stranger)).close()
+    right = {"database_url": postgres.url, "bus_url": redis.url}
+    wrong = {
+        "database_url": stranger,
+        "bus_url": redis.url.replace("127.0.0.1", "stranger:wrong@127.0.0.1"),
+    }
+    for name, url in wrong.items():
+        settings = {**right, name: url, "secret_key": secrets.token_urlsafe()}
+        line = await _ends_with_one_line(tmp_path / name, settings, f"ANONCHAT_{name.upper()}")
+        assert "wrong" not in line
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "CREATE TABLE visitor (name text)",
+        "CREATE TABLE alembic_version AS SELECT '9999' version_num",
+    ],
+    ids=["of somebody else", "of a later version"],
+)
+async def test_tables_that_are_not_ours_are_told_in_one_line_and_left_alone(
+    tmp_path: Path, postgres: Postgres, redis: Redis, tables: str
+) -> None:
+    name = f"other_{secrets.token_hex(4)}"
+    await _execute(postgres.url, f"CREATE DATABASE {name}")
+    url = postgres.url.removesuffix("/anonchat") + f"/{name}"
+    await _execute(url, tables)
+    settings = {
+        "database_url": url,
+        "bus_url": redis.url,
+        "secret_key": secrets.token_urlsafe(),
+    }
+    await _ends_with_one_line(tmp_path, settings, "ANONCHAT_DATABASE_URL")
+    connection = await asyncpg.connect(url)
+    try:
+        found = await connection.fetchval(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        )
+    finally:
+        await connection.close()
+    assert found == 1
+
+
+async def _ends_with_one_line(folder: Path, settings: dict[str, str], setting: str) -> str:
+    """Start a node, and return the one line it ends with."""
+    node = Node("n1", folder / "n1", settings)
     await node.prepare()
     node.launch()
     assert node.process
@@ -63,3 +122,12 @@ async def test_what_does_not_answer_is_named_in_one_line(
     assert code == 1
     (line,) = node.log.splitlines()
     assert line.startswith(f"{setting}: ")
+    return line
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

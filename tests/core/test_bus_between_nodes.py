@@ -6,7 +6,9 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from anonchat import (
     Chat,
@@ -14,6 +16,7 @@ from anonchat import (
     MessagePosted,
     MessagesGone,
     NewsMissed,
+    PuzzleUnsolved,
     RoomEnded,
     RoomOpened,
     StartError,
@@ -22,9 +25,11 @@ from anonchat import (
 from anonchat.bus import ValkeyBus
 from anonchat.bus.codec import Codec
 from anonchat.checks import look_round
-from anonchat.events import RoomsStirred, VisitorForgotten
+from anonchat.events import PuzzleSolved, RoomsStirred, VisitorForgotten
 from anonchat.keystore import generation_of, span_of
 from anonchat.sharedkeys import SharedKeys
+from pages.door import Door
+from tests.core.test_puzzle import solve
 from tests.fakes import (
     Ear,
     FakeClock,
@@ -164,6 +169,36 @@ async def test_what_was_spent_on_one_node_is_spent_on_the_other(nodes: Nodes) ->
     await until(lambda: any(full - second.clock() >= MINUTE for full in spent.values()))
     with pytest.raises(TooOften):
         await say(second, room, ann, "one too many")
+
+
+async def test_a_puzzle_of_one_node_is_solved_at_another_and_then_at_none(
+    nodes: Nodes,
+) -> None:
+    first, second = nodes
+    for node in nodes:
+        node.puzzle.bits = 6
+    ear = Ear(first)
+    solution = solve(first.puzzle.pose(), bits=6)
+    await second.identity.come_in("Ann", solution=solution)
+    await until(lambda: bool(ear.all(PuzzleSolved)))
+    for node in nodes:
+        with pytest.raises(PuzzleUnsolved):
+            await node.identity.come_in("Ben", solution=solution)
+
+
+async def test_a_ticket_of_one_node_becomes_a_cookie_at_another(nodes: Nodes) -> None:
+    first, second = nodes
+    _, token = await first.identity.come_in("Ann")
+    web = FastAPI()
+    web.include_router(Door(second).routes())
+    transport = httpx.ASGITransport(app=web)
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser:
+        ticket = Door(first).write_ticket(token)
+        assert (await browser.post("/session", content=ticket)).status_code == 204
+        for node in nodes:
+            visitor = await node.identity.recognise(browser.cookies["anonchat"])
+            assert visitor
+            assert visitor.nickname == "Ann"
 
 
 @pytest.mark.parametrize("trouble", ["killed", "paused"])

@@ -182,7 +182,7 @@ async def test_marks_that_cannot_be_written_do_not_stop_the_janitor(
     await allow(chat, "member")
 
 
-@pytest.mark.single
+@pytest.mark.single("PostgreSQL has its journal to itself")
 async def test_the_journal_is_empty_after_a_purge(
     chat: Chat, clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -208,7 +208,7 @@ async def test_what_expired_while_the_chat_was_down_is_purged_at_the_start(
         assert list(chat._keys.names()) == []
 
 
-@pytest.mark.single
+@pytest.mark.single("of several nodes another goes on: tests/core/test_nodes")
 async def test_a_crash_between_the_keys_and_the_rows_is_finished_at_the_next_start(
     tmp_path: Path, clock: FakeClock
 ) -> None:

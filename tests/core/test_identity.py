@@ -51,7 +51,7 @@ async def test_no_other_token_is_recognised(chat: Chat) -> None:
         assert await chat.identity.recognise(other) is None
 
 
-@pytest.mark.single
+@pytest.mark.single("tests/cluster looks for tokens in what PostgreSQL has written")
 async def test_only_a_hash_of_the_token_is_stored(chat: Chat, tmp_path: Path) -> None:
     _, token = await chat.identity.come_in("Ann")
     stored = bytes_in(tmp_path)
@@ -169,7 +169,7 @@ async def test_whoever_posts_has_arrived(chat: Chat, clock: FakeClock) -> None:
     assert await chat.identity.recognise(token)
 
 
-@pytest.mark.single
+@pytest.mark.single("of several nodes another might know the key; there the end comes first")
 async def test_a_nickname_is_free_again_if_the_disk_kept_the_row_of_a_forgotten_visitor(
     chat: Chat,
 ) -> None:
@@ -301,7 +301,6 @@ async def test_without_a_phrase_there_is_no_badge(chat: Chat) -> None:
     assert (await come_in(chat, "Ann")).badge == ""
 
 
-@pytest.mark.single
 async def test_the_same_phrase_gives_another_badge_in_another_place(
     tmp_path: Path, clock: FakeClock
 ) -> None:

@@ -1,6 +1,8 @@
 """Posting and reading messages."""
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +25,7 @@ from anonchat import (
     NotAMember,
     NotFound,
     Room,
+    Unavailable,
     Visitor,
 )
 from anonchat.keystore import visitor_key
@@ -164,24 +167,32 @@ async def test_the_same_dedup_id_after_a_crash_gives_the_same_message(
         assert await read(chat, room, ann) == ["once"]
 
 
-@pytest.mark.single  # of several nodes another might know the key
-@pytest.mark.parametrize("purged", ["nothing", "its key"])
 async def test_the_same_dedup_id_after_the_end_of_its_message_is_refused_with_the_reason(
-    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, clock: FakeClock, purged: str
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, clock: FakeClock
 ) -> None:
     room, _, bob = inside
     await post("once", dedup_id="d1")
-    if purged == "its key":
-        spans = [name for name in chat._keys.names() if name.startswith("span ")]
-        await chat._keys.destroy(spans)
-    else:
-        clock.move(room.message_ttl)
+    clock.move(room.message_ttl)
+    await _is_refused_for_its_end(chat, room, bob, post)
+
+
+@pytest.mark.single("of several nodes another might know the key")
+async def test_the_same_dedup_id_without_the_key_of_its_message_is_refused_with_the_reason(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, _, bob = inside
+    await post("once", dedup_id="d1")
+    await chat._keys.destroy(name for name in chat._keys.names() if name.startswith("span "))
+    await _is_refused_for_its_end(chat, room, bob, post)
+
+
+async def _is_refused_for_its_end(chat: Chat, room: Room, reader: Visitor, post: Post) -> None:
     ear = Ear(chat)
     with pytest.raises(MessageExpired, match="come to its end"):
         await post("once", dedup_id="d1")
     await chat.messages.finish()
     assert ear.heard == []
-    assert await read(chat, room, bob) == []
+    assert await read(chat, room, reader) == []
     assert (await post("twice", dedup_id="d2")).seq == 2
 
 
@@ -566,7 +577,6 @@ async def test_a_page_that_was_read_before_shows_what_came_and_not_what_went(cha
     assert await _newest(chat, room, ben, 1) == ["4"]
 
 
-@pytest.mark.single
 async def test_a_page_that_was_read_before_ends_with_its_messages(
     chat: Chat, clock: FakeClock
 ) -> None:
@@ -605,7 +615,7 @@ async def test_a_page_that_was_read_before_is_refused_to_a_former_member(chat: C
             await refused
 
 
-@pytest.mark.single
+@pytest.mark.single("SQLite says how it will go about it; PostgreSQL decides by how much there is")
 async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> None:
     room, (ann,) = await gather_in(chat, "kitchen", "Ann")
     await say(chat, room, ann, "hello")
@@ -629,6 +639,20 @@ async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> 
             steps = " ".join(str(step) for step in plan)
         assert "(room_id=? AND seq>? AND seq<?)" in steps
         assert "message" not in statement.split("ORDER BY")[-1] or "TEMP B-TREE" not in steps
+
+
+async def test_a_post_whose_key_no_disk_takes_is_refused_and_not_tried_again(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(chat, "kitchen", "Ann")
+
+    def fill_up(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(chat._keys, "_put", fill_up)
+    with pytest.raises(Unavailable) as caught:
+        await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    assert type(caught.value) is Unavailable, "the line to the database is whole"
 
 
 async def test_no_more_are_named_as_living_than_were_asked_for(

@@ -227,6 +227,26 @@ async def test_what_a_node_began_to_forget_before_it_died_another_one_forgets(
     assert await execute(nodes[1], "SELECT messages, visitors FROM ledger") == [(1, 1)]
 
 
+async def test_a_room_that_a_node_began_to_burn_before_it_died_is_ended_by_another(
+    nodes: list[Chat], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(nodes[0], "night train", "Ann")
+    await say(nodes[0], room, ann, "remember me")
+
+    async def die(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(nodes[0].rooms, "_delete_messages", die)
+        with pytest.raises(asyncio.CancelledError):
+            await nodes[0].rooms.burn(room.id, visitor_id=ann.id)
+    assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]
+    assert (await nodes[1].rooms.create("night train", visitor_id=ann.id)).id != room.id
+    await nodes[1].purge()
+    assert await execute(nodes[1], "SELECT count(*) FROM message") == [(0,)]
+    assert await execute(nodes[1], "SELECT messages, rooms FROM ledger") == [(1, 1)]
+
+
 async def test_whatever_is_done_at_once_nothing_fails_in_another_way_than_it_may(
     nodes: list[Chat], clock: FakeClock
 ) -> None:

@@ -15,7 +15,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event
 
-from anonchat import Chat, MessagePosted, Settings, StartError, Unavailable
+from anonchat import (
+    Chat,
+    Member,
+    MessagePosted,
+    MessagesGone,
+    Room,
+    Settings,
+    StartError,
+    Unavailable,
+    Visitor,
+)
 from anonchat.clock import CommonTime
 from anonchat.database import Database
 from anonchat.keystore import SPAN
@@ -266,6 +276,29 @@ async def test_the_log_tells_that_the_server_is_away_as_it_begins_and_as_it_ends
     caplog.clear()
     await chat.janitor.clean()
     assert caplog.messages == [f"the database refuses no more: it had {6} times"]
+
+
+async def test_who_is_forgotten_while_the_server_is_away_is_gone_from_everywhere_once_it_is_back(
+    chat: Chat, postgres: Postgres
+) -> None:
+    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
+    await say(chat, room, ann, "remember me")
+    ear = Ear(chat)
+    postgres.stop("immediate")
+    try:
+        with pytest.raises(Unavailable):
+            await chat.identity.forget(ann.id)
+    finally:
+        postgres.go_on()
+    assert await read(chat, room, ben) == []
+    await chat.janitor.clean()
+    assert [event.seqs for event in ear.all(MessagesGone)] == [(1,)]
+    assert [member.nickname for member in await _members(chat, room, ben)] == ["Ben"]
+    assert await chat.identity.is_free("Ann")
+
+
+async def _members(chat: Chat, room: Room, reader: Visitor) -> list[Member]:
+    return list(await chat.memberships.list_members(room.id, visitor_id=reader.id))
 
 
 async def test_messages_are_forgotten_on_time_while_the_server_is_away(

@@ -203,7 +203,7 @@ async def test_who_posts_while_a_room_burns_is_refused_and_nobody_else_is(chat: 
     assert kept.text == "in time"
 
 
-@pytest.mark.single  # of several nodes none can be sure that no other knows a key
+@pytest.mark.single("of several nodes another might know the key; there the end comes first")
 async def test_the_name_of_a_burnt_room_is_free_although_its_rows_are_still_there(
     chat: Chat,
 ) -> None:

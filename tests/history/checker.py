@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from itertools import pairwise
 
@@ -13,13 +13,18 @@ _EARLY = 1.0  # seconds before its end in which a row may be fading already
 
 
 def find_faults(
-    record: Record, *, tolerance: float = TOLERANCE, distance: float = 0.0
+    record: Record,
+    *,
+    tolerance: float = TOLERANCE,
+    distance: float = 0.0,
+    life: float = math.inf,
 ) -> list[str]:
     """Return a sentence for each thing that should not have happened.
 
-    `distance` is how many seconds word may take from one node to another.
+    `distance` is how many seconds word may take from one node to another. After the `life` of a
+    message what was held back somewhere may be taken for another: nobody knows it any more.
     """
-    return list(_Checker(record, tolerance, distance).find())
+    return list(_Checker(record, tolerance, distance, life).find())
 
 
 def find_lateness(record: Record) -> float:
@@ -28,11 +33,29 @@ def find_lateness(record: Record) -> float:
     return max(0.0, max(late, default=0.0))
 
 
+def find_delay(record: Record, *, since: float, away: Collection[str] = ()) -> float:
+    """Return for how many seconds, since that moment, somebody lacked what was acknowledged.
+
+    Who was `away` by themselves is not asked.
+    """
+    kept = {
+        text: max(since, min(post.accepted)) for text, post in record.posts.items() if post.accepted
+    }
+    seen: dict[tuple[str, str], float] = {}
+    for sight in record.sights:
+        if sight.reader not in away:
+            for line in sight.lines:
+                seen.setdefault((sight.reader, line.text), sight.at)
+    late = (at - kept.get(text, at) for (_, text), at in seen.items())
+    return max(0.0, max(late, default=0.0))
+
+
 class _Checker:
-    def __init__(self, record: Record, tolerance: float, distance: float) -> None:
+    def __init__(self, record: Record, tolerance: float, distance: float, life: float) -> None:
         self.record = record
         self.tolerance = tolerance
         self.distance = distance
+        self.life = life
 
     def find(self) -> Iterator[str]:
         yield from self._find_contradictions()
@@ -101,16 +124,17 @@ class _Checker:
     def _find_contradictions(self) -> Iterator[str]:
         """One order, the same for all: a number has one text, and a text one number."""
         texts: dict[int, set[str]] = defaultdict(set)
-        seqs: dict[str, set[int]] = defaultdict(set)
+        ends: dict[str, dict[int, float]] = defaultdict(dict)
         for line in self._lines:
             texts[line.seq].add(line.text)
-            seqs[line.text].add(line.seq)
+            ends[line.text][line.seq] = line.until
         for seq, said in texts.items():
             if len(said) > 1:
                 yield f"out of order: {seq} is {sorted(said)}, not the same for all"
-        for text, numbers in seqs.items():
-            if len(numbers) > 1:
-                yield f"doubled: {text!r} was stored as {sorted(numbers)}"
+        for text, until in ends.items():
+            in_order = [until[seq] for seq in sorted(until)]
+            if any(later - self.life < earlier for earlier, later in pairwise(in_order)):
+                yield f"doubled: {text!r} was stored as {sorted(until)}"
             if text not in self.record.posts:
                 yield f"a ghost: nobody has said {text!r}"
 
@@ -137,9 +161,14 @@ class _Checker:
     def _was_looked_for(self, post: Post) -> bool:
         if any(removal.author == post.author for removal in self.record.removals):
             return False
+        known = min(post.accepted)
+        looks = [
+            *((known + self.distance, sight) for sight in self.record.sights),
+            *((known, sight) for sight in self.record.ends.values()),
+        ]
         return any(
-            sight.sure and sight.asked > min(post.accepted) and sight.at < post.until - _EARLY
-            for sight in (*self.record.sights, *self.record.ends.values())
+            sight.sure and sight.asked > there and sight.at < post.until - _EARLY
+            for there, sight in looks
         )
 
     def _check_sight(self, sight: Sight) -> Iterator[str]:

@@ -243,7 +243,8 @@ class Screen:
             waited.accepted.append(now())
 
     def _refuse(self, dedup_id: str, reason: str) -> None:
-        if waited := self._settle(dedup_id):
+        waited = self._settle(dedup_id)
+        if waited and "could not be kept" not in reason:  # then it may have been kept after all
             waited.refused.append(reason)
 
     def _settle(self, dedup_id: str) -> Post | None:

@@ -23,15 +23,12 @@ KILLS = 20
 ABSENCES = 5
 ABSENCE_SECONDS = 30
 SAID_MEANWHILE = 40  # messages: less than a page
-
+KINDS = ("lost", "doubled", "a ghost", "late", "out of order")
+"""What may be wrong."""
 _PAGE = ROOT / "docs" / "soak.md"
-_TEXT = """\
-# What was found when it was killed
 
-This page is written by `make soak`: storm after storm over one server that is killed again and
-again, while people, programs and screens talk over lines that are cut, held, or lose answers. What
-everybody has said, been answered and seen is noted down, and a checker looks for what is wrong
-([how exactness is watched](architecture.md#how-exactness-is-watched)).
+_TEXT = """\
+Written by `make soak`: storm after storm over one server that is killed again and again.
 
 | what happened | times |
 | --- | --- |
@@ -47,8 +44,7 @@ their line was mended: {absences}.
 
 On this machine, which others may have been using:
 
-{machine}
-"""
+{machine}"""
 
 
 async def soak(seed: str) -> bool:
@@ -74,7 +70,7 @@ async def soak(seed: str) -> bool:
         finally:
             await house.kill()
     kinds = Counter(fault.partition(":")[0] for fault in total.faults)
-    kinds.update({kind: 0 for kind in ("lost", "doubled", "a ghost", "late", "out of order")})
+    kinds.update(dict.fromkeys(KINDS, 0))
     _print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
     _write(total, kinds, absences)
     return not total.faults
@@ -140,15 +136,24 @@ def _write(total: Report, kinds: Mapping[str, int], absences: list[float]) -> No
     counts = "\n".join(f"| {what} | {count:,} |" for what, count in sorted(total.counts.items()))
     faults = "\n".join(f"| {kind} | {count} |" for kind, count in sorted(kinds.items()))
     machine = "\n".join(f"- {line}" for line in describe_machine(load_before=os.getloadavg()[2]))
-    _PAGE.write_text(
-        _TEXT.format(
-            counts=counts,
-            faults=faults,
-            lateness=total.lateness,
-            absences=", ".join(f"{seconds:.1f}" for seconds in sorted(absences)),
-            machine=machine,
-        )
+    text = _TEXT.format(
+        counts=counts,
+        faults=faults,
+        lateness=total.lateness,
+        absences=", ".join(f"{seconds:.1f}" for seconds in sorted(absences)),
+        machine=machine,
     )
+    write_section("one server", text)
+
+
+def write_section(name: str, text: str) -> None:
+    """Write what was found between the marks of that name; what stands around them stays."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = _PAGE.read_text().partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise RuntimeError(f"{_PAGE.name} has lost its marks {begin} and {end}")
+    _PAGE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def _since(began: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.browser.house import House, Site
 from tests.browser.wire import Wire
 from tests.browser.world import Wardrobe
-from tests.history.checker import find_faults, find_lateness
+from tests.history.checker import find_delay, find_faults, find_lateness
 from tests.history.place import Place, now
 from tests.history.programs import Ear, Program
 from tests.history.record import Post, Sight
@@ -33,12 +33,14 @@ Blow = Callable[[Random], Awaitable[None]]
 class Report:
     """What a storm was made of, and what was wrong afterwards.
 
-    `rest` is how many seconds after the last mending all saw the same.
+    `delay` is for how many seconds after the last mending somebody who was there lacked something
+    that was acknowledged, `rest` how many it took until all was said, seen and the same.
     """
 
     seed: str
     counts: Counter[str] = field(default_factory=Counter)
     lateness: float = 0.0
+    delay: float = 0.0
     rest: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -47,13 +49,15 @@ class Report:
         faults = "".join(f"\n  {fault}" for fault in self.faults[:20])
         return (
             f"seed {self.seed}: {counted}, rows gone {self.lateness:.1f} s late at the most,"
-            f" all the same after {self.rest:.1f} s, {len(self.faults)} faults{faults}"
+            f" everywhere after {self.delay:.1f} s, at rest after {self.rest:.1f} s,"
+            f" {len(self.faults)} faults{faults}"
         )
 
     def add(self, other: "Report") -> None:
         """Count another storm as well."""
         self.counts.update(other.counts)
         self.lateness = max(self.lateness, other.lateness)
+        self.delay = max(self.delay, other.delay)
         self.rest = max(self.rest, other.rest)
         self.faults += other.faults
 
@@ -73,7 +77,8 @@ class Storm:
     """One storm over one site: a room that lasts, and one whose messages are gone soon.
 
     Real browsers look on, if there is a wardrobe of them. `distance` is how many seconds word may
-    take from one node to another while something is broken.
+    take from one node to another while something is broken. At the end what can be read is the same
+    at each of the `doors`.
     """
 
     def __init__(
@@ -84,6 +89,7 @@ class Storm:
         seed: str,
         blows: Sequence[Blow],
         distance: float = 0.0,
+        doors: Sequence[str] = (),
     ) -> None:
         self.report = Report(seed)
         self.lasting = Place(f"harbour-{seed}", ttl=3_600)
@@ -92,8 +98,11 @@ class Storm:
         self._wardrobe = wardrobe
         self._blows = blows
         self._distance = distance
+        self._doors = doors or [site.url]
+        self._mended = 0.0
         self._numbers = iter(range(1_000_000))
         self._over = asyncio.Event()
+        self._away: list[str] = []  # who leaves and comes back
         self._wires: list[Wire] = []
         self._programs: list[Program] = []
         self._screens: dict[Place, list[Screen]] = {self.lasting: [], self.fleeting: []}
@@ -110,12 +119,12 @@ class Storm:
                 talking = [asyncio.create_task(act) for act in self._acts]
                 for number, blow in enumerate(self._blows):
                     await self._strike(number, blow)
-                mended = now()
+                self._mended = now()
                 self._over.set()
                 async with asyncio.timeout(PATIENCE):
                     await asyncio.gather(*breaking, *talking)
                 await self._rest()
-                self.report.rest = now() - mended
+                self.report.rest = now() - self._mended
         finally:
             for program in self._programs:
                 await program.close()
@@ -199,6 +208,7 @@ class Storm:
 
     async def _add_wanderer(self, name: str) -> None:
         """Let somebody leave and come again, who has the room open all the while."""
+        self._away.append(name)
         screen = await self._add_screen(name, self.lasting, talks=False)
         program = await self._program(name, come_in=False)
         program.token = screen.token
@@ -312,27 +322,34 @@ class Storm:
 
     async def _rest(self) -> None:
         """Wait until all see the same; if they never do, what they see then is what is checked."""
-        reader = self._programs[0]
+        readers = [await self._reader(door) for door in self._doors]
         for place in (self.lasting, self.fleeting):
-            await reader.join(place)
+            await readers[0].join(place)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    while not await self._is_at_rest(place, reader):  # noqa: ASYNC110 - others move
+                    while not await self._is_at_rest(place, readers):  # noqa: ASYNC110 - others move
                         await asyncio.sleep(0.2)
             self.report.faults += self._find_faults(place)
 
-    async def _is_at_rest(self, place: Place, reader: Program) -> bool:
-        at = now()
-        truth = Sight("History", at, at, await reader.read(place))
-        sights = [truth, *await self._look(place)]
+    async def _reader(self, door: str) -> Program:
+        """Let the host come to a door."""
+        program = await self._program(f"Host at {door}", url=door, come_in=False)
+        program.token = self._programs[0].token
+        return program
+
+    async def _is_at_rest(self, place: Place, readers: Sequence[Program]) -> bool:
+        truths = [Sight(each.nickname, now(), now(), await each.read(place)) for each in readers]
+        sights = [*truths, *await self._look(place)]
         place.record.ends = {sight.reader: sight for sight in sights if sight}
-        last = truth.lines[-1:]
+        last = truths[-1].lines[-1:]
         return all(
             sight and sight.lines[-1:] == last for sight in sights
         ) and not self._find_faults(place)
 
     def _find_faults(self, place: Place) -> list[str]:
-        return find_faults(place.record, tolerance=_TOLERANCE, distance=self._distance)
+        return find_faults(
+            place.record, tolerance=_TOLERANCE, distance=self._distance, life=place.ttl
+        )
 
     async def _look(self, place: Place) -> list[Sight | None]:
         glances = [await window.glance() for window in self._windows[place]]
@@ -352,6 +369,8 @@ class Storm:
             counts["tried again"] += sum(post.tries > 1 for post in posts)
             counts["removals"] += len(place.record.removals)
             self.report.lateness = max(self.report.lateness, find_lateness(place.record))
+            delay = find_delay(place.record, since=self._mended, away=self._away)
+            self.report.delay = max(self.report.delay, delay)
             counts["observations"] += len(place.record.sights) + len(place.record.tellings)
         counts["loaded pages"] = sum(screen.loaded for screen in self._all(self._screens))
         counts["resumed streams"] = sum(ear.resumed for ear in self._all(self._ears))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.history.checker import find_faults, find_lateness
+from tests.history.checker import find_delay, find_faults, find_lateness
 from tests.history.record import Line, Record, Sight, Telling
 
 ONE, TWO, THREE = (
@@ -169,6 +169,30 @@ def test_a_row_that_stays_for_longer_than_a_second_is_late(record: Record) -> No
     assert faults(record) == {"late"}
     assert find_faults(record, tolerance=1.2) == []
     assert find_lateness(record) == pytest.approx(1.1)
+
+
+def test_what_was_stored_again_after_its_end_is_not_doubled(record: Record) -> None:
+    again = Line(4, "one", "Ann", until=161.0)
+    record.sights.append(see(105, again))
+    assert "doubled" in faults(record)
+    assert "doubled" in {fault.partition(":")[0] for fault in find_faults(record, life=62)}
+    assert not any(fault.startswith("doubled") for fault in find_faults(record, life=60))
+
+
+def test_what_ended_before_word_of_it_could_travel_is_not_lost(record: Record) -> None:
+    post = record.post("brief", dedup_id="d4", author="Ann", until=8.0)
+    post.accepted.append(4.0)
+    record.sights.append(see(6, ONE, TWO, THREE))
+    assert faults(record) == {"lost"}
+    assert find_faults(record, distance=3) == []
+
+
+def test_what_was_acknowledged_and_is_seen_later_is_lacking_until_then(record: Record) -> None:
+    assert find_delay(record, since=0) == pytest.approx(0.5)
+    record.sights += [see(7, reader="Zoë"), see(9, ONE, TWO, THREE, reader="Zoë")]
+    assert find_delay(record, since=0) == pytest.approx(8)
+    assert find_delay(record, since=4) == pytest.approx(5)
+    assert find_delay(record, since=4, away=["Zoë"]) == 0
 
 
 def test_what_had_ended_before_one_asked_is_told_late(record: Record) -> None:

@@ -35,7 +35,7 @@ from tests.history.checker import find_faults
 from tests.history.record import Line, Post, Record, Sight, Telling
 from tests.history.rows import Packed, Rows, read_line
 
-pytestmark = [pytest.mark.usefixtures("either_place"), pytest.mark.single]
+pytestmark = pytest.mark.usefixtures("either_place")
 
 TICK = timedelta(milliseconds=1)
 TTL = 60
@@ -56,7 +56,7 @@ ACTIONS = some.tuples(
 
 
 # A story that fails is told at once: to look for a shorter one would take minutes.
-@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=25, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(actions=some.lists(ACTIONS, min_size=20, max_size=80))
 def test_any_order_of_things_leaves_every_screen_with_the_same_list(
     actions: list[tuple[str, int, int]],
