@@ -167,6 +167,9 @@ class KeyStore:
         """Ask for keys that others may have made; tell whether any came. There are no others."""
         return False
 
+    def miss(self, names: Iterable[str]) -> None:
+        """Note what was asked for in vain. There are no others who might bring it."""
+
     async def destroy(self, names: Iterable[str]) -> None:
         """Overwrite these keys; what was sealed with them is gone once this returns.
 

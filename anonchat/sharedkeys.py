@@ -27,6 +27,7 @@ _KEYS = "anonchat:keys"
 _SPAN = "anonchat:"  # followed by the name of the first key of the span
 _AT_ONCE = 500
 _DESTROYED_MOST = 20_000
+_MISSING_MOST = 20_000
 _log = logging.getLogger(__name__)
 
 _Name = TypeVar("_Name", str, bytes)
@@ -53,6 +54,7 @@ class SharedKeys(KeyStore):
         self._unshared: set[str] = set()
         self._destroyed: dict[str, None] = {}  # lately, the oldest first: they do not come back
         self._undestroyed: set[str] = set()  # in Valkey
+        self._missing: dict[str, None] = {}  # lately, the oldest first: they may come
         self._birth = ""
         self._is_behind = False
         self._noting: asyncio.Task[None] | None = None
@@ -97,6 +99,11 @@ class SharedKeys(KeyStore):
             return bool(self._learn(await self._ask_for(names)))
         except ValkeyLost:
             return False
+
+    def miss(self, names: Iterable[str]) -> None:
+        """Note what was asked for in vain: when it comes, there is news that was missed."""
+        self._missing |= dict.fromkeys(name for name in names if self.get(name) is None)
+        _forget_oldest(self._missing, _MISSING_MOST)
 
     async def destroy(self, names: Iterable[str]) -> None:
         """Destroy these keys here, and soon on all nodes.
@@ -300,6 +307,11 @@ class SharedKeys(KeyStore):
                 self._spans.setdefault(number_of(name), set()).add(name)
         if fresh and (self._noting is None or self._noting.done()):
             self._noting = asyncio.create_task(self._note(), name="keys")
+        known = {*fresh, *(span_key(number_of(name)) for name in fresh if is_of_span(name))}
+        if late := self._missing.keys() & known:
+            for name in late:
+                del self._missing[name]
+            self._bus.miss()  # what was left out for want of them can be shown now
         return len(fresh)
 
     async def _note(self) -> None:
@@ -315,8 +327,7 @@ class SharedKeys(KeyStore):
     async def _destroy_here(self, names: Iterable[str]) -> None:
         names = list(names)
         self._destroyed |= dict.fromkeys(names)
-        while len(self._destroyed) > _DESTROYED_MOST:
-            del self._destroyed[next(iter(self._destroyed))]
+        _forget_oldest(self._destroyed, _DESTROYED_MOST)
         for name in names:
             if self._heard.pop(name, None) and is_of_span(name):
                 self._strike(name)
@@ -331,6 +342,11 @@ class SharedKeys(KeyStore):
             return unseal(self._travelling, wrapped, place=name)
         except BrokenSeal:
             return None
+
+
+def _forget_oldest(names: dict[str, None], most: int) -> None:
+    while len(names) > most:
+        del names[next(iter(names))]
 
 
 def _parts(names: list[_Name]) -> Iterable[list[_Name]]:

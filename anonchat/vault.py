@@ -126,6 +126,9 @@ class Vault:
         names = {name for row in strange for name in _message_keys(row, row.visitor_id)}
         if names and await self._keys.fetch(names):
             opened = [self.open_message(row) for row in rows]
+        for row, message in zip(rows, opened, strict=True):
+            if message is None and not self.is_lost(row):
+                self._keys.miss(_message_keys(row, row.visitor_id))
         return opened
 
     def is_lost(self, row: MessageRow) -> bool:
@@ -158,6 +161,7 @@ class Vault:
         strange = {name for name in names if self._keys.get(name) is None}
         if strange:
             await self._keys.fetch(strange)
+            self._keys.miss(strange)
 
     def _open(self, sealed: bytes, name: str, *, place: str) -> list[str] | None:
         key = self._keys.get(name)

@@ -395,6 +395,23 @@ async def test_keys_that_come_and_go_in_a_gap_are_brought_round_after_it(
     assert await first._keys._ask_for([f"visitor {ann.id}"]), "it had forgotten what it held"
 
 
+async def test_what_could_not_be_read_for_want_of_a_key_is_news_once_the_key_comes(
+    nodes: Nodes,
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    await first.bus.stop()
+    await say(first, room, ann, "before its key")
+    assert await read(second, room, ann) == []
+    ear = Ear(second)
+    await first.bus.start()
+    assert isinstance(first._keys, SharedKeys)
+    await first._keys.mend()
+    await until(lambda: bool(ear.all(NewsMissed)))
+    assert await read(second, room, ann) == ["before its key"]
+
+
 async def test_a_node_that_was_not_told_learns_what_was_destroyed(nodes: Nodes) -> None:
     first, second = nodes
     room, (ann,) = await gather_in(first, "night train", "Ann")
