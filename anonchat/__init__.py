@@ -43,6 +43,7 @@ from .events import (
 from .limits import Limit, neighbourhood
 from .metrics import Metrics
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
+from .pulse import Pulse
 from .puzzle import Puzzle
 from .settings import Settings, read_settings
 from .text import MESSAGE_CHARACTERS
@@ -79,6 +80,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PresenceChanged",
+    "Pulse",
     "Puzzle",
     "PuzzleUnsolved",
     "Room",

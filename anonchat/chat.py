@@ -30,6 +30,7 @@ from .sharedkeys import SharedKeys
 from .valkey import Valkey
 from .vault import Vault
 
+_BEAT_SECONDS = 0.25
 _log = logging.getLogger(__name__)
 
 
@@ -139,7 +140,7 @@ class Chat:
             is_member=self.memberships.has,
             renew_span=self.expiry.renew_span,
         )
-        self._pulse = Pulse(self._beat)
+        self._pulse = Pulse(self._beat, seconds=_BEAT_SECONDS, name="pulse")
         self.janitor = Janitor(self.purge, interval=settings.janitor_interval)
         self._watch()
 

@@ -1,23 +1,26 @@
-"""Beats a few times a second: what a node does for the others to know of it."""
+"""Beats at even intervals: for what has to be done over and over."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-_BEAT_SECONDS = 0.25
+from .errors import Unavailable
+
 _log = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Calls a function over and over, whatever becomes of a single call."""
+    """Calls a function every so many seconds, whatever becomes of a single call."""
 
-    def __init__(self, beat: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, beat: Callable[[], Awaitable[None]], *, seconds: float, name: str) -> None:
         self._beat = beat
+        self._seconds = seconds
+        self._name = name
         self._beating: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin; needs a running loop."""
-        self._beating = asyncio.create_task(self._keep_beating(), name="pulse")
+        self._beating = asyncio.create_task(self._keep_beating(), name=self._name)
 
     def stop(self) -> None:
         """Beat no more."""
@@ -26,8 +29,10 @@ class Pulse:
 
     async def _keep_beating(self) -> None:
         while True:
-            await asyncio.sleep(_BEAT_SECONDS)
+            await asyncio.sleep(self._seconds)
             try:
                 await self._beat()
+            except Unavailable:  # whoever has refused it has told
+                _log.debug("a beat has to wait: %s", self._name, exc_info=True)
             except Exception:  # one beat that failed must not be the last
-                _log.exception("a beat failed")
+                _log.exception("a beat failed: %s", self._name)

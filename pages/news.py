@@ -1,7 +1,6 @@
 """From events to screens: which topics hear of an event, and what is drawn for them."""
 
 import asyncio
-import logging
 from functools import partial
 
 from anonchat import (
@@ -15,6 +14,7 @@ from anonchat import (
     MessagesGone,
     NewsMissed,
     PresenceChanged,
+    Pulse,
     RoomEnded,
     RoomOpened,
     RoomRead,
@@ -40,7 +40,6 @@ from .rows import (
 
 _TURN_SECONDS = 1.0
 _ROOMS_AT_ONCE = 10
-_log = logging.getLogger(__name__)
 
 HALL = Topic("hall", "")
 NEW_ROOMS = Topic("card", "new")
@@ -96,17 +95,16 @@ class News:
         self._gone: dict[str, int] = {}
         self._counted = (-1, -1)
         self._tally: Tally | None = None
-        self._turning: asyncio.Task[None] | None = None
+        self._pulse = Pulse(self._turn, seconds=_TURN_SECONDS, name="news")
         chat.bus.subscribe(self._on_event)
 
     def start(self) -> None:
         """Let time pass."""
-        self._turning = asyncio.create_task(self._keep_turning())
+        self._pulse.start()
 
     def stop(self) -> None:
         """Stop the time."""
-        if self._turning:
-            self._turning.cancel()
+        self._pulse.stop()
 
     async def _on_event(self, event: Event) -> None:
         feeds = self._feeds
@@ -184,14 +182,6 @@ class News:
             for feed in self._feeds.find(topic):
                 if feed.viewer == visitor_id:
                     await feed.stop()
-
-    async def _keep_turning(self) -> None:
-        while True:
-            await asyncio.sleep(_TURN_SECONDS)
-            try:
-                await self._turn()
-            except Exception:  # a second that failed must not stop the time
-                _log.exception("the lobby could not be brought up to date")
 
     async def _turn(self) -> None:
         changed = self._changed | await self._chat.lobby.turn()

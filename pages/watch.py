@@ -1,13 +1,12 @@
 """Closes the screens of those who are known here no more."""
 
 import asyncio
-import logging
 from contextlib import suppress
 
 from fastapi import Request
 from nicegui import Client, background_tasks
 
-from anonchat import Chat, Event, NewsMissed, TokenRevoked, Unavailable, VisitorForgotten
+from anonchat import Chat, Event, NewsMissed, Pulse, TokenRevoked, Unavailable, VisitorForgotten
 
 from .door import Door
 from .live.sockets import Sockets
@@ -15,7 +14,6 @@ from .live.sockets import Sockets
 _ROUND_SECONDS = 600.0
 _FAREWELL_SECONDS = 5.0
 _AT_ONCE = 50
-_log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -28,17 +26,16 @@ class Watch:
     def __init__(self, chat: Chat, door: Door, sockets: Sockets) -> None:
         self._door = door
         self._sockets = sockets
-        self._round: asyncio.Task[None] | None = None
+        self._pulse = Pulse(self._begin_round, seconds=_ROUND_SECONDS, name="watch")
         chat.bus.subscribe(self._on_event)
 
     def start(self) -> None:
         """Begin to go round."""
-        self._round = asyncio.create_task(self._keep_going_round(), name="watch")
+        self._pulse.start()
 
     def stop(self) -> None:
         """Go round no more."""
-        if self._round:
-            self._round.cancel()
+        self._pulse.stop()
 
     async def go_round(self, visitor_id: str = "") -> None:
         """Close every screen, or those of one visitor, whose cookie is nobody's any more."""
@@ -70,14 +67,9 @@ class Watch:
         await asyncio.sleep(_FAREWELL_SECONDS)
         self._sockets.cut(page)
 
-    async def _keep_going_round(self) -> None:
-        while True:
-            await asyncio.sleep(_ROUND_SECONDS)
-            self._sockets.tell_refused()
-            try:
-                await self.go_round()
-            except Exception:  # one round that failed must not be the last
-                _log.exception("the watch could not go round")
+    async def _begin_round(self) -> None:
+        self._sockets.tell_refused()
+        await self.go_round()
 
 
 def _screens(visitor_id: str) -> list[Client]:

@@ -42,8 +42,9 @@ stream, at the worst:
 | --- | --- | --- | --- | --- | --- |
 {rows}
 
-Altogether there were {observations:,} observations; of what may be wrong they had {kinds}. It took
-{delay:.1f} seconds at the worst until all was everywhere.
+Altogether there were {observations:,} observations, and of what may be wrong:
+{kinds}.
+It took {delay:.1f} seconds at the worst until all was everywhere.
 
 On this machine, which others may have been using:
 

@@ -148,7 +148,7 @@ async def test_rounds_are_made_again_and_again(
 ) -> None:
     assert watch._ROUND_SECONDS <= 1_800
     _, token, path = await _come_in(chat, "Round Rob", "rob's room")
-    monkeypatch.setattr(watch, "_ROUND_SECONDS", 0.05)
+    monkeypatch.setattr(rounds._pulse, "_seconds", 0.05)
     rounds.stop()
     rounds.start()
     async with _open_tabs(url, token, path) as [tab]:
