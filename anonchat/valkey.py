@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 _PATIENCE_SECONDS = 2.0
 
@@ -20,6 +20,11 @@ Command = Sequence[str | bytes | int]
 
 class ValkeyLost(Exception):
     """Valkey does not answer; what was asked of it may have happened or not."""
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether it answers, but not to one of this name and password."""
+        return isinstance(self.__cause__, AuthenticationError)
 
 
 class Valkey:

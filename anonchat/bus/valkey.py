@@ -144,7 +144,16 @@ class ValkeyBus(MemoryBus):
                 await heard.wait()
         except TimeoutError as error:
             await self.stop()
-            raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
+            raise StartError(f"ANONCHAT_BUS_URL: {await self._find_reason()}") from error
+
+    async def _find_reason(self) -> str:
+        """Return why nothing can be heard."""
+        try:
+            await self._valkey.call("PING")
+        except ValkeyLost as lost:
+            if lost.is_stranger:
+                return "the name or the password is wrong"
+        return "nobody answers there"
 
     async def stop(self) -> None:
         """Send what waits, and hear nothing any more."""
