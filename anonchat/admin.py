@@ -18,7 +18,7 @@ from typing import Any
 
 from .chat import Chat
 from .errors import ChatError, StartError
-from .secret import has_keys
+from .secret import require_keys
 from .services.expiry import Purge
 from .settings import Settings
 
@@ -83,8 +83,7 @@ async def ask(settings: Settings, request: str, about: str = "") -> Answer:
 
     Raises `StartError` with one line for the operator, whatever was wrong.
     """
-    if not has_keys(settings):
-        raise StartError(f"ANONCHAT_DATA_DIR: there is no anonchat in {settings.data_dir}")
+    require_keys(settings)
     try:
         reader, writer = await asyncio.open_unix_connection(_socket_of(settings))
     except PermissionError:

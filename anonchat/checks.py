@@ -36,6 +36,10 @@ async def look_round(settings: Settings) -> AsyncIterator[Finding]:
     folder = settings.data_dir
     if not has_keys(settings):
         yield Finding("keys", True, f"none in {folder} yet: the first start makes everything")
+        if settings.has_peers:
+            yield await _look_at_bus(settings.bus_url)
+        if not _is_missing(settings):
+            yield await _look_at_server(settings)
         return
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         yield Finding("keys", False, f"{folder} belongs to somebody else")
@@ -67,6 +71,16 @@ async def _look_at_bus(url: str) -> Finding:
     if policy != KEEPS_ALL:
         return Finding("bus", False, f"its maxmemory-policy is {policy}, it has to be {KEEPS_ALL}")
     return Finding("bus", True, "answers")
+
+
+async def _look_at_server(settings: Settings) -> Finding:
+    """Look whether there is somebody who will keep a database."""
+    database = Database(settings.database_location)
+    try:
+        answers = await database.is_answering()
+    finally:
+        await database.close()
+    return Finding("database", answers, "answers" if answers else "does not answer")
 
 
 async def _look_at_database(

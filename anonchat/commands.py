@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from .admin import ask, is_running
@@ -15,7 +16,7 @@ from .errors import StartError
 from .logs import set_up_logs
 from .moving import move_site
 from .precautions import forbid_core_dumps
-from .secret import rotate_secret
+from .secret import require_keys, rotate_secret
 from .settings import SECRET_CHARACTERS, Settings, read_settings
 
 Outcome = dict[str, Any]
@@ -88,15 +89,27 @@ def _check(settings: Settings, _given: Mapping[str, str]) -> Outcome:
 
 
 def _rotate_key(settings: Settings, _given: Mapping[str, str]) -> Outcome:
+    require_keys(settings)
     given = _read_new_secret() if settings.secret_key else ""
     return {"keys": rotate_secret(settings, given=given)}
 
 
 def _migrate_data(settings: Settings, given: Mapping[str, str]) -> Outcome:
-    source, target = (
-        read_settings(database_url=given[name]).database_location for name in ("from", "to")
-    )
+    require_keys(settings)
+    source, target = (_locate(name, given[name]) for name in ("from", "to"))
+    _, _, path = source.partition("sqlite+aiosqlite:///")
+    if path and not Path(path).exists():  # to open it would make it
+        raise StartError("--from: there is no such file")
     return asyncio.run(move_site(settings, source=source, target=target))
+
+
+def _locate(option: str, url: str) -> str:
+    """Return where a database is that an option names."""
+    try:
+        return read_settings(database_url=url).database_location
+    except StartError as error:
+        wanted = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        raise StartError(f"--{option}: that is no address of a database: {wanted}") from error
 
 
 def _read_new_secret() -> str:

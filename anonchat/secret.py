@@ -31,6 +31,12 @@ def has_keys(settings: Settings) -> bool:
     return (settings.data_dir / "keys").exists()
 
 
+def require_keys(settings: Settings) -> None:
+    """Raise `StartError` if nobody has been at home here: a folder may be mistyped."""
+    if not has_keys(settings):
+        raise StartError(f"ANONCHAT_DATA_DIR: there is no anonchat in {settings.data_dir}")
+
+
 def find_secret(settings: Settings) -> str:
     """Return the secret key if there is one; nothing is made."""
     path = settings.data_dir / "secret.key"

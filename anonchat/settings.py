@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     """The folder for the database, the key store and the secret key."""
     database_url: str = Field(
-        default="", pattern=r"^(sqlite\+aiosqlite:///.+|postgresql(\+asyncpg)?://.+)?$"
+        default="", pattern=r"^(sqlite(\+aiosqlite)?:///.+|postgresql(\+asyncpg)?://.+)?$"
     )
     """The database; a file in the data folder if empty."""
     bus_url: str = Field(
@@ -194,7 +194,8 @@ class Settings(BaseSettings):
     @property
     def database_location(self) -> str:
         """The URL of the database that is used."""
-        given = re.sub(r"^postgresql://", "postgresql+asyncpg://", self.database_url)
+        given = re.sub("^sqlite:", "sqlite+aiosqlite:", self.database_url)
+        given = re.sub("^postgresql:", "postgresql+asyncpg:", given)
         return given or f"sqlite+aiosqlite:///{self.data_dir / 'anonchat.db'}"
 
 

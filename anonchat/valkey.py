@@ -1,5 +1,6 @@
 """Valkey, or Redis: what nodes share in memory. The only module that knows its client."""
 
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -32,7 +33,7 @@ class Valkey:
 
     def __init__(self, url: str) -> None:
         self._client = Redis.from_url(
-            url.replace("valkey", "redis", 1),
+            re.sub("^valkey", "redis", url),
             protocol=2,
             socket_connect_timeout=_PATIENCE_SECONDS,
             socket_timeout=_PATIENCE_SECONDS,

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from anonchat.commands import run_command
 from tests.api.program import Program
-from tests.browser.house import PATIENCE, ROOT, House
+from tests.browser.house import PATIENCE, ROOT, House, free_port
 from tests.fakes import FakeClock, gather_in, running_chat, say
 
 Done = subprocess.CompletedProcess[str]
@@ -208,7 +209,46 @@ async def test_help_says_how_to_serve_and_names_every_command(tmp_path: Path) ->
     for word in (
         "Without a command: serve",
         "docs/settings.md",
-        *("check", "stats", "rooms", "close-room", "purge", "rotate-key"),
+        *("check", "stats", "rooms", "close-room", "purge", "migrate-data", "rotate-key"),
     ):
         assert word in done.stdout
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["rotate-key"], ["migrate-data", "--from", "sqlite:///old.db", "--to", "sqlite:///new.db"]],
+    ids=lambda words: words[0],
+)
+def test_a_folder_that_is_nobodys_is_taken_for_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert run_command(words) == 1
+    assert "there is no anonchat in data" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "nothing was made"
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [("old.db", "--from: that is no address of a database"), ("sqlite:///old.db", "no such file")],
+)
+def test_what_cannot_be_moved_from_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, says: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keys").touch()
+    assert run_command(["migrate-data", "--from", source, "--to", "sqlite:///new.db"]) == 1
+    assert says in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_before_the_first_start_the_servers_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANONCHAT_BUS_URL", f"redis://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ANONCHAT_DATABASE_URL", f"postgresql://127.0.0.1:{free_port()}/anonchat")
+    monkeypatch.setenv("ANONCHAT_SECRET_KEY", "shared by all nodes")
+    assert run_command(["check"]) == 1
+    said = capsys.readouterr().out
+    for part in ("bus", "database"):
+        assert f"WRONG  {part}: does not answer" in said

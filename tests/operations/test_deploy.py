@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,16 @@ def test_the_nodes_of_the_compose_file_are_those_that_nginx_knows() -> None:
     services = yaml.safe_load(CLUSTER.read_text())["services"]
     nodes = {name: service for name, service in services.items() if "build" in service}
     written = (DEPLOY / "nginx" / "nodes.compose.conf").read_text()
-    assert written == write_nodes({name: f"{name}:8080" for name in nodes})
+    addresses = {
+        name: ip_address(service["networks"]["inside"]["ipv4_address"])
+        for name, service in services.items()
+        if isinstance(service["networks"], dict)
+    }
+    assert written == write_nodes({name: f"{addresses[name]}:8080" for name in nodes})
+    (place,) = yaml.safe_load(CLUSTER.read_text())["networks"]["inside"]["ipam"]["config"]
+    for address in addresses.values():
+        assert address in ip_network(place["subnet"])
+        assert address not in ip_network(place["ip_range"]), "somebody else may be given it"
     for name, node in nodes.items():
         assert node["environment"]["ANONCHAT_NODE_ID"] == name
         assert node["volumes"] == [f"{name}:/data"], "each has keys of its own"
