@@ -115,7 +115,6 @@ class Database:
         try:
             async with self._readings() as session:
                 yield session
-            self._note_answer()
         except Exception as error:
             self._refuse(error)
 
@@ -209,7 +208,7 @@ class Database:
         self._refused_at = time.monotonic()
 
     def _note_answer(self) -> None:
-        """Tell the log that trouble is over, once nothing has been refused for a while."""
+        """Tell the log that trouble is over, once it takes what is written and refuses nothing."""
         if self._refused and time.monotonic() - self._refused_at > _QUIET_SECONDS:
             _log.warning("the database refuses no more: it had %d times", self._refused.total())
             self._refused.clear()

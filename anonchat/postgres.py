@@ -108,10 +108,12 @@ class PostgreSQL:
         code = _code(error)
         if code.startswith(_PASSING):
             return code
-        return "no line" if isinstance(error, PoolTimeout) or self.is_cut(error) else ""
+        return "no line" if self.is_cut(error) else ""
 
     def is_cut(self, error: BaseException) -> bool:
-        """Tell whether the server went away, or the line to it."""
+        """Tell whether the server went away, or the line to it; or all lines wait for it."""
+        if isinstance(error, PoolTimeout):
+            return True
         is_invalid = isinstance(error, DBAPIError) and error.connection_invalidated
         return is_invalid or _code(error).startswith(_CUT) or _is_about_the_line(error)
 

@@ -197,6 +197,7 @@ class Desk:
         if self._writer:
             await asyncio.wait([self._writer], timeout=_FAREWELL_SECONDS)
             self._writer.cancel()
+            await asyncio.wait([self._writer], timeout=_FAREWELL_SECONDS)
             for draft in self._waiting:
                 draft.give_up()
 
@@ -210,7 +211,10 @@ class Desk:
             drafts = self._waiting[:_BATCH]
             try:
                 posted = await self._commit(drafts)
-            except (Clash, Cut):
+            except Unavailable as error:
+                if not isinstance(error, Clash | Cut):  # to wait would be of no use
+                    for draft in drafts:
+                        draft.refuse(error)
                 self._waiting = [draft for draft in self._waiting if draft.is_open]
                 await asyncio.sleep(_PAUSES[min(failed, len(_PAUSES) - 1)])
                 failed += 1
@@ -372,7 +376,10 @@ class Desk:
         life = self._settings.visitor_ttl
         stayers: dict[str, datetime] = {}
         for draft, message in sheet.fresh:
-            visitor = sheet.authors[draft.room_id, draft.visitor_id].visitor
+            author = sheet.authors.get((draft.room_id, draft.visitor_id))
+            if author is None:  # they have left since it was stored
+                continue
+            visitor = author.visitor
             least = stayers.get(visitor.id, visitor.expires_at)
             if least < max(message.expires_at, sheet.now + 0.9 * life):
                 stayers[visitor.id] = max(message.expires_at, sheet.now + life)
@@ -390,9 +397,10 @@ class Desk:
                 draft.refuse(MessageExpired(N_("That message has come to its end already.")))
         events = []
         for draft, message in sheet.fresh:
-            if self._lives(message, draft.visitor_id):
+            room = sheet.rooms.get(draft.room_id)
+            if room and self._lives(message, draft.visitor_id):
                 self._keep(draft.visitor_id, message)
-                events.append(MessagePosted(sheet.rooms[draft.room_id], message, draft.visitor_id))
+                events.append(MessagePosted(room, message, draft.visitor_id))
         return events
 
     def _lives(self, message: Message, visitor_id: str) -> bool:

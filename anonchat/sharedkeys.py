@@ -7,6 +7,7 @@ key is in the file of the node that made it before it is used, so losing Valkey 
 import asyncio
 import logging
 from base64 import b64decode, b64encode
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -52,9 +53,9 @@ class SharedKeys(KeyStore):
         self._travelling = derive_key(secret.encode(), purpose="travelling keys")
         self._heard: dict[str, bytes] = {}  # keys of others that are not in the file yet
         self._unshared: set[str] = set()
-        self._destroyed: dict[str, None] = {}  # lately, the oldest first: they do not come back
+        self._destroyed: OrderedDict[str, None] = OrderedDict()  # lately: they do not come back
         self._undestroyed: set[str] = set()  # in Valkey
-        self._missing: dict[str, None] = {}  # lately, the oldest first: they may come
+        self._missing: OrderedDict[str, None] = OrderedDict()  # lately: they may come
         self._birth = ""
         self._is_behind = False
         self._noting: asyncio.Task[None] | None = None
@@ -344,9 +345,9 @@ class SharedKeys(KeyStore):
             return None
 
 
-def _forget_oldest(names: dict[str, None], most: int) -> None:
+def _forget_oldest(names: OrderedDict[str, None], most: int) -> None:
     while len(names) > most:
-        del names[next(iter(names))]
+        names.popitem(last=False)
 
 
 def _parts(names: list[_Name]) -> Iterable[list[_Name]]:

@@ -128,7 +128,8 @@ class Vault:
             opened = [self.open_message(row) for row in rows]
         for row, message in zip(rows, opened, strict=True):
             if message is None and not self.is_lost(row):
-                self._keys.miss(_message_keys(row, row.visitor_id))
+                span, *others = _message_keys(row, row.visitor_id)
+                self._keys.miss([name for name in others if not self._keys.get(name)] or [span])
         return opened
 
     def is_lost(self, row: MessageRow) -> bool:

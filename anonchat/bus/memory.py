@@ -1,6 +1,7 @@
 """The bus of a single node."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from ..events import Event, MessagePosted, MessagesGone
@@ -18,7 +19,7 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
-        self._gone_lately: dict[tuple[str, int], None] = {}  # room and `seq`, the latest at the end
+        self._gone_lately: OrderedDict[tuple[str, int], None] = OrderedDict()  # room and `seq`
 
     def subscribe(self, listener: Listener) -> None:
         """Hand every event from now on to `listener`, in the order of publishing."""
@@ -48,7 +49,7 @@ class MemoryBus:
     def _note_gone(self, room_id: str, seqs: Iterable[int]) -> None:
         self._gone_lately |= dict.fromkeys((room_id, seq) for seq in seqs)
         while len(self._gone_lately) > _GONE_KEPT:
-            del self._gone_lately[next(iter(self._gone_lately))]
+            self._gone_lately.popitem(last=False)
 
     def send(self, event: Event) -> None:
         """Do nothing: there are no others."""

@@ -197,7 +197,8 @@ class Identity:
     async def finish_forgetting(self) -> None:
         """Forget those of whom the database has refused to delete all: their keys are gone."""
         for visitor_id in list(self._leaving):
-            await self.forget(visitor_id)
+            with suppress(Unavailable):  # the next round tries again
+                await self.forget(visitor_id)
 
     async def _on_event(self, event: Event) -> None:
         match event:

@@ -98,18 +98,19 @@ class Presence:
         Raises `StartError` if one of them bears our name. It waits for those who listen now: who
         was killed does not, so whoever is started in their place is not held up.
         """
-        missing = await self._bus.count_others()
+        others = await self._bus.count_others()
         answers: asyncio.Queue[str] = asyncio.Queue()
         self._answers = answers
         self._tell_roll(None, asks=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(_INTRODUCTION_SECONDS):
-                while missing:
-                    if await answers.get() == self._node:
+                heard: set[str] = set()  # some say more than one thing meanwhile
+                while len(heard) < others:
+                    heard.add(await answers.get())
+                    if self._node in heard:
                         raise StartError(
                             f"ANONCHAT_NODE_ID: another node is running that is called {self._node}"
                         )
-                    missing -= 1
         self._answers, self._is_known = None, True
 
     def tell(self) -> None:

@@ -222,7 +222,8 @@ class Rooms:
     async def finish_burning(self) -> None:
         """Delete the rows of burnt rooms that the disk has refused to delete."""
         for room_id in list(self._burning):
-            await self.end(room_id, burnt=True)
+            with suppress(Unavailable):  # the next round tries again
+                await self.end(room_id, burnt=True)
 
     @again_after_clash
     async def end(self, room_id: str, *, burnt: bool = False) -> int:

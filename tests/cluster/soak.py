@@ -92,7 +92,7 @@ def _write(reports: dict[str, Report], load: float) -> None:
         seconds=SECONDS,
         rows="\n".join(rows),
         observations=total.counts["observations"],
-        kinds=", ".join(f"{kinds[kind]} {kind}" for kind in KINDS),
+        kinds=", ".join(f"{kinds[kind]} {kind}" for kind in dict.fromkeys([*KINDS, *kinds])),
         delay=total.delay,
         machine="\n".join(f"- {line}" for line in describe_machine(load_before=load)),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
@@ -69,9 +69,14 @@ async def _gather(world: World, cluster: Cluster, room: str, *names: str) -> lis
 async def _moves_to(person: Person, node: Node) -> None:
     """Load the page until that node draws it."""
     async with asyncio.timeout(PATIENCE):
-        while await person.page.evaluate("window.socket?.io.opts.query.node") != node.name:
+        while await _node_of(person) != node.name:
             await person.page.reload()
             await person.is_connected()
+
+
+async def _node_of(person: Person) -> object:
+    """Return the name of the node that has drawn the page."""
+    return await person.page.evaluate("window.socket?.io.opts.query.node")
 
 
 async def test_people_on_three_nodes_talk_and_see_each_other(
@@ -211,6 +216,32 @@ async def test_a_token_that_is_revoked_on_one_node_opens_nothing_on_the_others(
         for other in others:
             while (await other.call("GET", "/rooms/mine")).status_code != 401:
                 pass
+
+
+@pytest.mark.parametrize("end", [Node.stop, Node.kill], ids=["is drained", "is killed"])
+async def test_the_screens_of_a_node_that_goes_come_to_another_with_what_was_being_written(
+    world: World, cluster: Cluster, end: Callable[[Node], Awaitable[None] | None]
+) -> None:
+    room = world.name("tram")
+    ann, ben = await _gather(world, cluster, room, "Ann", "Ben")
+    await ann.types("I was just about to")
+    await ann.page.evaluate("window.socket.on('move', () => (sessionStorage.told = 'to move'))")
+    node = cluster.nodes[0]
+    try:
+        if ended := end(node):
+            await ended
+        await ben.says("are you there?")
+        await ann.sees("are you there?")
+        await ann.is_connected()
+        assert await _node_of(ann) != node.name
+        told = await ann.page.evaluate("sessionStorage.told")
+        assert told == ("to move" if end is Node.stop else None)
+        await expect(ann.box).to_have_value("I was just about to")
+        await ann.box.press("Enter")
+        await ben.sees("I was just about to")
+    finally:
+        await node.start()
+    ann.complaints.clear()  # a browser tells of a line that was cut
 
 
 async def _come_in(line: httpx.AsyncClient, nickname: str) -> Program:
