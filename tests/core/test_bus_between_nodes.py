@@ -25,7 +25,7 @@ from anonchat import (
 from anonchat.bus import ValkeyBus
 from anonchat.bus.codec import Codec
 from anonchat.checks import look_round
-from anonchat.events import PuzzleSolved, RoomsStirred, VisitorForgotten
+from anonchat.events import Event, PuzzleSolved, RollTold, RoomsStirred, VisitorForgotten
 from anonchat.keystore import generation_of, span_of
 from anonchat.sharedkeys import SharedKeys
 from pages.door import Door
@@ -303,6 +303,13 @@ async def test_a_second_node_of_one_name_is_turned_away_and_disturbs_nobody(
     await until(lambda: second.presence.list_present(room.id) == {member.author})
     shared = first.settings.model_dump(include={"database_url", "bus_url", "secret_key"})
     twin = Chat(make_settings(tmp_path / "twin", node_id="n1", **shared), clock=clock)
+
+    async def talk(event: Event) -> None:  # it may say more than one thing before others answer
+        if isinstance(event, RollTold):
+            second.bus.send(RollTold("n2", None))
+
+    second.bus.subscribe(talk)
+    first.bus._listeners.insert(0, _hesitate)
     with pytest.raises(StartError, match=r"^ANONCHAT_NODE_ID: .+ n1$"):
         await twin.start()
     await twin.stop()
@@ -470,6 +477,11 @@ async def test_who_was_present_on_a_node_that_leaves_is_missed_before_it_falls_s
         now = second.presence._elapsed()
         second.presence._elapsed = lambda: now  # nobody is ever silent for long
     await until(lambda: not second.presence.list_present(room.id))
+
+
+async def _hesitate(event: Event) -> None:
+    if isinstance(event, RollTold):
+        await asyncio.sleep(0.2)
 
 
 async def _die(*_: object) -> None:
