@@ -1,5 +1,7 @@
 """The way into a room, for one who is not in it: what it is, and the button to join."""
 
+from typing import Any
+
 from htpy import Element, a, bdi, div, h1, p, span
 from nicegui import ui
 
@@ -26,9 +28,13 @@ async def draw_entrance(
         else:
             ui.navigate.reload()
 
+    def end(news: dict[str, Any]) -> None:
+        facts.delete()  # it would say so again, if it was told again
+        lead_away(screen, "entrance", language, news)
+
     screen.answer("join", join)
     facts = show_facts(site, visitor.id, language, room)
-    facts.answer("ended", lambda news: lead_away(screen, "entrance", language, news))
+    facts.answer("ended", end)
     members = await site.chat.memberships.count(room.id)
     present = len(site.chat.presence.list_present(room.id))
     return div(class_="entrance", id="entrance")[

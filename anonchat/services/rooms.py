@@ -196,7 +196,7 @@ class Rooms:
                 raise NotAllowed(N_("Only the owner of the room may do that."))
         await self._destroy(room_id)
         with suppress(Unavailable):  # its rows, which nobody can read, go in the janitor's round
-            await self.end(room_id, burnt=True)
+            await self.end(room_id)
 
     async def close(self, room_id: str) -> int:
         """End a room now with everything in it, whoever owns it; return how many messages went.
@@ -208,7 +208,7 @@ class Rooms:
             if row is None or self._vault.open_room(row) is None:
                 raise NotFound(N_("There is no such room, or it has ended."))
         await self._destroy(room_id)
-        return await self.end(room_id, burnt=True)
+        return await self.end(room_id)
 
     async def _destroy(self, room_id: str) -> None:
         """Destroy the key of a room whose time is over now: whatever happens, a janitor goes on."""
@@ -223,15 +223,15 @@ class Rooms:
         """Delete the rows of burnt rooms that the disk has refused to delete."""
         for room_id in list(self._burning):
             with suppress(Unavailable):  # the next round tries again
-                await self.end(room_id, burnt=True)
+                await self.end(room_id)
 
     @again_after_clash
-    async def end(self, room_id: str, *, burnt: bool = False) -> int:
+    async def end(self, room_id: str) -> int:
         """Tell everybody that a room is no more, whose key was destroyed, and delete its rows.
 
         Returns how many messages there were.
         """
-        await self._bus.publish(RoomEnded(room_id, burnt=burnt))
+        await self._bus.publish(RoomEnded(room_id, burnt=room_id in self._burning))
         count = 0
         while batch := await self._delete_messages(room_id):
             count += batch

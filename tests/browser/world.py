@@ -113,4 +113,5 @@ class World:
             await self._wardrobe.give_back(person.context)
         for wire in self._wires:
             await wire.close()
-        assert [complaint for person in self.people for complaint in person.complaints] == []
+        complaints = [complaint for person in self.people for complaint in person.complaints]
+        assert not complaints, "\n".join(complaints)

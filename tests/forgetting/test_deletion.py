@@ -16,6 +16,7 @@ from anonchat import (
     RoomEnded,
     Unavailable,
 )
+from anonchat.events import Event
 from anonchat.keystore import span_of
 from tests.fakes import (
     Ear,
@@ -186,6 +187,21 @@ async def test_a_burnt_room_is_gone_for_everybody_and_its_name_is_free(chat: Cha
         await read(chat, room, ben)
     assert await chat.memberships.list_mine(ben.id) == []
     assert (await chat.rooms.open("night train", visitor_id=ben.id)).id != room.id
+
+
+async def test_a_round_of_the_janitor_while_a_room_burns_does_not_say_that_it_was_quiet(
+    chat: Chat,
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    ear = Ear(chat)
+
+    async def purge(_event: Event) -> None:
+        if len(ear.heard) == 1:
+            await chat.expiry.purge()
+
+    chat.bus.subscribe(purge)
+    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    assert set(ear.heard) == {RoomEnded(room.id, burnt=True)}
 
 
 async def test_who_posts_while_a_room_burns_is_refused_and_nobody_else_is(chat: Chat) -> None:
