@@ -92,6 +92,7 @@ class News:
         self._chat = chat
         self._feeds = feeds
         self._changed: set[str] = set()
+        self._crowds: set[str] = set()  # rooms that somebody entered or left
         self._gone: dict[str, int] = {}
         self._counted = (-1, -1)
         self._tally: Tally | None = None
@@ -140,10 +141,12 @@ class News:
                 feeds.drop(members_of(room_id), author)
                 feeds.drop(own_of(visitor_id), room_id)
                 self._changed.add(room_id)
+                self._crowds.add(room_id)
                 await self._show_out(room_id, visitor_id)
             case PresenceChanged(member, present):
                 self._put_member(member, present=present)
                 self._changed.add(member.room_id)
+                self._crowds.add(member.room_id)
             case RoomRead(visitor_id, room_id, seq):
                 feeds.tell(own_of(visitor_id), read={room_id: seq})
             case RoomsStirred(rooms, gone):
@@ -184,6 +187,7 @@ class News:
                     await feed.stop()
 
     async def _turn(self) -> None:
+        self._show_crowds()
         changed = self._changed | await self._chat.lobby.turn()
         gone = self._gone
         self._changed, self._gone = set(), {}
@@ -197,6 +201,17 @@ class News:
             self._counted = counted
             self._feeds.put(HALL, lambda language: hall_row(*counted, language=language))
         self._show_ledger()
+
+    def _show_crowds(self) -> None:
+        crowds, self._crowds = self._crowds, set()
+        for glance in map(self._chat.lobby.glance, crowds):
+            if glance:
+                self._show_crowd(glance)
+
+    def _show_crowd(self, glance: Glance) -> None:
+        self._feeds.put(
+            present_in(glance.room.id), lambda language: present_row(glance, language=language)
+        )
 
     def _show_ledger(self) -> None:
         tally = self._chat.ledger.tally
@@ -213,9 +228,6 @@ class News:
             self._feeds.tell(rail_of(room.id), recount=True)
         self._feeds.put(rail_of(room.id), lambda language: rail_row(glance, language=language))
         self._feeds.put(facts_of(room.id), lambda language: facts_row(glance, language=language))
-        self._feeds.put(
-            present_in(room.id), lambda language: present_row(glance, language=language)
-        )
         self._feeds.put(
             card_of(room.id), lambda language: card_row(glance, order=None, language=language)
         )
