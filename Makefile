@@ -8,9 +8,9 @@ NODES := 3
 PORT := 8080
 # More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
 ARGS :=
-# Many stories wait for something, so there are two at a time more than there are processors.
+# Many stories wait for something, so there is one at a time more than there are processors.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
-AT_ONCE := --numprocesses=$(shell expr $(PROCESSORS) + 2) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+AT_ONCE := --numprocesses=$(shell expr $(PROCESSORS) + 1) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
 OBSERVATORY := tests/observatory/node_modules/.package-lock.json
 

@@ -173,7 +173,10 @@ async def test_only_the_owner_may_burn_a_room_while_a_member(chat: Chat) -> None
 
 async def test_a_burnt_room_is_gone_for_everybody_and_its_name_is_free(chat: Chat) -> None:
     room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
-    await say(chat, room, ben, *map(str, range(1_100)))
+    await asyncio.gather(
+        *(chat.messages.post(room.id, visitor_id=ben.id, text=str(n)) for n in range(1_100))
+    )
+    await chat.messages.finish()
     ear = Ear(chat)
     await chat.rooms.burn(room.id, visitor_id=ann.id)
     assert ear.heard == [RoomEnded(room.id, burnt=True)]
