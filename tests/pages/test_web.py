@@ -8,10 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 from nicegui import Client
 from starlette.types import Message
 
+from anonchat import Chat
 from pages import frame, talk
 from pages.door import local_path
 from pages.live.feed import Feed
@@ -196,6 +198,23 @@ async def test_no_message_spoils_the_page_of_its_room(browser: httpx.AsyncClient
     assert drawn > 40
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Let nothing be told that is told once a second, and that may fall anywhere."""
+    stands, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def stand() -> set[str]:
+        stands.set()
+        await goes_on.wait()
+        return set()
+
+    monkeypatch.setattr(chat.lobby, "turn", stand)
+    await stands.wait()
+    yield
+    goes_on.set()
+
+
+@pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("path", ["/privacy", "/", ""])
 async def test_a_page_that_missed_nothing_asks_for_nothing(
     browser: httpx.AsyncClient, url: str, path: str
