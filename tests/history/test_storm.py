@@ -29,7 +29,7 @@ async def test_a_storm_loses_nothing_doubles_nothing_and_leaves_all_with_the_sam
     async with open_wardrobe() as wardrobe:
         blows = kill_again_and_again(house, KILLS)
         report = await Storm(house, wardrobe, seed=seed, blows=blows).rage()
-    assert not report.faults, report
+    assert not report.faults, str(report)
     assert report.counts["kills"] == KILLS
     assert report.counts["acknowledged"]
     await house.kill()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 from playwright.async_api import Error, Page
 
@@ -10,6 +11,8 @@ from tests.history.place import Place
 from tests.history.record import Line, Sight
 
 _LOOK_SECONDS = 0.1
+_HALF_SECONDS = 15.0
+_IS_WHOLE = "document.querySelector('.feed-messages') !== null"
 _ROWS = """() => [Date.now() / 1000, [...document.querySelectorAll(".feed-messages [data-key]")]
     .filter((row) => !row.classList.contains("going"))
     .map((row) => [Number(row.dataset.key), row.querySelector(".text").textContent,
@@ -27,11 +30,15 @@ class Window:
         self._place = place
 
     async def live(self) -> None:
-        """Look on; a page that found no server is loaded again, as a person would."""
+        """Look on; a page of which nothing or half has come is loaded again, as a person would."""
         seen: tuple[Line, ...] | None = None
+        whole = time.monotonic()
         while True:
-            if self._page.url != self._address:
+            if await self._is_whole():
+                whole = time.monotonic()
+            if self._page.url != self._address or time.monotonic() - whole > _HALF_SECONDS:
                 await self.load()
+                whole = time.monotonic()
             sight = await self.glance()
             if sight and sight.lines != seen:
                 self._place.record.sights.append(sight)
@@ -44,6 +51,12 @@ class Window:
         """Open the room."""
         with contextlib.suppress(Error):
             await self._page.goto(self._address, wait_until="commit")
+
+    async def _is_whole(self) -> bool:
+        try:
+            return bool(await self._page.evaluate(_IS_WHOLE))
+        except Error:
+            return False
 
     async def glance(self) -> Sight | None:
         """Return what is shown now, unless the page is just being loaded."""
