@@ -279,7 +279,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(actions=st.lists(ACTIONS, min_size=5, max_size=40))
 def test_what_was_read_before_with_all_events_is_what_is_read_after(
     actions: list[tuple[str, ...]],

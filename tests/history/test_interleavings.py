@@ -56,7 +56,7 @@ ACTIONS = some.tuples(
 
 
 # A story that fails is told at once: to look for a shorter one would take minutes.
-@settings(max_examples=25, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=15, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(actions=some.lists(ACTIONS, min_size=20, max_size=80))
 def test_any_order_of_things_leaves_every_screen_with_the_same_list(
     actions: list[tuple[str, int, int]],
