@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +19,7 @@ from tests.fakes import UNLIMITED
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 
+_ports = count(os.getpid() % 1_000)
 _ALARMS = ("ERROR", "CRITICAL", "Traceback")
 
 
@@ -128,8 +131,17 @@ class House:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port that nobody listens on, and that nobody else is given before it is used.
+
+    The system gives the same to another process, or to a connection; these are below its own, and
+    each worker of the tests has a thousand for itself.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for number in _ports:
+        port = 20_000 + worker % 12 * 1_000 + number % 1_000
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("unreachable")
