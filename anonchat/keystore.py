@@ -163,9 +163,8 @@ class KeyStore:
     async def finish(self) -> None:
         """Write down what the other nodes have made. There are no others."""
 
-    async def fetch(self, names: Collection[str]) -> bool:
-        """Ask for keys that others may have made; tell whether any came. There are no others."""
-        return False
+    async def fetch(self, names: Collection[str]) -> None:
+        """Ask for keys that others may have made. There are no others."""
 
     def miss(self, names: Iterable[str]) -> None:
         """Note what was asked for in vain. There are no others who might bring it."""

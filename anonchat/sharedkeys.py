@@ -92,14 +92,11 @@ class SharedKeys(KeyStore):
             await self._share(missing)
         return keys
 
-    async def fetch(self, names: Collection[str]) -> bool:
-        """Ask Valkey for keys, of a span for all there are; tell whether any came."""
-        if not self._bus.is_up:
-            return False
-        try:
-            return bool(self._learn(await self._ask_for(names)))
-        except ValkeyLost:
-            return False
+    async def fetch(self, names: Collection[str]) -> None:
+        """Ask Valkey for keys, of a span for all there are; without it there are none to learn."""
+        if self._bus.is_up:
+            with suppress(ValkeyLost):
+                self._learn(await self._ask_for(names))
 
     def miss(self, names: Iterable[str]) -> None:
         """Note what was asked for in vain: when it comes, there is news that was missed."""
@@ -292,8 +289,8 @@ class SharedKeys(KeyStore):
                 found |= {name.decode(): wrapped for name, wrapped in pairs.items()}
         return found
 
-    def _learn(self, found: Mapping[str, bytes]) -> int:
-        """Take in keys of others; return how many are new here."""
+    def _learn(self, found: Mapping[str, bytes]) -> None:
+        """Take in keys of others."""
         self._undestroyed.update(name for name in found if name in self._destroyed)
         fresh = {
             name: key
@@ -313,7 +310,6 @@ class SharedKeys(KeyStore):
             for name in late:
                 del self._missing[name]
             self._bus.miss()  # what was left out for want of them can be shown now
-        return len(fresh)
 
     async def _note(self) -> None:
         """Write down what was heard: the one that made it may be gone for ever."""

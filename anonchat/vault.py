@@ -124,7 +124,9 @@ class Vault:
         opened = [self.open_message(row) for row in rows]
         strange = [row for row, message in zip(rows, opened, strict=True) if message is None]
         names = {name for row in strange for name in _message_keys(row, row.visitor_id)}
-        if names and await self._keys.fetch(names):
+        if names:
+            await self._keys.fetch(names)
+            # Whether or not the answer brought any: they may have come by themselves meanwhile.
             opened = [self.open_message(row) for row in rows]
         for row, message in zip(rows, opened, strict=True):
             if message is None and not self.is_lost(row):

@@ -1,7 +1,7 @@
 """What one node says is heard on the others, and a gap is noticed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -416,6 +416,27 @@ async def test_what_could_not_be_read_for_want_of_a_key_is_news_once_the_key_com
     assert isinstance(first._keys, SharedKeys)
     await first._keys.mend()
     await until(lambda: bool(ear.all(NewsMissed)))
+    assert await read(second, room, ann) == ["before its key"]
+
+
+async def test_a_key_that_comes_while_it_is_asked_for_is_not_missed(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    await first.bus.stop()
+    message = await first.messages.post(room.id, visitor_id=ann.id, text="before its key")
+    await first.bus.start()
+    ask = second._keys.fetch
+
+    async def ask_late(names: Collection[str]) -> None:
+        assert isinstance(first._keys, SharedKeys)
+        await first._keys.mend()
+        await until(lambda: bool(second._keys.names_of_span(span_of(message.expires_at))))
+        await ask(names)
+
+    monkeypatch.setattr(second._keys, "fetch", ask_late)
     assert await read(second, room, ann) == ["before its key"]
 
 
