@@ -53,7 +53,7 @@ async def _rage(faults: Faults, *blows: Blow) -> None:
 
 
 def _logs(faults: Faults) -> str:
-    return "\n".join(f"{node.name}\n{node.log[-3_000:]}" for node in faults.cluster.nodes)
+    return "\n".join(f"{node.name}\n{node.log[-6_000:]}" for node in faults.cluster.nodes)
 
 
 async def test_postgresql_may_crash_and_the_line_to_it_may_be_slow_or_broken(

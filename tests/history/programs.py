@@ -183,6 +183,10 @@ class Ear:
         lines.sort(key=lambda line: line.seq)
         return Sight(self.name, at, self._asked, tuple(lines), self._sure)
 
+    def describe(self) -> str:
+        """Return whether anything new can reach it."""
+        return f"{self.name} {'hears' if self._sure else 'waits for a stream'} after {self._after}"
+
     async def _listen(self) -> None:
         asked = now()
         kind, id, data = "", "", ""

@@ -106,6 +106,16 @@ class Screen:
         rows, at = self._page.rows, now()
         return Sight(self.name, at, self._page.asked, rows.show(at), rows.sure, rows.more)
 
+    def describe(self) -> str:
+        """Return where its page comes from, and whether anything new can reach it."""
+        if (page := self._page) is None:
+            return f"{self.name} is loading its page"
+        state = "has a line" if page.is_connected else "has no line"
+        return (
+            f"{self.name} {state} to {page.node}: loaded {self.loaded} times,"
+            f" connected {self.connected} times, asked {page.asked:.3f}, {page.questions}"
+        )
+
     async def _load(self, http: httpx.AsyncClient) -> _Page:
         asked = now()
         answer = await http.get(f"/r/{self._place.slug}")

@@ -43,10 +43,12 @@ class Report:
     delay: float = 0.0
     rest: float = 0.0
     faults: list[str] = field(default_factory=list)
+    lookers: list[str] = field(default_factory=list)
+    """How those who looked on fared when something was wrong at the end."""
 
     def __str__(self) -> str:
         counted = ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
-        faults = "".join(f"\n  {fault}" for fault in self.faults[:20])
+        faults = "".join(f"\n  {each}" for each in [*self.faults[:20], *self.lookers])
         return (
             f"seed {self.seed}: {counted}, rows gone {self.lateness:.1f} s late at the most,"
             f" everywhere after {self.delay:.1f} s, at rest after {self.rest:.1f} s,"
@@ -60,6 +62,7 @@ class Report:
         self.delay = max(self.delay, other.delay)
         self.rest = max(self.rest, other.rest)
         self.faults += other.faults
+        self.lookers += other.lookers
 
 
 def kill_again_and_again(house: House, times: int) -> Sequence[Blow]:
@@ -329,7 +332,10 @@ class Storm:
                 async with asyncio.timeout(PATIENCE):
                     while not await self._is_at_rest(place, readers):  # noqa: ASYNC110 - others move
                         await asyncio.sleep(0.2)
-            self.report.faults += self._find_faults(place)
+            if faults := self._find_faults(place):
+                lookers = [*self._screens[place], *self._ears[place]]
+                self.report.faults += faults
+                self.report.lookers += [each.describe() for each in lookers]
 
     async def _reader(self, door: str) -> Program:
         """Let the host come to a door."""
