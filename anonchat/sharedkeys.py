@@ -240,14 +240,15 @@ class SharedKeys(KeyStore):
         before = set(self.names())
         found = await self._read_all()
         self._learn(found)
-        # Once more, for a Valkey that has just begun anew has nothing, and nothing was destroyed.
-        if birth == self._birth == await self._read_birth():
+        if birth == self._birth:
             # Of spans Valkey keeps by its own clock; every node knows by itself when they are over.
             kept = {name for name in before if not is_of_span(name)}
             lost = kept - found.keys() - self._unshared
             still = await self._ask_for(lost) if lost else {}
-            with suppress(Unavailable):
-                await self._destroy_here(lost - still.keys())
+            # At the end, for a Valkey that has begun anew meanwhile lacks what was not destroyed.
+            if birth == await self._read_birth():
+                with suppress(Unavailable):
+                    await self._destroy_here(lost - still.keys())
         self._birth = birth
 
     async def _read_birth(self) -> str:

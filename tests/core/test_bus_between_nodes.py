@@ -440,6 +440,28 @@ async def test_a_key_that_comes_while_it_is_asked_for_is_not_missed(
     assert await read(second, room, ann) == ["before its key"]
 
 
+async def test_a_valkey_that_forgets_between_two_questions_destroys_nothing(
+    nodes: Nodes, server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = nodes
+    room, _ = await gather_in(first, "night train", "Ann")
+    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    assert isinstance(second._keys, SharedKeys)
+    ask = second._keys._ask_for
+
+    async def read_before_it_was_brought() -> dict[str, bytes]:
+        return {}
+
+    async def ask_after_it_has_forgotten(names: Collection[str]) -> dict[str, bytes]:
+        server.forget()
+        return await ask(names)
+
+    monkeypatch.setattr(second._keys, "_read_all", read_before_it_was_brought)
+    monkeypatch.setattr(second._keys, "_ask_for", ask_after_it_has_forgotten)
+    await second._keys.join()
+    assert second._keys.get(f"room {room.id}") is not None
+
+
 async def test_a_node_that_was_not_told_learns_what_was_destroyed(nodes: Nodes) -> None:
     first, second = nodes
     room, (ann,) = await gather_in(first, "night train", "Ann")
