@@ -40,13 +40,14 @@ from .events import (
     TokenRevoked,
     VisitorForgotten,
 )
-from .limits import Limit, neighbourhood
+from .limits import Limit, client_networks, neighbourhood
 from .metrics import Metrics
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
 from .pulse import Pulse
 from .puzzle import Puzzle
 from .settings import Settings, read_settings
 from .text import MESSAGE_CHARACTERS
+from .work_budget import WorkBudget
 
 __all__ = [
     "MESSAGE_CHARACTERS",
@@ -99,6 +100,8 @@ __all__ = [
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
+    "WorkBudget",
+    "client_networks",
     "format_duration",
     "neighbourhood",
     "parse_duration",

@@ -29,6 +29,7 @@ from .settings import Settings
 from .sharedkeys import SharedKeys
 from .valkey import Valkey
 from .vault import Vault
+from .work_budget import WorkBudget
 
 _BEAT_SECONDS = 0.25
 _log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Chat:
         self._database = database = Database(settings.database_location)
         vault = Vault(keys)
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
+        self.work = WorkBudget(limits)
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, bus=bus, hasher=hasher)
         self.hasher = hasher
         self.metrics = metrics = Metrics()

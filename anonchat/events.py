@@ -142,7 +142,7 @@ class RollTold(Event):
 class LimitsSpent(Event):
     """On a node, buckets were drawn from: how often, by the limit and by whom as it is kept."""
 
-    spent: dict[str, dict[str, int]]
+    spent: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)

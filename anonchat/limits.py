@@ -10,8 +10,7 @@ Each node counts by itself, at once, and tells the others a few times a second w
 import hashlib
 import ipaddress
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache, partial
 
@@ -25,6 +24,7 @@ from .settings import Settings
 
 _KEPT_MOST = 100_000
 _TOLD_MOST = 20_000
+_WIDE_WEIGHT = 0.25
 
 
 class Limits:
@@ -52,6 +52,10 @@ class Limits:
         """Pages that are asked for from an address, those that are not there too."""
         self.calls = limit(settings.calls_per_address)
         """Calls of the API from an address."""
+        self.work_of_visitor = limit(settings.work_per_visitor)
+        """Estimated processor time of a visitor, in milliseconds (see `WorkBudget`)."""
+        self.work_of_network = limit(settings.work_per_network)
+        """Estimated processor time of a client network, in milliseconds."""
         self._bus = bus
         self._all = {name: each for name, each in vars(self).items() if isinstance(each, Limit)}
         self._shared = {**self._all}
@@ -88,11 +92,11 @@ class Limit:
         self._day = date.min
         self._salt = b""
         self._full: dict[str, datetime] = {}  # when the bucket of each will be full again
-        self._drawn: Counter[str] = Counter()  # what the other nodes do not know yet
+        self._drawn: dict[str, float] = {}  # what the other nodes do not know yet
         self.refused = 0
 
-    def spend(self, who: str) -> None:
-        """Note that it is done once more; raise `TooOften`, and note nothing, if that is too often.
+    def spend(self, who: str, cost: float = 1) -> None:
+        """Count what `who` does, `cost` times; raise `TooOften`, and count nothing, over the limit.
 
         >>> limit = Limit(Rate(1, timedelta(seconds=10)), SteadyClock(), lambda day: b"salt")
         >>> limit.spend("visitor")
@@ -101,29 +105,56 @@ class Limit:
         ...
         anonchat.errors.TooOften: That was too often. Please try again in 10 s.
         """
+        self._reserve(((who, 1.0),), cost, longest=timedelta())
+
+    def spend_address(self, address: str, cost: float = 1) -> None:
+        """Count it for each network of an IP address, or for none; raise `TooOften` as `spend`."""
+        self._reserve(client_networks(address), cost, longest=timedelta())
+
+    def reserve(self, who: str, cost: float, *, longest: timedelta) -> timedelta:
+        """Count it ahead of time, and return how long to wait before it is done.
+
+        Raises `TooOften`, and counts nothing, if that would be longer than `longest`.
+        """
+        return self._reserve(((who, 1.0),), cost, longest=longest)
+
+    def reserve_address(self, address: str, cost: float, *, longest: timedelta) -> timedelta:
+        """Do what `reserve` does for each network of an IP address."""
+        return self._reserve(client_networks(address), cost, longest=longest)
+
+    def _reserve(
+        self, parts: Iterable[tuple[str, float]], cost: float, *, longest: timedelta
+    ) -> timedelta:
         if not self._rate.times:
-            return
-        now, key = self._clock(), self._blur(who)
-        full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times
-        if full - now > self._rate.span:
+            return timedelta()
+        now = self._clock()
+        booked: dict[str, tuple[float, datetime]] = {}
+        for who, weight in parts:
+            key, units = self._blur(who), cost * weight
+            full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times * units
+            booked[key] = units, full
+        wait = max((full - now - self._rate.span for _, full in booked.values()), default=longest)
+        if wait > longest:
             self.refused += 1
-            raise _refusal(full - now - self._rate.span)
-        self._full[key] = full
-        if len(self._drawn) < _TOLD_MOST:
-            self._drawn[key] += 1
+            raise _refusal(wait)
+        for key, (units, full) in booked.items():
+            self._full[key] = full
+            if len(self._drawn) < _TOLD_MOST:
+                self._drawn[key] = self._drawn.get(key, 0) + units
         if len(self._full) > _KEPT_MOST:
             self._tidy()
+        return max(wait, timedelta())
 
     def once(self, who: str) -> Callable[[], None]:
         """Return what spends when it is first called, for an act that may have to begin anew."""
         return cache(partial(self.spend, who))
 
-    def take_drawn(self) -> dict[str, int]:
+    def take_drawn(self) -> dict[str, float]:
         """Return how often it was done since the last time, by whom as it is kept."""
-        drawn, self._drawn = dict(self._drawn), Counter()
+        drawn, self._drawn = self._drawn, {}
         return drawn
 
-    def note(self, drawn: Mapping[str, int]) -> None:
+    def note(self, drawn: Mapping[str, float]) -> None:
         """Note what was done on another node; a bucket may be overdrawn by no more than itself."""
         if not self._rate.times:
             return
@@ -151,8 +182,24 @@ class Limit:
         self._full = dict(soonest_last[: _KEPT_MOST // 2])
 
 
+def client_networks(address: str) -> tuple[tuple[str, float], ...]:
+    """Return the networks in which an IP address is counted, each with the weight of one act there.
+
+    An IPv4 address is a network by itself. Of IPv6 the /64 is, and the /48 around it, which may do
+    four times as much: whoever is given a /48 has 65,536 of the smaller ones.
+
+    >>> client_networks("2001:db8::1")
+    (('2001:db8::/64', 1.0), ('2001:db8::/48', 0.25))
+    """
+    network = neighbourhood(address)
+    if network.endswith("/64"):
+        wide = ipaddress.IPv6Network(network).supernet(new_prefix=48)
+        return (network, 1.0), (str(wide), _WIDE_WEIGHT)
+    return ((network, 1.0),)
+
+
 def neighbourhood(address: str) -> str:
-    """Return what one household shares of an address: all of IPv4, the first half of IPv6.
+    """Return the smallest network of an IP address that one household shares.
 
     >>> neighbourhood("2001:db8::1") == neighbourhood("2001:db8::2")
     True

@@ -1,5 +1,6 @@
 """How often what may be done, and how soon again."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonchat import InvalidMessage, NotAMember, TooOften, neighbourhood
+from anonchat import (
+    InvalidMessage,
+    LimitReached,
+    NotAMember,
+    TooOften,
+    WorkBudget,
+    client_networks,
+    neighbourhood,
+)
 from anonchat import limits as limits_module
+from anonchat import work_budget as work_budget_module
 from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED, Rate, parse_rate
 from tests.fakes import FakeClock, come_in, gather_in, make_limit, read, running_chat, say
@@ -119,6 +129,88 @@ def test_a_household_shares_a_limit_whatever_its_address() -> None:
     assert neighbourhood("2001:db8::1") != neighbourhood("2001:db8:0:1::1")
     assert neighbourhood("::ffff:203.0.113.7") == neighbourhood("203.0.113.7") == "203.0.113.7"
     assert neighbourhood("a socket file") == "a socket file"
+
+
+def test_ipv6_address_is_counted_in_its_64_and_its_48(clock: FakeClock) -> None:
+    limit = make_limit(Rate(2, 10 * SECOND), clock)
+    spent = 0
+    for number in range(100):
+        try:
+            limit.spend_address(f"2001:db8:0:{number:x}::1")
+        except TooOften:
+            break
+        spent += 1
+    assert spent == 8, "a /48 may do four times as much as a /64"
+    limit.spend_address("2001:db8:1::1")
+    assert [network for network, _ in client_networks("192.0.2.1")] == ["192.0.2.1"]
+
+
+def test_refused_address_is_counted_in_no_network(clock: FakeClock) -> None:
+    limit = make_limit(Rate(1, 10 * SECOND), clock)
+    limit.spend_address("2001:db8::1")
+    for _ in range(20):
+        with pytest.raises(TooOften):
+            limit.spend_address("2001:db8::2")
+    limit.spend_address("2001:db8:0:1::1")
+
+
+def test_reserve_tells_how_long_to_wait_and_refuses_what_takes_longer(clock: FakeClock) -> None:
+    limit = make_limit(Rate(10, 10 * SECOND), clock)
+    reserve = [limit.reserve("ann", 5, longest=12 * SECOND) for _ in range(4)]
+    assert reserve == [0 * SECOND, 0 * SECOND, 5 * SECOND, 10 * SECOND]
+    with pytest.raises(TooOften):
+        limit.reserve("ann", 5, longest=12 * SECOND)
+    clock.move(3 * SECOND)
+    assert limit.reserve("ann", 5, longest=12 * SECOND) == 12 * SECOND
+
+
+async def test_work_budget_is_the_same_for_a_visitor_whatever_the_address(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, work_per_visitor="100/1h") as chat:
+        for number in range(10):
+            await chat.work.spend(10, visitor_id="ann", address=f"192.0.2.{number}")
+        with pytest.raises(TooOften):
+            await chat.work.spend(10, visitor_id="ann", address="192.0.2.99")
+        await chat.work.spend(10, visitor_id="bob", address="192.0.2.1")
+
+
+async def test_work_budget_bounds_all_visitors_of_a_network_together(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, work_per_network="100/1h") as chat:
+        for number in range(10):
+            await chat.work.spend(10, visitor_id=f"visitor {number}", address="192.0.2.1")
+        with pytest.raises(TooOften):
+            await chat.work.spend(10, visitor_id="another", address="192.0.2.1")
+        await chat.work.spend(10, visitor_id="another", address="192.0.2.2")
+
+
+async def test_work_beyond_the_budget_waits_its_turn(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path / "data", clock, work_per_visitor="1000/10s") as chat:
+        await chat.work.spend(1_000, visitor_id="ann")
+        late = asyncio.create_task(chat.work.spend(10, visitor_id="ann"))
+        await asyncio.sleep(0)
+        await chat.work.spend(10, visitor_id="bob")
+        assert not late.done()
+        await late
+
+
+async def test_too_many_waiting_for_one_visitor_are_refused(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_budget_module, "_WAITING_MOST", 2)
+    async with running_chat(tmp_path / "data", clock, work_per_visitor="10/10s") as chat:
+        work: WorkBudget = chat.work
+        await work.spend(10, visitor_id="ann")
+        waiting = [asyncio.create_task(work.spend(1, visitor_id="ann")) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(LimitReached):
+            await work.spend(1, visitor_id="ann")
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        assert not work._waiting
 
 
 async def test_who_posts_too_often_is_told_so_and_the_others_are_not(
