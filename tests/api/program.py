@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 10  # seconds: what takes longer never comes
+PATIENCE = 240  # seconds: what takes longer never comes
 
 
 @dataclass(frozen=True)

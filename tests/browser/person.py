@@ -16,7 +16,7 @@ from playwright.async_api import (
 )
 
 SECONDS = 1_000
-PATIENCE = 45 * SECONDS
+PATIENCE = 120 * SECONDS
 BROKEN_LINE = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
 _SAID = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
     .map((text) => text.textContent)"""

@@ -7,7 +7,7 @@ import pytest
 
 from tools.cluster import Cluster
 
-_PATIENCE = 45
+_PATIENCE = 240
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.api.program import Program
-from tests.browser.house import House
+from tests.browser.house import PATIENCE, House
 from tests.forgetting.thief import read_keys
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -59,7 +59,9 @@ async def running(folder: Path) -> AsyncIterator[tuple[Machine, Program]]:
     machine = Machine(folder)
     await machine.house.start()
     try:
-        async with httpx.AsyncClient(base_url=f"{machine.house.url}/api/v1", timeout=30) as http:
+        async with httpx.AsyncClient(
+            base_url=f"{machine.house.url}/api/v1", timeout=PATIENCE
+        ) as http:
             token = (await http.post("/visitors", json={"nickname": "Ann"})).json()["token"]
             yield machine, Program(http, token)
     finally:
@@ -134,13 +136,13 @@ async def test_a_leap_ahead_destroys_nothing_and_is_said_loudly(
     await ann.say(slug, "one")
     machine.set("+40d")
     await ann.say(slug, "two")
-    async with asyncio.timeout(MINUTE):
+    async with asyncio.timeout(PATIENCE):
         while "leapt ahead" not in machine.house.log:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
     await _a_round_passes(ann)
     assert [item["text"] for item in (await ann.read(slug))["items"]] == ["one", "two"]
     machine.set("+0")
-    async with asyncio.timeout(MINUTE):
+    async with asyncio.timeout(PATIENCE):
         while "come back" not in machine.house.log:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
     assert len((await ann.read(slug))["items"]) == 2
@@ -168,7 +170,7 @@ async def _a_round_passes(ann: Program) -> None:
     slug = (await ann.open("hourglass", message_ttl="5s"))["slug"]
     await ann.say(slug, "grain")
     before = await _forgotten(ann)
-    async with asyncio.timeout(MINUTE):
+    async with asyncio.timeout(PATIENCE):
         while await _forgotten(ann) == before:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
 

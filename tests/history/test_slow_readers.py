@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from tests.history.screen import Screen, introduce, read_client_id
 
 _POSTS = 600
 _MORE_THAN_A_QUEUE = 230
-_POSTERS = 20
+_AT_ONCE = 20
 _LONG = "long " * 790
 
 
@@ -42,12 +43,11 @@ async def test_a_reader_that_stops_reading_is_cut_off_and_catches_up(
 ) -> None:
     async with _open(house, ann, "sleeper") as sleeper, _open(house, ann, "waker") as waker:
         sleeper.reads.clear()
-        await _say_much(ann)
-        await _until(lambda: _newest(waker) == _POSTS)
+        await _say_much(ann, waker)
         assert waker.connected == 1
         sleeper.reads.set()
         await _until(lambda: sleeper.connected == 2)
-        await _until(lambda: _newest(sleeper) == _POSTS)
+        await _until(partial(_shows, sleeper, _POSTS))
 
 
 async def test_a_screen_that_polls_hears_what_is_said(house: House, ann: Program) -> None:
@@ -98,14 +98,11 @@ async def _open(house: House, program: Program, name: str) -> AsyncIterator[Scre
     life.cancel()
 
 
-async def _say_much(program: Program) -> None:
-    texts = iter([_LONG] * _POSTS)
-
-    async def post() -> None:
-        for text in texts:
-            await program.say("harbour", text)
-
-    await asyncio.gather(*(post() for _ in range(_POSTERS)))
+async def _say_much(program: Program, reader: Screen) -> None:
+    """Post much more than may wait for one who does not read; the reader is given time to."""
+    for said in range(_AT_ONCE, _POSTS + 1, _AT_ONCE):
+        await asyncio.gather(*(program.say("harbour", _LONG) for _ in range(_AT_ONCE)))
+        await _until(partial(_shows, reader, said))
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
@@ -117,6 +114,10 @@ async def _until(is_so: Callable[[], bool]) -> None:
 def _is_sure(screen: Screen) -> bool:
     sight = screen.look()
     return sight is not None and sight.sure
+
+
+def _shows(screen: Screen, seq: int) -> bool:
+    return _newest(screen) == seq
 
 
 def _newest(screen: Screen) -> int:

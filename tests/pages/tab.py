@@ -17,7 +17,7 @@ from websockets.typing import Origin
 
 from tests.history.screen import introduce, read_client_id
 
-PATIENCE = 60
+PATIENCE = 240
 _numbers = count(1)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import asyncpg
 
-_PATIENCE = 60
+_PATIENCE = 240
+_WAIT = ("-w", "-t", str(_PATIENCE))
 # A crash of the machine may cost us everything, for it lives no longer than the tests; one of the
 # server costs nothing that was committed.
 _OPTIONS = {
@@ -47,15 +48,15 @@ class Postgres:
         """Start it again after it was stopped."""
         options = {**_OPTIONS, "listen_addresses": "", "unix_socket_directories": self.folder}
         words = " ".join(f"-c {name}='{value}'" for name, value in options.items())
-        self._run("pg_ctl", "-w", "-l", f"{self.folder}/log", "-o", words, "start")
+        self._run("pg_ctl", *_WAIT, "-l", f"{self.folder}/log", "-o", words, "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it: `immediate` is like a crash."""
-        self._run("pg_ctl", "-w", "-m", mode, "stop")
+        self._run("pg_ctl", *_WAIT, "-m", mode, "stop")
 
     def restart(self, mode: str = "fast") -> None:
         """Stop it and start it again."""
-        self._run("pg_ctl", "-w", "-l", f"{self.folder}/log", "-m", mode, "restart")
+        self._run("pg_ctl", *_WAIT, "-l", f"{self.folder}/log", "-m", mode, "restart")
 
     def remove(self) -> None:
         """End it, and leave nothing behind."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-_PATIENCE = 60
+_PATIENCE = 240
 
 
 class Redis:
