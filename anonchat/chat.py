@@ -13,6 +13,8 @@ from .keystore import KeyStore
 from .ledger import Ledger
 from .limits import Limits
 from .metrics import Metrics
+from .network_shares import NetworkShares
+from .open_screens import OpenScreens
 from .pulse import Pulse
 from .puzzle import Puzzle
 from .seal import Hasher
@@ -74,6 +76,8 @@ class Chat:
         vault = Vault(keys)
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
         self.work = WorkBudget(limits)
+        self.network_shares = shares = NetworkShares(bus)
+        self.open_screens = OpenScreens()
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, bus=bus, hasher=hasher)
         self.hasher = hasher
         self.metrics = metrics = Metrics()
@@ -92,6 +96,8 @@ class Chat:
             clock=clock,
             limits=limits,
             puzzle=puzzle,
+            shares=shares,
+            open_screens=self.open_screens,
             keys=keys,
             vault=vault,
             hasher=hasher,
@@ -102,9 +108,11 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
+            shares=shares,
             keys=keys,
             vault=vault,
             hasher=hasher,
+            list_present=self.presence.list_present,
         )
         self.lobby = Lobby(
             database=database, bus=bus, clock=clock, vault=vault, find_room=self.rooms.find
@@ -115,8 +123,10 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
+            shares=shares,
             vault=vault,
             hasher=hasher,
+            list_present=self.presence.list_present,
         )
         self.expiry = Expiry(
             database=database,
@@ -135,6 +145,7 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
+            shares=shares,
             keys=keys,
             vault=vault,
             hasher=hasher,
@@ -202,6 +213,8 @@ class Chat:
         await self.identity.finish_forgetting()
         await self.memberships.write_read_marks()
         await self.expiry.renew_spans()
+        await self.identity.mark_open_screens_seen()
+        await self.identity.release_forgotten()
         return done
 
     async def _beat(self) -> None:

@@ -19,6 +19,7 @@ from .clock import Clock
 from .errors import N_, TooOften
 from .events import Event, LimitsSpent
 from .rates import Rate
+from .recent_use import RecentUse
 from .seal import Hasher
 from .settings import Settings
 
@@ -38,6 +39,10 @@ class Limits:
         """Posts of a visitor."""
         self.posts_in_room = limit(settings.posts_per_room)
         """Posts in a room."""
+        self.posts_of_member = RecentUse(
+            settings.posts_per_room.span, clock, self.posts_in_room.blur
+        )
+        """Posts of each member of a room (see `RoomPostShares`)."""
         self.deletions = limit(settings.deletions_per_visitor)
         """Messages that a visitor deletes."""
         self.joins = limit(settings.joins_per_visitor)
@@ -58,7 +63,10 @@ class Limits:
         """Estimated processor time of a client network, in milliseconds."""
         self._bus = bus
         self._all = {name: each for name, each in vars(self).items() if isinstance(each, Limit)}
-        self._shared = {**self._all}
+        self._shared: dict[str, Limit | RecentUse] = {
+            **self._all,
+            "posts_of_member": self.posts_of_member,
+        }
         del self._shared["events"]  # a page is on one node
         bus.subscribe(self._on_event)
 
@@ -130,13 +138,13 @@ class Limit:
         now = self._clock()
         booked: dict[str, tuple[float, datetime]] = {}
         for who, weight in parts:
-            key, units = self._blur(who), cost * weight
+            key, units = self.blur(who), cost * weight
             full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times * units
             booked[key] = units, full
         wait = max((full - now - self._rate.span for _, full in booked.values()), default=longest)
         if wait > longest:
             self.refused += 1
-            raise _refusal(wait)
+            raise refusal(wait)
         for key, (units, full) in booked.items():
             self._full[key] = full
             if len(self._drawn) < _TOLD_MOST:
@@ -144,6 +152,12 @@ class Limit:
         if len(self._full) > _KEPT_MOST:
             self._tidy()
         return max(wait, timedelta())
+
+    def free(self, who: str) -> float:
+        """Return how many times `who` may do it now, one after the other."""
+        now = self._clock()
+        left = self._rate.span - (self._full.get(self.blur(who), now) - now)
+        return max(0.0, min(1.0, left / self._rate.span) * self._rate.times)
 
     def once(self, who: str) -> Callable[[], None]:
         """Return what spends when it is first called, for an act that may have to begin anew."""
@@ -166,7 +180,7 @@ class Limit:
         if len(self._full) > _KEPT_MOST:
             self._tidy()
 
-    def _blur(self, who: str) -> str:
+    def blur(self, who: str) -> str:
         """Return what stands for somebody today; nobody can tell from it who it is."""
         self._turn_day()
         return hashlib.blake2s(who.encode(), key=self._salt, digest_size=12).hexdigest()
@@ -215,6 +229,7 @@ def neighbourhood(address: str) -> str:
     return str(parsed)
 
 
-def _refusal(wait: timedelta) -> TooOften:
+def refusal(wait: timedelta) -> TooOften:
+    """Return what tells somebody to wait."""
     seconds = max(1, math.ceil(wait.total_seconds()))
     return TooOften(N_("That was too often. Please try again in {seconds} s."), seconds=seconds)

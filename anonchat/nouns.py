@@ -12,11 +12,15 @@ class Visitor:
     nickname: str
     badge: str
     expires_at: datetime
+    has_posted: bool = True
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Room:
-    """A room. `message_ttl` is how long a message lives, `room_ttl` how long a quiet room does."""
+    """A room. `message_ttl` is how long a message lives, `room_ttl` how long a quiet room does.
+
+    Until `was_entered` by anybody but its maker, a quiet room lives shorter.
+    """
 
     id: str
     slug: str
@@ -30,6 +34,7 @@ class Room:
     active_at: datetime
     expires_at: datetime
     last_seq: int
+    was_entered: bool = True
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

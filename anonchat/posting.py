@@ -22,7 +22,6 @@ from .database import Clash, Cut, Database
 from .errors import (
     N_,
     ChatError,
-    LimitReached,
     MessageExpired,
     NotAMember,
     NotFound,
@@ -31,8 +30,12 @@ from .errors import (
 from .events import MessagePosted
 from .ids import new_id
 from .keystore import span_of
+from .lifetimes import room_lifetime
 from .limits import Limits
+from .network_shares import NetworkShares
 from .nouns import Message, Room, Visitor
+from .post_queue import PostQueue
+from .room_post_shares import RoomPostShares
 from .settings import Settings
 from .vault import Vault
 
@@ -58,7 +61,13 @@ _ROOMS = (
     .with_for_update(key_share=True)
 )
 _AUTHORS = (
-    select(_member.c.room_id, _member.c.author, _member.c.read_seq, _visitor)
+    select(
+        _member.c.room_id,
+        _member.c.author,
+        _member.c.read_seq,
+        _member.c.has_posted.label("has_posted_here"),
+        _visitor,
+    )
     .join_from(_member, _visitor, _visitor.c.id == _member.c.visitor_id)
     .where(
         _member.c.room_id.in_(bindparam("rooms", expanding=True)),
@@ -88,10 +97,15 @@ _READ_ON = (
     .where(_member.c.room_id == bindparam("room"), _member.c.visitor_id == bindparam("visitor"))
     .values(read_seq=bindparam("seq"))
 )
+_HAS_POSTED_HERE = (
+    update(_member)
+    .where(_member.c.room_id == bindparam("room"), _member.c.visitor_id == bindparam("visitor"))
+    .values(has_posted=True)
+)
 _STAY_ON = (
     update(_visitor)
     .where(_visitor.c.id == bindparam("visitor"))
-    .values(expires_at=bindparam("moment"))
+    .values(expires_at=bindparam("moment"), has_posted=True)
 )
 
 
@@ -135,6 +149,7 @@ class _Author:
     visitor: Visitor
     pseudonym: str
     read_seq: int
+    has_posted_here: bool
     has_read_on: bool = False
 
 
@@ -163,6 +178,7 @@ class Desk:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        shares: NetworkShares,
         vault: Vault,
         keep: Callable[[str, Message], None],
     ) -> None:
@@ -172,9 +188,10 @@ class Desk:
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._room_shares = RoomPostShares(limits, settings.posts_per_room)
         self._vault = vault
         self._keep = keep
-        self._waiting: list[Draft] = []
+        self._waiting: PostQueue[Draft] = PostQueue(settings.waiting_posts_max, shares)
         self._writer: asyncio.Task[None] | None = None
 
     async def store(self, draft: Draft) -> Message:
@@ -183,9 +200,7 @@ class Desk:
         Raises `MessageExpired`, `NotAMember`, `NotFound`, `TooOften`, `LimitReached` or
         `Unavailable`.
         """
-        if len(self._waiting) >= self._settings.waiting_posts_max:
-            raise LimitReached(N_("Too much is being said at once. Please try again."))
-        self._waiting.append(draft)
+        self._waiting.add(draft)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_waiting())
         refuse = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, draft.give_up)
@@ -208,14 +223,14 @@ class Desk:
         """
         failed = 0
         while self._waiting:
-            drafts = self._waiting[:_BATCH]
+            drafts = self._waiting.choose(_BATCH)
             try:
                 posted = await self._commit(drafts)
             except Unavailable as error:
                 if not isinstance(error, Clash | Cut):  # to wait would be of no use
                     for draft in drafts:
                         draft.refuse(error)
-                self._waiting = [draft for draft in self._waiting if draft.is_open]
+                self._waiting.remove_unless(lambda draft: draft.is_open)
                 await asyncio.sleep(_PAUSES[min(failed, len(_PAUSES) - 1)])
                 failed += 1
                 continue
@@ -224,7 +239,7 @@ class Desk:
                 for draft in drafts:
                     draft.refuse(error)
             failed = 0
-            del self._waiting[: len(drafts)]
+            self._waiting.remove(drafts)
             for event in posted:
                 await self._bus.publish(event)
             if len(drafts) < _COMPANY:  # a commit costs the same for many
@@ -273,7 +288,9 @@ class Desk:
                 sheet.strange.add(row.id)
         for row in authors:
             if visitor := self._vault.open_visitor(row):
-                sheet.authors[row.room_id, row.id] = _Author(visitor, row.author, row.read_seq)
+                sheet.authors[row.room_id, row.id] = _Author(
+                    visitor, row.author, row.read_seq, row.has_posted_here
+                )
             elif self._vault.is_visitor_strange(row.id):
                 sheet.strange.add(row.id)
         sheet.known = dict.fromkeys(row.dedup_key for row in known)
@@ -303,7 +320,7 @@ class Desk:
         # Here, for strangers must not use up the room's, and to be asked again costs nothing.
         if not draft.is_counted:
             self._limits.posts.spend(draft.visitor_id)
-            self._limits.posts_in_room.spend(room.id)
+            self._room_shares.spend(room.id, draft.visitor_id)
             draft.is_counted = True
         message = Message(
             id=new_id(),
@@ -343,8 +360,11 @@ class Desk:
             room,
             last_seq=message.seq,
             active_at=now,
-            expires_at=max(room.expires_at, now + room.room_ttl),
+            expires_at=max(room.expires_at, message.expires_at, now + self._lifetime(room)),
         )
+
+    def _lifetime(self, room: Room) -> timedelta:
+        return room_lifetime(self._settings, room.room_ttl, was_entered=room.was_entered)
 
     async def _write(self, connection: AsyncConnection, sheet: _Sheet) -> None:
         rooms = [sheet.rooms[room_id] for room_id in {row["room_id"] for row in sheet.rows}]
@@ -368,11 +388,16 @@ class Desk:
         ]
         if readers:
             await connection.execute(_READ_ON, readers)
+        if beginners := _list_beginners(sheet):
+            await connection.execute(_HAS_POSTED_HERE, beginners)
         if stayers := self._list_stayers(sheet):
             await connection.execute(_STAY_ON, stayers)
 
     def _list_stayers(self, sheet: _Sheet) -> list[dict[str, Any]]:
-        """Whose lives are to be longer: no shorter than their messages', and not at every word."""
+        """Whose lives are to be longer: no shorter than their messages', and not at every word.
+
+        Whoever posts for the first time is among them.
+        """
         life = self._settings.visitor_ttl
         stayers: dict[str, datetime] = {}
         for draft, message in sheet.fresh:
@@ -381,8 +406,9 @@ class Desk:
                 continue
             visitor = author.visitor
             least = stayers.get(visitor.id, visitor.expires_at)
-            if least < max(message.expires_at, sheet.now + 0.9 * life):
-                stayers[visitor.id] = max(message.expires_at, sheet.now + life)
+            is_first = not visitor.has_posted and visitor.id not in stayers
+            if is_first or least < max(message.expires_at, sheet.now + 0.9 * life):
+                stayers[visitor.id] = max(least, message.expires_at, sheet.now + life)
         return [{"visitor": id, "moment": moment} for id, moment in sorted(stayers.items())]
 
     def _report(self, drafts: list[Draft], sheet: _Sheet) -> list[MessagePosted]:
@@ -405,3 +431,13 @@ class Desk:
 
     def _lives(self, message: Message, visitor_id: str) -> bool:
         return message.expires_at > self._clock() and self._vault.can_open(message, visitor_id)
+
+
+def _list_beginners(sheet: _Sheet) -> list[dict[str, str]]:
+    """Return who posts in a room for the first time."""
+    posted = {(row["room_id"], row["visitor_id"]) for row in sheet.rows}
+    return [
+        {"room": room_id, "visitor": visitor_id}
+        for room_id, visitor_id in sorted(posted)
+        if not sheet.authors[room_id, visitor_id].has_posted_here
+    ]

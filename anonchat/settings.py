@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     """The longest that a quiet room may ask to live."""
     visitor_ttl: Duration = timedelta(days=30)
     """How long a visitor who does not come back keeps the nickname."""
+    new_visitor_ttl: Duration = timedelta(hours=24)
+    """The same for a visitor who has never posted; `visitor_ttl` if that is shorter."""
+    new_room_ttl: Duration = timedelta(hours=24)
+    """How long a quiet room lives that nobody but its maker has entered; its own lifetime if that
+    is shorter."""
     log_format: str = Field(default="text", pattern=r"^(text|json)$")
     """How a line of the log is written."""
     log_level: str = Field(default="info", pattern=r"^(?i:debug|info|warning|error)$")

@@ -32,7 +32,7 @@ class Vault:
         if texts is None:
             return None
         nickname, badge = texts
-        return Visitor(row.id, nickname, badge, row.expires_at)
+        return Visitor(row.id, nickname, badge, row.expires_at, row.has_posted)
 
     def knows(self, visitor_id: str) -> bool:
         """Tell whether the key of a visitor lives who was opened before."""
@@ -86,6 +86,7 @@ class Vault:
             active_at=row.active_at,
             expires_at=row.expires_at,
             last_seq=row.last_seq,
+            was_entered=row.was_entered,
         )
 
     async def prepare_spans(self, generations: Mapping[int, int]) -> None:

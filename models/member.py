@@ -20,3 +20,4 @@ class MemberRow(SQLModel, table=True):
     author: str
     read_seq: int = Field(sa_type=Count)
     joined_at: datetime
+    has_posted: bool = False

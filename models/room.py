@@ -9,7 +9,10 @@ from .counting import Count
 
 
 class RoomRow(SQLModel, table=True):
-    """A room. Only a listed room can be found by name; lifetimes are in seconds."""
+    """A room. Only a listed room can be found by name; lifetimes are in seconds.
+
+    `was_entered` is whether anybody but its maker ever joined; until then it lives shorter.
+    """
 
     __tablename__ = "room"
 
@@ -25,3 +28,4 @@ class RoomRow(SQLModel, table=True):
     created_at: datetime
     active_at: datetime
     expires_at: datetime = Field(index=True)
+    was_entered: bool = False

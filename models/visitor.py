@@ -8,7 +8,10 @@ from . import naming  # noqa: F401  # names constraints before the first table
 
 
 class VisitorRow(SQLModel, table=True):
-    """A visitor; two nicknames that look alike share one of the keys."""
+    """A visitor; two nicknames that look alike share one of the keys.
+
+    Whoever has never posted lives shorter.
+    """
 
     __tablename__ = "visitor"
 
@@ -19,6 +22,7 @@ class VisitorRow(SQLModel, table=True):
     sealed: bytes
     seen_at: datetime
     expires_at: datetime = Field(index=True)
+    has_posted: bool = False
 
 
 class TokenRow(SQLModel, table=True):

@@ -46,7 +46,8 @@ class Door:
     async def recognise(self, request: Request) -> Visitor | None:
         """Return who is looking, if they are known."""
         token = request.cookies.get(self._cookie_name(request), "")
-        return await self._chat.identity.recognise(token) if token else None
+        address = request.client.host if request.client else ""
+        return await self._chat.identity.recognise(token, address=address) if token else None
 
     def write_ticket(self, token: str) -> str:
         """Return a ticket for the token, good for half a minute."""

@@ -1,5 +1,6 @@
 """How many pages are handed out: each one is kept until its browser comes for it, or a minute."""
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from fastapi import Request
@@ -7,7 +8,7 @@ from nicegui import Client
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from anonchat import Chat, TooOften, neighbourhood
+from anonchat import Chat, TooOften, client_networks, neighbourhood
 
 from .site import address_of
 
@@ -53,5 +54,16 @@ def _make_room(most: int) -> None:
     if len(Client.instances) < most:  # so there cannot be as many that wait
         return
     waiting = [client for client in Client.instances.values() if not client.has_socket_connection]
-    for client in waiting[: len(waiting) + 1 - most]:
-        client.delete()
+    addresses = {client: address_of(client.request) for client in waiting}
+    networks = {address: dict(client_networks(address)) for address in set(addresses.values())}
+    held: dict[str, float] = defaultdict(float)
+    for address in addresses.values():
+        for network, weight in networks[address].items():
+            held[network] += weight
+    for _ in range(len(waiting) + 1 - most):
+        greatest = max(held, key=held.__getitem__)
+        oldest = next(client for client in waiting if greatest in networks[addresses[client]])
+        waiting.remove(oldest)
+        for network, weight in networks[addresses[oldest]].items():
+            held[network] -= weight
+        oldest.delete()

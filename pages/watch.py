@@ -1,6 +1,7 @@
 """Closes the screens of those who are known here no more."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 
 from fastapi import Request
@@ -28,6 +29,7 @@ class Watch:
         self._sockets = sockets
         self._pulse = Pulse(self._begin_round, seconds=_ROUND_SECONDS, name="watch")
         chat.bus.subscribe(self._on_event)
+        chat.open_screens.add_source(_list_visitors)
 
     def start(self) -> None:
         """Begin to go round."""
@@ -70,6 +72,13 @@ class Watch:
     async def _begin_round(self) -> None:
         self._sockets.tell_refused()
         await self.go_round()
+
+
+def _list_visitors() -> Iterator[str]:
+    """Yield the ids of the visitors who have a page open."""
+    for client in list(Client.instances.values()):
+        if client.has_socket_connection and (whose := client.request.scope.get("visitor")):
+            yield whose
 
 
 def _screens(visitor_id: str) -> list[Client]:

@@ -58,6 +58,7 @@ class ApiMount(Mount):
 def api_routes(chat: Chat) -> ApiMount:
     """Return everything under `/api/v1`."""
     streams = Streams(settings=chat.settings, bus=chat.bus, clock=chat.clock, metrics=chat.metrics)
+    chat.open_screens.add_source(streams.list_visitors)
     return ApiMount(_build(chat, streams), streams)
 
 

@@ -50,9 +50,12 @@ COUNTED = [Depends(_count)]
 
 
 async def _recognise(
-    chat: TheChat, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    chat: TheChat,
+    address: Address,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Visitor:
-    visitor = await chat.identity.recognise(credentials.credentials) if credentials else None
+    token = credentials.credentials if credentials else ""
+    visitor = await chat.identity.recognise(token, address=address) if token else None
     if visitor is None:
         raise Refusal(UNKNOWN_VISITOR, UNKNOWN_VISITOR.meaning)
     return visitor

@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from ..chat import Chat
 from ..errors import ChatError
-from ..limits import neighbourhood
 from ..nouns import Member, Message, Room
 from .caller import COUNTED, IN_ROOM, Address, Caller, TheChat, TheRoom, TheStreams
 from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, documented
@@ -91,9 +90,8 @@ async def _listen(
 
     A program that listens has the room open, like a screen; it lets go after the last byte.
     """
-    with streams.listen(
-        room.id, visitor_id=caller.id, house=neighbourhood(address) if address else ""
-    ) as reader:
+    networks = chat.network_shares.of_address(address)
+    with streams.listen(room.id, visitor_id=caller.id, networks=networks) as reader:
         try:
             await chat.bus.attend(room.id)
             member = await chat.memberships.require(room.id, visitor_id=caller.id)

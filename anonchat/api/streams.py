@@ -1,7 +1,6 @@
 """Brings what happens in rooms to the programs that listen: written once, sent to all of them."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ..events import (
 )
 from ..ids import new_id
 from ..metrics import Metrics
+from ..network_shares import HeldPlaces, Networks
 from ..nouns import Message
 from ..settings import Settings
 from . import schemas
@@ -121,17 +121,17 @@ class Streams:
         self._clock = clock
         self._readers: dict[str, set[Reader]] = {}
         self._counts: dict[str, int] = {}
-        self._houses: Counter[str] = Counter()
+        self._places = HeldPlaces()
         self._stopped = False
         bus.subscribe(self._on_event)
         metrics.watch("anonchat_streams", "Event streams that are open.", self.count)
 
     @contextmanager
-    def listen(self, room_id: str, *, visitor_id: str, house: str = "") -> Iterator[Reader]:
-        """Hear what happens in a room from now on, in that house. Raises `LimitReached`."""
+    def listen(self, room_id: str, *, visitor_id: str, networks: Networks = ()) -> Iterator[Reader]:
+        """Hear what happens in a room from now on, from these networks. Raises `LimitReached`."""
         if self._counts.get(visitor_id, 0) >= self._settings.streams_per_visitor_max:
             raise LimitReached("You listen to too many rooms at once.")
-        if house and self._houses[house] >= self._settings.sockets_per_address_max:
+        if self._places.weigh(networks) >= self._settings.sockets_per_address_max:
             raise LimitReached("Too many listen from your address at once.")
         reader = Reader(
             visitor_id,
@@ -141,16 +141,14 @@ class Streams:
         )
         self._readers.setdefault(room_id, set()).add(reader)
         self._counts[visitor_id] = self._counts.get(visitor_id, 0) + 1
-        self._houses[house] += 1
+        self._places.hold(reader.id, networks)
         if self._stopped:
             reader.end()
         try:
             yield reader
         finally:
             self._let_go(room_id, reader)
-            self._houses[house] -= 1
-            if not self._houses[house]:
-                del self._houses[house]
+            self._places.release(reader.id)
 
     def stop(self) -> None:
         """End all streams, for whoever stops the server waits until everything is answered."""
@@ -158,6 +156,10 @@ class Streams:
         for readers in self._readers.values():
             for reader in readers:
                 reader.end()
+
+    def list_visitors(self) -> Collection[str]:
+        """Return the ids of the visitors who have a stream open."""
+        return self._counts.keys()
 
     def count(self) -> int:
         """Return how many streams are open."""

@@ -11,7 +11,7 @@ from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from models import MemberRow, MessageRow, TokenRow, VisitorRow
+from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
@@ -21,8 +21,11 @@ from ..events import Event, MemberLeft, MessagesGone, NewsMissed, TokenRevoked, 
 from ..ids import LEGIBLE, new_id, new_token
 from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
+from ..lifetimes import visitor_lifetime
 from ..limits import Limits, neighbourhood
+from ..network_shares import Networks, NetworkShares
 from ..nouns import Visitor
+from ..open_screens import OpenScreens
 from ..puzzle import Puzzle
 from ..seal import Hasher, fingerprint
 from ..settings import Settings
@@ -38,6 +41,9 @@ _ARRIVAL = timedelta(minutes=10)
 _KNOWN = timedelta(minutes=1)
 _KNOWN_MOST = 10_000
 _PHRASES_WAITING_MOST = 50
+_MARK_SEEN_EVERY = timedelta(minutes=10)
+_IDLE_AFTER = timedelta(minutes=1)
+_CANDIDATES = 200  # idle visitors who are looked at to find one who gives way
 
 
 class Identity:
@@ -52,6 +58,8 @@ class Identity:
         clock: Clock,
         limits: Limits,
         puzzle: Puzzle,
+        shares: NetworkShares,
+        open_screens: OpenScreens,
         keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
@@ -62,11 +70,15 @@ class Identity:
         self._clock = clock
         self._limits = limits
         self._puzzle = puzzle
+        self._shares = shares
+        self._open_screens = open_screens
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
         self._known: dict[bytes, tuple[datetime, Visitor]] = {}  # until when, by their tokens
         self._revocations = 0
+        self._marked_at: datetime | None = None
+        self._may_count_forgotten = False
         self._leaving: set[str] = set()
         self._stretching = asyncio.Semaphore(1)
         self._phrases_waiting = 0
@@ -88,15 +100,22 @@ class Identity:
         if address:
             self._limits.arrivals.spend(neighbourhood(address))
         with self._puzzle.spending(solution):
-            return await self._take_in(name, phrase)
+            visitor, token, displaced = await self._take_in(name, phrase, address)
+        self._shares.learn(visitor.id, address)
+        if displaced:
+            await self.forget(displaced)
+        return visitor, token
 
     @again_after_clash
-    async def _take_in(self, name: str, phrase: str) -> tuple[Visitor, str]:
+    async def _take_in(
+        self, name: str, phrase: str, address: str
+    ) -> tuple[Visitor, str, str | None]:
+        """Return the visitor, a token, and the id of an idle visitor who has to give way."""
         shape, folded = self._nickname_keys(name)
         phrase_key, badge = await self._prove(phrase)
         await self._let_go(shape, folded)
         token, now = new_token(), self._clock()
-        has_revoked = False
+        has_revoked, displaced = False, None
         visitor_id = new_id()
         async with self._giving_up(visitor_id), self._database.transaction() as session:
             holding = _holders(shape, folded).order_by(col(VisitorRow.id))
@@ -109,7 +128,7 @@ class Identity:
                     raise NicknameTaken(N_("That nickname, or one like it, is taken."))
                 has_revoked = await self._make_place_for_token(session, holder.id)
             else:
-                await self._check_space(session)
+                displaced = await self._make_place(session, self._shares.of_address(address))
                 holder = VisitorRow(
                     id=visitor_id,
                     nickname_key=shape,
@@ -117,15 +136,15 @@ class Identity:
                     phrase_key=phrase_key,
                     sealed=await self._vault.seal_visitor(visitor_id, nickname=name, badge=badge),
                     seen_at=now - self._settings.visitor_ttl,  # not yet: the first time counts
-                    expires_at=now + min(_ARRIVAL, self._settings.visitor_ttl),
+                    expires_at=now + self._arrival(),
                 )
                 session.add(holder)
                 await session.flush()
-                visitor = Visitor(visitor_id, name, badge, holder.expires_at)
+                visitor = Visitor(visitor_id, name, badge, holder.expires_at, has_posted=False)
             session.add(TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=now))
         if has_revoked:
             await self._bus.publish(TokenRevoked(visitor.id))
-        return visitor, token
+        return visitor, token, displaced
 
     async def is_free(self, nickname: str) -> bool:
         """Tell whether a nickname could be taken now; raise `InvalidNickname` if it is none."""
@@ -134,11 +153,18 @@ class Identity:
             holders = await _find_holders(session, shape, folded)
         return not any(map(self._is_living, holders))
 
-    async def recognise(self, token: str) -> Visitor | None:
+    async def recognise(self, token: str, *, address: str = "") -> Visitor | None:
         """Return whose token this is; being seen puts off the day of being forgotten.
 
-        Raises `Unavailable` while only another node could tell.
+        `address` is where it came from, if that is known: its networks are noted in memory. Raises
+        `Unavailable` while only another node could tell.
         """
+        visitor = await self._recognise(token)
+        if visitor:
+            self._shares.learn(visitor.id, address)
+        return visitor
+
+    async def _recognise(self, token: str) -> Visitor | None:
         hash, now = fingerprint(token), self._clock()
         until, visitor = self._known.get(hash, (now, None))
         if visitor and now < until and self._vault.knows(visitor.id):
@@ -149,19 +175,19 @@ class Identity:
             row = (await session.exec(query)).first()
         if row is None or row.expires_at <= now:
             return None
-        if now - row.seen_at > min(_SEEN_EVERY, self._settings.visitor_ttl / 4):
+        if now - row.seen_at > self._seen_interval(has_posted=row.has_posted):
             async with self._database.transaction() as session:
                 row = await session.get(VisitorRow, row.id, with_for_update={"key_share": True})
                 if row is None or row.expires_at <= now:  # forgotten a moment ago
                     return None
-                row.seen_at = now
-                row.expires_at = max(row.expires_at, now + self._settings.visitor_ttl)
+                self._note_seen(row, now)
         await self._vault.learn_visitors([row.id])
         visitor = self._vault.open_visitor(row)
         if visitor is None and self._vault.is_visitor_strange(row.id):
             raise Unavailable(N_("That could not be kept just now. Please try again."))
         if visitor and revocations == self._revocations:  # else this token may be among them
-            known = min(_KNOWN, self._settings.visitor_ttl / 4)  # being seen has to be written down
+            # Not for long: being seen has to be written down.
+            known = min(_KNOWN, self._seen_interval(has_posted=visitor.has_posted))
             self._known[hash] = min(now + known, visitor.expires_at), visitor
             if len(self._known) > _KNOWN_MOST:
                 del self._known[next(iter(self._known))]
@@ -200,11 +226,58 @@ class Identity:
             with suppress(Unavailable):  # the next round tries again
                 await self.forget(visitor_id)
 
+    async def mark_open_screens_seen(self) -> None:
+        """Note that whoever has a page or a stream open on this node is here, now and then."""
+        now = self._clock()
+        every = min(_MARK_SEEN_EVERY, self._seen_interval(has_posted=False) / 2)
+        if self._marked_at and now - self._marked_at < every:
+            return
+        self._marked_at = now
+        ids = sorted(self._open_screens.list_visitors())
+        before = now - self._seen_interval(has_posted=False)
+        for begin in range(0, len(ids), _BATCH):
+            here = col(VisitorRow.id).in_(ids[begin : begin + _BATCH])
+            query = select(VisitorRow).where(here, col(VisitorRow.seen_at) < before)
+            query = query.where(col(VisitorRow.expires_at) > now).order_by(col(VisitorRow.id))
+            async with self._database.transaction() as session:
+                locking = query.with_for_update(key_share=True, skip_locked=True)
+                for row in (await session.exec(locking)).all():
+                    self._note_seen(row, now)
+
+    async def release_forgotten(self) -> None:
+        """Count nobody in a client network any more whose end this node may have missed."""
+        if not self._may_count_forgotten:
+            return
+        self._may_count_forgotten = False
+        ids = [str(place) for place in self._shares.visitors.list_places()]
+        for begin in range(0, len(ids), _BATCH):
+            batch = ids[begin : begin + _BATCH]
+            query = select(VisitorRow.id).where(col(VisitorRow.id).in_(batch))
+            async with self._database.reading() as session:
+                living = set((await session.exec(query)).all())
+            for visitor_id in batch:
+                if visitor_id not in living:
+                    self._shares.visitors.release(visitor_id)
+
+    def _note_seen(self, row: VisitorRow, now: datetime) -> None:
+        life = visitor_lifetime(self._settings, has_posted=row.has_posted)
+        row.seen_at = now
+        row.expires_at = max(row.expires_at, now + life)
+
+    def _seen_interval(self, *, has_posted: bool) -> timedelta:
+        """Return how often at most it is written down that a visitor was seen."""
+        return min(_SEEN_EVERY, visitor_lifetime(self._settings, has_posted=has_posted) / 4)
+
+    def _arrival(self) -> timedelta:
+        """Return how long a visitor lives whose token was not recognised yet."""
+        return min(_ARRIVAL, visitor_lifetime(self._settings, has_posted=False))
+
     async def _on_event(self, event: Event) -> None:
         match event:
             case TokenRevoked(visitor_id) | VisitorForgotten(visitor_id):
                 self._unlearn(visitor_id)
             case NewsMissed():
+                self._may_count_forgotten = True
                 self._revocations += 1
                 self._known.clear()
 
@@ -278,10 +351,73 @@ class Identity:
     def _is_living(self, row: VisitorRow) -> bool:
         return row.expires_at > self._clock() and not self._keys.is_gone(visitor_key(row.id))
 
-    async def _check_space(self, session: AsyncSession) -> None:
+    async def _make_place(self, session: AsyncSession, networks: Networks) -> str | None:
+        """Make sure that there is a place for one more visitor from these networks.
+
+        If there is none, or they have their share, an idle visitor of a network that holds more is
+        claimed: their time is over now, and their id is returned. Raises `LimitReached`.
+        """
+        bound = self._settings.visitors_max
         count = (await session.exec(select(func.count()).select_from(VisitorRow))).one()
-        if count >= self._settings.visitors_max:
+        if self._shares.visitors.is_within_share(networks, bound=bound, taken=count):
+            return None
+        busy = self._list_busy()
+        for row in (await session.exec(self._idle().limit(_CANDIDATES))).all():
+            if row.id not in busy and self._shares.visitors.may_displace(
+                networks, row.id, bound=bound
+            ):
+                claimed = (await session.exec(self._claiming(row.id))).first()
+                if claimed:
+                    claimed.expires_at = self._clock()
+                    return claimed.id
+        if count >= bound:
             raise LimitReached(N_("This place is full. Please come back later."))
+        raise LimitReached(N_("Too many from your network are here. Please come back later."))
+
+    def _list_busy(self) -> set[str]:
+        """Return who has a page or a stream open on this node, or was recognised a moment ago."""
+        now = self._clock()
+        known = {visitor.id for until, visitor in self._known.values() if until > now}
+        return self._open_screens.list_visitors() | known
+
+    def _idle(self) -> SelectOfScalar[VisitorRow]:
+        """Select visitors who have never posted and seem not to be here, the shortest life first.
+
+        Not among them is who owns a living room that others have entered, and whose token is on its
+        way to a browser. Of other nodes the screens are not known, but that each was noted as seen.
+        """
+        now, ends = self._clock(), col(VisitorRow.expires_at)
+        unseen = _IDLE_AFTER
+        if self._settings.has_peers:
+            unseen = self._seen_interval(has_posted=False) + 2 * _MARK_SEEN_EVERY
+        arrived = now + self._arrival() - _IDLE_AFTER
+        owned = (
+            select(MemberRow.room_id)
+            .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
+            .where(
+                MemberRow.visitor_id == VisitorRow.id,
+                MemberRow.author == RoomRow.owner,
+                col(RoomRow.was_entered),
+                col(RoomRow.expires_at) > now,
+            )
+            .exists()
+        )
+        return (
+            select(VisitorRow)
+            .where(
+                ~col(VisitorRow.has_posted),
+                col(VisitorRow.seen_at) <= now - unseen,
+                ends > now,
+                or_(ends <= arrived, ends > now + self._arrival()),
+                ~owned,
+            )
+            .order_by(ends)
+        )
+
+    def _claiming(self, visitor_id: str) -> SelectOfScalar[VisitorRow]:
+        """Select an idle visitor, unless they have posted or were seen in this moment."""
+        query = self._idle().where(VisitorRow.id == visitor_id)
+        return query.with_for_update(skip_locked=True)
 
     async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> bool:
         """Revoke the oldest tokens, if there are too many; tell whether there were."""

@@ -215,7 +215,11 @@ class Lobby:
             return
         known = self._rooms.get(room.id)
         if known and known.last_seq > room.last_seq:  # events of two services may cross
-            room = replace(known, expires_at=max(known.expires_at, room.expires_at))
+            room = replace(
+                known,
+                expires_at=max(known.expires_at, room.expires_at),
+                was_entered=known.was_entered or room.was_entered,
+            )
         self._rooms[room.id] = room
         self._slugs[room.slug] = room.id
         if room.listed:

@@ -1,13 +1,14 @@
 """Being in rooms: joining, leaving, who is in, and how far one has read."""
 
 import sys
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import ScalarSelect, SQLColumnExpression, case
-from sqlmodel import col, func, select, tuple_
+from sqlmodel import col, delete, func, select, tuple_
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
 
@@ -18,7 +19,9 @@ from ..clock import Clock
 from ..database import Database
 from ..errors import N_, LimitReached, NotAMember, NotFound, Unavailable, UnknownVisitor
 from ..events import Event, MemberJoined, MemberLeft, NewsMissed, RoomEnded, RoomRead
+from ..lifetimes import room_lifetime
 from ..limits import Limits
+from ..network_shares import NetworkShares
 from ..nouns import Member, Membership
 from ..seal import Hasher
 from ..settings import Settings
@@ -29,6 +32,7 @@ _ROLLS_KEPT = 100
 _UNREAD_MOST = 1_000
 _MARKS_MOST = 200_000
 _MARKS_AT_ONCE = 500  # nobody shall wait long to post
+_IDLE_AFTER = timedelta(minutes=1)
 # How rows are locked: nobody else changes it; nobody ends it.
 _FOR_CHANGE = {"key_share": True}
 _TO_STAY = {"read": True, "key_share": True}
@@ -45,14 +49,19 @@ class Memberships:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        shares: NetworkShares,
         vault: Vault,
         hasher: Hasher,
+        list_present: Callable[[str], Collection[str]],
     ) -> None:
+        """`list_present` tells who has a room open now, on any node."""
         self._settings = settings
         self._database = database
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._shares = shares
+        self._list_present = list_present
         self._vault = vault
         self._hasher = hasher
         self._read: dict[tuple[str, str], int] = {}  # notes of this node and of others
@@ -63,8 +72,10 @@ class Memberships:
     async def join(self, room_id: str, *, visitor_id: str) -> Member:
         """Make the visitor a member; one who is in already stays as they are.
 
-        What was said before counts as read. Raises `NotFound`, `UnknownVisitor` or `LimitReached`.
+        What was said before counts as read. Once somebody but its maker is in, a room lives as long
+        as it was made for. Raises `NotFound`, `UnknownVisitor` or `LimitReached`.
         """
+        displaced = None
         async with self._database.transaction() as session:
             room_row = await session.get(RoomRow, room_id, with_for_update=_FOR_CHANGE)
             visitor_row = await session.get(VisitorRow, visitor_id, with_for_update=_TO_STAY)
@@ -76,7 +87,7 @@ class Memberships:
                 raise UnknownVisitor(N_("Please come in again."))
             known = row is not None
             if row is None:
-                await self._check_space(session, room_id, visitor_id)
+                displaced = await self._make_place(session, room_row, visitor_id)
                 self._limits.joins.spend(visitor_id)
                 row = MemberRow(
                     room_id=room_id,
@@ -87,7 +98,10 @@ class Memberships:
                 )
                 session.add(row)
                 room_row.active_at = now
-                room_row.expires_at = max(room_row.expires_at, now + _room_ttl(room_row))
+                room_row.was_entered = room_row.was_entered or row.author != room_row.owner
+                room_row.expires_at = max(room_row.expires_at, now + self._lifetime(room_row))
+        if displaced:
+            await self._bus.publish(MemberLeft(room_id, displaced.visitor_id, displaced.author))
         await self._vault.learn_rooms([room_id])
         await self._vault.learn_visitors([visitor_id])
         room = self._vault.open_room(room_row)
@@ -279,17 +293,56 @@ class Memberships:
         """Tell whether a note can be kept of a member."""
         return len(self._read) < _MARKS_MOST or (room_id, visitor_id) in self._read
 
-    async def _check_space(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
-        in_room = select(func.count()).where(MemberRow.room_id == room_id)
-        if (await session.exec(in_room)).one() >= self._settings.members_per_room_max:
-            raise LimitReached(N_("This room is full."))
+    def _lifetime(self, room: RoomRow) -> timedelta:
+        ttl = timedelta(seconds=room.room_ttl)
+        return room_lifetime(self._settings, ttl, was_entered=room.was_entered)
+
+    async def _make_place(
+        self, session: AsyncSession, room: RoomRow, visitor_id: str
+    ) -> MemberRow | None:
+        """Make sure that there is a place for a visitor in a room, which is locked.
+
+        If there is none, or the visitor's network has its share, an idle member whose network holds
+        more is removed and returned. Raises `LimitReached`.
+        """
         of_visitor = select(func.count()).where(MemberRow.visitor_id == visitor_id)
         if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
             raise LimitReached(N_("You are in too many rooms. Leave one first."))
+        bound, networks = self._settings.members_per_room_max, self._shares.of_visitor(visitor_id)
+        in_room = select(func.count()).where(MemberRow.room_id == room.id)
+        count = (await session.exec(in_room)).one()
+        if count < bound // 4:  # nobody can have their share yet
+            return None
+        members = select(MemberRow.visitor_id).where(MemberRow.room_id == room.id)
+        places = self._shares.count_members((await session.exec(members)).all())
+        if places.is_within_share(networks, bound=bound, taken=count):
+            return None
+        for member in await self._list_idle(session, room):
+            if places.may_displace(networks, member.visitor_id, bound=bound):
+                gone = delete(MemberRow).where(
+                    col(MemberRow.room_id) == room.id,
+                    col(MemberRow.visitor_id) == member.visitor_id,
+                )
+                await session.exec(gone)
+                return member
+        if count >= bound:
+            raise LimitReached(N_("This room is full."))
+        raise LimitReached(N_("Too many from your network are in this room."))
 
-
-def _room_ttl(room: RoomRow) -> timedelta:
-    return timedelta(seconds=room.room_ttl)
+    async def _list_idle(self, session: AsyncSession, room: RoomRow) -> Sequence[MemberRow]:
+        """Return who has never posted in a room and is not there now, the longest member first."""
+        query = (
+            select(MemberRow)
+            .where(
+                MemberRow.room_id == room.id,
+                ~col(MemberRow.has_posted),
+                MemberRow.author != room.owner,
+                col(MemberRow.joined_at) <= self._clock() - _IDLE_AFTER,
+            )
+            .order_by(col(MemberRow.joined_at))
+        )
+        present = self._list_present(room.id)
+        return [row for row in (await session.exec(query)).all() if row.author not in present]
 
 
 def _unread(now: datetime, *, after: SQLColumnExpression[int]) -> ScalarSelect[int]:

@@ -31,6 +31,7 @@ from ..keystore import KeyStore, generation_of, span_of
 from ..ledger import note_gone
 from ..limits import Limits
 from ..metrics import Metrics
+from ..network_shares import NetworkShares
 from ..nouns import Message
 from ..posting import Desk, Draft
 from ..seal import Hasher
@@ -83,6 +84,7 @@ class Messages:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        shares: NetworkShares,
         keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
@@ -106,6 +108,7 @@ class Messages:
             bus=bus,
             clock=clock,
             limits=limits,
+            shares=shares,
             vault=vault,
             keep=self._keep,
         )

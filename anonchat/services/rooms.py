@@ -2,12 +2,13 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
 
 from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
@@ -31,7 +32,9 @@ from ..events import MemberJoined, RoomEnded, RoomOpened
 from ..ids import new_id, new_link
 from ..keystore import KeyStore, room_key
 from ..ledger import note_gone
+from ..lifetimes import room_lifetime
 from ..limits import Limits
+from ..network_shares import NetworkShares
 from ..nouns import Member, Room
 from ..seal import Hasher
 from ..settings import Settings
@@ -39,6 +42,8 @@ from ..text import fold, make_slug, tidy_room_name, tidy_topic
 from ..vault import Vault
 
 _BATCH = 500
+_IDLE_AFTER = timedelta(minutes=1)
+_CANDIDATES = 200  # idle rooms that are looked at to find one that gives way
 _RESERVED = {"mine"}  # /api/v1/rooms/mine is no room but the list of one's own
 # The address of a room, with or without scheme and host, as one copies it from anywhere.
 _ADDRESS = re.compile(r"(?:https?://)?[^\s/]*/r/([a-z0-9-]+)/?(?:[?#]\S*)?")
@@ -55,15 +60,20 @@ class Rooms:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        shares: NetworkShares,
         keys: KeyStore,
         vault: Vault,
         hasher: Hasher,
+        list_present: Callable[[str], Collection[str]],
     ) -> None:
+        """`list_present` tells who has a room open now, on any node."""
         self._settings = settings
         self._database = database
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._shares = shares
+        self._list_present = list_present
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
@@ -115,8 +125,8 @@ class Rooms:
         """Create a room that this visitor owns and is the first member of.
 
         No message outlives a quiet room: a `message_ttl` beyond `room_ttl` is refused, and the
-        usual one is cut to it. Raises `InvalidRoom`, `RoomNameTaken`, `LimitReached` or
-        `UnknownVisitor`.
+        usual one is cut to it. Until somebody else enters, the room lives shorter. Raises
+        `InvalidRoom`, `RoomNameTaken`, `LimitReached` or `UnknownVisitor`.
         """
         name, topic = tidy_room_name(name), tidy_topic(topic)
         if "://" in name:
@@ -124,9 +134,14 @@ class Rooms:
         room_ttl = self._check_room_ttl(room_ttl)
         message_ttl = self._check_message_ttl(message_ttl, room_ttl)
         spend = self._limits.rooms.once(visitor_id)
-        room, member = await self._make(
+        room, member, displaced = await self._make(
             name, visitor_id, listed, message_ttl, room_ttl, topic, spend
         )
+        self._shares.rooms.hold(room.id, self._shares.of_visitor(visitor_id))
+        if displaced:
+            await self._keys.destroy([room_key(displaced)])
+            with suppress(Unavailable):  # its time is over: the janitor's round deletes its rows
+                await self.end(displaced)
         await self._bus.publish(RoomOpened(room))
         await self._bus.publish(MemberJoined(room, member))
         return room
@@ -141,8 +156,8 @@ class Rooms:
         room_ttl: timedelta,
         topic: str,
         spend: Callable[[], None],
-    ) -> tuple[Room, Member]:
-        """Store a room and its first member."""
+    ) -> tuple[Room, Member, str | None]:
+        """Store a room and its first member; return the id of a room that has to give way, too."""
         now, room_id = self._clock(), new_id()
         async with self._giving_up(room_id), self._database.transaction() as session:
             visitor_row = await session.get(VisitorRow, visitor_id)
@@ -150,7 +165,7 @@ class Rooms:
                 raise UnknownVisitor(N_("Please come in again."))
             if listed:
                 await self._clear_name(session, name)
-            await self._check_space(session, visitor_id)
+            displaced = await self._make_place(session, visitor_id)
             spend()
             slug = await self._free_slug(session, name) if listed else new_link()
             row = RoomRow(
@@ -165,7 +180,7 @@ class Rooms:
                 last_seq=0,
                 created_at=now,
                 active_at=now,
-                expires_at=now + room_ttl,
+                expires_at=now + room_lifetime(self._settings, room_ttl, was_entered=False),
             )
             session.add(row)
             await session.flush()
@@ -177,7 +192,7 @@ class Rooms:
         member = self._vault.open_member(member_row, visitor_row)
         if room is None or member is None:  # burnt in the very moment of its creation
             raise NotFound(N_("There is no such room, or it has ended."))
-        return room, member
+        return room, member, displaced
 
     async def burn(self, room_id: str, *, visitor_id: str) -> None:
         """End a room now with everything in it, which its owner may do.
@@ -311,13 +326,48 @@ class Rooms:
                 return slug
         return f"{base}-{secrets.token_hex(4)}"
 
-    async def _check_space(self, session: AsyncSession, visitor_id: str) -> None:
+    async def _make_place(self, session: AsyncSession, visitor_id: str) -> str | None:
+        """Make sure that there is a place for one more room of a visitor.
+
+        If there is none, or the visitor's network has its share, an idle room of a network that
+        holds more is claimed: its time is over now, and its id is returned. Raises `LimitReached`.
+        """
         of_visitor = select(func.count()).where(MemberRow.visitor_id == visitor_id)
         if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
             raise LimitReached(N_("You are in too many rooms. Leave one first."))
         count = (await session.exec(select(func.count()).select_from(RoomRow))).one()
-        if count >= self._settings.rooms_max:
+        bound, networks = self._settings.rooms_max, self._shares.of_visitor(visitor_id)
+        if self._shares.rooms.is_within_share(networks, bound=bound, taken=count):
+            return None
+        for room_id in (await session.exec(self._idle().limit(_CANDIDATES))).all():
+            if not self._list_present(room_id) and self._shares.rooms.may_displace(
+                networks, room_id, bound=bound
+            ):
+                claiming = self._idle().where(RoomRow.id == room_id)
+                claimed = await session.exec(claiming.with_for_update(skip_locked=True))
+                if claimed.first():
+                    over = update(RoomRow).where(col(RoomRow.id) == room_id)
+                    await session.exec(over.values(expires_at=self._clock()))
+                    return room_id
+        if count >= bound:
             raise LimitReached(N_("There are too many rooms right now. Please come back later."))
+        raise LimitReached(
+            N_("Too many rooms were made from your network. Please come back later.")
+        )
+
+    def _idle(self) -> SelectOfScalar[str]:
+        """Select rooms that nobody but the maker has entered and that are empty, oldest first."""
+        now = self._clock()
+        return (
+            select(RoomRow.id)
+            .where(
+                ~col(RoomRow.was_entered),
+                RoomRow.last_seq == 0,
+                col(RoomRow.active_at) <= now - _IDLE_AFTER,
+                col(RoomRow.expires_at) > now,
+            )
+            .order_by(col(RoomRow.expires_at))
+        )
 
     def _check_message_ttl(self, ttl: timedelta | None, room_ttl: timedelta) -> timedelta:
         if ttl is None:
