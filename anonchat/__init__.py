@@ -40,6 +40,7 @@ from .events import (
     TokenRevoked,
     VisitorForgotten,
 )
+from .lifetimes import room_lifetime, visitor_lifetime
 from .limits import Limit, client_networks, neighbourhood
 from .metrics import Metrics
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
@@ -106,4 +107,6 @@ __all__ = [
     "neighbourhood",
     "parse_duration",
     "read_settings",
+    "room_lifetime",
+    "visitor_lifetime",
 ]

@@ -2,8 +2,6 @@
 
 import math
 
-GUARANTEED = 1 / 8
-"""The part of a bound that one party may take for as long as so much of it is free."""
 _STEEPNESS = 1.25
 
 
@@ -15,19 +13,16 @@ def fair_share(bound: float, free: float) -> float:
     of them leave a part in the order of 1/k. (A share that is proportional to what is free would
     be halved by each of them.) It is never zero while anything is free.
 
-    >>> [round(fair_share(500, free)) for free in (500, 300, 150, 63, 62, 10, 0)]
-    [625, 225, 62, 62, 10, 0, 0]
+    >>> [round(fair_share(500, free)) for free in (500, 300, 100, 10, 0)]
+    [625, 225, 25, 0, 0]
     """
-    part = max(0.0, free / bound)
-    share = _STEEPNESS * part**2
-    return bound * (max(share, GUARANTEED) if part >= GUARANTEED else share)
+    return bound * _STEEPNESS * max(0.0, free / bound) ** 2
 
 
 def free_needed(bound: float, held: float) -> float:
     """Return how much of `bound` has to be free before one who holds `held` may take more.
 
-    >>> [round(free_needed(500, held)) for held in (0, 10, 60, 200)]
-    [0, 62, 62, 283]
+    >>> [round(free_needed(500, held)) for held in (0, 25, 225)]
+    [0, 100, 300]
     """
-    part = math.sqrt(held / bound / _STEEPNESS)
-    return bound * min(1.0, part, GUARANTEED if held < bound * GUARANTEED else 1.0)
+    return bound * min(1.0, math.sqrt(held / bound / _STEEPNESS))

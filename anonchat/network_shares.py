@@ -7,13 +7,14 @@ from collections.abc import Hashable, Iterable
 
 from .bus import Bus
 from .events import Event, RoomEnded, VisitorForgotten
-from .fair_share import GUARANTEED, fair_share
+from .fair_share import fair_share
 from .limits import client_networks
 
 Networks = tuple[tuple[str, float], ...]
 """The networks that one client counts in, each with the weight of one place there."""
 
 _KNOWN_MOST = 100_000
+_SMALL = 1 / 8  # of a bound: so much one network may hold for as long as so much is free
 
 
 class HeldPlaces:
@@ -61,9 +62,11 @@ class HeldPlaces:
 
     def is_within_share(self, networks: Networks, *, bound: int, taken: int) -> bool:
         """Tell whether these networks may hold one more of `bound` places."""
-        return taken < bound and (
-            not networks or self.weigh(networks) < fair_share(bound, bound - taken)
-        )
+        free = bound - taken
+        share = fair_share(bound, free)
+        if free >= bound * _SMALL:
+            share = max(share, bound * _SMALL)
+        return free > 0 and (not networks or self.weigh(networks) < share)
 
     def may_displace(self, networks: Networks, place: Hashable, *, bound: int) -> bool:
         """Tell whether these networks may take over a place: only from one that holds more.
@@ -71,7 +74,7 @@ class HeldPlaces:
         A holder that is not known counts as one with an eighth of the bound.
         """
         holder = self.networks_of(place)
-        held = self.weigh(holder) if holder else bound * GUARANTEED
+        held = self.weigh(holder) if holder else bound * _SMALL
         return held > self.weigh(networks)
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import cache
 
-from htpy import div
+from htpy import div, p
 from markupsafe import Markup
 from nicegui import ui
 
@@ -102,6 +102,13 @@ def _draw(settings: Settings, language: Language) -> Markup:
                     ),
                     chosen=format_duration(settings.room_ttl),
                 ),
+            ],
+            p(class_="hint")[
+                language(
+                    "Until somebody else has been in it, a quiet and empty room ends after {time} "
+                    "at most.",
+                    time=language.duration(settings.new_room_ttl),
+                )
             ],
             alert("lives"),
             button(language("Create the room"), type="submit"),

@@ -3,6 +3,8 @@
 from fastapi import Request
 from htpy import a, footer, h1, h2, p
 
+from anonchat import room_lifetime, visitor_lifetime
+
 from .frame import language_links, mark, open_page, page
 from .language import Language
 from .live.feed import Feed, whole_feed
@@ -39,10 +41,11 @@ def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
         (
             language("Of you"),
             language(
-                "A nickname, for {time} after your last visit, and one cookie by which your "
-                "browser is recognised. No account, no mail, no phone. Your network address is "
-                "not written anywhere.",
+                "A nickname, for {time} after your last visit, or {new_time} if you have never "
+                "written anything, and one cookie by which your browser is recognised. No "
+                "account, no mail, no phone. Your network address is not written anywhere.",
                 time=language.duration(settings.visitor_ttl),
+                new_time=language.duration(visitor_lifetime(settings, has_posted=False)),
             ),
         ),
         (
@@ -50,9 +53,13 @@ def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
             language(
                 "Every message until the time it shows, {time} unless its room says otherwise. "
                 "From that moment nobody is given it; within a minute it is destroyed. Rooms in "
-                "which nothing happens end after {room_time}.",
+                "which nothing happens end after {room_time}, and after {new_room_time} if "
+                "nobody but their maker was ever in them.",
                 time=language.duration(settings.message_ttl),
                 room_time=language.duration(settings.room_ttl),
+                new_room_time=language.duration(
+                    room_lifetime(settings, settings.room_ttl, was_entered=False)
+                ),
             ),
         ),
         (

@@ -22,7 +22,7 @@ from htpy import (
 from markupsafe import Markup
 from nicegui import ui
 
-from anonchat import Room, Visitor
+from anonchat import Room, Visitor, visitor_lifetime
 
 from .controls import button, dialog, icon_button, initials
 from .frame import chosen_theme, language_links, mark, theme_links
@@ -112,8 +112,8 @@ async def _own_rooms(site: Site, visitor: Visitor, language: Language, current: 
 
 
 def _me(site: Site, visitor: Visitor, language: Language) -> Element:
-    days = language.duration(site.chat.settings.visitor_ttl)
-    known = language("known here for {time}", time=days)
+    life = visitor_lifetime(site.chat.settings, has_posted=visitor.has_posted)
+    known = language("known here for {time}", time=language.duration(life))
     return footer(class_="me")[
         initials(visitor.nickname),
         div[

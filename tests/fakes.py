@@ -70,7 +70,8 @@ def locate(_folder: Path) -> dict[str, object]:
 
 def make_settings(folder: Path, **changes: object) -> Settings:
     """Return the settings of a chat that keeps all in `folder` and holds nobody back."""
-    return Settings.model_validate({"data_dir": folder, **locate(folder), **UNLIMITED, **changes})
+    unbounded = {**UNLIMITED, "waiting_posts_max": 10_000}
+    return Settings.model_validate({"data_dir": folder, **locate(folder), **unbounded, **changes})
 
 
 def make_limit(rate: Rate, clock: FakeClock) -> Limit:

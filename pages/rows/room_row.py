@@ -92,7 +92,7 @@ def facts_row(glance: Glance, *, language: Language) -> Row:
             i(class_="icon icon-clock", aria_hidden="true"),
             language("messages live {time}", time=language.duration(glance.room.message_ttl)),
         ],
-        span(class_="chip", title=language("unless somebody writes"))[
+        span(class_="chip", title=_unless(glance, language))[
             _ends(glance.room.expires_at, language)
         ],
     ]
@@ -125,6 +125,12 @@ def _next(glance: Glance, language: Language) -> Element:
     if glance.next_expiry is None:
         return _ends(glance.room.expires_at, language)
     return _left(glance.next_expiry, language("next fades in {time}", time="{}"))
+
+
+def _unless(glance: Glance, language: Language) -> str:
+    if glance.room.was_entered:
+        return language("unless somebody writes")
+    return language("unless somebody else comes in: then it lives longer")
 
 
 def _ends(moment: datetime, language: Language) -> Element:

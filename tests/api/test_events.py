@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import Counter
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 
-from anonchat import Chat, MemoryBus
+from anonchat import Chat, LimitReached, MemoryBus
 from anonchat.api.events import _listen
 from anonchat.api.streams import Notice, Reader, Streams
 from tests.api.program import Event, Program
@@ -332,6 +333,26 @@ async def test_one_address_may_have_so_many_streams(tmp_path: Path, clock: FakeC
             )
         async with bob.listen("room") as stream:
             await stream.ready()
+
+
+async def test_many_ipv6_networks_of_one_48_may_have_so_many_streams(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_app(tmp_path, clock, sockets_per_address_max=2) as web:
+        streams: Streams = web.state.streams
+        chat: Chat = web.state.chat
+
+        def listen(number: int, address: str) -> AbstractContextManager[Reader]:
+            networks = chat.network_shares.of_address(address)
+            return streams.listen("room", visitor_id=f"visitor {number}", networks=networks)
+
+        with ExitStack() as open_streams:
+            for number in range(8):
+                open_streams.enter_context(listen(number, f"2001:db8:0:{number}::1"))
+            with pytest.raises(LimitReached), listen(8, "2001:db8:0:8::1"):
+                pass
+            with listen(9, "2001:db8:1::1"):
+                pass
 
 
 async def test_a_stream_ends_with_the_token_that_it_was_asked_for_with(

@@ -99,7 +99,7 @@ async def test_two_purges_at_once_remove_everything_once(chat: Chat, clock: Fake
 
 
 async def test_posting_goes_on_during_a_purge(chat: Chat, clock: FakeClock) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
     await say(chat, room, ann, *map(str, range(20)))
     clock.move(room.message_ttl)
     await asyncio.gather(chat.expiry.purge(), say(chat, room, ann, "one", "two", "three"))

@@ -151,7 +151,7 @@ async def test_a_room_that_somebody_has_joined_is_seen_to_live_longer(
     await chat.memberships.join(room.id, visitor_id=bob.id)
     glance = chat.lobby.glance(room.id)
     assert glance
-    assert glance.room.expires_at == room.expires_at + SECOND
+    assert glance.room.expires_at == clock() + chat.settings.room_ttl
 
 
 async def test_turning_ends_the_rooms_whose_time_is_over(
@@ -205,7 +205,7 @@ async def test_an_ended_room_is_not_seen_even_before_the_turn(
 async def test_turning_tells_which_rooms_have_lost_their_oldest_message(
     chat: Chat, clock: FakeClock
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
     await say(chat, room, ann, "one")
     clock.move(SECOND)
     await say(chat, room, ann, "two")
@@ -225,7 +225,7 @@ async def test_turning_tells_which_rooms_have_lost_their_oldest_message(
 async def test_a_message_posted_while_the_oldest_is_looked_up_is_not_overlooked(
     chat: Chat, clock: FakeClock
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
     await say(chat, room, ann, "one")
     database = LateAnswers(chat._database)
     lobby = Lobby(

@@ -119,7 +119,7 @@ async def test_numbers_go_on_after_a_restart_and_after_a_purge(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path, clock) as chat:
-        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        room, (ann, _) = await gather_in(chat, "night train", "Ann", "Bob")
         await say(chat, room, ann, "one", "two")
         clock.move(room.message_ttl)
         await chat.expiry.purge()
@@ -476,9 +476,13 @@ async def test_stopping_stores_what_was_accepted_for_posting(
 
 async def test_too_many_waiting_posts_are_refused(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock, waiting_posts_max=2) as chat:
-        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        room, members = await gather_in(chat, "night train", "Ann", "Bob", "Cleo", "Dan", "Eve")
+        ann, *_ = members
         answers = await asyncio.gather(
-            *(chat.messages.post(room.id, visitor_id=ann.id, text=str(n)) for n in range(5)),
+            *(
+                chat.messages.post(room.id, visitor_id=visitor.id, text=str(n))
+                for n, visitor in enumerate(members)
+            ),
             return_exceptions=True,
         )
         assert [type(answer) for answer in answers[2:]] == [LimitReached] * 3

@@ -161,7 +161,7 @@ async def test_an_answer_that_was_lost_is_found_again_and_everybody_hears_of_it(
         commits.append(connection)
         if len(commits) <= len(codes):
             if is_given_up:
-                chat.messages._desk._waiting[0].give_up()
+                next(iter(chat.messages._desk._waiting)).give_up()
             lost = dialect.dbapi.OperationalError("the line was cut")
             lost.sqlstate = codes[len(commits) - 1]
             raise lost

@@ -35,7 +35,7 @@ async def test_opening_a_name_that_is_new_creates_the_room(chat: Chat, ann: Visi
     assert (room.name, room.slug, room.listed) == ("Night Train", "night-train", True)
     assert room.last_seq == 0
     assert room.message_ttl == chat.settings.message_ttl
-    assert room.expires_at == room.created_at + chat.settings.room_ttl
+    assert room.expires_at == room.created_at + chat.settings.new_room_ttl
     assert await chat.rooms.find("night-train") == room
 
 
@@ -304,10 +304,10 @@ async def test_joining_a_room_prolongs_its_life_but_looking_at_it_does_not(
     clock.move(HOUR)
     assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at
     await chat.memberships.join(room.id, visitor_id=bob.id)
-    assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at + HOUR
+    assert (await chat.rooms.find(room.slug)).expires_at == clock() + room.room_ttl
     clock.move(HOUR)
     await chat.memberships.join(room.id, visitor_id=bob.id)
-    assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at + HOUR
+    assert (await chat.rooms.find(room.slug)).expires_at == clock() + room.room_ttl - HOUR
 
 
 async def test_there_are_only_so_many_rooms(tmp_path: Path, clock: FakeClock) -> None:

@@ -47,6 +47,8 @@ def threads_before() -> set[threading.Thread]:
         ("ROOM_TTL_MAX", "1d"),
         ("ROOM_TTL_MAX", "for ever"),
         ("VISITOR_TTL", "-30d"),
+        ("NEW_VISITOR_TTL", "soon"),
+        ("NEW_ROOM_TTL", "-1h"),
         ("LANGUAGE", "English"),
         ("JANITOR_INTERVAL", "1h"),
         ("ROOMS_MAX", "0"),

@@ -57,3 +57,22 @@ async def test_of_pages_that_nobody_comes_for_the_oldest_make_room(
         assert tab.client.id in Client.instances
         page = (await browser.get("/login")).text
         assert read_client_id(page) in Client.instances
+
+
+async def test_pages_of_the_network_that_holds_most_make_room_first(
+    url: str, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(chat.settings.__dict__, "pages_waiting_max", 10)
+    neighbour, flood = (
+        httpx.AsyncClient(
+            base_url=url, transport=httpx.AsyncHTTPTransport(local_address=f"127.0.0.{number}")
+        )
+        for number in (2, 3)
+    )
+    async with neighbour, flood:
+        first = read_client_id((await neighbour.get("/login")).text)
+        for _ in range(30):
+            last = read_client_id((await flood.get("/login")).text)
+        waiting = [each for each in Client.instances.values() if not each.has_socket_connection]
+        assert len(waiting) <= 10
+        assert {first, last} <= Client.instances.keys()

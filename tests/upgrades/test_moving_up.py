@@ -42,6 +42,18 @@ async def test_a_site_of_an_earlier_release_is_all_there(
         assert await describe(chat, left) == left["site"]
 
 
+async def test_what_an_earlier_release_has_left_counts_as_used(
+    left: dict[str, Any], tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, secret_key=SECRET) as chat:
+        for table, column in (
+            ("visitor", "has_posted"),
+            ("member", "has_posted"),
+            ("room", "was_entered"),
+        ):
+            assert await execute(chat, f"SELECT DISTINCT {column} FROM {table}") == [(1,)]
+
+
 async def test_and_all_of_it_moves_to_postgresql(
     left: dict[str, Any], tmp_path: Path, clock: FakeClock, postgres: Postgres
 ) -> None:
