@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from .bus import Bus, MemoryBus, ValkeyBus
 from .clock import Clock, CommonTime, SteadyClock
+from .confusables import UNICODE_VERSION
 from .database import Database
 from .errors import Unavailable
 from .events import NewsMissed
@@ -175,6 +176,7 @@ class Chat:
         await self._keys.join()
         done = await self._purge_expired()
         await self.expiry.renew_spans()
+        await self._update_skeletons()
         if done.messages or done.rooms or done.visitors:
             _log.info("what had expired before this start is gone: %s", done)
         await self.lobby.open()
@@ -183,6 +185,20 @@ class Chat:
         self.janitor.start()
         self._pulse.start()
         return done
+
+    async def _update_skeletons(self) -> None:
+        """Replace the stored skeletons that an earlier release made by other rules."""
+        try:
+            count = await self.identity.update_skeletons() + await self.rooms.update_skeletons()
+        except Unavailable as error:  # those that are left are done at the next start
+            _log.warning(
+                "skeletons of names could not be updated, look-alikes may exist: %s", error
+            )
+        else:
+            if count:
+                _log.info(
+                    "skeletons of %s names were updated for Unicode %s", count, UNICODE_VERSION
+                )
 
     async def stop(self) -> None:
         """Finish what was accepted, and close everything."""

@@ -7,7 +7,7 @@ a bug, and is logged instead of shown.
     ChatError
     ├── InvalidNickname ── NicknameTaken
     ├── InvalidPhrase
-    ├── InvalidRoom ── RoomNameTaken, InvalidTopic, InvalidLifetime
+    ├── InvalidRoom ── RoomNameTaken (── RoomNameConfusable), InvalidTopic, InvalidLifetime
     ├── InvalidMessage ── MessageExpired
     ├── NotFound
     ├── NotAMember
@@ -54,6 +54,10 @@ class InvalidRoom(ChatError):
 
 class RoomNameTaken(InvalidRoom):
     """A listed room of that name exists already."""
+
+
+class RoomNameConfusable(RoomNameTaken):
+    """A listed room exists whose name looks the same, but is another name."""
 
 
 class InvalidTopic(InvalidRoom):

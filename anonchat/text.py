@@ -2,10 +2,8 @@
 
 import re
 import unicodedata
-from functools import cache
 
 import regex
-from confusable_homoglyphs.confusables import confusables_data
 from slugify import slugify
 
 from .errors import N_, InvalidMessage, InvalidNickname, InvalidRoom, InvalidTopic
@@ -105,13 +103,9 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
-def skeletons(nickname: str) -> tuple[str, str]:
-    """Return the two shapes of a nickname: names that share either look alike.
-
-    The first compares what is seen as it is written (Unicode TS 39), the second without case.
-    """
-    bare = _UNSEEN.sub("", nickname)
-    return _skeleton(bare), _skeleton(fold(bare))
+def remove_unseen(name: str) -> str:
+    """Return what is seen of a name."""
+    return str(_UNSEEN.sub("", name))
 
 
 def make_slug(name: str) -> str:
@@ -158,34 +152,3 @@ def _limit_marks(text: str) -> str:
     """
     decomposed = unicodedata.normalize("NFD", _TOO_MANY_MARKS.sub(r"\1", text))
     return unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", decomposed))
-
-
-def _skeleton(text: str) -> str:
-    shape = text
-    for form in ("NFC", "NFD", "NFKC", "NFD"):
-        shape = _to_prototypes(unicodedata.normalize(form, shape))
-    return shape
-
-
-def _to_prototypes(text: str) -> str:
-    prototypes = _prototypes()
-    return "".join(prototypes.get(character, character) for character in text)
-
-
-@cache
-def _prototypes() -> dict[str, str]:
-    """Map every confusable character to the one that stands for all that look like it.
-
-    The data is a set of stars: a prototype lists many look-alikes, each of which lists it.
-    Right-to-left characters stand between marks there that are no part of them.
-    """
-    stars: dict[str, list[str]] = {}
-    for character, twins in confusables_data.items():
-        stars[character.strip("\u200e")] = [twin["c"].strip("\u200e") for twin in twins]
-    return {
-        character: twins[0]
-        for character, twins in stars.items()
-        if len(character) == 1
-        and len(twins) == 1
-        and (len(twins[0]) > 1 or len(stars.get(twins[0], ())) > 1 or character > twins[0])
-    }

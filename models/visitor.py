@@ -18,6 +18,7 @@ class VisitorRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     nickname_key: bytes = Field(unique=True)
     folded_key: bytes = Field(unique=True)
+    skeleton_version: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     phrase_key: bytes | None
     sealed: bytes
     seen_at: datetime

@@ -11,6 +11,7 @@ from anonchat import (
     ChatError,
     InvalidLifetime,
     InvalidTopic,
+    RoomNameConfusable,
     RoomNameTaken,
     Settings,
     Visitor,
@@ -41,6 +42,8 @@ def new_room(site: Site, visitor: Visitor, language: Language, screen: Screen) -
                 topic=fields.get("topic", ""),
             )
             await site.chat.memberships.join(room.id, visitor_id=visitor.id)
+        except RoomNameConfusable as error:
+            screen.refuse("name", language.explain(error))
         except RoomNameTaken:
             screen.refuse(
                 "name",

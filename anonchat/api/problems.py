@@ -76,7 +76,10 @@ NICKNAME_TAKEN = Problem(
     "It, or one that looks like it, belongs to somebody who lives and has another phrase or none.",
 )
 ROOM_NAME_TAKEN = Problem(
-    "room-name-taken", 409, "The name of the room is taken", "A public room bears it already."
+    "room-name-taken",
+    409,
+    "The name of the room is taken",
+    "A public room bears it already, or a name that looks the same; `detail` says which.",
 )
 UNKNOWN_VISITOR = Problem(
     "unknown-visitor",

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from .. import nouns
 from ..chat import Chat
-from ..errors import NotFound, RoomNameTaken
+from ..errors import NotFound, RoomNameConfusable, RoomNameTaken
 from ..services.lobby import Place
 from ..text import fold, tidy_room_name
 from .caller import CALLER, COUNTED, IN_ROOM, Caller, TheChat, TheRoom
@@ -192,6 +192,8 @@ async def _open(chat: Chat, wanted: NewRoom, *, visitor_id: str) -> tuple[nouns.
             room_ttl=read_duration(wanted.room_ttl),
             topic=wanted.topic,
         )
+    except RoomNameConfusable:
+        raise
     except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
         return await _open(chat, wanted, visitor_id=visitor_id)
     return room, True

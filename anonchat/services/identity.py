@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -23,13 +24,14 @@ from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
 from ..lifetimes import visitor_lifetime
 from ..limits import Limits, neighbourhood
+from ..lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
 from ..network_shares import Networks, NetworkShares
 from ..nouns import Visitor
 from ..open_screens import OpenScreens
 from ..puzzle import Puzzle
 from ..seal import Hasher, fingerprint
 from ..settings import Settings
-from ..text import skeletons, tidy_nickname
+from ..text import fold, tidy_nickname
 from ..vault import Vault
 
 _PHRASE_CHARACTERS = range(8, 201)
@@ -44,6 +46,15 @@ _PHRASES_WAITING_MOST = 50
 _MARK_SEEN_EVERY = timedelta(minutes=10)
 _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle visitors who are looked at to find one who gives way
+_SKELETONS_BATCH = 50
+
+
+class NicknameKeys(NamedTuple):
+    """Keyed hashes by which a nickname is found: of its two skeletons, and of itself."""
+
+    shape: bytes
+    folded: bytes
+    exact: bytes
 
 
 class Identity:
@@ -111,14 +122,14 @@ class Identity:
         self, name: str, phrase: str, address: str
     ) -> tuple[Visitor, str, str | None]:
         """Return the visitor, a token, and the id of an idle visitor who has to give way."""
-        shape, folded = self._nickname_keys(name)
+        keys = self._nickname_keys(name)
         phrase_key, badge = await self._prove(phrase)
-        await self._let_go(shape, folded)
+        await self._let_go(keys)
         token, now = new_token(), self._clock()
         has_revoked, displaced = False, None
         visitor_id = new_id()
         async with self._giving_up(visitor_id), self._database.transaction() as session:
-            holding = _holders(shape, folded).order_by(col(VisitorRow.id))
+            holding = _holders(keys).order_by(col(VisitorRow.id))
             holders = (await session.exec(holding.with_for_update(key_share=True))).all()
             await self._vault.learn_visitors(row.id for row in holders)
             if holders:
@@ -128,11 +139,13 @@ class Identity:
                     raise NicknameTaken(N_("That nickname, or one like it, is taken."))
                 has_revoked = await self._make_place_for_token(session, holder.id)
             else:
+                check_new_nickname(name)
                 displaced = await self._make_place(session, self._shares.of_address(address))
                 holder = VisitorRow(
                     id=visitor_id,
-                    nickname_key=shape,
-                    folded_key=folded,
+                    nickname_key=keys.shape,
+                    folded_key=keys.folded,
+                    skeleton_version=SKELETON_VERSION,
                     phrase_key=phrase_key,
                     sealed=await self._vault.seal_visitor(visitor_id, nickname=name, badge=badge),
                     seen_at=now - self._settings.visitor_ttl,  # not yet: the first time counts
@@ -148,9 +161,10 @@ class Identity:
 
     async def is_free(self, nickname: str) -> bool:
         """Tell whether a nickname could be taken now; raise `InvalidNickname` if it is none."""
-        shape, folded = self._nickname_keys(tidy_nickname(nickname))
+        name = tidy_nickname(nickname)
+        check_new_nickname(name)
         async with self._database.reading() as session:
-            holders = await _find_holders(session, shape, folded)
+            holders = await _find_holders(session, self._nickname_keys(name))
         return not any(map(self._is_living, holders))
 
     async def recognise(self, token: str, *, address: str = "") -> Visitor | None:
@@ -305,9 +319,48 @@ class Identity:
             await self._bus.publish(MessagesGone(room_id, tuple(sorted(seqs))))
         return len(batch)
 
-    def _nickname_keys(self, nickname: str) -> tuple[bytes, bytes]:
+    async def update_skeletons(self) -> int:
+        """Replace what was stored of nicknames by older rules; return how many were replaced.
+
+        Of two visitors who look alike by the new rules both stay: one is found by the exact
+        nickname alone. Another node may do the same meanwhile.
+        """
+        count, after = 0, ""
+        while batch := await self._update_some_skeletons(after):
+            count, after = count + len(batch), batch[-1]
+        return count
+
+    @again_after_clash
+    async def _update_some_skeletons(self, after: str) -> list[str]:
+        """Return the ids of those whose keys were replaced, or left since nothing opens them."""
+        query = select(VisitorRow).where(VisitorRow.id > after)
+        query = query.where(VisitorRow.skeleton_version != SKELETON_VERSION)
+        query = query.order_by(col(VisitorRow.id)).limit(_SKELETONS_BATCH).with_for_update()
+        async with self._database.transaction() as session:
+            rows = (await session.exec(query)).all()
+            await self._vault.learn_visitors(row.id for row in rows)
+            opened = [(row, visitor) for row in rows if (visitor := self._vault.open_visitor(row))]
+            keys = {}
+            for row, visitor in opened:
+                keys[row.id] = self._nickname_keys(visitor.nickname)
+                await asyncio.sleep(0)  # a long nickname takes milliseconds
+            taken = await _find_taken_keys(session, keys)
+            for row, _ in opened:
+                own = keys[row.id]
+                taken -= {row.nickname_key, row.folded_key}
+                row.nickname_key = own.exact if own.shape in taken else own.shape
+                row.folded_key = own.exact if own.folded in taken else own.folded
+                row.skeleton_version = SKELETON_VERSION
+                taken |= {row.nickname_key, row.folded_key}
+        return [row.id for row in rows]
+
+    def _nickname_keys(self, nickname: str) -> NicknameKeys:
         shape, folded = skeletons(nickname)
-        return self._hasher.hash("nickname", shape), self._hasher.hash("folded", folded)
+        return NicknameKeys(
+            self._hasher.hash("nickname", shape),
+            self._hasher.hash("folded", folded),
+            self._hasher.hash("exact nickname", fold(nickname)),
+        )
 
     async def _prove(self, phrase: str) -> tuple[bytes | None, str]:
         """Return what is kept of a phrase, and the badge that others see."""
@@ -340,10 +393,10 @@ class Identity:
             await self._keys.destroy([visitor_key(visitor_id)])
             raise
 
-    async def _let_go(self, shape: bytes, folded: bytes) -> None:
+    async def _let_go(self, keys: NicknameKeys) -> None:
         """Forget those who hold the nickname and live no more, whether or not anybody purged."""
         async with self._database.reading() as session:
-            holders = await _find_holders(session, shape, folded)
+            holders = await _find_holders(session, keys)
         for holder in holders:
             if not self._is_living(holder):
                 await self.forget(holder.id)
@@ -430,15 +483,29 @@ class Identity:
         return bool(too_many)
 
 
-async def _find_holders(session: AsyncSession, shape: bytes, folded: bytes) -> Sequence[VisitorRow]:
+async def _find_holders(session: AsyncSession, keys: NicknameKeys) -> Sequence[VisitorRow]:
     """Return who bears the nickname or one like it; two may, each alike in another way."""
-    return (await session.exec(_holders(shape, folded))).all()
+    return (await session.exec(_holders(keys))).all()
 
 
-def _holders(shape: bytes, folded: bytes) -> SelectOfScalar[VisitorRow]:
+def _holders(keys: NicknameKeys) -> SelectOfScalar[VisitorRow]:
     return select(VisitorRow).where(
-        or_(VisitorRow.nickname_key == shape, VisitorRow.folded_key == folded)
+        or_(
+            col(VisitorRow.nickname_key).in_([keys.shape, keys.exact]),
+            col(VisitorRow.folded_key).in_([keys.folded, keys.exact]),
+        )
     )
+
+
+async def _find_taken_keys(session: AsyncSession, keys: dict[str, NicknameKeys]) -> set[bytes]:
+    """Return all keys of whoever holds one of these."""
+    query = select(VisitorRow.nickname_key, VisitorRow.folded_key).where(
+        or_(
+            col(VisitorRow.nickname_key).in_({each.shape for each in keys.values()}),
+            col(VisitorRow.folded_key).in_({each.folded for each in keys.values()}),
+        )
+    )
+    return {key for row in await session.exec(query) for key in row}
 
 
 def _same(given: bytes | None, kept: bytes | None) -> bool:

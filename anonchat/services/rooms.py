@@ -1,12 +1,14 @@
 """Finding and making rooms."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import NamedTuple, NoReturn
 
-from sqlmodel import col, delete, func, select, update
+from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -24,6 +26,7 @@ from ..errors import (
     NotAllowed,
     NotAMember,
     NotFound,
+    RoomNameConfusable,
     RoomNameTaken,
     Unavailable,
     UnknownVisitor,
@@ -34,6 +37,7 @@ from ..keystore import KeyStore, room_key
 from ..ledger import note_gone
 from ..lifetimes import room_lifetime
 from ..limits import Limits
+from ..lookalikes import SKELETON_VERSION, check_listed_name, skeletons
 from ..network_shares import NetworkShares
 from ..nouns import Member, Room
 from ..seal import Hasher
@@ -44,9 +48,18 @@ from ..vault import Vault
 _BATCH = 500
 _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle rooms that are looked at to find one that gives way
+_SKELETONS_BATCH = 50
 _RESERVED = {"mine"}  # /api/v1/rooms/mine is no room but the list of one's own
 # The address of a room, with or without scheme and host, as one copies it from anywhere.
 _ADDRESS = re.compile(r"(?:https?://)?[^\s/]*/r/([a-z0-9-]+)/?(?:[?#]\S*)?")
+
+
+class _NameKeys(NamedTuple):
+    """Keyed hashes of a name, in whatever case, and of its two skeletons."""
+
+    exact: bytes | None
+    shape: bytes | None
+    folded: bytes | None
 
 
 class Rooms:
@@ -95,8 +108,9 @@ class Rooms:
     async def open(self, name: str, *, visitor_id: str) -> Room:
         """Return the room of that name or at that address; create it if there is none.
 
-        What can only be an address creates nothing: `NotFound`. Raises `InvalidRoom`,
-        `LimitReached` or `UnknownVisitor` too.
+        What can only be an address creates nothing: `NotFound`. A name that looks like that of
+        another room neither opens that one nor creates a second: `RoomNameConfusable`. Raises
+        `InvalidRoom`, `LimitReached` or `UnknownVisitor` too.
         """
         if isinstance(name, str) and (address := _ADDRESS.fullmatch(name.strip())):
             return await self.find(address[1])
@@ -109,6 +123,8 @@ class Rooms:
             return room
         try:
             return await self.create(name, visitor_id=visitor_id)
+        except RoomNameConfusable:
+            raise
         except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
             return await self.open(name, visitor_id=visitor_id)
 
@@ -126,11 +142,13 @@ class Rooms:
 
         No message outlives a quiet room: a `message_ttl` beyond `room_ttl` is refused, and the
         usual one is cut to it. Until somebody else enters, the room lives shorter. Raises
-        `InvalidRoom`, `RoomNameTaken`, `LimitReached` or `UnknownVisitor`.
+        `InvalidRoom`, `RoomNameTaken`, `RoomNameConfusable`, `LimitReached` or `UnknownVisitor`.
         """
         name, topic = tidy_room_name(name), tidy_topic(topic)
         if "://" in name:
             raise InvalidRoom(N_("That is an address. Please type a name for the room."))
+        if listed:
+            check_listed_name(name)
         room_ttl = self._check_room_ttl(room_ttl)
         message_ttl = self._check_message_ttl(message_ttl, room_ttl)
         spend = self._limits.rooms.once(visitor_id)
@@ -159,18 +177,22 @@ class Rooms:
     ) -> tuple[Room, Member, str | None]:
         """Store a room and its first member; return the id of a room that has to give way, too."""
         now, room_id = self._clock(), new_id()
+        name_keys = self._name_keys(name) if listed else _NameKeys(None, None, None)
         async with self._giving_up(room_id), self._database.transaction() as session:
             visitor_row = await session.get(VisitorRow, visitor_id)
             if visitor_row is None:
                 raise UnknownVisitor(N_("Please come in again."))
             if listed:
-                await self._clear_name(session, name)
+                await self._clear_name(session, name, name_keys)
             displaced = await self._make_place(session, visitor_id)
             spend()
             slug = await self._free_slug(session, name) if listed else new_link()
             row = RoomRow(
                 id=room_id,
-                name_key=self._name_key(name) if listed else None,
+                name_key=name_keys.exact,
+                shape_key=name_keys.shape,
+                folded_key=name_keys.folded,
+                skeleton_version=SKELETON_VERSION,
                 slug_key=self._slug_key(slug),
                 sealed=await self._vault.seal_room(room_id, name=name, topic=topic, slug=slug),
                 listed=listed,
@@ -260,6 +282,41 @@ class Rooms:
         self._burning.discard(room_id)
         return count
 
+    async def update_skeletons(self) -> int:
+        """Replace what was stored of names by older rules; return how many were replaced.
+
+        Of two rooms whose names look alike by the new rules both stay: one has a name alone.
+        Another node may do the same meanwhile.
+        """
+        count, after = 0, ""
+        while batch := await self._update_some_skeletons(after):
+            count, after = count + len(batch), batch[-1]
+        return count
+
+    @again_after_clash
+    async def _update_some_skeletons(self, after: str) -> list[str]:
+        """Return the ids of those whose keys were replaced, or left since nothing opens them."""
+        query = select(RoomRow).where(RoomRow.id > after, col(RoomRow.name_key).is_not(None))
+        query = query.where(RoomRow.skeleton_version != SKELETON_VERSION)
+        query = query.order_by(col(RoomRow.id)).limit(_SKELETONS_BATCH).with_for_update()
+        async with self._database.transaction() as session:
+            rows = (await session.exec(query)).all()
+            await self._vault.learn_rooms(row.id for row in rows)
+            opened = [(row, room) for row in rows if (room := self._vault.open_room(row))]
+            keys = {}
+            for row, room in opened:
+                keys[row.id] = self._name_keys(room.name)
+                await asyncio.sleep(0)  # a long name takes milliseconds
+            taken = await _find_taken_keys(session, keys)
+            for row, _ in opened:
+                own = keys[row.id]
+                taken -= {row.shape_key, row.folded_key}
+                row.shape_key = None if own.shape in taken else own.shape
+                row.folded_key = None if own.folded in taken else own.folded
+                row.skeleton_version = SKELETON_VERSION
+                taken |= {row.shape_key, row.folded_key}
+        return [row.id for row in rows]
+
     async def _delete_messages(self, room_id: str) -> int:
         """Delete some messages of a room, not all at once: nobody shall wait long to post."""
         query = select(MessageRow.id).where(MessageRow.room_id == room_id).limit(_BATCH)
@@ -282,6 +339,14 @@ class Rooms:
     def _name_key(self, name: str) -> bytes:
         return self._hasher.hash("room name", fold(name))
 
+    def _name_keys(self, name: str) -> _NameKeys:
+        shape, folded = skeletons(name)
+        return _NameKeys(
+            self._name_key(name),
+            self._hasher.hash("room name skeleton", shape),
+            self._hasher.hash("room name skeleton without case", folded),
+        )
+
     def _slug_key(self, slug: str) -> bytes:
         return self._hasher.hash("slug", slug)
 
@@ -301,22 +366,40 @@ class Rooms:
         await self._vault.learn_rooms([row.id] if row else [])
         return self._vault.open_room(row) if row else None
 
-    async def _clear_name(self, session: AsyncSession, name: str) -> None:
+    async def _clear_name(self, session: AsyncSession, name: str, keys: _NameKeys) -> None:
         """Make sure that the name is free; an ended room that was not purged yet lets go of it.
 
         What is typed may be a name or an address, so no name may be the address of another room.
         """
         if await self._find(session, slug_key=self._slug_key(fold(name))):
             raise RoomNameTaken(N_("There is a room of that name already."))
-        query = select(RoomRow).where(RoomRow.name_key == self._name_key(name))
-        holder = (await session.exec(query.with_for_update())).first()
-        if holder is None:
-            return
-        if holder.expires_at > self._clock() and not self._keys.is_gone(room_key(holder.id)):
-            raise RoomNameTaken(N_("There is a room of that name already."))
-        holder.name_key, holder.slug_key = None, self._slug_key(new_link())
-        session.add(holder)
+        query = select(RoomRow).where(
+            or_(
+                RoomRow.name_key == keys.exact,
+                RoomRow.shape_key == keys.shape,
+                RoomRow.folded_key == keys.folded,
+            )
+        )
+        query = query.order_by(col(RoomRow.id)).with_for_update()
+        holders = (await session.exec(query)).all()
+        for holder in sorted(holders, key=lambda each: each.name_key != keys.exact):
+            if holder.expires_at > self._clock() and not self._keys.is_gone(room_key(holder.id)):
+                await self._refuse_name(holder, keys)
+            holder.name_key, holder.slug_key = None, self._slug_key(new_link())
+            holder.shape_key = holder.folded_key = None
+            session.add(holder)
         await session.flush()
+
+    async def _refuse_name(self, holder: RoomRow, keys: _NameKeys) -> NoReturn:
+        if holder.name_key == keys.exact:
+            raise RoomNameTaken(N_("There is a room of that name already."))
+        await self._vault.learn_rooms([holder.id])
+        room = self._vault.open_room(holder)
+        if room is None:
+            raise RoomNameConfusable(N_("There is a room with a name that looks the same."))
+        raise RoomNameConfusable(
+            N_("There is a room with a name that looks the same: {name}"), name=room.name
+        )
 
     async def _free_slug(self, session: AsyncSession, name: str) -> str:
         base = make_slug(name)
@@ -382,6 +465,17 @@ class Rooms:
             return self._settings.room_ttl
         _check_within(ttl, self._settings.message_ttl_min, self._settings.room_ttl_max)
         return ttl
+
+
+async def _find_taken_keys(session: AsyncSession, keys: dict[str, _NameKeys]) -> set[bytes | None]:
+    """Return all keys of rooms that hold one of these."""
+    query = select(RoomRow.shape_key, RoomRow.folded_key).where(
+        or_(
+            col(RoomRow.shape_key).in_({each.shape for each in keys.values()}),
+            col(RoomRow.folded_key).in_({each.folded for each in keys.values()}),
+        )
+    )
+    return {key for row in await session.exec(query) for key in row}
 
 
 def _check_within(ttl: timedelta, least: timedelta, most: timedelta) -> None:

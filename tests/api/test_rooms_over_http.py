@@ -49,6 +49,19 @@ async def test_a_room_that_exists_is_joined_and_stays_as_it_is(ann: Program, bob
         assert (room["members"], room["membership"]["owner"]) == (2, False)
 
 
+async def test_a_name_that_looks_like_that_of_a_public_room_is_refused(
+    ann: Program, bob: Program
+) -> None:
+    await ann.open("room 1")
+    answer = await bob.call("POST", "/rooms", json={"name": "room l"})
+    assert (answer.status_code, answer.json()["type"]) == (
+        409,
+        "/api/v1/problems/room-name-taken",
+    )
+    assert answer.json()["detail"].endswith("looks the same: room 1")
+    assert (await bob.call("POST", "/rooms", json={"name": "room l", "listed": False})).is_success
+
+
 async def test_a_room_that_all_want_at_once_is_created_once(
     come_in: Settle, ann: Program, bob: Program
 ) -> None:
@@ -78,6 +91,7 @@ async def test_a_room_takes_what_was_chosen_for_it(ann: Program) -> None:
     [
         ({"name": ""}, "invalid-room"),
         ({"name": "x" * 61}, "invalid-room"),
+        ({"name": "n\u0456ght"}, "invalid-room"),  # a Cyrillic letter
         ({"name": "a", "topic": "x" * 201}, "invalid-room"),
         ({"name": "a", "message_ttl": "1s"}, "invalid-room"),
         ({"name": "a", "message_ttl": "31d"}, "invalid-room"),

@@ -34,6 +34,8 @@ async def test_coming_in_gives_a_token_that_is_known(stranger: Program) -> None:
         ({"nickname": ""}, "invalid-nickname"),
         ({"nickname": "\u200b"}, "invalid-nickname"),
         ({"nickname": "x" * 25}, "invalid-nickname"),
+        ({"nickname": "A\u04cfice"}, "invalid-nickname"),  # a Cyrillic letter
+        ({"nickname": "Ann \u2713 5m8t7"}, "invalid-nickname"),
         ({"nickname": "Bob", "secret_phrase": "short"}, "invalid-phrase"),
         ({"nickname": 7}, "invalid-request"),
         ({"nickname": None}, "invalid-request"),

@@ -65,13 +65,13 @@ class Town:
         await self._chat._keys.obtain(*(visitor_key(guest.id) for guest in guests))
         rows = []
         for guest in guests:
-            shape, folded = self._chat.identity._nickname_keys(guest.nickname)
+            keys = self._chat.identity._nickname_keys(guest.nickname)
             sealed = await self._vault.seal_visitor(guest.id, nickname=guest.nickname, badge="")
             rows.append(
                 VisitorRow(
                     id=guest.id,
-                    nickname_key=shape,
-                    folded_key=folded,
+                    nickname_key=keys.shape,
+                    folded_key=keys.folded,
                     phrase_key=None,
                     sealed=sealed,
                     seen_at=now,

@@ -34,8 +34,10 @@ async def test_enter_sends_the_form(world: World) -> None:
         ("   ", "Please choose a nickname"),
         ("\u200b\u202e\u3164", "Please choose a nickname"),
         ("a" * 25, "24 characters at most"),
+        ("A\u04cfice", "Use one alphabet in each word"),
+        ("Ann \u2713 5m8t7", "looks like a badge"),
     ],
-    ids=["empty", "spaces", "invisible", "too long"],
+    ids=["empty", "spaces", "invisible", "too long", "mixed", "badge"],
 )
 async def test_a_nickname_that_nobody_could_read_is_refused_beside_the_field(
     world: World, nickname: str, reason: str

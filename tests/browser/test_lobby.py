@@ -142,6 +142,21 @@ async def test_a_taken_name_is_refused_in_the_dialog(world: World, room: str) ->
     await expect(mira.textbox("Name")).to_be_focused()
 
 
+async def test_a_name_that_looks_like_a_public_one_is_refused_where_it_was_typed(
+    world: World, room: str
+) -> None:
+    await world.members(f"{room} w", "Ann")
+    mira = await world.visitor("Mira")
+    await mira.finder.fill(f"{room} vv")
+    await mira.finder.press("Enter")
+    await mira.is_told(f"looks the same: {room} w")
+    await mira.button("New room").click()
+    await mira.textbox("Name").fill(f"{room} vv")
+    await mira.button("Create the room").click()
+    await expect(mira.dialog.get_by_role("alert").first).to_contain_text(f"the same: {room} w")
+    await expect(mira.textbox("Name")).to_be_focused()
+
+
 async def test_the_dialog_closes_by_escape_and_gives_the_focus_back(world: World) -> None:
     ann = await world.visitor("Ann")
     await ann.button("New room").focus()

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from anonchat import Chat, ChatError
+from anonchat.lookalikes import check_listed_name, check_new_nickname, skeletons
 from anonchat.text import (
     fold,
     make_slug,
-    skeletons,
     tidy_message,
     tidy_nickname,
     tidy_room_name,
@@ -51,6 +51,8 @@ PIECES = {
     "one address": "http://a.example/",
     "brackets": "(",
     "closing brackets": ")",
+    "brackets from right to left": "\u05d0(",
+    "right to left": "\u05d0\u0627 a1",
     "brackets of two kinds": ")]",
     "full stops": ".",
     "entities": "<&\"'>",
@@ -61,6 +63,8 @@ PIECES = {
 def _nickname(text: str) -> None:
     name = tidy_nickname(text)
     skeletons(name)
+    with suppress(ChatError):
+        check_new_nickname(name)
     message_row(replace(MESSAGE, nickname=name))
     member_row(replace(MEMBER, nickname=name), present=True, language=ENGLISH)
 
@@ -68,6 +72,9 @@ def _nickname(text: str) -> None:
 def _room(text: str) -> None:
     name = tidy_room_name(text)
     fold(name)
+    skeletons(name)
+    with suppress(ChatError):
+        check_listed_name(name)
     make_slug(name)
     glance = replace(GLANCE, room=replace(ROOM, name=name, topic=tidy_topic(text)))
     rail_row(glance, language=ENGLISH)

@@ -1,6 +1,7 @@
 """Coming in, being recognised, and being forgotten."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,8 +19,10 @@ from anonchat import (
     MessagesGone,
     NicknameTaken,
     TokenRevoked,
+    Visitor,
     VisitorForgotten,
 )
+from models import VisitorRow
 from tests.fakes import (
     Ear,
     FakeClock,
@@ -81,25 +84,91 @@ async def test_a_visitor_survives_a_crash(tmp_path: Path, clock: FakeClock) -> N
         assert await _recognised_as(chat, token) == visitor.id
 
 
-@pytest.mark.parametrize("nickname", ["Anna", "\u0410nna", "ANNA", "\uff21nna", " Anna\u200b "])
+@pytest.mark.parametrize("nickname", ["Anna", "ANNA", "\uff21nna", " Anna\u200b ", "\u0391NNA"])
 async def test_a_nickname_that_looks_like_a_taken_one_is_taken(chat: Chat, nickname: str) -> None:
     await come_in(chat, "Anna")
-    assert not await chat.identity.is_free(nickname)
     with pytest.raises(NicknameTaken):
         await chat.identity.come_in(nickname)
+
+
+async def test_a_nickname_in_another_alphabet_that_looks_like_a_taken_one_is_taken(
+    chat: Chat,
+) -> None:
+    await come_in(chat, "\u0421\u0410\u0425\u0410")  # Cyrillic
+    for other in ("CAXA", "\u0421AXA"):
+        with pytest.raises(NicknameTaken):
+            await chat.identity.come_in(other)
+    assert not await chat.identity.is_free("CAXA")
+
+
+async def test_nicknames_that_mix_alphabets_or_imitate_a_badge_are_refused(chat: Chat) -> None:
+    for nickname in ("A\u04cfice", "\u0410nna", "1\u0968", "Ann \u2713 5m8t7", "\u2705"):
+        with pytest.raises(InvalidNickname) as refused:
+            await chat.identity.come_in(nickname)
+        assert not isinstance(refused.value, NicknameTaken)
+        with pytest.raises(InvalidNickname):
+            await chat.identity.is_free(nickname)
+
+
+async def test_stored_skeletons_of_an_earlier_release_are_replaced_at_the_start(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        visitors = [await come_in(chat, f"Guest {n} of {n * n}") for n in range(120)]
+        for visitor in visitors:
+            await _store_as_earlier(chat, visitor, visitor.nickname)
+        assert await chat.identity.is_free("Guest 7 of 49"), "the old skeletons differ"
+    async with running_chat(tmp_path, clock) as chat:
+        for visitor in visitors:
+            assert not await chat.identity.is_free(visitor.nickname.upper())
+        assert await chat.identity.update_skeletons() == 0, "once is enough"
+
+
+async def test_visitors_of_an_earlier_release_who_look_alike_both_stay(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    names = ("Alice", "A\u04cfice", "ALICE \u2713")
+    async with running_chat(tmp_path, clock) as chat:
+        tokens = []
+        for number, name in enumerate(names):
+            visitor, token = await chat.identity.come_in(f"Guest {number}", phrase=PHRASE + name)
+            await chat.identity.recognise(token)
+            await _store_as_earlier(chat, visitor, name)
+            tokens.append(token)
+    async with running_chat(tmp_path, clock) as chat:
+        for name, token in zip(names, tokens, strict=True):
+            known = await chat.identity.recognise(token)
+            assert known
+            assert known.nickname == name
+            again, _ = await chat.identity.come_in(name, phrase=PHRASE + name)
+            assert again.id == known.id, "the phrase leads there under the exact nickname"
+        with pytest.raises(NicknameTaken):
+            await chat.identity.come_in("alice")
+
+
+async def test_a_row_whose_key_is_gone_does_not_stop_the_update_of_skeletons(
+    chat: Chat,
+) -> None:
+    ann, ben = await come_in(chat, "Ann"), await come_in(chat, "Ben")
+    for each in (ann, ben):
+        await _store_as_earlier(chat, each, each.nickname)
+    await chat._keys.destroy([f"visitor {ann.id}"])
+    await chat.identity.update_skeletons()
+    assert not await chat.identity.is_free("Ben")
 
 
 async def test_a_nickname_that_looks_like_two_taken_ones_is_taken(
     chat: Chat, clock: FakeClock
 ) -> None:
-    await come_in(chat, "l")  # looks like I as it is written
+    nu = "\u039d"
+    await come_in(chat, "N")  # looks like a Greek nu as it is written
     clock.move(chat.settings.new_visitor_ttl / 2)
-    await come_in(chat, "i")  # is I without its case
+    await come_in(chat, "v")  # looks like a small nu
     clock.move(chat.settings.new_visitor_ttl / 2)
-    assert not await chat.identity.is_free("I"), "the second one is still there"
+    assert not await chat.identity.is_free(nu), "the second one is still there"
     clock.move(chat.settings.new_visitor_ttl / 2)
-    assert await chat.identity.is_free("I")
-    await come_in(chat, "I")
+    assert await chat.identity.is_free(nu)
+    await come_in(chat, nu)
 
 
 async def test_a_bad_nickname_is_refused(chat: Chat) -> None:
@@ -112,7 +181,7 @@ async def test_a_bad_nickname_is_refused(chat: Chat) -> None:
 
 async def test_of_many_who_want_a_nickname_at_once_one_gets_it(chat: Chat) -> None:
     answers = await asyncio.gather(
-        *(chat.identity.come_in(name) for name in ["Ann", "ANN", "\u0410nn", "ann"] * 5),
+        *(chat.identity.come_in(name) for name in ["Ann", "ANN", "\uff21nn", "ann"] * 5),
         return_exceptions=True,
     )
     assert [type(answer) for answer in answers].count(tuple) == 1
@@ -370,6 +439,19 @@ async def test_so_many_browsers_hold_an_identity_and_the_oldest_gives_way(
             assert ear.all(TokenRevoked) == [TokenRevoked(visitor.id)] * max(0, number - 3)
         known = [await chat.identity.recognise(token) is not None for token in tokens]
     assert known == [False, False, True, True, True]
+
+
+async def _store_as_earlier(chat: Chat, visitor: Visitor, nickname: str) -> None:
+    """Store a visitor as an earlier release did: under that nickname, with other skeletons."""
+    sealed = await chat.identity._vault.seal_visitor(
+        visitor.id, nickname=nickname, badge=visitor.badge
+    )
+    async with chat._database.transaction() as session:
+        row = await session.get(VisitorRow, visitor.id)
+        assert row
+        row.sealed, row.skeleton_version = sealed, 0
+        row.nickname_key = hashlib.sha256(f"nickname {nickname}".encode()).digest()
+        row.folded_key = hashlib.sha256(f"folded {nickname}".encode()).digest()
 
 
 async def _recognised_as(chat: Chat, token: str) -> str | None:

@@ -13,11 +13,13 @@ from anonchat import (
     MemberJoined,
     NotFound,
     Room,
+    RoomNameConfusable,
     RoomNameTaken,
     RoomOpened,
     UnknownVisitor,
     Visitor,
 )
+from models import RoomRow
 from tests.fakes import Ear, FakeClock, come_in, running_chat, say
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -101,6 +103,91 @@ async def test_creating_a_name_that_exists_is_refused(chat: Chat, ann: Visitor) 
     await chat.rooms.open("night train", visitor_id=ann.id)
     with pytest.raises(RoomNameTaken):
         await chat.rooms.create("Night Train", visitor_id=ann.id)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("CAXA", "\u0421\u0410\u0425\u0410"),  # Cyrillic
+        ("room 1", "room l"),
+        ("Burning", "Buming"),
+        ("Night train", "Night  tra\u0131n"),
+        ("Bob", "B0B"),
+    ],
+)
+async def test_a_name_that_looks_like_that_of_a_listed_room_opens_and_creates_nothing(
+    chat: Chat, ann: Visitor, name: str, other: str
+) -> None:
+    room = await chat.rooms.open(name, visitor_id=ann.id)
+    ear = Ear(chat)
+    assert await chat.rooms.find_named(other) is None
+    for act in (chat.rooms.open, chat.rooms.create):
+        with pytest.raises(RoomNameConfusable, match="looks the same") as refused:
+            await act(other, visitor_id=ann.id)
+        assert refused.value.details == {"name": name}
+    assert ear.heard == []
+    assert await chat.rooms.open(name, visitor_id=ann.id) == room
+
+
+async def test_the_name_of_an_unlisted_room_may_look_like_any_other(
+    chat: Chat, ann: Visitor
+) -> None:
+    await chat.rooms.open("CAXA", visitor_id=ann.id)
+    for name in ("\u0421\u0410\u0425\u0410", "\u0421AXA"):
+        hidden = await chat.rooms.create(name, visitor_id=ann.id, listed=False)
+        assert await chat.rooms.find(hidden.slug) == hidden
+    await chat.rooms.create("attic", visitor_id=ann.id, listed=False)
+    assert (await chat.rooms.open("ATTlC", visitor_id=ann.id)).listed
+
+
+async def test_the_name_of_a_listed_room_mixes_no_alphabets_in_a_word(
+    chat: Chat, ann: Visitor
+) -> None:
+    for name in ("N\u0456ght train", "room 1\u0968"):
+        for act in (chat.rooms.open, chat.rooms.create):
+            with pytest.raises(InvalidRoom, match="mixes"):
+                await act(name, visitor_id=ann.id)
+    assert await chat.rooms.open("DJ \u0412\u0430\u0441\u044f", visitor_id=ann.id)
+
+
+async def test_a_name_that_looks_like_that_of_an_ended_room_is_free(
+    chat: Chat, ann: Visitor, clock: FakeClock
+) -> None:
+    await chat.rooms.create("room 1", visitor_id=ann.id, room_ttl=HOUR)
+    clock.move(HOUR)
+    assert (await chat.rooms.open("room l", visitor_id=ann.id)).name == "room l"
+
+
+async def test_rooms_of_an_earlier_release_get_skeletons_and_keep_their_names(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        ann = await come_in(chat, "Ann")
+        rooms = []
+        for name in ("room 1", "attic", "r\u043e\u043em 1"):
+            room = await chat.rooms.create(f"new {name[:1]}{len(rooms)}", visitor_id=ann.id)
+            await _store_as_earlier(chat, room, name)
+            rooms.append((name, room.id))
+        hidden = await chat.rooms.create("hidden", visitor_id=ann.id, listed=False)
+    async with running_chat(tmp_path, clock) as chat:
+        for name, id in rooms:
+            assert (await chat.rooms.open(name, visitor_id=ann.id)).id == id
+        for other in ("ATTlC", "room l"):
+            with pytest.raises(RoomNameConfusable):
+                await chat.rooms.open(other, visitor_id=ann.id)
+        assert await chat.rooms.open("h1dden", visitor_id=ann.id)
+        assert (await chat.rooms.find(hidden.slug)).id == hidden.id
+        assert await chat.rooms.update_skeletons() == 0
+
+
+async def _store_as_earlier(chat: Chat, room: Room, name: str) -> None:
+    """Store a room as an earlier release did: under that name, without skeletons."""
+    sealed = await chat.rooms._vault.seal_room(room.id, name=name, topic="", slug=room.slug)
+    async with chat._database.transaction() as session:
+        row = await session.get(RoomRow, room.id)
+        assert row
+        row.sealed, row.name_key = sealed, chat.rooms._name_key(name)
+        row.shape_key, row.folded_key, row.skeleton_version = None, None, 0
 
 
 async def test_an_unlisted_room_is_found_by_its_address_and_not_by_its_name(

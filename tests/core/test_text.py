@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 import regex
-from confusable_homoglyphs.confusables import confusables_data
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anonchat import ChatError, InvalidMessage, InvalidNickname, InvalidRoom
+from anonchat.lookalikes import skeletons
 from anonchat.text import (
     MARKS_DEEP,
     MESSAGE_CHARACTERS,
@@ -23,7 +23,6 @@ from anonchat.text import (
     count_graphemes,
     fold,
     make_slug,
-    skeletons,
     tidy_message,
     tidy_nickname,
     tidy_room_name,
@@ -240,44 +239,6 @@ def test_a_message_is_kept_as_it_was_written(text: str) -> None:
     assert tidy_message(text) == text
 
 
-def test_names_that_look_alike_share_a_skeleton() -> None:
-    pairs = [
-        (one, other["c"])
-        for one, others in confusables_data.items()
-        for other in others
-        if _tidied(tidy_nickname, one) == one and _tidied(tidy_nickname, other["c"]) == other["c"]
-    ]
-    assert len(pairs) > 8_000, "the data has shrunk: this test would prove little"
-    assert [pair for pair in pairs if not _look_alike(*pair)] == []
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Anna", "\u0410nna"),  # Cyrillic
-        ("Anna", "ANNA"),
-        ("Anna", "\uff21\uff4e\uff4e\uff41"),  # full width
-        ("burn", "bum"),
-        ("Ivan", "lvan"),
-        ("O'Neil", "0\u2019Neil"),
-        ("Stra\u00dfe", "STRASSE"),
-        ("\u0410\u041d\u041d\u0410", "\u0430\u043d\u043d\u0430"),  # Cyrillic and its small letters
-        ("caf\u00e9", "cafe\u0301"),
-        ("Ann", "A\u200bnn"),
-        ("a b", "a\u00a0b"),
-    ],
-)
-def test_look_alikes(one: str, other: str) -> None:
-    assert _look_alike(one, other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("Ann", "Anna"), ("Bob", "Rob"), ("Аня", "Оля"), ("1", "2"), ("🎉", "🎈")]
-)
-def test_names_that_look_different_are_different(one: str, other: str) -> None:
-    assert not _look_alike(one, other)
-
-
 @pytest.mark.parametrize(
     ("name", "slug"),
     [
@@ -316,10 +277,6 @@ def _deepest_marks(text: str) -> int:
     seen = regex.sub(r"(?V1)[\p{Cf}&&\p{Default_Ignorable_Code_Point}]", "", text)
     piles = regex.findall(r"\p{M}+", unicodedata.normalize("NFD", seen))
     return max(map(len, piles), default=0)
-
-
-def _look_alike(one: str, other: str) -> bool:
-    return any(a == b for a, b in zip(skeletons(one), skeletons(other), strict=True))
 
 
 @pytest.mark.parametrize("name", ["\ufffc", "\u0301", "\u0489", "\u20e3", "\U0001d159", "\u303f"])
