@@ -254,9 +254,12 @@ class Desk:
                 known = sheet.known.get(draft.dedup_key)
                 if known and known.id in draft.tried:
                     sheet.fresh.append((draft, known))  # stored, though nobody has heard of it
-                elif draft.dedup_key not in sheet.known and not draft.stored.done():
+                elif not draft.stored.done():
                     try:
-                        self._place(draft, sheet)
+                        # Before a duplicate is answered: a former member must not be told it.
+                        room, author = self._find_author(draft, sheet)
+                        if draft.dedup_key not in sheet.known:
+                            self._place(draft, sheet, room, author)
                     except ChatError as refusal:
                         draft.refuse(refusal)
             if sheet.rows:
@@ -307,16 +310,24 @@ class Desk:
         renewed: dict[int, int] = {row.number: row.generation for row in found}
         return {number: renewed.get(number, 0) for number in spans}
 
-    def _place(self, draft: Draft, sheet: _Sheet) -> None:
-        """Give the draft its place in the room, and the room and the author longer lives."""
+    def _find_author(self, draft: Draft, sheet: _Sheet) -> tuple[Room, _Author]:
+        """Return the room of a draft and its author as a member of it.
+
+        Raises `NotFound`, `NotAMember`, or `Unavailable` if only another node could tell.
+        """
         if not sheet.strange.isdisjoint((draft.room_id, draft.visitor_id)):
             raise Unavailable(_LATER)
-        now, room = sheet.now, sheet.rooms.get(draft.room_id)
-        if room is None or room.expires_at <= now:
+        room = sheet.rooms.get(draft.room_id)
+        if room is None or room.expires_at <= sheet.now:
             raise NotFound(N_("There is no such room, or it has ended."))
         author = sheet.authors.get((draft.room_id, draft.visitor_id))
-        if author is None or author.visitor.expires_at <= now:  # forgotten a moment ago
+        if author is None or author.visitor.expires_at <= sheet.now:  # forgotten a moment ago
             raise NotAMember(N_("Only members can do that. Join the room first."))
+        return room, author
+
+    def _place(self, draft: Draft, sheet: _Sheet, room: Room, author: _Author) -> None:
+        """Give the draft its place in the room, and the room and the author longer lives."""
+        now = sheet.now
         # Here, for strangers must not use up the room's, and to be asked again costs nothing.
         if not draft.is_counted:
             self._limits.posts.spend(draft.visitor_id)

@@ -83,9 +83,12 @@ async def test_what_cannot_be_posted_is_refused_and_read_by_nobody(
 async def test_strangers_and_former_members_may_do_nothing(
     ann: Program, bob: Program, slug: str, come_in: Settle
 ) -> None:
-    (message,) = await bob.say(slug, "mine")
+    retried = {"json": {"text": "mine", "dedup_id": "d1"}}
+    message = await bob.ask("POST", f"/rooms/{slug}/messages", **retried)
     await bob.ask("DELETE", f"/rooms/{slug}/membership")
     for program in (bob, await come_in("Cid")):
+        answer = await program.call("POST", f"/rooms/{slug}/messages", **retried)
+        assert answer.status_code == 403, "a retry is a post like any other"
         for method, rest in (
             ("GET", "/messages"),
             ("POST", "/messages"),

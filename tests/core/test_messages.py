@@ -46,6 +46,8 @@ from tests.obstacles import allow, refuse
 
 pytestmark = pytest.mark.usefixtures("either_place")
 
+MINUTE = timedelta(minutes=1)
+
 Post = Callable[..., asyncio.Task[Message]]
 
 
@@ -194,6 +196,65 @@ async def _is_refused_for_its_end(chat: Chat, room: Room, reader: Visitor, post:
     assert ear.heard == []
     assert await read(chat, room, reader) == []
     assert (await post("twice", dedup_id="d2")).seq == 2
+
+
+async def test_retry_by_a_former_member_is_refused(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    room, ann, bob = inside
+    await post("once", dedup_id="d1")
+    deleted = await post("deleted", dedup_id="d2")
+    await chat.messages.delete(room.id, visitor_id=ann.id, message_id=deleted.id)
+    await chat.memberships.leave(room.id, visitor_id=ann.id)
+    ear = Ear(chat)
+    for dedup_id in ("d1", "d2"):
+        with pytest.raises(NotAMember):
+            await post("once", dedup_id=dedup_id)
+    at_once = await asyncio.gather(
+        *(post("once", dedup_id="d1") for _ in range(5)),
+        post("mine", visitor_id=bob.id),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in at_once] == [NotAMember] * 5 + [Message]
+    await chat.messages.finish()
+    assert [event.message.text for event in ear.all(MessagePosted)] == ["mine"]
+    await chat.memberships.join(room.id, visitor_id=ann.id)
+    assert (await post("once", dedup_id="d1")).seq == 1
+
+
+async def test_retry_in_an_ended_room_is_refused(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post, clock: FakeClock
+) -> None:
+    room, ann, _ = inside
+    brief = await chat.rooms.create(
+        "brief", visitor_id=ann.id, message_ttl=MINUTE, room_ttl=MINUTE, listed=False
+    )
+    await post("once", dedup_id="d1", room_id=brief.id)
+    await post("once", dedup_id="d1")
+    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    clock.move(MINUTE)
+    for room_id in (brief.id, room.id):  # nobody has purged the first one
+        with pytest.raises(NotFound):
+            await post("once", dedup_id="d1", room_id=room_id)
+
+
+async def test_retry_by_a_forgotten_visitor_is_refused(
+    chat: Chat, inside: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    _, ann, _ = inside
+    await post("once", dedup_id="d1")
+    await chat.identity.forget(ann.id)
+    with pytest.raises(NotAMember):
+        await post("once", dedup_id="d1")
+
+
+async def test_retry_by_an_expired_visitor_is_refused(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, visitor_ttl="1h", message_ttl="1h") as chat:
+        room, (ann,) = await gather_in(chat, "night train", "Ann")
+        await chat.messages.post(room.id, visitor_id=ann.id, text="once", dedup_id="d1")
+        clock.move(timedelta(hours=1, minutes=1))
+        with pytest.raises(NotAMember):
+            await chat.messages.post(room.id, visitor_id=ann.id, text="once", dedup_id="d1")
 
 
 async def test_a_dedup_id_means_something_to_its_visitor_in_its_room_alone(
