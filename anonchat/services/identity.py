@@ -135,6 +135,8 @@ class Identity:
             if holders:
                 holder = next((row for row in holders if _same(phrase_key, row.phrase_key)), None)
                 visitor = self._vault.open_visitor(holder) if holder else None
+                if holder and visitor is None and self._vault.is_visitor_strange(holder.id):
+                    raise Unavailable(N_("That could not be kept just now. Please try again."))
                 if holder is None or visitor is None:
                     raise NicknameTaken(N_("That nickname, or one like it, is taken."))
                 has_revoked = await self._make_place_for_token(session, holder.id)

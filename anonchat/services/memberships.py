@@ -73,7 +73,8 @@ class Memberships:
         """Make the visitor a member; one who is in already stays as they are.
 
         What was said before counts as read. Once somebody but its maker is in, a room lives as long
-        as it was made for. Raises `NotFound`, `UnknownVisitor` or `LimitReached`.
+        as it was made for. Raises `NotFound`, `UnknownVisitor`, `LimitReached`, or `Unavailable`,
+        also while only another node has the keys to open the room or the visitor.
         """
         displaced = None
         async with self._database.transaction() as session:
@@ -85,6 +86,7 @@ class Memberships:
                 raise NotFound(N_("There is no such room, or it has ended."))
             if visitor_row is None:
                 raise UnknownVisitor(N_("Please come in again."))
+            await self._require_keys(room_id, visitor_id)
             known = row is not None
             if row is None:
                 displaced = await self._make_place(session, room_row, visitor_id)
@@ -102,8 +104,6 @@ class Memberships:
                 room_row.expires_at = max(room_row.expires_at, now + self._lifetime(room_row))
         if displaced:
             await self._bus.publish(MemberLeft(room_id, displaced.visitor_id, displaced.author))
-        await self._vault.learn_rooms([room_id])
-        await self._vault.learn_visitors([visitor_id])
         room = self._vault.open_room(room_row)
         member = self._vault.open_member(row, visitor_row)
         if room is None or member is None:
@@ -111,6 +111,16 @@ class Memberships:
         if not known:
             await self._bus.publish(MemberJoined(room, member))
         return member
+
+    async def _require_keys(self, room_id: str, visitor_id: str) -> None:
+        """Raise `Unavailable` while only another node has the keys of this room or this visitor.
+
+        Before the row is added: a membership that could not be opened would never be announced.
+        """
+        await self._vault.learn_rooms([room_id])
+        await self._vault.learn_visitors([visitor_id])
+        if self._vault.is_room_strange(room_id) or self._vault.is_visitor_strange(visitor_id):
+            raise Unavailable(N_("That could not be kept just now. Please try again."))
 
     async def leave(self, room_id: str, *, visitor_id: str) -> None:
         """End the membership; leaving a room one is not in changes nothing."""

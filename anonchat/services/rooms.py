@@ -93,7 +93,11 @@ class Rooms:
         self._burning: set[str] = set()
 
     async def find(self, slug: str) -> Room:
-        """Return the room at that address; raise `NotFound` if there is none, or no more."""
+        """Return the room at that address.
+
+        Raises `NotFound` if there is none, or no more; `Unavailable` if only another node can
+        open it.
+        """
         async with self._database.reading() as session:
             room = await self._find(session, slug_key=self._slug_key(slug))
         if room is None:
@@ -225,7 +229,7 @@ class Rooms:
             member = await session.get(MemberRow, (room_id, visitor_id))
             await self._vault.learn_rooms([room_id])
             row = await session.get(RoomRow, room_id, with_for_update=True)
-            if row is None or self._vault.open_room(row) is None:
+            if row is None or self._open(row) is None:
                 raise NotFound(N_("There is no such room, or it has ended."))
             if member is None:
                 raise NotAMember(N_("Only members can do that. Join the room first."))
@@ -364,7 +368,14 @@ class Rooms:
             query = query.where(RoomRow.slug_key == slug_key)
         row = (await session.exec(query)).first()
         await self._vault.learn_rooms([row.id] if row else [])
-        return self._vault.open_room(row) if row else None
+        return self._open(row) if row else None
+
+    def _open(self, row: RoomRow) -> Room | None:
+        """Open a room; raise `Unavailable` if only another node has its key."""
+        room = self._vault.open_room(row)
+        if room is None and self._vault.is_room_strange(row.id):
+            raise Unavailable(N_("That could not be kept just now. Please try again."))
+        return room
 
     async def _clear_name(self, session: AsyncSession, name: str, keys: _NameKeys) -> None:
         """Make sure that the name is free; an ended room that was not purged yet lets go of it.

@@ -18,9 +18,11 @@ from anonchat import (
     NewsMissed,
     PuzzleUnsolved,
     RoomEnded,
+    RoomNameTaken,
     RoomOpened,
     StartError,
     TooOften,
+    Unavailable,
 )
 from anonchat.bus import ValkeyBus
 from anonchat.bus.codec import Codec
@@ -368,6 +370,75 @@ async def test_a_row_that_nobody_can_open_stops_those_who_read_on_for_a_while_on
     clock.move(10 * MINUTE)
     assert await read_on() == ["said after it"]
     server.start()
+
+
+@pytest.mark.parametrize("lacking", ["visitor", "room"])
+async def test_join_without_a_key_of_another_node_asks_to_try_again(
+    nodes: Nodes, server: Redis, lacking: str
+) -> None:
+    first, second = nodes
+    ann, ben = [await come_in(first, nickname) for nickname in ("Ann", "Ben")]
+    await until(lambda: second._keys.get(f"visitor {ben.id}") is not None)
+    server.kill()
+    await until(lambda: not first.bus.is_up and not second.bus.is_up)
+    if lacking == "visitor":
+        room = await second.rooms.create("night train", visitor_id=ben.id)
+        joiner = await come_in(first, "Cid")
+    else:
+        room = await first.rooms.create("night train", visitor_id=ann.id)
+        joiner = ben
+    for _ in range(2):  # who is a member already is answered in the same way
+        with pytest.raises(Unavailable):
+            await second.memberships.join(room.id, visitor_id=joiner.id)
+    ear = Ear(second)
+    server.start()
+    await until(lambda: bool(ear.all(NewsMissed)))
+    await until(lambda: second._keys.get(f"visitor {joiner.id}") is not None)
+    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    member = await second.memberships.join(room.id, visitor_id=joiner.id)
+    assert member.nickname == joiner.nickname
+
+
+async def test_room_whose_key_only_another_node_has_is_not_said_to_be_gone(
+    nodes: Nodes, server: Redis
+) -> None:
+    first, second = nodes
+    ann, ben = [await come_in(first, nickname) for nickname in ("Ann", "Ben")]
+    await until(lambda: second._keys.get(f"visitor {ben.id}") is not None)
+    server.kill()
+    await until(lambda: not first.bus.is_up and not second.bus.is_up)
+    room = await first.rooms.create("night train", visitor_id=ann.id)
+    asked = (
+        second.rooms.find(room.slug),
+        second.rooms.find_named("night train"),
+        second.rooms.open("night train", visitor_id=ben.id),
+        second.lobby.find(room.slug),
+        second.rooms.burn(room.id, visitor_id=ann.id),
+    )
+    for question in asked:
+        with pytest.raises(Unavailable):
+            await question
+    with pytest.raises((RoomNameTaken, Unavailable)):
+        await second.rooms.create("night train", visitor_id=ben.id)
+    server.start()
+    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    assert (await second.rooms.open("night train", visitor_id=ben.id)).id == room.id
+
+
+async def test_phrase_whose_visitor_only_another_node_can_open_asks_to_try_again(
+    nodes: Nodes, server: Redis
+) -> None:
+    first, second = nodes
+    await until(lambda: first.bus.is_up and second.bus.is_up)
+    server.kill()
+    await until(lambda: not first.bus.is_up and not second.bus.is_up)
+    ann, _ = await first.identity.come_in("Ann", phrase="correct horse")
+    with pytest.raises(Unavailable):
+        await second.identity.come_in("Ann", phrase="correct horse")
+    server.start()
+    await until(lambda: second._keys.get(f"visitor {ann.id}") is not None)
+    again, _ = await second.identity.come_in("Ann", phrase="correct horse")
+    assert again.id == ann.id
 
 
 async def test_what_the_server_ceased_to_send_is_asked_for_again(nodes: Nodes) -> None:
