@@ -27,10 +27,12 @@ from ..keystore import (
     visitor_key,
 )
 from ..ledger import Ledger, note_gone
+from ..locks import KeyedLocks
 from ..vault import Vault
 
 _BATCH = 500
 _SEALED_AT_ONCE = 50  # nobody shall wait long to post
+_BATCHES_AT_ONCE = 4  # of all renewals: the other connections are for those who post and read
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +70,8 @@ class Expiry:
         self._ledger = ledger
         self._end_room = end_room
         self._forget = forget
-        self._renewing = asyncio.Lock()
+        self._renewing: KeyedLocks[int] = KeyedLocks()  # by span
+        self._sealing = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
     async def purge(self) -> Purge:
         """Remove every expired message, room and visitor; return how many there were."""
@@ -95,10 +98,11 @@ class Expiry:
         """Make unreadable, in every copy, what was deleted in a span, and leave its neighbours be.
 
         Another generation of keys was begun before the rows went: the messages that live are
-        sealed anew with it, and all older keys are destroyed. Who finds on their turn that another
-        has done so already has nothing left to do.
+        sealed anew with it, and all older keys are destroyed. Renewals of one span take turns: who
+        finds on their turn that another has renewed it already has nothing left to do. Renewals of
+        different spans do not wait for each other.
         """
-        async with self._renewing:
+        async with self._renewing.holding(number):
             async with self._database.reading() as session:
                 span = await session.get(SpanRow, number)
             if span is None:
@@ -119,11 +123,11 @@ class Expiry:
 
         Not while somebody here is at it: they finish theirs themselves, and may take long.
         """
-        if self._renewing.locked():
-            return
         async with self._database.reading() as session:
             spans = (await session.exec(select(SpanRow))).all()
         for span in spans:
+            if self._renewing.is_held(span.number):
+                continue
             names = self._keys.names_of_span(span.number)
             if span.settled < span.generation or any(
                 generation_of(name) < span.settled for name in names
@@ -221,7 +225,8 @@ class Expiry:
         while True:
             query = select(MessageRow).where(place > after, col(MessageRow.expires_at) < end)
             query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
-            async with self._database.transaction() as session:
+            # First come, first served, so that a short renewal is not held up by long ones.
+            async with self._sealing, self._database.transaction() as session:
                 batch = (await session.exec(query.limit(_SEALED_AT_ONCE).with_for_update())).all()
                 for row, message in zip(batch, await self._vault.open_messages(batch), strict=True):
                     self._vault.seal_anew(row, generation)

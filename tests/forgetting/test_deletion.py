@@ -75,7 +75,7 @@ async def test_deletions_that_wait_share_one_renewal(chat: Chat) -> None:
     sealed = []
     seal_anew = chat.expiry._vault.seal_anew
     chat.expiry._vault.seal_anew = lambda row, to: (sealed.append(row.id), seal_anew(row, to))  # type: ignore
-    async with chat.expiry._renewing:
+    async with chat.expiry._renewing.holding(span_of(page[0].expires_at)):
         deleting = [
             asyncio.create_task(
                 chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
@@ -87,6 +87,60 @@ async def test_deletions_that_wait_share_one_renewal(chat: Chat) -> None:
             await asyncio.sleep(0)
     await asyncio.gather(*deleting)
     assert len(sealed) == 2, "the two that live are sealed once, not eight times"
+
+
+async def test_deletions_in_different_spans_do_not_wait_for_each_other(
+    chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
+    long = await chat.messages.post(room.id, visitor_id=ann.id, text="in a span with much in it")
+    clock.move(timedelta(minutes=1))
+    short = await chat.messages.post(room.id, visitor_id=ben.id, text="in a span by itself")
+    seal_anew, others_is_done = chat.expiry._seal_anew, asyncio.Event()
+
+    async def take_long(number: int, generation: int) -> bool:
+        if number == span_of(long.expires_at):
+            await others_is_done.wait()
+        return await seal_anew(number, generation)
+
+    monkeypatch.setattr(chat.expiry, "_seal_anew", take_long)
+    ear = Ear(chat)
+    first = asyncio.create_task(
+        chat.messages.delete(room.id, visitor_id=ann.id, message_id=long.id)
+    )
+    while not ear.all(MessagesGone):  # noqa: ASYNC110 - what was heard tells nobody
+        await asyncio.sleep(0)
+    async with asyncio.timeout(60):  # else each would wait for the other
+        await chat.messages.delete(room.id, visitor_id=ben.id, message_id=short.id)
+    assert not first.done()
+    assert await find_unsettled(chat) == [span_of(long.expires_at)]
+    others_is_done.set()
+    await first
+    assert await find_unsettled(chat) == []
+    assert not chat.expiry._renewing.is_held(span_of(long.expires_at))
+
+
+async def test_janitor_renews_what_nobody_is_renewing(
+    chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    busy = await chat.messages.post(room.id, visitor_id=ann.id, text="somebody is at it")
+    clock.move(timedelta(minutes=1))
+    left = await chat.messages.post(room.id, visitor_id=ann.id, text="refused before")
+
+    async def refuse(*_: object) -> None:
+        raise Unavailable("The disk is full.")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(chat.expiry, "_seal_anew", refuse)
+        for message in (busy, left):
+            await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
+    async with chat.expiry._renewing.holding(span_of(busy.expires_at)):
+        async with asyncio.timeout(60):  # else the round would wait for who is at it
+            await chat.purge()
+        assert await find_unsettled(chat) == [span_of(busy.expires_at)]
+    await chat.purge()
+    assert await find_unsettled(chat) == []
 
 
 async def test_a_renewal_that_was_refused_is_done_in_the_next_round(
