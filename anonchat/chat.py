@@ -16,6 +16,7 @@ from .limits import Limits
 from .metrics import Metrics
 from .network_shares import NetworkShares
 from .open_screens import OpenScreens
+from .persistence import PersistenceWatch
 from .pulse import Pulse
 from .puzzle import Puzzle
 from .seal import Hasher
@@ -35,6 +36,7 @@ from .vault import Vault
 from .work_budget import WorkBudget
 
 _BEAT_SECONDS = 0.25
+_STORE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
@@ -58,13 +60,15 @@ class Chat:
         self.clock = clock = clock or SteadyClock(wall=self._time)
         secret = obtain_secret(settings)
         self._valkey = Valkey(settings.bus_url) if settings.has_peers else None
-        if self._valkey:
+        self._persistence = PersistenceWatch(self._valkey) if self._valkey else None
+        if self._valkey and self._persistence:
             bus = bus or ValkeyBus(self._valkey, secret=secret)
             keys: KeyStore = SharedKeys(
                 keys_path(settings),
                 secret,
                 node=settings.node_id,
                 valkey=self._valkey,
+                persistence=self._persistence,
                 bus=bus,
                 clock=clock,
             )
@@ -155,6 +159,7 @@ class Chat:
             renew_span=self.expiry.renew_span,
         )
         self._pulse = Pulse(self._beat, seconds=_BEAT_SECONDS, name="pulse")
+        self._store_pulse = Pulse(self._look_at_store, seconds=_STORE_SECONDS, name="store")
         self.janitor = Janitor(self.purge, interval=settings.janitor_interval)
         self._watch()
 
@@ -165,6 +170,8 @@ class Chat:
         """
         self._keys.open()
         await self.bus.start()
+        if self._persistence:
+            await self._persistence.require_none()
         await self.presence.introduce()
         await self._keys.meet()
         await self._database.open()
@@ -184,6 +191,7 @@ class Chat:
         self.bus.send(NewsMissed())  # we may have died before we told what we did
         self.janitor.start()
         self._pulse.start()
+        self._store_pulse.start()
         return done
 
     async def _update_skeletons(self) -> None:
@@ -203,6 +211,7 @@ class Chat:
     async def stop(self) -> None:
         """Finish what was accepted, and close everything."""
         self._pulse.stop()
+        self._store_pulse.stop()
         await self.janitor.stop()
         await self.messages.finish()
         with suppress(Unavailable):  # the rest has to end, too
@@ -237,6 +246,19 @@ class Chat:
         self.limits.tell()
         await self.presence.pulse()
 
+    async def _look_at_store(self) -> None:
+        """Store no keys in a Valkey that writes to disk; store them again once it does not."""
+        if self._persistence:
+            was_unsafe = self._persistence.is_unsafe
+            await self._persistence.look()
+            if was_unsafe and not self._persistence.is_unsafe:
+                await self._keys.mend()
+
+    @property
+    def is_bus_unsafe(self) -> bool:
+        """Whether Valkey writes what it holds to disk."""
+        return self._persistence is not None and self._persistence.is_unsafe
+
     async def list_silent(self) -> list[str]:
         """Return which parts that it stands on do not answer."""
         silent = [] if await self._database.is_answering() else ["database"]
@@ -250,6 +272,16 @@ class Chat:
         watch("anonchat_bus_up", "Whether other nodes are heard.", lambda: self.bus.is_up)
         self.metrics.watch_total(
             "anonchat_bus_gaps", "How often other nodes were not heard.", lambda: self.bus.gaps
+        )
+        watch(
+            "anonchat_bus_persists",
+            "Whether Valkey writes what it holds to disk.",
+            lambda: self.is_bus_unsafe,
+        )
+        self.metrics.watch_total(
+            "anonchat_bus_snapshots",
+            "How many snapshots Valkey was seen to write to disk.",
+            lambda: self._persistence.snapshots if self._persistence else 0,
         )
         watch_counts(
             "anonchat_limits_hit",

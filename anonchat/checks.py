@@ -64,13 +64,18 @@ async def _look_at_bus(url: str) -> Finding:
     valkey = Valkey(url)
     try:
         policy = await valkey.read_policy()
-    except ValkeyLost:
-        return Finding("bus", False, "does not answer")
+        persistence = await valkey.read_persistence()
+    except ValkeyLost as error:
+        opaque = "forbids INFO and CONFIG GET, so whether it writes to disk is unknown"
+        return Finding("bus", False, opaque if error.is_refusal else "does not answer")
     finally:
         await valkey.close()
+    if persistence.reasons:
+        return Finding("bus", False, str(persistence))
     if policy != KEEPS_ALL:
         return Finding("bus", False, f"its maxmemory-policy is {policy}, it has to be {KEEPS_ALL}")
-    return Finding("bus", True, "answers")
+    unread = "answers; it forbids CONFIG GET, so see to it that its option save is empty"
+    return Finding("bus", True, "answers" if persistence.is_certain else unread)
 
 
 async def _look_at_server(settings: Settings) -> Finding:

@@ -154,9 +154,14 @@ class PuzzleSolved(Event):
 
 @dataclass(frozen=True, slots=True)
 class KeysMade(Event):
-    """A node has made keys; they travel wrapped."""
+    """A node has made keys; they travel wrapped.
+
+    If they are not `stored` in Valkey, for it writes to disk, whoever hears of them shares them
+    once it does not.
+    """
 
     keys: dict[str, str]
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from .errors import StartError, Unavailable
 from .events import Event, KeysDestroyed, KeysMade, NewsMissed
 from .ids import new_id
 from .keystore import KeyStore, is_of_span, number_of, span_bounds, span_key, span_of
+from .persistence import PersistenceWatch
 from .seal import BrokenSeal, derive_key, seal, unseal
 from .valkey import KEEPS_ALL, Command, Valkey, ValkeyLost
 
@@ -39,15 +40,25 @@ class SharedKeys(KeyStore):
     row; in a span each node seals with a key of its own, so that none has to wait for another.
 
     While Valkey is away each node goes on with the keys it knows and those it makes, and shares
-    them later.
+    them later. While it writes to disk keys are not stored in it, but published only: who was cut
+    off meanwhile learns them later.
     """
 
     def __init__(
-        self, path: Path, secret: str, *, node: str, valkey: Valkey, bus: Bus, clock: Clock
+        self,
+        path: Path,
+        secret: str,
+        *,
+        node: str,
+        valkey: Valkey,
+        persistence: PersistenceWatch,
+        bus: Bus,
+        clock: Clock,
     ) -> None:
         super().__init__(path, secret)
         self._node = node
         self._valkey = valkey
+        self._persistence = persistence
         self._bus = bus
         self._clock = clock
         self._travelling = derive_key(secret.encode(), purpose="travelling keys")
@@ -151,7 +162,7 @@ class SharedKeys(KeyStore):
     async def join(self) -> None:
         """Share all keys with the other nodes from now on. Raises `StartError`."""
         try:
-            await self._catch_up()
+            self._is_behind = not await self._catch_up()
         except ValkeyLost as error:
             raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
 
@@ -160,8 +171,7 @@ class SharedKeys(KeyStore):
         if self._bus.is_up:
             with suppress(ValkeyLost):  # the next round tries again
                 if self._is_behind:
-                    await self._catch_up()
-                    self._is_behind = False
+                    self._is_behind = not await self._catch_up()
                 await self._remove()
                 await self._push(list(self._unshared))
 
@@ -176,9 +186,11 @@ class SharedKeys(KeyStore):
 
     async def _on_event(self, event: Event) -> None:
         match event:
-            case KeysMade(keys):
+            case KeysMade(keys, stored):
                 found = {name: b64decode(wrapped) for name, wrapped in keys.items()}
                 self._learn(found)
+                if not stored:
+                    self._unshared.update(name for name in found if self.get(name))
             case KeysDestroyed(names):
                 with suppress(Unavailable):  # they are erased with whatever is written next
                     await self._destroy_here(names)
@@ -191,18 +203,23 @@ class SharedKeys(KeyStore):
         self._unshared.update(names)
         if self._bus.is_up:
             with suppress(ValkeyLost):
-                await self._push(list(self._unshared))
+                await self._push(names if self._persistence.is_unsafe else list(self._unshared))
 
     async def _push(self, names: Collection[str]) -> None:
+        """Store keys in Valkey, unless it writes to disk, and publish them."""
+        may_store = not self._persistence.is_unsafe
         for some in _parts(list(names)):
             keys = {name: key for name in some if (key := self.get(name))}
             wrapped = {name: self._wrap_up(name, key) for name, key in keys.items()}
             some = list(wrapped)
-            await self._valkey.call_all(
-                [each for name in some for each in self._put_commands(name, wrapped[name])]
-            )
-            self._bus.send(KeysMade({name: b64encode(wrapped[name]).decode() for name in some}))
-        self._unshared.difference_update(names)
+            if may_store:
+                await self._valkey.call_all(
+                    [each for name in some for each in self._put_commands(name, wrapped[name])]
+                )
+            texts = {name: b64encode(wrapped[name]).decode() for name in some}
+            self._bus.send(KeysMade(texts, stored=may_store))
+        if may_store:
+            self._unshared.difference_update(names)
 
     def _put_commands(self, name: str, wrapped: bytes) -> list[Command]:
         if not is_of_span(name):
@@ -228,8 +245,15 @@ class SharedKeys(KeyStore):
                 self._bus.send(KeysDestroyed(tuple(names)))
                 self._undestroyed.difference_update(names)
 
-    async def _catch_up(self) -> None:
-        """Bring what Valkey lacks, learn what it has, and destroy what was destroyed elsewhere."""
+    async def _catch_up(self) -> bool:
+        """Bring what Valkey lacks, learn what it has, and destroy what was destroyed elsewhere.
+
+        Tell whether all that could be done: nothing is stored while it writes to disk.
+        """
+        await self._persistence.look()  # it may have been started again with other options
+        if self._persistence.is_unsafe:
+            self._learn(await self._read_all())
+            return False
         await self._valkey.call("SETNX", _HEAD, self._wrap_up(_HEAD, self.hash_key))
         birth = await self._read_birth()
         if birth != self._birth:  # it has forgotten all, or we have never met
@@ -250,6 +274,7 @@ class SharedKeys(KeyStore):
                 with suppress(Unavailable):
                     await self._destroy_here(lost - still.keys())
         self._birth = birth
+        return True
 
     async def _read_birth(self) -> str:
         """Return what stays the same for as long as Valkey forgets nothing."""

@@ -3,13 +3,14 @@
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 _PATIENCE_SECONDS = 2.0
 
@@ -26,6 +27,30 @@ class ValkeyLost(Exception):
     def is_stranger(self) -> bool:
         """Whether it answers, but not to one of this name and password."""
         return isinstance(self.__cause__, AuthenticationError)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it answers, but does not know the command or forbids it to this user."""
+        return isinstance(self.__cause__, ResponseError)
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """What a server tells of how it writes what it holds to disk.
+
+    `reasons` name each option that makes it do so, with the command that turns it off. Unless
+    `is_certain`, its configuration could not be read. `server` changes with each of its starts;
+    `saved_at` is when it wrote its last snapshot, in seconds since 1970, or when it started.
+    """
+
+    reasons: tuple[str, ...]
+    is_certain: bool
+    server: str
+    saved_at: int
+
+    def __str__(self) -> str:
+        """Return all reasons in one line."""
+        return f"it writes what it holds to disk: {'; '.join(self.reasons)}"
 
 
 class Valkey:
@@ -61,6 +86,44 @@ class Valkey:
         """
         memory = await self.call("INFO", "memory")
         return str(memory.get("maxmemory_policy", KEEPS_ALL))
+
+    async def read_persistence(self) -> Persistence:
+        """Return whether it writes what it holds to disk, as far as it tells.
+
+        Raises `ValkeyLost`; `is_refusal` if it tells nothing at all.
+        """
+        info = await self.call("INFO")
+        save, appendonly = await self._read_options("save", "appendonly")
+        is_certain = save is not None and appendonly is not None
+        reasons = []
+        if save:
+            reasons.append(f'save is "{save}" (turn it off: CONFIG SET save "")')
+        if (appendonly or "no") != "no" or info.get("aof_enabled"):
+            reasons.append("appendonly is yes (turn it off: CONFIG SET appendonly no)")
+        if replicas := int(info.get("connected_slaves", 0)):
+            reasons.append(f"its replicas may, of which {replicas} are connected (detach them)")
+        if info.get("role", "master") != "master":
+            reasons.append(
+                "it is a replica itself, and its primary may (name one without replicas)"
+            )
+        if not is_certain and int(info.get("rdb_saves", 0)):
+            reasons.append('it has written snapshots (turn them off: CONFIG SET save "")')
+        return Persistence(
+            tuple(reasons),
+            is_certain,
+            str(info.get("run_id", "")),
+            int(info.get("rdb_last_save_time", 0)),
+        )
+
+    async def _read_options(self, *names: str) -> list[str | None]:
+        """Return these options; `None` for one that it has not, or does not tell."""
+        try:
+            answers = await self.call_all([("CONFIG", "GET", name) for name in names])
+        except ValkeyLost as error:
+            if error.is_refusal:
+                return [None for _ in names]
+            raise
+        return [pair[1].decode() if pair else None for pair in answers]
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Line"]:

@@ -22,6 +22,8 @@ def health_routes(chat: Chat) -> APIRouter:
             return PlainTextResponse("draining", 503)
         if silent := await chat.list_silent():
             return PlainTextResponse(f"no answer: {', '.join(silent)}", 503)
+        if chat.is_bus_unsafe:
+            return PlainTextResponse("unsafe: bus writes to disk", 503)
         return PlainTextResponse("ready")
 
     return router

@@ -27,8 +27,8 @@ class Redis:
         """Its address, as a setting."""
         return f"redis://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start it, and wait until it listens."""
+    def start(self, *options: str) -> None:
+        """Start it with further options, and wait until it listens."""
         program = shutil.which("valkey-server") or shutil.which("redis-server")
         assert program, "make test installs redis-server"
         words = (
@@ -44,7 +44,7 @@ class Redis:
             "no",
         )
         self._process = subprocess.Popen(
-            [program, *words, "--dir", self.folder], stdout=subprocess.DEVNULL
+            [program, *words, "--dir", self.folder, *options], stdout=subprocess.DEVNULL
         )
         until = time.monotonic() + _PATIENCE
         while True:
