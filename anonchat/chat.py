@@ -8,6 +8,7 @@ from .clock import Clock, CommonTime, SteadyClock
 from .confusables import UNICODE_VERSION
 from .database import Database
 from .errors import Unavailable
+from .event_sealing import EventSealing
 from .events import NewsMissed
 from .janitor import Janitor
 from .keystore import KeyStore
@@ -62,7 +63,12 @@ class Chat:
         self._valkey = Valkey(settings.bus_url) if settings.has_peers else None
         self._persistence = PersistenceWatch(self._valkey) if self._valkey else None
         if self._valkey and self._persistence:
-            bus = bus or ValkeyBus(self._valkey, secret=secret)
+            bus = valkey_bus = ValkeyBus(
+                self._valkey,
+                secret=secret,
+                conceal=lambda event: self._event_sealing.conceal(event),
+                reveal=lambda event: self._event_sealing.reveal(event),
+            )
             keys: KeyStore = SharedKeys(
                 keys_path(settings),
                 secret,
@@ -70,6 +76,7 @@ class Chat:
                 valkey=self._valkey,
                 persistence=self._persistence,
                 bus=bus,
+                agreement=valkey_bus.agreement,
                 clock=clock,
             )
         else:
@@ -79,6 +86,7 @@ class Chat:
         hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.database_location)
         vault = Vault(keys)
+        self._event_sealing = EventSealing(vault)  # it needs the keys, and they need the bus
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
         self.work = WorkBudget(limits)
         self.network_shares = shares = NetworkShares(bus)

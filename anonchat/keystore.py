@@ -28,6 +28,7 @@ _NAME_BYTES = 64
 _SLOT_BYTES = NONCE_BYTES + KEY_BYTES + _NAME_BYTES + 16
 _EMPTY = bytes(_SLOT_BYTES)
 _HEAD = "anonchat keys 2"
+_PROPOSED_HEAD = "anonchat keys 2?"  # made by one of several nodes that has not met the others yet
 _FIRST_HEAD = "anonchat keys 1"
 _SPAN_NAME = "span "
 _LATER = N_("That could not be kept just now. Please try again.")
@@ -48,6 +49,7 @@ class KeyStore:
         self._size = 0
         self._file = -1
         self._writing = asyncio.Lock()
+        self._is_head_agreed = True
 
     def open(self) -> None:
         """Read the file, or make it.
@@ -63,7 +65,7 @@ class KeyStore:
                 del self._slots[_FIRST_HEAD]
                 self._put_head(derive_key(self._secret.encode(), purpose="hash"))
             elif _HEAD not in self._slots:
-                self._put_head(self._make_head())
+                self._make_head()
                 sync_folder(self._path.parent)
             self._inherited = list(self.names())
         except OSError as error:
@@ -185,14 +187,17 @@ class KeyStore:
                 _log.error("keys cannot be overwritten: %s", error.strerror)
                 raise Unavailable(_LATER) from error
 
-    def _make_head(self) -> bytes:
-        return os.urandom(KEY_BYTES)
+    def _make_head(self) -> None:
+        """Make the key of all hashes."""
+        self._put_head(os.urandom(KEY_BYTES))
 
-    def _put_head(self, key: bytes) -> None:
+    def _put_head(self, key: bytes, *, is_agreed: bool = True) -> None:
         """Let this be the key of all hashes, which stands in the first slot."""
-        self._put(0, _pack(self._wrap, 0, _HEAD, key))
+        name = _HEAD if is_agreed else _PROPOSED_HEAD
+        self._put(0, _pack(self._wrap, 0, name, key))
         os.fsync(self._file)
         self._slots[_HEAD] = 0, key
+        self._is_head_agreed = is_agreed
         self._size = max(self._size, 1)
 
     def _take(self) -> None:
@@ -222,6 +227,8 @@ class KeyStore:
                     f"ANONCHAT_SECRET_KEY does not open the keys in {self._path}"
                 ) from error
             name = content[KEY_BYTES:].rstrip(b"\0").decode()
+            if name == _PROPOSED_HEAD:
+                name, self._is_head_agreed = _HEAD, False
             self._remember({name: (number, content[:KEY_BYTES])})
         self._size = len(data) // _SLOT_BYTES
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -55,6 +56,28 @@ def derive_key(*keys: bytes, purpose: str) -> bytes:
     """Derive a key that exists only as long as every one of these keys does."""
     hkdf = HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode())
     return hkdf.derive(b"".join(keys))
+
+
+class KeyExchange:
+    """One side of an exchange by X25519, whose private half is never written down.
+
+    Whoever records both public halves cannot derive the shared key, not even with `secret` later.
+    """
+
+    def __init__(self) -> None:
+        self._private = X25519PrivateKey.generate()
+        self.public = self._private.public_key().public_bytes_raw()
+
+    def derive(self, other: bytes, *, secret: bytes, purpose: str) -> bytes:
+        """Derive the key shared with the side of this public half and this secret.
+
+        Raises `BrokenSeal` if that is no public half.
+        """
+        try:
+            shared = self._private.exchange(X25519PublicKey.from_public_bytes(other))
+        except ValueError as error:
+            raise BrokenSeal(purpose) from error
+        return derive_key(shared, secret, purpose=purpose)
 
 
 def seal(key: bytes, content: bytes, *, place: str) -> bytes:

@@ -1,11 +1,13 @@
 """The keys of one of many nodes: each keeps all of them in a file, and Valkey brings them round.
 
-Valkey holds every living key in its memory, wrapped by the secret key; it must not write it down. A
-key is in the file of the node that made it before it is used, so losing Valkey loses none.
+Valkey holds every living key in its memory, wrapped by the group key (`bus/group_key.py`), which is
+written down nowhere. A key is in the file of the node that made it before it is used, so losing
+Valkey, or the group key, loses none.
 """
 
 import asyncio
 import logging
+import os
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
@@ -13,20 +15,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from .bus import Bus
+from .bus import Bus, GroupKey, GroupKeyAgreement
 from .clock import Clock
 from .errors import StartError, Unavailable
 from .events import Event, KeysDestroyed, KeysMade, NewsMissed
 from .ids import new_id
 from .keystore import KeyStore, is_of_span, number_of, span_bounds, span_key, span_of
 from .persistence import PersistenceWatch
-from .seal import BrokenSeal, derive_key, seal, unseal
+from .seal import KEY_BYTES, BrokenSeal, seal, unseal
 from .valkey import KEEPS_ALL, Command, Valkey, ValkeyLost
 
-_HEAD = "anonchat:head"
+_PLACE = "anonchat:keys:"  # followed by the id of the group key
+_PLACE_MS = 3_600_000  # after the last node that has that key
 _BIRTH = "birth"
-_KEYS = "anonchat:keys"
-_SPAN = "anonchat:"  # followed by the name of the first key of the span
+_HEAD = "head"
+_PROPOSED_HEAD = "proposed head"
+_OTHER_FIELDS = {_BIRTH, _HEAD, _PROPOSED_HEAD}
 _AT_ONCE = 500
 _DESTROYED_MOST = 20_000
 _MISSING_MOST = 20_000
@@ -53,6 +57,7 @@ class SharedKeys(KeyStore):
         valkey: Valkey,
         persistence: PersistenceWatch,
         bus: Bus,
+        agreement: GroupKeyAgreement,
         clock: Clock,
     ) -> None:
         super().__init__(path, secret)
@@ -61,13 +66,15 @@ class SharedKeys(KeyStore):
         self._persistence = persistence
         self._bus = bus
         self._clock = clock
-        self._travelling = derive_key(secret.encode(), purpose="travelling keys")
+        self._agreement = agreement
+        self._mending = asyncio.Lock()
         self._heard: dict[str, bytes] = {}  # keys of others that are not in the file yet
         self._unshared: set[str] = set()
         self._destroyed: OrderedDict[str, None] = OrderedDict()  # lately: they do not come back
         self._undestroyed: set[str] = set()  # in Valkey
         self._missing: OrderedDict[str, None] = OrderedDict()  # lately: they may come
         self._birth = ""
+        self._has_joined = False
         self._is_behind = False
         self._noting: asyncio.Task[None] | None = None
         bus.subscribe(self._on_event)
@@ -130,12 +137,17 @@ class SharedKeys(KeyStore):
                 await self._remove()
 
     async def meet(self) -> None:
-        """Agree with the other nodes on the key of all hashes.
+        """Take over the key of all hashes of the other nodes; if they have none, propose ours.
 
-        Raises `StartError` if their secret key is another, or their keys are.
+        It counts once the database was found to belong to it (`join`). Raises `StartError` if the
+        keys here are of another site.
         """
         try:
-            found = await self._valkey.call("GET", _HEAD)
+            head = await self._read_head(_HEAD)
+            if head is None and not self._is_head_agreed:
+                place, proposed = self._place(), self._wrap_up(_PROPOSED_HEAD, self.hash_key)
+                await self._valkey.call("HSETNX", place, _PROPOSED_HEAD, proposed)
+                head = await self._read_head(_PROPOSED_HEAD)
             policy = await self._valkey.read_policy()
         except ValkeyLost as error:
             raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
@@ -146,43 +158,46 @@ class SharedKeys(KeyStore):
                 policy,
                 KEEPS_ALL,
             )
-        if not found:
-            return
-        head = self._unwrap(_HEAD, found)
-        if head is None:
-            raise StartError("ANONCHAT_SECRET_KEY is not that of the other nodes")
-        if head != self.hash_key:
+        if head and head != self.hash_key:
             if list(self.names()):
                 raise StartError(
                     "ANONCHAT_DATA_DIR: the keys there are not those of the other nodes; name the "
                     "right folder, or remove this one to join them"
                 )
-            self._put_head(head)
+            self._put_head(head, is_agreed=False)
 
     async def join(self) -> None:
-        """Share all keys with the other nodes from now on. Raises `StartError`."""
+        """Share all keys with the other nodes from now on; the database is found to be theirs.
+
+        Raises `StartError`.
+        """
         try:
-            self._is_behind = not await self._catch_up()
+            if not self._is_head_agreed:
+                self._put_head(self.hash_key)
+            self._has_joined = self._is_behind = True
+            async with self._mending:
+                await self._catch_up_if_behind()
         except ValkeyLost as error:
             raise StartError("ANONCHAT_BUS_URL: nobody answers there") from error
 
     async def mend(self) -> None:
         """Do what Valkey could not be told when it was time, if it can be told now."""
-        if self._bus.is_up:
-            with suppress(ValkeyLost):  # the next round tries again
-                if self._is_behind:
-                    self._is_behind = not await self._catch_up()
-                await self._remove()
-                await self._push(list(self._unshared))
+        async with self._mending:
+            if self._bus.is_up and self._has_joined:
+                with suppress(ValkeyLost):  # the next round tries again
+                    await self._catch_up_if_behind()
+                    await self._remove()
+                    await self._push(list(self._unshared))
+                    await self._valkey.call("PEXPIRE", self._place(), _PLACE_MS)
 
     async def finish(self) -> None:
         """Write down what the other nodes have made."""
         if self._noting:
             await self._noting
 
-    def _make_head(self) -> bytes:
-        """Derive the key of all hashes, so that nodes that begin together begin with the same."""
-        return derive_key(self._secret.encode(), purpose="hash")
+    def _make_head(self) -> None:
+        """Make a key of all hashes; it is that of the site unless another node was first."""
+        self._put_head(os.urandom(KEY_BYTES), is_agreed=False)
 
     async def _on_event(self, event: Event) -> None:
         match event:
@@ -223,11 +238,11 @@ class SharedKeys(KeyStore):
 
     def _put_commands(self, name: str, wrapped: bytes) -> list[Command]:
         if not is_of_span(name):
-            return [("HSET", _KEYS, name, wrapped)]
+            return [("HSET", self._place(), name, wrapped)]
         number = number_of(name)
         _, end = span_bounds(number)
         left = max(1, int((end - self._clock()).total_seconds() * 1000))
-        place = _SPAN + span_key(number)
+        place = self._place_of_span(number)
         return [("HSET", place, name, wrapped), ("PEXPIRE", place, left)]
 
     async def _remove(self) -> None:
@@ -237,13 +252,19 @@ class SharedKeys(KeyStore):
         with suppress(ValkeyLost):
             for names in _parts(list(self._undestroyed)):
                 await self._valkey.call_all(
-                    [
-                        ("HDEL", _SPAN + span_key(number_of(n)) if is_of_span(n) else _KEYS, n)
-                        for n in names
-                    ]
+                    [("HDEL", self._place_of(name), name) for name in names]
                 )
                 self._bus.send(KeysDestroyed(tuple(names)))
                 self._undestroyed.difference_update(names)
+
+    async def _catch_up_if_behind(self) -> None:
+        if self._is_behind:
+            self._is_behind = False  # here, for more may be missed meanwhile
+            is_done = False
+            try:
+                is_done = await self._catch_up()
+            finally:
+                self._is_behind = self._is_behind or not is_done
 
     async def _catch_up(self) -> bool:
         """Bring what Valkey lacks, learn what it has, and destroy what was destroyed elsewhere.
@@ -254,7 +275,8 @@ class SharedKeys(KeyStore):
         if self._persistence.is_unsafe:
             self._learn(await self._read_all())
             return False
-        await self._valkey.call("SETNX", _HEAD, self._wrap_up(_HEAD, self.hash_key))
+        head = self._wrap_up(_HEAD, self.hash_key)
+        await self._valkey.call("HSET", self._place(), _HEAD, head)
         birth = await self._read_birth()
         if birth != self._birth:  # it has forgotten all, or we have never met
             self._unshared.update(self.names())
@@ -279,16 +301,19 @@ class SharedKeys(KeyStore):
     async def _read_birth(self) -> str:
         """Return what stays the same for as long as Valkey forgets nothing."""
         # Among the keys themselves: who removes one removes the other.
-        await self._valkey.call("HSETNX", _KEYS, _BIRTH, new_id())
-        info, birth = await self._valkey.call_all([("INFO", "server"), ("HGET", _KEYS, _BIRTH)])
-        return f"{info['run_id']} {birth.decode()}"
+        place = self._place()
+        await self._valkey.call("HSETNX", place, _BIRTH, new_id())
+        info, birth = await self._valkey.call_all([("INFO", "server"), ("HGET", place, _BIRTH)])
+        if birth is None:
+            raise ValkeyLost("it has just forgotten everything")
+        return f"{place} {info['run_id']} {birth.decode()}"
 
     async def _ask_for(self, names: Collection[str]) -> dict[str, bytes]:
         spans = {number_of(name) for name in names if is_of_span(name)}
         others = [name for name in names if not is_of_span(name)]
-        commands: list[Command] = [("HGETALL", _SPAN + span_key(number)) for number in spans]
+        commands: list[Command] = [("HGETALL", self._place_of_span(n)) for n in spans]
         if others:
-            commands.append(("HMGET", _KEYS, *others))
+            commands.append(("HMGET", self._place(), *others))
         answers = await self._valkey.call_all(commands)
         found: dict[str, bytes] = {}
         for pairs in answers[: len(spans)]:
@@ -299,13 +324,15 @@ class SharedKeys(KeyStore):
 
     async def _read_all(self) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
-        cursor = -1
+        place, cursor = self._place(), -1
         while cursor:
-            cursor, pairs = await self._valkey.call("HSCAN", _KEYS, max(cursor, 0), "COUNT", 1000)
+            cursor, pairs = await self._valkey.call("HSCAN", place, max(cursor, 0), "COUNT", 1000)
             found |= {name.decode(): wrapped for name, wrapped in pairs.items()}
+        for field in _OTHER_FIELDS:
+            found.pop(field, None)
         cursor, places = -1, set[bytes]()
         while cursor:
-            pattern = f"{_SPAN}{span_key(0)[:-1]}*"
+            pattern = f"{place} {span_key(0)[:-1]}*"
             cursor, some = await self._valkey.call(
                 "SCAN", max(cursor, 0), "MATCH", pattern, "COUNT", 1000
             )
@@ -357,12 +384,32 @@ class SharedKeys(KeyStore):
         self._unshared.difference_update(names)
         await super().destroy(names)
 
+    async def _read_head(self, field: str) -> bytes | None:
+        wrapped = await self._valkey.call("HGET", self._place(), field)
+        return self._unwrap(field, wrapped) if wrapped else None
+
+    def _place(self) -> str:
+        """Return where keys lie in Valkey: with another group key everything lies elsewhere."""
+        return _PLACE + self._group.id
+
+    def _place_of_span(self, number: int) -> str:
+        return f"{self._place()} {span_key(number)}"
+
+    def _place_of(self, name: str) -> str:
+        return self._place_of_span(number_of(name)) if is_of_span(name) else self._place()
+
+    @property
+    def _group(self) -> GroupKey:
+        if self._agreement.current is None:
+            raise ValkeyLost("no group key yet")
+        return self._agreement.current
+
     def _wrap_up(self, name: str, key: bytes) -> bytes:
-        return seal(self._travelling, key, place=name)
+        return seal(self._group.of_keys, key, place=name)
 
     def _unwrap(self, name: str, wrapped: bytes) -> bytes | None:
         try:
-            return unseal(self._travelling, wrapped, place=name)
+            return unseal(self._group.of_keys, wrapped, place=name)
         except BrokenSeal:
             return None
 

@@ -5,6 +5,7 @@ and that of its author. Losing any one of them forgets it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,20 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 from .keystore import KeyStore, generation_of, room_key, span_key, span_of, visitor_key
 from .nouns import Member, Message, Room, Visitor
 from .seal import BrokenSeal, derive_key, seal_texts, unseal_texts
+
+
+class _SealedMessage:
+    """A message that travels, as its row has it."""
+
+    def __init__(self, message: Message, visitor_id: str, sealed: bytes) -> None:
+        self.id = message.id
+        self.room_id = message.room_id
+        self.visitor_id = visitor_id
+        self.seq = message.seq
+        self.author = message.author
+        self.sealed = sealed
+        self.posted_at = message.posted_at
+        self.expires_at = message.expires_at
 
 
 class Vault:
@@ -88,6 +103,51 @@ class Vault:
             last_seq=row.last_seq,
             was_entered=row.was_entered,
         )
+
+    def reseal_room(self, room: Room) -> bytes | None:
+        """Seal a room that was opened as it is at rest; `None` if its key is gone."""
+        key = self._keys.get(room_key(room.id))
+        return key and seal_texts(key, room.name, room.topic, room.slug, place=room.id)
+
+    def reopen_room(self, room: Room, sealed: bytes) -> Room | None:
+        """Return this room with the texts that were sealed."""
+        texts = self._open(sealed, room_key(room.id), place=room.id)
+        if texts is None:
+            return None
+        name, topic, slug = texts
+        return replace(room, name=name, topic=topic, slug=slug)
+
+    def reseal_member(self, member: Member) -> bytes | None:
+        """Seal a member as the visitor is at rest; `None` if that key is gone."""
+        key = self._keys.get(visitor_key(member.visitor_id))
+        return key and seal_texts(key, member.nickname, member.badge, place=member.visitor_id)
+
+    def reopen_member(self, member: Member, sealed: bytes) -> Member | None:
+        """Return this member with the texts that were sealed."""
+        texts = self._open(sealed, visitor_key(member.visitor_id), place=member.visitor_id)
+        if texts is None:
+            return None
+        nickname, badge = texts
+        return replace(member, nickname=nickname, badge=badge)
+
+    def reseal_message(self, message: Message, visitor_id: str) -> bytes | None:
+        """Seal a message that was opened as it is at rest; `None` if one of its keys is gone."""
+        texts = (message.nickname, message.badge, message.text, message.dedup_id)
+        for name in self._keys.names_of_span(span_of(message.expires_at)):
+            if key := self._derive(name, message.room_id, visitor_id):
+                return seal_texts(key, *texts, place=_place(message))
+        return None
+
+    async def reopen_message(
+        self, message: Message, visitor_id: str, sealed: bytes
+    ) -> Message | None:
+        """Return this message with the texts that were sealed.
+
+        If no known key opens it, the other nodes are asked; what they do not know is noted, and is
+        news when it comes.
+        """
+        (opened,) = await self.open_messages([_SealedMessage(message, visitor_id, sealed)])
+        return opened
 
     async def prepare_spans(self, generations: Mapping[int, int]) -> None:
         """Make the keys to seal with in these spans, durably, all at once."""

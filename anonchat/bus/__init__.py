@@ -1,7 +1,8 @@
 """Events between services and screens, and between nodes; the URL decides what carries them."""
 
 from .base import Bus, Listener
+from .group_key import GroupKey, GroupKeyAgreement
 from .memory import MemoryBus
 from .valkey import ValkeyBus
 
-__all__ = ["Bus", "Listener", "MemoryBus", "ValkeyBus"]
+__all__ = ["Bus", "GroupKey", "GroupKeyAgreement", "Listener", "MemoryBus", "ValkeyBus"]

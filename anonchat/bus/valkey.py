@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from ..errors import StartError
@@ -19,8 +20,10 @@ from ..events import (
 )
 from ..ids import new_id
 from ..nouns import Room
-from ..valkey import Line, Valkey, ValkeyLost
-from .codec import Codec
+from ..valkey import Command, Line, Valkey, ValkeyLost
+from .codec import Codec, OtherGroupKey
+from .group_key import CHANNEL as _GROUP
+from .group_key import GroupKeyAgreement, OtherSecret
 from .memory import MemoryBus
 
 _ALL = "anonchat:all"
@@ -30,12 +33,14 @@ _AT_ONCE = 500
 _ROUND_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
 _START_SECONDS = 4.0
+_AGREEMENT_SECONDS = 10.0
 _ATTENTION_SECONDS = 2.0
 _STIR_SECONDS = 0.5
 _STIRRED_AT_ONCE = 200
 _READ_AT_ONCE = 200
 _BACKOFF_SECONDS = (0.1, 1.0)
 _FAREWELL_SECONDS = 2.0
+_PACKED_AT_ONCE = 50  # then others have their turn
 _log = logging.getLogger(__name__)
 
 
@@ -44,17 +49,35 @@ class ValkeyBus(MemoryBus):
 
     What is told while the line is down is lost: whoever comes back is told `NewsMissed`, and looks
     into the database. That costs nobody a message, for the database was asked first.
+
+    What travels is sealed with the group key, and what people have written also as it is at rest:
+    `conceal` does that to an event, or says that there is nothing left to tell, and `reveal` undoes
+    it, or says that it cannot be opened here yet.
     """
 
     is_up = False
 
-    def __init__(self, valkey: Valkey, *, secret: str) -> None:
+    def __init__(
+        self,
+        valkey: Valkey,
+        *,
+        secret: str,
+        conceal: Callable[[Event], Awaitable[Event | None]],
+        reveal: Callable[[Event], Awaitable[Event | None]],
+    ) -> None:
         super().__init__()
         self._valkey = valkey
         self._codec = Codec(secret)
+        self.agreement = GroupKeyAgreement(secret, valkey)
+        self._conceal = conceal
+        self._reveal = reveal
         self._name = new_id().encode()
-        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._waiting: deque[tuple[str, Event]] = deque()
+        self._sending = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._subscribed = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._is_stranger = False
         self._has_lost = False
         self._line: Line | None = None
         self._last_heard = 0.0
@@ -132,6 +155,8 @@ class ValkeyBus(MemoryBus):
     async def start(self) -> None:
         """Begin to hear the other nodes. Raises `StartError` if that is impossible."""
         heard = self._awaited[_ALL] = asyncio.Event()
+        self._joined.clear()
+        self._is_stranger = False
         listening = asyncio.create_task(self._keep_listening(), name="bus listens")
         self._tasks = [
             listening,
@@ -139,12 +164,23 @@ class ValkeyBus(MemoryBus):
             asyncio.create_task(self._keep_stirring(), name="bus stirs"),
             asyncio.create_task(self._keep_telling_of_gaps(), name="bus tells"),
         ]
+        reason = ""
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await heard.wait()
-        except TimeoutError as error:
+        except TimeoutError:
+            reason = f"ANONCHAT_BUS_URL: {await self._find_reason()}"
+        else:
+            try:
+                async with asyncio.timeout(_AGREEMENT_SECONDS):
+                    await self._joined.wait()
+            except TimeoutError:
+                reason = "ANONCHAT_BUS_URL: the other nodes do not share their group key"
+        if self._is_stranger:
+            reason = "ANONCHAT_SECRET_KEY is not that of the other nodes"
+        if reason:
             await self.stop()
-            raise StartError(f"ANONCHAT_BUS_URL: {await self._find_reason()}") from error
+            raise StartError(reason)
 
     async def _find_reason(self) -> str:
         """Return why nothing can be heard."""
@@ -159,7 +195,7 @@ class ValkeyBus(MemoryBus):
         """Send what waits, and hear nothing any more."""
         with suppress(ValkeyLost, TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                while self._waiting and self.is_up:
+                while (self._waiting or self._sending.locked()) and self.is_up:
                     await self._send_some()
         while pending := [task for task in self._tasks if not task.done()]:
             for task in pending:
@@ -170,8 +206,7 @@ class ValkeyBus(MemoryBus):
     def _let_wait(self, channel: str, event: Event) -> None:
         if len(self._waiting) >= _WAITING_MOST:
             self._lose()
-        packed = self._codec.pack(event, channel=channel)
-        self._waiting.append((channel, self._name + packed))
+        self._waiting.append((channel, event))
         self._wake.set()
 
     def _lose(self) -> None:
@@ -194,16 +229,38 @@ class ValkeyBus(MemoryBus):
                 pause = min(2 * pause, _BACKOFF_SECONDS[1])
 
     async def _send_some(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-        if self._has_lost:
-            missed = self._name + self._codec.pack(NewsMissed(), channel=_ALL)
-            batch.insert(0, (_ALL, missed))
-        self._has_lost = False  # here, for more may be lost while these travel
-        try:
-            await self._valkey.call_all([("PUBLISH", channel, data) for channel, data in batch])
-        except ValkeyLost:
-            self._lose()
-            raise
+        async with self._sending:
+            batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+            has_lost, self._has_lost = self._has_lost, False  # more may be lost while these travel
+            try:
+                commands = await self._pack(batch)
+                if has_lost:
+                    commands.insert(0, self._publish(_ALL, NewsMissed()))
+                await self._valkey.call_all(commands)
+            except ValkeyLost:
+                self._lose()
+                raise
+
+    async def _pack(self, batch: list[tuple[str, Event]]) -> list[Command]:
+        commands = []
+        for number, (channel, event) in enumerate(batch, 1):
+            try:
+                concealed = await self._conceal(event)
+            except Exception:  # one broken event must not silence the node
+                _log.exception("an event cannot be sent: %s", type(event).__name__)
+                self._has_lost = True
+                continue
+            if concealed:
+                commands.append(self._publish(channel, concealed))
+            if number % _PACKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return commands
+
+    def _publish(self, channel: str, event: Event) -> Command:
+        group = self.agreement.current
+        if group is None:
+            raise ValkeyLost("no group key yet")
+        return "PUBLISH", channel, self._name + self._codec.pack(event, group, channel=channel)
 
     async def _keep_stirring(self) -> None:
         while True:
@@ -229,32 +286,71 @@ class ValkeyBus(MemoryBus):
         while True:
             try:
                 async with self._valkey.listening() as line:
-                    await line.ask("SUBSCRIBE", *self._attended, _ALL)  # the last one says: all
+                    # The last one says: all.
+                    await line.ask("SUBSCRIBE", _GROUP, *self._attended, _ALL)
                     pause = _BACKOFF_SECONDS[0]
                     await self._attend_to(line)
             except ValkeyLost:
                 self._lose_line()
+            except OtherSecret:
+                self._lose_line()
+                if not self._is_stranger:
+                    _log.error("the nodes on this bus have another ANONCHAT_SECRET_KEY")
+                self._is_stranger = True
+                self._joined.set()
             await asyncio.sleep(pause)
             pause = min(2 * pause, _BACKOFF_SECONDS[1])
 
     async def _attend_to(self, line: Line) -> None:
         """Hear what comes over the line until it is lost, or nothing was heard for too long."""
         self._last_heard = time.monotonic()
-        hearing = asyncio.create_task(self._hear(line), name="bus hears")
+        self._subscribed.clear()
+        tasks = [
+            asyncio.create_task(self._hear(line), name="bus hears"),
+            asyncio.create_task(self._keep_group_key(), name="bus keeps the group key"),
+        ]
         try:
             while True:
-                done, _ = await asyncio.wait([hearing], timeout=_ROUND_SECONDS)
-                if done:
-                    await hearing
+                done, _ = await asyncio.wait(
+                    tasks, timeout=_ROUND_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    await task
                 if time.monotonic() - self._last_heard > _SILENCE_SECONDS:
                     raise ValkeyLost("silent")
                 await line.ask("PING")
                 await self._tidy(line)
         finally:
-            hearing.cancel()
-            await asyncio.wait([hearing])
-            if not hearing.cancelled():
-                hearing.exception()  # it was told above, or nobody asks any more
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    task.exception()  # it was told above, or nobody asks any more
+
+    async def _keep_group_key(self) -> None:
+        """Agree with the other nodes on the group key, and see that it stays the same.
+
+        Raises `ValkeyLost` if it does not: then all is begun anew, as after any gap.
+        """
+        await self._subscribed.wait()
+        await self.agreement.agree(self.count_others)
+        self._join()
+        while True:
+            await asyncio.sleep(_ROUND_SECONDS)
+            with suppress(ValkeyLost):  # the line is lost too, or the next round succeeds
+                if await self.agreement.renew():
+                    continue
+                break
+        raise ValkeyLost("another group key")
+
+    def _join(self) -> None:
+        """Note that from now on all is heard, and can be read."""
+        self.is_up, self._is_stranger = True, False
+        self._joined.set()
+        if self.gaps:
+            _log.warning("the bus is back: what was missed is looked up")
+            self._missed.set()
 
     async def _tidy(self, line: Line) -> None:
         """Ask for what could not be asked for before, and for nothing that nobody attends."""
@@ -270,7 +366,10 @@ class ValkeyBus(MemoryBus):
         while True:
             kind, channel, *rest = await line.hear()
             self._last_heard = time.monotonic()
-            if kind == b"message":
+            if kind == b"message" and channel == _GROUP.encode():
+                with suppress(ValkeyLost):  # who has asked asks again
+                    await self.agreement.take_in(rest[0])
+            elif kind == b"message":
                 await self._take_in(channel.decode(), rest[0])
             elif kind == b"subscribe":
                 self._begin_to_hear(channel.decode(), line)
@@ -279,9 +378,19 @@ class ValkeyBus(MemoryBus):
 
     async def _take_in(self, channel: str, data: bytes) -> None:
         name, sealed = data[: len(self._name)], data[len(self._name) :]
-        if name == self._name:
+        group = self.agreement.current
+        if name == self._name or group is None:  # before the start nothing was read yet
             return
-        event = self._codec.unpack(sealed, channel=channel)
+        try:
+            packed = self._codec.unpack(sealed, group, channel=channel)
+            event = packed and await self._reveal(packed)
+        except OtherGroupKey:
+            self._miss(channel)
+            return
+        except Exception:  # one broken event must not deafen the node
+            _log.exception("an event cannot be read")
+            self._miss(channel)
+            return
         if isinstance(event, NewsMissed):
             self._missed.set()
         elif isinstance(event, RoomsRead):
@@ -290,7 +399,15 @@ class ValkeyBus(MemoryBus):
         elif event:
             await self.tell(event)
 
+    def _miss(self, channel: str) -> None:
+        """Note that something was said on a channel that cannot be read here."""
+        if channel in self._hearing:
+            self._hearing[channel] = object()
+        self._missed.set()
+
     def _begin_to_hear(self, channel: str, line: Line) -> None:
+        if channel == _GROUP:
+            return
         if awaited := self._awaited.pop(channel, None):
             awaited.set()
         if channel != _ALL:
@@ -299,10 +416,8 @@ class ValkeyBus(MemoryBus):
                 self._late.discard(channel)
                 self._missed.set()
             return
-        self._line, self.is_up = line, True
-        if self.gaps:
-            _log.warning("the bus is back: what was missed is looked up")
-            self._missed.set()
+        self._line = line
+        self._subscribed.set()
 
     def _cease_to_hear(self, channel: str) -> None:
         """Note that a room is not heard any more; one that is attended is asked for again."""

@@ -48,6 +48,7 @@ class Presence:
         self._told_at = self._roll_at = 0.0
         self._answers: asyncio.Queue[str] | None = None  # while this node introduces itself
         self._is_known = False
+        self._has_left = False
         bus.subscribe(self._on_event)
 
     async def enter(self, member: Member, *, screen: str) -> None:
@@ -125,6 +126,7 @@ class Presence:
         """Tell the other nodes that this one ends, and has told all it had to tell."""
         if self._is_known:
             self._bus.send(RollTold(self._node, (), leaves=True))
+            self._has_left = True
 
     def _call_roll(self, *, asks: bool = False) -> None:
         self._roll_at = self._elapsed()
@@ -132,6 +134,8 @@ class Presence:
 
     def _tell_roll(self, members: tuple[Member, ...] | None, *, asks: bool = False) -> None:
         self._told_at = self._elapsed()
+        if self._has_left:  # an answer now would bring back those who have just gone
+            return
         self._bus.send(RollTold(self._node, members, asks))
 
     async def _on_event(self, event: Event) -> None:
@@ -185,8 +189,9 @@ class Presence:
             await self._bus.tell(PresenceChanged(member, True))
 
     async def _go(self, here: _Here, member: Member) -> None:
-        if _take(here, member.room_id, member.author) and not self._is_anywhere(member):
-            await self._bus.tell(PresenceChanged(member, False))
+        gone = _take(here, member.room_id, member.author)
+        if gone and not self._is_anywhere(gone):  # as they came: a member may go without a nickname
+            await self._bus.tell(PresenceChanged(gone, False))
 
     def _is_anywhere(self, member: Member) -> bool:
         return any(member.author in here.get(member.room_id, ()) for here in self._all())

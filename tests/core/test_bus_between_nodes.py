@@ -24,8 +24,8 @@ from anonchat import (
     TooOften,
     Unavailable,
 )
-from anonchat.bus import ValkeyBus
-from anonchat.bus.codec import Codec
+from anonchat.bus import GroupKey, ValkeyBus
+from anonchat.bus.codec import Codec, OtherGroupKey
 from anonchat.checks import look_round
 from anonchat.events import Event, PuzzleSolved, RollTold, RoomsStirred, VisitorForgotten
 from anonchat.keystore import generation_of, span_of
@@ -269,14 +269,18 @@ async def test_a_node_with_another_secret_key_is_turned_away(
     await stranger.stop()
 
 
-def test_what_travels_can_be_read_by_none_without_the_secret_key() -> None:
+def test_what_travels_can_be_read_by_none_without_the_group_key() -> None:
     event = VisitorForgotten("somebody")
-    packed = Codec(SECRET).pack(event, channel="all")
+    group, other = GroupKey("a" * 16, bytes(32)), GroupKey("b" * 16, bytes(32))
+    packed = Codec(SECRET).pack(event, group, channel="all")
     assert b"somebody" not in packed
-    assert Codec(SECRET).unpack(packed, channel="all") == event
-    assert Codec(SECRET).unpack(packed, channel="another") is None
-    assert Codec("another secret key").unpack(packed, channel="all") is None
-    assert Codec(SECRET).unpack(b"whatever it is", channel="all") is None
+    assert Codec(SECRET).unpack(packed, group, channel="all") == event
+    assert Codec(SECRET).unpack(packed, group, channel="another") is None
+    assert Codec(SECRET).unpack(packed, GroupKey("a" * 16, b"x" * 32), channel="all") is None
+    with pytest.raises(OtherGroupKey):
+        Codec(SECRET).unpack(packed, other, channel="all")
+    assert Codec("another secret key").unpack(packed, group, channel="all") is None
+    assert Codec(SECRET).unpack(b"whatever it is", group, channel="all") is None
 
 
 async def test_the_room_is_not_heard_any_more_once_everybody_has_left(nodes: Nodes) -> None:
@@ -591,6 +595,20 @@ async def test_who_was_present_on_a_node_that_leaves_is_missed_before_it_falls_s
         now = second.presence._elapsed()
         second.presence._elapsed = lambda: now  # nobody is ever silent for long
     await until(lambda: not second.presence.list_present(room.id))
+
+
+async def test_node_that_has_said_goodbye_answers_no_roll_call(nodes: Nodes) -> None:
+    first, second = nodes
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    member = await first.memberships.require(room.id, visitor_id=ann.id)
+    await first.presence.enter(member, screen="one")
+    await until(lambda: second.presence.list_present(room.id) == {member.author})
+    first.presence.say_goodbye()
+    await first.bus.tell(RollTold("n2", (), asks=True))
+    ear = Ear(second)
+    first.bus.send(VisitorForgotten("the last word"))
+    await until(lambda: bool(ear.all(VisitorForgotten)))
+    assert not second.presence.list_present(room.id)
 
 
 async def _hesitate(event: Event) -> None:
