@@ -242,6 +242,7 @@ class Chat:
         await self._look_at_the_time()
         done = await self._purge_expired()
         await self._keys.mend()
+        await self.expiry.destroy_orphans()
         await self.rooms.finish_burning()
         await self.identity.finish_forgetting()
         await self.memberships.write_read_marks()

@@ -37,6 +37,9 @@ _LATER = N_("That could not be kept just now. Please try again.")
 class KeyStore:
     """Named 32-byte keys, wrapped by the secret key; a key is on disk before it is handed out."""
 
+    row_delay = timedelta()
+    """How long after a key was heard of its row may still be committed by another node."""
+
     def __init__(self, path: Path, secret: str) -> None:
         self._path = path
         self._secret = secret

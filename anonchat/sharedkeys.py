@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,6 +48,8 @@ class SharedKeys(KeyStore):
     them later. While it writes to disk keys are not stored in it, but published only: who was cut
     off meanwhile learns them later.
     """
+
+    row_delay = timedelta(minutes=2)  # no transaction lives for so long
 
     def __init__(
         self,

@@ -71,6 +71,7 @@ class Expiry:
         self._end_room = end_room
         self._forget = forget
         self._renewing: KeyedLocks[int] = KeyedLocks()  # by span
+        self._orphans: tuple[datetime, set[str]] | None = None  # keys without rows, and when to go
         self._sealing = asyncio.Semaphore(_BATCHES_AT_ONCE)
 
     async def purge(self) -> Purge:
@@ -153,11 +154,28 @@ class Expiry:
             if counts:
                 await note_gone(session, **counts)
         owned = {room_key(id) for id in rooms} | {visitor_key(id) for id in visitors}
-        await self._keys.destroy(
+        orphans = {
             name
             for name in self._keys.inherited()
             if name.startswith(("room ", "visitor ")) and name not in owned
+        }
+        self._orphans = self._clock() + self._keys.row_delay, orphans
+        await self.destroy_orphans()
+
+    async def destroy_orphans(self) -> None:
+        """Destroy the keys whose rows were missing at the start, if they still are.
+
+        Not at once if there are other nodes: a key is known to all before its row is committed.
+        """
+        if self._orphans is None or self._clock() < self._orphans[0]:
+            return
+        async with self._database.reading() as session:
+            rooms = (await session.exec(select(RoomRow.id))).all()
+            visitors = (await session.exec(select(VisitorRow.id))).all()
+        await self._keys.destroy(
+            self._orphans[1] - set(map(room_key, rooms)) - set(map(visitor_key, visitors))
         )
+        self._orphans = None
 
     def _list_ended(self, now: datetime) -> list[str]:
         """Return the names of the keys of all spans that are over."""

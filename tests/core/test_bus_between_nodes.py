@@ -30,6 +30,7 @@ from anonchat.checks import look_round
 from anonchat.events import Event, PuzzleSolved, RollTold, RoomsStirred, VisitorForgotten
 from anonchat.keystore import generation_of, span_of
 from anonchat.sharedkeys import SharedKeys
+from anonchat.valkey import ValkeyLost
 from pages.door import Door
 from tests.core.test_puzzle import solve
 from tests.fakes import (
@@ -609,6 +610,86 @@ async def test_node_that_has_said_goodbye_answers_no_roll_call(nodes: Nodes) -> 
     first.bus.send(VisitorForgotten("the last word"))
     await until(lambda: bool(ear.all(VisitorForgotten)))
     assert not second.presence.list_present(room.id)
+
+
+async def test_start_of_a_node_destroys_no_key_of_a_row_that_another_is_just_adding(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = nodes
+    shared = first.settings.model_dump(include={"database_url", "bus_url", "secret_key"})
+    third = Chat(make_settings(tmp_path / "n3", node_id="n3", **shared), clock=clock)
+    await third.start()
+    seal_visitor, is_restarted = first.identity._vault.seal_visitor, asyncio.Event()
+    has_key = asyncio.Event()
+
+    async def seal_and_wait(visitor_id: str, *, nickname: str, badge: str) -> bytes:
+        sealed = await seal_visitor(visitor_id, nickname=nickname, badge=badge)
+        await until(lambda: third._keys.get(f"visitor {visitor_id}") is not None)
+        await third._keys.finish()
+        has_key.set()
+        await is_restarted.wait()
+        return sealed
+
+    monkeypatch.setattr(first.identity._vault, "seal_visitor", seal_and_wait)
+    coming = asyncio.create_task(first.identity.come_in("Ann"))
+    await has_key.wait()
+    await crash(third)
+    async with running_chat(tmp_path / "n3", clock, node_id="n3", **shared) as third:
+        is_restarted.set()
+        ann, token = await coming
+        await third.purge()
+        for node in (first, second, third):
+            recognised = await node.identity.recognise(token)
+            assert recognised and recognised.nickname == "Ann"
+        await third._keys.obtain("visitor of no row")
+        clock.move(10 * MINUTE)
+        await third.purge()
+        assert third._keys.get(f"visitor {ann.id}") is not None
+
+
+async def test_key_that_a_crash_has_left_without_a_row_goes_some_time_after_the_start(
+    nodes: Nodes, tmp_path: Path, clock: FakeClock
+) -> None:
+    first, _ = nodes
+    shared = first.settings.model_dump(include={"database_url", "bus_url", "secret_key"})
+    third = Chat(make_settings(tmp_path / "n3", node_id="n3", **shared), clock=clock)
+    await third.start()
+    await third._keys.obtain("visitor of no row")
+    await until(lambda: first._keys.get("visitor of no row") is not None)
+    await crash(third)
+    async with running_chat(tmp_path / "n3", clock, node_id="n3", **shared) as third:
+        await third.purge()
+        assert third._keys.get("visitor of no row") is not None, "its row may still be coming"
+        clock.move(10 * MINUTE)
+        await third.purge()
+        assert third._keys.get("visitor of no row") is None
+        await until(lambda: first._keys.get("visitor of no row") is None)
+
+
+async def test_catch_up_that_fails_while_another_succeeds_is_done_again(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = nodes
+    assert isinstance(first._keys, SharedKeys)
+    catch_up, may_go_on = first._keys._catch_up, asyncio.Event()
+    began = 0
+
+    async def catch_up_slowly_and_fail_the_second_time() -> bool:
+        nonlocal began
+        began += 1
+        if began == 1:
+            await may_go_on.wait()
+        if began == 2:
+            raise ValkeyLost
+        return await catch_up()
+
+    monkeypatch.setattr(first._keys, "_catch_up", catch_up_slowly_and_fail_the_second_time)
+    missing = [asyncio.create_task(first.bus.tell(NewsMissed())) for _ in range(2)]
+    await until(lambda: began >= 1)
+    may_go_on.set()
+    await asyncio.gather(*missing)
+    await first._keys.mend()
+    assert began == 3
 
 
 async def _hesitate(event: Event) -> None:

@@ -240,6 +240,8 @@ async def test_keys_whose_rows_were_never_stored_are_destroyed_at_the_next_start
     await chat._keys.obtain("room never-stored", "visitor never-stored")
     await crash(chat)
     async with running_chat(tmp_path / "data", clock) as chat:
+        clock.move(chat._keys.row_delay)
+        await chat.purge()
         assert not [name for name in chat._keys.names() if "never-stored" in name]
         assert await read(chat, room, ann) == ["one"]
 
