@@ -51,7 +51,7 @@ class Ledger:
             if row.store not in (b"", mark):
                 raise StartError(
                     "ANONCHAT_DATA_DIR: the keys are not those of the database, or were lost; put "
-                    "the right file back, or remove the folder to begin anew"
+                    "the right file back, or, of several nodes, start a node that has them first"
                 )
             row.store = mark
             return row.purged_at

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -48,16 +49,19 @@ class Thief:
         return open_all(self._sealed, keys)
 
     async def _read_redis(self) -> dict[str, bytes]:
-        wrap = derive_key(SECRET.encode(), purpose="travelling keys")
-        keys = {}
+        """Return the keys in Redis that open with the secret key: none."""
+        purposes = ("travelling keys", "group key", "keys", "wrap", "bus")
+        wraps = [derive_key(SECRET.encode(), purpose=purpose) for purpose in purposes]
+        keys, count = {}, 0
         async with Redis.from_url(self._cluster.redis.url) as redis:
             async for place in redis.scan_iter(_type="hash"):
                 for name, wrapped in (await redis.hgetall(place)).items():
-                    try:
-                        keys[name.decode()] = unseal(wrap, wrapped, place=name.decode())
-                    except BrokenSeal:
-                        continue
-        assert keys, "whoever finds no key in Redis proves nothing"
+                    count += 1
+                    for wrap in wraps:
+                        with suppress(BrokenSeal):
+                            keys[name.decode()] = unseal(wrap, wrapped, place=name.decode())
+        assert count, "whoever finds nothing in Redis proves nothing"
+        assert not keys, "Redis holds them under a key that is in the memory of nodes alone"
         return keys
 
 
