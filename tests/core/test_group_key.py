@@ -9,7 +9,6 @@ import pytest
 
 from anonchat import Chat, MessagePosted, NewsMissed, StartError
 from anonchat.bus import GroupKey, GroupKeyAgreement, ValkeyBus
-from anonchat.bus.codec import Codec
 from anonchat.events import VisitorForgotten
 from anonchat.seal import derive_key
 from anonchat.sharedkeys import SharedKeys
