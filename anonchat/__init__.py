@@ -3,6 +3,7 @@
 from .bus import Bus, MemoryBus
 from .chat import Chat
 from .clock import Clock, SteadyClock
+from .costs import Cost
 from .durations import format_duration, parse_duration
 from .errors import (
     ChatError,
@@ -45,18 +46,21 @@ from .lifetimes import room_lifetime, visitor_lifetime
 from .limits import Limit, client_networks, neighbourhood
 from .metrics import Metrics
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
+from .pauses import pausing
 from .pulse import Pulse
 from .puzzle import Puzzle
 from .settings import Settings, read_settings
 from .text import MESSAGE_CHARACTERS
-from .work_budget import WorkBudget
+from .work_budget import Charge, WorkBudget
 
 __all__ = [
     "MESSAGE_CHARACTERS",
     "Bus",
+    "Charge",
     "Chat",
     "ChatError",
     "Clock",
+    "Cost",
     "Event",
     "Glance",
     "InvalidLifetime",
@@ -108,6 +112,7 @@ __all__ = [
     "format_duration",
     "neighbourhood",
     "parse_duration",
+    "pausing",
     "read_settings",
     "room_lifetime",
     "visitor_lifetime",

@@ -240,15 +240,16 @@ class Chat:
     async def purge(self) -> Purge:
         """Remove what has expired, and finish what was interrupted."""
         await self._look_at_the_time()
-        done = await self._purge_expired()
-        await self._keys.mend()
-        await self.expiry.destroy_orphans()
-        await self.rooms.finish_burning()
-        await self.identity.finish_forgetting()
-        await self.memberships.write_read_marks()
-        await self.expiry.renew_spans()
-        await self.identity.mark_open_screens_seen()
-        await self.identity.release_forgotten()
+        with self._database.precedence():
+            done = await self._purge_expired()
+            await self._keys.mend()
+            await self.expiry.destroy_orphans()
+            await self.rooms.finish_burning()
+            await self.identity.finish_forgetting()
+            await self.memberships.write_read_marks()
+            await self.expiry.renew_spans()
+            await self.identity.mark_open_screens_seen()
+            await self.identity.release_forgotten()
         return done
 
     async def _beat(self) -> None:

@@ -4,8 +4,9 @@ import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import NoReturn, ParamSpec, Protocol, TypeVar
 
@@ -23,6 +24,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 import models
 
 from .errors import N_, ChatError, StartError, Unavailable
+from .fair_semaphore import FairSemaphore
 from .postgres import UNABLE, PostgreSQL
 from .sqlite import SQLite
 
@@ -30,6 +32,10 @@ _log = logging.getLogger(__name__)
 _LATER = N_("That could not be kept just now. Please try again.")
 _LOOKS = 3
 _QUIET_SECONDS = 5
+_WAITING_MOST = 1_000  # of one visitor, or of all who are not known
+_LONGEST_WAIT_SECONDS = 10.0
+
+_has_precedence: ContextVar[bool] = ContextVar("has_precedence", default=False)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -46,10 +52,13 @@ class _Kind(Protocol):
     """What differs between the databases."""
 
     url: URL
+    readers: tuple[int, int]
+    """How many visitors read at once, and how many may besides who have precedence."""
+    writers: tuple[int, int]
+    """The same of transactions."""
 
     def make_engine(self) -> AsyncEngine: ...
     def make_reading(self, engine: AsyncEngine) -> AsyncEngine: ...
-    def writing(self) -> AbstractAsyncContextManager[None]: ...
     def migrating(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]: ...
     def name_passing(self, error: BaseException) -> str: ...
     def name_clash(self, error: BaseException) -> str: ...
@@ -61,10 +70,17 @@ class _Kind(Protocol):
 
 
 class Database:
-    """One database; `reading()` and the two transactions are the only ways into it."""
+    """One database; `reading()` and the two transactions are the only ways into it.
+
+    Both are given a `group`, the visitor for whom it is done: of those who wait, each group is
+    served in turn. What is posted, and what is done inside `precedence()`, goes before all groups
+    on connections that no group can occupy.
+    """
 
     def __init__(self, url: str) -> None:
         self._kind = _choose_kind(make_url(url))
+        self._reading = _make_semaphore(self._kind.readers)
+        self._writing = _make_semaphore(self._kind.writers)
         self._engine = self._kind.make_engine()
         self._refused: Counter[str] = Counter()  # of this trouble, by why
         self._refused_at = 0.0
@@ -109,24 +125,41 @@ class Database:
         """Return its address without the password, which may stand among the options too."""
         return self._kind.url.set(query={}).render_as_string(hide_password=True)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Give a session to read with; raise `Unavailable` when the server cannot be asked."""
+    @contextmanager
+    def precedence(self) -> Iterator[None]:
+        """Let what this task asks of the database inside the block go before what visitors ask."""
+        token = _has_precedence.set(True)
         try:
-            async with self._readings() as session:
+            yield
+        finally:
+            _has_precedence.reset(token)
+
+    @asynccontextmanager
+    async def reading(self, group: str = "") -> AsyncIterator[AsyncSession]:
+        """Give a session to read with.
+
+        Raises `LimitReached` if the group waits for too much already, and `Unavailable` when the
+        server cannot be asked, or is asked for too much.
+        """
+        try:
+            async with self._wait_for(self._reading, group), self._readings() as session:
                 yield session
         except Exception as error:
             self._refuse(error)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, group: str = "") -> AsyncIterator[AsyncSession]:
         """Give a session whose changes are committed together at the end, or not at all.
 
-        Raises `Unavailable` when the database is locked by somebody else, the disk is full or
-        broken, or the server is away.
+        Raises `LimitReached` if the group waits for too much already, and `Unavailable` when the
+        database is locked by somebody else, the disk is full or broken, or the server is away.
         """
         try:
-            async with self._kind.writing(), self._sessions() as session, session.begin():
+            async with (
+                self._wait_for(self._writing, group),
+                self._sessions() as session,
+                session.begin(),
+            ):
                 yield session
             self._note_answer()
         except Exception as error:
@@ -134,13 +167,23 @@ class Database:
 
     @asynccontextmanager
     async def bare_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Give the connection itself, for what is done so often that objects cost too much."""
+        """Give the connection itself, for what is done so often that objects cost too much.
+
+        It goes before what other groups ask: it is how posts are stored.
+        """
         try:
-            async with self._kind.writing(), self._engine.begin() as connection:
+            with self.precedence():
+                slot = self._wait_for(self._writing, "")
+            async with slot, self._engine.begin() as connection:
                 yield connection
             self._note_answer()
         except Exception as error:
             self._refuse(error)
+
+    def _wait_for(self, semaphore: FairSemaphore, group: str) -> AbstractAsyncContextManager[None]:
+        return semaphore.slot(
+            group, has_precedence=_has_precedence.get(), longest=_LONGEST_WAIT_SECONDS
+        )
 
     async def share_spans(self, connection: AsyncConnection, numbers: Iterable[int]) -> None:
         """Let nobody renew these spans until the transaction ends; others may share them too."""
@@ -185,7 +228,9 @@ class Database:
 
     async def truncate_journal(self) -> None:
         """Let no deleted bytes linger in the journal, where that is ours."""
-        if not await self._kind.truncate_journal(self._engine):
+        async with self._wait_for(self._writing, ""):
+            is_done = await self._kind.truncate_journal(self._engine)
+        if not is_done:
             _log.warning("somebody else reads the database, so its journal could not be emptied")
 
     def _refuse(self, error: Exception) -> NoReturn:
@@ -229,6 +274,11 @@ def again_after_clash(act: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitabl
 
 def _choose_kind(url: URL) -> _Kind:
     return PostgreSQL(url) if url.get_backend_name() == "postgresql" else SQLite(url)
+
+
+def _make_semaphore(slots: tuple[int, int]) -> FairSemaphore:
+    by_groups, reserved = slots
+    return FairSemaphore(by_groups, reserved=reserved, waiting_most=_WAITING_MOST)
 
 
 def _explain(error: Exception) -> str:

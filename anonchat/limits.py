@@ -130,6 +130,14 @@ class Limit:
         """Do what `reserve` does for each network of an IP address."""
         return self._reserve(client_networks(address), cost, longest=longest)
 
+    def give_back(self, who: str, cost: float) -> None:
+        """Count `cost` less: what was counted ahead of time did not happen, or took less."""
+        self._reserve(((who, 1.0),), -cost, longest=timedelta())
+
+    def give_back_address(self, address: str, cost: float) -> None:
+        """Do what `give_back` does for each network of an IP address."""
+        self._reserve(client_networks(address), -cost, longest=timedelta())
+
     def _reserve(
         self, parts: Iterable[tuple[str, float]], cost: float, *, longest: timedelta
     ) -> timedelta:
@@ -142,7 +150,7 @@ class Limit:
             full = max(now, self._full.get(key, now)) + self._rate.span / self._rate.times * units
             booked[key] = units, full
         wait = max((full - now - self._rate.span for _, full in booked.values()), default=longest)
-        if wait > longest:
+        if wait > longest and cost > 0:
             self.refused += 1
             raise refusal(wait)
         for key, (units, full) in booked.items():
@@ -230,6 +238,6 @@ def neighbourhood(address: str) -> str:
 
 
 def refusal(wait: timedelta) -> TooOften:
-    """Return what tells somebody to wait."""
+    """Return the error that tells how long to wait, one second at least."""
     seconds = max(1, math.ceil(wait.total_seconds()))
     return TooOften(N_("That was too often. Please try again in {seconds} s."), seconds=seconds)

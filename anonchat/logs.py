@@ -3,6 +3,8 @@
 Our own sentences are written out, for nothing that a visitor sends goes into them. What a library
 says may quote anything, and so may the text of an error; of both only that is told which cannot
 come from outside: who spoke, where in the program, and the kind of error.
+
+A line of one kind is written once a minute at most, and then says how many there were.
 """
 
 import json
@@ -10,11 +12,13 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import walk_tb
 
+from .repeats import Line, RepeatedLines
 from .settings import Settings
 
 _OURS = ("anonchat", "pages", "models")
@@ -29,9 +33,7 @@ def set_up_logs(settings: Settings) -> None:
 
     Libraries are heard from warnings on, whatever our own level is.
     """
-    handler = logging.StreamHandler()
-    handler.setFormatter(LogLine(settings.log_format))
-    logging.root.handlers = [handler]
+    logging.root.handlers = [LineHandler(LogLine(settings.log_format))]
     logging.root.setLevel(logging.WARNING)
     for name in [*logging.root.manager.loggerDict]:
         logger = logging.getLogger(name)  # some bring a handler of their own, past ours
@@ -46,6 +48,48 @@ def set_up_logs(settings: Settings) -> None:
     threading.excepthook = lambda failure: _note_failure(None, failure.exc_value)
 
 
+class LineHandler(logging.Handler):
+    """Writes records on the standard error output, each kind of them once a minute at most."""
+
+    def __init__(self, formatter: "LogLine", *, repeated: RepeatedLines | None = None) -> None:
+        super().__init__()
+        self._formatter = formatter
+        self._repeated = repeated or RepeatedLines()
+        self._timer: threading.Timer | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, unless one of its kind was written in the last minute."""
+        try:
+            self._write(self._repeated.take(read_line(record)))
+        except Exception:  # a record with the wrong arguments must not end whoever has made it
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Write what was held back."""
+        with self.lock:  # type: ignore[union-attr]
+            self._write(self._repeated.take_all())
+        super().close()
+
+    def _write(self, lines: Iterable[Line]) -> None:
+        with suppress(OSError, ValueError):  # there is nobody to complain to
+            for line in lines:
+                sys.stderr.write(f"{self._formatter.write(line)}\n")
+            sys.stderr.flush()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        seconds = self._repeated.seconds_until_due()
+        if seconds is not None and self._timer is None:
+            self._timer = threading.Timer(seconds, self._write_due)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _write_due(self) -> None:
+        with self.lock:  # type: ignore[union-attr]
+            self._timer = None
+            self._write(self._repeated.take_due())
+
+
 class LogLine(logging.Formatter):
     """Writes a record as one line, of `text` or of `json`."""
 
@@ -54,20 +98,40 @@ class LogLine(logging.Formatter):
         self._write = _write_json if kind == "json" else _write_text
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": _tell(record),
+        """Return the line of a record."""
+        return self.write(read_line(record))
+
+    def write(self, line: Line) -> str:
+        """Return a line as it is written."""
+        told = {
+            "time": datetime.fromtimestamp(line.created, UTC).isoformat(timespec="milliseconds"),
+            "level": line.level,
+            "logger": line.logger,
+            "message": line.message,
         }
-        if errors := list(_describe(_find_error(record))):
-            line["error"] = " from ".join(errors)
-        return self._write(line)
+        if line.repeated:
+            told["repeated"] = str(line.repeated)
+        if line.error:
+            told["error"] = line.error
+        return self._write(told)
+
+
+def read_line(record: logging.LogRecord) -> Line:
+    """Return what may be told of a record."""
+    return Line(
+        created=record.created,
+        level=record.levelname,
+        logger=record.name,
+        place=f"{record.pathname}:{record.lineno}",
+        message=_tell(record),
+        error=" from ".join(_describe(_find_error(record))),
+    )
 
 
 def _write_text(line: dict[str, str]) -> str:
     words = "{time} {level} {logger}: {message}".format(**line)
+    if "repeated" in line:
+        words += f" ({line['repeated']} times more within a minute)"
     if "error" in line:
         words += f" | {line['error']}"
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in words)

@@ -7,8 +7,7 @@ refused instead: a node that was paused in the middle of a transaction holds nob
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager as Turn
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 
 from asyncpg import InterfaceError, PostgresError
@@ -57,7 +56,14 @@ UNABLE = (PostgresError, InterfaceError, TypeError, ValueError)
 
 
 class PostgreSQL:
-    """A database on a server, which several nodes may share."""
+    """A database on a server, which several nodes may share.
+
+    Together the slots are fewer than the connections of the pool: time and health are asked for on
+    those that are left.
+    """
+
+    readers = 6, 4
+    writers = 5, 3
 
     def __init__(self, url: URL) -> None:
         self.url = _speak_our_dialect(url)
@@ -83,10 +89,6 @@ class PostgreSQL:
     def make_reading(self, engine: AsyncEngine) -> AsyncEngine:
         """Return the engine for what is only read: each statement for itself, in one journey."""
         return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    def writing(self) -> Turn[None]:
-        """Let everybody write at once."""
-        return nullcontext()
 
     @asynccontextmanager
     async def migrating(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:

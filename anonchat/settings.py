@@ -136,9 +136,9 @@ class Settings(BaseSettings):
     """How often a page may be asked for from one address."""
     calls_per_address: Frequency = Rate(12_000, timedelta(minutes=1))
     """How often the API may be called from one address."""
-    work_per_visitor: Frequency = Rate(1_500, timedelta(seconds=10))
+    work_per_visitor: Frequency = Rate(300, timedelta(seconds=2))
     """How many milliseconds of processor time one visitor may use; what is beyond it waits."""
-    work_per_network: Frequency = Rate(3_000, timedelta(seconds=10))
+    work_per_network: Frequency = Rate(900, timedelta(seconds=3))
     """How many milliseconds of processor time one client network may use, all its visitors
     together."""
     puzzle_bits: int = Field(default=0, ge=0, le=26)

@@ -5,11 +5,9 @@ each statement: for a cursor, the statement, its rows, and the end. Only the sta
 long, so here it alone makes the journey, and brings its rows back with it.
 """
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager as Turn
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -37,11 +35,17 @@ _PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLI
 
 
 class SQLite:
-    """A database in a file, which one process uses."""
+    """A database in a file, which one process uses.
+
+    SQLite has one writer at a time, and lets those who wait in unfairly. Together the slots are
+    fewer than the fifteen connections of the pool.
+    """
+
+    readers = 4, 4
+    writers = 1, 0
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        self._turn = asyncio.Lock()
 
     def make_engine(self) -> AsyncEngine:
         """Return an engine that connects in our way."""
@@ -53,10 +57,6 @@ class SQLite:
     def make_reading(self, engine: AsyncEngine) -> AsyncEngine:
         """Return the engine for what is only read."""
         return engine
-
-    def writing(self) -> Turn[None]:
-        """Wait for one's turn: SQLite has one writer at a time, and waits unfairly itself."""
-        return self._turn
 
     @asynccontextmanager
     async def migrating(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -92,8 +92,11 @@ class SQLite:
         return None
 
     async def truncate_journal(self, engine: AsyncEngine) -> bool:
-        """Move the journal into the database and empty it; tell whether it could be emptied."""
-        async with self._turn, engine.connect() as connection:
+        """Move the journal into the database and empty it; tell whether it could be emptied.
+
+        Nobody may write meanwhile.
+        """
+        async with engine.connect() as connection:
             # Who reads for long is not waited for: nobody could post meanwhile.
             await connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE_MS}")
             done = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

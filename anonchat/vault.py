@@ -4,7 +4,7 @@ A message opens only while three keys live: that of the span in which it expires
 and that of its author. Losing any one of them forgets it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from .keystore import KeyStore, generation_of, room_key, span_key, span_of, visitor_key
 from .nouns import Member, Message, Room, Visitor
+from .pauses import pausing
 from .seal import BrokenSeal, derive_key, seal_texts, unseal_texts
 
 
@@ -182,18 +183,22 @@ class Vault:
 
     async def open_messages(self, rows: Sequence[Any]) -> list[Message | None]:
         """Open messages; of those that no known key opens, the other nodes are asked first."""
-        opened = [self.open_message(row) for row in rows]
+        opened = [message async for message in self._open_each(rows)]
         strange = [row for row, message in zip(rows, opened, strict=True) if message is None]
         names = {name for row in strange for name in _message_keys(row, row.visitor_id)}
         if names:
             await self._keys.fetch(names)
             # Whether or not the answer brought any: they may have come by themselves meanwhile.
-            opened = [self.open_message(row) for row in rows]
+            opened = [message async for message in self._open_each(rows)]
         for row, message in zip(rows, opened, strict=True):
             if message is None and not self.is_lost(row):
                 span, *others = _message_keys(row, row.visitor_id)
                 self._keys.miss([name for name in others if not self._keys.get(name)] or [span])
         return opened
+
+    async def _open_each(self, rows: Sequence[Any]) -> AsyncIterator[Message | None]:
+        async for row in pausing(rows):
+            yield self.open_message(row)
 
     def is_lost(self, row: MessageRow) -> bool:
         """Tell whether a message that does not open here opens nowhere."""

@@ -16,6 +16,7 @@ from .hearing import Crowd
 from .language import load_languages
 from .live.feeds import Feeds
 from .live.lines import Line
+from .live.pacing import Pacing
 from .live.packets import Packets
 from .live.sockets import Sockets
 from .moving import move_screens
@@ -36,7 +37,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     core.sio.eio.max_http_buffer_size = _FRAME_MOST
     app.storage.max_tab_storage_age = _TAB_SECONDS
     app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # a proxy goes by it
-    feeds = Feeds(chat.clock, chat.metrics)
+    feeds = Feeds(chat.clock, chat.metrics, chat.work)
     sockets = Sockets(per_address=chat.settings.sockets_per_address_max, limit=chat.limits.events)
     sockets.stand_guard()
     chat.metrics.watch("anonchat_screens", "Screens that are connected.", sockets.count)
@@ -55,6 +56,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     web.include_router(site.door.routes())
     web.state.sockets = sockets
     web.add_middleware(Turnstile, chat=chat, hold_back=hold_back)
+    web.add_middleware(Pacing, budget=chat.work)
     web.add_middleware(Packets, refused=sockets.refused)
     web.add_middleware(Origins, base_url=chat.settings.base_url)
     web.add_middleware(Guard, apologise=apologise)

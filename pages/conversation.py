@@ -6,10 +6,11 @@ from typing import Any
 
 from nicegui import ui
 
-from anonchat import ChatError, Member, Message, NotAMember, Room
+from anonchat import ChatError, Cost, Member, Message, NotAMember, Room
 
 from .language import Language
 from .live.feed import Beside, CatchUp, Feed, Page, Shown
+from .live.feeds import draw_each
 from .live.screen import Screen
 from .news import messages_of
 from .rows import message_row, pending_row
@@ -61,7 +62,7 @@ class Conversation:
                 "quiet": language("Nothing has been said yet, or it is gone already."),
             },
         )
-        feed.answer("read", self._mark_read)
+        feed.answer_newest("read", self._mark_read)
         feed.answer("act", self._act)
         try:
             newest = await self._newest()
@@ -88,11 +89,12 @@ class Conversation:
             page = await self._history(**where)
         except NotAMember:  # the catch-up shows the way out
             page = []
-        return Page([message_row(message) for message in page], more=len(page) == self._page_size)
+        rows = await draw_each(page, message_row)
+        return Page(rows, more=len(page) == self._page_size)
 
     async def _newest(self) -> CatchUp:
         newest = await self._history()
-        rows = [message_row(message) for message in newest]
+        rows = await draw_each(newest, message_row)
         return CatchUp(rows, keep=[], more=len(newest) == self._page_size)
 
     async def _catch_up(self, shown: Shown) -> CatchUp | None:
@@ -127,11 +129,12 @@ class Conversation:
             else:
                 ui.navigate.reload()
             return None
-        return CatchUp([message_row(message) for message in newer], keep=[*map(str, living)])
+        return CatchUp(await draw_each(newer, message_row), keep=[*map(str, living)])
 
     async def _mark_read(self, mark: dict[str, Any]) -> None:
         seq = _read_seq(mark.get("seq"))
         if seq > self._member.read_seq:
+            await self._screen.work.wait(Cost.READ_MARK)
             await self._site.chat.memberships.mark_read(
                 self._room.id, visitor_id=self._member.visitor_id, seq=seq
             )
@@ -143,6 +146,7 @@ class Conversation:
     async def _delete(self, seq: int) -> None:
         messages, visitor_id = self._site.chat.messages, self._member.visitor_id
         try:
+            await self._screen.work.spend(Cost.DELETE + self._site.cost_of_telling(self._room.id))
             found = await messages.history(
                 self._room.id, visitor_id=visitor_id, after=seq - 1, limit=1
             )

@@ -5,7 +5,7 @@ from typing import Any
 from htpy import Element, a, bdi, div, h1, p, span
 from nicegui import ui
 
-from anonchat import ChatError, Room, Visitor
+from anonchat import ChatError, Cost, Room, Visitor
 
 from .controls import alert, button
 from .facts import show_facts
@@ -22,6 +22,7 @@ async def draw_entrance(
 
     async def join(_fields: Fields) -> None:
         try:
+            await screen.work.spend(Cost.JOIN + site.cost_of_telling(room.id))
             await site.chat.memberships.join(room.id, visitor_id=visitor.id)
         except ChatError as error:
             screen.say("join", language.explain(error))

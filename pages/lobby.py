@@ -28,7 +28,7 @@ def register(site: Site) -> None:
         request: Request, visitor: Annotated[Visitor, Depends(site.door.visitor)]
     ) -> None:
         language = open_page(site, request)
-        with Screen("shell lobby") as screen:
+        with Screen("shell lobby", budget=site.chat.work) as screen:
             screen.draw(
                 await rail(site, visitor, language, screen),
                 div(class_="hall")[

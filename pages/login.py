@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from htpy import Element, a, details, div, footer, h1, li, p, span, summary, ul
 
-from anonchat import ChatError, InvalidPhrase
+from anonchat import ChatError, Cost, InvalidPhrase
 
 from .controls import button, field, form, icon, icon_button, post
 from .frame import language_links, mark, open_page, page
@@ -22,12 +22,13 @@ def register(site: Site) -> None:
     @page("/login")
     async def login(request: Request, target: Annotated[str, Depends(site.door.stranger)]) -> None:
         language = open_page(site, request)
-        screen = Screen("login")
+        screen = Screen("login", budget=site.chat.work)
         with screen:
-            proof = Proof(site.chat.puzzle, language=language) if site.chat.puzzle.bits else None
+            proof = _proof(site, language) if site.chat.puzzle.bits else None
 
         async def enter(fields: Fields) -> None:
             try:
+                await screen.work.spend(Cost.SIGN_IN)
                 _, token = await site.chat.identity.come_in(
                     fields.get("nickname", ""),
                     phrase=fields.get("phrase", ""),
@@ -43,6 +44,7 @@ def register(site: Site) -> None:
                 post("/session", body=site.door.write_ticket(token), then=target)
 
         async def suggest(_fields: Fields) -> None:
+            await screen.work.wait(Cost.SUGGESTION)
             name = await suggest_nickname(language, is_free=site.chat.identity.is_free)
             screen.fill("nickname", name)
 
@@ -66,6 +68,10 @@ def register(site: Site) -> None:
                 ],
             ]
         )
+
+
+def _proof(site: Site, language: Language) -> Proof:
+    return Proof(site.chat.puzzle, budget=site.chat.work, language=language)
 
 
 def _headline(text: str) -> Element:

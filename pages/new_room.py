@@ -9,6 +9,7 @@ from nicegui import ui
 
 from anonchat import (
     ChatError,
+    Cost,
     InvalidLifetime,
     InvalidTopic,
     RoomNameConfusable,
@@ -33,6 +34,7 @@ def new_room(site: Site, visitor: Visitor, language: Language, screen: Screen) -
 
     async def create(fields: Fields) -> None:
         try:
+            await screen.work.spend(Cost.NEW_ROOM)
             room = await site.chat.rooms.create(
                 fields.get("name", ""),
                 visitor_id=visitor.id,

@@ -4,8 +4,9 @@ import asyncio
 
 from nicegui import ui
 
-from anonchat import Member
+from anonchat import Cost, LimitReached, Member
 
+from .live.work import PageWork
 from .site import Site
 
 _GRACE_SECONDS = 3.0
@@ -14,8 +15,16 @@ _GRACE_SECONDS = 3.0
 def follow_presence(site: Site, member: Member) -> None:
     """Let the member be here while this screen is connected; a short blink is no leaving."""
     client, presence = ui.context.client, site.chat.presence
+    work = PageWork(site.chat.work, client.request)
 
     async def come() -> None:
+        cost = Cost.PRESENCE + site.cost_of_telling(member.room_id)
+        try:
+            await work.wait(2 * cost)  # whoever comes goes again
+        except LimitReached:
+            return
+        if not client.has_socket_connection:
+            return
         if await site.chat.memberships.has(member.room_id, member.visitor_id):
             await presence.enter(member, screen=client.id)
 

@@ -20,7 +20,7 @@ def register(site: Site) -> None:
     @page("/privacy")
     def privacy(request: Request) -> None:
         language = open_page(site, request, title=site.language(request)("What we keep"))
-        with Screen("paper") as screen:
+        with Screen("paper", budget=site.chat.work) as screen:
             screen.draw(
                 mark(),
                 h1[language("What we keep")],

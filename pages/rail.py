@@ -22,7 +22,7 @@ from htpy import (
 from markupsafe import Markup
 from nicegui import ui
 
-from anonchat import Room, Visitor, visitor_lifetime
+from anonchat import Cost, Room, Visitor, visitor_lifetime
 
 from .controls import button, dialog, icon_button, initials
 from .frame import chosen_theme, language_links, mark, theme_links
@@ -67,22 +67,27 @@ def room_finder(site: Site, visitor: Visitor, language: Language, *, with_button
     """Make the box that finds or creates a room, joins it, and goes there."""
 
     async def open_named(name: str) -> None:
+        await finder.work.spend(Cost.NEW_ROOM)
         await enter(await site.chat.rooms.open(name, visitor_id=visitor.id))
 
     async def open_found(slug: str) -> None:
         await enter(await site.chat.rooms.find(slug))
 
     async def enter(room: Room) -> None:
+        await finder.work.spend(Cost.JOIN + site.cost_of_telling(room.id))
         await site.chat.memberships.join(room.id, visitor_id=visitor.id)
         ui.navigate.to(f"/r/{room.slug}")
 
-    return Finder(
+    finder = Finder(
+        budget=site.chat.work,
+        rooms=lambda: site.chat.lobby.count()[1],
         search=lambda words: site.chat.lobby.search(words, limit=_MATCHES),
         open=open_named,
         pick=open_found,
         language=language,
         with_button=with_button,
     )
+    return finder
 
 
 async def _own_rooms(site: Site, visitor: Visitor, language: Language, current: str) -> Feed:
@@ -94,6 +99,7 @@ async def _own_rooms(site: Site, visitor: Visitor, language: Language, current: 
 
     async def act(wish: dict[str, str]) -> None:
         if wish.get("act") == "leave":
+            await feed.work.wait(Cost.JOIN + site.cost_of_telling(str(wish.get("key"))))
             await site.chat.memberships.leave(str(wish.get("key")), visitor_id=visitor.id)
 
     feed = Feed(
@@ -126,6 +132,7 @@ def _me(site: Site, visitor: Visitor, language: Language) -> Element:
 
 def _settings(site: Site, visitor: Visitor, language: Language, screen: Screen) -> Markup:
     async def forget(_fields: Fields) -> None:
+        await screen.work.wait(Cost.END)
         await site.chat.identity.forget(visitor.id)  # every screen hears of it, and goes
 
     screen.answer("forget", forget)

@@ -30,7 +30,7 @@ def register(site: Site) -> None:
         await _attend(site, found)
         member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
         language = open_page(site, request, title=found.name)
-        with Screen("shell room") as screen:
+        with Screen("shell room", budget=site.chat.work) as screen:
             finder = room_finder(site, visitor, language, with_button=False)
             screen.draw(
                 await rail(site, visitor, language, screen, finder=finder, current=found.id),

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from anonchat import Chat
+from anonchat import Chat, Cost
 
 from .door import Door
 from .language import Language, choose_language
 from .live.feeds import Feeds
+from .news import messages_of
 
 
 def address_of(request: Request) -> str:
@@ -25,6 +26,10 @@ class Site:
     feeds: Feeds
     door: Door
     languages: Mapping[str, Language]
+
+    def cost_of_telling(self, room_id: str) -> float:
+        """Return what it costs, in milliseconds, to tell all screens of a room of a change."""
+        return Cost.SCREEN * self.feeds.count(messages_of(room_id))
 
     def language(self, request: Request) -> Language:
         """Return the language to show this page in."""

@@ -7,7 +7,7 @@ from htpy import Element, a, aside, bdi, div, footer, h1, h2, header, p, span
 from htpy import input as input_
 from markupsafe import Markup
 
-from anonchat import ChatError, Member, NotAMember, Room
+from anonchat import ChatError, Cost, Member, NotAMember, Room
 
 from .controls import alert, button, dialog, icon, icon_button
 from .conversation import Conversation
@@ -48,8 +48,9 @@ class Talk:
         ).draw()
         messages.answer("ended", self._end)
         facts = show_facts(self._site, self._member.visitor_id, self._language, self._room)
-        composer = Composer(
+        composer = self._composer = Composer(
             self._post,
+            budget=self._site.chat.work,
             feed=messages,
             language=self._language,
             draft_key=self._room.id,
@@ -132,6 +133,7 @@ class Talk:
         )
 
     async def _post(self, text: str, dedup_id: str) -> None:
+        await self._composer.work.spend(Cost.POST + self._site.cost_of_telling(self._room.id))
         await self._site.chat.messages.post(
             self._room.id,
             visitor_id=self._member.visitor_id,
@@ -141,11 +143,13 @@ class Talk:
 
     async def _leave(self, _fields: Fields) -> None:
         """Leave; all screens of the member hear of it and go to the lobby, this one too."""
+        await self._screen.work.wait(Cost.JOIN + self._site.cost_of_telling(self._room.id))
         await self._site.chat.memberships.leave(self._room.id, visitor_id=self._member.visitor_id)
 
     async def _burn(self, _fields: Fields) -> None:
         """End the room; all its screens hear of it, and are led away."""
         try:
+            await self._screen.work.spend(Cost.END)
             await self._site.chat.rooms.burn(self._room.id, visitor_id=self._member.visitor_id)
         except ChatError as error:
             self._screen.say("burn", self._language.explain(error))

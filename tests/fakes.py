@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from sqlalchemy import text as sql
 from sqlmodel import select
 
-from anonchat import Chat, Event, Room, Settings, Visitor
+from anonchat import Chat, Event, MemoryBus, Room, Settings, Visitor, WorkBudget
 from anonchat.bus import ValkeyBus
 from anonchat.keystore import generation_of
-from anonchat.limits import Limit
+from anonchat.limits import Limit, Limits
 from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
+from anonchat.seal import Hasher
 from models import SpanRow
 
 UNLIMITED = {
@@ -77,6 +78,13 @@ def make_settings(folder: Path, **changes: object) -> Settings:
 def make_limit(rate: Rate, clock: FakeClock) -> Limit:
     """Return a limit by itself."""
     return Limit(rate, clock, lambda day: str(day).encode())
+
+
+def make_work_budget(clock: FakeClock, **rates: str) -> WorkBudget:
+    """Return a work budget by itself."""
+    settings = Settings.model_validate(UNLIMITED | rates)
+    hasher = Hasher(lambda: b"key of a test")
+    return WorkBudget(Limits(settings, clock=clock, bus=MemoryBus(), hasher=hasher))
 
 
 @asynccontextmanager

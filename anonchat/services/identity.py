@@ -192,7 +192,7 @@ class Identity:
         if row is None or row.expires_at <= now:
             return None
         if now - row.seen_at > self._seen_interval(has_posted=row.has_posted):
-            async with self._database.transaction() as session:
+            async with self._database.transaction(row.id) as session:
                 row = await session.get(VisitorRow, row.id, with_for_update={"key_share": True})
                 if row is None or row.expires_at <= now:  # forgotten a moment ago
                     return None
@@ -218,7 +218,7 @@ class Identity:
         self._leaving.add(visitor_id)
         over = update(VisitorRow).where(col(VisitorRow.id) == visitor_id)
         with suppress(Unavailable):  # on a full disk the key goes nevertheless
-            async with self._database.transaction() as session:
+            async with self._database.transaction(visitor_id) as session:
                 await session.exec(over.values(expires_at=self._clock()))
         await self._keys.destroy([visitor_key(visitor_id)])
         self._unlearn(visitor_id)
@@ -226,7 +226,7 @@ class Identity:
             pass
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
-        async with self._database.transaction() as session:
+        async with self._database.transaction(visitor_id) as session:
             await session.get(VisitorRow, visitor_id, with_for_update=True)
             memberships = (await session.exec(members)).all()
             gone = await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == visitor_id))
@@ -308,7 +308,7 @@ class Identity:
         query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
         query = query.where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
         query = query.with_for_update(skip_locked=True)  # what another node deletes just now
-        async with self._database.transaction() as session:
+        async with self._database.transaction(visitor_id) as session:
             batch = (await session.exec(query)).all()
             ids = [id for id, *_ in batch]
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))

@@ -154,6 +154,10 @@ class Lobby:
 
     async def turn(self) -> set[str]:
         """Let time pass: end the rooms whose time is over, and return the rooms that changed."""
+        with self._database.precedence():
+            return await self._turn()
+
+    async def _turn(self) -> set[str]:
         if self._must_reopen:
             await self._reopen()
         now = self._clock()
@@ -207,8 +211,9 @@ class Lobby:
 
     async def _read_living(self) -> Sequence[RoomRow]:
         query = select(RoomRow).where(col(RoomRow.expires_at) > self._clock())
-        async with self._database.reading() as session:
-            return (await session.exec(query)).all()
+        with self._database.precedence():
+            async with self._database.reading() as session:
+                return (await session.exec(query)).all()
 
     def _put(self, room: Room) -> None:
         if not self._vault.knows_room(room.id):  # burnt, and word of it was quicker than this

@@ -77,7 +77,7 @@ class Memberships:
         also while only another node has the keys to open the room or the visitor.
         """
         displaced = None
-        async with self._database.transaction() as session:
+        async with self._database.transaction(visitor_id) as session:
             room_row = await session.get(RoomRow, room_id, with_for_update=_FOR_CHANGE)
             visitor_row = await session.get(VisitorRow, visitor_id, with_for_update=_TO_STAY)
             now = self._clock()  # once nobody else can end the room any more
@@ -124,7 +124,7 @@ class Memberships:
 
     async def leave(self, room_id: str, *, visitor_id: str) -> None:
         """End the membership; leaving a room one is not in changes nothing."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(visitor_id) as session:
             await session.get(RoomRow, room_id, with_for_update=_FOR_CHANGE)
             row = await session.get(MemberRow, (room_id, visitor_id), with_for_update=True)
             if row is None:
@@ -140,7 +140,7 @@ class Memberships:
             query = _members().where(
                 MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id
             )
-            async with self._database.reading() as session:
+            async with self._database.reading(visitor_id) as session:
                 found = (await session.exec(query)).first()
             await self._vault.learn_visitors([visitor_id] if found else [])
             member = self._vault.open_member(*found) if found else None
@@ -185,7 +185,7 @@ class Memberships:
             .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
             .order_by(col(RoomRow.active_at).desc())
         )
-        async with self._database.reading() as session:
+        async with self._database.reading(visitor_id) as session:
             found = (await session.exec(query)).all()
         await self._vault.learn_rooms(room_row.id for *_, room_row, _ in found)
         mine = []
@@ -211,7 +211,7 @@ class Memberships:
             .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
             .order_by(col(RoomRow.active_at).desc())
         )
-        async with self._database.reading() as session:
+        async with self._database.reading(visitor_id) as session:
             found = (await session.exec(query)).all()
         return {room_id: last_seq - unread for room_id, last_seq, unread in found}
 
@@ -235,11 +235,13 @@ class Memberships:
         self._read = {place: seq for place, seq in self._read.items() if place in self._unwritten}
         await self._write(dict(self._read))
 
-    async def _write(self, marks: dict[tuple[str, str], int]) -> None:
+    async def _write(self, marks: dict[tuple[str, str], int], *, group: str = "") -> None:
         places = sorted(marks)
         written = []
         for begin in range(0, len(places), _MARKS_AT_ONCE):
-            written += await self._write_marks(marks, places[begin : begin + _MARKS_AT_ONCE])
+            written += await self._write_marks(
+                marks, places[begin : begin + _MARKS_AT_ONCE], group=group
+            )
         for room_id, visitor_id, seq in written:
             self._rolls.change(room_id, partial(_note_read, visitor_id=visitor_id, seq=seq))
         for (room_id, visitor_id), seq in marks.items():
@@ -250,14 +252,14 @@ class Memberships:
         """Write down what is known to be read by one visitor, whichever node has noted it."""
         marks = {place: seq for place, seq in self._read.items() if place[1] == visitor_id}
         with suppress(Unavailable):  # what can only be read now shall be read
-            await self._write(marks)
+            await self._write(marks, group=visitor_id)
 
     def _forget_mark(self, room_id: str, visitor_id: str) -> None:
         self._read.pop((room_id, visitor_id), None)
         self._unwritten.discard((room_id, visitor_id))
 
     async def _write_marks(
-        self, marks: dict[tuple[str, str], int], places: list[tuple[str, str]]
+        self, marks: dict[tuple[str, str], int], places: list[tuple[str, str]], *, group: str
     ) -> list[tuple[str, str, int]]:
         place = tuple_(col(MemberRow.room_id), col(MemberRow.visitor_id))
         query = (
@@ -268,7 +270,7 @@ class Memberships:
             .with_for_update(of=MemberRow, key_share=True)
         )
         written = []
-        async with self._database.transaction() as session:
+        async with self._database.transaction(group) as session:
             for row, last_seq in await session.exec(query):
                 seq = marks[row.room_id, row.visitor_id]
                 if row.read_seq < seq <= last_seq:

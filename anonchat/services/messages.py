@@ -54,11 +54,18 @@ class _Page:
 
     said: deque[tuple[str, Message]]
     is_whole: bool  # there is nothing older
+    may_lack: bool  # something was left out that another node may still bring the keys of
     last_seq: int
 
     def follows(self, message: Message) -> bool:
         """Tell whether nothing was said between what is here and this."""
         return message.seq <= self.last_seq + 1
+
+    def reaches(self, seq: int) -> bool:
+        """Tell whether everything from this `seq` on is here."""
+        return not self.may_lack and (
+            self.is_whole or (bool(self.said) and self.said[0][1].seq <= seq)
+        )
 
     def add(self, visitor_id: str, message: Message) -> None:
         if message.seq <= self.last_seq:
@@ -142,22 +149,30 @@ class Messages:
         With `after`, the oldest that follow that `seq`; else the newest, before `before` if given.
         Raises `NotAMember`.
         """
+        await self._check_member(room_id, visitor_id)
         if after is None and before is None and limit <= _PAGE_MOST:
             return await self._newest(room_id, visitor_id, limit)
-        async with self._database.reading() as session:
-            await _require_member(session, room_id, visitor_id)
-        found = await self._read(room_id, after=after, before=before, limit=limit)
+        if after is not None and before is None:
+            kept = self._find_kept(room_id, after + 1)
+            if kept is not None:
+                return [message for message in kept if message.seq > after][:limit]
+        found, _ = await self._read(
+            room_id, after=after, before=before, limit=limit, group=visitor_id
+        )
         return [message for _, message in found]
 
     async def living_seqs(
         self, room_id: str, *, visitor_id: str, first: int, last: int, limit: int
     ) -> list[int]:
         """Return which messages from `first` to `last` are still there. Raises `NotAMember`."""
+        await self._check_member(room_id, visitor_id)
+        kept = self._find_kept(room_id, first)
+        if kept is not None:
+            return [message.seq for message in kept if first <= message.seq <= last][:limit]
         seq = col(MessageRow.seq)
         query = select(seq).where(self._living(room_id), seq.between(first, last))
         query = query.order_by(seq).limit(limit)
-        async with self._database.reading() as session:
-            await _require_member(session, room_id, visitor_id)
+        async with self._database.reading(visitor_id) as session:
             return list((await session.exec(query)).all())
 
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
@@ -181,7 +196,7 @@ class Messages:
     ) -> tuple[int, int]:
         """Remove the row of a message; return its `seq`, and the span in which it would end."""
         query = select(MessageRow).where(self._living(room_id), MessageRow.id == message_id)
-        async with self._database.transaction() as session:
+        async with self._database.transaction(visitor_id) as session:
             room = await session.get(RoomRow, room_id, with_for_update=_TO_STAY)
             member = await _require_member(session, room_id, visitor_id)
             row = (await session.exec(query.with_for_update())).first()
@@ -210,16 +225,32 @@ class Messages:
         """Wait until everything that was accepted for posting is stored."""
         await self._desk.finish()
 
-    async def _newest(self, room_id: str, visitor_id: str, limit: int) -> list[Message]:
+    async def _check_member(self, room_id: str, visitor_id: str) -> None:
         if not await self._is_member(room_id, visitor_id):
             raise NotAMember(N_("Only members can do that. Join the room first."))
-        page = await self._pages.obtain(room_id, lambda: self._read_page(room_id, limit))
+
+    def _find_kept(self, room_id: str, first: int) -> list[Message] | None:
+        """Return what lives from a `seq` on, if all of it is kept; it need not be read then."""
+        page = self._pages.peek(room_id)
+        if page is None or not page.reaches(first):
+            return None
+        now = self._clock()
+        living = [entry for entry in page.said if entry[1].expires_at > now]
+        if not all(self._vault.can_open(message, author_id) for author_id, message in living):
+            return None  # forgotten, or its keys are still on their way from another node
+        return [message for _, message in living]
+
+    async def _newest(self, room_id: str, visitor_id: str, limit: int) -> list[Message]:
+        page = await self._obtain_page(room_id, limit, group=visitor_id)
         living = self._list_living(page)
         if len(living) < limit and not page.is_whole:  # some went, or more are asked for
             self._pages.drop(room_id)
-            page = await self._pages.obtain(room_id, lambda: self._read_page(room_id, limit))
+            page = await self._obtain_page(room_id, limit, group=visitor_id)
             living = self._list_living(page)
         return living[-limit:]
+
+    async def _obtain_page(self, room_id: str, limit: int, *, group: str) -> _Page:
+        return await self._pages.obtain(room_id, lambda: self._read_page(room_id, limit, group))
 
     def _list_living(self, page: _Page) -> list[Message]:
         now = self._clock()
@@ -229,19 +260,26 @@ class Messages:
             if message.expires_at > now and self._vault.can_open(message, author_id)
         ]
 
-    async def _read_page(self, room_id: str, limit: int) -> _Page:
-        found = await self._read(room_id, after=None, before=None, limit=limit)
+    async def _read_page(self, room_id: str, limit: int, group: str) -> _Page:
+        found, may_lack = await self._read(
+            room_id, after=None, before=None, limit=limit, group=group
+        )
         last_seq = found[-1][1].seq if found else 0
-        return _Page(deque(found, _PAGE_MOST), is_whole=len(found) < limit, last_seq=last_seq)
+        said = deque(found, _PAGE_MOST)
+        return _Page(said, is_whole=len(found) < limit, may_lack=may_lack, last_seq=last_seq)
 
     async def _read(
-        self, room_id: str, *, after: int | None, before: int | None, limit: int
-    ) -> list[tuple[str, Message]]:
-        """Return messages, oldest first, each with the visitor who wrote it."""
+        self, room_id: str, *, after: int | None, before: int | None, limit: int, group: str
+    ) -> tuple[list[tuple[str, Message]], bool]:
+        """Return messages, oldest first, each with the visitor who wrote it.
+
+        Also tell whether any was left out whose keys another node may still bring.
+        """
+        may_lack = False
         seq = col(MessageRow.seq)
         low, high = -1 if after is None else after, sys.maxsize if before is None else before
         found: list[tuple[str, Message]] = []
-        async with self._database.reading() as session:
+        async with self._database.reading(group) as session:
             while (missing := limit - len(found)) > 0:
                 # Bounds even where there are none: else all that live in the room are sorted.
                 query = select(MessageRow).where(self._living(room_id), seq > low, seq < high)
@@ -251,13 +289,15 @@ class Messages:
                 for row, message in opened:
                     if message:
                         found.append((row.visitor_id, message))
-                    elif after is not None and self._may_come(row):
-                        return found  # it can be read once its node is back: who reads on waits
+                    elif self._may_come(row):
+                        may_lack = True
+                        if after is not None:  # it can be read later, so who reads on waits
+                            return found, may_lack
                 if len(rows) < missing:
                     break
                 # Some could not be read, for their authors are being forgotten: on to the next.
                 low, high = (low, rows[-1].seq) if after is None else (rows[-1].seq, high)
-        return found[::-1] if after is None else found
+        return found[::-1] if after is None else found, may_lack
 
     async def _on_event(self, event: Event) -> None:
         match event:

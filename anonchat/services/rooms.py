@@ -119,7 +119,7 @@ class Rooms:
         if isinstance(name, str) and (address := _ADDRESS.fullmatch(name.strip())):
             return await self.find(address[1])
         name = tidy_room_name(name)
-        async with self._database.reading() as session:
+        async with self._database.reading(visitor_id) as session:
             room = await self._find(session, name_key=self._name_key(name)) or await self._find(
                 session, slug_key=self._slug_key(fold(name))
             )
@@ -182,7 +182,7 @@ class Rooms:
         """Store a room and its first member; return the id of a room that has to give way, too."""
         now, room_id = self._clock(), new_id()
         name_keys = self._name_keys(name) if listed else _NameKeys(None, None, None)
-        async with self._giving_up(room_id), self._database.transaction() as session:
+        async with self._giving_up(room_id), self._database.transaction(visitor_id) as session:
             visitor_row = await session.get(VisitorRow, visitor_id)
             if visitor_row is None:
                 raise UnknownVisitor(N_("Please come in again."))
@@ -225,7 +225,7 @@ class Rooms:
 
         Raises `NotAMember`, `NotAllowed`, `Unavailable`, or `NotFound` if it has ended already.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(visitor_id) as session:
             member = await session.get(MemberRow, (room_id, visitor_id))
             await self._vault.learn_rooms([room_id])
             row = await session.get(RoomRow, room_id, with_for_update=True)

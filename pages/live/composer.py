@@ -6,13 +6,17 @@ from datetime import timedelta
 
 from nicegui.events import GenericEventArguments
 
-from anonchat import MESSAGE_CHARACTERS, ChatError, MessageExpired
+from anonchat import MESSAGE_CHARACTERS, ChatError, MessageExpired, WorkBudget
 
 from ..language import Language
 from .feed import Feed
+from .handlers import InOrder
 from .part import Part
 
 _log = logging.getLogger(__name__)
+
+_AT_ONCE = 8  # posts of one moment share a commit
+_WAITING_MOST = 100
 
 Post = Callable[[str, str], Awaitable[object]]
 
@@ -30,13 +34,14 @@ class Composer(Part, component="composer.js"):
         self,
         post: Post,
         *,
+        budget: WorkBudget,
         feed: Feed,
         language: Language,
         draft_key: str,
         placeholder: str,
         patience: timedelta,
     ) -> None:
-        super().__init__()
+        super().__init__(budget)
         self._post = post
         self._language = language
         self._props.update(
@@ -54,16 +59,23 @@ class Composer(Part, component="composer.js"):
             late=language("This was not sent in time. Send it again?"),
         )
         self.client.on_connect(self._resend)
-        self.on("post", self._on_post)
+        self.on(
+            "post",
+            InOrder(
+                self._on_post,
+                at_once=_AT_ONCE,
+                waiting_most=_WAITING_MOST,
+                refuse=self._refuse_excess,
+            ),
+        )
 
     def _resend(self) -> None:
         if not self.is_deleted:
             self.run_method("resend")
 
     async def _on_post(self, arguments: GenericEventArguments) -> None:
-        fields = arguments.args if isinstance(arguments.args, dict) else {}
-        text, dedup_id = fields.get("text"), fields.get("dedup")
-        if not isinstance(text, str) or not isinstance(dedup_id, str):
+        text, dedup_id = _read(arguments)
+        if not dedup_id:
             return
         try:
             await self._post(text, dedup_id)
@@ -78,3 +90,17 @@ class Composer(Part, component="composer.js"):
             )
         else:
             self.run_method("accept", dedup_id)
+
+    def _refuse_excess(self, arguments: GenericEventArguments) -> None:
+        """Put back into the box what comes while too much waits already."""
+        _, dedup_id = _read(arguments)
+        if dedup_id:
+            reason = self._language("Too much is asked for at once. Please try again.")
+            self.run_method("refuse", dedup_id, reason)
+
+
+def _read(arguments: GenericEventArguments) -> tuple[str, str]:
+    """Return the text and its `dedup_id`; nothing if they are none."""
+    fields = arguments.args if isinstance(arguments.args, dict) else {}
+    text, dedup_id = fields.get("text"), fields.get("dedup")
+    return (text, dedup_id) if isinstance(text, str) and isinstance(dedup_id, str) else ("", "")

@@ -1,20 +1,24 @@
 """A live list on one screen."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from nicegui import core
 from nicegui.events import GenericEventArguments
 
+from anonchat import Charge, Cost
+
 from ..language import Language
 from ..rows.row import Row
 from .feeds import Feeds, Topic, socket_room
+from .handlers import Handle, InOrder, NewestOnly
 from .part import Part
 from .patience import ask_patiently
 
 _KEYS_MOST = 1_000
+_WAITING_MOST = 20
 
 Answer = Callable[[dict[str, Any]], Awaitable[object] | object]
 
@@ -65,6 +69,10 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
     from `catch_up` is that the screen is being led elsewhere. With
     `follow`, the feed also listens to the topic of each of its rows, named by its key. `viewer` is
     the id of the visitor who looks on.
+
+    Of each kind of question one is answered at a time, and of those that wait only the newest: an
+    answer to any other is refused by the screen. All lists of a visitor are answered one after the
+    other, and charged for what was read and sent.
     """
 
     def __init__(
@@ -80,7 +88,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         follow: str = "",
         **props: object,
     ) -> None:
-        super().__init__()
+        super().__init__(feeds.budget)
         self.language = language
         self.viewer = viewer
         self._feeds = feeds
@@ -91,6 +99,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         self._topics: set[Topic] = set()
         self._drawn_at: int | None = feeds.news_number
         self.is_stopped = False
+        self._costs_most = Cost.QUESTION  # of the answers until now
         self._props.update(
             channel=topics[0].channel,
             tag=tag,
@@ -102,12 +111,13 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         for topic in topics:
             self._listen(topic)
         self.client.on_connect(self._join)
-        self.on("sync", self._on_sync)
-        self.on("page", self._on_page)
+        self.on("sync", NewestOnly(self._on_sync))
+        self.on("page", NewestOnly(self._on_page))
 
     def begin(self, first: CatchUp) -> Self:
         """Show what was read since the feed is listening."""
         self.drawn = [row.pack() for row in first.put]
+        self._costs_most = _cost(first.put, sum(len(row.html) for row in first.put))
         if first.more or first.read:
             self._props.update(more=first.more, read=dict(first.read))
         for topic in self._followed(row.key for row in first.put):
@@ -115,14 +125,12 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         return self
 
     def answer(self, event: str, handler: Answer) -> None:
-        """Call `handler` with what the list has to say of `event`."""
+        """Call `handler` with what the list has to say of `event`, one after the other."""
+        self.on(event, InOrder(_handle(handler), waiting_most=_WAITING_MOST))
 
-        async def handle(arguments: GenericEventArguments) -> None:
-            result = handler(arguments.args if isinstance(arguments.args, dict) else {})
-            if inspect.isawaitable(result):
-                await result
-
-        self.on(event, handle)
+    def answer_newest(self, event: str, handler: Answer) -> None:
+        """Do what `answer` does, but pass over what something newer has followed meanwhile."""
+        self.on(event, NewestOnly(_handle(handler)))
 
     async def follow(self, key: str) -> None:
         """Listen to the topic of a row that came in from elsewhere."""
@@ -159,23 +167,32 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         asked = arguments.args if isinstance(arguments.args, dict) else {}
         keys = asked.get("keys")
         keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
-        since, known = self._feeds.news_number, set(self._topics)
         shown = Shown(
             keys[:_KEYS_MOST],
             older=asked.get("older") is True,
             beyond=_text(asked.get("beyond")),
         )
-        news = await ask_patiently(lambda: self._catch_up(shown))
-        if news is None:
-            return
+        question = _number(asked.get("question"))
+        await ask_patiently(lambda: self._answer_sync(shown, question))
+
+    async def _answer_sync(self, shown: Shown, question: int) -> None:
+        async with self.work.exclusive(self._costs_most) as charge:
+            charge.milliseconds = Cost.QUESTION
+            since, known = self._feeds.news_number, set(self._topics)
+            if news := await self._catch_up(shown):
+                await self._tell_news(news, question, known, since, charge)
+
+    async def _tell_news(
+        self, news: CatchUp, question: int, known: set[Topic], since: int, charge: Charge
+    ) -> None:
         followed = self._followed(row.key for row in news.put)
         for topic in known - {*self._own, *followed}:
             await self._leave(topic)
         fresh = await self._follow_all(followed)
-        await self.tell(
+        length = await self.tell(
             "catchUp",
             {
-                "question": _number(asked.get("question")),
+                "question": question,
                 "put": [row.pack() for row in news.put],
                 "keep": news.keep,
                 "more": news.more,
@@ -183,6 +200,7 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
                 "now": self._feeds.now(),
             },
         )
+        self._settle(charge, news.put, length)
         self._ask_again(fresh, since)
 
     async def _on_page(self, arguments: GenericEventArguments) -> None:
@@ -190,18 +208,29 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         if (turn_page := self._turn_page) is None:
             return
         beside = Beside(before=_text(asked.get("before")), after=_text(asked.get("after")))
-        since = self._feeds.news_number
-        page = await ask_patiently(lambda: turn_page(beside))
-        fresh = await self._follow_all(self._followed(row.key for row in page.rows))
-        await self.tell(
-            "showPage",
-            {
-                "question": _number(asked.get("question")),
-                "rows": [row.pack() for row in page.rows],
-                "more": page.more,
-            },
-        )
-        self._ask_again(fresh, since)
+        question = _number(asked.get("question"))
+        await ask_patiently(lambda: self._answer_page(lambda: turn_page(beside), question))
+
+    async def _answer_page(self, turn_page: Callable[[], Awaitable[Page]], question: int) -> None:
+        async with self.work.exclusive(self._costs_most) as charge:
+            charge.milliseconds = Cost.QUESTION
+            since = self._feeds.news_number
+            page = await turn_page()
+            fresh = await self._follow_all(self._followed(row.key for row in page.rows))
+            length = await self.tell(
+                "showPage",
+                {
+                    "question": question,
+                    "rows": [row.pack() for row in page.rows],
+                    "more": page.more,
+                },
+            )
+            self._settle(charge, page.rows, length)
+            self._ask_again(fresh, since)
+
+    def _settle(self, charge: Charge, rows: Sequence[Row], length: int) -> None:
+        charge.milliseconds = _cost(rows, length)
+        self._costs_most = max(self._costs_most, charge.milliseconds)
 
     async def _follow_all(self, topics: Iterable[Topic]) -> list[Topic]:
         """Listen to these topics, and return those that were not listened to before."""
@@ -241,6 +270,20 @@ class Feed(Part, component="feed.js", dependencies=["feed/*.js"]):
         for topic in self._topics:
             self._feeds.unlisten(self, topic)
         super()._handle_delete()
+
+
+def _handle(handler: Answer) -> Handle:
+    async def handle(arguments: GenericEventArguments) -> None:
+        result = handler(arguments.args if isinstance(arguments.args, dict) else {})
+        if inspect.isawaitable(result):
+            await result
+
+    return handle
+
+
+def _cost(rows: Sequence[Row], length: int) -> float:
+    """Return what it costs to answer with these rows, so many characters long."""
+    return Cost.QUESTION + Cost.ROW * len(rows) + Cost.SENT_KIB * length / 1024
 
 
 def _number(value: object) -> int:

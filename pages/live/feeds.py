@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from anonchat import Clock, Metrics
+from anonchat import Clock, Metrics, WorkBudget, pausing
 
 from ..language import Language
 from ..rows.row import Row
@@ -14,7 +14,6 @@ from . import lines
 
 _GATHER_SECONDS = 0.025  # at the most
 _REST = 4  # so many times as long as sending took: the rest of the loop's time is for others
-_ROWS_AT_ONCE = 30
 _NEWS_KEPT = 20_000
 _FEEDS_AT_ONCE = 50
 
@@ -58,7 +57,8 @@ class Feeds:
     it, travels together: a busy room costs less for each message, not more.
     """
 
-    def __init__(self, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics, budget: WorkBudget) -> None:
+        self.budget = budget
         self._clock = clock
         self._metrics = metrics
         self._begun = 0.0
@@ -97,6 +97,10 @@ class Feeds:
     def find(self, topic: Topic) -> list[Listener]:
         """Return the feeds that show a topic on this node."""
         return [feed for feeds in self._open.get(topic, {}).values() for feed in feeds]
+
+    def count(self, topic: Topic) -> int:
+        """Return how many feeds show a topic on this node."""
+        return sum(map(len, self._open.get(topic, {}).values()))
 
     def put(self, topic: Topic, draw: Draw) -> None:
         """Draw a row and put it into every feed of the topic."""
@@ -182,9 +186,4 @@ def socket_room(topic: Topic, code: str) -> str:
 
 async def draw_each(items: Iterable[Item], draw: Callable[[Item], Row]) -> list[Row]:
     """Draw many rows, and let others have a turn in between."""
-    rows = []
-    for number, item in enumerate(items, 1):
-        rows.append(draw(item))
-        if number % _ROWS_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    return rows
+    return [draw(item) async for item in pausing(items)]

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from nicegui.events import GenericEventArguments
 
-from anonchat import ChatError, Glance
+from anonchat import ChatError, Cost, Glance, WorkBudget
 
 from ..language import Language
+from .handlers import NewestOnly
 from .part import Part
 
 _NAME_CHARACTERS = 300
@@ -15,20 +16,23 @@ _NAME_CHARACTERS = 300
 class Finder(Part, component="finder.js"):
     """A combobox: while one types, matching public rooms appear; Enter goes to the room.
 
-    `search` returns what matches, `open` goes to the room that somebody typed, `pick` to the room
-    at an address that was found.
+    `search` returns what matches among so many `rooms`, `open` goes to the room that somebody
+    typed, `pick` to the room at an address that was found.
     """
 
     def __init__(
         self,
         *,
+        budget: WorkBudget,
+        rooms: Callable[[], int],
         search: Callable[[str], list[Glance]],
         open: Callable[[str], Awaitable[None]],
         pick: Callable[[str], Awaitable[None]],
         language: Language,
         with_button: bool,
     ) -> None:
-        super().__init__()
+        super().__init__(budget)
+        self._rooms = rooms
         self._search = search
         self._open = open
         self._pick = pick
@@ -37,12 +41,13 @@ class Finder(Part, component="finder.js"):
             label=language("Find or create a room"),
             button_label=language("Open") if with_button else "",
         )
-        self.on("query", self._on_query)
-        self.on("open", lambda arguments: self._go(self._open, arguments))
-        self.on("pick", lambda arguments: self._go(self._pick, arguments))
+        self.on("query", NewestOnly(self._on_query))
+        self.on("open", NewestOnly(lambda arguments: self._go(self._open, arguments)))
+        self.on("pick", NewestOnly(lambda arguments: self._go(self._pick, arguments)))
 
     async def _on_query(self, arguments: GenericEventArguments) -> None:
         words = str(arguments.args)[:_NAME_CHARACTERS]
+        await self.work.wait(Cost.SEARCH + Cost.ROOM_SEARCHED * self._rooms())
         options = [self._option(glance) for glance in self._search(words)]
         await self.tell("show", words, options)
 

@@ -2,7 +2,10 @@
 
 from nicegui import json, ui
 
+from anonchat import WorkBudget
+
 from . import lines
+from .work import PageWork
 
 
 class Part(ui.element):
@@ -14,14 +17,19 @@ class Part(ui.element):
 
     drawn: object = None
 
-    async def tell(self, method: str, *arguments: object) -> None:
+    def __init__(self, budget: WorkBudget) -> None:
+        super().__init__()
+        self.work = PageWork(budget, self.client.request)
+
+    async def tell(self, method: str, *arguments: object) -> int:
         """Call a method of the script now, or never: a screen that is cut off asks again.
 
         What goes through NiceGUI's outbox is kept there to be sent again, and what has ended
-        meanwhile would come back in it.
+        meanwhile would come back in it. Returns how many characters were sent.
         """
         code = f"return runMethod({self.id}, {json.dumps(method)}, {json.dumps(arguments)})"
         await lines.send("run_javascript", {"code": code}, room=self.client.id)
+        return len(code)
 
     def __html__(self) -> str:
         """Mark the place that this part takes; screen.js puts it there."""

@@ -6,7 +6,12 @@ from htpy import Node, fragment, template
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from anonchat import WorkBudget
+
+from .handlers import InOrder
 from .part import Part
+
+_WAITING_MOST = 5
 
 Fields = dict[str, str]
 Answer = Callable[[Fields], Awaitable[object]]
@@ -21,11 +26,11 @@ class Screen(Part, component="screen.js"):
     browser alone (see screen.js).
     """
 
-    def __init__(self, kind: str) -> None:
-        super().__init__()
+    def __init__(self, kind: str, *, budget: WorkBudget) -> None:
+        super().__init__(budget)
         self.classes(kind)
         self._answers: dict[str, Answer] = {}
-        self.on("call", self._on_call)
+        self.on("call", InOrder(self._on_call, waiting_most=_WAITING_MOST))
         self.client.on_connect(self._let_go)
 
     def draw(self, *nodes: Node) -> None:

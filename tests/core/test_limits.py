@@ -210,7 +210,7 @@ async def test_too_many_waiting_for_one_visitor_are_refused(
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
-        assert not work._waiting
+        assert not work._delayed
 
 
 async def test_who_posts_too_often_is_told_so_and_the_others_are_not(

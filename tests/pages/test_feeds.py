@@ -9,7 +9,7 @@ from anonchat import Metrics
 from pages.live import feeds as feeds_module
 from pages.live.feeds import Feeds, Topic
 from pages.rows.row import Row
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, make_work_budget
 
 KITCHEN, CELLAR = Topic("messages", "kitchen"), Topic("messages", "cellar")
 
@@ -30,7 +30,8 @@ class _Screen:
 
 @pytest.fixture
 def feeds() -> Feeds:
-    return Feeds(FakeClock(), Metrics())
+    clock = FakeClock()
+    return Feeds(clock, Metrics(), make_work_budget(clock))
 
 
 def test_nothing_is_new_where_nothing_was_told(feeds: Feeds) -> None:
