@@ -1,6 +1,7 @@
 """How often what may be done, and how soon again."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +22,16 @@ from anonchat import limits as limits_module
 from anonchat import work_budget as work_budget_module
 from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED, Rate, parse_rate
-from tests.fakes import FakeClock, come_in, gather_in, make_limit, read, running_chat, say
+from tests.fakes import (
+    FakeClock,
+    come_in,
+    gather_in,
+    make_limit,
+    make_work_budget,
+    read,
+    running_chat,
+    say,
+)
 
 pytestmark = pytest.mark.usefixtures("either_place")
 
@@ -211,6 +221,83 @@ async def test_too_many_waiting_for_one_visitor_are_refused(
             task.cancel()
         await asyncio.wait(waiting)
         assert not work._delayed
+
+
+async def test_work_refused_for_the_network_is_booked_for_neither(clock: FakeClock) -> None:
+    work = make_work_budget(clock, work_per_visitor="100/1h", work_per_network="50/1h")
+    for _ in range(20):
+        with pytest.raises(TooOften):
+            await work.spend(90, visitor_id="ann", address="192.0.2.1")
+    await work.spend(90, visitor_id="ann", address="")
+    await work.spend(50, visitor_id="bob", address="192.0.2.1")
+
+
+async def test_work_of_a_cancelled_task_is_booked_for_neither(clock: FakeClock) -> None:
+    work = make_work_budget(clock, work_per_visitor="100/10s", work_per_network="100/10s")
+    await work.spend(100, visitor_id="ann", address="192.0.2.1")
+    waiting = asyncio.create_task(work.spend(90, visitor_id="ann", address="192.0.2.1"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    clock.move(10 * SECOND)
+    await work.spend(100, visitor_id="ann", address="192.0.2.1", longest=0 * SECOND)
+
+
+async def test_visitors_of_a_busy_network_are_served_in_turn(clock: FakeClock) -> None:
+    work = make_work_budget(clock, work_per_network="1000/1s")
+    await work.spend(1_000, visitor_id="flood", address="192.0.2.1")
+    order = []
+
+    async def spend(who: str) -> None:
+        await work.spend(1, visitor_id=who, address="192.0.2.1")
+        order.append(who)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(50):
+            tasks.create_task(spend("flood"))
+        await asyncio.sleep(0)
+        for who in ("ann", "bob"):
+            tasks.create_task(spend(who))
+    assert {*order[:4]} == {"flood", "ann", "bob"}
+
+
+async def test_work_is_refused_at_once_if_it_would_wait_too_long(clock: FakeClock) -> None:
+    work = make_work_budget(clock, work_per_visitor="100/10s", work_per_network="100/10s")
+    await work.spend(100, visitor_id="ann", address="192.0.2.1")
+    for who in ({"visitor_id": "ann"}, {"address": "192.0.2.1"}):
+        with pytest.raises(TooOften) as caught:
+            await work.spend(50, **who, longest=3 * SECOND)
+        assert caught.value.details == {"seconds": 5}
+
+
+async def test_exclusive_work_of_a_visitor_is_done_one_after_the_other(clock: FakeClock) -> None:
+    work = make_work_budget(clock)
+    running = most = 0
+
+    async def do(who: str) -> None:
+        nonlocal running, most
+        async with work.exclusive(1, visitor_id=who, address="192.0.2.1"):
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+    await asyncio.gather(*(do("ann") for _ in range(20)))
+    assert most == 1
+    await asyncio.gather(do("ann"), do("bob"))
+    assert most == 2
+    assert not work._exclusive._queues
+
+
+async def test_exclusive_work_is_charged_what_it_took(clock: FakeClock) -> None:
+    work = make_work_budget(clock, work_per_visitor="100/1h", work_per_network="100/1h")
+    for number in range(10):
+        async with work.exclusive(90, visitor_id="ann", address="192.0.2.1") as charge:
+            charge.milliseconds = 1 if number < 9 else 91
+    for who in ({"visitor_id": "ann"}, {"address": "192.0.2.1"}):
+        with pytest.raises(TooOften):
+            await work.spend(1, **who, longest=0 * SECOND)
 
 
 async def test_who_posts_too_often_is_told_so_and_the_others_are_not(
