@@ -692,9 +692,9 @@ async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> 
         asked.append((statement, given))
 
     event.listen(chat._database._engine.sync_engine, "before_cursor_execute", listen)
-    await _newest(chat, room, ann, 5)
-    await chat.messages.history(room.id, visitor_id=ann.id, limit=5, before=2)
     await chat.messages.history(room.id, visitor_id=ann.id, limit=5, after=0)
+    await chat.messages.history(room.id, visitor_id=ann.id, limit=5, before=2)
+    await _newest(chat, room, ann, 5)
     await chat.memberships.read_marks(ann.id)
     about = [(statement, given) for statement, given in asked if "FROM message" in statement]
     assert len(about) == 4
@@ -704,6 +704,58 @@ async def test_the_newest_page_costs_no_more_where_much_was_said(chat: Chat) -> 
             steps = " ".join(str(step) for step in plan)
         assert "(room_id=? AND seq>? AND seq<?)" in steps
         assert "message" not in statement.split("ORDER BY")[-1] or "TEMP B-TREE" not in steps
+
+
+async def test_catch_up_from_the_kept_page_is_that_of_the_database(
+    chat: Chat, clock: FakeClock
+) -> None:
+    room, (ann, bob) = await gather_in(chat, "kitchen", "Ann", "Bob")
+    await chat.bus.attend(room.id)
+    for number in range(12):
+        await say(chat, room, (ann, bob)[number % 2], f"number {number}")
+        clock.move(timedelta(hours=3))  # the first ones end on the way
+    await _newest(chat, room, ann, 30)
+    for seq in (7, 9):
+        (message,) = await chat.messages.history(room.id, visitor_id=ann.id, after=seq - 1, limit=1)
+        await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
+    await chat.identity.forget(bob.id)
+
+    async def catch_up() -> list[object]:
+        found: list[object] = []
+        for seq in range(13):
+            for limit in (1, 3, 30):
+                found.append(
+                    await chat.messages.history(room.id, visitor_id=ann.id, after=seq, limit=limit)
+                )
+                found.append(
+                    await chat.messages.living_seqs(
+                        room.id, visitor_id=ann.id, first=seq, last=seq + limit, limit=limit
+                    )
+                )
+        return found
+
+    await _newest(chat, room, ann, 30)
+    kept = await catch_up()
+    chat.messages._pages.clear()
+    assert kept == await catch_up()
+    assert any(kept)
+
+
+async def test_catch_up_from_the_kept_page_asks_for_no_message(chat: Chat) -> None:
+    room, (ann,) = await gather_in(chat, "kitchen", "Ann")
+    await chat.bus.attend(room.id)
+    await say(chat, room, ann, "one", "two", "three")
+    await _newest(chat, room, ann, 5)
+    asked: list[str] = []
+    event.listen(
+        chat._database._engine.sync_engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: asked.append(statement),
+    )
+    history = await chat.messages.history(room.id, visitor_id=ann.id, after=1, limit=5)
+    seqs = await chat.messages.living_seqs(room.id, visitor_id=ann.id, first=1, last=3, limit=5)
+    assert ([message.text for message in history], seqs) == (["two", "three"], [1, 2, 3])
+    assert not [statement for statement in asked if "message" in statement]
 
 
 async def test_a_post_whose_key_no_disk_takes_is_refused_and_not_tried_again(

@@ -263,7 +263,8 @@ class Story:
                 case "sync":
                     question = tab.rows.ask()
                     tab.times[question["question"]] = self._now
-                    tab.questions.append(question)
+                    # One is being answered; of those that wait for it only the newest does.
+                    tab.questions = [*tab.questions[:1], question]
                 case "catchUp":
                     told = tab.rows.catch_up(what)
                     if told is not None:
