@@ -30,8 +30,8 @@ class Cost:
     """One change written to one screen."""
     SEARCH: Final = 0.5
     """A search for rooms."""
-    ROOM_SEARCHED: Final = 0.0003
-    """Each public room that a search looks at."""
+    ROOM_SEARCHED: Final = 0.003
+    """Each public room that a search looks at, if it matches as all may."""
     POST: Final = 5.0
     """A post: it is sealed, committed, and drawn once."""
     DELETE: Final = 70.0

@@ -70,7 +70,7 @@ async def list_rooms(
     """
     if query.strip():
         start = read_cursor(cursor, _SEARCHING) if cursor else 0
-        found = chat.lobby.search(query, limit=start + limit + 1)[start:]
+        found = (await chat.lobby.search(query, limit=start + limit + 1))[start:]
         glances, rest = found[:limit], found[limit:]
         after: Place | int | None = start + limit if rest else None
     else:

@@ -29,6 +29,7 @@ from ..events import (
     RoomsStirred,
 )
 from ..nouns import Glance, Room
+from ..pauses import pausing
 from ..text import fold
 from ..vault import Vault
 
@@ -118,14 +119,20 @@ class Lobby:
         )
         return [glance for id in room_ids if (glance := self.glance(id))]
 
-    def search(self, words: str, *, limit: int) -> list[Glance]:
-        """Return public rooms whose name contains the words, the best match first."""
+    async def search(self, words: str, *, limit: int) -> list[Glance]:
+        """Return public rooms whose name contains the words, the best match first.
+
+        It pauses on the way: of many rooms all may match.
+        """
         wanted = fold(words[:_WORDS_CHARACTERS]).strip()
         if not wanted:
             return []
-        found = (
-            (self._rank(id, name, wanted), id) for id, name in self._names.items() if wanted in name
-        )
+        matching = [(id, name) for id, name in self._names.items() if wanted in name]
+        found = [
+            (self._rank(id, name, wanted), id)
+            async for id, name in pausing(matching)
+            if id in self._rooms  # else it has ended on the way
+        ]
         best = heapq.nsmallest(limit, found)
         return [glance for _, id in best if (glance := self.glance(id))]
 

@@ -25,7 +25,7 @@ class Finder(Part, component="finder.js"):
         *,
         budget: WorkBudget,
         rooms: Callable[[], int],
-        search: Callable[[str], list[Glance]],
+        search: Callable[[str], Awaitable[list[Glance]]],
         open: Callable[[str], Awaitable[None]],
         pick: Callable[[str], Awaitable[None]],
         language: Language,
@@ -48,7 +48,7 @@ class Finder(Part, component="finder.js"):
     async def _on_query(self, arguments: GenericEventArguments) -> None:
         words = str(arguments.args)[:_NAME_CHARACTERS]
         await self.work.wait(Cost.SEARCH + Cost.ROOM_SEARCHED * self._rooms())
-        options = [self._option(glance) for glance in self._search(words)]
+        options = [self._option(glance) for glance in await self._search(words)]
         await self.tell("show", words, options)
 
     def _option(self, glance: Glance) -> dict[str, str]:

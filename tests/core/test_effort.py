@@ -1,5 +1,6 @@
 """Whatever somebody writes, up to all that a request can hold, it does not hold up the others."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +20,7 @@ from anonchat.text import (
     tidy_room_name,
     tidy_topic,
 )
+from pages.live.feeds import draw_each
 from pages.rows import card_row, facts_row, member_row, message_row, rail_row
 from tests.effort import MOST, effort, longest_step
 from tests.fakes import gather_in
@@ -144,6 +146,7 @@ async def test_no_service_is_held_up(chat: Chat, piece: str) -> None:
                 chat.rooms.create("name", visitor_id=ann.id, topic=text),
                 chat.rooms.find(text),
                 chat.lobby.find(text),
+                chat.lobby.search(text, limit=5),
                 chat.rooms.find_named(text),
                 chat.messages.post(room.id, visitor_id=ann.id, text=text),
                 chat.messages.post(room.id, visitor_id=ann.id, text="x", dedup_id=text),
@@ -151,10 +154,35 @@ async def test_no_service_is_held_up(chat: Chat, piece: str) -> None:
             ):
                 with suppress(ChatError):
                     await attempt
-            for look in (partial(chat.lobby.search, limit=5), chat.puzzle._take):
-                _try(look, text)
+            _try(chat.puzzle._take, text)
 
         assert await longest_step(try_all) < MOST, size
+
+
+async def test_history_of_long_messages_is_read_without_holding_anybody_up(chat: Chat) -> None:
+    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    text = "see https://a.example/ (and more) " * 110
+    await asyncio.gather(
+        *(chat.messages.post(room.id, visitor_id=ann.id, text=text) for _ in range(200))
+    )
+    await chat.messages.finish()
+    chat.messages._pages.clear()
+
+    async def read_and_draw() -> None:
+        said = await chat.messages.history(room.id, visitor_id=ann.id, after=0, limit=200)
+        assert len(await draw_each(said, message_row)) == 200
+
+    assert await longest_step(read_and_draw) < MOST
+
+
+async def test_search_among_many_rooms_holds_nobody_up(chat: Chat) -> None:
+    room, (_,) = await gather_in(chat, "room", "Ann")
+    for number in range(20_000):
+        chat.lobby._rooms[str(number)] = room
+        chat.lobby._names[str(number)] = f"room number {number}"
+    assert await longest_step(lambda: chat.lobby.search("room", limit=8)) < MOST
+    found = await chat.lobby.search("number 12345", limit=8)
+    assert len(found) == 1
 
 
 def _try(act: Callable[[str], object], text: str) -> None:

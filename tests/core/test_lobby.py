@@ -40,7 +40,7 @@ async def test_an_unlisted_room_is_in_no_list(chat: Chat, ann: Visitor) -> None:
     await _be_present(chat, room, ann)
     await say(chat, room, ann, "hello")
     assert chat.lobby.order() == ()
-    assert chat.lobby.search("night", limit=9) == []
+    assert await chat.lobby.search("night", limit=9) == []
     assert chat.lobby.count() == (0, 0)
     assert chat.lobby.glance(room.id)
 
@@ -99,7 +99,7 @@ async def test_searching_finds_the_best_match_first(
         if name in ("Night Train", "midnight"):
             await _be_present(chat, room, ann)
         clock.move(SECOND)
-    found = chat.lobby.search(" NIGHT ", limit=9)
+    found = await chat.lobby.search(" NIGHT ", limit=9)
     assert [glance.room.name for glance in found] == [
         "night",  # that very name
         "Night Train",  # begins with it, and somebody is there
@@ -107,19 +107,19 @@ async def test_searching_finds_the_best_match_first(
         "Night Owls",
         "midnight",
     ]
-    assert chat.lobby.search("NIGHT", limit=2) == found[:2]
+    assert await chat.lobby.search("NIGHT", limit=2) == found[:2]
 
 
 async def test_searching_for_what_is_not_there_finds_nothing(chat: Chat, ann: Visitor) -> None:
     await chat.rooms.open("night train", visitor_id=ann.id)
     for words in ("", "  ", "nowhere", "(", "\\", "%", "\ud800", "x" * 10_000):
-        assert chat.lobby.search(words, limit=9) == []
+        assert await chat.lobby.search(words, limit=9) == []
 
 
 async def test_names_are_found_in_any_script_and_case(chat: Chat, ann: Visitor) -> None:
     for name, words in (("Ночной поезд", "НОЧНОЙ"), ("Straße", "STRASSE"), ("🎉", "🎉")):
         room = await chat.rooms.open(name, visitor_id=ann.id)
-        assert [glance.room for glance in chat.lobby.search(words, limit=9)] == [room]
+        assert [glance.room for glance in await chat.lobby.search(words, limit=9)] == [room]
 
 
 async def test_people_in_public_rooms_are_counted(chat: Chat, ann: Visitor) -> None:
@@ -199,7 +199,7 @@ async def test_an_ended_room_is_not_seen_even_before_the_turn(
     clock.move(room.room_ttl)
     assert chat.lobby.glance(room.id) is None
     assert await chat.lobby.glance_all([room.id]) == []
-    assert chat.lobby.search("night", limit=9) == []
+    assert await chat.lobby.search("night", limit=9) == []
 
 
 async def test_turning_tells_which_rooms_have_lost_their_oldest_message(

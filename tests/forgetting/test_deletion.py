@@ -339,5 +339,5 @@ async def test_late_word_of_a_burnt_room_does_not_bring_it_back_into_the_lobby(c
     member = await chat.memberships.require(room.id, visitor_id=ann.id)
     await chat.rooms.burn(room.id, visitor_id=ann.id)
     await chat.bus.publish(MemberJoined(room, member))
-    assert chat.lobby.search("night", limit=5) == []
+    assert await chat.lobby.search("night", limit=5) == []
     assert chat.lobby.glance(room.id) is None
