@@ -23,11 +23,14 @@ from .errors import (
     RoomNameConfusable,
     RoomNameTaken,
     StartError,
+    TooManyPhrases,
     TooOften,
     Unavailable,
     UnknownVisitor,
+    WrongPhrase,
 )
 from .events import (
+    BadgeChanged,
     Event,
     MemberJoined,
     MemberLeft,
@@ -55,6 +58,7 @@ from .work_budget import Charge, WorkBudget
 
 __all__ = [
     "MESSAGE_CHARACTERS",
+    "BadgeChanged",
     "Bus",
     "Charge",
     "Chat",
@@ -102,12 +106,14 @@ __all__ = [
     "SteadyClock",
     "Tally",
     "TokenRevoked",
+    "TooManyPhrases",
     "TooOften",
     "Unavailable",
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
     "WorkBudget",
+    "WrongPhrase",
     "client_networks",
     "format_duration",
     "neighbourhood",

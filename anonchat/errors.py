@@ -5,7 +5,7 @@ its placeholders; pages translate it and show it beside its cause. Anything else
 a bug, and is logged instead of shown.
 
     ChatError
-    ├── InvalidNickname ── NicknameTaken
+    ├── InvalidNickname ── NicknameTaken ── WrongPhrase
     ├── InvalidPhrase
     ├── InvalidRoom ── RoomNameTaken (── RoomNameConfusable), InvalidTopic, InvalidLifetime
     ├── InvalidMessage ── MessageExpired
@@ -14,7 +14,7 @@ a bug, and is logged instead of shown.
     ├── NotAllowed
     ├── UnknownVisitor
     ├── PuzzleUnsolved
-    ├── LimitReached ── TooOften
+    ├── LimitReached ── TooOften ── TooManyPhrases
     └── Unavailable
 """
 
@@ -42,6 +42,10 @@ class InvalidNickname(ChatError):
 
 class NicknameTaken(InvalidNickname):
     """The nickname, or one that looks like it, belongs to a living visitor."""
+
+
+class WrongPhrase(NicknameTaken):
+    """The nickname is taken, and the secret phrase is not the one that belongs to it."""
 
 
 class InvalidPhrase(ChatError):
@@ -102,6 +106,10 @@ class LimitReached(ChatError):
 
 class TooOften(LimitReached):
     """Something was done more often than it may be; `details["seconds"]` tells how long to wait."""
+
+
+class TooManyPhrases(TooOften):
+    """Too many secret phrases were tried for one nickname."""
 
 
 class Unavailable(ChatError):

@@ -91,7 +91,14 @@ class VisitorForgotten(Event):
 
 @dataclass(frozen=True, slots=True)
 class TokenRevoked(Event):
-    """A browser of a visitor is recognised no more, for others have come since."""
+    """A browser of a visitor was signed out: there, or because too many others came since."""
+
+    visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeChanged(Event):
+    """A visitor bears another badge: their secret phrase was hashed in the way of today."""
 
     visitor_id: str
 

@@ -16,15 +16,18 @@ from functools import cache, partial
 
 from .bus import Bus
 from .clock import Clock
-from .errors import N_, TooOften
+from .errors import N_, TooManyPhrases, TooOften
 from .events import Event, LimitsSpent
 from .rates import Rate
 from .recent_use import RecentUse
 from .seal import Hasher
 from .settings import Settings
+from .sliding_window import SlidingWindow
 
 _KEPT_MOST = 100_000
 _TOLD_MOST = 20_000
+_PHRASES_MOST = 5
+_PHRASES_SPAN = timedelta(minutes=10)
 _WIDE_WEIGHT = 0.25
 
 
@@ -61,9 +64,17 @@ class Limits:
         """Estimated processor time of a visitor, in milliseconds (see `WorkBudget`)."""
         self.work_of_network = limit(settings.work_per_network)
         """Estimated processor time of a client network, in milliseconds."""
+        self.wrong_phrases = _limit_phrases(clock)
+        """Wrong secret phrases for a nickname that is taken."""
+        self.new_phrases = _limit_phrases(clock)
+        """Secret phrases that are set for a nickname that was free, each of which shows a badge."""
         self._bus = bus
-        self._all = {name: each for name, each in vars(self).items() if isinstance(each, Limit)}
-        self._shared: dict[str, Limit | RecentUse] = {
+        self._all = {
+            name: each
+            for name, each in vars(self).items()
+            if isinstance(each, Limit | SlidingWindow)
+        }
+        self._shared: dict[str, Limit | RecentUse | SlidingWindow] = {
             **self._all,
             "posts_of_member": self.posts_of_member,
         }
@@ -235,6 +246,19 @@ def neighbourhood(address: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
+
+
+def _limit_phrases(clock: Clock) -> SlidingWindow:
+    return SlidingWindow(_PHRASES_MOST, _PHRASES_SPAN, clock=clock, refuse=_refuse_phrase)
+
+
+def _refuse_phrase(seconds: int) -> TooManyPhrases:
+    return TooManyPhrases(
+        N_(
+            "Too many secret phrases were tried for this nickname. Please try again in {seconds} s."
+        ),
+        seconds=seconds,
+    )
 
 
 def refusal(wait: timedelta) -> TooOften:

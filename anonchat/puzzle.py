@@ -6,19 +6,33 @@ bits in front. Nobody has to look at anything, and no third party is asked.
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from .bus import Bus
 from .clock import Clock
-from .errors import N_, PuzzleUnsolved
+from .errors import N_, ChatError, PuzzleUnsolved
 from .events import Event, PuzzleSolved
 from .seal import Hasher
 
 _LIFE = timedelta(minutes=10)
 _SOLVED_MOST = 100_000
 _SOLUTION_CHARACTERS = 200
+
+
+class TakenSolution:
+    """A solution that pays for what is done now."""
+
+    def __init__(self, announce: Callable[[], None]) -> None:
+        self._announce = announce
+        self.is_used_up = False
+
+    def use_up(self) -> None:
+        """Make it worthless from now on, whatever comes of what it pays for."""
+        if not self.is_used_up:
+            self.is_used_up = True
+            self._announce()
 
 
 class Puzzle:
@@ -41,21 +55,28 @@ class Puzzle:
         return self._sign(f"{until}.{secrets.token_hex(12)}")
 
     @contextmanager
-    def spending(self, solution: str) -> Iterator[None]:
-        """Take a solution for what is done in the block; if that fails, it is still good.
+    def spending(self, solution: str) -> Iterator[TakenSolution]:
+        """Take a solution for what is done in the block.
 
-        Raises `PuzzleUnsolved` unless it is a challenge of ours, a colon, and its number.
+        If the block is refused with a `ChatError` before it has used the solution up, that is good
+        for another try. Raises `PuzzleUnsolved` unless it is a challenge of ours, a colon, and its
+        number.
         """
         if not self.bits:
-            yield
+            yield TakenSolution(lambda: None)
             return
         challenge = self._take(solution)
+        taken = TakenSolution(lambda: self._bus.send(PuzzleSolved(challenge)))
         try:
-            yield
-        except BaseException:
-            self._solved.pop(challenge, None)
+            yield taken
+        except ChatError:
+            if not taken.is_used_up:
+                self._solved.pop(challenge, None)
             raise
-        self._bus.send(PuzzleSolved(challenge))
+        except BaseException:
+            taken.use_up()
+            raise
+        taken.use_up()
 
     def _take(self, solution: str) -> str:
         challenge = self._read(solution)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
+SALT_BYTES = 16
 
 
 class BrokenSeal(Exception):
@@ -36,14 +37,22 @@ class Hasher:
         """Return the name that a visitor bears in this room and in no other."""
         return self.hash("author", room_id, visitor_id)[:9].hex()
 
-    def stretch(self, phrase: str) -> bytes:
-        """Hash a secret phrase slowly (Argon2id), so that guessing it stays dear.
+    def phrase_salt(self, nickname_key: bytes) -> bytes:
+        """Return the salt of all secret phrases of a nickname."""
+        return self.hash("phrase", nickname_key.hex())[:SALT_BYTES]
 
-        Takes tens of milliseconds: call it in a thread.
+    def site_phrase_salt(self) -> bytes:
+        """Return the salt that all nicknames shared up to version 0.1."""
+        return self.hash("phrase")[:SALT_BYTES]
+
+    def stretch(self, phrase: str, salt: bytes) -> bytes:
+        """Hash a secret phrase slowly (Argon2id), so that guessing it stays expensive.
+
+        Takes tens of milliseconds without the interpreter's lock: call it in a thread.
         """
         return hash_secret_raw(
             phrase.encode(errors="surrogatepass"),
-            self.hash("phrase")[:16],
+            salt,
             time_cost=2,
             memory_cost=19 * 1024,
             parallelism=1,

@@ -19,8 +19,9 @@ class Door:
     """Lets visitors in by their cookie, and sets it when they have come in.
 
     A cookie can only be set over HTTP, while a form is sent over the page's socket: the page is
-    given a ticket, a token sealed for half a minute, and posts it back. `Origins` sees to it
-    that it is our page which does.
+    given a ticket, a token sealed for half a minute, and posts it back. The cookie holds another
+    token that replaces it, so a ticket serves once, on whichever node. `Origins` sees to it that
+    it is our page which posts.
     """
 
     def __init__(self, chat: Chat) -> None:
@@ -45,25 +46,28 @@ class Door:
 
     async def recognise(self, request: Request) -> Visitor | None:
         """Return who is looking, if they are known."""
-        token = request.cookies.get(self._cookie_name(request), "")
+        token = self._token(request)
         address = request.client.host if request.client else ""
         return await self._chat.identity.recognise(token, address=address) if token else None
 
     def write_ticket(self, token: str) -> str:
-        """Return a ticket for the token, good for half a minute."""
+        """Return a ticket for the token, good once and for half a minute."""
         return self._fernet.encrypt_at_time(token.encode(), self._now()).decode()
 
     def routes(self) -> APIRouter:
-        """Return the two routes that set and clear the cookie."""
+        """Return the two routes that begin and end a session."""
         router = APIRouter(include_in_schema=False)
 
         @router.post("/session", status_code=204)
         async def begin(request: Request) -> Response:
             ticket = await request.body()
             try:
-                token = self._fernet.decrypt_at_time(ticket, _TICKET_SECONDS, self._now()).decode()
+                given = self._fernet.decrypt_at_time(ticket, _TICKET_SECONDS, self._now()).decode()
             except InvalidToken as error:
                 raise HTTPException(403) from error
+            token = await self._chat.identity.replace_token(given)
+            if token is None:  # the ticket was used before, or its visitor was forgotten
+                raise HTTPException(403)
             response = Response(status_code=204)
             response.set_cookie(
                 self._cookie_name(request),
@@ -77,6 +81,8 @@ class Door:
 
         @router.delete("/session", status_code=204)
         async def end(request: Request) -> Response:
+            if token := self._token(request):
+                await self._chat.identity.sign_out(token)
             response = Response(status_code=204)
             response.delete_cookie(
                 self._cookie_name(request), secure=self._is_secure(request), httponly=True
@@ -92,6 +98,9 @@ class Door:
 
     def _now(self) -> int:
         return int(self._chat.clock().timestamp())
+
+    def _token(self, request: Request) -> str:
+        return request.cookies.get(self._cookie_name(request), "")
 
     def _cookie_name(self, request: Request) -> str:
         return "__Host-anonchat" if self._is_secure(request) else "anonchat"

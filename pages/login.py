@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from htpy import Element, a, details, div, footer, h1, li, p, span, summary, ul
 
-from anonchat import ChatError, Cost, InvalidPhrase
+from anonchat import ChatError, Cost, InvalidPhrase, TooManyPhrases, WrongPhrase
 
 from .controls import button, field, form, icon, icon_button, post
 from .frame import language_links, mark, open_page, page
@@ -14,6 +14,8 @@ from .live.proof import Proof
 from .live.screen import Fields, Screen
 from .site import Site, address_of
 from .suggestion import suggest_nickname
+
+_OF_PHRASE = (InvalidPhrase, WrongPhrase, TooManyPhrases)
 
 
 def register(site: Site) -> None:
@@ -36,7 +38,7 @@ def register(site: Site) -> None:
                     solution=fields.get("solution", ""),
                 )
             except ChatError as error:
-                name = "phrase" if isinstance(error, InvalidPhrase) else "nickname"
+                name = "phrase" if isinstance(error, _OF_PHRASE) else "nickname"
                 screen.refuse(name, language.explain(error))
                 if proof:
                     proof.again()
@@ -110,8 +112,9 @@ def _form(language: Language, proof: Proof | None) -> Element:
             ),
             p(class_="hint")[
                 language(
-                    "Others see a short badge that only this phrase makes. With it you come back "
-                    "under your nickname from any device. We keep nothing that leads to the phrase."
+                    "The phrase belongs to this nickname. Others see a short badge that only the "
+                    "two together make, and with both you come back from any device. We keep "
+                    "nothing that leads to the phrase."
                 )
             ],
         ],

@@ -137,17 +137,21 @@ def _settings(site: Site, visitor: Visitor, language: Language, screen: Screen) 
 
     screen.answer("forget", forget)
     theme = chosen_theme(ui.context.client.request)
-    return _draw_settings(tuple(site.languages.values()), language, theme)
+    languages = tuple(site.languages.values())
+    return _draw_settings(languages, language, theme, has_phrase=bool(visitor.badge))
 
 
 @cache
-def _draw_settings(languages: tuple[Language, ...], language: Language, theme: str) -> Markup:
-    return dialog(
+def _draw_settings(
+    languages: tuple[Language, ...], language: Language, theme: str, *, has_phrase: bool
+) -> Markup:
+    settings = dialog(
         "settings",
         language("Settings"),
         _option(language("Language"), language_links(languages, language)),
         _option(language("Colours"), theme_links(language, chosen=theme)),
         a(href="/privacy")[language("What we keep")],
+        button(language("Sign out"), data_opens="sign-out"),
         details(class_="forget")[
             summary[language("Forget me")],
             p[
@@ -159,7 +163,32 @@ def _draw_settings(languages: tuple[Language, ...], language: Language, theme: s
             button(language("Yes, forget me now"), kind="danger", data_calls="forget"),
         ],
         close_label=language("Close"),
-    ).__html__()
+    )
+    return Markup(settings) + Markup(_sign_out(language, has_phrase=has_phrase))
+
+
+def _sign_out(language: Language, *, has_phrase: bool) -> Element:
+    way_back = (
+        language("You come back under your nickname with its secret phrase, from any browser.")
+        if has_phrase
+        else language(
+            "You have no secret phrase: once you are signed out, nobody can use your nickname "
+            "until it expires, and neither can you."
+        )
+    )
+    return dialog(
+        "sign-out",
+        language("Sign out"),
+        p[
+            language(
+                "This browser will no longer be recognised. Your nickname, your rooms and what you "
+                "wrote stay until their time is over."
+            )
+        ],
+        p[way_back],
+        button(language("Yes, sign out"), data_signs_out=""),
+        close_label=language("Close"),
+    )
 
 
 def _option(text: str, links: Node) -> Element:

@@ -54,6 +54,7 @@ class Talk:
             feed=messages,
             language=self._language,
             draft_key=self._room.id,
+            author=self._member.author,
             patience=self._room.message_ttl,
             placeholder=self._language(
                 "Message, gone in {time}", time=self._language.duration(self._room.message_ttl)

@@ -52,7 +52,10 @@ INVALID_NICKNAME = Problem(
     "invalid-nickname", 422, "The nickname cannot be used", "It is empty or too long."
 )
 INVALID_PHRASE = Problem(
-    "invalid-phrase", 422, "The secret phrase cannot be used", "It is too short or too long."
+    "invalid-phrase",
+    422,
+    "The secret phrase cannot be used",
+    "It is too short or too long, or, for a nickname that is free, too easy to guess.",
 )
 INVALID_ROOM = Problem(
     "invalid-room",
@@ -122,8 +125,9 @@ TOO_OFTEN = Problem(
     "too-often",
     429,
     "That was too often",
-    "You post, join, make rooms, come in or call more often than one may here. `Retry-After` says "
-    "in how many seconds there is room again.",
+    "You post, join, make rooms, come in or call more often than one may here, or too many secret "
+    "phrases were tried for this nickname, by you or others. `Retry-After` says in how many "
+    "seconds there is room again.",
 )
 INTERNAL = Problem(
     "internal-error",

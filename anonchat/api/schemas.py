@@ -74,7 +74,8 @@ class Arrival(_Sent):
     secret_phrase: Annotated[
         str,
         Field(
-            description="8 to 200 characters by which one comes back as the same visitor.",
+            description="8 to 200 characters that belong to this nickname: with both one comes "
+            "back as the same visitor.",
             examples=["correct horse battery staple"],
         ),
     ] = ""

@@ -1,10 +1,9 @@
 """Who is who: coming in, being recognised, being forgotten."""
 
 import asyncio
-import hmac
-import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,37 +15,57 @@ from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
+from ..coarse_time import minute_after, minute_before
+from ..common_phrases import is_common
 from ..database import Clash, Database, again_after_clash
-from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken, Unavailable
-from ..events import Event, MemberLeft, MessagesGone, NewsMissed, TokenRevoked, VisitorForgotten
-from ..ids import LEGIBLE, new_id, new_token
+from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken, Unavailable, WrongPhrase
+from ..events import (
+    BadgeChanged,
+    Event,
+    MemberLeft,
+    MessagesGone,
+    NewsMissed,
+    TokenRevoked,
+    VisitorForgotten,
+)
+from ..fair_queue import FairQueue
+from ..ids import new_id, new_token
 from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
 from ..lifetimes import visitor_lifetime
-from ..limits import Limits, neighbourhood
+from ..limits import Limits, client_networks, neighbourhood
 from ..lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
 from ..network_shares import Networks, NetworkShares
 from ..nouns import Visitor
 from ..open_screens import OpenScreens
-from ..puzzle import Puzzle
+from ..puzzle import Puzzle, TakenSolution
 from ..seal import Hasher, fingerprint
+from ..secret_phrase import (
+    PhraseProof,
+    is_old,
+    is_same,
+    make_old_key,
+    make_proof,
+    salt_of,
+    tidy_phrase,
+)
 from ..settings import Settings
 from ..text import fold, tidy_nickname
 from ..vault import Vault
 
-_PHRASE_CHARACTERS = range(8, 201)
-_RAW_PHRASE_CHARACTERS = 400
-_BADGE_CHARACTERS = 5
 _BATCH = 500
 _SEEN_EVERY = timedelta(hours=1)
 _ARRIVAL = timedelta(minutes=10)
 _KNOWN = timedelta(minutes=1)
 _KNOWN_MOST = 10_000
-_PHRASES_WAITING_MOST = 50
 _MARK_SEEN_EVERY = timedelta(minutes=10)
 _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle visitors who are looked at to find one who gives way
 _SKELETONS_BATCH = 50
+_TICK = timedelta(microseconds=1)
+_PHRASES_PER_NETWORK = 64
+_PHRASES_IN_ALL = 256
+_SITE_NAMES = ("anonchat",)
 
 
 class NicknameKeys(NamedTuple):
@@ -91,8 +110,7 @@ class Identity:
         self._marked_at: datetime | None = None
         self._may_count_forgotten = False
         self._leaving: set[str] = set()
-        self._stretching = asyncio.Semaphore(1)
-        self._phrases_waiting = 0
+        self._phrase_queue = FairQueue(per_client=_PHRASES_PER_NETWORK, total=_PHRASES_IN_ALL)
         bus.subscribe(self._on_event)
 
     async def come_in(
@@ -103,15 +121,18 @@ class Identity:
         With the secret phrase of the one who holds the nickname, the holder comes back instead,
         with a further token. A new visitor is forgotten soon unless the token arrives and is
         recognised. `address` is where they come from, if that is known: it is counted, and kept
-        nowhere. `solution` is that of the puzzle, if one is posed. Raises `PuzzleUnsolved`,
-        `InvalidNickname`, `NicknameTaken`, `InvalidPhrase`, `TooOften`, `LimitReached` or
+        nowhere. `solution` is that of the puzzle, if one is posed: it is used up as soon as a
+        phrase is hashed. Raises `PuzzleUnsolved`, `InvalidNickname`, `NicknameTaken`,
+        `WrongPhrase`, `InvalidPhrase`, `TooOften`, `TooManyPhrases`, `LimitReached` or
         `Unavailable`.
         """
         name = tidy_nickname(nickname)
         if address:
             self._limits.arrivals.spend(neighbourhood(address))
-        with self._puzzle.spending(solution):
-            visitor, token, displaced = await self._take_in(name, phrase, address)
+        phrase = tidy_phrase(phrase)
+        with self._puzzle.spending(solution) as taken:
+            proof = await self._prove(name, phrase, address, taken) if phrase else None
+            visitor, token, displaced = await self._take_in(name, proof, address)
         self._shares.learn(visitor.id, address)
         if displaced:
             await self.forget(displaced)
@@ -119,47 +140,83 @@ class Identity:
 
     @again_after_clash
     async def _take_in(
-        self, name: str, phrase: str, address: str
+        self, name: str, proof: PhraseProof | None, address: str
     ) -> tuple[Visitor, str, str | None]:
         """Return the visitor, a token, and the id of an idle visitor who has to give way."""
         keys = self._nickname_keys(name)
-        phrase_key, badge = await self._prove(phrase)
         await self._let_go(keys)
         token, now = new_token(), self._clock()
-        has_revoked, displaced = False, None
+        created_at = minute_before(now)
+        has_revoked = has_new_badge = False
+        displaced = None
         visitor_id = new_id()
         async with self._giving_up(visitor_id), self._database.transaction() as session:
             holding = _holders(keys).order_by(col(VisitorRow.id))
             holders = (await session.exec(holding.with_for_update(key_share=True))).all()
             await self._vault.learn_visitors(row.id for row in holders)
             if holders:
-                holder = next((row for row in holders if _same(phrase_key, row.phrase_key)), None)
+                holder = _find_owner(holders, proof)
                 visitor = self._vault.open_visitor(holder) if holder else None
                 if holder and visitor is None and self._vault.is_visitor_strange(holder.id):
                     raise Unavailable(N_("That could not be kept just now. Please try again."))
-                if holder is None or visitor is None:
-                    raise NicknameTaken(N_("That nickname, or one like it, is taken."))
-                has_revoked = await self._make_place_for_token(session, holder.id)
+                if proof is None or holder is None or visitor is None:
+                    raise self._refuse_nickname(holders[0], proof)
+                if has_new_badge := holder.phrase_key != proof.key:
+                    visitor = await self._renew_proof(holder, visitor, proof)
+                has_revoked, created_at = await self._make_place_for_token(
+                    session, holder.id, created_at
+                )
             else:
                 check_new_nickname(name)
                 displaced = await self._make_place(session, self._shares.of_address(address))
+                badge = proof.badge if proof else ""
                 holder = VisitorRow(
                     id=visitor_id,
                     nickname_key=keys.shape,
                     folded_key=keys.folded,
                     skeleton_version=SKELETON_VERSION,
-                    phrase_key=phrase_key,
+                    phrase_key=proof.key if proof else None,
                     sealed=await self._vault.seal_visitor(visitor_id, nickname=name, badge=badge),
-                    seen_at=now - self._settings.visitor_ttl,  # not yet: the first time counts
-                    expires_at=now + self._arrival(),
+                    # Not seen yet: the first time counts.
+                    seen_at=minute_before(now - self._settings.visitor_ttl),
+                    expires_at=minute_after(now + self._arrival()),
                 )
                 session.add(holder)
                 await session.flush()
                 visitor = Visitor(visitor_id, name, badge, holder.expires_at, has_posted=False)
-            session.add(TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=now))
+            session.add(
+                TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=created_at)
+            )
         if has_revoked:
             await self._bus.publish(TokenRevoked(visitor.id))
+        if has_new_badge:
+            await self._bus.publish(BadgeChanged(visitor.id))
         return visitor, token, displaced
+
+    @again_after_clash
+    async def replace_token(self, token: str) -> str | None:
+        """Return a new token in the place of this one, which is worthless from now on.
+
+        Of several who give the same token, one is given a new one, and the others `None`.
+        """
+        hash, new = fingerprint(token), new_token()
+        replacing = update(TokenRow).where(col(TokenRow.hash) == hash)
+        async with self._database.transaction() as session:
+            replaced = await session.exec(replacing.values(hash=fingerprint(new)))
+        self._known.pop(hash, None)
+        return new if replaced.rowcount else None
+
+    @again_after_clash
+    async def sign_out(self, token: str) -> None:
+        """End a token, and all that is open with it; the visitor's other tokens stay good."""
+        hash = fingerprint(token)
+        async with self._database.reading() as session:
+            row = await session.get(TokenRow, hash)
+        if row is None:
+            return
+        async with self._database.transaction() as session:
+            await session.exec(delete(TokenRow).where(col(TokenRow.hash) == hash))
+        await self._bus.publish(TokenRevoked(row.visitor_id))
 
     async def is_free(self, nickname: str) -> bool:
         """Tell whether a nickname could be taken now; raise `InvalidNickname` if it is none."""
@@ -277,8 +334,8 @@ class Identity:
 
     def _note_seen(self, row: VisitorRow, now: datetime) -> None:
         life = visitor_lifetime(self._settings, has_posted=row.has_posted)
-        row.seen_at = now
-        row.expires_at = max(row.expires_at, now + life)
+        row.seen_at = minute_before(now)
+        row.expires_at = max(row.expires_at, minute_after(now + life))
 
     def _seen_interval(self, *, has_posted: bool) -> timedelta:
         """Return how often at most it is written down that a visitor was seen."""
@@ -290,7 +347,7 @@ class Identity:
 
     async def _on_event(self, event: Event) -> None:
         match event:
-            case TokenRevoked(visitor_id) | VisitorForgotten(visitor_id):
+            case TokenRevoked(visitor_id) | VisitorForgotten(visitor_id) | BadgeChanged(visitor_id):
                 self._unlearn(visitor_id)
             case NewsMissed():
                 self._may_count_forgotten = True
@@ -364,27 +421,78 @@ class Identity:
             self._hasher.hash("exact nickname", fold(nickname)),
         )
 
-    async def _prove(self, phrase: str) -> tuple[bytes | None, str]:
-        """Return what is kept of a phrase, and the badge that others see."""
-        if not isinstance(phrase, str):
-            raise InvalidPhrase(N_("That is not a text."))
-        if len(phrase) > _RAW_PHRASE_CHARACTERS:  # normalising could take long
-            raise _bad_phrase()
-        phrase = unicodedata.normalize("NFKC", phrase).strip()
-        if not phrase:
-            return None, ""
-        if len(phrase) not in _PHRASE_CHARACTERS:
-            raise _bad_phrase()
-        if self._phrases_waiting >= _PHRASES_WAITING_MOST:
-            raise LimitReached(N_("Too many come in at once. Please try again."))
-        self._phrases_waiting += 1
-        try:
-            async with self._stretching:  # slow and large on purpose: one at a time
-                stretched = await asyncio.to_thread(self._hasher.stretch, phrase)
-        finally:
-            self._phrases_waiting -= 1
-        badge = "".join(LEGIBLE[byte % len(LEGIBLE)] for byte in stretched[:_BADGE_CHARACTERS])
-        return self._hasher.hash("proof", stretched.hex()), badge
+    async def _prove(
+        self, name: str, phrase: str, address: str, taken: TakenSolution
+    ) -> PhraseProof:
+        """Hash a phrase for a nickname; raise `WrongPhrase` if it is not that of the holder.
+
+        Each wrong phrase costs one hash, whether the holder has a phrase, an old key of one, or
+        none, so that the time tells nothing. One more hash replaces an old key.
+        """
+        keys = self._nickname_keys(name)
+        holder = await self._find_holder(keys)
+        if holder is None and is_common(phrase, names=(name, *_SITE_NAMES)):
+            raise InvalidPhrase(N_("That phrase is too easy to guess. Please choose another one."))
+        tries = self._limits.wrong_phrases if holder else self._limits.new_phrases
+        nickname = (holder.folded_key if holder else keys.folded).hex()
+        tries.check(nickname)
+        async with self._phrase_queue.turn(self._blur_network(address)):
+            tries.check(nickname)  # again: others may have used them up meanwhile
+            taken.use_up()
+            is_right = False
+            try:
+                proof = await self._hash_phrase(phrase, keys.folded, holder)
+                is_right = bool(proof and holder and proof.matches(holder.phrase_key))
+            finally:
+                if not is_right:
+                    tries.add(nickname)
+        if proof is None or (holder and not is_right):
+            raise _wrong_phrase()
+        return proof
+
+    async def _hash_phrase(
+        self, phrase: str, folded: bytes, holder: VisitorRow | None
+    ) -> PhraseProof | None:
+        """Hash a phrase as that of the holder was; return nothing if an old key is not its."""
+        kept = holder.phrase_key if holder else None
+        salt = self._hasher.phrase_salt(holder.folded_key if holder else folded)
+        if kept is None or not is_old(kept):
+            salt = salt_of(kept) if kept else salt
+            return await asyncio.to_thread(make_proof, self._hasher, phrase, salt)
+        old_key = await asyncio.to_thread(make_old_key, self._hasher, phrase)
+        if not is_same(old_key, kept):
+            return None
+        proof = await asyncio.to_thread(make_proof, self._hasher, phrase, salt)
+        return replace(proof, old_key=old_key)
+
+    async def _renew_proof(
+        self, holder: VisitorRow, visitor: Visitor, proof: PhraseProof
+    ) -> Visitor:
+        """Replace an old key of a phrase, and the badge that belonged to it."""
+        holder.phrase_key = proof.key
+        holder.sealed = await self._vault.seal_visitor(
+            holder.id, nickname=visitor.nickname, badge=proof.badge
+        )
+        return replace(visitor, badge=proof.badge)
+
+    def _refuse_nickname(self, holder: VisitorRow, proof: PhraseProof | None) -> NicknameTaken:
+        """Return why a nickname is refused; one that came with a phrase counts as a wrong one."""
+        if proof is None:
+            return NicknameTaken(N_("That nickname, or one like it, is taken."))
+        self._limits.wrong_phrases.add(holder.folded_key.hex())
+        return _wrong_phrase()
+
+    def _blur_network(self, address: str) -> str:
+        """Return what stands for the widest network of a client, in memory alone."""
+        network, _ = client_networks(address)[-1]
+        return self._hasher.hash("network", network).hex()
+
+    async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
+        """Return who holds the nickname now; of two like it, who holds it but for its case."""
+        async with self._database.reading() as session:
+            holders = await _find_holders(session, keys)
+        living = filter(self._is_living, holders)
+        return min(living, key=lambda row: row.folded_key != keys.folded, default=None)
 
     @asynccontextmanager
     async def _giving_up(self, visitor_id: str) -> AsyncIterator[None]:
@@ -474,15 +582,22 @@ class Identity:
         query = self._idle().where(VisitorRow.id == visitor_id)
         return query.with_for_update(skip_locked=True)
 
-    async def _make_place_for_token(self, session: AsyncSession, visitor_id: str) -> bool:
-        """Revoke the oldest tokens, if there are too many; tell whether there were."""
+    async def _make_place_for_token(
+        self, session: AsyncSession, visitor_id: str, minute: datetime
+    ) -> tuple[bool, datetime]:
+        """Revoke the oldest tokens, if there are too many.
+
+        Return whether there were, and the time of a new token that was made in that minute: it is
+        the newest, also of several in the same minute.
+        """
         held = select(TokenRow).where(TokenRow.visitor_id == visitor_id)
         held = held.order_by(col(TokenRow.created_at).desc()).with_for_update()
         tokens = (await session.exec(held)).all()
         too_many = tokens[self._settings.browsers_per_visitor_max - 1 :]
         for token in too_many:
             await session.delete(token)
-        return bool(too_many)
+        created_at = max([minute, *(token.created_at + _TICK for token in tokens)])
+        return bool(too_many), created_at
 
 
 async def _find_holders(session: AsyncSession, keys: NicknameKeys) -> Sequence[VisitorRow]:
@@ -510,13 +625,12 @@ async def _find_taken_keys(session: AsyncSession, keys: dict[str, NicknameKeys])
     return {key for row in await session.exec(query) for key in row}
 
 
-def _same(given: bytes | None, kept: bytes | None) -> bool:
-    return given is not None and kept is not None and hmac.compare_digest(given, kept)
+def _find_owner(holders: Sequence[VisitorRow], proof: PhraseProof | None) -> VisitorRow | None:
+    """Return of which of these visitors this is the secret phrase."""
+    return next((row for row in holders if proof and proof.matches(row.phrase_key)), None)
 
 
-def _bad_phrase() -> InvalidPhrase:
-    return InvalidPhrase(
-        N_("A secret phrase has {least} to {most} characters."),
-        least=_PHRASE_CHARACTERS[0],
-        most=_PHRASE_CHARACTERS[-1],
+def _wrong_phrase() -> WrongPhrase:
+    return WrongPhrase(
+        N_("That nickname, or one like it, is taken, and this is not its secret phrase.")
     )

@@ -16,9 +16,10 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
+from ..coarse_time import minute_before
 from ..database import Database
 from ..errors import N_, LimitReached, NotAMember, NotFound, Unavailable, UnknownVisitor
-from ..events import Event, MemberJoined, MemberLeft, NewsMissed, RoomEnded, RoomRead
+from ..events import BadgeChanged, Event, MemberJoined, MemberLeft, NewsMissed, RoomEnded, RoomRead
 from ..lifetimes import room_lifetime
 from ..limits import Limits
 from ..network_shares import NetworkShares
@@ -96,7 +97,7 @@ class Memberships:
                     visitor_id=visitor_id,
                     author=self._hasher.pseudonym(room_id, visitor_id),
                     read_seq=room_row.last_seq,
-                    joined_at=now,
+                    joined_at=minute_before(now),
                 )
                 session.add(row)
                 room_row.active_at = now
@@ -294,7 +295,7 @@ class Memberships:
                 self._rolls.change(room_id, lambda roll: roll.pop(visitor_id, None))
             case RoomEnded(room_id):
                 self._rolls.drop(room_id)
-            case NewsMissed():
+            case NewsMissed() | BadgeChanged():
                 self._rolls.clear()
             case RoomRead(visitor_id, room_id, seq):
                 noted = self._read.get((room_id, visitor_id), 0)

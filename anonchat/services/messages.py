@@ -16,6 +16,7 @@ from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 
 from ..bus import Bus
 from ..clock import Clock
+from ..coarse_time import minute_after
 from ..database import Database, again_after_clash
 from ..errors import (
     N_,
@@ -331,7 +332,7 @@ def _bury(row: MessageRow) -> TombstoneRow:
         dedup_key=row.dedup_key,
         room_id=row.room_id,
         visitor_id=row.visitor_id,
-        expires_at=row.expires_at,
+        expires_at=minute_after(row.expires_at),
     )
 
 

@@ -16,6 +16,7 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
+from ..coarse_time import minute_before
 from ..database import Clash, Database, again_after_clash
 from ..durations import format_duration
 from ..errors import (
@@ -211,7 +212,11 @@ class Rooms:
             session.add(row)
             await session.flush()
             member_row = MemberRow(
-                room_id=room_id, visitor_id=visitor_id, author=row.owner, read_seq=0, joined_at=now
+                room_id=room_id,
+                visitor_id=visitor_id,
+                author=row.owner,
+                read_seq=0,
+                joined_at=minute_before(now),
             )
             session.add(member_row)
         room = self._vault.open_room(row)

@@ -7,6 +7,7 @@ export default {
   props: {
     feed: Number, // the list in which a message waits until it is stored
     draft_key: String,
+    author: String, // another visitor of this tab is shown and sends nothing of it
     placeholder: String,
     label: String,
     send_label: String,
@@ -53,7 +54,7 @@ export default {
   },
   methods: {
     key(name) {
-      return `${name}:${this.draft_key}`;
+      return `${name}:${this.draft_key}:${this.author}`;
     },
     list() {
       return getElement(this.feed);

@@ -22,7 +22,7 @@ Post = Callable[[str, str], Awaitable[object]]
 
 
 class Composer(Part, component="composer.js"):
-    """Sends on Enter alone; keeps the draft in the tab; shows what is on its way.
+    """Sends on Enter alone; keeps the draft of that author in the tab; shows what is on its way.
 
     `post` is called with the text and its `dedup_id`, and refuses with a `ChatError`. What was not
     answered is sent again after a reconnection; its `dedup_id` makes that harmless, and after
@@ -38,6 +38,7 @@ class Composer(Part, component="composer.js"):
         feed: Feed,
         language: Language,
         draft_key: str,
+        author: str,
         placeholder: str,
         patience: timedelta,
     ) -> None:
@@ -47,6 +48,7 @@ class Composer(Part, component="composer.js"):
         self._props.update(
             feed=feed.id,
             draft_key=draft_key,
+            author=author,
             placeholder=placeholder,
             label=language("Message"),
             send_label=language("Send"),

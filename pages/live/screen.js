@@ -31,13 +31,14 @@ export default {
     },
     onClick(event) {
       const button = event.target.closest("button");
-      const { calls, opens, closes, turns, copies, remembers } = button?.dataset ?? {};
+      const { calls, opens, closes, turns, copies, remembers, signsOut } = button?.dataset ?? {};
       if (calls !== undefined) this.$emit("call", { name: calls, fields: {} });
       if (opens !== undefined) this.open(opens);
       if (closes !== undefined) button.closest("dialog").close();
       if (turns !== undefined) this.turn(turns);
       if (copies !== undefined) this.copy(copies, button);
       if (remembers !== undefined) this.remember(remembers);
+      if (signsOut !== undefined) this.signOut();
     },
     onSubmit(event) {
       const form = event.target;
@@ -82,6 +83,12 @@ export default {
       const age = preference.endsWith("=") ? 0 : YEAR;
       document.cookie = `${preference}; path=/; max-age=${age}; samesite=lax`;
       window.location.reload();
+    },
+    signOut() {
+      sessionStorage.clear();
+      // The server may lead this page to the login before it answers: the request outlives the page.
+      const ending = fetch("/session", { method: "DELETE", keepalive: true });
+      ending.finally(() => window.location.replace("/login"));
     },
 
     // What the server says

@@ -22,8 +22,8 @@ class Screen(Part, component="screen.js"):
 
     Create the live parts in it (`with screen:`), then `draw` HTML in which they have their places.
     `data_calls="name"` on a button or a form calls what `answer` was given for that name;
-    `data_opens`, `data_closes`, `data_turns`, `data_copies` and `data_remembers` are done by the
-    browser alone (see screen.js).
+    `data_opens`, `data_closes`, `data_turns`, `data_copies`, `data_remembers` and `data_signs_out`
+    are done by the browser alone (see screen.js).
     """
 
     def __init__(self, kind: str, *, budget: WorkBudget) -> None:
