@@ -372,6 +372,15 @@ async def test_a_stream_ends_with_the_token_that_it_was_asked_for_with(
             await stream.rest()
 
 
+async def test_a_stream_ends_when_its_token_is_signed_out(ann: Program, chat: Chat) -> None:
+    await ann.open("room")
+    async with ann.listen("room") as stream:
+        await stream.ready()
+        await chat.identity.sign_out(ann.token)
+        await stream.rest()
+    assert (await ann.get("/rooms")).status_code == 401
+
+
 @pytest.mark.parametrize(
     "where",
     [

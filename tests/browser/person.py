@@ -47,6 +47,8 @@ class Words:
     settings: str = "Settings"
     forget: str = "Forget me"
     forget_now: str = "Yes, forget me now"
+    sign_out: str = "Sign out"
+    sign_out_now: str = "Yes, sign out"
 
 
 ENGLISH = Words()
@@ -70,6 +72,8 @@ RUSSIAN = Words(
     settings="Настройки",
     forget="Забыть меня",
     forget_now="Да, забудьте меня",
+    sign_out="Выйти",
+    sign_out_now="Да, выйти",
 )
 
 
@@ -238,6 +242,13 @@ class Person:
         await self.opens_settings()
         await self.dialog.locator("summary", has_text=self.words.forget).click()
         await self.button(self.words.forget_now).click()
+
+    async def signs_out(self) -> None:
+        """Press through to the button that signs this browser out."""
+        await self.opens_settings()
+        await self.button(self.words.sign_out).click()
+        await self.button(self.words.sign_out_now).click()
+        await self.is_at("/login")
 
     async def turns_to(self, page: Page) -> None:
         """Look at another tab."""

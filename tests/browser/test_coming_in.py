@@ -165,6 +165,71 @@ async def test_a_wrong_phrase_opens_nothing(world: World) -> None:
     await expect(thief.textbox("Secret phrase")).to_have_value("incorrect horse")
 
 
+async def test_a_common_phrase_is_refused_beside_its_field(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.goes_to("/login")
+    await ann.gives(ann.nickname, phrase="qwertyuiop")
+    await ann.is_told("too easy to guess")
+    await expect(ann.textbox("Secret phrase")).to_be_focused()
+    await ann.gives(ann.nickname, phrase="correct horse battery")
+    await ann.is_at("/")
+
+
+async def test_a_sixth_wrong_phrase_is_told_to_wait_and_the_holder_stays_in(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.comes_in(phrase="correct horse battery")
+    thief = await world.person("Ann")
+    await thief.goes_to("/login")
+    for number in range(5):
+        await thief.gives(ann.nickname, phrase=f"incorrect horse {number}")
+        await thief.is_told("not its secret phrase")
+        await expect(thief.textbox("Secret phrase")).to_be_focused()
+        await thief.textbox("Secret phrase").blur()
+    await thief.gives(ann.nickname, phrase="correct horse battery")
+    await thief.is_told("Too many secret phrases")
+    await ann.goes_to("/")
+    await ann.is_at("/")
+
+
+async def test_signing_out_ends_every_tab_of_one_browser(world: World, room: str) -> None:
+    ann = await world.person("Ann")
+    await ann.comes_in(phrase="correct horse battery")
+    await ann.opens(room)
+    await ann.types("half a thought")
+    first = ann.page
+    other = await world.person("Ann")
+    other.nickname = ann.nickname
+    await other.comes_in(phrase="correct horse battery")
+    await ann.opens_tab()
+    await ann.goes_to("/")
+    await ann.signs_out()
+    await ann.turns_to(first)
+    await ann.is_at("/login")
+    cookies = {cookie["name"] for cookie in await ann.context.cookies()}
+    assert "anonchat" not in cookies
+    await other.goes_to("/")
+    await expect(other.own_room(room)).to_be_visible()
+
+    bob = ann  # in the same tab, another person
+    await bob.comes_in(f"{ann.nickname} too")
+    await bob.opens(room)
+    await expect(bob.box).to_have_value("")
+
+
+async def test_signing_out_warns_who_has_no_phrase(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.comes_in()
+    await ann.opens_settings()
+    await ann.button("Sign out").click()
+    await expect(ann.page.get_by_role("dialog", name="Sign out")).to_contain_text(
+        "You have no secret phrase"
+    )
+    await ann.button("Yes, sign out").click()
+    await ann.is_at("/login")
+    await ann.gives(ann.nickname)
+    await ann.is_told("is taken")
+
+
 async def test_a_phrase_that_is_too_short_is_refused_beside_its_field(world: World) -> None:
     ann = await world.person("Ann")
     await ann.goes_to("/login")

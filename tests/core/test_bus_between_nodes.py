@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from anonchat import (
+    BadgeChanged,
     Chat,
     MemberJoined,
     MessagePosted,
@@ -21,16 +22,20 @@ from anonchat import (
     RoomNameTaken,
     RoomOpened,
     StartError,
+    TooManyPhrases,
     TooOften,
     Unavailable,
+    WrongPhrase,
 )
 from anonchat.bus import GroupKey, ValkeyBus
 from anonchat.bus.codec import Codec, OtherGroupKey
 from anonchat.checks import look_round
 from anonchat.events import Event, PuzzleSolved, RollTold, RoomsStirred, VisitorForgotten
 from anonchat.keystore import generation_of, span_of
+from anonchat.secret_phrase import make_old_key
 from anonchat.sharedkeys import SharedKeys
 from anonchat.valkey import ValkeyLost
+from models import VisitorRow
 from pages.door import Door
 from tests.core.test_puzzle import solve
 from tests.fakes import (
@@ -187,6 +192,49 @@ async def test_a_puzzle_of_one_node_is_solved_at_another_and_then_at_none(
     for node in nodes:
         with pytest.raises(PuzzleUnsolved):
             await node.identity.come_in("Ben", solution=solution)
+
+
+async def test_wrong_phrases_of_all_nodes_are_counted_together(nodes: Nodes) -> None:
+    first, second = nodes
+    await first.identity.come_in("Ann", phrase="correct horse battery")
+    for node, times in ((first, 3), (second, 2)):
+        for _ in range(times):
+            with pytest.raises(WrongPhrase):
+                await node.identity.come_in("Ann", phrase="wrong horse battery")
+    for node in nodes:
+        counted = node.limits.wrong_phrases._moments
+        await until(lambda counted=counted: [len(each) for each in counted.values()] == [5])
+        with pytest.raises(TooManyPhrases):
+            await node.identity.come_in("Ann", phrase="correct horse battery")
+
+
+async def test_badge_that_changed_on_one_node_is_known_on_the_other(nodes: Nodes) -> None:
+    first, second = nodes
+    room, (ann, bob) = await gather_in(first, "night train", "Ann", "Bob")
+    await second.memberships.list_members(room.id, visitor_id=bob.id)
+    async with first._database.transaction() as session:
+        row = await session.get(VisitorRow, ann.id)
+        assert row
+        row.phrase_key = make_old_key(first.hasher, "correct horse battery")
+    ear = Ear(second)
+    back, _ = await first.identity.come_in("Ann", phrase="correct horse battery")
+    await until(lambda: bool(ear.all(BadgeChanged)))
+    members = await second.memberships.list_members(room.id, visitor_id=bob.id)
+    assert {member.badge for member in members} == {"", back.badge}
+
+
+async def test_ticket_that_was_used_at_one_node_is_worthless_at_all(nodes: Nodes) -> None:
+    first, second = nodes
+    _, token = await first.identity.come_in("Ann")
+    answers = await asyncio.gather(*(node.identity.replace_token(token) for node in nodes * 3))
+    (fresh,) = [answer for answer in answers if answer]
+    assert await first.identity.recognise(token) is None
+    for node in nodes:
+        assert await node.identity.recognise(fresh)
+    await first.identity.sign_out(fresh)
+    await until(lambda: not second.identity._known)
+    for node in nodes:
+        assert await node.identity.recognise(fresh) is None
 
 
 async def test_a_ticket_of_one_node_becomes_a_cookie_at_another(nodes: Nodes) -> None:

@@ -1,5 +1,6 @@
 """The visitor's cookie: who may set it, and how it is kept."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import Morsel, SimpleCookie
@@ -13,10 +14,10 @@ from fastapi import Depends, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as some
 
-from anonchat import Chat, Visitor
+from anonchat import Chat, TokenRevoked, Visitor
 from pages.door import Door, local_path
 from pages.origins import Origins
-from tests.fakes import FakeClock, running_chat
+from tests.fakes import Ear, FakeClock, running_chat
 
 
 class Site:
@@ -164,6 +165,53 @@ async def test_a_ticket_of_another_site_opens_nothing(site: Site) -> None:
 async def test_a_ticket_of_another_node_is_as_good_as_our_own(site: Site) -> None:
     _, token = await site.chat.identity.come_in("Ann")
     assert (await site.post(Door(site.chat).write_ticket(token))).status_code == 204
+
+
+async def test_a_ticket_opens_the_door_once(site: Site) -> None:
+    ticket = await site.ticket("Ann")
+    assert (await site.post(ticket)).status_code == 204
+    again = await site.post(ticket)
+    assert again.status_code == 403
+    assert "set-cookie" not in again.headers
+    assert (await site.browser.get("/")).json() == "Ann"
+
+
+async def test_a_ticket_posted_many_times_at_once_sets_one_cookie(site: Site) -> None:
+    ticket = await site.ticket("Ann")
+    answers = await asyncio.gather(*(site.post(ticket) for _ in range(9)))
+    assert sorted(answer.status_code for answer in answers) == [204] + [403] * 8
+
+
+async def test_a_ticket_of_one_who_was_forgotten_opens_nothing(site: Site) -> None:
+    visitor, token = await site.chat.identity.come_in("Ann")
+    ticket = site.door.write_ticket(token)
+    await site.chat.identity.forget(visitor.id)
+    assert (await site.post(ticket)).status_code == 403
+
+
+async def test_signing_out_ends_the_token_and_no_other_of_the_visitor(site: Site) -> None:
+    phrase = "correct horse battery"
+    _, token = await site.chat.identity.come_in("Ann", phrase=phrase)
+    _, elsewhere = await site.chat.identity.come_in("Ann", phrase=phrase)
+    cookie = _cookie(await site.post(site.door.write_ticket(token))).value
+    assert await site.chat.identity.recognise(cookie)
+    ear = Ear(site.chat)
+    answer = await site.browser.delete("/session", headers={"origin": site.address})
+    assert answer.status_code == 204
+    visitor = await site.chat.identity.recognise(elsewhere)
+    assert visitor
+    assert ear.heard == [TokenRevoked(visitor.id)]
+    assert await site.chat.identity.recognise(cookie) is None
+    site.browser.cookies.set("anonchat", cookie, domain="chat.test")  # a thief has kept it
+    assert (await site.browser.get("/")).status_code == 303
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "a" * 4_000])
+async def test_signing_out_a_stranger_changes_nothing(site: Site, cookie: str) -> None:
+    ear = Ear(site.chat)
+    headers = {"origin": site.address, "cookie": f"anonchat={cookie}"}
+    assert (await site.browser.delete("/session", headers=headers)).status_code == 204
+    assert ear.heard == []
 
 
 async def test_the_cookie_is_cleared(site: Site) -> None:

@@ -123,6 +123,27 @@ async def test_the_browser_that_had_to_give_way_loses_its_screens(
         assert sockets.refused["foreign"] == before
 
 
+async def test_signed_out_browser_loses_its_screens_and_the_others_keep_theirs(
+    url: str, chat: Chat, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_FAREWELL_SECONDS", 60)
+    phrase = "correct horse battery staple"
+    tokens = [(await chat.identity.come_in("Signing Sid", phrase=phrase))[1] for _ in range(2)]
+    async with (
+        _open_tabs(url, tokens[0], "/", "/") as leaving,
+        _open_tabs(url, tokens[1], "/") as [staying],
+        httpx.AsyncClient(base_url=url, cookies={"anonchat": tokens[0]}) as http,
+    ):
+        answer = await http.delete("/session", headers={"origin": url})
+        assert answer.status_code == 204
+        for tab in leaving:
+            await until(lambda tab=tab: '"open",{"path":"/login"' in "".join(tab.heard))
+            await _is_silent(tab, sockets)
+        before = sockets.refused["foreign"]
+        await staying.fire(staying.listeners()[0], {})
+        assert sockets.refused["foreign"] == before
+
+
 async def test_who_goes_round_finds_the_screens_of_those_who_are_known_no_more(
     url: str, chat: Chat, rounds: Watch, sockets: Sockets
 ) -> None:
