@@ -42,7 +42,7 @@ class Hasher:
         return self.hash("phrase", nickname_key.hex())[:SALT_BYTES]
 
     def site_phrase_salt(self) -> bytes:
-        """Return the salt that all nicknames shared up to version 0.1."""
+        """Return the salt that all nicknames of a site shared in earlier versions."""
         return self.hash("phrase")[:SALT_BYTES]
 
     def stretch(self, phrase: str, salt: bytes) -> bytes:

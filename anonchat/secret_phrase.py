@@ -1,8 +1,8 @@
 """Secret phrases: what is stored of one, and which badge it makes.
 
 What is stored is a salt and a keyed hash behind it. The salt is that of the nickname, so the same
-phrase under another nickname has nothing in common with it. Up to version 0.1 all nicknames of a
-site shared one salt, which was not stored: such keys are recognised by their length.
+phrase under another nickname has nothing in common with it. In earlier versions all nicknames of a
+site shared one salt, which was not stored: such old keys are recognised by their length.
 """
 
 import hmac
@@ -21,7 +21,7 @@ _OLD_KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class PhraseProof:
-    """What a secret phrase makes for one nickname; `old_key` is what it made up to version 0.1."""
+    """What a secret phrase makes for one nickname; `old_key` is what earlier versions stored."""
 
     key: bytes
     badge: str
@@ -52,12 +52,12 @@ def make_proof(hasher: Hasher, phrase: str, salt: bytes) -> PhraseProof:
 
 
 def make_old_key(hasher: Hasher, phrase: str) -> bytes:
-    """Hash a phrase as up to version 0.1; as slow as `make_proof`."""
+    """Hash a phrase as earlier versions did; as slow as `make_proof`."""
     return hasher.hash("proof", hasher.stretch(phrase, hasher.site_phrase_salt()).hex())
 
 
 def is_old(phrase_key: bytes) -> bool:
-    """Tell whether a key was stored by version 0.1 or an earlier one."""
+    """Tell whether a key was stored by an earlier version, without a salt."""
     return len(phrase_key) == _OLD_KEY_BYTES
 
 

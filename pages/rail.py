@@ -10,6 +10,7 @@ from htpy import (
     details,
     div,
     footer,
+    fragment,
     h2,
     header,
     nav,
@@ -164,7 +165,7 @@ def _draw_settings(
         ],
         close_label=language("Close"),
     )
-    return Markup(settings) + Markup(_sign_out(language, has_phrase=has_phrase))
+    return fragment[settings, _sign_out(language, has_phrase=has_phrase)].__html__()
 
 
 def _sign_out(language: Language, *, has_phrase: bool) -> Element:

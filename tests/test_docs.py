@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import SQLModel
 
+import models  # noqa: F401  # the tables register themselves
 from anonchat import Settings, parse_duration
 from anonchat.rates import Rate, parse_rate
 
@@ -94,6 +96,18 @@ def test_the_threats_are_named_with_the_tests_that_show_them() -> None:
     assert len(rows) >= 7
     for who, row in rows:
         assert _TEST.search(row), f"nothing shows what {who} cannot do"
+
+
+def test_every_plain_column_is_named_in_security() -> None:
+    section = (ROOT / "SECURITY.md").read_text().partition("## What is stored unencrypted")[2]
+    named = re.findall(r"`([a-z]+\.[a-z_]+)`", section.partition("\n## ")[0])
+    plain = {
+        f"{table.name}.{column.name}"
+        for table in SQLModel.metadata.tables.values()
+        for column in table.columns
+        if column.name != "sealed"
+    }
+    assert sorted(named) == sorted(plain)
 
 
 def test_every_part_that_the_architecture_names_exists() -> None:

@@ -301,7 +301,7 @@ async def test_phrase_that_was_hashed_for_a_full_site_uses_up_its_proof_of_work(
 
 
 async def _give_old_key(chat: Chat, visitor_id: str, *, phrase: str = PHRASE) -> None:
-    """Store a visitor's phrase as version 0.1 did, with a badge of then."""
+    """Store a visitor's phrase as earlier versions did, with a badge of then."""
     async with chat._database.transaction() as session:
         row = await session.get(VisitorRow, visitor_id)
         assert row
