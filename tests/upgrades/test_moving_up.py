@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from anonchat import Chat, StartError
+from anonchat import Chat, NicknameTaken, StartError
 from tests.fakes import FakeClock, execute, make_settings, running_chat
 from tests.servers.postgres import Postgres
 from tests.upgrades.site import SECRET, describe, settle
@@ -52,6 +52,20 @@ async def test_what_an_earlier_release_has_left_counts_as_used(
             ("room", "was_entered"),
         ):
             assert await execute(chat, f"SELECT DISTINCT {column} FROM {table}") == [(1,)]
+
+
+async def test_a_secret_phrase_of_an_earlier_release_still_brings_its_holder_back(
+    left: dict[str, Any], tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, secret_key=SECRET) as chat:
+        before = await chat.identity.recognise(left["tokens"][0])
+        assert before
+        with pytest.raises(NicknameTaken):
+            await chat.identity.come_in("Ann", phrase="incorrect horse battery")
+        for _ in range(2):
+            back, _ = await chat.identity.come_in("ann", phrase="correct horse battery")
+            assert (back.id, back.nickname) == (before.id, before.nickname)
+            assert back.badge not in ("", before.badge), "it belongs to the nickname now"
 
 
 async def test_and_all_of_it_moves_to_postgresql(
