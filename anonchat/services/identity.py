@@ -488,11 +488,18 @@ class Identity:
         return self._hasher.hash("network", network).hex()
 
     async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
-        """Return who holds the nickname now; of two like it, who holds it but for its case."""
+        """Return who holds the nickname now; of two like it, who holds exactly that one."""
         async with self._database.reading() as session:
             holders = await _find_holders(session, keys)
         living = filter(self._is_living, holders)
-        return min(living, key=lambda row: row.folded_key != keys.folded, default=None)
+        return min(
+            living,
+            key=lambda row: (
+                keys.exact not in (row.nickname_key, row.folded_key),
+                row.folded_key != keys.folded,
+            ),
+            default=None,
+        )
 
     @asynccontextmanager
     async def _giving_up(self, visitor_id: str) -> AsyncIterator[None]:
