@@ -6,6 +6,7 @@ from tests.benchmarks import (
     browser,
     fanout,
     flood,
+    leaks,
     opening,
     posting,
     purging,
@@ -22,6 +23,7 @@ _MEASURES = {
     "rooms": rooms.measure,
     "purging": purging.measure,
     "flood": flood.measure,
+    "leaks": leaks.measure,
     "stalling": stalling.measure,
     "browser": browser.measure,
 }

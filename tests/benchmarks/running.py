@@ -21,6 +21,7 @@ from tests.benchmarks.report import describe
 Measures = Mapping[str, Callable[[Lab], Awaitable[Outcome]]]
 Write = Callable[[Mapping[str, Outcome], float], Path]
 _LONGEST_SECONDS = 300
+_LONGEST_SECONDS_ALONE = 1_200
 
 
 def run(measures: Measures, *, write: Write, prog: str, about: str | None) -> None:
@@ -34,9 +35,9 @@ def run(measures: Measures, *, write: Write, prog: str, about: str | None) -> No
     for name in arguments.names or measures:
         started = time.monotonic()
         print(f"{name} …", end=" ", flush=True)
-        outcomes[name] = uvloop.run(_measure(measures[name], arguments.scale))
+        outcomes[name] = uvloop.run(_measure(measures[name], arguments))
         print(f"{time.monotonic() - started:.0f} s", flush=True)
-    if arguments.names or arguments.scale != 1:
+    if arguments.names or arguments.only or arguments.scale != 1:
         print(describe(outcomes))
     else:
         print(f"written: {write(outcomes, load_before)}")
@@ -44,12 +45,16 @@ def run(measures: Measures, *, write: Write, prog: str, about: str | None) -> No
         sys.exit(1)
 
 
-async def _measure(measure: Callable[[Lab], Awaitable[Outcome]], scale: float) -> Outcome:
+async def _measure(
+    measure: Callable[[Lab], Awaitable[Outcome]], arguments: argparse.Namespace
+) -> Outcome:
     """Measure one thing; what goes wrong with it is part of the report."""
     with tempfile.TemporaryDirectory(prefix="anonchat-bench-") as folder:
+        is_alone = bool(arguments.names)
+        lab = Lab(Path(folder), arguments.scale, arguments.only, is_alone)
         try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                return await measure(Lab(Path(folder), scale))
+            async with asyncio.timeout(_LONGEST_SECONDS_ALONE if is_alone else _LONGEST_SECONDS):
+                return await measure(lab)
         except Exception as error:
             traceback.print_exc()
             return Outcome(failure=f"{type(error).__name__}: {error}")
@@ -58,6 +63,9 @@ async def _measure(measure: Callable[[Lab], Awaitable[Outcome]], scale: float) -
 def _read_arguments(measures: Measures, parser: argparse.ArgumentParser) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(measures))
     parser.add_argument("--scale", type=float, default=1.0, help="less of everything: 0.1")
+    parser.add_argument(
+        "--only", default="", metavar="WORDS", help="the rows of a measure whose name has them"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - measures.keys():
         parser.error(f"there is no measure called {', '.join(unknown)}")

@@ -104,15 +104,19 @@ class Server:
 
 def anonchat(data: Path, **settings: str) -> Server:
     """Return anonchat as an operator starts it, on that data; but nobody is held back."""
+    a_whole_town = {"sockets_per_address_max": "100000", "pages_waiting_max": "100000"}
+    return limited_anonchat(data, **(UNLIMITED | a_whole_town | settings))
+
+
+def limited_anonchat(data: Path, **settings: str) -> Server:
+    """Return anonchat as an operator starts it, on that data, with the limits of every site."""
     return Server(
         sys.executable,
         ROOT / "main.py",
         folder=data.parent,
         ANONCHAT_PORT="{port}",
         ANONCHAT_DATA_DIR=str(data),
-        ANONCHAT_SOCKETS_PER_ADDRESS_MAX="100000",  # a whole town on one machine
-        ANONCHAT_PAGES_WAITING_MAX="100000",
-        **{f"ANONCHAT_{name.upper()}": value for name, value in (UNLIMITED | settings).items()},
+        **{f"ANONCHAT_{name.upper()}": value for name, value in settings.items()},
     )
 
 

@@ -135,7 +135,9 @@ class Town:
             ]
         )
 
-    async def say(self, rooms: Sequence[RoomRow], guests: Sequence[Guest], number: int) -> None:
+    async def say(
+        self, rooms: Sequence[RoomRow], guests: Sequence[Guest], number: int, *, text: str = _TEXT
+    ) -> None:
         """Let them say so much in each room, in turn; it counts as read by those who join later."""
         now = datetime.now(UTC)
         for room in rooms:
@@ -151,7 +153,7 @@ class Town:
                         author=authors[(guest := guests[seq % len(guests)]).id],
                         nickname=guest.nickname,
                         badge="",
-                        text=_TEXT,
+                        text=text,
                         dedup_id=new_id(),
                         posted_at=now,
                         expires_at=expires_at,

@@ -1,0 +1,207 @@
+"""Every route of the API, called over and over."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from tests.benchmarks.attacks.client import Client
+from tests.benchmarks.attacks.scene import Scene
+from tests.benchmarks.attacks.way import Act, Prepare, Way
+
+_API = "/api/v1"
+_CALLS = ("calls_per_address",)
+
+_PHRASES = 60  # in a round: each takes Argon2id
+
+Route = tuple[str, str]
+
+
+def _call(
+    method: str,
+    path: Callable[[Scene, int], str],
+    body: Callable[[int], object] | None = None,
+) -> Prepare:
+    async def prepare(client: Client, scene: Scene) -> Act:
+        async def act(number: int) -> None:
+            options: dict[str, Any] = {"json": body(number)} if body else {}
+            where = _API + path(scene, number)
+            await client.ask(method, where, token=scene.token(number), **options)
+
+        return act
+
+    return prepare
+
+
+def _sign_in(**fields: str) -> Prepare:
+    async def prepare(client: Client, _scene: Scene) -> Act:
+        async def act(_number: int) -> None:
+            await _come_in(client, **fields)
+
+        return act
+
+    return prepare
+
+
+async def _come_in(client: Client, **fields: str) -> str:
+    body = {name: text.replace("*", uuid4().hex[:12]) for name, text in fields.items()}
+    return str(json.loads(await client.ask("POST", f"{_API}/visitors", json=body))["token"])
+
+
+async def _guess_phrases(client: Client, _scene: Scene) -> Act:
+    """Try one phrase after the other against one nickname."""
+    nickname = f"g {uuid4().hex[:12]}"
+    await _come_in(client, nickname=nickname, secret_phrase="the right one, and long")
+
+    async def act(_number: int) -> None:
+        wrong = {"nickname": nickname, "secret_phrase": f"wrong {uuid4()}"}
+        await client.ask("POST", f"{_API}/visitors", json=wrong, expect=[409])
+
+    return act
+
+
+async def _use_false_token(client: Client, _scene: Scene) -> Act:
+    async def act(_number: int) -> None:
+        await client.ask("GET", f"{_API}/rooms/mine", token=uuid4().hex, expect=[401])
+
+    return act
+
+
+async def _be_forgotten(client: Client, _scene: Scene) -> Act:
+    async def act(_number: int) -> None:
+        token = await _come_in(client, nickname="d *")
+        await client.ask("DELETE", f"{_API}/visitors/me", token=token)
+
+    return act
+
+
+async def _join_and_leave(client: Client, scene: Scene) -> Act:
+    path = f"{_API}/rooms/{scene.lively_room}/membership"
+
+    async def act(number: int) -> None:
+        turn = number // len(scene.tokens)
+        method = "DELETE" if turn % 2 else "PUT"
+        await client.ask(method, path, token=scene.token(number))
+
+    return act
+
+
+async def _burn(client: Client, scene: Scene) -> Act:
+    """Make a room and burn it."""
+
+    async def act(number: int) -> None:
+        token, name = scene.token(number), f"burn-{uuid4().hex[:12]}"
+        await client.ask("POST", f"{_API}/rooms", token=token, json={"name": name})
+        await client.ask("DELETE", f"{_API}/rooms/{name}", token=token)
+
+    return act
+
+
+async def _delete(client: Client, scene: Scene) -> Act:
+    """Delete what was said in the room of one's own."""
+    path, ids = f"{_API}/rooms/{scene.own_room}/messages", list[tuple[str, str]]()
+    after = 0
+    while len(ids) < 1_000:
+        body = await client.ask("GET", f"{path}?after={after}&limit=200", token=scene.token(0))
+        items = json.loads(body)["items"]
+        if not items:
+            break
+        ids += [(item["id"], item["author"]) for item in items]
+        after = items[-1]["seq"]
+    owner = await _find_authors(client, scene)
+    own = [(id, owner[author]) for id, author in ids if author in owner]
+
+    async def act(number: int) -> None:
+        id, token = own[number % len(own)]
+        await client.ask("DELETE", f"{path}/{id}", token=token, expect=[204, 404])
+
+    return act
+
+
+async def _find_authors(client: Client, scene: Scene) -> dict[str, str]:
+    """Return the token of each author of one's own."""
+    path = f"{_API}/rooms/{scene.own_room}/membership"
+    found = {}
+    for token in scene.tokens:
+        found[json.loads(await client.ask("PUT", path, token=token))["author"]] = token
+    return found
+
+
+async def _open_streams(client: Client, scene: Scene) -> Act:
+    """Open a stream of everything that was said, read its beginning, and break it off."""
+    path = f"{_API}/rooms/{scene.full_room}/events?after=0"
+
+    async def act(number: int) -> None:
+        async with client.http.get(
+            client.url + path, headers={"Authorization": f"Bearer {scene.token(number)}"}
+        ) as answer:
+            answer.raise_for_status()
+            await answer.content.readany()
+
+    return act
+
+
+def _way(name: str, route: Route, prepare: Prepare, *limits: str) -> Way:
+    return Way(f"API: {name}", prepare, (route,), allowed=(*_CALLS, *limits))
+
+
+def _text(length: int) -> Callable[[int], object]:
+    return lambda _: {"text": "x" * length}
+
+
+_SIGN_IN = (("POST", "/visitors"),)
+WAYS = (
+    Way("API: sign-in", _sign_in(nickname="n *"), _SIGN_IN, round=300),
+    Way(
+        "API: sign-in with a phrase",
+        _sign_in(nickname="p *", secret_phrase="phrase *"),
+        _SIGN_IN,
+        round=_PHRASES,
+    ),
+    Way("API: phrases guessed", _guess_phrases, _SIGN_IN, round=_PHRASES),
+    Way("API: be forgotten", _be_forgotten, (("DELETE", "/visitors/me"),), round=200),
+    Way("API: false token", _use_false_token, round=1_000),
+    _way("public rooms", ("GET", "/rooms"), _call("GET", lambda *_: "/rooms?limit=200")),
+    _way(
+        "rooms searched",
+        ("GET", "/rooms"),
+        _call("GET", lambda *_: "/rooms?query=room&limit=200"),
+    ),
+    _way("own rooms", ("GET", "/rooms/mine"), _call("GET", lambda *_: "/rooms/mine")),
+    _way(
+        "rooms made",
+        ("POST", "/rooms"),
+        _call("POST", lambda *_: "/rooms", lambda _: {"name": f"m {uuid4().hex[:12]}"}),
+        "new_rooms_per_visitor",
+    ),
+    _way(
+        "room looked at",
+        ("GET", "/rooms/{slug}"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.full_room}"),
+    ),
+    _way("room burnt", ("DELETE", "/rooms/{slug}"), _burn, "new_rooms_per_visitor"),
+    Way(
+        "API: joins and leaves",
+        _join_and_leave,
+        (("PUT", "/rooms/{slug}/membership"), ("DELETE", "/rooms/{slug}/membership")),
+        allowed=(*_CALLS, "joins_per_visitor"),
+    ),
+    _way(
+        "messages read",
+        ("GET", "/rooms/{slug}/messages"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/messages?limit=200"),
+    ),
+    _way(
+        "posts",
+        ("POST", "/rooms/{slug}/messages"),
+        _call("POST", lambda scene, _: f"/rooms/{scene.full_room}/messages", _text(200)),
+        "posts_per_visitor",
+    ),
+    _way(
+        "messages deleted",
+        ("DELETE", "/rooms/{slug}/messages/{message_id}"),
+        _delete,
+        "deletions_per_visitor",
+    ),
+    _way("streams opened and closed", ("GET", "/rooms/{slug}/events"), _open_streams),
+)

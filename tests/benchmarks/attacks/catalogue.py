@@ -1,0 +1,66 @@
+"""All ways in; what has none is an error."""
+
+import json
+from collections.abc import Iterable
+
+from tests.benchmarks.attacks import calls, events, readers, transport, web
+from tests.benchmarks.attacks.client import Client
+from tests.benchmarks.attacks.page import Page
+from tests.benchmarks.attacks.scene import Scene
+from tests.benchmarks.attacks.way import Way
+
+WAYS: dict[str, Way] = {
+    way.name: way for way in (*transport.WAYS, *web.WAYS, *events.WAYS, *calls.WAYS, *readers.WAYS)
+}
+_METHODS = ("get", "put", "post", "patch", "delete")
+
+
+def find_ways(part: str) -> list[Way]:
+    """Return the ways whose name contains any of these words, which commas separate."""
+    words = [word.strip() for word in part.split(",")]
+    found = [way for way in WAYS.values() if any(word in way.name for word in words)]
+    if not found:
+        raise ValueError(f"no way in is called {part!r}; there are: {', '.join(WAYS)}")
+    return found
+
+
+async def check_coverage(scene: Scene, stranger: str) -> None:
+    """Raise `RuntimeError` if a page listens to an event, or the API has a route, without a flood.
+
+    `stranger` is the token of one who is not in the full room.
+    """
+    async with Client(scene.url, "127.0.0.3") as client:
+        wanted = await _routes(client) | await _events(client, scene, stranger)
+    missing = wanted - {each for way in WAYS.values() for each in way.covers}
+    if missing:
+        raise RuntimeError(
+            f"nothing floods {_name(missing)}: add a way to tests/benchmarks/attacks"
+        )
+
+
+async def _routes(client: Client) -> set[tuple[str, str]]:
+    description = json.loads(await client.ask("GET", "/api/v1/openapi.json"))
+    return {
+        (method.upper(), path)
+        for path, item in description["paths"].items()
+        for method in item
+        if method in _METHODS
+    }
+
+
+async def _events(client: Client, scene: Scene, stranger: str) -> set[tuple[str, str]]:
+    room, member = f"/r/{scene.full_room}", scene.token(0)
+    pages = [
+        Page(client, "/login"),
+        Page(client, "/privacy"),
+        Page(client, "/", member),
+        Page(client, room, member),
+        Page(client, room, stranger),
+    ]
+    for page in pages:
+        await page.load()
+    return {event for page in pages for event in page.events}
+
+
+def _name(missing: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(" ".join(each) for each in sorted(missing))

@@ -1,0 +1,326 @@
+"""Events that pages listen to, emitted as fast as their sockets take them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from tests.benchmarks.attacks.client import Client, Refused
+from tests.benchmarks.attacks.page import Event, Page
+from tests.benchmarks.attacks.scene import Scene
+from tests.benchmarks.attacks.way import Act, Prepare, Way
+
+_SCREEN = "nicegui-screen"
+_FINDER = "nicegui-finder"
+_SYNC: dict[str, Any] = {"question": 1, "keys": [], "older": False, "beyond": ""}
+
+Path = Callable[[Scene], str]
+Emit = Callable[[Page, Scene, int], Any]
+
+
+def _lobby(_scene: Scene) -> str:
+    return "/"
+
+
+def _login(_scene: Scene) -> str:
+    return "/login"
+
+
+def _privacy(_scene: Scene) -> str:
+    return "/privacy"
+
+
+def _full_room(scene: Scene) -> str:
+    return f"/r/{scene.full_room}"
+
+
+def _own_room(scene: Scene) -> str:
+    return f"/r/{scene.own_room}"
+
+
+def _lively_room(scene: Scene) -> str:
+    return f"/r/{scene.lively_room}"
+
+
+def _on_pages(path: Path, emit: Emit, *, signed_in: bool = True) -> Prepare:
+    """Open as many pages as a browser of the attacker has, and let them emit in turn.
+
+    A page whose socket was cut is loaded again.
+    """
+
+    async def prepare(client: Client, scene: Scene) -> Act:
+        pages = [
+            Page(client, path(scene), scene.token(number) if signed_in else "")
+            for number in range(scene.browser)
+        ]
+        for page in pages:
+            await page.open()
+        opening: set[Page] = set()
+
+        async def act(number: int) -> None:
+            page = pages[number % len(pages)]
+            if not page.is_connected:
+                if page in opening:
+                    raise Refused("the page is being loaded again")
+                opening.add(page)
+                try:
+                    await page.open()
+                finally:
+                    opening.discard(page)
+            before = page.refusals
+            await emit(page, scene, number)
+            if page.refusals > before:
+                raise Refused("refused on the page")
+
+        return act
+
+    return prepare
+
+
+def _event(part: str, event: str, args: object | Callable[[Scene, int], object]) -> Emit:
+    async def emit(page: Page, scene: Scene, number: int) -> None:
+        await page.emit(part, event, args(scene, number) if callable(args) else args)
+
+    return emit
+
+
+def _press(button: str, **fields: str) -> Emit:
+    async def emit(page: Page, _scene: Scene, number: int) -> None:
+        await page.press(button, **{name: _unique(text) for name, text in fields.items()})
+
+    return emit
+
+
+def _say(event: str, message: dict[str, Any]) -> Emit:
+    async def emit(page: Page, _scene: Scene, _number: int) -> None:
+        await page.say(event, {"client_id": page.client_id, **message})
+
+    return emit
+
+
+def _unique(text: str) -> str:
+    return text.replace("*", uuid4().hex[:12])
+
+
+def _way(
+    name: str,
+    path: Path,
+    emit: Emit,
+    *covers: Event,
+    allowed: tuple[str, ...] = (),
+) -> Way:
+    return Way(
+        f"event: {name}",
+        _on_pages(path, emit),
+        covers,
+        allowed=("events_per_screen", *allowed),
+        per_page=True,
+    )
+
+
+def _way_of_strangers(name: str, path: Path, emit: Emit, *covers: Event, round: int) -> Way:
+    return Way(f"event: {name}", _on_pages(path, emit, signed_in=False), covers, round=round)
+
+
+def _small_lists(*channels: str) -> tuple[Event, ...]:
+    return tuple((channel, event) for channel in channels for event in ("sync", "page"))
+
+
+async def _sync_small(page: Page, _scene: Scene, number: int) -> None:
+    channel = ("facts", "present", "members")[number % 3]
+    await page.emit(channel, ("sync", "page")[number // 3 % 2], _SYNC)
+
+
+async def _burn(page: Page, scene: Scene, _number: int) -> None:
+    """Burn a room of one's own, which was made for it."""
+    client, token = page._client, page._token
+    name = _unique("burn *")
+    await client.ask("POST", "/api/v1/rooms", token=token, json={"name": name})
+    own = Page(client, f"/r/{name.replace(' ', '-')}", token)
+    await own.open()
+    await own.press("burn")
+    await own.close()
+
+
+async def _forget(page: Page, _scene: Scene, _number: int) -> None:
+    """Be forgotten as somebody who came in for it."""
+    body = await page._client.ask("POST", "/api/v1/visitors", json={"nickname": _unique("f *")})
+    own = Page(page._client, "/", json.loads(body)["token"])
+    await own.open()
+    await own.press("forget")
+    await own.close()
+
+
+async def _enter_and_leave(page: Page, scene: Scene, _number: int) -> None:
+    """Press "Leave" and "Join" on pages of the lively room, which all who are there see."""
+    other = Page(page._client, page.path, page._token)
+    await other.open()
+    await other.press("leave" if "leave" in other.buttons else "join")
+    await other.close()
+
+
+WAYS = (
+    _way(
+        "a room's messages catch up",
+        _full_room,
+        _event("messages", "sync", _SYNC),
+        ("messages", "sync"),
+    ),
+    _way(
+        "a room's messages catch up, 1,000 keys",
+        _full_room,
+        _event("messages", "sync", {**_SYNC, "keys": [str(n) for n in range(1, 1_001)]}),
+        ("messages", "sync"),
+    ),
+    _way(
+        "a room's messages turn the page",
+        _full_room,
+        _event("messages", "page", {"question": 1, "before": "190"}),
+        ("messages", "page"),
+    ),
+    _way(
+        "a room's small lists catch up",
+        _full_room,
+        _sync_small,
+        *_small_lists("facts", "present", "members"),
+    ),
+    _way(
+        "own rooms catch up",
+        _lobby,
+        _event("rail", "sync", _SYNC),
+        *_small_lists("rail"),
+    ),
+    _way(
+        "public rooms catch up",
+        _lobby,
+        _event("card", "sync", _SYNC),
+        ("card", "sync"),
+        *_small_lists("hall"),
+    ),
+    _way(
+        "public rooms turn the page",
+        _lobby,
+        _event("card", "page", {"question": 1}),
+        ("card", "page"),
+    ),
+    _way(
+        "read marks",
+        _full_room,
+        _event("messages", "read", lambda _, n: {"seq": 1 + n % 200}),
+        ("messages", "read"),
+    ),
+    _way(
+        "messages deleted",
+        _own_room,
+        _event("messages", "act", lambda _, n: {"act": "delete", "key": str(1 + n)}),
+        ("messages", "act"),
+        allowed=("deletions_per_visitor",),
+    ),
+    _way(
+        "room left in the list",
+        _lobby,
+        _event("rail", "act", {"act": "leave", "key": "no such room"}),
+        ("rail", "act"),
+    ),
+    _way(
+        "room said to have ended",
+        _full_room,
+        _event("messages", "ended", {"why": "expired"}),
+        ("messages", "ended"),
+        ("facts", "ended"),
+    ),
+    _way(
+        "posts",
+        _full_room,
+        _event("nicegui-composer", "post", lambda _, n: {"text": "x" * 200, "dedup": f"{uuid4()}"}),
+        ("nicegui-composer", "post"),
+        allowed=("posts_per_visitor",),
+    ),
+    _way(
+        "long posts",
+        _full_room,
+        _event(
+            "nicegui-composer", "post", lambda _, n: {"text": "x" * 4_000, "dedup": f"{uuid4()}"}
+        ),
+        ("nicegui-composer", "post"),
+        allowed=("posts_per_visitor",),
+    ),
+    _way("rooms searched", _lobby, _event(_FINDER, "query", "room"), (_FINDER, "query")),
+    _way(
+        "rooms opened by name",
+        _lobby,
+        _event(_FINDER, "open", lambda _, n: _unique("room *")),
+        (_FINDER, "open"),
+        allowed=("new_rooms_per_visitor",),
+    ),
+    _way(
+        "rooms picked",
+        _lobby,
+        _event(_FINDER, "pick", lambda scene, _: scene.lively_room),
+        (_FINDER, "pick"),
+        allowed=("joins_per_visitor",),
+    ),
+    _way(
+        "rooms created",
+        _lobby,
+        _press("create", name="room *", listed="yes"),
+        (_SCREEN, "call:create"),
+        allowed=("new_rooms_per_visitor",),
+    ),
+    _way(
+        "rooms joined and left",
+        _lively_room,
+        _enter_and_leave,
+        (_SCREEN, "call:join"),
+        (_SCREEN, "call:leave"),
+        allowed=("joins_per_visitor",),
+    ),
+    _way(
+        "rooms burnt",
+        _lobby,
+        _burn,
+        (_SCREEN, "call:burn"),
+        allowed=("new_rooms_per_visitor",),
+    ),
+    _way("visitors forgotten", _lobby, _forget, (_SCREEN, "call:forget")),
+    _way(
+        "answers and acknowledgements of NiceGUI",
+        _full_room,
+        _say("javascript_response", {"request_id": "1", "result": "x" * 10_000}),
+    ),
+    _way(
+        "layout of NiceGUI",
+        _full_room,
+        _event("q-layout", "sub_pages_open", "/"),
+        ("q-layout", "sub_pages_open"),
+        ("q-layout", "sub_pages_navigate"),
+    ),
+    _way_of_strangers(
+        "nicknames suggested",
+        _login,
+        _press("suggest"),
+        (_SCREEN, "call:suggest"),
+        round=300,
+    ),
+    _way_of_strangers(
+        "what was purged catches up",
+        _privacy,
+        _event("ledger", "sync", _SYNC),
+        *_small_lists("ledger"),
+        round=500,
+    ),
+    _way_of_strangers(
+        "sign-in",
+        _login,
+        _press("enter", nickname="a *"),
+        (_SCREEN, "call:enter"),
+        round=200,
+    ),
+    _way_of_strangers(
+        "sign-in with a phrase",
+        _login,
+        _press("enter", nickname="b *", phrase="phrase *"),
+        (_SCREEN, "call:enter"),
+        round=60,
+    ),
+)
