@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.benchmarks.attacks.attacker import Attacker, Tally
 from tests.benchmarks.attacks.catalogue import WAYS, find_ways
@@ -90,7 +90,7 @@ async def measure(lab: Lab) -> Outcome:
 async def _attack_in_rounds(
     lab: Lab, server: Server, site: Site, way: Way, attacking: asyncio.Lock
 ) -> Leak:
-    scene = replace(site.for_server(server.url), address="127.0.0.2", browser=_CONNECTIONS)
+    scene = site.for_server(server.url, browser=_CONNECTIONS)
     memory, tallies = [server.memory()], []
     for _ in range(_ROUNDS):
         async with attacking, Attacker() as attacker:

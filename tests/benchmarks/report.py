@@ -25,6 +25,9 @@ process was stands beside the figures; near 1.00 it would be what is measured.
 ```sh
 make bench                     # everything, within ten minutes; writes this page
 make bench ARGS="fanout"       # one measure, printed
+make bench ARGS="flood"        # a row for each way in, some six minutes
+make bench ARGS="flood --only 'polling,event: posts'"  # the ways whose names have these words
+make bench ARGS="leaks"        # what floods leave in memory
 make bench ARGS="--scale 0.1"  # a quick look at everything, printed
 ```
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from pathlib import Path
 
 import uvloop
@@ -24,15 +24,25 @@ _LONGEST_SECONDS = 300
 _LONGEST_SECONDS_ALONE = 1_200
 
 
-def run(measures: Measures, *, write: Write, prog: str, about: str | None) -> None:
-    """Measure what was asked for; `write` is told what was found, and how busy it was before."""
+def run(
+    measures: Measures,
+    *,
+    write: Write,
+    prog: str,
+    about: str | None,
+    by_name_alone: Container[str] = (),
+) -> None:
+    """Measure what was asked for; `write` is told what was found, and how busy it was before.
+
+    What is measured `by_name_alone` is left out if nothing is named.
+    """
     arguments = _read_arguments(measures, argparse.ArgumentParser(prog=prog, description=about))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are ended too
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each screen is two sockets
     load_before = os.getloadavg()[0]
     outcomes = {}
-    for name in arguments.names or measures:
+    for name in arguments.names or [name for name in measures if name not in by_name_alone]:
         started = time.monotonic()
         print(f"{name} …", end=" ", flush=True)
         outcomes[name] = uvloop.run(_measure(measures[name], arguments))

@@ -74,6 +74,11 @@ class House:
         path = self.folder / "log"
         return path.read_text() if path.exists() else ""
 
+    @property
+    def alarms(self) -> list[str]:
+        """The lines of the log that say that something went wrong."""
+        return [line for line in self.log.splitlines() if any(word in line for word in _ALARMS)]
+
     async def start(self) -> None:
         """Start the server, and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -102,8 +107,7 @@ class House:
     async def stop(self) -> None:
         """End the server as an operator does; it must not have complained of anything."""
         await self._end(signal.SIGTERM)
-        alarms = [line for line in self.log.splitlines() if any(word in line for word in _ALARMS)]
-        assert not alarms, f"the server complained:\n{self.log}"
+        assert not self.alarms, f"the server complained:\n{self.log}"
 
     async def kill(self) -> None:
         """End the server as a power cut does."""

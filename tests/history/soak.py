@@ -1,4 +1,4 @@
-"""Storm after storm over one house, and an absence of half a minute: `make soak`."""
+"""Storm after storm over one house, an absence of half a minute, and floods: `make soak`."""
 
 import asyncio
 import os
@@ -7,12 +7,20 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.benchmarks.machine import describe_machine
 from tests.browser.house import ROOT, House
 from tests.browser.wire import Wire
 from tests.browser.world import Wardrobe, open_wardrobe
+from tests.history.floods import (
+    LIMITED,
+    WAYS,
+    Floods,
+    PurgeWatch,
+    find_flood_faults,
+)
 from tests.history.place import Place
 from tests.history.programs import Program
 from tests.history.storm import PATIENCE, SETTINGS, Report, Storm, kill_again_and_again
@@ -23,6 +31,7 @@ KILLS = 20
 ABSENCES = 5
 ABSENCE_SECONDS = 30
 SAID_MEANWHILE = 40  # messages: less than a page
+FLOOD_SECONDS = 4.0
 KINDS = ("lost", "doubled", "a ghost", "late", "out of order")
 """What may be wrong."""
 _PAGE = ROOT / "docs" / "soak.md"
@@ -41,6 +50,26 @@ Written by `make soak`: storm after storm over one server that is killed again a
 A row whose time was over left each screen {lateness:.1f} s late at the most. Browsers that had been
 cut off for half a minute showed everything that was said meanwhile, in order, so many seconds after
 their line was mended: {absences}.
+
+On this machine, which others may have been using:
+
+{machine}"""
+
+
+_FLOOD_TEXT = """\
+Written by `make soak`: one storm over one server that nobody kills, with the limits of every site.
+Beside those who talk in it a client at another address floods one way in after the other for
+{seconds:.0f} seconds: {ways}.
+
+| what happened | times |
+| --- | --- |
+{counts}
+
+| what was wrong | times |
+| --- | --- |
+{faults}
+
+The row of a message outlived it by {lateness:.1f} s at the most; a minute is promised.
 
 On this machine, which others may have been using:
 
@@ -69,11 +98,37 @@ async def soak(seed: str) -> bool:
             await house.stop()
         finally:
             await house.kill()
-    kinds = Counter(fault.partition(":")[0] for fault in total.faults)
-    kinds.update(dict.fromkeys(KINDS, 0))
+    kinds = _count_kinds(total)
     _print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
     _write(total, kinds, absences)
-    return not total.faults
+    flooded, lateness = await flood(seed)
+    _print(f"{_since(began)} floods: {flooded}\n  purged {lateness:.1f} s late at the most")
+    _write_floods(flooded, lateness)
+    return not (total.faults or flooded.faults)
+
+
+async def flood(seed: str) -> tuple[Report, float]:
+    """Let it storm beside floods; return for how long at most a row outlived its message, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder), **LIMITED)
+        await house.start()
+        try:
+            async with (
+                open_wardrobe() as wardrobe,
+                Floods(house.url) as floods,
+                PurgeWatch(house.data / "anonchat.db") as watch,
+            ):
+                storm = Storm(house, wardrobe, seed=f"{seed}-floods", blows=[])
+                room = storm.lasting.slug
+                storm.blows = floods.in_turn(WAYS, room=room, seconds=FLOOD_SECONDS)
+                report = await storm.rage()
+            with suppress(AssertionError):  # the alarms are faults like others
+                await house.stop()
+        finally:
+            await house.kill()
+        report.counts.update({f"flooding requests {how}": n for how, n in floods.tally.items()})
+        report.faults += find_flood_faults(report, floods, watch, alarms=house.alarms)
+    return report, watch.lateness
 
 
 async def _be_away(house: House, wardrobe: Wardrobe) -> list[float]:
@@ -132,18 +187,41 @@ async def _sees_all(window: Window, place: Place) -> None:
             await asyncio.sleep(0.02)
 
 
+def _count_kinds(report: Report) -> Counter[str]:
+    kinds = Counter(fault.partition(":")[0] for fault in report.faults)
+    kinds.update(dict.fromkeys(KINDS, 0))
+    return kinds
+
+
+def _write_floods(report: Report, lateness: float) -> None:
+    text = _FLOOD_TEXT.format(
+        seconds=FLOOD_SECONDS,
+        ways="; ".join(WAYS),
+        counts=_draw_counts(report.counts),
+        faults=_draw_counts(_count_kinds(report)),
+        lateness=lateness,
+        machine=_tell_machine(),
+    )
+    write_section("floods", text)
+
+
 def _write(total: Report, kinds: Mapping[str, int], absences: list[float]) -> None:
-    counts = "\n".join(f"| {what} | {count:,} |" for what, count in sorted(total.counts.items()))
-    faults = "\n".join(f"| {kind} | {count} |" for kind, count in sorted(kinds.items()))
-    machine = "\n".join(f"- {line}" for line in describe_machine(load_before=os.getloadavg()[2]))
     text = _TEXT.format(
-        counts=counts,
-        faults=faults,
+        counts=_draw_counts(total.counts),
+        faults=_draw_counts(kinds),
         lateness=total.lateness,
         absences=", ".join(f"{seconds:.1f}" for seconds in sorted(absences)),
-        machine=machine,
+        machine=_tell_machine(),
     )
     write_section("one server", text)
+
+
+def _draw_counts(counts: Mapping[str, int]) -> str:
+    return "\n".join(f"| {what} | {count:,} |" for what, count in sorted(counts.items()))
+
+
+def _tell_machine() -> str:
+    return "\n".join(f"- {line}" for line in describe_machine(load_before=os.getloadavg()[2]))
 
 
 def write_section(name: str, text: str) -> None:

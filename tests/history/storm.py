@@ -43,6 +43,8 @@ class Report:
     delay: float = 0.0
     rest: float = 0.0
     faults: list[str] = field(default_factory=list)
+    refusals: Counter[str] = field(default_factory=Counter)
+    """How many posts were refused in the end, by why."""
     lookers: list[str] = field(default_factory=list)
     """How those who looked on fared when something was wrong at the end."""
 
@@ -62,6 +64,7 @@ class Report:
         self.delay = max(self.delay, other.delay)
         self.rest = max(self.rest, other.rest)
         self.faults += other.faults
+        self.refusals += other.refusals
         self.lookers += other.lookers
 
 
@@ -99,7 +102,7 @@ class Storm:
         self.fleeting = Place(f"ferry-{seed}", ttl=_FLEETING_SECONDS)
         self._site = site
         self._wardrobe = wardrobe
-        self._blows = blows
+        self.blows = blows
         self._distance = distance
         self._doors = doors or [site.url]
         self._mended = 0.0
@@ -120,7 +123,7 @@ class Storm:
             async with self._living():
                 breaking = [asyncio.create_task(self._shake(wire)) for wire in self._wires]
                 talking = [asyncio.create_task(act) for act in self._acts]
-                for number, blow in enumerate(self._blows):
+                for number, blow in enumerate(self.blows):
                     await self._strike(number, blow)
                 self._mended = now()
                 self._over.set()
@@ -372,6 +375,7 @@ class Storm:
             counts["posts"] += len(posts)
             counts["acknowledged"] += sum(bool(post.accepted) for post in posts)
             counts["refused"] += sum(post.is_refused for post in posts)
+            self.report.refusals.update(post.refused[-1] for post in posts if post.is_refused)
             counts["tried again"] += sum(post.tries > 1 for post in posts)
             counts["removals"] += len(place.record.removals)
             self.report.lateness = max(self.report.lateness, find_lateness(place.record))

@@ -29,6 +29,21 @@ class Attacker:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._process
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+    async def restart(self) -> None:
+        """Begin anew after an error: whatever was open is closed."""
+        await self.__aexit__()
+        await self._start()
+
+    async def _start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -37,13 +52,6 @@ class Attacker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._process
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
 
     async def prepare(self, way: str, scene: Scene, *, within_limits: bool = False) -> None:
         """Open what the attack needs."""

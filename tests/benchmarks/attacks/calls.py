@@ -80,7 +80,7 @@ async def _join_and_leave(client: Client, scene: Scene) -> Act:
 
     async def act(number: int) -> None:
         turn = number // len(scene.tokens)
-        method = "DELETE" if turn % 2 else "PUT"
+        method = "PUT" if turn % 2 else "DELETE"
         await client.ask(method, path, token=scene.token(number))
 
     return act

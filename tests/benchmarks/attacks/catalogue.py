@@ -1,18 +1,55 @@
 """All ways in; what has none is an error."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from tests.benchmarks.attacks import calls, events, readers, transport, web
 from tests.benchmarks.attacks.client import Client
 from tests.benchmarks.attacks.page import Page
 from tests.benchmarks.attacks.scene import Scene
-from tests.benchmarks.attacks.way import Way
+from tests.benchmarks.attacks.way import Act, Prepare, Way
+
+_METHODS = ("get", "put", "post", "patch", "delete")
+_PAGES_IN_MIX = 2
+_HELD_MOST = 1_500
 
 WAYS: dict[str, Way] = {
     way.name: way for way in (*transport.WAYS, *web.WAYS, *events.WAYS, *calls.WAYS, *readers.WAYS)
 }
-_METHODS = ("get", "put", "post", "patch", "delete")
+
+
+def _mix(ways: Sequence[Way]) -> Prepare:
+    """Do all of these in turn."""
+
+    async def prepare(client: Client, scene: Scene) -> Act:
+        sparing = replace(scene, browser=_PAGES_IN_MIX)
+        acts = [await way.prepare(client, sparing) for way in ways]
+
+        async def act(number: int) -> None:
+            turn, which = divmod(number, len(acts))
+            await acts[which](turn)
+
+        return act
+
+    return prepare
+
+
+def family_of(way: Way) -> str:
+    """Return what the name of a way begins with."""
+    return way.name.partition(":")[0]
+
+
+MIXES: dict[str, Way] = {
+    family: Way(f"{family}: all at once", _mix([*ways]), held=_HELD_MOST)
+    for family, ways in groupby(WAYS.values(), family_of)
+}
+
+
+def find_way(name: str) -> Way:
+    """Return the way of that name, or the mix of a family."""
+    return WAYS.get(name) or MIXES[name.partition(":")[0]]
 
 
 def find_ways(part: str) -> list[Way]:

@@ -1,6 +1,7 @@
 """HTTP requests and bare connections from one client address of this machine."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Container
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,8 @@ class Client:
     """One client address; everything that it has opened is closed with it.
 
     Like browsers it opens web sockets on connections of their own (`sockets`), and reuses the
-    others (`http`). Nothing but loopback can be reached: `ValueError` otherwise.
+    others (`http`). `told` counts the methods that the server has called on parts of its pages,
+    such as `messages catchUp`. Nothing but loopback can be reached: `ValueError` otherwise.
     """
 
     def __init__(self, url: str, address: str = "127.0.0.1", *, patience: float = 10) -> None:
@@ -31,6 +33,7 @@ class Client:
         self.url = url
         self.address = address
         self.patience = patience
+        self.told: Counter[str] = Counter()
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:

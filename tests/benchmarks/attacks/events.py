@@ -1,6 +1,7 @@
 """Events that pages listen to, emitted as fast as their sockets take them."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from tests.benchmarks.attacks.way import Act, Prepare, Way
 
 _SCREEN = "nicegui-screen"
 _FINDER = "nicegui-finder"
+_ROOM = re.compile(r'href="/r/([^"]+)"')
 _SYNC: dict[str, Any] = {"question": 1, "keys": [], "older": False, "beyond": ""}
 
 Path = Callable[[Scene], str]
@@ -114,7 +116,6 @@ def _way(
         _on_pages(path, emit),
         covers,
         allowed=("events_per_screen", *allowed),
-        per_page=True,
     )
 
 
@@ -131,12 +132,32 @@ async def _sync_small(page: Page, _scene: Scene, number: int) -> None:
     await page.emit(channel, ("sync", "page")[number // 3 % 2], _SYNC)
 
 
-async def _burn(page: Page, scene: Scene, _number: int) -> None:
+async def _leave_and_return(page: Page, scene: Scene, number: int) -> None:
+    """Leave a room of the list, and join it again."""
+    kept = (scene.full_room, scene.own_room)
+    rooms = [
+        (key, found[1])
+        for key, html in page.rows["rail"].items()
+        if (found := _ROOM.search(html)) and found[1] not in kept
+    ]
+    key, slug = rooms[number % len(rooms)]
+    await page.emit("rail", "act", {"act": "leave", "key": key})
+    path = f"/api/v1/rooms/{slug}/membership"
+    await page.client.ask("PUT", path, token=page.token)
+
+
+async def _post_and_delete(page: Page, scene: Scene, _number: int) -> None:
+    """Say something through the API, and delete it on the page."""
+    path = f"/api/v1/rooms/{scene.own_room}/messages"
+    said = await page.client.ask("POST", path, token=page.token, json={"text": "to be deleted"})
+    await page.emit("messages", "act", {"act": "delete", "key": str(json.loads(said)["seq"])})
+
+
+async def _burn(page: Page, _scene: Scene, _number: int) -> None:
     """Burn a room of one's own, which was made for it."""
-    client, token = page._client, page._token
-    name = _unique("burn *")
-    await client.ask("POST", "/api/v1/rooms", token=token, json={"name": name})
-    own = Page(client, f"/r/{name.replace(' ', '-')}", token)
+    name = _unique("burn-*")
+    await page.client.ask("POST", "/api/v1/rooms", token=page.token, json={"name": name})
+    own = Page(page.client, f"/r/{name}", page.token)
     await own.open()
     await own.press("burn")
     await own.close()
@@ -144,16 +165,16 @@ async def _burn(page: Page, scene: Scene, _number: int) -> None:
 
 async def _forget(page: Page, _scene: Scene, _number: int) -> None:
     """Be forgotten as somebody who came in for it."""
-    body = await page._client.ask("POST", "/api/v1/visitors", json={"nickname": _unique("f *")})
-    own = Page(page._client, "/", json.loads(body)["token"])
+    body = await page.client.ask("POST", "/api/v1/visitors", json={"nickname": _unique("f *")})
+    own = Page(page.client, "/", json.loads(body)["token"])
     await own.open()
     await own.press("forget")
     await own.close()
 
 
-async def _enter_and_leave(page: Page, scene: Scene, _number: int) -> None:
+async def _enter_and_leave(page: Page, _scene: Scene, _number: int) -> None:
     """Press "Leave" and "Join" on pages of the lively room, which all who are there see."""
-    other = Page(page._client, page.path, page._token)
+    other = Page(page.client, page.path, page.token)
     await other.open()
     await other.press("leave" if "leave" in other.buttons else "join")
     await other.close()
@@ -206,21 +227,22 @@ WAYS = (
     _way(
         "read marks",
         _full_room,
-        _event("messages", "read", lambda _, n: {"seq": 1 + n % 200}),
+        _event("messages", "read", lambda _, n: {"seq": 1 + n}),
         ("messages", "read"),
     ),
     _way(
         "messages deleted",
         _own_room,
-        _event("messages", "act", lambda _, n: {"act": "delete", "key": str(1 + n)}),
+        _post_and_delete,
         ("messages", "act"),
-        allowed=("deletions_per_visitor",),
+        allowed=("posts_per_visitor", "deletions_per_visitor"),
     ),
     _way(
-        "room left in the list",
+        "rooms left in the list",
         _lobby,
-        _event("rail", "act", {"act": "leave", "key": "no such room"}),
+        _leave_and_return,
         ("rail", "act"),
+        allowed=("joins_per_visitor",),
     ),
     _way(
         "room said to have ended",

@@ -14,6 +14,7 @@ from tests.benchmarks.attacks.client import Client, Refused
 from tests.history.screen import introduce, read_client_id, read_elements, read_node
 
 _CALL = re.compile(r'return runMethod\((\d+), "(\w+)", (.*)\)', re.DOTALL)
+_DRAWN = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
 _CALLED = re.compile(r'data-calls="(\w+)"')
 
 Event = tuple[str, str]
@@ -23,7 +24,8 @@ Event = tuple[str, str]
 class Page:
     """One page of one visitor; `Refused` wherever the server does not take it.
 
-    `on_feed` is given every packet of rows, `on_call` every method that is called on a part.
+    `parts` are its elements by channel or tag, `rows` the HTML of the rows of its lists by their
+    keys. `on_feed` is given every packet of rows, `on_call` every method called on a part.
     """
 
     def __init__(self, client: Client, path: str, token: str = "") -> None:
@@ -31,11 +33,12 @@ class Page:
         self.client_id = ""
         self.parts: dict[str, dict[str, Any]] = {}
         self.buttons: set[str] = set()
+        self.rows: dict[str, dict[str, str]] = {}
         self.refusals = 0
         self.on_feed: Callable[[dict[str, Any]], None] = _ignore
         self.on_call: Callable[[str, str, list[Any]], Awaitable[None]] = _ignore_call
-        self._client = client
-        self._token = token
+        self.client = client
+        self.token = token
         self._names: dict[int, str] = {}
         self._tab_id = str(uuid4())
         self._node = ""
@@ -68,7 +71,7 @@ class Page:
 
     async def load(self) -> None:
         """Load the page."""
-        html = (await self._client.ask("GET", self.path, cookie=self._token)).decode()
+        html = (await self.client.ask("GET", self.path, cookie=self.token)).decode()
         try:
             elements = read_elements(html)
         except AssertionError as error:
@@ -77,15 +80,17 @@ class Page:
         self.parts = {_name(each): each for each in elements}
         self._names = {each["id"]: _name(each) for each in elements}
         self.buttons = set(_CALLED.findall(html))
+        drawn = {self._names[int(id)]: json.loads(rows) for id, rows in _DRAWN.findall(html)}
+        self.rows = {name: {row[0]: row[2] for row in rows or []} for name, rows in drawn.items()}
 
     async def connect(self) -> None:
         """Connect, and shake hands as NiceGUI's pages do."""
         query = introduce(self.client_id, tab_id=self._tab_id, after=self._next)
         try:
-            socket = await self._client.sockets.ws_connect(
-                f"{self._client.url}/_nicegui_ws/socket.io/",
+            socket = await self.client.sockets.ws_connect(
+                f"{self.client.url}/_nicegui_ws/socket.io/",
                 params={**query, "node": self._node, "transport": "websocket"},
-                origin=self._client.url,
+                origin=self.client.url,
                 autoping=False,
                 max_msg_size=0,
                 timeout=aiohttp.ClientWSTimeout(ws_close=0.1),
@@ -142,7 +147,7 @@ class Page:
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
             await self.send(f"42{number}{json.dumps([event, message])}")
-            async with asyncio.timeout(self._client.patience):
+            async with asyncio.timeout(self.client.patience):
                 await answer
         finally:
             self._answers.pop(number, None)
@@ -160,7 +165,7 @@ class Page:
         """Return what was told before the handshake was answered."""
         early: list[str] = []
         try:
-            async with asyncio.timeout(self._client.patience):
+            async with asyncio.timeout(self.client.patience):
                 await socket.receive_str()
                 await socket.send_str("40")
                 while not (packet := await socket.receive_str()).startswith("40"):
@@ -202,7 +207,9 @@ class Page:
         elif event == "run_javascript" and (call := _CALL.fullmatch(content["code"])):
             method, arguments = call[2], json.loads(call[3])
             self.refusals += method == "refuse" or (method == "say" and arguments[1] != "")
-            await self.on_call(self._names.get(int(call[1]), ""), method, arguments)
+            part = self._names.get(int(call[1]), "")
+            self.client.told[f"{part} {method}"] += 1
+            await self.on_call(part, method, arguments)
 
 
 def _name(element: dict[str, Any]) -> str:

@@ -7,13 +7,12 @@ import asyncio
 import json
 import os
 import sys
-from contextlib import suppress
 from itertools import count
 from typing import Any
 
 import uvloop
 
-from tests.benchmarks.attacks.catalogue import WAYS
+from tests.benchmarks.attacks.catalogue import find_way
 from tests.benchmarks.attacks.client import Client, Refused
 from tests.benchmarks.attacks.pace import Pace
 from tests.benchmarks.attacks.scene import Scene
@@ -21,6 +20,7 @@ from tests.benchmarks.attacks.way import Act, Way
 
 _LONGEST_SECONDS = 60.0
 _ACTS_MOST = 50_000
+_CANCEL_SECONDS = 0.5
 _ERRORS = (Refused, TimeoutError, OSError)
 _LEAST_PRIORITY = 19
 
@@ -34,10 +34,9 @@ class Attack:
         self._way = way
         self._client = client
         self._scene = scene
-        self._pace = Pace(
-            way.allowed if within_limits else (), times=scene.browser if way.per_page else 1
-        )
+        self._pace = Pace(way.allowed if within_limits else (), pages=scene.browser)
         self._act: Act | None = None
+        self._is_over = False
         self._numbers = count()
         self._workers: list[asyncio.Task[None]] = []
 
@@ -52,34 +51,38 @@ class Attack:
 
     async def finish(self) -> None:
         """Wait until it was done so often."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                await asyncio.gather(*self._workers)
+        await asyncio.gather(*self._workers)
 
     async def end(self) -> None:
         """Stop in the middle of it."""
+        self._is_over = True
+        waiting = set(self._workers)
+        while waiting:
+            for worker in waiting:  # again, since a timeout at the same moment hides it
+                worker.cancel()
+            _, waiting = await asyncio.wait(waiting, timeout=_CANCEL_SECONDS)
         for worker in self._workers:
-            worker.cancel()
-        ends = await asyncio.gather(*self._workers, return_exceptions=True)
-        for end in ends:
-            if isinstance(end, Exception):
-                raise end
+            if not worker.cancelled() and (error := worker.exception()):
+                raise error
 
     async def _work(self, most: int) -> None:
         assert self._act
-        async with asyncio.timeout(_LONGEST_SECONDS):
-            while (number := next(self._numbers)) < most:
-                await self._pace.wait()
-                try:
-                    await self._act(number)
-                except TimeoutError:
-                    self.unanswered += 1
-                except _ERRORS as error:
-                    self.refused += 1
-                    self.last_refusal = str(error)
-                    await asyncio.sleep(0)
-                else:
-                    self.done += 1
+        clock = asyncio.get_running_loop()
+        until = clock.time() + _LONGEST_SECONDS
+        while not self._is_over and clock.time() < until:
+            if (number := next(self._numbers)) >= most:
+                return
+            await self._pace.wait()
+            try:
+                await self._act(number)
+            except TimeoutError:
+                self.unanswered += 1
+            except _ERRORS as error:
+                self.refused += 1
+                self.last_refusal = str(error)
+                await asyncio.sleep(0)
+            else:
+                self.done += 1
 
 
 async def serve() -> None:
@@ -95,7 +98,7 @@ async def serve() -> None:
                 client = await Client(scene.url, scene.address).__aenter__()
                 clients.append(client)
                 attack = Attack(
-                    WAYS[wishes["way"]], client, scene, within_limits=wishes["within_limits"]
+                    find_way(wishes["way"]), client, scene, within_limits=wishes["within_limits"]
                 )
                 await attack.prepare()
             case "begin" if attack:

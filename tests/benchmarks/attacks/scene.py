@@ -17,7 +17,6 @@ class Scene:
     tokens: tuple[str, ...]
     full_room: str
     own_room: str
-    own_room_id: str
     lively_room: str
     browser: int
 

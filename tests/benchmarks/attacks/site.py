@@ -25,22 +25,25 @@ class Site:
     stranger: str
     people: list[Person]
 
-    def for_server(self, url: str) -> Scene:
+    def for_server(
+        self, url: str, *, address: str = "127.0.0.2", browser: int = _CONNECTIONS
+    ) -> Scene:
         """Return the scene at a server that has started."""
-        return replace(self.scene, url=url)
+        return replace(self.scene, url=url, address=address, browser=browser)
 
 
-async def fill_site(data: Path, *, rooms: int, screens: int) -> Site:
-    """Fill the folder of a server that is not running."""
+async def fill_site(data: Path, *, rooms: int, screens: int, said: int = _OWN_MESSAGES) -> Site:
+    """Fill the folder of a server that is not running; `said` is how much is in the own room."""
     async with founding(data) as town:
         attackers = await town.come_in(_ATTACKERS)
         (stranger,) = await town.come_in(1)
         full, own, *others = await town.open_rooms(2 + _PUBLIC_ROOMS)
         lively = others[:rooms]
         people = [(room, await town.come_in(screens + 1)) for room in lively]
+        await town.join([(full, guest) for guest in attackers])  # before: all of it is unread
         await town.say([full], attackers, _LONG_MESSAGES, text=_LONG_TEXT)
-        await town.say([own], attackers, _OWN_MESSAGES)
-        joined = [full, own, lively[0], *others[rooms : rooms + _OWN_ROOMS]]
+        await town.say([own], attackers, said)
+        joined = [own, lively[0], *others[rooms : rooms + _OWN_ROOMS]]
         await town.join([(room, guest) for room in joined for guest in attackers])
         await town.join([(room, guest) for room, guests in people for guest in guests])
     return Site(
@@ -50,7 +53,6 @@ async def fill_site(data: Path, *, rooms: int, screens: int) -> Site:
             tokens=tuple(guest.token for guest in attackers),
             full_room=town.name(full.id),
             own_room=town.name(own.id),
-            own_room_id=own.id,
             lively_room=town.name(lively[0].id),
             browser=_CONNECTIONS,
         ),

@@ -20,11 +20,15 @@ _PAGES_OF_A_VISITOR = 6
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Seconds of an attack: at first what is free at once goes through; then it is measured."""
+    """Seconds of an attack: at first what is free at once goes through; then it is measured.
+
+    After `most` seconds in all, no other attack begins.
+    """
 
     burst: float
     attack: float
     after: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ Prepare = Callable[[Client, Scene], Awaitable[Act]]
 @dataclass(frozen=True, slots=True)
 class Way:
     """`allowed` names the settings that limit one visitor in it; the way is then tried within them
-    as well. `per_page` says that each page of the visitor has a limit of its own.
+    as well.
 
     `covers` are the events of pages and the routes of the API that it floods. What is `held` stays
     open until the end, at most so often. `round` is how often it is done to see whether memory
@@ -27,6 +27,5 @@ class Way:
     prepare: Prepare
     covers: tuple[tuple[str, str], ...] = ()
     allowed: tuple[str, ...] = ()
-    per_page: bool = False
     held: int = 0
     round: int = 0
