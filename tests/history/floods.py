@@ -61,38 +61,40 @@ _EXPECTED_REFUSALS = ("invalid-message", "not-a-member")  # of what a storm trie
 
 
 class Floods:
-    """Visitors of an attacker on a site, and what came of their floods.
+    """Visitors of an attacker on a site (`programs`), and what came of their floods.
 
     `tally` counts what was done, refused, and never answered; `skipped` names the floods that could
-    not even begin, as the site had refused what they need.
+    not even begin, as the site had refused what they need. `said` is how much is in the attacker's
+    rooms.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, said: int = _FULL) -> None:
         self.tally: Counter[str] = Counter()
         self.skipped: list[str] = []
         self._url = url
-        self._programs = [Program(url, f"Attacker {number}") for number in range(_ATTACKERS)]
+        self._said = said
+        self.programs = [Program(url, f"Attacker {number}") for number in range(_ATTACKERS)]
         self._addresses = count(2)
         self._rooms = ("", "")
 
     async def __aenter__(self) -> Self:
-        first = self._programs[0]
-        for program in self._programs:
+        first = self.programs[0]
+        for program in self.programs:
             await program.come_in()
         full, own = await first.open("attackers"), await first.open("attackers-own")
         self._rooms = full, own
         for slug, text in ((full, _LONG), (own, "own")):
-            for program in self._programs:
+            for program in self.programs:
                 await program.join(Place(slug, ttl=3_600))
-            for number in range(_FULL):
+            for number in range(self._said):
                 body = {"text": f"{number} {text}"}
-                speaker = self._programs[number % _ATTACKERS]
+                speaker = self.programs[number % _ATTACKERS]
                 answer = await speaker.call("POST", f"/rooms/{slug}/messages", json=body)
                 answer.raise_for_status()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for program in self._programs:
+        for program in self.programs:
             await program.close()
 
     def in_turn(self, ways: Sequence[str], *, room: str, seconds: float) -> list[Blow]:
@@ -100,7 +102,7 @@ class Floods:
 
         def make(way: str) -> Blow:
             async def floods(_chance: Random) -> None:
-                for program in self._programs:
+                for program in self.programs:
                     await program.call("PUT", f"/rooms/{room}/membership")
                 await self._flood(way, room, seconds)
 
@@ -125,7 +127,7 @@ class Floods:
         return Scene(
             url=self._url,
             address=f"127.0.{next(self._addresses)}.1",
-            tokens=tuple(program.token for program in self._programs),
+            tokens=tuple(program.token for program in self.programs),
             full_room=full,
             own_room=own,
             lively_room=room,
@@ -166,20 +168,21 @@ class PurgeWatch:
 
 
 def find_flood_faults(
-    report: Report, floods: Floods, watch: PurgeWatch, *, alarms: Sequence[str]
+    report: Report, skipped: Sequence[str], lateness: float, *, alarms: Sequence[str]
 ) -> list[str]:
     """Return a sentence for each thing that a flood should not have changed.
 
-    `alarms` are the lines of the server's log that say that something went wrong.
+    `skipped` are the floods that did not begin, `lateness` is for how many seconds a row outlived
+    its message, `alarms` are the lines of the server's log that say that something went wrong.
     """
     faults = [
         f"turned away: {number} posts of others were refused: {reason}"
         for reason, number in sorted(report.refusals.items())
         if not reason.endswith(_EXPECTED_REFUSALS)
     ]
-    faults += [f"no flood: {skipped}" for skipped in floods.skipped]
-    if watch.lateness > _PURGED_SECONDS:
-        faults.append(f"late: a row outlived its message by {watch.lateness:.1f} s")
+    faults += [f"no flood: {each}" for each in skipped]
+    if lateness > _PURGED_SECONDS:
+        faults.append(f"late: a row outlived its message by {lateness:.1f} s")
     if alarms:
         faults.append(f"alarm: {len(alarms)} lines of the log, such as {alarms[0][:300]}")
     return faults

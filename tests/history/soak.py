@@ -127,7 +127,9 @@ async def flood(seed: str) -> tuple[Report, float]:
         finally:
             await house.kill()
         report.counts.update({f"flooding requests {how}": n for how, n in floods.tally.items()})
-        report.faults += find_flood_faults(report, floods, watch, alarms=house.alarms)
+        report.faults += find_flood_faults(
+            report, floods.skipped, watch.lateness, alarms=house.alarms
+        )
     return report, watch.lateness
 
 

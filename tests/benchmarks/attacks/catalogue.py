@@ -48,8 +48,9 @@ MIXES: dict[str, Way] = {
 
 
 def find_way(name: str) -> Way:
-    """Return the way of that name, or the mix of a family."""
-    return WAYS.get(name) or MIXES[name.partition(":")[0]]
+    """Return the way of that name, or the mix of a family; raise `KeyError` if there is none."""
+    mixes = {mix.name: mix for mix in MIXES.values()}
+    return (WAYS | mixes)[name]
 
 
 def find_ways(part: str) -> list[Way]:

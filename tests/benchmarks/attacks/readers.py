@@ -3,12 +3,14 @@
 from tests.benchmarks.attacks.client import Client
 from tests.benchmarks.attacks.page import Page
 from tests.benchmarks.attacks.scene import Scene
-from tests.benchmarks.attacks.way import Act, Way
+from tests.benchmarks.attacks.way import Act, Prepare, Way
 
 _HELD = 300
 
 
-def _unread(path: str, *, times: int = 1):  # type: ignore[no-untyped-def]
+def _unread(path: str, *, times: int = 1) -> Prepare:
+    """Ask for a path so often on each connection, and read no answer."""
+
     async def prepare(client: Client, scene: Scene) -> Act:
         where = path.format(full=scene.full_room, lively=scene.lively_room)
 
