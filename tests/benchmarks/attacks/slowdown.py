@@ -54,7 +54,7 @@ class Row:
     @property
     def is_met(self) -> bool:
         """Whether the others were spared."""
-        return self.times <= MOST and not self.during.missing
+        return bool(self.during.posted) and self.times <= MOST and not self.during.missing
 
 
 class Slowdown:
