@@ -1,5 +1,6 @@
 """Settings → chat → web application → server."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -26,6 +27,7 @@ from anonchat.precautions import take_precautions
 
 _log = logging.getLogger("anonchat")
 
+_GRACE_SECONDS = 5  # for what is being answered while the server stops
 _GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look after every other
 
 
@@ -42,6 +44,8 @@ class Server(uvicorn.Server):
             await pages.move_screens(state.sockets)
         state.streams.stop()
         state.sockets.stop()
+        loop = asyncio.get_running_loop()
+        loop.call_later(_GRACE_SECONDS - 1, state.connections.cut_readers)
         await super().shutdown(sockets)
 
 
@@ -70,6 +74,12 @@ def create_app(settings: Settings) -> FastAPI:
         for part in living:
             part.start()
         _log.info("open at http://%s:%s", settings.host, settings.port)
+        if not settings.base_url:
+            _log.info(
+                "ANONCHAT_BASE_URL is not set: answering to localhost and IP addresses only; to "
+                "serve a name, set it to the address that visitors use, such as "
+                "https://chat.example"
+            )
         settle()
         try:
             yield
@@ -105,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def create_server(web: FastAPI, settings: Settings) -> Server:
     """Make what listens on the port and speaks HTTP for the application."""
+    crowd = pages.Crowd(settings.unanswered_max, web.state.connections)
     config = uvicorn.Config(
         web,
         host=settings.host,
@@ -115,12 +126,12 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
-        http=pages.Crowd(settings.unanswered_max),  # type: ignore[arg-type]  # it makes protocols
-        ws=pages.Line,
+        http=crowd,  # type: ignore[arg-type]  # it makes protocols
+        ws=crowd.open_line,  # type: ignore[arg-type]  # so does this
         ws_ping_interval=None,  # engine.io has its own
         ws_per_message_deflate=False,
         ws_max_size=65_536,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     return Server(config)
 

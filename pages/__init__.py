@@ -1,5 +1,6 @@
 """The screens: the only package that knows NiceGUI."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from nicegui import app, core
 from anonchat import Chat
 
 from . import errors, frame, lobby, login, privacy, room
+from .connections import Connections
 from .door import Door
 from .frame import ICON
 from .guard import Guard
@@ -15,7 +17,6 @@ from .headers import Headers, write_nonces
 from .hearing import Crowd
 from .language import load_languages
 from .live.feeds import Feeds
-from .live.lines import Line
 from .live.pacing import Pacing
 from .live.packets import Packets
 from .live.sockets import Sockets
@@ -26,7 +27,7 @@ from .site import Site
 from .turnstile import Turnstile
 from .watch import Watch
 
-__all__ = ["ICON", "Crowd", "Line", "News", "Watch", "move_screens", "register"]
+__all__ = ["ICON", "Crowd", "News", "Watch", "move_screens", "register"]
 
 _FRAME_MOST = 65_536
 _TAB_SECONDS = 60  # we keep nothing there, and NiceGUI would keep that for a month
@@ -38,9 +39,18 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     app.storage.max_tab_storage_age = _TAB_SECONDS
     app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # a proxy goes by it
     feeds = Feeds(chat.clock, chat.metrics, chat.work)
-    sockets = Sockets(per_address=chat.settings.sockets_per_address_max, limit=chat.limits.events)
+    refused: Counter[str] = Counter()
+    connections = Connections(chat.settings, refused=refused)
+    sockets = Sockets(
+        most=chat.settings.connections_max,
+        per_address=chat.settings.sockets_per_address_max,
+        limit=chat.limits.events,
+        connections=connections,
+        refused=refused,
+    )
     sockets.stand_guard()
     chat.metrics.watch("anonchat_screens", "Screens that are connected.", sockets.count)
+    chat.metrics.watch("anonchat_connections", "Open connections.", connections.__len__)
     chat.metrics.watch_counts(
         "anonchat_sockets_refused",
         "Sockets and what they said that were refused.",
@@ -54,10 +64,12 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
         screen.register(site)
     apologise, hold_back = errors.register(site)
     web.include_router(site.door.routes())
-    web.state.sockets = sockets
+    web.state.sockets, web.state.connections = sockets, connections
     web.add_middleware(Turnstile, chat=chat, hold_back=hold_back)
     web.add_middleware(Pacing, budget=chat.work)
-    web.add_middleware(Packets, refused=sockets.refused)
+    web.add_middleware(
+        Packets, engine=sockets.engine, cut=sockets.cut_socket, refused=sockets.refused
+    )
     web.add_middleware(Origins, base_url=chat.settings.base_url)
     web.add_middleware(Guard, apologise=apologise)
     web.add_middleware(Headers, base_url=chat.settings.base_url)  # the last one is the outermost

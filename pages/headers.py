@@ -15,6 +15,8 @@ _PERMISSIONS = ("camera", "display-capture", "geolocation", "microphone", "payme
 _YEAR = 31_536_000
 _ADDRESS = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)  # a host may be whatever somebody sent
 _POLICY = b"content-security-policy"
+_ASSETS = ("/_nicegui/", "/assets/", "/favicon.ico")
+_FOUND = (200, 206, 304)
 
 STRICT = (
     (b"x-content-type-options", b"nosniff"),
@@ -30,6 +32,10 @@ NOTHING = (
     b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 )
 """The policy of whatever is no page."""
+NO_STORE = (b"cache-control", b"no-store")
+"""Whatever is not an asset may be kept by nobody on the way, nor by the browser."""
+BARE = (*STRICT, NOTHING, NO_STORE)
+"""All headers of an answer that no application has made."""
 _HTTPS_ONLY = (b"strict-transport-security", f"max-age={_YEAR}; includeSubDomains".encode())
 
 
@@ -37,7 +43,7 @@ class Headers:
     """Adds the strict headers to every answer; a page gets a nonce, without which no script runs.
 
     A page that has a policy of its own keeps it. A socket that is refused is answered in the same
-    way as a request that is.
+    way as a request that is. Whatever is not an asset says `no-store`.
     """
 
     def __init__(self, app: ASGIApp, *, base_url: str) -> None:
@@ -67,6 +73,8 @@ class Headers:
 
     def _complete(self, scope: Scope, message: Message, nonce: str) -> Message:
         headers = [*message.get("headers", ()), *STRICT]
+        if not (scope["path"].startswith(_ASSETS) and message["status"] in _FOUND):
+            headers = [pair for pair in headers if pair[0].lower() != NO_STORE[0]] + [NO_STORE]
         names = {name.lower(): value for name, value in headers}
         origin = self._base or own_origin(scope)
         if _POLICY not in names:

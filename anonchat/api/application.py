@@ -11,7 +11,6 @@ from starlette.types import Scope
 
 from ..chat import Chat
 from . import events, messages, rooms, visitors
-from .caching import NoStore
 from .problems import (
     MEDIA_TYPE,
     NOT_FOUND,
@@ -77,7 +76,6 @@ def _build(chat: Chat, streams: Streams) -> FastAPI:
     )
     web.state.chat, web.state.streams = chat, streams
     web.add_middleware(SizeLimit)
-    web.add_middleware(NoStore)
     answer_with_problems(web)
     web.openapi = lambda: _describe(web)  # type: ignore[method-assign]  # FastAPI's own way
 

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
 
@@ -18,12 +19,16 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 
-from ..headers import NOTHING, STRICT
+from ..connections import Connections
+from ..headers import BARE
 
 _BEHIND_MOST = 786_432  # bytes that wait for a reader, besides what the system keeps
 _SYSTEM_KEEPS = 131_072
 _QUEUED_MOST = 200
 _LEFT_SECONDS = 5.0
+_READER_SECONDS = 60.0
+_END_SECONDS = 1.0
+_CLOSE_SECONDS = 15.0
 _PARTS_MOST = 100
 _WRITES_AT_ONCE = 500
 
@@ -33,8 +38,12 @@ _left_since: dict[str, float] = {}  # when something was first left to be polled
 class Line(WebSocketsSansIOProtocol):
     """The web socket of one screen."""
 
-    def __init__(self, *given: Any, **more: Any) -> None:
+    def __init__(self, *given: Any, connections: Connections, **more: Any) -> None:
         super().__init__(*given, **more)
+        self._connections = connections
+        self._reader: asyncio.TimerHandle | None = None
+        self._closing: asyncio.TimerHandle | None = None
+        self._is_answered = asyncio.Event()
         self.conn.reject = partial(_reject, self.conn.reject)  # type: ignore[method-assign]
 
     def connection_made(self, transport: Any) -> None:
@@ -42,10 +51,53 @@ class Line(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         keep_little(transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        for timer in (self._reader, self._closing):
+            if timer:
+                timer.cancel()
+        self._connections.forget_unread(self)
+        self._connections.close(self)
+        super().connection_lost(exc)
+
     async def run_asgi(self) -> None:
-        """Let the application know of the line that it will be spoken to over."""
+        """Let the application know of the line that it will be spoken to over.
+
+        Once the application is done, whoever does not read the rest is not waited for.
+        """
         self.scope["extensions"]["line"] = self  # type: ignore[assignment]  # no ASGI message
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            self._is_answered.set()
+            if not self.disconnected:
+                self._closing = self.loop.call_later(_CLOSE_SECONDS, self.transport.abort)
+
+    def abort(self) -> None:
+        """Hang up."""
+        self.transport.abort()
+
+    async def end(self) -> None:
+        """Wait until the application is done with the line; soon hang up if it is not."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS):
+                await self._is_answered.wait()
+        self.abort()
+        await self._is_answered.wait()
+
+    def pause_writing(self) -> None:
+        """Wait for one who does not read what they were sent, but not for ever."""
+        super().pause_writing()
+        self._reader = self._reader or self.loop.call_later(_READER_SECONDS, self.abort)
+        self._note_unread()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        if self._reader:
+            self._reader.cancel()
+            self._reader = None
+        self._connections.forget_unread(self)
 
     async def send(self, message: Any) -> None:
         """Send a message; a refusal is an answer too, though uvicorn would complain of none."""
@@ -90,6 +142,13 @@ class Line(WebSocketsSansIOProtocol):
             self.transport.abort()
         else:
             self.transport.write(frame)
+            if self._reader:
+                self._note_unread()
+
+    def _note_unread(self) -> None:
+        address = self.scope["client"][0] if self.scope["client"] else ""
+        size = self.transport.get_write_buffer_size()
+        self._connections.note_unread(self, address=address, size=size)
 
 
 def keep_little(transport: Any) -> None:
@@ -101,7 +160,7 @@ def keep_little(transport: Any) -> None:
 def _reject(reject: Callable[..., Response], status: int, _why: str) -> Response:
     """Answer what is no beginning of a web socket, as strictly as everything else."""
     response = reject(status, "")
-    for name, value in (*STRICT, NOTHING):
+    for name, value in BARE:
         response.headers[name.decode()] = value.decode()
     return response
 
@@ -140,7 +199,8 @@ def forget(engine_id: str) -> None:
 
 
 async def _queue(engine_id: str, packet: engine.Packet) -> None:
-    if polling := core.sio.eio.sockets.get(engine_id):
+    polling = core.sio.eio.sockets.get(engine_id)
+    if polling and not polling.closing:
         if polling.queue.qsize() < _QUEUED_MOST:
             polling.queue.put_nowait(packet)
             _left_since.setdefault(engine_id, time.monotonic())

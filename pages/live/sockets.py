@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -17,12 +18,16 @@ from socketio import exceptions
 
 from anonchat import Limit, TooOften, neighbourhood
 
-from .lines import find_line, forget
+from ..connections import Connections
+from .engine import EngineSockets
+from .lines import Line, find_line, forget
 from .packets import is_saying
 
 _log = logging.getLogger(__name__)
 
 _HANDSHAKE_SECONDS = 5.0
+_UNREAD_LEAST = 65_536  # bytes of packets that may wait for a socket without being counted
+_UNREAD_MOST = 1_048_576
 _LATE_SECONDS = 0.5
 _FIELD_CHARACTERS = 64
 _LOAD_AGAIN = "Implicit handshake failed"  # the words at which NiceGUI's pages do so
@@ -44,12 +49,14 @@ Hello = dict[str, str]
 Handler = Callable[..., Awaitable[Any]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Socket:
     """One socket, from the first byte on."""
 
     address: str
     patience: asyncio.TimerHandle
+    abort: Callable[[], None]
+    is_behind: bool = False
     hello: Hello = field(default_factory=dict)
     sid: str = ""
 
@@ -57,15 +64,28 @@ class _Socket:
 class Sockets:
     """Knows every open socket, and stands between it and NiceGUI.
 
-    `refused` counts what was not let through, by why: `crowded` (too many from one address),
-    `silent` (no handshake in time), `foreign` (for a page that is not its own), `malformed`,
+    `refused` counts what was not let through, by why: `crowded` (too many, from one address or at
+    all), `silent` (no handshake in time), `foreign` (for a page that is not its own), `malformed`,
     `flooding` (more events than a page of ours can make: what it said comes again with its next
-    socket).
+    socket), `unread` (too much waits for one who does not read it).
+
+    A socket counts against its address until nothing of it is left in memory.
     """
 
-    def __init__(self, *, per_address: int, limit: Limit) -> None:
-        self.refused: Counter[str] = Counter()
+    def __init__(
+        self,
+        *,
+        most: int,
+        per_address: int,
+        limit: Limit,
+        connections: Connections,
+        refused: Counter[str],
+    ) -> None:
+        self.refused = refused
+        self.engine = EngineSockets()
+        self._connections = connections
         self._told: Counter[str] = Counter()
+        self._most = most
         self._per_address = per_address
         self._limit = limit
         self._open: dict[str, _Socket] = {}  # by the id that engine.io gives
@@ -78,6 +98,7 @@ class Sockets:
 
     def stand_guard(self) -> None:
         """Take the places of the handlers that were there, and call them for what is welcome."""
+        self.engine.install()
         core.sio.eio.cors_allowed_origins = []  # says nothing of origins: ours come no further
         core.sio.eio.log_message_keys.update(_NO_NEWS)  # as if they had been logged already
         core.sio.eio.on("connect", self._on_open)
@@ -106,13 +127,20 @@ class Sockets:
     def cut(self, page: str) -> None:
         """End every socket of a page."""
         for _, engine_id in list(core.sio.manager.get_participants("/", page)):
-            self._cut(engine_id)
+            self.cut_socket(engine_id)
+
+    def cut_socket(self, engine_id: str) -> None:
+        """End a socket by the id that engine.io gave it, if it is open."""
+        if line := find_line(engine_id):
+            line.abort()
+        elif (socket := core.sio.eio.sockets.get(engine_id)) and not socket.closing:
+            background_tasks.create(socket.close(wait=False), name="cut")
 
     def stop(self) -> None:
         """Answer those who poll, for whoever stops the server waits until all is answered."""
         for engine_id in list(self._open):
             if not find_line(engine_id):
-                self._cut(engine_id)
+                self.cut_socket(engine_id)
 
     def tell_refused(self) -> None:
         """Write what was refused since the last time into the log, as counts."""
@@ -124,18 +152,21 @@ class Sockets:
     async def _on_open(self, engine_id: str, environ: dict[str, Any]) -> bool | None:
         client = environ["asgi.scope"].get("client")
         address = neighbourhood(client[0] if client else "")
-        if self._addresses[address] >= self._per_address:
+        if self._addresses[address] >= self._per_address or len(self.engine) >= self._most:
             self.refused["crowded"] += 1
             return False
         self._addresses[address] += 1
-        self._open[engine_id] = _Socket(address, self._have_patience(engine_id))
+        abort = partial(self.cut_socket, engine_id)
+        socket = self._open[engine_id] = _Socket(address, self._have_patience(engine_id), abort)
+        queue = self.engine.begin(engine_id, _read_line(environ))
+        queue.on_change = partial(self._note_unread, socket, client[0] if client else "")
         await self._engine["connect"](engine_id, environ)
         return None
 
     async def _on_message(self, engine_id: str, packet: object) -> None:
         if not self._may_speak(engine_id):
             self.refused["flooding"] += 1
-            self._cut(engine_id)
+            self.cut_socket(engine_id)
             return
         if not is_saying(packet):
             self._refuse_malformed(engine_id)
@@ -146,14 +177,20 @@ class Sockets:
             self._refuse_malformed(engine_id)
 
     async def _on_close(self, engine_id: str, reason: str) -> None:
-        forget(engine_id)
         if socket := self._open.pop(engine_id, None):
             socket.patience.cancel()
             self._pages.pop(socket.sid, None)
-            self._addresses[socket.address] -= 1
-            if not self._addresses[socket.address]:
-                del self._addresses[socket.address]
+            background_tasks.create(self._let_go(engine_id, socket), name="end of a socket")
         await self._engine["disconnect"](engine_id, reason)
+        forget(engine_id)
+
+    async def _let_go(self, engine_id: str, socket: _Socket) -> None:
+        """Count a closed socket no more, once nothing of it is left."""
+        await self.engine.end(engine_id)
+        self._connections.forget_unread(socket)
+        self._addresses[socket.address] -= 1
+        if not self._addresses[socket.address]:
+            del self._addresses[socket.address]
 
     async def _on_connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
         socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
@@ -213,7 +250,17 @@ class Sockets:
 
     def _refuse_malformed(self, engine_id: str) -> None:
         self.refused["malformed"] += 1
-        self._cut(engine_id)
+        self.cut_socket(engine_id)
+
+    def _note_unread(self, socket: _Socket, address: str, size: int) -> None:
+        if size < _UNREAD_LEAST:
+            self._connections.forget_unread(socket)
+        elif size < _UNREAD_MOST:
+            self._connections.note_unread(socket, address=address, size=size)
+        elif not socket.is_behind:
+            socket.is_behind = True
+            self.refused["unread"] += 1
+            socket.abort()
 
     def _have_patience(self, engine_id: str) -> asyncio.TimerHandle:
         loop = asyncio.get_running_loop()
@@ -226,13 +273,7 @@ class Sockets:
             self._open[engine_id].patience = self._have_patience(engine_id)
             return
         self.refused["silent"] += 1
-        self._cut(engine_id)
-
-    def _cut(self, engine_id: str) -> None:
-        if line := find_line(engine_id):
-            line.transport.abort()
-        elif socket := core.sio.eio.sockets.get(engine_id):
-            background_tasks.create(socket.close(wait=False), name="cut")
+        self.cut_socket(engine_id)
 
 
 def _read_hello(environ: dict[str, Any]) -> Hello | None:
@@ -246,6 +287,11 @@ def _read_hello(environ: dict[str, Any]) -> Hello | None:
     if len(hello) < len(said) or not _NAMES <= hello.keys():
         return None
     return hello if all(len(value) <= _FIELD_CHARACTERS for value in hello.values()) else None
+
+
+def _read_line(environ: dict[str, Any]) -> Line | None:
+    line: Line | None = environ["asgi.scope"].get("extensions", {}).get("line")
+    return line
 
 
 def _ignore(_sid: str, *_said: object) -> None:

@@ -243,7 +243,7 @@ async def test_a_ticket_of_one_node_becomes_a_cookie_at_another(nodes: Nodes) ->
     web = FastAPI()
     web.include_router(Door(second).routes())
     transport = httpx.ASGITransport(app=web)
-    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser:
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.localhost") as browser:
         ticket = Door(first).write_ticket(token)
         assert (await browser.post("/session", content=ticket)).status_code == 204
         for node in nodes:

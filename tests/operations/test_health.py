@@ -12,7 +12,7 @@ async def _ask(chat: Chat, method: str = "GET", path: str = "/readyz") -> tuple[
     web = FastAPI()
     web.include_router(health_routes(chat))
     transport = httpx.ASGITransport(app=web)
-    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.localhost") as http:
         answer = await http.request(method, path)
     return answer.status_code, answer.text
 

@@ -49,7 +49,7 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI
 @pytest_asyncio.fixture(loop_scope="session")
 async def browser(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=web)
-    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as browser:
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.localhost") as browser:
         yield browser
 
 

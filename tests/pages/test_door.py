@@ -61,7 +61,7 @@ async def standing(folder: Path, address: str, **settings: object) -> AsyncItera
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with standing(tmp_path / "data", "http://chat.test") as site:
+    async with standing(tmp_path / "data", "http://chat.localhost") as site:
         yield site
 
 
@@ -89,9 +89,9 @@ async def test_the_cookie_over_http(site: Site) -> None:
 @pytest.mark.parametrize(
     ("address", "settings"),
     [
-        ("https://chat.test", {}),
-        ("https://chat.test", {"base_url": "https://chat.test"}),
-        ("http://chat.test", {"base_url": "https://chat.test"}),
+        ("https://chat.localhost", {}),
+        ("https://chat.localhost", {"base_url": "https://chat.localhost"}),
+        ("http://chat.localhost", {"base_url": "https://chat.localhost"}),
     ],
     ids=["seen", "seen and told", "told"],
 )
@@ -100,7 +100,7 @@ async def test_the_cookie_over_https_is_bound_to_this_host(
 ) -> None:
     async with standing(tmp_path / "data", address, **settings) as site:
         ticket = await site.ticket("Ann")
-        cookie = _cookie(await site.post(ticket, origin="https://chat.test"))
+        cookie = _cookie(await site.post(ticket, origin="https://chat.localhost"))
         assert cookie.key == "__Host-anonchat"
         assert cookie["secure"]
         assert cookie["httponly"]
@@ -109,7 +109,7 @@ async def test_the_cookie_over_https_is_bound_to_this_host(
 
 
 async def test_a_plain_cookie_does_not_open_a_door_over_https(tmp_path: Path) -> None:
-    async with standing(tmp_path / "data", "https://chat.test") as site:
+    async with standing(tmp_path / "data", "https://chat.localhost") as site:
         _, token = await site.chat.identity.come_in("Ann")
         site.browser.cookies.set("anonchat", token)
         assert (await site.browser.get("/")).status_code == 303
@@ -117,7 +117,7 @@ async def test_a_plain_cookie_does_not_open_a_door_over_https(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "", "http://chat.test.evil.example", "http://[", "chat.test"],
+    ["https://evil.example", "null", "", "http://chat.localhost.evil.example", "http://[", "chat.localhost"],
 )
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 async def test_another_site_can_neither_set_nor_clear_it(

@@ -44,7 +44,7 @@ _ANSWERS = [
 async def test_every_answer_is_strict(
     browser: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    answer = await browser.request(method, path, headers={"origin": "http://chat.test"})
+    answer = await browser.request(method, path, headers={"origin": "http://chat.localhost"})
     assert answer.status_code == status
     _is_strict(answer)
 
@@ -55,7 +55,7 @@ async def test_a_body_that_is_too_large_is_refused_strictly(browser: httpx.Async
             yield b" " * 1_000
 
     for path in ("/session", "/api/v1/visitors"):
-        answer = await browser.post(path, content=chunks(), headers={"origin": "http://chat.test"})
+        answer = await browser.post(path, content=chunks(), headers={"origin": "http://chat.localhost"})
         assert answer.status_code == 413
         _is_strict(answer)
 
@@ -118,11 +118,11 @@ async def test_a_script_that_was_smuggled_in_gets_no_nonce(
 
 async def test_sockets_go_to_this_site_alone(browser: httpx.AsyncClient) -> None:
     answer = await browser.get("/login")
-    assert _read_policy(answer)["connect-src"] == ["'self'", "ws://chat.test"]
+    assert _read_policy(answer)["connect-src"] == ["'self'", "ws://chat.localhost"]
     for host in ("evil.example; script-src *", "a b", "é", "a,b"):
         answer = await browser.get("/login", headers={"host": host.encode("latin-1")})
-        assert _read_policy(answer)["connect-src"] == ["'self'"]
-        assert len(_read_policy(answer)["script-src"]) == 3
+        assert answer.status_code == 421
+        _is_strict(answer)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ async def test_sockets_go_to_this_site_alone(browser: httpx.AsyncClient) -> None
     [
         ("http", "", False),
         ("https", "", True),
-        ("http", "https://chat.test", True),
-        ("http", "http://chat.test", False),
+        ("http", "https://chat.localhost", True),
+        ("http", "http://chat.localhost", False),
     ],
 )
 async def test_https_is_asked_for_only_where_there_is_https(
@@ -146,7 +146,7 @@ async def test_https_is_asked_for_only_where_there_is_https(
     async def send(message: Message) -> None:
         said.append(message)
 
-    scope = {"type": "http", "scheme": scheme, "headers": [(b"host", b"chat.test")]}
+    scope = {"type": "http", "scheme": scheme, "headers": [(b"host", b"chat.localhost")]}
     await Headers(app, base_url=base_url)(scope, None, send)  # type: ignore[arg-type]
     headers = dict(said[0]["headers"])
     assert (b"strict-transport-security" in headers) == is_secure

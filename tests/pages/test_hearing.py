@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,9 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from anonchat import Settings
 from pages import hearing
+from pages.connections import Connections
 from pages.hearing import Crowd
 from tests.pages.tab import PATIENCE, until
 
@@ -23,8 +26,10 @@ Call = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class House:
     """A server that answers everything, and who is not done asking it."""
 
-    def __init__(self, most: int) -> None:
-        self.crowd = Crowd(most)
+    def __init__(self, most: int, **settings: object) -> None:
+        self.refused: Counter[str] = Counter()
+        self.connections = Connections(Settings.model_validate(settings), refused=self.refused)
+        self.crowd = Crowd(most, self.connections)
         self.crowded: list[int] = []
         self.port = 0
         self.hung_up = False
@@ -51,8 +56,8 @@ class House:
 
 
 @asynccontextmanager
-async def standing(most: int = 100) -> AsyncIterator[House]:
-    house = House(most)
+async def standing(most: int = 100, **settings: object) -> AsyncIterator[House]:
+    house = House(most, **settings)
     config = uvicorn.Config(
         house,
         http=house.crowd,  # type: ignore[arg-type]

@@ -188,5 +188,5 @@ async def test_who_is_refused_costs_us_no_page(browser: httpx.AsyncClient) -> No
 async def test_nobody_is_told_that_other_sites_may_read(browser: httpx.AsyncClient) -> None:
     for path in ("/login", "/api/v1/rooms", "/_nicegui_ws/socket.io/?EIO=4&transport=polling"):
         for method in ("GET", "OPTIONS"):
-            answer = await browser.request(method, path, headers={"origin": "http://chat.test"})
+            answer = await browser.request(method, path, headers={"origin": "http://chat.localhost"})
             assert not [name for name in answer.headers if name.startswith("access-control")]

@@ -102,7 +102,7 @@ async def test_where_there_is_nothing_no_page_is_kept(browser: httpx.AsyncClient
         ("POST", "/privacy", 405, "Здесь так нельзя."),
         ("PUT", "/", 405, "Здесь так нельзя."),
     ):
-        headers = {"accept-language": "ru", "origin": "http://chat.test"}
+        headers = {"accept-language": "ru", "origin": "http://chat.localhost"}
         response = await browser.request(method, path, headers=headers)
         assert response.status_code == status
         assert words in response.text
@@ -268,7 +268,7 @@ async def test_whoever_goes_before_the_answer_is_no_error(web: FastAPI) -> None:
         "path": "/_nicegui_ws/socket.io/",
         "root_path": "",
         "query_string": b"EIO=4&transport=polling",
-        "headers": [(b"host", b"chat.test"), (b"accept-encoding", b"gzip")],
+        "headers": [(b"host", b"chat.localhost"), (b"accept-encoding", b"gzip")],
     }
     await web(scope, receive, send)
 
@@ -360,7 +360,7 @@ async def test_nobody_is_ever_led_to_another_site(
             assert answer.status_code < 500
             place = answer.headers.get("location", "/")
             assert place.isprintable()
-            assert urlsplit(place.replace("\\", "/"))[:2] in (("", ""), ("http", "chat.test")), (
+            assert urlsplit(place.replace("\\", "/"))[:2] in (("", ""), ("http", "chat.localhost")), (
                 place
             )
             assert "evil" not in place.partition("?")[0], place
