@@ -100,22 +100,6 @@ async def test_whoever_is_not_known_is_told_how_to_be(stranger: Program, header:
         assert answer.headers["www-authenticate"] == 'Bearer realm="anonchat"'
 
 
-async def test_nobody_on_the_way_is_to_keep_an_answer(ann: Program, slug: str) -> None:
-    for method, path in (
-        ("GET", "/rooms"),
-        ("GET", f"/rooms/{slug}/messages"),
-        ("GET", "/nothing"),
-        ("PATCH", "/rooms"),
-        ("PUT", f"/rooms/{slug}/membership"),
-    ):
-        answer = await ann.call(method, path)
-        assert answer.headers["cache-control"] == "no-store"
-    async with ann.http.stream(
-        "GET", f"/rooms/{slug}/events", headers={"Authorization": f"Bearer {ann.token}"}
-    ) as stream:
-        assert stream.headers["cache-control"] == "no-store"
-
-
 async def test_an_expired_visitor_is_known_no_more(ann: Program, clock: FakeClock) -> None:
     clock.move(timedelta(days=30))
     assert (await ann.get("/rooms")).status_code == 401

@@ -117,7 +117,14 @@ async def test_a_plain_cookie_does_not_open_a_door_over_https(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "", "http://chat.localhost.evil.example", "http://[", "chat.localhost"],
+    [
+        "https://evil.example",
+        "null",
+        "",
+        "http://chat.localhost.evil.example",
+        "http://[",
+        "chat.localhost",
+    ],
 )
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 async def test_another_site_can_neither_set_nor_clear_it(

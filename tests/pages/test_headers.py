@@ -1,5 +1,6 @@
 """What every answer says to the browser."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -8,6 +9,8 @@ import pytest
 from nicegui import Client, __version__
 from starlette.types import Message, Receive, Scope, Send
 
+from anonchat import Chat
+from pages.door import Door
 from pages.headers import Headers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,7 +40,17 @@ _ANSWERS = [
     ("GET", "/api/v1/rooms", 401),
     ("GET", "/_nicegui_ws/socket.io/?EIO=4&transport=polling", 200),
     ("GET", "/_nicegui_ws/socket.io/?EIO=3", 400),
+    ("POST", "/_nicegui_ws/socket.io/?EIO=4&transport=polling&sid=x", 400),
+    ("HEAD", "/healthz", 200),
+    ("GET", "/readyz", 200),
+    ("GET", "/assets/none.css", 404),
+    ("POST", "/assets/theme.css", 405),
+    ("PATCH", "/api/v1/rooms", 405),
+    ("POST", "/api/v1/visitors", 422),
+    ("GET", "/api/v1/problems/nothing", 404),
+    ("GET", "/api/v1/problems/not-found", 303),
 ]
+_ASSETS = {"/favicon.ico", _STATIC, "/assets/theme.css"}
 
 
 @pytest.mark.parametrize(("method", "path", "status"), _ANSWERS)
@@ -47,6 +60,8 @@ async def test_every_answer_is_strict(
     answer = await browser.request(method, path, headers={"origin": "http://chat.localhost"})
     assert answer.status_code == status
     _is_strict(answer)
+    if path not in _ASSETS:
+        assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_a_body_that_is_too_large_is_refused_strictly(browser: httpx.AsyncClient) -> None:
@@ -55,7 +70,9 @@ async def test_a_body_that_is_too_large_is_refused_strictly(browser: httpx.Async
             yield b" " * 1_000
 
     for path in ("/session", "/api/v1/visitors"):
-        answer = await browser.post(path, content=chunks(), headers={"origin": "http://chat.localhost"})
+        answer = await browser.post(
+            path, content=chunks(), headers={"origin": "http://chat.localhost"}
+        )
         assert answer.status_code == 413
         _is_strict(answer)
 
@@ -86,6 +103,60 @@ def _is_strict(answer: httpx.Response) -> None:
 def _read_policy(answer: httpx.Response) -> dict[str, list[str]]:
     directives = answer.headers["content-security-policy"].split(";")
     return {name: values for name, *values in (each.split() for each in directives)}
+
+
+async def test_assets_may_be_kept(browser: httpx.AsyncClient) -> None:
+    for path, kept in ((_STATIC, "immutable"), ("/assets/theme.css", "max-age=31536000")):
+        asset = await browser.get(path)
+        assert kept in asset.headers["cache-control"]
+        again = await browser.get(path, headers={"if-none-match": asset.headers["etag"]})
+        assert (again.status_code, kept in again.headers["cache-control"]) == (304, True)
+
+
+@pytest.mark.parametrize("origin", ["http://chat.localhost", "http://evil.example"])
+async def test_refused_and_oversized_requests_are_not_stored(
+    browser: httpx.AsyncClient, origin: str
+) -> None:
+    for path in ("/session", "/api/v1/visitors", "/_nicegui_ws/socket.io/?EIO=4"):
+        for content in (b"", b" " * 70_000):
+            answer = await browser.post(path, content=content, headers={"origin": origin})
+            assert answer.status_code in (400, 403, 413, 422)
+            assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_answer_with_cookie_is_not_stored(browser: httpx.AsyncClient, chat: Chat) -> None:
+    _, token = await chat.identity.come_in("Cookie Monster")
+    ticket = Door(chat).write_ticket(token)
+    own = {"origin": "http://chat.localhost"}
+    for method, content in (("POST", ticket), ("DELETE", "")):
+        answer = await browser.request(method, "/session", content=content, headers=own)
+        assert "set-cookie" in answer.headers
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_polled_messages_and_event_streams_are_not_stored(url: str, chat: Chat) -> None:
+    visitor, token = await chat.identity.come_in("Reader of streams")
+    room = await chat.rooms.open("streams", visitor_id=visitor.id)
+    await chat.memberships.join(room.id, visitor_id=visitor.id)
+    async with httpx.AsyncClient(base_url=url) as http:
+        query = {"EIO": "4", "transport": "polling"}
+        answer = await http.get("/_nicegui_ws/socket.io/", params=query)
+        assert answer.headers["cache-control"] == "no-store"
+        told = {"authorization": f"Bearer {token}"}
+        events = f"/api/v1/rooms/{room.slug}/events"
+        async with http.stream("GET", events, headers=told) as stream:
+            assert stream.status_code == 200
+            assert stream.headers["cache-control"] == "no-store"
+    assert (await browser_less_request(url)).count(b"cache-control: no-store") == 1
+
+
+async def browser_less_request(url: str) -> bytes:
+    """Send what is no request, and return the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    writer.write(b"what?\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return answer
 
 
 async def test_what_is_no_page_may_do_nothing(browser: httpx.AsyncClient) -> None:
@@ -146,7 +217,12 @@ async def test_https_is_asked_for_only_where_there_is_https(
     async def send(message: Message) -> None:
         said.append(message)
 
-    scope = {"type": "http", "scheme": scheme, "headers": [(b"host", b"chat.localhost")]}
+    scope = {
+        "type": "http",
+        "path": "/",
+        "scheme": scheme,
+        "headers": [(b"host", b"chat.localhost")],
+    }
     await Headers(app, base_url=base_url)(scope, None, send)  # type: ignore[arg-type]
     headers = dict(said[0]["headers"])
     assert (b"strict-transport-security" in headers) == is_secure
@@ -178,4 +254,5 @@ async def test_what_begins_no_socket_is_answered_as_strictly(url: str, lacking: 
         answer = await http.get(path, headers=told)
     assert 400 <= answer.status_code < 500
     assert "Sec-WebSocket" not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
     _is_strict(answer)

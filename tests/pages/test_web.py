@@ -360,7 +360,8 @@ async def test_nobody_is_ever_led_to_another_site(
             assert answer.status_code < 500
             place = answer.headers.get("location", "/")
             assert place.isprintable()
-            assert urlsplit(place.replace("\\", "/"))[:2] in (("", ""), ("http", "chat.localhost")), (
-                place
-            )
+            assert urlsplit(place.replace("\\", "/"))[:2] in (
+                ("", ""),
+                ("http", "chat.localhost"),
+            ), place
             assert "evil" not in place.partition("?")[0], place
