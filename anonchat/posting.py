@@ -420,7 +420,8 @@ class Desk:
             least = stayers.get(visitor.id, visitor.expires_at)
             is_first = not visitor.has_posted and visitor.id not in stayers
             if is_first or least < max(message.expires_at, sheet.now + 0.9 * life):
-                stayers[visitor.id] = minute_after(max(least, message.expires_at, sheet.now + life))
+                end = max(least, message.expires_at, sheet.now + life)
+                stayers[visitor.id] = minute_after(end)
         return [{"visitor": id, "moment": moment} for id, moment in sorted(stayers.items())]
 
     def _report(self, drafts: list[Draft], sheet: _Sheet) -> list[MessagePosted]:

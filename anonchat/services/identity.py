@@ -28,7 +28,7 @@ from ..events import (
     TokenRevoked,
     VisitorForgotten,
 )
-from ..fair_queue import FairQueue
+from ..fair_semaphore import FairSemaphore
 from ..ids import new_id, new_token
 from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
@@ -64,7 +64,8 @@ _CANDIDATES = 200  # idle visitors who are looked at to find one who gives way
 _SKELETONS_BATCH = 50
 _TICK = timedelta(microseconds=1)
 _PHRASES_PER_NETWORK = 64
-_PHRASES_IN_ALL = 256
+_PHRASES_IN_ALL = 1_024
+_PHRASE_SECONDS = 60.0
 _SITE_NAMES = ("anonchat",)
 
 
@@ -110,7 +111,7 @@ class Identity:
         self._marked_at: datetime | None = None
         self._may_count_forgotten = False
         self._leaving: set[str] = set()
-        self._phrase_queue = FairQueue(per_client=_PHRASES_PER_NETWORK, total=_PHRASES_IN_ALL)
+        self._phrase_slot = FairSemaphore(1, reserved=0, waiting_most=_PHRASES_PER_NETWORK)
         bus.subscribe(self._on_event)
 
     async def come_in(
@@ -147,8 +148,7 @@ class Identity:
         await self._let_go(keys)
         token, now = new_token(), self._clock()
         created_at = minute_before(now)
-        has_revoked = has_new_badge = False
-        displaced = None
+        has_revoked, has_new_badge, displaced = False, False, None
         visitor_id = new_id()
         async with self._giving_up(visitor_id), self._database.transaction() as session:
             holding = _holders(keys).order_by(col(VisitorRow.id))
@@ -214,7 +214,7 @@ class Identity:
             row = await session.get(TokenRow, hash)
         if row is None:
             return
-        async with self._database.transaction() as session:
+        async with self._database.transaction(row.visitor_id) as session:
             await session.exec(delete(TokenRow).where(col(TokenRow.hash) == hash))
         await self._bus.publish(TokenRevoked(row.visitor_id))
 
@@ -431,12 +431,16 @@ class Identity:
         """
         keys = self._nickname_keys(name)
         holder = await self._find_holder(keys)
-        if holder is None and is_common(phrase, names=(name, *_SITE_NAMES)):
-            raise InvalidPhrase(N_("That phrase is too easy to guess. Please choose another one."))
+        if holder is None:
+            check_new_nickname(name)
+            if is_common(phrase, names=(name, *_SITE_NAMES)):
+                raise InvalidPhrase(
+                    N_("That phrase is too easy to guess. Please choose another one.")
+                )
         tries = self._limits.wrong_phrases if holder else self._limits.new_phrases
         nickname = (holder.folded_key if holder else keys.folded).hex()
         tries.check(nickname)
-        async with self._phrase_queue.turn(self._blur_network(address)):
+        async with self._hashing(address):
             tries.check(nickname)  # again: others may have used them up meanwhile
             taken.use_up()
             is_right = False
@@ -482,24 +486,29 @@ class Identity:
         self._limits.wrong_phrases.add(holder.folded_key.hex())
         return _wrong_phrase()
 
-    def _blur_network(self, address: str) -> str:
-        """Return what stands for the widest network of a client, in memory alone."""
+    @asynccontextmanager
+    async def _hashing(self, address: str) -> AsyncIterator[None]:
+        """Hash phrases inside the block: one at a time, with turns between client networks.
+
+        Of the widest network of a client a hash is kept, in memory alone.
+        """
+        if self._phrase_slot.count_waiting() >= _PHRASES_IN_ALL:
+            raise LimitReached(N_("Too many come in at once. Please try again."))
         network, _ = client_networks(address)[-1]
-        return self._hasher.hash("network", network).hex()
+        group = self._hasher.hash("network", network).hex()
+        async with self._phrase_slot.slot(group, longest=_PHRASE_SECONDS):
+            yield
 
     async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
-        """Return who holds the nickname now; of two like it, who holds exactly that one."""
+        """Return who holds the nickname now; of several who are like it, the one most like it."""
         async with self._database.reading() as session:
             holders = await _find_holders(session, keys)
-        living = filter(self._is_living, holders)
-        return min(
-            living,
-            key=lambda row: (
-                keys.exact not in (row.nickname_key, row.folded_key),
-                row.folded_key != keys.folded,
-            ),
-            default=None,
-        )
+
+        def unlikeness(row: VisitorRow) -> tuple[bool, bool]:
+            is_exact = keys.exact in (row.nickname_key, row.folded_key)
+            return not is_exact, row.folded_key != keys.folded
+
+        return min(filter(self._is_living, holders), key=unlikeness, default=None)
 
     @asynccontextmanager
     async def _giving_up(self, visitor_id: str) -> AsyncIterator[None]:
@@ -578,7 +587,7 @@ class Identity:
                 ~col(VisitorRow.has_posted),
                 col(VisitorRow.seen_at) <= now - unseen,
                 ends > now,
-                or_(ends <= arrived, ends > now + self._arrival()),
+                or_(ends <= arrived, ends > minute_after(now + self._arrival())),
                 ~owned,
             )
             .order_by(ends)

@@ -16,7 +16,7 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
-from ..coarse_time import minute_before
+from ..coarse_time import minute_after
 from ..database import Database
 from ..errors import N_, LimitReached, NotAMember, NotFound, Unavailable, UnknownVisitor
 from ..events import BadgeChanged, Event, MemberJoined, MemberLeft, NewsMissed, RoomEnded, RoomRead
@@ -97,7 +97,7 @@ class Memberships:
                     visitor_id=visitor_id,
                     author=self._hasher.pseudonym(room_id, visitor_id),
                     read_seq=room_row.last_seq,
-                    joined_at=minute_before(now),
+                    joined_at=minute_after(now),
                 )
                 session.add(row)
                 room_row.active_at = now

@@ -16,7 +16,7 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..clock import Clock
-from ..coarse_time import minute_before
+from ..coarse_time import minute_after
 from ..database import Clash, Database, again_after_clash
 from ..durations import format_duration
 from ..errors import (
@@ -216,7 +216,7 @@ class Rooms:
                 visitor_id=visitor_id,
                 author=row.owner,
                 read_seq=0,
-                joined_at=minute_before(now),
+                joined_at=minute_after(now),
             )
             session.add(member_row)
         room = self._vault.open_room(row)

@@ -205,14 +205,14 @@ async def test_sixty_phrases_of_one_network_let_another_network_in_between(
         return stretch(phrase, salt)
 
     monkeypatch.setattr(chat.hasher, "stretch", note)
-    async with chat.identity._phrase_queue.turn("somebody else"):
+    async with chat.identity._phrase_slot.slot("somebody else", longest=60):
         crowd = [
             asyncio.create_task(
                 chat.identity.come_in(f"Puppet {n}", phrase=PHRASE, address=f"2001:db8:0:{n:x}::1")
             )
             for n in range(60)
         ]
-        waiting = chat.identity._phrase_queue._waiting
+        waiting = chat.identity._phrase_slot._groups
         await until(lambda: sum(map(len, waiting.values())) == 60)
         bob = asyncio.create_task(
             chat.identity.come_in("Bob", phrase="of another house", address="203.0.113.7")
@@ -226,14 +226,14 @@ async def test_sixty_phrases_of_one_network_let_another_network_in_between(
 
 
 async def test_sign_in_without_a_phrase_waits_for_no_phrase(chat: Chat) -> None:
-    async with chat.identity._phrase_queue.turn("a network whose phrase takes long"):
+    async with chat.identity._phrase_slot.slot("a network whose phrase takes long", longest=60):
         await chat.identity.come_in("Ann")
         with pytest.raises(NicknameTaken):
             await chat.identity.come_in("Ann")
 
 
 async def test_too_many_phrases_that_wait_are_refused_by_network(chat: Chat) -> None:
-    async with chat.identity._phrase_queue.turn("somebody else"):
+    async with chat.identity._phrase_slot.slot("somebody else", longest=60):
         crowd = [
             asyncio.create_task(
                 chat.identity.come_in(f"Puppet {n}", phrase=PHRASE, address="203.0.113.1")
@@ -248,11 +248,11 @@ async def test_too_many_phrases_that_wait_are_refused_by_network(chat: Chat) -> 
 
 
 async def test_no_address_is_kept_of_those_who_wait_with_a_phrase(chat: Chat) -> None:
-    async with chat.identity._phrase_queue.turn("somebody else"):
+    async with chat.identity._phrase_slot.slot("somebody else", longest=60):
         task = asyncio.create_task(
             chat.identity.come_in("Ann", phrase=PHRASE, address="203.0.113.1")
         )
-        waiting = chat.identity._phrase_queue._waiting
+        waiting = chat.identity._phrase_slot._groups
         await until(lambda: bool(waiting))
         assert "203.0.113" not in repr(waiting)
     await task
