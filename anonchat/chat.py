@@ -32,6 +32,7 @@ from .services.presence import Presence
 from .services.rooms import Rooms
 from .settings import Settings
 from .sharedkeys import SharedKeys
+from .stranger_work import StrangerWork
 from .valkey import Valkey
 from .vault import Vault
 from .work_budget import WorkBudget
@@ -89,6 +90,7 @@ class Chat:
         self._event_sealing = EventSealing(vault)  # it needs the keys, and they need the bus
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
         self.work = WorkBudget(limits)
+        self.strangers = StrangerWork(limits)
         self.network_shares = shares = NetworkShares(bus)
         self.open_screens = OpenScreens()
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, bus=bus, hasher=hasher)
@@ -108,6 +110,7 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
+            strangers=self.strangers,
             puzzle=puzzle,
             shares=shares,
             open_screens=self.open_screens,

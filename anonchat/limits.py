@@ -30,6 +30,11 @@ _PHRASES_MOST = 5
 _PHRASES_SPAN = timedelta(minutes=10)
 _WIDE_WEIGHT = 0.25
 
+# Fixed: they bound what costs little, and are no one's to tune.
+_PAGES_WITH_PASS = Rate(20, timedelta(minutes=1))
+_TOKEN_LOOKUPS = Rate(60, timedelta(minutes=1))
+_SMALL_ANSWERS = Rate(100, timedelta(seconds=1))
+
 
 class Limits:
     """All limits on how often something may be done."""
@@ -53,17 +58,29 @@ class Limits:
         self.rooms = limit(settings.new_rooms_per_visitor)
         """Rooms that a visitor makes."""
         self.arrivals = limit(settings.arrivals_per_address)
-        """Attempts to come in from an address."""
+        """Attempts to come in from an address without a solved challenge."""
         self.events = limit(settings.events_per_screen)
         """What a page sends over its socket."""
         self.pages = limit(settings.pages_per_address)
-        """Pages that are asked for from an address, those that are not there too."""
+        """Page requests of a visitor, or of the strangers of an address, 404s included."""
+        self.pages_with_pass = limit(_PAGES_WITH_PASS)
+        """Page requests of a stranger who has solved a challenge."""
         self.calls = limit(settings.calls_per_address)
-        """Calls of the API from an address."""
+        """Calls of the API by a visitor, or by the strangers of an address."""
+        self.token_lookups = limit(_TOKEN_LOOKUPS)
+        """Unsigned tokens from an address that are looked up in the database."""
+        self.small_answers = limit(_SMALL_ANSWERS)
+        """Refusals and other answers of less than a millisecond to an address."""
         self.work_of_visitor = limit(settings.work_per_visitor)
         """Estimated processor time of a visitor, in milliseconds (see `WorkBudget`)."""
         self.work_of_network = limit(settings.work_per_network)
-        """Estimated processor time of a client network, in milliseconds."""
+        """Estimated processor time of the visitors of a client network, in milliseconds."""
+        self.work_of_strangers = limit(settings.work_per_visitor)
+        """The same of its strangers: all together may use as much as one visitor."""
+        self.work_of_newcomers = limit(settings.work_per_visitor)
+        """The same of its strangers who have solved a challenge."""
+        self.work_of_assets = limit(settings.work_per_visitor)
+        """The same of scripts and styles for its strangers."""
         self.wrong_phrases = _limit_phrases(clock)
         """Wrong secret phrases for a nickname that is taken."""
         self.new_phrases = _limit_phrases(clock)
@@ -78,7 +95,8 @@ class Limits:
             **self._all,
             "posts_of_member": self.posts_of_member,
         }
-        del self._shared["events"]  # a page is on one node
+        for own in ("events", "small_answers"):  # of a page, which is on one node, and of a node
+            del self._shared[own]
         bus.subscribe(self._on_event)
 
     def tell(self) -> None:
@@ -148,6 +166,12 @@ class Limit:
     def give_back_address(self, address: str, cost: float) -> None:
         """Do what `give_back` does for each network of an IP address."""
         self._reserve(client_networks(address), -cost, longest=timedelta())
+
+    def read_load(self, address: str) -> float:
+        """Return how much of an IP address's bucket is used: 0 nothing, 1 all, 2 twice as much."""
+        now = self._clock()
+        fulls = [self._full.get(self.blur(who), now) for who, _ in client_networks(address)]
+        return max(0.0, *((full - now) / self._rate.span for full in fulls))
 
     def _reserve(
         self, parts: Iterable[tuple[str, float]], cost: float, *, longest: timedelta

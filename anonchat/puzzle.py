@@ -19,6 +19,7 @@ from .seal import Hasher
 _LIFE = timedelta(minutes=10)
 _SOLVED_MOST = 100_000
 _SOLUTION_CHARACTERS = 200
+_EASIER_BITS = 2  # than asked for now: it may have been less when the challenge was posed
 
 
 class TakenSolution:
@@ -38,7 +39,8 @@ class TakenSolution:
 class Puzzle:
     """Poses challenges and checks solutions; a challenge is good once, and for ten minutes.
 
-    `bits` is how hard it is: each one more doubles the work. With 0 there is nothing to solve.
+    `bits` is how hard it is unless something else is asked for: each one more doubles the work.
+    With 0 there is nothing to solve. A challenge says itself how hard it is.
     """
 
     def __init__(self, bits: int, *, clock: Clock, bus: Bus, hasher: Hasher) -> None:
@@ -49,23 +51,24 @@ class Puzzle:
         self._solved: dict[str, None] = {}  # the oldest first
         bus.subscribe(self._on_event)
 
-    def pose(self) -> str:
-        """Return a new challenge; nothing is kept of it until it is solved."""
+    def pose(self, bits: int = 0) -> str:
+        """Return a new challenge of so many bits; nothing is kept of it until it is solved."""
         until = int((self._clock() + _LIFE).timestamp())
-        return self._sign(f"{until}.{secrets.token_hex(12)}")
+        return self._sign(f"{until}.{bits or self.bits}.{secrets.token_hex(12)}")
 
     @contextmanager
-    def spending(self, solution: str) -> Iterator[TakenSolution]:
+    def spending(self, solution: str, *, bits: int = 0) -> Iterator[TakenSolution]:
         """Take a solution for what is done in the block.
 
         If the block is refused with a `ChatError` before it has used the solution up, that is good
         for another try. Raises `PuzzleUnsolved` unless it is a challenge of ours, a colon, and its
-        number.
+        number. `bits` is how hard the challenge has to be, about, if that is more than usual.
         """
-        if not self.bits:
+        bits = max(bits, self.bits)
+        if not bits:
             yield TakenSolution(lambda: None)
             return
-        challenge = self._take(solution)
+        challenge = self._take(solution, bits)
         taken = TakenSolution(lambda: self._bus.send(PuzzleSolved(challenge)))
         try:
             yield taken
@@ -78,13 +81,13 @@ class Puzzle:
             raise
         taken.use_up()
 
-    def _take(self, solution: str) -> str:
-        challenge = self._read(solution)
+    def _take(self, solution: str, bits: int) -> str:
+        challenge = self._read(solution, bits)
         if challenge is None or challenge in self._solved:
             raise PuzzleUnsolved(
                 N_("Your browser has to work a moment first. Please try once more."),
-                challenge=self.pose(),
-                bits=self.bits,
+                challenge=self.pose(bits),
+                bits=bits,
             )
         self._note(challenge)
         return challenge
@@ -99,18 +102,19 @@ class Puzzle:
             case PuzzleSolved(challenge):
                 self._note(challenge)
 
-    def _read(self, solution: str) -> str | None:
-        """Return the challenge that is solved, if it is."""
+    def _read(self, solution: str, bits: int) -> str | None:
+        """Return the challenge that is solved, if it is, and is about as hard as that."""
         if len(solution) > _SOLUTION_CHARACTERS or not solution.isascii():
             return None
         challenge, _, _ = solution.partition(":")
         bare, _, _ = challenge.rpartition(".")
-        until, _, _ = bare.partition(".")
-        if not until.isdecimal() or not secrets.compare_digest(self._sign(bare), challenge):
+        if not secrets.compare_digest(self._sign(bare), challenge):
             return None
+        until, posed_bits, _ = bare.split(".")
         zeros = 256 - int.from_bytes(hashlib.sha256(solution.encode()).digest()).bit_length()
         is_late = self._clock().timestamp() > int(until)
-        return None if is_late or zeros < self.bits else challenge
+        is_easy = int(posed_bits) < max(self.bits, bits - _EASIER_BITS)
+        return None if is_late or is_easy or zeros < int(posed_bits) else challenge
 
     def _sign(self, bare: str) -> str:
         return f"{bare}.{self._hasher.hash('puzzle', bare)[:16].hex()}"

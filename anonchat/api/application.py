@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from ..chat import Chat
 from . import events, messages, rooms, visitors
+from .call_limits import CallLimits
 from .problems import (
     MEDIA_TYPE,
     NOT_FOUND,
@@ -75,6 +76,7 @@ def _build(chat: Chat, streams: Streams) -> FastAPI:
         redirect_slashes=False,
     )
     web.state.chat, web.state.streams = chat, streams
+    web.add_middleware(CallLimits, chat=chat)
     web.add_middleware(SizeLimit)
     answer_with_problems(web)
     web.openapi = lambda: _describe(web)  # type: ignore[method-assign]  # FastAPI's own way

@@ -1,12 +1,11 @@
 """Who calls, and what they call upon: the parts that a call asks for by their type."""
 
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ..chat import Chat
-from ..limits import neighbourhood
 from ..nouns import Room, Visitor
 from .problems import NOT_FOUND, UNKNOWN_VISITOR, Problem, Refusal
 from .streams import Streams
@@ -40,15 +39,6 @@ Address = Annotated[str, Depends(_address)]
 TheStreams = Annotated[Streams, Depends(_streams)]
 
 
-async def _count(chat: TheChat, address: Address) -> None:
-    if address:
-        chat.limits.calls.spend(neighbourhood(address))
-
-
-COUNTED = [Depends(_count)]
-"""What every call is subject to, whoever makes it."""
-
-
 async def _recognise(
     chat: TheChat,
     address: Address,
@@ -62,6 +52,15 @@ async def _recognise(
 
 
 Caller = Annotated[Visitor, Depends(_recognise)]
+
+
+def costs(milliseconds: float) -> Any:
+    """Return what makes a call wait for so much processor time, beside that of every call."""
+
+    async def spend(chat: TheChat, caller: Caller, address: Address) -> None:
+        await chat.work.spend(milliseconds, visitor_id=caller.id, address=address)
+
+    return Depends(spend)
 
 
 async def _find(

@@ -12,14 +12,17 @@ from starlette.types import Receive, Scope, Send
 from ..chat import Chat
 from ..errors import ChatError
 from ..nouns import Member, Message, Room
-from .caller import COUNTED, IN_ROOM, Address, Caller, TheChat, TheRoom, TheStreams
+from .caller import IN_ROOM, Address, Caller, TheChat, TheRoom, TheStreams, costs
 from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, documented
 from .schemas import PAGE_MAX, SEQ_MAX
 from .streams import HEARTBEAT, Notice, Reader, gone_notice, message_notice, ready_notice
 
-routes = APIRouter(tags=["events"], dependencies=COUNTED)
+routes = APIRouter(tags=["events"])
 
 _LOOK_BACK = 1_000
+_LOOK_BACK_MS = 5.0
+_ROW_MS = 0.12
+_CHUNK_MS = 0.15
 _HEADERS = {"X-Accel-Buffering": "no"}  # a proxy must not hold it back
 _EXAMPLE = """\
 event: ready
@@ -81,6 +84,7 @@ class EventStream(StreamingResponse):
 class _Ear:
     reader: Reader
     member: Member
+    address: str
 
 
 async def _listen(
@@ -90,14 +94,13 @@ async def _listen(
 
     A program that listens has the room open, like a screen; it lets go after the last byte.
     """
-    networks = chat.network_shares.of_address(address)
-    with streams.listen(room.id, visitor_id=caller.id, networks=networks) as reader:
+    with streams.listen(room.id, visitor_id=caller.id, address=address) as reader:
         try:
             await chat.bus.attend(room.id)
             member = await chat.memberships.require(room.id, visitor_id=caller.id)
             await chat.presence.enter(member, screen=reader.id)
             try:
-                yield _Ear(reader, member)
+                yield _Ear(reader, member, address)
             finally:
                 await chat.presence.leave(member, screen=reader.id)
         finally:
@@ -106,6 +109,7 @@ async def _listen(
 
 @routes.get(
     "/rooms/{slug}/events",
+    dependencies=[costs(12)],
     status_code=200,
     summary="Hear what happens",
     response_class=EventStream,
@@ -154,6 +158,7 @@ class _Flow:
         self._room = room
         self._reader = ear.reader
         self._visitor_id = ear.member.visitor_id
+        self._address = ear.address
         self._start = start
         self._told = 0
         self._read = ear.member.read_seq
@@ -200,6 +205,8 @@ class _Flow:
             self._told = max(self._told, notice.seq)
         yield b"".join(chunk) or HEARTBEAT
         await self._mark_read()
+        # Not of the network: it is others who decide how much is said.
+        await self._chat.work.spend(_CHUNK_MS, visitor_id=self._visitor_id)
 
     async def _look_again(self) -> AsyncIterator[bytes]:
         """Tell what may have been missed, on its way from another node."""
@@ -215,11 +222,14 @@ class _Flow:
         await self._mark_read()
 
     async def _read_on(self) -> list[Message]:
-        return await self._chat.messages.history(
+        messages = await self._chat.messages.history(
             self._room.id, visitor_id=self._visitor_id, after=self._told, limit=PAGE_MAX
         )
+        await self._spend(len(messages) * _ROW_MS)
+        return messages
 
     async def _find_gone(self) -> tuple[int, ...]:
+        await self._spend(_LOOK_BACK_MS)
         first = max(1, self._told - _LOOK_BACK + 1)
         living = await self._chat.messages.living_seqs(
             self._room.id,
@@ -229,6 +239,11 @@ class _Flow:
             limit=_LOOK_BACK,
         )
         return tuple(sorted(set(range(first, self._told + 1)) - set(living)))
+
+    async def _spend(self, milliseconds: float) -> None:
+        await self._chat.work.spend(
+            milliseconds, visitor_id=self._visitor_id, address=self._address
+        )
 
     async def _mark_read(self) -> None:
         if self._told > self._read:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from .caller import COUNTED, IN_ROOM, Caller, TheChat, TheRoom
+from .caller import IN_ROOM, Address, Caller, TheChat, TheRoom, costs
 from .cursors import read_cursor, write_cursor
 from .problems import (
     INVALID_MESSAGE,
@@ -20,15 +20,18 @@ from .problems import (
 from .rooms import Cursor, PageLimit
 from .schemas import PAGE, SEQ_MAX, Message, NewMessage, Page
 
-routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"], dependencies=COUNTED)
+routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"])
 
 Seq = Annotated[int, Query(ge=0, le=SEQ_MAX)]
+
+_ROW_MS = 0.12
 
 _BOUNDS = TypeAdapter(tuple[Seq | None, Seq | None])
 
 
 @routes.get(
     "",
+    dependencies=[costs(3)],
     summary="Read what was said",
     response_description="A page of messages, oldest first.",
     responses=documented(*IN_ROOM, NOT_A_MEMBER, INVALID_REQUEST),
@@ -36,6 +39,7 @@ _BOUNDS = TypeAdapter(tuple[Seq | None, Seq | None])
 async def history(
     chat: TheChat,
     caller: Caller,
+    address: Address,
     room: TheRoom,
     after: Annotated[
         int | None,
@@ -54,6 +58,7 @@ async def history(
     if cursor:
         after, before = read_cursor(cursor, _BOUNDS)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
+    await chat.work.spend(limit * _ROW_MS, visitor_id=caller.id, address=address)
     found = await chat.messages.history(
         room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
     )
@@ -71,6 +76,7 @@ async def history(
 
 @routes.post(
     "",
+    dependencies=[costs(6)],
     status_code=201,
     summary="Say something",
     response_description="It is stored, and everybody hears of it.",
@@ -98,6 +104,7 @@ async def post(chat: TheChat, caller: Caller, room: TheRoom, new: NewMessage) ->
 
 @routes.delete(
     "/{message_id}",
+    dependencies=[costs(8)],
     status_code=204,
     summary="Delete a message",
     response_description="It is gone from every screen.",

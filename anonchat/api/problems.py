@@ -94,8 +94,8 @@ PUZZLE_UNSOLVED = Problem(
     "puzzle-unsolved",
     403,
     "There is a puzzle to solve first",
-    "This site is flooded just now. Find a number N such that the SHA-256 of the text "
-    "`<challenge>:N` begins with as many zero bits as `puzzle.bits` says, and send that text as "
+    "This site is flooded just now, or many come from your network. Find a number N such that "
+    "the SHA-256 of the text `<challenge>:N` begins with as many zero bits as `puzzle.bits` says, and send that text as "
     "`solution`. A challenge is good once, for ten minutes.",
 )
 NOT_A_MEMBER = Problem(
@@ -246,10 +246,7 @@ def answer_with_problems(web: FastAPI) -> None:
 
     @web.exception_handler(errors.ChatError)
     async def refused(_request: Request, error: errors.ChatError) -> JSONResponse:
-        kind = next(kind for kind in type(error).__mro__ if kind in _OF_ERRORS)
-        wait = {"Retry-After": str(error.details["seconds"])} if kind is errors.TooOften else {}
-        puzzle = {"puzzle": error.details} if kind is errors.PuzzleUnsolved else {}
-        return _answer(_OF_ERRORS[kind], str(error), headers=wait, **puzzle)
+        return answer_error(error)
 
     @web.exception_handler(Refusal)
     async def declined(_request: Request, error: Refusal) -> JSONResponse:
@@ -273,6 +270,14 @@ def answer_with_problems(web: FastAPI) -> None:
     @web.exception_handler(Exception)
     async def broken(_request: Request, _error: Exception) -> JSONResponse:
         return _answer(INTERNAL, INTERNAL.meaning)
+
+
+def answer_error(error: errors.ChatError) -> JSONResponse:
+    """Return the problem document for an error of the core."""
+    kind = next(kind for kind in type(error).__mro__ if kind in _OF_ERRORS)
+    wait = {"Retry-After": str(error.details["seconds"])} if kind is errors.TooOften else {}
+    puzzle = {"puzzle": error.details} if kind is errors.PuzzleUnsolved else {}
+    return _answer(_OF_ERRORS[kind], str(error), headers=wait, **puzzle)
 
 
 def _answer(

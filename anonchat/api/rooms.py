@@ -11,7 +11,7 @@ from ..chat import Chat
 from ..errors import NotFound, RoomNameConfusable, RoomNameTaken
 from ..services.lobby import Place
 from ..text import fold, tidy_room_name
-from .caller import CALLER, COUNTED, IN_ROOM, Caller, TheChat, TheRoom
+from .caller import CALLER, IN_ROOM, Address, Caller, TheChat, TheRoom, costs
 from .cursors import CURSOR, read_cursor, write_cursor
 from .problems import (
     INVALID_REQUEST,
@@ -38,12 +38,15 @@ from .schemas import (
     room_facts,
 )
 
-routes = APIRouter(tags=["rooms"], dependencies=COUNTED)
+routes = APIRouter(tags=["rooms"])
 
 PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="How many to return at most.")]
 Cursor = Annotated[
     str | None, Query(pattern=CURSOR, description="The `next` of the page before this one.")
 ]
+
+_ROW_MS = 0.02
+_OWN_ROW_MS = 0.15
 
 _BROWSING = TypeAdapter(Place)
 _SEARCHING = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
@@ -57,7 +60,8 @@ _SEARCHING = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
 )
 async def list_rooms(
     chat: TheChat,
-    _caller: Caller,
+    caller: Caller,
+    address: Address,
     query: Annotated[
         str, Query(max_length=200, description="Only rooms whose name contains this, best first.")
     ] = "",
@@ -68,6 +72,7 @@ async def list_rooms(
 
     Rooms move while one goes through the pages; one that keeps its place is met exactly once.
     """
+    await chat.work.spend(limit * _ROW_MS, visitor_id=caller.id, address=address)
     if query.strip():
         start = read_cursor(cursor, _SEARCHING) if cursor else 0
         found = (await chat.lobby.search(query, limit=start + limit + 1))[start:]
@@ -84,13 +89,15 @@ async def list_rooms(
 
 @routes.get(
     "/rooms/mine",
+    dependencies=[costs(3)],
     summary="See the rooms you are in",
     response_description="All of them.",
     responses=documented(*CALLER),
 )
-async def list_mine(chat: TheChat, caller: Caller) -> Page[OwnRoom]:
+async def list_mine(chat: TheChat, caller: Caller, address: Address) -> Page[OwnRoom]:
     """Return the rooms you are in, the liveliest first, with what is unread in each."""
     mine = await chat.memberships.list_mine(caller.id)
+    await chat.work.spend(len(mine) * _OWN_ROW_MS, visitor_id=caller.id, address=address)
     return Page(
         items=[
             OwnRoom.model_validate(
@@ -108,6 +115,7 @@ async def list_mine(chat: TheChat, caller: Caller) -> Page[OwnRoom]:
 
 @routes.post(
     "/rooms",
+    dependencies=[costs(8)],
     status_code=201,
     summary="Find or create a room, and join it",
     response_description="It was created, and you are in it.",
@@ -132,6 +140,7 @@ async def open_room(chat: TheChat, caller: Caller, wanted: NewRoom, response: Re
 
 @routes.get(
     "/rooms/{slug}",
+    dependencies=[costs(3)],
     summary="Look at a room",
     response_description="What it is.",
     responses=documented(*IN_ROOM),
@@ -143,6 +152,7 @@ async def look(chat: TheChat, caller: Caller, room: TheRoom) -> RoomView:
 
 @routes.delete(
     "/rooms/{slug}",
+    dependencies=[costs(8)],
     status_code=204,
     summary="Burn a room",
     response_description="It is gone, for everybody.",
@@ -155,6 +165,7 @@ async def burn(chat: TheChat, caller: Caller, room: TheRoom) -> None:
 
 @routes.put(
     "/rooms/{slug}/membership",
+    dependencies=[costs(8)],
     summary="Join a room",
     response_description="You are in it.",
     responses=documented(*IN_ROOM, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED, LIMIT_REACHED),
@@ -167,6 +178,7 @@ async def join(chat: TheChat, caller: Caller, room: TheRoom, key: Key | None = N
 
 @routes.delete(
     "/rooms/{slug}/membership",
+    dependencies=[costs(8)],
     status_code=204,
     summary="Leave a room",
     response_description="You are not in it.",

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from ..bus import Bus
 from ..clock import Clock
-from ..errors import LimitReached
+from ..connection_limit import ConnectionLimit
 from ..events import (
     Event,
     MemberJoined,
@@ -25,7 +25,6 @@ from ..events import (
 )
 from ..ids import new_id
 from ..metrics import Metrics
-from ..network_shares import HeldPlaces, Networks
 from ..nouns import Message
 from ..settings import Settings
 from . import schemas
@@ -120,19 +119,18 @@ class Streams:
         self._settings = settings
         self._clock = clock
         self._readers: dict[str, set[Reader]] = {}
-        self._counts: dict[str, int] = {}
-        self._places = HeldPlaces()
+        self._open = ConnectionLimit(
+            per_visitor=settings.streams_per_visitor_max,
+            per_network=settings.sockets_per_address_max,
+        )
         self._stopped = False
         bus.subscribe(self._on_event)
         metrics.watch("anonchat_streams", "Event streams that are open.", self.count)
 
     @contextmanager
-    def listen(self, room_id: str, *, visitor_id: str, networks: Networks = ()) -> Iterator[Reader]:
-        """Hear what happens in a room from now on, from these networks. Raises `LimitReached`."""
-        if self._counts.get(visitor_id, 0) >= self._settings.streams_per_visitor_max:
-            raise LimitReached("You listen to too many rooms at once.")
-        if self._places.weigh(networks) >= self._settings.sockets_per_address_max:
-            raise LimitReached("Too many listen from your address at once.")
+    def listen(self, room_id: str, *, visitor_id: str, address: str = "") -> Iterator[Reader]:
+        """Hear what happens in a room from now on. Raises `LimitReached`."""
+        self._open.open(address=address, visitor_id=visitor_id)
         reader = Reader(
             visitor_id,
             clock=self._clock,
@@ -140,15 +138,13 @@ class Streams:
             patience=self.heartbeat,
         )
         self._readers.setdefault(room_id, set()).add(reader)
-        self._counts[visitor_id] = self._counts.get(visitor_id, 0) + 1
-        self._places.hold(reader.id, networks)
         if self._stopped:
             reader.end()
         try:
             yield reader
         finally:
             self._let_go(room_id, reader)
-            self._places.release(reader.id)
+            self._open.close(address=address, visitor_id=visitor_id)
 
     def stop(self) -> None:
         """End all streams, for whoever stops the server waits until everything is answered."""
@@ -159,7 +155,7 @@ class Streams:
 
     def list_visitors(self) -> Collection[str]:
         """Return the ids of the visitors who have a stream open."""
-        return self._counts.keys()
+        return self._open.list_visitors()
 
     def count(self) -> int:
         """Return how many streams are open."""
@@ -198,8 +194,8 @@ class Streams:
                     for reader in readers:
                         reader.miss()
             # Of whose token was revoked: the others come back and go on where they were.
-            case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if (
-                visitor_id in self._counts
+            case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if self._open.count(
+                visitor_id
             ):
                 for readers in self._readers.values():
                     for reader in readers:
@@ -215,9 +211,6 @@ class Streams:
         self._readers[room_id].remove(reader)
         if not self._readers[room_id]:
             del self._readers[room_id]
-        self._counts[reader.visitor_id] -= 1
-        if not self._counts[reader.visitor_id]:
-            del self._counts[reader.visitor_id]
 
 
 def message_notice(message: Message) -> Notice:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from .caller import CALLER, COUNTED, Address, Caller, TheChat
+from .caller import CALLER, Address, Caller, TheChat, costs
 from .problems import (
     INVALID_NICKNAME,
     INVALID_PHRASE,
@@ -15,7 +15,7 @@ from .problems import (
 )
 from .schemas import Arrival, Visitor
 
-routes = APIRouter(tags=["visitors"], dependencies=COUNTED)
+routes = APIRouter(tags=["visitors"])
 
 
 @routes.post(
@@ -46,6 +46,7 @@ async def come_in(chat: TheChat, address: Address, arrival: Arrival) -> Visitor:
 
 @routes.delete(
     "/visitors/me",
+    dependencies=[costs(10)],
     status_code=204,
     summary="Be forgotten",
     response_description="You are forgotten.",

@@ -29,11 +29,11 @@ from ..events import (
     VisitorForgotten,
 )
 from ..fair_semaphore import FairSemaphore
-from ..ids import new_id, new_token
+from ..ids import new_id
 from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
 from ..lifetimes import visitor_lifetime
-from ..limits import Limits, client_networks, neighbourhood
+from ..limits import Limits, client_networks
 from ..lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
 from ..network_shares import Networks, NetworkShares
 from ..nouns import Visitor
@@ -50,7 +50,9 @@ from ..secret_phrase import (
     tidy_phrase,
 )
 from ..settings import Settings
+from ..stranger_work import StrangerWork
 from ..text import fold, tidy_nickname
+from ..tokens import TokenSigner
 from ..vault import Vault
 
 _BATCH = 500
@@ -67,6 +69,7 @@ _PHRASES_PER_NETWORK = 64
 _PHRASES_IN_ALL = 1_024
 _PHRASE_SECONDS = 60.0
 _SITE_NAMES = ("anonchat",)
+_SIGN_IN_MS = 8.0
 
 
 class NicknameKeys(NamedTuple):
@@ -88,6 +91,7 @@ class Identity:
         bus: Bus,
         clock: Clock,
         limits: Limits,
+        strangers: StrangerWork,
         puzzle: Puzzle,
         shares: NetworkShares,
         open_screens: OpenScreens,
@@ -100,13 +104,16 @@ class Identity:
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._strangers = strangers
         self._puzzle = puzzle
         self._shares = shares
         self._open_screens = open_screens
         self._keys = keys
         self._vault = vault
         self._hasher = hasher
+        self._tokens = TokenSigner(hasher)
         self._known: dict[bytes, tuple[datetime, Visitor]] = {}  # until when, by their tokens
+        self._void: dict[bytes, None] = {}  # tokens that are no longer anybody's
         self._revocations = 0
         self._marked_at: datetime | None = None
         self._may_count_forgotten = False
@@ -122,22 +129,35 @@ class Identity:
         With the secret phrase of the one who holds the nickname, the holder comes back instead,
         with a further token. A new visitor is forgotten soon unless the token arrives and is
         recognised. `address` is where they come from, if that is known: it is counted, and kept
-        nowhere. `solution` is that of the puzzle, if one is posed: it is used up as soon as a
+        nowhere. `solution` is that of the puzzle, if one is posed: always, where the operator
+        wants it so, and to those of a network from which many come; it is used up as soon as a
         phrase is hashed. Raises `PuzzleUnsolved`, `InvalidNickname`, `NicknameTaken`,
         `WrongPhrase`, `InvalidPhrase`, `TooOften`, `TooManyPhrases`, `LimitReached` or
         `Unavailable`.
         """
         name = tidy_nickname(nickname)
-        if address:
-            self._limits.arrivals.spend(neighbourhood(address))
         phrase = tidy_phrase(phrase)
-        with self._puzzle.spending(solution) as taken:
+        bits = await self._count_arrival(address)
+        with self._puzzle.spending(solution, bits=bits) as taken:
+            if bits:
+                await self._strangers.spend_after_challenge(_SIGN_IN_MS, address=address)
             proof = await self._prove(name, phrase, address, taken) if phrase else None
             visitor, token, displaced = await self._take_in(name, proof, address)
         self._shares.learn(visitor.id, address)
         if displaced:
             await self.forget(displaced)
         return visitor, token
+
+    async def _count_arrival(self, address: str) -> int:
+        """Return how hard a challenge has to be solved because many come from there, or 0."""
+        if not address:
+            return 0
+        try:
+            self._limits.arrivals.spend_address(address)
+            await self._strangers.spend(_SIGN_IN_MS, address=address)
+        except LimitReached:
+            return self._strangers.challenge_bits(address)
+        return 0
 
     @again_after_clash
     async def _take_in(
@@ -146,7 +166,7 @@ class Identity:
         """Return the visitor, a token, and the id of an idle visitor who has to give way."""
         keys = self._nickname_keys(name)
         await self._let_go(keys)
-        token, now = new_token(), self._clock()
+        token, now = self._tokens.make_token(), self._clock()
         created_at = minute_before(now)
         has_revoked, has_new_badge, displaced = False, False, None
         visitor_id = new_id()
@@ -199,7 +219,7 @@ class Identity:
 
         Of several who give the same token, one is given a new one, and the others `None`.
         """
-        hash, new = fingerprint(token), new_token()
+        hash, new = fingerprint(token), self._tokens.make_token()
         replacing = update(TokenRow).where(col(TokenRow.hash) == hash)
         async with self._database.transaction() as session:
             replaced = await session.exec(replacing.values(hash=fingerprint(new)))
@@ -229,24 +249,35 @@ class Identity:
     async def recognise(self, token: str, *, address: str = "") -> Visitor | None:
         """Return whose token this is; being seen puts off the day of being forgotten.
 
-        `address` is where it came from, if that is known: its networks are noted in memory. Raises
-        `Unavailable` while only another node could tell.
+        `address` is where it came from, if that is known: its networks are noted in memory. Tokens
+        without a signature are older than those; how many of them are looked up for an address is
+        bounded. Raises `TooOften` then, and `Unavailable` while only another node could tell.
         """
-        visitor = await self._recognise(token)
+        visitor = await self._recognise(token, address)
         if visitor:
             self._shares.learn(visitor.id, address)
         return visitor
 
-    async def _recognise(self, token: str) -> Visitor | None:
+    async def _recognise(self, token: str, address: str) -> Visitor | None:
         hash, now = fingerprint(token), self._clock()
         until, visitor = self._known.get(hash, (now, None))
         if visitor and now < until and self._vault.knows(visitor.id):
             return visitor
+        if hash in self._void:
+            return None
+        if not self._tokens.is_signed(token):
+            if not self._tokens.could_be_unsigned(token):
+                return None
+            if address:
+                self._limits.token_lookups.spend_address(address)
         revocations = self._revocations
         query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == hash)
         async with self._database.reading() as session:
             row = (await session.exec(query)).first()
         if row is None or row.expires_at <= now:
+            self._void[hash] = None
+            if len(self._void) > _KNOWN_MOST:
+                del self._void[next(iter(self._void))]
             return None
         if now - row.seen_at > self._seen_interval(has_posted=row.has_posted):
             async with self._database.transaction(row.id) as session:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -225,7 +225,7 @@ async def test_nothing_is_kept_of_a_reader_who_went_away(
         async with bob.listen(slug, **where):
             assert streams.count() == 1
         assert streams.count() == 0
-        assert (streams._readers, streams._counts) == ({}, {})
+        assert (streams._readers, len(streams._open)) == ({}, 0)
     assert (await ann.ask("GET", f"/rooms/{slug}"))["here"] == 0
 
 
@@ -310,7 +310,9 @@ async def test_too_many_streams_of_one_visitor_are_refused(
             await stream.ready()
 
 
-async def test_one_address_may_have_so_many_streams(tmp_path: Path, clock: FakeClock) -> None:
+async def test_streams_of_one_network_are_bounded_and_keep_no_other_visitor_out(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     async with (
         running_app(tmp_path, clock, sockets_per_address_max=1) as web,
         calling(web) as http,
@@ -324,14 +326,18 @@ async def test_one_address_may_have_so_many_streams(tmp_path: Path, clock: FakeC
         ]
         for program in (ann, bob):
             await program.open("room")
-        async with ann.listen("room") as stream:
-            await stream.ready()
-            answer = await bob.get("/rooms/room/events")
-            assert (answer.status_code, answer.json()["detail"]) == (
+        async with AsyncExitStack() as streams:
+            for _ in range(4):
+                stream = await streams.enter_async_context(ann.listen("room"))
+                await stream.ready()
+            answer = await ann.get("/rooms/room/events")
+            assert (answer.status_code, answer.json()["type"]) == (
                 429,
-                "Too many listen from your address at once.",
+                "/api/v1/problems/limit-reached",
             )
-        async with bob.listen("room") as stream:
+            async with bob.listen("room") as stream:
+                await stream.ready()
+        async with ann.listen("room") as stream:
             await stream.ready()
 
 

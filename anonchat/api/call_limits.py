@@ -1,0 +1,57 @@
+"""Limits how often, and for how much processor time, the API is called."""
+
+from fastapi import Request
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..chat import Chat
+from ..errors import LimitReached, Unavailable
+from ..nouns import Visitor
+from .problems import answer_error
+
+_CALL_MS = 1.5
+
+
+class CallLimits:
+    """Counts every call, of whatever address, before anything is done for it.
+
+    Whoever is known by their token is counted as themselves; all others of an address together.
+    """
+
+    def __init__(self, app: ASGIApp, *, chat: Chat) -> None:
+        self._app = app
+        self._chat = chat
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        address = request.client.host if request.client else ""
+        try:
+            await self._count(await self._recognise(request, address), address)
+        except LimitReached as error:
+            await self._chat.strangers.pace(address)
+            await answer_error(error)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _count(self, visitor: Visitor | None, address: str) -> None:
+        chat = self._chat
+        if visitor:
+            chat.limits.calls.spend(visitor.id)
+            await chat.work.spend(_CALL_MS, visitor_id=visitor.id, address=address)
+        elif address:
+            chat.limits.calls.spend_address(address)
+            await chat.strangers.spend(_CALL_MS, address=address)
+
+    async def _recognise(self, request: Request, address: str) -> Visitor | None:
+        header = request.headers.get("authorization")
+        scheme, token = get_authorization_scheme_param(header)
+        if not token or scheme.lower() != "bearer":
+            return None
+        try:
+            return await self._chat.identity.recognise(token, address=address)
+        except Unavailable:  # the call itself will say so
+            return None
