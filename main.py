@@ -124,8 +124,7 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
         log_level="error",  # its warnings are about what strangers send, as often as they like
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # ours, which tell when something is amiss
         http=crowd,  # type: ignore[arg-type]  # it makes protocols
         ws=crowd.open_line,  # type: ignore[arg-type]  # so does this
         ws_ping_interval=None,  # engine.io has its own

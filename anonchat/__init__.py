@@ -3,9 +3,11 @@
 from .bus import Bus, MemoryBus
 from .chat import Chat
 from .clock import Clock, SteadyClock
+from .connection_limit import ConnectionLimit
 from .costs import Cost
 from .durations import format_duration, parse_duration
 from .errors import (
+    N_,
     ChatError,
     InvalidLifetime,
     InvalidMessage,
@@ -48,6 +50,7 @@ from .events import (
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits import Limit, client_networks, neighbourhood
 from .metrics import Metrics
+from .network_shares import Networks
 from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
 from .pauses import pausing
 from .pulse import Pulse
@@ -58,12 +61,14 @@ from .work_budget import Charge, WorkBudget
 
 __all__ = [
     "MESSAGE_CHARACTERS",
+    "N_",
     "BadgeChanged",
     "Bus",
     "Charge",
     "Chat",
     "ChatError",
     "Clock",
+    "ConnectionLimit",
     "Cost",
     "Event",
     "Glance",
@@ -85,6 +90,7 @@ __all__ = [
     "MessagePosted",
     "MessagesGone",
     "Metrics",
+    "Networks",
     "NewsMissed",
     "NicknameTaken",
     "NotAMember",

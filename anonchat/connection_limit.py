@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Collection
 
 from .errors import N_, LimitReached
-from .limits import client_networks
+from .network_shares import Networks
 
 _RESERVED = 4
-_PARTS = 4  # of a place: a wide network counts each connection as a quarter of one
 
 
 class ConnectionLimit:
@@ -20,28 +19,28 @@ class ConnectionLimit:
 
     def __init__(self, *, per_visitor: int, per_network: int) -> None:
         self._per_visitor = per_visitor
-        self._parts_per_network = per_network * _PARTS
+        self._per_network = per_network
         self._visitors: Counter[str] = Counter()
-        self._networks: Counter[str] = Counter()  # parts of places that are taken
+        self._of_visitors: Counter[str] = Counter()  # by network
+        self._of_strangers: Counter[str] = Counter()
 
-    def open(self, *, address: str, visitor_id: str = "") -> None:
+    def open(self, networks: Networks, *, visitor_id: str = "") -> None:
         """Count a connection; without a visitor it is a stranger's. Raises `LimitReached`."""
-        places = _places(address, visitor_id)
-        held = self._visitors[visitor_id]
+        held = self._visitors[visitor_id] if visitor_id else 0
         needs_place = not visitor_id or held >= _RESERVED
-        if (visitor_id and held >= self._per_visitor) or (needs_place and self._is_full(places)):
+        counts = self._of_visitors if visitor_id else self._of_strangers
+        if held >= self._per_visitor or (needs_place and self._is_full(counts, networks)):
             raise LimitReached(N_("Too many connections are open. Close some and try again."))
         if visitor_id:
             self._visitors[visitor_id] += 1
-        for name, part in places:
-            self._networks[name] += part
+        counts.update(name for name, _ in networks)
 
-    def close(self, *, address: str, visitor_id: str = "") -> None:
+    def close(self, networks: Networks, *, visitor_id: str = "") -> None:
         """Count a connection no longer that `open` has counted."""
         if visitor_id:
-            _take(self._visitors, visitor_id, 1)
-        for name, part in _places(address, visitor_id):
-            _take(self._networks, name, part)
+            _take_one(self._visitors, visitor_id)
+        for name, _ in networks:
+            _take_one(self._of_visitors if visitor_id else self._of_strangers, name)
 
     def count(self, visitor_id: str) -> int:
         """Return how many connections a visitor holds open."""
@@ -51,24 +50,18 @@ class ConnectionLimit:
         """Return the ids of the visitors who hold connections open."""
         return self._visitors.keys()
 
-    def is_full(self, address: str) -> bool:
-        """Return whether a stranger at that address could open no connection."""
-        return self._is_full(_places(address, ""))
+    def is_full(self, networks: Networks) -> bool:
+        """Return whether a stranger of these networks could open no connection."""
+        return self._is_full(self._of_strangers, networks)
 
-    def _is_full(self, places: list[tuple[str, int]]) -> bool:
-        return any(self._networks[name] + part > self._parts_per_network for name, part in places)
+    def _is_full(self, counts: Counter[str], networks: Networks) -> bool:
+        return any(counts[name] * weight >= self._per_network for name, weight in networks)
 
     def __len__(self) -> int:
-        return len(self._visitors) + len(self._networks)
+        return len(self._visitors) + len(self._of_visitors) + len(self._of_strangers)
 
 
-def _places(address: str, visitor_id: str) -> list[tuple[str, int]]:
-    kind = "visitors" if visitor_id else "strangers"
-    networks = client_networks(address) if address else ()
-    return [(f"{kind} {name}", int(_PARTS * weight)) for name, weight in networks]
-
-
-def _take(counter: Counter[str], name: str, part: int) -> None:
-    counter[name] -= part
-    if counter[name] <= 0:
+def _take_one(counter: Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
         del counter[name]

@@ -79,7 +79,7 @@ class Limits:
         """The same of its strangers: all together may use as much as one visitor."""
         self.work_of_newcomers = limit(settings.work_per_visitor)
         """The same of its strangers who have solved a challenge."""
-        self.work_of_assets = limit(settings.work_per_visitor)
+        self.work_of_assets = limit(settings.work_per_network)
         """The same of scripts and styles for its strangers."""
         self.wrong_phrases = _limit_phrases(clock)
         """Wrong secret phrases for a nickname that is taken."""

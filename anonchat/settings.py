@@ -110,7 +110,10 @@ class Settings(BaseSettings):
     stream_backlog_max: int = Field(default=524_288, ge=65_536)
     """How many bytes may wait for one reader of an event stream before it has to resume."""
     sockets_per_address_max: int = Field(default=1_000, ge=1)
-    """How many sockets of screens one address may have open, and how many event streams."""
+    """How many sockets of screens the strangers of one address may have open, and how many its
+    visitors; and how many event streams."""
+    sockets_per_visitor_max: int = Field(default=100, ge=1)
+    """How many sockets of screens one visitor may have open."""
     unanswered_max: int = Field(default=2_000, ge=10)
     """How many connections may be open whose request is not complete yet; the oldest give way."""
     connections_max: int = Field(default=10_000, ge=10)
@@ -135,15 +138,15 @@ class Settings(BaseSettings):
     new_rooms_per_visitor: Frequency = Rate(100, timedelta(minutes=10))
     """How often one visitor may make a room."""
     arrivals_per_address: Frequency = Rate(600, timedelta(minutes=10))
-    """How often one may try to come in from one address."""
+    """How often one may try to come in from one address without solving a challenge."""
     events_per_screen: Frequency = Rate(600, timedelta(seconds=10))
     """How often an open page may send something over its socket before that is cut."""
     pages_waiting_max: int = Field(default=2_000, ge=10)
     """How many pages may be handed out whose browsers have not come back with a socket."""
     pages_per_address: Frequency = Rate(1_200, timedelta(minutes=1))
-    """How often a page may be asked for from one address."""
+    """How often a page may be asked for by one visitor, or by the strangers of one address."""
     calls_per_address: Frequency = Rate(12_000, timedelta(minutes=1))
-    """How often the API may be called from one address."""
+    """How often the API may be called by one visitor, or by the strangers of one address."""
     work_per_visitor: Frequency = Rate(300, timedelta(seconds=2))
     """How many milliseconds of processor time one visitor may use; what is beyond it waits."""
     work_per_network: Frequency = Rate(900, timedelta(seconds=3))

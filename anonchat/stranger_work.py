@@ -7,7 +7,7 @@ from datetime import timedelta
 from .errors import N_, LimitReached, TooOften
 from .limits import Limit, Limits, client_networks
 
-_LONGEST_WAIT = timedelta(seconds=2)
+_LONGEST_WAIT = timedelta(seconds=6)
 _LONGEST_WAIT_PROVEN = timedelta(seconds=10)
 _LONGEST_PACE = timedelta(seconds=5)
 _LOOK_AGAIN = timedelta(seconds=0.25)
@@ -15,6 +15,7 @@ _WAITING_MOST = 200
 _PACED_MOST = 500
 _CHALLENGE_BITS = 18
 _MORE_BITS = 2  # for each time that the network's newcomers have used up what they may
+_MORE_BITS_MOST = 4
 
 
 class StrangerWork:
@@ -31,7 +32,7 @@ class StrangerWork:
         self._waiting: Counter[str] = Counter()
 
     async def spend(self, milliseconds: float, *, address: str) -> None:
-        """Wait until strangers of that address may use so much processor time, two seconds at most.
+        """Wait until strangers of that address may use so much processor time, six seconds at most.
 
         Raises `TooOften` if that would take longer, `LimitReached` if too many wait.
         """
@@ -65,7 +66,7 @@ class StrangerWork:
     def challenge_bits(self, address: str) -> int:
         """Return how hard a challenge for that network is: harder while many are being solved."""
         load = self._limits.work_of_newcomers.read_load(address) if address else 0.0
-        return _CHALLENGE_BITS + int(_MORE_BITS * load)
+        return _CHALLENGE_BITS + min(_MORE_BITS_MOST, int(_MORE_BITS * load))
 
     async def _spend(self, limit: Limit, milliseconds: float, address: str) -> None:
         if not address:

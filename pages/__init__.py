@@ -9,8 +9,11 @@ from nicegui import app, core
 from anonchat import Chat
 
 from . import errors, frame, lobby, login, privacy, room
+from .asset_cache import AssetCache
+from .busy_page import make_busy_page
 from .connections import Connections
 from .door import Door
+from .forwarded import ForwardedHeaders
 from .frame import ICON
 from .guard import Guard
 from .headers import Headers, write_nonces
@@ -23,6 +26,7 @@ from .live.sockets import Sockets
 from .moving import move_screens
 from .news import News
 from .origins import Origins
+from .passes import Passes
 from .site import Site
 from .turnstile import Turnstile
 from .watch import Watch
@@ -41,13 +45,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     feeds = Feeds(chat.clock, chat.metrics, chat.work)
     refused: Counter[str] = Counter()
     connections = Connections(chat.settings, refused=refused)
-    sockets = Sockets(
-        most=chat.settings.connections_max,
-        per_address=chat.settings.sockets_per_address_max,
-        limit=chat.limits.events,
-        connections=connections,
-        refused=refused,
-    )
+    sockets = Sockets(chat, connections=connections, refused=refused)
     sockets.stand_guard()
     chat.metrics.watch("anonchat_screens", "Screens that are connected.", sockets.count)
     chat.metrics.watch("anonchat_connections", "Open connections.", connections.__len__)
@@ -63,15 +61,27 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     for screen in (login, lobby, room, privacy):
         screen.register(site)
     apologise, hold_back = errors.register(site)
+    passes = Passes(chat, site.door)
     web.include_router(site.door.routes())
+    web.include_router(passes.routes())
     web.state.sockets, web.state.connections = sockets, connections
-    web.add_middleware(Turnstile, chat=chat, hold_back=hold_back)
-    web.add_middleware(Pacing, budget=chat.work)
+    web.add_middleware(AssetCache)
+    web.add_middleware(
+        Turnstile,
+        chat=chat,
+        door=site.door,
+        passes=passes,
+        sockets=sockets,
+        hold_back=hold_back,
+        busy=make_busy_page(site),
+    )
+    web.add_middleware(Pacing, chat=chat)
     web.add_middleware(
         Packets, engine=sockets.engine, cut=sockets.cut_socket, refused=sockets.refused
     )
     web.add_middleware(Origins, base_url=chat.settings.base_url)
     web.add_middleware(Guard, apologise=apologise)
-    web.add_middleware(Headers, base_url=chat.settings.base_url)  # the last one is the outermost
+    web.add_middleware(Headers, base_url=chat.settings.base_url)
+    web.add_middleware(ForwardedHeaders, trusted=chat.settings.trusted_proxies)  # the outermost
     web.state.watch = watch = Watch(chat, site.door, sockets)
     return News(chat, feeds), watch

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken
 from fastapi import APIRouter, HTTPException, Request, Response
+from starlette.requests import HTTPConnection
 
 from anonchat import Chat, Visitor
 
@@ -44,10 +45,10 @@ class Door:
             raise HTTPException(303, headers={"Location": quote(target, safe=string.punctuation)})
         return target
 
-    async def recognise(self, request: Request) -> Visitor | None:
+    async def recognise(self, connection: HTTPConnection) -> Visitor | None:
         """Return who is looking, if they are known."""
-        token = self._token(request)
-        address = request.client.host if request.client else ""
+        token = self._token(connection)
+        address = connection.client.host if connection.client else ""
         return await self._chat.identity.recognise(token, address=address) if token else None
 
     def write_ticket(self, token: str) -> str:
@@ -73,7 +74,7 @@ class Door:
                 self._cookie_name(request),
                 token,
                 max_age=int(_COOKIE_AGE.total_seconds()),
-                secure=self._is_secure(request),
+                secure=self.is_secure(request),
                 httponly=True,
                 samesite="lax",
             )
@@ -85,7 +86,7 @@ class Door:
                 await self._chat.identity.sign_out(token)
             response = Response(status_code=204)
             response.delete_cookie(
-                self._cookie_name(request), secure=self._is_secure(request), httponly=True
+                self._cookie_name(request), secure=self.is_secure(request), httponly=True
             )
             return response
 
@@ -99,14 +100,16 @@ class Door:
     def _now(self) -> int:
         return int(self._chat.clock().timestamp())
 
-    def _token(self, request: Request) -> str:
-        return request.cookies.get(self._cookie_name(request), "")
+    def _token(self, connection: HTTPConnection) -> str:
+        return connection.cookies.get(self._cookie_name(connection), "")
 
-    def _cookie_name(self, request: Request) -> str:
-        return "__Host-anonchat" if self._is_secure(request) else "anonchat"
+    def _cookie_name(self, connection: HTTPConnection) -> str:
+        return "__Host-anonchat" if self.is_secure(connection) else "anonchat"
 
-    def _is_secure(self, request: Request) -> bool:
-        return (self._chat.settings.base_url or str(request.url)).startswith("https://")
+    def is_secure(self, connection: HTTPConnection) -> bool:
+        """Return whether browsers come here over https."""
+        address = self._chat.settings.base_url or str(connection.url)
+        return address.startswith(("https://", "wss://"))
 
 
 def local_path(target: str) -> str:

@@ -8,7 +8,7 @@ from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
 from htpy import title as title_tag
 from nicegui import app
 
-from anonchat import NotFound, TooOften, Unavailable
+from anonchat import LimitReached, NotFound, Unavailable
 
 from .frame import STYLE_SHEET
 from .language import Language
@@ -17,7 +17,7 @@ from .site import Site
 
 def register(
     site: Site,
-) -> tuple[Callable[[Request], Response], Callable[[Request, TooOften], Response]]:
+) -> tuple[Callable[[Request], Response], Callable[[Request, LimitReached], Response]]:
     """Answer for missing pages and for pages that fail.
 
     Return what makes the answer to a failure, and the one to whoever comes too often.
@@ -71,11 +71,15 @@ def register(
     async def failed(request: Request, error: Exception) -> Response:
         return apologise(request)
 
-    def hold_back(request: Request, error: TooOften) -> Response:
+    def hold_back(request: Request, error: LimitReached) -> Response:
         language = site.language(request)
         answer = _page(language, h1[language.explain(error)], status=429)
-        answer.headers["Retry-After"] = str(error.details["seconds"])
+        answer.headers["Retry-After"] = str(error.details.get("seconds", 1))
         return answer
+
+    @app.exception_handler(LimitReached)
+    async def too_much(request: Request, error: LimitReached) -> Response:
+        return hold_back(request, error)
 
     return apologise, hold_back
 

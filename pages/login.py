@@ -5,7 +5,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 from htpy import Element, a, details, div, footer, h1, li, p, span, summary, ul
 
-from anonchat import ChatError, Cost, InvalidPhrase, TooManyPhrases, WrongPhrase
+from anonchat import (
+    ChatError,
+    Cost,
+    InvalidPhrase,
+    PuzzleUnsolved,
+    TooManyPhrases,
+    WrongPhrase,
+)
 
 from .controls import button, field, form, icon, icon_button, post
 from .frame import language_links, mark, open_page, page
@@ -26,22 +33,21 @@ def register(site: Site) -> None:
         language = open_page(site, request)
         screen = Screen("login", budget=site.chat.work)
         with screen:
-            proof = _proof(site, language) if site.chat.puzzle.bits else None
+            proof = Proof(site.chat.puzzle, budget=site.chat.work, language=language)
 
         async def enter(fields: Fields) -> None:
             try:
-                await screen.work.spend(Cost.SIGN_IN)
                 _, token = await site.chat.identity.come_in(
                     fields.get("nickname", ""),
                     phrase=fields.get("phrase", ""),
                     address=address_of(request),
                     solution=fields.get("solution", ""),
                 )
+            except PuzzleUnsolved as error:
+                proof.solve(error)
             except ChatError as error:
                 name = "phrase" if isinstance(error, _OF_PHRASE) else "nickname"
                 screen.refuse(name, language.explain(error))
-                if proof:
-                    proof.again()
             else:
                 post("/session", body=site.door.write_ticket(token), then=target)
 
@@ -72,10 +78,6 @@ def register(site: Site) -> None:
         )
 
 
-def _proof(site: Site, language: Language) -> Proof:
-    return Proof(site.chat.puzzle, budget=site.chat.work, language=language)
-
-
 def _headline(text: str) -> Element:
     words = text.split()
     fades = [1 - 0.5 * max(0, place - 1) / max(1, len(words) - 2) for place in range(len(words))]
@@ -87,7 +89,7 @@ def _headline(text: str) -> Element:
     ]
 
 
-def _form(language: Language, proof: Proof | None) -> Element:
+def _form(language: Language, proof: Proof) -> Element:
     return form(
         field(
             language("Nickname"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from anonchat import Chat, Cost
 
@@ -13,9 +14,9 @@ from .live.feeds import Feeds
 from .news import messages_of
 
 
-def address_of(request: Request) -> str:
+def address_of(connection: HTTPConnection) -> str:
     """Return where a request comes from, to be counted and kept nowhere."""
-    return request.client.host if request.client else ""
+    return connection.client.host if connection.client else ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,16 @@ from contextlib import suppress
 from fastapi import Request
 from nicegui import Client, background_tasks
 
-from anonchat import Chat, Event, NewsMissed, Pulse, TokenRevoked, Unavailable, VisitorForgotten
+from anonchat import (
+    Chat,
+    Event,
+    NewsMissed,
+    Pulse,
+    TokenRevoked,
+    TooOften,
+    Unavailable,
+    VisitorForgotten,
+)
 
 from .door import Door
 from .live.sockets import Sockets
@@ -43,7 +52,7 @@ class Watch:
         """Close every screen, or those of one visitor, whose cookie is nobody's any more."""
         for number, client in enumerate(_screens(visitor_id), 1):
             request: Request = client.request
-            with suppress(Unavailable):  # the next round asks again
+            with suppress(Unavailable, TooOften):  # the next round asks again
                 if await self._door.recognise(request) is None:
                     client.open("/login")
                     self._close(client)

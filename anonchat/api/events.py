@@ -94,7 +94,8 @@ async def _listen(
 
     A program that listens has the room open, like a screen; it lets go after the last byte.
     """
-    with streams.listen(room.id, visitor_id=caller.id, address=address) as reader:
+    networks = chat.network_shares.of_address(address)
+    with streams.listen(room.id, visitor_id=caller.id, networks=networks) as reader:
         try:
             await chat.bus.attend(room.id)
             member = await chat.memberships.require(room.id, visitor_id=caller.id)

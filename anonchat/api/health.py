@@ -1,16 +1,20 @@
 """Is the process alive, and can it serve?"""
 
+import asyncio
+
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from ..chat import Chat
 
 _READING = ["GET", "HEAD"]
+_FRESH_SECONDS = 1.0
 
 
 def health_routes(chat: Chat) -> APIRouter:
     """Return `/healthz` (the process lives) and `/readyz` (it can serve, and is not leaving)."""
     router = APIRouter(include_in_schema=False)
+    readiness = _Readiness(chat)
 
     @router.api_route("/healthz", methods=_READING)
     async def healthz() -> PlainTextResponse:
@@ -20,10 +24,29 @@ def health_routes(chat: Chat) -> APIRouter:
     async def readyz() -> PlainTextResponse:
         if chat.is_draining:
             return PlainTextResponse("draining", 503)
-        if silent := await chat.list_silent():
+        if silent := await readiness.list_silent():
             return PlainTextResponse(f"no answer: {', '.join(silent)}", 503)
         if chat.is_bus_unsafe:
             return PlainTextResponse("unsafe: bus writes to disk", 503)
         return PlainTextResponse("ready")
 
     return router
+
+
+class _Readiness:
+    """Asks the parts of a chat once a second at most, however often it is asked itself."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._asking = asyncio.Lock()
+        self._silent: list[str] = []
+        self._until = 0.0
+
+    async def list_silent(self) -> list[str]:
+        """Return which parts did not answer in the last second."""
+        async with self._asking:
+            loop = asyncio.get_running_loop()
+            if loop.time() >= self._until:
+                self._silent = await self._chat.list_silent()
+                self._until = loop.time() + _FRESH_SECONDS
+            return self._silent

@@ -95,8 +95,8 @@ PUZZLE_UNSOLVED = Problem(
     403,
     "There is a puzzle to solve first",
     "This site is flooded just now, or many come from your network. Find a number N such that "
-    "the SHA-256 of the text `<challenge>:N` begins with as many zero bits as `puzzle.bits` says, and send that text as "
-    "`solution`. A challenge is good once, for ten minutes.",
+    "the SHA-256 of the text `<challenge>:N` begins with as many zero bits as `puzzle.bits` says, "
+    "and send that text as `solution`. A challenge is good once, for ten minutes.",
 )
 NOT_A_MEMBER = Problem(
     "not-a-member", 403, "Only members may do this", "Join the room first: `PUT …/membership`."

@@ -25,6 +25,7 @@ from ..events import (
 )
 from ..ids import new_id
 from ..metrics import Metrics
+from ..network_shares import Networks
 from ..nouns import Message
 from ..settings import Settings
 from . import schemas
@@ -128,9 +129,9 @@ class Streams:
         metrics.watch("anonchat_streams", "Event streams that are open.", self.count)
 
     @contextmanager
-    def listen(self, room_id: str, *, visitor_id: str, address: str = "") -> Iterator[Reader]:
-        """Hear what happens in a room from now on. Raises `LimitReached`."""
-        self._open.open(address=address, visitor_id=visitor_id)
+    def listen(self, room_id: str, *, visitor_id: str, networks: Networks = ()) -> Iterator[Reader]:
+        """Hear what happens in a room from now on, from these networks. Raises `LimitReached`."""
+        self._open.open(networks, visitor_id=visitor_id)
         reader = Reader(
             visitor_id,
             clock=self._clock,
@@ -144,7 +145,7 @@ class Streams:
             yield reader
         finally:
             self._let_go(room_id, reader)
-            self._open.close(address=address, visitor_id=visitor_id)
+            self._open.close(networks, visitor_id=visitor_id)
 
     def stop(self) -> None:
         """End all streams, for whoever stops the server waits until everything is answered."""

@@ -1,78 +1,55 @@
 """How fast sockets are read: no faster than the work budgets of those who speak over them allow."""
 
-from urllib.parse import parse_qs
-
-from nicegui import Client
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from anonchat import Cost, LimitReached, WorkBudget
+from anonchat import Chat, Cost, LimitReached
 
 from ..origins import SOCKETS
+from .sockets import find_holder
 
 
 class Pacing:
-    """Charges each packet of a socket to its visitor and client network before it is handled.
+    """Charges each packet of a web socket to its visitor and client network before it is handled.
 
-    What is beyond a budget stays unread in the socket until there is room for it again. A polled
-    request that would have to wait for too long is answered with 429.
+    What is beyond a budget stays unread in the socket until there is room for it again. That the
+    socket was opened, and each poll, is charged with the other requests.
     """
 
-    def __init__(self, app: ASGIApp, *, budget: WorkBudget) -> None:
+    def __init__(self, app: ASGIApp, *, chat: Chat) -> None:
         self._app = app
-        self._budget = budget
+        self._chat = chat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
-        if scope["type"] == "lifespan" or not scope["path"].startswith(SOCKETS):
-            await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._app(scope, self._pace(scope, receive), send)
-        else:
-            await self._answer_poll(scope, receive, send)
+        if scope["type"] == "websocket" and scope["path"].startswith(SOCKETS):
+            receive = self._pace(scope, receive)
+        await self._app(scope, receive, send)
 
     def _pace(self, scope: Scope, receive: Receive) -> Receive:
-        visitor_id, address = _find_visitor(scope), _address(scope)
+        visitor_id = find_holder(scope["query_string"].decode("latin-1")).visitor_id
+        address = client[0] if (client := scope.get("client")) else ""
 
         async def receive_in_time() -> Message:
             message = await receive()
-            if message["type"] == "websocket.disconnect":
+            if message["type"] != "websocket.receive":
                 return message
             try:
-                await self._budget.spend(
-                    _cost(message), visitor_id=visitor_id, address=address, longest=None
-                )
+                await self._spend(_cost(message), visitor_id, address)
             except LimitReached:  # they wait on many other sockets already
                 return {"type": "websocket.disconnect", "code": 1013}
             return message
 
         return receive_in_time
 
-    async def _answer_poll(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self._budget.spend(
-                Cost.POLL, visitor_id=_find_visitor(scope), address=_address(scope)
+    async def _spend(self, milliseconds: float, visitor_id: str, address: str) -> None:
+        if visitor_id:
+            await self._chat.work.spend(
+                milliseconds, visitor_id=visitor_id, address=address, longest=None
             )
-        except LimitReached:
-            await send({"type": "http.response.start", "status": 429, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
         else:
-            await self._app(scope, receive, send)
+            await self._chat.strangers.spend(milliseconds, address=address)
 
 
 def _cost(message: Message) -> float:
-    if message["type"] == "websocket.connect":
-        return Cost.SOCKET
     length = len(message.get("text") or message.get("bytes") or "")
     return Cost.PACKET + Cost.PACKET_KIB * length / 1024
-
-
-def _find_visitor(scope: Scope) -> str:
-    """Return whose page a socket says that it is for; that it is so is seen later, by `Sockets`."""
-    query = parse_qs(scope["query_string"].decode("latin-1"))
-    client = Client.instances.get(query.get("client_id", [""])[0])
-    return client.request.scope.get("visitor", "") if client else ""
-
-
-def _address(scope: Scope) -> str:
-    client: tuple[str, int] | None = scope.get("client")
-    return client[0] if client else ""

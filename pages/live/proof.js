@@ -1,91 +1,40 @@
-// Looks for a number that gives a hash with enough zero bits, in slices that nobody notices.
+// The field of a form that shows, by work that the browser has done, that this is not a flood.
 
-const SLICE = 12; // milliseconds
+import { solve } from "challenge";
 
 export default {
   props: { challenge: String, bits: Number, working: String },
-  data: () => ({ solution: "" }),
+  data: () => ({ solution: "", isWorking: false }),
   render() {
     return Vue.h("p", { role: "status", class: "hint" }, [
       Vue.h("input", { type: "hidden", name: "solution", value: this.solution }),
-      this.solution ? "" : this.working,
+      this.isWorking ? this.working : "",
     ]);
   },
   mounted() {
-    this.solve(this.challenge);
+    if (this.challenge) this.solve(this.challenge, this.bits, false);
   },
   unmounted() {
-    clearTimeout(this.timer);
+    this.giveUp?.();
   },
   methods: {
-    solve(challenge) {
-      clearTimeout(this.timer);
-      this.solution = "";
-      this.hold(true);
-      this.look(challenge, 0);
+    // Solve a challenge, and then send the form if it was refused for want of that.
+    solve(challenge, bits, sends) {
+      this.giveUp?.();
+      this.show("", true);
+      this.giveUp = solve(challenge, bits, async (solution) => {
+        await this.show(solution, false);
+        if (sends) this.form().requestSubmit();
+      });
     },
-    look(challenge, number) {
-      const end = performance.now() + SLICE;
-      do {
-        const solution = `${challenge}:${number++}`;
-        if (zeros(sha256(solution)) >= this.bits) {
-          this.solution = solution;
-          return this.hold(false);
-        }
-      } while (performance.now() < end);
-      this.timer = setTimeout(() => this.look(challenge, number));
+    // The field is filled before the button lets go: a click may follow at once.
+    async show(solution, isWorking) {
+      Object.assign(this, { solution, isWorking });
+      await this.$nextTick();
+      this.form().querySelector("[type=submit]").disabled = isWorking;
     },
-    hold(still) {
-      // In time for a click that follows at once: the field is filled before the button lets go.
-      this.$nextTick(() => (this.$el.closest("form").querySelector("[type=submit]").disabled = still));
+    form() {
+      return this.$el.closest("form");
     },
   },
 };
-
-function zeros([first, second]) {
-  return first ? Math.clz32(first) : 32 + Math.clz32(second);
-}
-
-// SHA-256 of FIPS 180-4: the browser's own cannot be asked on a page without https, nor so often.
-const PRIMES = [];
-for (let n = 2; PRIMES.length < 64; n++) if (PRIMES.every((prime) => n % prime)) PRIMES.push(n);
-const fraction = (x) => ((x - Math.floor(x)) * 2 ** 32) | 0;
-const START = PRIMES.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
-const ROUND = PRIMES.map((prime) => fraction(Math.cbrt(prime)));
-const turn = (x, by) => (x >>> by) | (x << (32 - by));
-
-function sha256(text) {
-  const words = pad(text);
-  const hash = [...START];
-  const w = new Int32Array(64);
-  for (let at = 0; at < words.length; at += 16) {
-    for (let i = 0; i < 64; i++) {
-      if (i < 16) {
-        w[i] = words[at + i];
-        continue;
-      }
-      const a = w[i - 15];
-      const b = w[i - 2];
-      const small = turn(a, 7) ^ turn(a, 18) ^ (a >>> 3);
-      const large = turn(b, 17) ^ turn(b, 19) ^ (b >>> 10);
-      w[i] = (w[i - 16] + small + w[i - 7] + large) | 0;
-    }
-    let [a, b, c, d, e, f, g, h] = hash;
-    for (let i = 0; i < 64; i++) {
-      const mixed = (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g));
-      const one = (h + mixed + ROUND[i] + w[i]) | 0;
-      const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
-    }
-    [a, b, c, d, e, f, g, h].forEach((word, i) => (hash[i] = (hash[i] + word) | 0));
-  }
-  return hash;
-}
-
-function pad(text) {
-  const words = new Int32Array((((text.length + 8) >> 6) + 1) * 16);
-  for (let i = 0; i < text.length; i++) words[i >> 2] |= text.charCodeAt(i) << (24 - (i % 4) * 8);
-  words[text.length >> 2] |= 0x80 << (24 - (text.length % 4) * 8);
-  words[words.length - 1] = text.length * 8;
-  return words;
-}

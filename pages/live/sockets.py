@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from nicegui import background_tasks, core
+from nicegui import Client, background_tasks, core
 from socketio import exceptions
 
-from anonchat import Limit, TooOften, neighbourhood
+from anonchat import Chat, ConnectionLimit, LimitReached, Networks, TooOften, neighbourhood
 
 from ..connections import Connections
 from .engine import EngineSockets
@@ -49,11 +49,26 @@ Hello = dict[str, str]
 Handler = Callable[..., Awaitable[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who a page was drawn for: a visitor, a stranger with a pass, or just any stranger."""
+
+    visitor_id: str
+    pass_id: str
+
+    @property
+    def name(self) -> str:
+        """The name under which they are counted; "" for just any stranger."""
+        return self.visitor_id or (f"pass {self.pass_id}" if self.pass_id else "")
+
+
 @dataclass(slots=True, eq=False)
 class _Socket:
     """One socket, from the first byte on."""
 
     address: str
+    networks: Networks
+    holder: str  # as whom it is counted
     patience: asyncio.TimerHandle
     abort: Callable[[], None]
     is_behind: bool = False
@@ -64,32 +79,27 @@ class _Socket:
 class Sockets:
     """Knows every open socket, and stands between it and NiceGUI.
 
-    `refused` counts what was not let through, by why: `crowded` (too many, from one address or at
-    all), `silent` (no handshake in time), `foreign` (for a page that is not its own), `malformed`,
+    A socket counts for the visitor of its page, one of any other page for its client network, until
+    nothing of it is left in memory. `refused` counts what was not let through, by why: `crowded`
+    (too many of one of these, or at all), `silent` (no handshake in time), `foreign` (for a page
+    that is not its own), `malformed`,
     `flooding` (more events than a page of ours can make: what it said comes again with its next
     socket), `unread` (too much waits for one who does not read it).
-
-    A socket counts against its address until nothing of it is left in memory.
     """
 
-    def __init__(
-        self,
-        *,
-        most: int,
-        per_address: int,
-        limit: Limit,
-        connections: Connections,
-        refused: Counter[str],
-    ) -> None:
+    def __init__(self, chat: Chat, *, connections: Connections, refused: Counter[str]) -> None:
         self.refused = refused
         self.engine = EngineSockets()
         self._connections = connections
         self._told: Counter[str] = Counter()
-        self._most = most
-        self._per_address = per_address
-        self._limit = limit
+        self._networks_of = chat.network_shares.of_address
+        self._most = chat.settings.connections_max
+        self._counted = ConnectionLimit(
+            per_visitor=chat.settings.sockets_per_visitor_max,
+            per_network=chat.settings.sockets_per_address_max,
+        )
+        self._limit = chat.limits.events
         self._open: dict[str, _Socket] = {}  # by the id that engine.io gives
-        self._addresses: Counter[str] = Counter()
         self._pages: dict[str, str] = {}  # which page a socket shook hands for, by its sid
         self._silenced: set[str] = set()
         engine, events = core.sio.eio.handlers, core.sio.handlers["/"]
@@ -113,6 +123,10 @@ class Sockets:
     def count(self) -> int:
         """Return how many sockets are open."""
         return len(self._open)
+
+    def is_full(self, address: str) -> bool:
+        """Return whether a stranger at that address could open no socket."""
+        return self._counted.is_full(self._networks_of(address))
 
     def silence(self, page: str) -> None:
         """Let nobody speak for a page any more, nor come back; what it is told still arrives."""
@@ -151,15 +165,26 @@ class Sockets:
 
     async def _on_open(self, engine_id: str, environ: dict[str, Any]) -> bool | None:
         client = environ["asgi.scope"].get("client")
-        address = neighbourhood(client[0] if client else "")
-        if self._addresses[address] >= self._per_address or len(self.engine) >= self._most:
+        address = client[0] if client else ""
+        networks = self._networks_of(address)
+        holder = find_holder(environ.get("QUERY_STRING", "")).name
+        if len(self.engine) >= self._most:
             self.refused["crowded"] += 1
             return False
-        self._addresses[address] += 1
-        abort = partial(self.cut_socket, engine_id)
-        socket = self._open[engine_id] = _Socket(address, self._have_patience(engine_id), abort)
+        try:
+            self._counted.open(networks, visitor_id=holder)
+        except LimitReached:
+            self.refused["crowded"] += 1
+            return False
+        socket = self._open[engine_id] = _Socket(
+            neighbourhood(address),
+            networks,
+            holder,
+            self._have_patience(engine_id),
+            partial(self.cut_socket, engine_id),
+        )
         queue = self.engine.begin(engine_id, _read_line(environ))
-        queue.on_change = partial(self._note_unread, socket, client[0] if client else "")
+        queue.on_change = partial(self._note_unread, socket, address)
         await self._engine["connect"](engine_id, environ)
         return None
 
@@ -188,13 +213,11 @@ class Sockets:
         """Count a closed socket no more, once nothing of it is left."""
         await self.engine.end(engine_id)
         self._connections.forget_unread(socket)
-        self._addresses[socket.address] -= 1
-        if not self._addresses[socket.address]:
-            del self._addresses[socket.address]
+        self._counted.close(socket.networks, visitor_id=socket.holder)
 
     async def _on_connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
         socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
-        hello = _read_hello(environ)
+        hello = _read_hello(environ.get("QUERY_STRING", ""))
         if socket is None or socket.sid or hello is None:
             self.refused["malformed"] += 1
             raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
@@ -240,10 +263,10 @@ class Sockets:
         return listen
 
     def _may_speak(self, engine_id: str) -> bool:
-        """Count what is said for a page on all its sockets; before it has any, by the address."""
+        """Count what is said for a page on all its sockets; before that by who holds the socket."""
         if socket := self._open.get(engine_id):
             try:
-                self._limit.spend(self._pages.get(socket.sid, socket.address))
+                self._limit.spend(self._pages.get(socket.sid, socket.holder or socket.address))
             except TooOften:
                 return False
         return True
@@ -276,10 +299,10 @@ class Sockets:
         self.cut_socket(engine_id)
 
 
-def _read_hello(environ: dict[str, Any]) -> Hello | None:
+def _read_hello(query: str) -> Hello | None:
     """Return what a page says of itself in the address of its socket, if a page could say so."""
     try:
-        said = parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=20)
+        said = parse_qsl(query, max_num_fields=20)
         hello = dict(said)
         int(hello.get("next_message_id", "0"))
     except ValueError:
@@ -292,6 +315,14 @@ def _read_hello(environ: dict[str, Any]) -> Hello | None:
 def _read_line(environ: dict[str, Any]) -> Line | None:
     line: Line | None = environ["asgi.scope"].get("extensions", {}).get("line")
     return line
+
+
+def find_holder(query: str) -> Holder:
+    """Return whose socket it is, by the page that its address names."""
+    hello = _read_hello(query) or {}
+    page = Client.instances.get(hello.get("client_id", ""))
+    scope = page.request.scope if page and page.request else {}
+    return Holder(scope.get("visitor", ""), scope.get("pass", ""))
 
 
 def _ignore(_sid: str, *_said: object) -> None:

@@ -137,12 +137,53 @@ async def test_who_calls_too_often_is_told_when_to_come_back(
     ):
         visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
         ann = Program(http, visitor["token"])
-        await ann.ask("GET", "/rooms")
+        for _ in range(2):
+            await ann.ask("GET", "/rooms")
         answer = await ann.call("GET", "/rooms")
         assert (answer.status_code, answer.json()["type"]) == (429, "/api/v1/problems/too-often")
         assert answer.headers["Retry-After"] == "5"
         clock.move(timedelta(seconds=5))
         await ann.ask("GET", "/rooms")
+
+
+async def test_strangers_of_a_network_use_up_nothing_of_a_visitor_there(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    settings = {"calls_per_address": "12/1h", "work_per_visitor": "1000/1h"}
+    async with running_app(tmp_path, clock, **settings) as web, calling(web) as http:
+        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        ann, invented = Program(http, visitor["token"]), Program(http, "x" * 65)
+        answers = [await invented.call("GET", "/rooms") for _ in range(20)]
+        answers += [await http.get("/nowhere") for _ in range(20)]
+        assert answers[0].status_code == 401
+        assert {answer.status_code for answer in answers[20:]} == {429}
+        for _ in range(12):
+            await ann.ask("GET", "/rooms")
+        assert (await ann.call("GET", "/rooms")).status_code == 429
+
+
+async def test_visitor_who_uses_up_the_own_work_is_refused_and_others_are_not(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    settings = {"work_per_visitor": "300/1h"}
+    async with running_app(tmp_path, clock, **settings) as web, calling(web) as http:
+        ann, bob = [
+            Program(
+                http,
+                (await Program(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
+            )
+            for name in ("Ann", "Bob")
+        ]
+        for program in (ann, bob):
+            await program.open("night train")
+        statuses = []
+        while not statuses or statuses[-1] == 200:
+            path = "/rooms/night-train/messages"
+            answer = await ann.get(path, params={"limit": 200})
+            statuses.append(answer.status_code)
+        assert statuses[-1] == 429
+        assert len(statuses) > 5
+        await bob.say("night-train", "hello")
 
 
 async def test_one_may_look_before_one_joins(ann: Program, bob: Program) -> None:

@@ -10,6 +10,7 @@ import pytest
 from anonchat import Chat
 from tests.api.program import Program
 from tests.api.world import Settle, calling, running_app
+from tests.challenge import solve
 from tests.fakes import FakeClock
 
 PHRASE = "correct horse battery staple"
@@ -139,4 +140,21 @@ async def test_a_flooded_site_poses_a_puzzle_that_a_program_can_solve(
             text for text in tries if sha256(text.encode()).digest()[0] < 2 ** (8 - puzzle["bits"])
         )
         answer = await http.post("/visitors", json={"nickname": "Ann", "solution": solution})
+        assert answer.status_code == 201
+
+
+async def test_busy_network_poses_a_puzzle_that_a_program_can_solve(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    settings = {"arrivals_per_address": "1/1h"}
+    async with running_app(tmp_path, clock, **settings) as web, calling(web) as http:
+        assert (await http.post("/visitors", json={"nickname": "Ann"})).status_code == 201
+        answer = await http.post("/visitors", json={"nickname": "Bob"})
+        assert (answer.status_code, answer.json()["type"]) == (
+            403,
+            "/api/v1/problems/puzzle-unsolved",
+        )
+        puzzle = answer.json()["puzzle"]
+        solution = solve(puzzle["challenge"], puzzle["bits"])
+        answer = await http.post("/visitors", json={"nickname": "Bob", "solution": solution})
         assert answer.status_code == 201

@@ -13,6 +13,7 @@ from anonchat import (
     InvalidMessage,
     LimitReached,
     NotAMember,
+    PuzzleUnsolved,
     TooOften,
     WorkBudget,
     client_networks,
@@ -22,6 +23,7 @@ from anonchat import limits as limits_module
 from anonchat import work_budget as work_budget_module
 from anonchat.limits import Limit
 from anonchat.rates import UNLIMITED, Rate, parse_rate
+from tests.challenge import solve
 from tests.fakes import (
     FakeClock,
     come_in,
@@ -384,16 +386,34 @@ async def test_making_rooms_too_often_is_refused_and_makes_none(
         assert await chat.rooms.find_named("two") is None
 
 
-async def test_one_address_cannot_come_in_without_end_and_the_next_one_can(
+async def test_sign_in_beyond_the_limit_of_a_network_needs_a_solved_challenge(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path / "data", clock, arrivals_per_address="2/10s") as chat:
         await chat.identity.come_in("Ann", address="2001:db8::1")
         await chat.identity.come_in("Bob", address="2001:db8::2")
-        with pytest.raises(TooOften):
+        with pytest.raises(PuzzleUnsolved) as caught:
             await chat.identity.come_in("Cleo", address="2001:db8::3")
         assert await chat.identity.is_free("Cleo")
-        await chat.identity.come_in("Cleo", address="2001:db8:1::1")
+        await chat.identity.come_in("Dan", address="2001:db8:1::1")
+        challenge, bits = caught.value.details["challenge"], caught.value.details["bits"]
+        assert bits == 18
+        solution = solve(str(challenge), bits)
+        await chat.identity.come_in("Cleo", address="2001:db8::3", solution=solution)
+        with pytest.raises(PuzzleUnsolved):
+            await chat.identity.come_in("Eve", address="2001:db8::3", solution=solution)
+
+
+async def test_sign_in_needs_a_solved_challenge_while_strangers_use_up_the_network(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock, work_per_visitor="100/1h") as chat:
+        await chat.strangers.spend(100, address="192.0.2.1")
+        with pytest.raises(PuzzleUnsolved) as caught:
+            await chat.identity.come_in("Ann", address="192.0.2.1")
+        challenge, bits = caught.value.details["challenge"], caught.value.details["bits"]
+        solution = solve(str(challenge), bits)
+        await chat.identity.come_in("Ann", address="192.0.2.1", solution=solution)
 
 
 def _count_spent(limit: Limit, who: str, tries: int) -> int:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from anonchat import MemoryBus, NicknameTaken, Puzzle, PuzzleUnsolved
 from anonchat.seal import Hasher
+from tests.challenge import solve as find_solution
 from tests.fakes import FakeClock, running_chat
 
 BITS = 6
@@ -30,12 +31,7 @@ def spend(puzzle: Puzzle, solution: str) -> None:
 
 def solve(challenge: str, *, bits: int = BITS) -> str:
     """Do the work."""
-    for number in count():
-        solution = f"{challenge}:{number}"
-        digest = hashlib.sha256(solution.encode()).hexdigest()
-        if f"{int(digest, 16):0256b}".startswith("0" * bits):
-            return solution
-    raise AssertionError
+    return find_solution(challenge, bits)
 
 
 def test_a_solution_opens_once(clock: FakeClock) -> None:
@@ -91,6 +87,36 @@ def test_what_is_no_solution_is_refused_and_told_what_to_solve(text: str) -> Non
     assert caught.value.details["bits"] == BITS
 
 
+def test_challenge_of_more_bits_needs_as_much_work(clock: FakeClock) -> None:
+    puzzle = make_puzzle(clock)
+    challenge = puzzle.pose(BITS + 6)
+    easy = next(
+        solution
+        for number in count()
+        if 2**242 <= _read_hash(solution := f"{challenge}:{number}") < 2**250
+    )
+    with pytest.raises(PuzzleUnsolved) as caught, puzzle.spending(easy, bits=BITS + 6):
+        pass
+    assert caught.value.details["bits"] == BITS + 6
+    with puzzle.spending(solve(challenge, bits=BITS + 6), bits=BITS + 6):
+        pass
+
+
+def test_challenge_is_good_although_more_bits_are_asked_for_by_now(clock: FakeClock) -> None:
+    puzzle = make_puzzle(clock)
+    with puzzle.spending(solve(puzzle.pose(8), bits=8), bits=10):
+        pass
+    with pytest.raises(PuzzleUnsolved), puzzle.spending(solve(puzzle.pose(8), bits=8), bits=11):
+        pass
+
+
+def test_challenge_cannot_be_made_easier(clock: FakeClock) -> None:
+    puzzle = make_puzzle(clock)
+    until, _, rest = puzzle.pose(20).split(".", 2)
+    with pytest.raises(PuzzleUnsolved), puzzle.spending(solve(f"{until}.6.{rest}"), bits=8):
+        pass
+
+
 def test_a_site_that_is_not_flooded_asks_nothing(clock: FakeClock) -> None:
     spend(make_puzzle(clock, bits=0), "")
 
@@ -114,3 +140,7 @@ async def test_a_solution_is_good_for_another_nickname_if_the_first_was_taken(
             await chat.identity.come_in("Ann", solution=solution)
         visitor, _ = await chat.identity.come_in("Bob", solution=solution)
         assert visitor.nickname == "Bob"
+
+
+def _read_hash(solution: str) -> int:
+    return int.from_bytes(hashlib.sha256(solution.encode()).digest())

@@ -74,9 +74,11 @@ def event_of(listener: EventListener, client: Client, *args: object) -> dict[str
 
 
 @asynccontextmanager
-async def open_tab(url: str, path: str, *, token: str = "") -> AsyncIterator[Tab]:
+async def open_tab(
+    url: str, path: str, *, token: str = "", cookies: dict[str, str] | None = None
+) -> AsyncIterator[Tab]:
     """Load a page, and connect its socket."""
-    cookies = {"anonchat": token} if token else {}
+    cookies = {**(cookies or {}), **({"anonchat": token} if token else {})}
     async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=PATIENCE) as http:
         answer = await http.get(path)
     assert answer.status_code == 200, answer

@@ -14,7 +14,7 @@ from nicegui.event_listener import EventListener
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from anonchat import Chat
+from anonchat import Chat, ConnectionLimit
 from anonchat.rates import Rate
 from pages.live import lines
 from pages.live import sockets as module
@@ -386,11 +386,12 @@ async def test_a_socket_that_has_shaken_hands_may_stay(town: Town, sockets: Sock
         assert all(socket.patience.cancelled() for socket in sockets._open.values() if socket.sid)
 
 
-async def test_one_address_has_so_many_sockets_and_no_more(
+async def test_strangers_of_one_address_have_so_many_sockets_and_no_more(
     town: Town, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until(lambda: not sockets._open)
-    monkeypatch.setattr(sockets, "_per_address", 2)
+    counted = ConnectionLimit(per_visitor=100, per_network=2)
+    monkeypatch.setattr(sockets, "_counted", counted)
     async with open_tab(town.url, "/login"):
         async with open_tab(town.url, "/login"):
             before = sockets.refused["crowded"]
@@ -401,11 +402,13 @@ async def test_one_address_has_so_many_sockets_and_no_more(
                 answer = await http.get("/_nicegui_ws/socket.io/", params=query)
                 assert answer.status_code == 401
             assert sockets.refused["crowded"] == before + 2
+            async with open_tab(town.url, "/", token=town.ann_token):
+                pass  # who is known has places of their own
         await until(lambda: len(sockets._open) == 1)
         async with open_tab(town.url, "/login"):
             pass
     await until(lambda: not sockets._open)
-    assert not sockets._addresses
+    assert not len(counted)
     assert not sockets._pages
 
 
