@@ -208,7 +208,7 @@ async def _ask_ready(chat: Chat) -> tuple[int, str]:
     web = FastAPI()
     web.include_router(health_routes(chat))
     transport = httpx.ASGITransport(app=web)
-    async with httpx.AsyncClient(transport=transport, base_url="http://chat.test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://chat.localhost") as http:
         answer = await http.get("/readyz")
     return answer.status_code, answer.text
 

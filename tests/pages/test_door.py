@@ -209,7 +209,7 @@ async def test_signing_out_ends_the_token_and_no_other_of_the_visitor(site: Site
     assert visitor
     assert ear.heard == [TokenRevoked(visitor.id)]
     assert await site.chat.identity.recognise(cookie) is None
-    site.browser.cookies.set("anonchat", cookie, domain="chat.test")  # a thief has kept it
+    site.browser.cookies.set("anonchat", cookie, domain="chat.localhost")  # a thief has kept it
     assert (await site.browser.get("/")).status_code == 303
 
 

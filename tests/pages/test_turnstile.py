@@ -33,9 +33,9 @@ def narrow(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Fak
 def busy(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Let strangers do nothing more; return the clock that they are counted by."""
     for name in _STRANGERS:
-        limit = make_limit(Rate(1_000, timedelta(hours=1)), clock)
+        limit = make_limit(Rate(500, timedelta(hours=1)), clock)
         monkeypatch.setattr(chat.limits, name, limit)
-    chat.limits.work_of_strangers.spend_address("127.0.0.1", 1_000)
+    chat.limits.work_of_strangers.spend_address("127.0.0.1", 500)
     return clock
 
 
@@ -53,7 +53,7 @@ def _read_challenge(page: str) -> tuple[str, int]:
 
 
 async def _take_pass(browser: httpx.AsyncClient, page: str) -> httpx.Response:
-    origin = {"origin": "http://chat.test"}
+    origin = {"origin": "http://chat.localhost"}
     return await browser.post("/pass", content=solve(*_read_challenge(page)), headers=origin)
 
 
@@ -149,7 +149,7 @@ async def test_pass_is_good_for_a_few_pages_a_minute(
 
 async def test_solution_gives_one_pass(browser: httpx.AsyncClient, busy: FakeClock) -> None:
     challenge, bits = _read_challenge((await browser.get("/login")).text)
-    solution, headers = solve(challenge, bits), {"origin": "http://chat.test"}
+    solution, headers = solve(challenge, bits), {"origin": "http://chat.localhost"}
     statuses = [
         (await browser.post("/pass", content=solution, headers=headers)).status_code
         for _ in range(2)
@@ -161,7 +161,9 @@ async def test_solution_gives_one_pass(browser: httpx.AsyncClient, busy: FakeClo
 async def test_no_pass_is_given_for_what_is_no_solution(
     browser: httpx.AsyncClient, solution: bytes
 ) -> None:
-    answer = await browser.post("/pass", content=solution, headers={"origin": "http://chat.test"})
+    answer = await browser.post(
+        "/pass", content=solution, headers={"origin": "http://chat.localhost"}
+    )
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
 
@@ -190,7 +192,7 @@ async def test_pass_for_an_easy_challenge_ends_once_many_are_solved(
 ) -> None:
     await _take_pass(browser, (await browser.get("/login")).text)
     assert (await browser.get("/login")).status_code == 200
-    chat.limits.work_of_newcomers.reserve_address("127.0.0.1", 1_600, longest=timedelta(hours=9))
+    chat.limits.work_of_newcomers.reserve_address("127.0.0.1", 800, longest=timedelta(hours=9))
     answer = await browser.get("/login")
     assert answer.status_code == 429
     assert _read_challenge(answer.text)[1] == 21
@@ -233,7 +235,7 @@ async def test_coming_in_and_being_looked_after_is_never_refused(
 ) -> None:
     for path in ("/healthz", "/readyz"):
         assert (await browser.get(path)).status_code == 200
-    answer = await browser.post("/session", headers={"origin": "http://chat.test"})
+    answer = await browser.post("/session", headers={"origin": "http://chat.localhost"})
     assert answer.status_code == 403, "there was no ticket"
 
 
