@@ -168,6 +168,7 @@ async def test_after_another_room_took_the_address_everything_is_told(
 async def test_a_stream_ends_with_the_membership(
     ann: Program, bob: Program, slug: str, chat: Chat, clock: FakeClock, way: str
 ) -> None:
+    await ann.say(slug, "hello")
     async with bob.listen(slug) as stream:
         await stream.until("presence")
         match way:
@@ -184,6 +185,17 @@ async def test_a_stream_ends_with_the_membership(
         await ann.say(slug, "a secret")
     assert events[-1].kind == "left"
     assert "a secret" not in str(events)
+
+
+async def test_who_listens_is_not_forgotten_though_they_never_post(
+    bob: Program, slug: str, chat: Chat, clock: FakeClock
+) -> None:
+    async with bob.listen(slug) as stream:
+        await stream.until("presence")
+        for _ in range(30):
+            clock.move(timedelta(hours=1))
+            await chat.purge()
+        assert (await bob.ask("GET", "/rooms/mine"))["items"]
 
 
 async def test_a_stream_ends_with_the_room(
