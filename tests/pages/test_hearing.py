@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ class House:
         self.crowded: list[int] = []
         self.port = 0
         self.hung_up = False
+        self.long = b"x" * 400_000
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
@@ -41,6 +43,8 @@ class House:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         if scope["path"] == "/endless":
             await self._say_much(receive, send)
+        if scope["path"] == "/long":  # more than the system keeps, less than makes us wait
+            await send({"type": "http.response.body", "body": self.long, "more_body": True})
         await send({"type": "http.response.body", "body": b"ok"})
 
     async def _say_much(self, receive: Receive, send: Send) -> None:
@@ -62,7 +66,8 @@ async def standing(most: int = 100, **settings: object) -> AsyncIterator[House]:
         house,
         http=house.crowd,  # type: ignore[arg-type]
         lifespan="off",
-        log_level="critical",
+        log_config=None,
+        log_level="error",
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
@@ -213,3 +218,100 @@ async def test_what_is_no_request_is_answered_strictly(house: House) -> None:
     assert said.startswith("HTTP/1.1 400")
     assert "content-security-policy: default-src 'none'" in said
     assert "server:" not in said
+
+
+async def _call_slowly(house: House, request: bytes) -> socket.socket:
+    """Connect, ask, and read nothing."""
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    slow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", house.port))
+    slow.send(request)
+    return slow
+
+
+async def test_connections_of_one_network_are_bounded() -> None:
+    async with standing(connections_per_address_max=10) as house:
+        busy = [await house.call() for _ in range(5)]
+        for _, writer in busy:
+            writer.write(b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n")
+        await until(lambda: len(house.crowded) == 5)
+        silent = [await house.call() for _ in range(5)]
+        await until(lambda: len(house.connections) == 10)
+        late = await house.call()
+        assert await _is_ended(silent[0]) == b""  # who asks for nothing gives way
+        late[1].write(_REQUEST)
+        async with asyncio.timeout(PATIENCE):
+            assert (await late[0].readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+        assert house.refused["connections"] == 1
+        for _, writer in [*busy, *silent, late]:
+            writer.close()
+        await until(lambda: not len(house.connections))
+        assert not house.connections._networks
+        assert not house.crowd._by_network
+
+
+async def test_network_with_busy_connections_only_gets_no_more() -> None:
+    async with standing(connections_per_address_max=10) as house:
+        busy = [await house.call() for _ in range(10)]
+        for _, writer in busy:
+            writer.write(b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n")
+        await until(lambda: len(house.crowded) == 10)
+        assert await _is_ended(await house.call()) == b""
+        assert len(house.connections) == 10
+        for _, writer in busy:
+            writer.close()
+
+
+async def test_unread_bytes_of_one_network_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    async with standing(unread_per_address_max=1_048_576) as house:
+        request = b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n"
+        readers = [await _call_slowly(house, request) for _ in range(20)]
+        await until(lambda: house.refused["unread"] > 10)
+        network = house.connections._networks["127.0.0.1"]
+        assert network.unread <= 1_048_576
+        for reader in readers:
+            reader.close()
+        await until(lambda: not len(house.connections))
+        assert not house.connections._networks
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("ways", [b"", b"Connection: close\r\n"], ids=["idle", "closing"])
+async def test_patient_server_closes_connection_whose_last_bytes_are_not_read(
+    monkeypatch: pytest.MonkeyPatch, ways: bytes
+) -> None:
+    monkeypatch.setattr(hearing, "_READER_SECONDS", _SHORT)
+    async with standing() as house:
+        request = b"GET /long HTTP/1.1\r\nHost: here\r\n" + ways + b"\r\n"
+        readers = []
+        for size in range(200_000, 700_000, 25_000):  # some of them leave a little
+            house.long = b"x" * size
+            readers.append(await _call_slowly(house, request))
+            await until(lambda: len(house.crowded) == len(readers))
+        await until(lambda: not len(house.connections))
+        for reader in readers:
+            reader.close()
+
+
+@pytest.mark.parametrize("end", ["reset", "half closed", "too many"])
+async def test_lost_client_ends_every_request_without_an_error(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """uvicorn tells the last of many requests alone, and writes to a closed connection."""
+    if end == "half closed":
+        monkeypatch.setattr(hearing, "_READER_SECONDS", _SHORT)
+    request = b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n"
+    reader = await _call_slowly(house, request * (200 if end == "too many" else 3))
+    if end == "half closed":
+        await until(lambda: bool(house.crowded))
+        reader.shutdown(socket.SHUT_WR)
+    elif end == "reset":
+        await until(lambda: bool(house.crowded))
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reader.close()
+    if house.crowded:
+        await until(lambda: house.hung_up)
+    await until(lambda: not len(house.connections))
+    reader.close()
+    assert not caplog.records

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from nicegui import core
 from nicegui.event_listener import EventListener
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -16,6 +18,7 @@ from websockets.frames import Frame, Opcode
 
 from anonchat import Chat, ConnectionLimit
 from anonchat.rates import Rate
+from pages.connections import Connections
 from pages.live import lines
 from pages.live import sockets as module
 from pages.live.sockets import _NO_NEWS, Sockets
@@ -315,29 +318,93 @@ async def test_what_is_no_text_ends_its_socket_without_a_word(
     assert not _alarms(caplog)
 
 
-async def test_who_asks_without_end_and_reads_no_answer_is_cut_off(town: Town) -> None:
-    async with httpx.AsyncClient(base_url=town.url, timeout=PATIENCE) as http:
+@asynccontextmanager
+async def _deaf_tab(url: str) -> AsyncIterator[tuple[str, asyncio.StreamWriter]]:
+    """Open a page whose web socket reads nothing after the beginning; give the id of the page."""
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
         client_id = read_client_id((await http.get("/login")).text)
     query = httpx.QueryParams(
         {**introduce(client_id, tab_id="deaf"), "EIO": "4", "transport": "websocket"}
     )
-    port = int(town.url.rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_024)
+    port = int(url.rpartition(":")[2])
+    end = socket.socket()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    end.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(end, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=end, limit=1_024)
     writer.write(
         f"GET /_nicegui_ws/socket.io/?{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
-        f"Origin: {town.url}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Origin: {url}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
     )
     await reader.readuntil(b"\r\n\r\n")
     writer.write(Frame(Opcode.TEXT, b"40").serialize(mask=True))
+    await until(lambda: bool(_participants(client_id)))
+    yield client_id, writer
+    writer.close()
+
+
+def _participants(page: str) -> list[tuple[str, str]]:
+    return list(core.sio.manager.get_participants("/", page))
+
+
+async def test_who_asks_without_end_and_reads_no_answer_is_cut_off(town: Town) -> None:
     ping = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 1_000
     sent = 0
-    with pytest.raises(ConnectionError):
+    async with _deaf_tab(town.url) as (_, writer):
+        with pytest.raises(ConnectionError):
+            async with asyncio.timeout(PATIENCE):
+                while (sent := sent + len(ping)) < _MUCH:
+                    writer.write(ping)
+                    await writer.drain()
+
+
+async def test_web_sockets_of_one_network_leave_so_much_unread_and_no_more(
+    town: Town, sockets: Sockets, web: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: Connections = web.state.connections
+    monkeypatch.setattr(connections, "_unread_per_network_max", 700_000)
+    async with AsyncExitStack() as stack:
+        tabs = [await stack.enter_async_context(_deaf_tab(town.url)) for _ in range(3)]
+        before = sockets.refused["unread"]
+        while sockets.refused["unread"] == before:
+            for page, _ in tabs:
+                await lines.send("much", "x" * 20_000, room=page)
+            await asyncio.sleep(0)
+        await until(lambda: len(sockets._open) < 3)
+        assert sum(bool(_participants(page)) for page, _ in tabs) == 2
+    await until(lambda: not connections._unread)
+
+
+async def test_web_socket_that_is_not_read_for_long_is_cut(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "_READER_SECONDS", 0.1)
+    async with _deaf_tab(town.url) as (page, _):
+        for _ in range(35):  # more than the system keeps for it, and less than a line keeps
+            await lines.send("much", "x" * 20_000, room=page)
+        await until(lambda: not _participants(page))
+
+
+async def test_packets_of_the_pages_for_a_web_socket_that_is_not_read_are_bounded(
+    town: Town, sockets: Sockets
+) -> None:
+    async with _deaf_tab(town.url) as (page, _):
+        before = sockets.refused["unread"]
         async with asyncio.timeout(PATIENCE):
-            while (sent := sent + len(ping)) < _MUCH:
-                writer.write(ping)
-                await writer.drain()
-    writer.close()
+            while _participants(page):
+                await core.sio.emit("much", "x" * 50_000, room=page)
+                await asyncio.sleep(0)
+        assert sockets.refused["unread"] == before + 1
+
+
+async def test_connections_are_counted_until_they_are_closed(town: Town, web: FastAPI) -> None:
+    connections: Connections = web.state.connections
+    await until(lambda: not len(connections))
+    async with open_tab(town.url, "/login"):
+        await until(lambda: len(connections) == 1)
+    await until(lambda: not len(connections))
+    assert not connections._networks
 
 
 @pytest.mark.parametrize("begins", [False, True], ids=["says nothing", "names no page"])
@@ -389,7 +456,7 @@ async def test_a_socket_that_has_shaken_hands_may_stay(town: Town, sockets: Sock
 async def test_strangers_of_one_address_have_so_many_sockets_and_no_more(
     town: Town, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until(lambda: not sockets._open)
+    await until(lambda: not len(sockets._counted))
     counted = ConnectionLimit(per_visitor=100, per_network=2)
     monkeypatch.setattr(sockets, "_counted", counted)
     async with open_tab(town.url, "/login"):
@@ -407,8 +474,8 @@ async def test_strangers_of_one_address_have_so_many_sockets_and_no_more(
         await until(lambda: len(sockets._open) == 1)
         async with open_tab(town.url, "/login"):
             pass
-    await until(lambda: not sockets._open)
-    assert not len(counted)
+    await until(lambda: not len(counted))
+    assert not sockets._open
     assert not sockets._pages
 
 
