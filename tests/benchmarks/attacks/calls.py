@@ -12,6 +12,7 @@ from tests.benchmarks.attacks.way import Act, Prepare, Way
 _API = "/api/v1"
 _CALLS = ("calls_per_address",)
 
+_GUESSED = 8
 _PHRASES = 60  # in a round: each takes Argon2id
 
 Route = tuple[str, str]
@@ -49,11 +50,13 @@ async def _come_in(client: Client, **fields: str) -> str:
 
 
 async def _guess_phrases(client: Client, _scene: Scene) -> Act:
-    """Try one phrase after the other against one nickname."""
-    nickname = f"g {uuid4().hex[:12]}"
-    await _come_in(client, nickname=nickname, secret_phrase="the right one, and long")
+    """Try one phrase after the other against some nicknames in turn."""
+    nicknames = [f"g {uuid4().hex[:12]}" for _ in range(_GUESSED)]
+    for nickname in nicknames:
+        await _come_in(client, nickname=nickname, secret_phrase="the right one, and long")
 
-    async def act(_number: int) -> None:
+    async def act(number: int) -> None:
+        nickname = nicknames[number % len(nicknames)]
         wrong = {"nickname": nickname, "secret_phrase": f"wrong {uuid4()}"}
         await client.ask("POST", f"{_API}/visitors", json=wrong, expect=[409])
 
