@@ -8,9 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, cycle, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from anonchat import Member, Message, Room
 from anonchat.bus import ValkeyBus
+from anonchat.event_sealing import EventSealing
 from anonchat.events import (
     Event,
     MessagePosted,
@@ -19,7 +22,11 @@ from anonchat.events import (
     RoomsStirred,
 )
 from anonchat.ids import new_id
+from anonchat.keystore import span_of
+from anonchat.persistence import PersistenceWatch
+from anonchat.sharedkeys import SharedKeys
 from anonchat.valkey import Line, Valkey
+from anonchat.vault import Vault
 from models import RoomRow
 from tests.benchmarks.cluster.site import Seats, Site, building
 from tests.benchmarks.lab import Lab
@@ -40,6 +47,7 @@ _EVENTS_RATE = 500
 _STIRRED_AT_ONCE = 50
 _HEARERS = 20
 _PUBLISHED = 2_000
+_LIFE = timedelta(hours=24)
 _TEXT = "no one of them looked up when the train stood still"
 
 
@@ -64,9 +72,9 @@ async def measure(lab: Lab) -> Outcome:
         await node.stop()
         redis = site.redis.memory()
         scene = await _furnish(site, lab, crowd)
-        keys = site.redis.memory() - redis
+        stored = site.redis.memory() - redis
         start, weight = await _start(node)
-        async with _speaking_as_another_node(site) as bus:
+        async with _speaking_as_another_node(site) as (bus, keys):
             bench = Bench(lab, site, bus)
             await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
             await bench.learn_idle()
@@ -81,6 +89,7 @@ async def measure(lab: Lab) -> Outcome:
             await load.open("anonchat", url, scene.seats_of_full)
             await asyncio.sleep(lab.lasting(_SETTLE_SECONDS))
             await bench.learn_idle()
+            await _make_span_keys(keys)
             single = await bench.attend(scene.single, scene.guest)
             full = await bench.attend(scene.full, scene.guest)
         hearing = await _measure_redis(site)
@@ -94,7 +103,7 @@ async def measure(lab: Lab) -> Outcome:
         "post": post - delivery,
         "hearing in Redis": hearing,
         "bytes per room and visitor": (weight - bare) / crowd,
-        "bytes per room and visitor in Redis": keys / crowd,
+        "bytes per room and visitor in Redis": stored / crowd,
         "start per room and visitor": (start - bare_start) / crowd,
     }
     return Outcome(tables=[_draw(crowd, len(scene.single), costs)], costs=costs)
@@ -196,15 +205,48 @@ def _find(opened: dict[str, Room], rows: Sequence[RoomRow]) -> list[Room]:
 
 
 @asynccontextmanager
-async def _speaking_as_another_node(site: Site) -> AsyncIterator[ValkeyBus]:
-    valkey = Valkey(site.shared["bus_url"])
-    bus = ValkeyBus(valkey, secret=site.shared["secret_key"])
-    await bus.start()
-    try:
-        yield bus
-    finally:
-        await bus.stop()
-        await valkey.close()
+async def _speaking_as_another_node(site: Site) -> AsyncIterator[tuple[ValkeyBus, SharedKeys]]:
+    """Give a bus, and the keys with which texts travel over it."""
+    valkey, secret = Valkey(site.shared["bus_url"]), site.shared["secret_key"]
+    bus = ValkeyBus(
+        valkey,
+        secret=secret,
+        conceal=lambda event: sealing.conceal(event),
+        reveal=lambda event: sealing.reveal(event),
+    )
+    with TemporaryDirectory() as folder:
+        keys = SharedKeys(
+            Path(folder) / "keys",
+            secret,
+            node="another",
+            valkey=valkey,
+            persistence=PersistenceWatch(valkey),
+            bus=bus,
+            agreement=bus.agreement,
+            clock=_now,
+        )
+        sealing = EventSealing(Vault(keys))
+        keys.open()
+        await bus.start()
+        try:
+            await keys.meet()
+            await keys.join()
+            yield bus, keys
+        finally:
+            await keys.finish()
+            await bus.stop()
+            await valkey.close()
+            keys.close()
+
+
+async def _make_span_keys(keys: SharedKeys) -> None:
+    """Make the keys for what will be said in the next minutes."""
+    first = span_of(_now() + _LIFE)
+    await keys.obtain(*(keys.own_of_span(number, 0) for number in range(first, first + 10)))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _stir(rooms: Sequence[Room]) -> Iterator[Event]:
@@ -229,7 +271,7 @@ def _read(rooms: Sequence[Room], guest: Guest) -> Iterator[Event]:
 def _say(rooms: Sequence[Room], guest: Guest) -> Iterator[Event]:
     author = _pseudonym()
     for number, room in enumerate(cycle(rooms)):
-        seq, now = room.last_seq + 1_000 + number // len(rooms), datetime.now(UTC)
+        seq, now = room.last_seq + 1_000 + number // len(rooms), _now()
         message = Message(
             id=new_id(),
             room_id=room.id,
@@ -240,7 +282,7 @@ def _say(rooms: Sequence[Room], guest: Guest) -> Iterator[Event]:
             text=_TEXT,
             dedup_id=new_id(),
             posted_at=now,
-            expires_at=now + timedelta(hours=24),
+            expires_at=now + _LIFE,
         )
         yield MessagePosted(replace(room, last_seq=seq, active_at=now), message, guest.id)
 
