@@ -222,7 +222,7 @@ class Chat:
     async def stop(self) -> None:
         """Finish what was accepted, and close everything."""
         self._pulse.stop()
-        self._store_pulse.stop()
+        await self._store_pulse.end()
         await self.janitor.stop()
         await self.messages.finish()
         with suppress(Unavailable):  # the rest has to end, too

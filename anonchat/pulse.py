@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from .errors import Unavailable
 
+_CANCEL_SECONDS = 0.1
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +27,12 @@ class Pulse:
         """Beat no more."""
         if self._beating:
             self._beating.cancel()
+
+    async def end(self) -> None:
+        """Beat no more once this returns, whatever a beat was waiting for."""
+        while self._beating and not self._beating.done():
+            self._beating.cancel()  # more than once: a client may take one for its own
+            await asyncio.wait([self._beating], timeout=_CANCEL_SECONDS)
 
     async def _keep_beating(self) -> None:
         while True:

@@ -101,7 +101,7 @@ async def running_chat(folder: Path, clock: FakeClock, **changes: object) -> Asy
 async def crash(chat: Chat) -> None:
     """Let go of everything without finishing anything, as a killed process does."""
     chat._pulse.stop()
-    chat._store_pulse.stop()
+    await chat._store_pulse.end()
     await chat.janitor.stop()
     if isinstance(chat.bus, ValkeyBus):
         chat.bus._waiting.clear()
