@@ -220,9 +220,7 @@ async def test_sixty_phrases_of_one_network_let_another_network_in_between(
         await until(lambda: len(waiting) == 2)
     await bob
     assert order.index("of another house") == 1
-    for each in crowd:
-        each.cancel()
-    await asyncio.gather(*crowd, return_exceptions=True)
+    await asyncio.gather(*crowd)
 
 
 async def test_sign_in_without_a_phrase_waits_for_no_phrase(chat: Chat) -> None:
