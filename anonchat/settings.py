@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     """How many connections may be open whose request is not complete yet; the oldest give way."""
     connections_max: int = Field(default=10_000, ge=10)
     """How many connections may be open at once, and how many sockets of screens."""
-    connections_per_address_max: int = Field(default=2_000, ge=10)
+    connections_per_address_max: int = Field(default=4_000, ge=10)
     """How many connections one address may have open at once."""
     unread_max: int = Field(default=268_435_456, ge=1_048_576)
     """How many bytes may wait until they are read, on all connections together."""

@@ -15,6 +15,7 @@ from nicegui import core
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from anonchat import ConnectionLimit
 from pages.live import packets
 from pages.live import sockets as module
 from pages.live.packets import are_polled
@@ -228,7 +229,7 @@ async def test_abandoned_sockets_leave_nothing_in_memory(
         seconds = 0.1 if way in ("never polled", "upgrade begun") else PATIENCE
         monkeypatch.setattr(module, "_HANDSHAKE_SECONDS", seconds)
         await asyncio.gather(*(abandon(way) for _ in range(_AT_ONCE)))
-        await until(lambda: not sockets._addresses)
+        await until(lambda: not len(sockets._counted))
     assert not sockets._open
     assert not len(sockets.engine)
     assert not core.sio.eio.sockets
@@ -302,7 +303,7 @@ async def test_web_socket_that_no_browser_opens_is_refused(
         "sec-websocket-version": "13",
         "sec-websocket-key": "A" * 22 + "==",
     }
-    await until(lambda: not sockets._addresses)
+    await until(lambda: not len(sockets._counted))
     async with httpx.AsyncClient(base_url=url, headers={"origin": url, **headers}) as http:
         for path in (
             f"{_PLACE}?EIO=4&transport=polling",
@@ -316,7 +317,7 @@ async def test_web_socket_that_no_browser_opens_is_refused(
             "/assets/theme.css",
         ):
             assert (await http.get(path)).status_code == 403, path
-    assert not sockets._addresses
+    assert not len(sockets._counted)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
@@ -443,8 +444,9 @@ async def test_sockets_are_bounded_all_together(
 async def test_closed_socket_counts_until_its_requests_are_answered(
     url: str, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until(lambda: not sockets._addresses)
-    monkeypatch.setattr(sockets, "_per_address", 1)
+    await until(lambda: not len(sockets._counted))
+    counted = ConnectionLimit(per_visitor=1, per_network=1)
+    monkeypatch.setattr(sockets, "_counted", counted)
     async with polling_page(url) as poller:
         query = httpx.QueryParams(poller.query)
         address = ("127.0.0.1", int(url.rpartition(":")[2]))
@@ -459,9 +461,9 @@ async def test_closed_socket_counts_until_its_requests_are_answered(
         await until(lambda: core.sio.eio.sockets[poller.engine_id].queue.empty())
         assert (await poller.post(b"1")).status_code == 200
         await until(lambda: poller.engine_id not in sockets._open)
-        assert sockets._addresses.total() == 1
+        assert len(counted) == 1
         answer = await poller.http.get(_PLACE, params=_OPEN)
         assert answer.status_code == 401
         slow.close()
         await is_over(sockets, poller.engine_id)
-        await until(lambda: not sockets._addresses)
+        await until(lambda: not len(sockets._counted))

@@ -11,6 +11,10 @@ from tools.cluster import Cluster, Part
 _ADDRESSES = 16
 _GENEROUS = {  # a whole town on one machine
     "sockets_per_address_max": "100000",
+    "connections_per_address_max": "100000",
+    "connections_max": "100000",
+    "unread_per_address_max": "1000000000",
+    "unread_max": "1000000000",
     "pages_waiting_max": "100000",
     "rooms_max": "1000000",
     "visitors_max": "1000000",
