@@ -62,10 +62,13 @@ async def flood_ways(lab: Lab) -> Outcome:
     site = await fill_site(lab.folder / "site" / "data", rooms=_ROOMS, screens=_SCREENS_IN_ROOM)
     async with limited_anonchat(lab.folder / "site" / "data") as server:
         await check_coverage(site.for_server(server.url), site.stranger)
-        rows, failures = await _measure(server, site, ways, lengths)
+        rows, left, failures = await _measure(server, site, ways, lengths)
     families = groupby(rows, lambda row: family_of(row.way))
     return Outcome(
-        goals=[_judge(family, [*found]) for family, found in families],
+        goals=[
+            *(_judge(family, [*found]) for family, found in families),
+            *(_tell_left(way) for way in left),
+        ],
         tables=[Table("A flood of every way in", [*_HEAD], [_draw(row) for row in rows], _NOTE)],
         failure="; ".join(failures),
     )
@@ -81,9 +84,10 @@ def _choose(lab: Lab) -> tuple[Sequence[Way], Lengths]:
 
 async def _measure(
     server: Server, site: Site, ways: Sequence[Way], lengths: Lengths
-) -> tuple[list[Row], list[str]]:
-    """Return what was found, and what could not be measured."""
+) -> tuple[list[Row], list[Way], list[str]]:
+    """Return what was found, the ways for which there was no time, and what failed."""
     rows: list[Row] = []
+    left: dict[str, Way] = {}
     failures: list[str] = []
     until = time.monotonic() + lengths.most
     async with (
@@ -93,7 +97,7 @@ async def _measure(
         slowdown = Slowdown(server, conversation, site.for_server(server.url), lengths)
         for way, within_limits in _plan(ways):
             if time.monotonic() > until:
-                failures.append(f"{way.name}: there was no time left")
+                left[way.name] = way
                 continue
             try:
                 row = await slowdown.measure(attacker, way, within_limits=within_limits)
@@ -103,7 +107,7 @@ async def _measure(
             else:
                 rows.append(row)
                 print(" | ".join(_draw(row)), file=sys.stderr, flush=True)
-    return rows, failures
+    return rows, [*left.values()], failures
 
 
 def _plan(ways: Sequence[Way]) -> Iterator[tuple[Way, bool]]:
@@ -122,6 +126,10 @@ def _judge(family: str, rows: Sequence[Row]) -> Goal:
         f"{worst.times:.2f} × ({worst.way.name}, {_by(worst)})",
         all(row.is_met for row in rows),
     )
+
+
+def _tell_left(way: Way) -> Goal:
+    return Goal(f"flood of one client, {way.name}", f"≤ {MOST} × calm", "no time was left", None)
 
 
 def _draw(row: Row) -> list[str]:
