@@ -22,7 +22,7 @@ SERIES_MOST = 400
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path / "house", metrics_port=str(free_port()), posts_per_room="5/1m")
+    house = House(tmp_path / "house", metrics_port=str(free_port()), posts_per_visitor="5/1h")
     await house.start()
     yield house
     await house.stop()
@@ -81,7 +81,7 @@ async def test_everything_is_counted_and_nobody_is_named(house: House, tmp_path:
     assert value(text, "anonchat_posts_total", outcome="stored") == 5
     assert value(text, "anonchat_posts_total", outcome="TooOften") == 2
     assert value(text, "anonchat_posts_total", outcome="InvalidMessage") == 1
-    assert value(text, "anonchat_limits_hit_total", limit="posts_in_room") == 2
+    assert value(text, "anonchat_limits_hit_total", limit="posts") == 2
     assert value(text, "anonchat_post_seconds_count") == 5
     assert value(text, "anonchat_screens") == 1
     assert value(text, "anonchat_streams") == 1
