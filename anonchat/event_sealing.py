@@ -42,7 +42,7 @@ class EventSealing:
                 sealed, said = self._conceal_room(room), self._conceal_message(message, visitor_id)
                 return MessagePosted(sealed, said, visitor_id) if sealed and said else None
             case RoomsStirred(rooms, gone):
-                return RoomsStirred(tuple(filter(None, map(self._conceal_room, rooms))), gone)
+                return RoomsStirred(tuple(map(_without_names, rooms)), gone)
             case PresenceTold(node, member, present):
                 told = self._conceal_member(member) or _without_texts(member, present)
                 return PresenceTold(node, told, present) if told else None
@@ -69,10 +69,6 @@ class EventSealing:
                 said = await self._vault.reopen_message(message, visitor_id, _decode(message.text))
                 opened = await self._reveal_room(room)
                 return MessagePosted(opened, said, visitor_id) if opened and said else None
-            case RoomsStirred(rooms, gone):
-                await self._vault.learn_rooms(room.id for room in rooms)
-                known = [self._reopen_room(room) for room in rooms]
-                return RoomsStirred(tuple(filter(None, known)), gone)
             case PresenceTold(node, member, present):
                 told = await self._reveal_member(member) or _without_texts(member, present)
                 return PresenceTold(node, told, present) if told else None
@@ -114,6 +110,11 @@ class EventSealing:
 
     def _reopen_member(self, member: Member) -> Member | None:
         return self._vault.reopen_member(member, _decode(member.nickname))
+
+
+def _without_names(room: Room) -> Room:
+    """Return a room for those who know it: there are more of these than of all others."""
+    return replace(room, name="", topic="", slug="")
 
 
 def _without_texts(member: Member, present: bool) -> Member | None:

@@ -110,7 +110,10 @@ class NewsMissed(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoomsStirred(Event):
-    """Something was said in these rooms, or went: the highest `seq` that went, or 0, for each."""
+    """Something was said in these rooms, or went: the highest `seq` that went, or 0, for each.
+
+    The rooms are without name, topic and slug, which who knows them knows.
+    """
 
     rooms: tuple[Room, ...]
     gone: dict[str, int]

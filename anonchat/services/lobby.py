@@ -195,7 +195,8 @@ class Lobby:
                 self._stale.add(room_id)
             case RoomsStirred(rooms, gone):
                 for room in rooms:
-                    self._put(room)
+                    if known := self._rooms.get(room.id):  # else it is read when it is heard of
+                        self._put(_with_names_of(known, room))
                 self._stale.update(room.id for room in rooms)
                 self._stale.update(gone)
             case NewsMissed():
@@ -302,3 +303,7 @@ class Lobby:
     def _rank(self, room_id: str, name: str, wanted: str) -> tuple[bool, bool, int, int, float]:
         here, active = self._liveliness(room_id)
         return name != wanted, not name.startswith(wanted), here, len(name), active
+
+
+def _with_names_of(known: Room, room: Room) -> Room:
+    return replace(room, name=known.name, topic=known.topic, slug=known.slug)
