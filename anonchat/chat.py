@@ -4,6 +4,7 @@ import logging
 from contextlib import suppress
 
 from .bus import Bus, MemoryBus, ValkeyBus
+from .busy_networks import BusyNetworks
 from .clock import Clock, CommonTime, SteadyClock
 from .confusables import UNICODE_VERSION
 from .database import Database
@@ -32,7 +33,6 @@ from .services.presence import Presence
 from .services.rooms import Rooms
 from .settings import Settings
 from .sharedkeys import SharedKeys
-from .stranger_work import StrangerWork
 from .valkey import Valkey
 from .vault import Vault
 from .work_budget import WorkBudget
@@ -90,7 +90,7 @@ class Chat:
         self._event_sealing = EventSealing(vault)  # it needs the keys, and they need the bus
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
         self.work = WorkBudget(limits)
-        self.strangers = StrangerWork(limits)
+        self.busy_networks = BusyNetworks(limits)
         self.network_shares = shares = NetworkShares(bus)
         self.open_screens = OpenScreens()
         self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, bus=bus, hasher=hasher)
@@ -110,7 +110,8 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
-            strangers=self.strangers,
+            work=self.work,
+            busy_networks=self.busy_networks,
             puzzle=puzzle,
             shares=shares,
             open_screens=self.open_screens,

@@ -48,5 +48,25 @@ class Cost:
     """A nickname that is suggested: whether it is free is asked for."""
     SIGN_IN: Final = 10.0
     """Signing in: a key is written to disk."""
+    CALL: Final = 1.5
+    """A call of the API, besides what it is for."""
+    LOOKUP: Final = 3.0
+    """Looking at one room, and at who is in it."""
+    OWN_ROOM: Final = 0.15
+    """Each room in the list of one's own."""
+    STREAM: Final = 10.0
+    """An event stream that opens: who listens is here, and is told what was missed."""
+    STREAMED: Final = 0.15
+    """What is written to an event stream at once."""
+    LOBBY_PAGE: Final = 24.0
+    """The page of the lobby."""
+    ROOM_PAGE: Final = 30.0
+    """The page of a room."""
+    STATIC_PAGE: Final = 7.0
+    """A page without lists: the login, or what is kept."""
+    REDIRECT: Final = 2.0
+    """An answer that leads elsewhere, or nowhere."""
+    ASSET: Final = 0.7
+    """A script or style, from memory."""
     END: Final = 40.0
     """A room that is burnt, or a visitor who is forgotten: keys and rows are destroyed."""

@@ -167,6 +167,12 @@ class Limit:
         """Do what `give_back` does for each network of an IP address."""
         self._reserve(client_networks(address), -cost, longest=timedelta())
 
+    def wait_of_address(self, address: str) -> timedelta:
+        """Return how long each network of an IP address has to wait before it may do anything."""
+        now = self._clock()
+        fulls = [self._full.get(self.blur(who), now) for who, _ in client_networks(address)]
+        return max(timedelta(), *(full - now - self._rate.span for full in fulls))
+
     def read_load(self, address: str) -> float:
         """Return how much of an IP address's bucket is used: 0 nothing, 1 all, 2 twice as much."""
         now = self._clock()

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from .errors import N_, LimitReached, TooOften, Unavailable
 from .fair_semaphore import FairSemaphore
-from .limits import Limits, client_networks, refusal
+from .limits import Limit, Limits, client_networks, refusal
 
 _LONGEST_WAIT = timedelta(seconds=10)
 _NO_BOUND = timedelta(days=1)
@@ -30,13 +30,19 @@ class WorkBudget:
     Costs are estimates in milliseconds, the same on every machine (see `Cost`). Whoever stays below
     the limits never waits; beyond them, work proceeds at the rate of the limit instead of holding
     up others. Visitors of one network that wait are served in turn, however much one of them asks.
+
+    What the strangers of a network use is counted apart from what its visitors do, so that they
+    cannot make a visitor wait; they wait themselves while the visitors use all that they may.
+    Those who have solved a challenge are counted apart from both, by their passes.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._of_visitor = limits.work_of_visitor
-        self._of_network = limits.work_of_network
+        self._of_visitors = _Pool(limits.work_of_network)
+        self._of_strangers = _Pool(limits.work_of_strangers, yields_to=limits.work_of_network)
+        self._of_assets = _Pool(limits.work_of_assets, yields_to=limits.work_of_network)
+        self._of_newcomers = _Pool(limits.work_of_newcomers)
         self._delayed: Counter[str] = Counter()  # how often each visitor waits for their budget
-        self._networks = _Queues(_WAITING_MOST)  # of each visitor
         self._exclusive = _Queues(_EXCLUSIVE_WAITING_MOST)
 
     async def spend(
@@ -44,30 +50,42 @@ class WorkBudget:
         milliseconds: float,
         *,
         visitor_id: str = "",
+        pass_id: str = "",
         address: str = "",
         longest: timedelta | None = _LONGEST_WAIT,
     ) -> None:
         """Wait until the visitor and the client network may use so much processor time.
 
-        Either may be unknown, and is not counted then. Raises `TooOften` if that would take longer
-        than `longest` (`None`: it may take any time), and `LimitReached` if too many wait for the
-        same visitor or network. What raises is counted for neither.
+        Either may be unknown, and is not counted then. Without a visitor it is the work of a
+        stranger; `pass_id` names the pass of one who has solved a challenge. Raises `TooOften` if
+        that would take longer than `longest` (`None`: it may take any time), and `LimitReached` if
+        too many wait for the same visitor or network. What raises is counted for neither.
         """
         longest = _NO_BOUND if longest is None else longest
         waited = timedelta()
         if visitor_id:
             waited = await self._spend_visitor(visitor_id, milliseconds, longest)
         if address:
+            pool, group = self._pool(visitor_id, pass_id), visitor_id or pass_id or address
             try:
-                await self._spend_network(visitor_id, address, milliseconds, longest - waited)
+                await pool.spend(
+                    milliseconds, address=address, group=group, longest=longest - waited
+                )
             except BaseException:
                 if visitor_id:
                     self._of_visitor.give_back(visitor_id, milliseconds)
                 raise
 
+    async def spend_on_asset(self, milliseconds: float, *, address: str) -> None:
+        """Wait as `spend` does for a stranger, for a script or style that a page needs."""
+        if address:
+            await self._of_assets.spend(
+                milliseconds, address=address, group=address, longest=_LONGEST_WAIT
+            )
+
     @asynccontextmanager
     async def exclusive(
-        self, milliseconds: float, *, visitor_id: str = "", address: str = ""
+        self, milliseconds: float, *, visitor_id: str = "", pass_id: str = "", address: str = ""
     ) -> AsyncIterator[Charge]:
         """Do one thing after the other for each visitor, and charge what each took in the end.
 
@@ -75,8 +93,15 @@ class WorkBudget:
         to wait; the difference to the `Charge` is settled after. Raises `LimitReached` if too much
         of the visitor waits.
         """
-        async with self._exclusive.turn(visitor_id or address, longest=_NO_BOUND):
-            await self.spend(milliseconds, visitor_id=visitor_id, address=address, longest=None)
+        who = visitor_id or pass_id or address
+        async with self._exclusive.turn(who, longest=_NO_BOUND):
+            await self.spend(
+                milliseconds,
+                visitor_id=visitor_id,
+                pass_id=pass_id,
+                address=address,
+                longest=None,
+            )
             charge = Charge(milliseconds)
             try:
                 yield charge
@@ -85,7 +110,13 @@ class WorkBudget:
                 if visitor_id:
                     self._of_visitor.give_back(visitor_id, less)
                 if address:
-                    self._of_network.give_back_address(address, less)
+                    pool = self._pool(visitor_id, pass_id)
+                    pool.limit.give_back_address(address, less)
+
+    def _pool(self, visitor_id: str, pass_id: str) -> "_Pool":
+        if visitor_id:
+            return self._of_visitors
+        return self._of_newcomers if pass_id else self._of_strangers
 
     async def _spend_visitor(self, who: str, cost: float, longest: timedelta) -> timedelta:
         """Return how long it had to wait."""
@@ -105,20 +136,45 @@ class WorkBudget:
                     del self._delayed[who]
         return wait
 
-    async def _spend_network(
-        self, visitor_id: str, address: str, cost: float, longest: timedelta
-    ) -> None:
+
+class _Pool:
+    """What some people of each client network may use together; those who wait take turns.
+
+    If it `yields_to` a limit, they also wait while that of their network is used up.
+    """
+
+    def __init__(self, limit: Limit, *, yields_to: Limit | None = None) -> None:
+        self.limit = limit
+        self._yields_to = yields_to
+        self._queues = _Queues(_WAITING_MOST)  # of each group
+
+    async def spend(self, cost: float, *, address: str, group: str, longest: timedelta) -> None:
+        """Wait for it; raises as `WorkBudget.spend` does."""
         network = client_networks(address)[-1][0]
-        if network not in self._networks:
+        if network not in self._queues and not self._yielding(address):
             with suppress(TooOften):
-                self._of_network.spend_address(address, cost)
+                self.limit.spend_address(address, cost)
                 return
         try:
-            async with self._networks.turn(network, group=visitor_id or address, longest=longest):
-                wait = self._of_network.reserve_address(address, cost, longest=longest)
+            async with self._queues.turn(network, group=group, longest=longest):
+                waited = await self._yield(address, longest)
+                wait = self.limit.reserve_address(address, cost, longest=longest - waited)
                 await asyncio.sleep(wait.total_seconds())
         except Unavailable as error:
             raise refusal(longest) from error
+
+    async def _yield(self, address: str, longest: timedelta) -> timedelta:
+        """Wait while others have precedence; return for how long."""
+        waited = timedelta()
+        while wait := self._yielding(address):
+            if waited + wait > longest:
+                raise refusal(wait)
+            await asyncio.sleep(wait.total_seconds())
+            waited += wait
+        return waited
+
+    def _yielding(self, address: str) -> timedelta:
+        return self._yields_to.wait_of_address(address) if self._yields_to else timedelta()
 
 
 @dataclass(slots=True)

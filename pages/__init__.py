@@ -75,7 +75,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
         hold_back=hold_back,
         busy=make_busy_page(site),
     )
-    web.add_middleware(Pacing, chat=chat)
+    web.add_middleware(Pacing, budget=chat.work)
     web.add_middleware(
         Packets, engine=sockets.engine, cut=sockets.cut_socket, refused=sockets.refused
     )

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 ASSETS = ("/_nicegui/", "/assets/", "/favicon.ico")
 """How the paths of all assets begin."""
 
+_ICON = "/favicon.ico"
 _BYTES_MOST = 16 * 1024 * 1024
 
 
@@ -50,7 +51,7 @@ class AssetCache:
         headers = Headers(raw=start["headers"])
         if (
             start["status"] == 200
-            and "max-age" in headers.get("cache-control", "")
+            and ("max-age" in headers.get("cache-control", "") or key[0] == _ICON)
             and self._size + len(body) <= _BYTES_MOST
         ):
             self._size += len(body)

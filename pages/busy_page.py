@@ -46,7 +46,7 @@ def make_busy_page(site: Site) -> Callable[[Request, LimitReached], Response]:
         return _draw(site.languages[code], theme)
 
     def answer(request: Request, error: LimitReached) -> Response:
-        bits = site.chat.strangers.challenge_bits(address_of(request))
+        bits = site.chat.busy_networks.challenge_bits(address_of(request))
         seconds = str(error.details.get("seconds", _LONGEST_WAIT))
         page = draw(site.language(request).code, chosen_theme(request))
         for name, value in {

@@ -34,7 +34,7 @@ class Passes:
         if not hmac.compare_digest(self._sign(bare).encode(), signature.encode()):
             return ""
         until, bits, id = bare.split(".")
-        needed = self._chat.strangers.challenge_bits(address_of(connection)) - _EASIER_BITS
+        needed = self._chat.busy_networks.challenge_bits(address_of(connection)) - _EASIER_BITS
         is_good = int(until) >= self._chat.clock().timestamp() and int(bits) >= needed
         return id if is_good else ""
 
@@ -45,7 +45,7 @@ class Passes:
         @router.post("/pass", status_code=204)
         async def give_pass(request: Request) -> Response:
             solution = (await request.body()).decode("latin-1")
-            bits = self._chat.strangers.challenge_bits(address_of(request))
+            bits = self._chat.busy_networks.challenge_bits(address_of(request))
             try:
                 with self._chat.puzzle.spending(solution, bits=bits):
                     value = self._make(bits)

@@ -1,11 +1,11 @@
-"""Limits how often, and for how much processor time, pages and what belongs to them are asked for.
+"""Limits how often, and for how much processor time, pages and their assets are asked for.
 
 Pages that were handed out are kept until their browsers come for them, or a minute.
 """
 
 from collections import defaultdict
 from collections.abc import Callable
-from enum import Enum, auto
+from datetime import timedelta
 
 from fastapi import Request
 from nicegui import Client
@@ -25,37 +25,27 @@ from anonchat import (
 
 from .asset_cache import ASSETS
 from .door import Door
-from .live.sockets import Sockets, find_holder
+from .live.sockets import Sockets
 from .passes import Passes
 from .site import address_of
 
-_API = "/api/"  # counts its calls itself
-_SOCKETS = "/_nicegui_ws/"
+_COUNTED_ELSEWHERE = ("/api/", "/_nicegui_ws/")
 _SMALL = {  # cheap, and never refused: without them nobody could come in, and no proxy see us live
     *((method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz")),
     ("POST", "/session"),
     ("POST", "/pass"),
 }
 
-# Milliseconds of processor time, as measured by tests/benchmarks/http_flood.py.
-_ASSET_MS = 1.0
-_OTHER_MS = 2.0
-_STATIC_PAGES_MS = {"/login": 7.0, "/privacy": 7.0}
-_LIVE_PAGES_MS = {"/": 24.0, "/r/": 30.0}
-
+_STATIC = ("/login", "/privacy")
+_STRANGERS_WAIT = timedelta(seconds=6)
 _SOCKETS_FULL_SECONDS = 10
+_TOO_MANY_ASSETS = Response(status_code=429, headers={"Retry-After": "1"})
 
 Answer = Callable[[Request, LimitReached], Response]
 
 
-class _Kind(Enum):
-    PAGE = auto()
-    ASSET = auto()
-    SOCKET = auto()
-
-
 class Turnstile:
-    """Counts page requests, 404s included, scripts and styles, polls and new sockets.
+    """Counts page requests, 404s included, and requests for scripts and styles.
 
     A visitor, known by the cookie, is counted as themselves. All strangers of a client network are
     counted together. Beyond their limits they wait; if that takes too long, `busy` makes the
@@ -87,61 +77,65 @@ class Turnstile:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
-        if scope["type"] == "lifespan" or scope["path"].startswith(_API):
+        if scope["type"] != "http" or scope["path"].startswith(_COUNTED_ELSEWHERE):
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
         address = address_of(connection)
-        if _is_small(scope):
-            await self._chat.strangers.pace(address)
+        if (scope["method"], scope["path"]) in _SMALL:
+            await self._chat.busy_networks.pace(address)
             await self._app(scope, receive, send)
             return
-        kind = _kind_of(scope)
-        visitor_id, pass_id = await self._identify(connection, kind)
+        visitor_id, pass_id = await self._identify(connection)
+        is_asset = scope["path"].startswith(ASSETS)
         try:
-            await self._spend(connection, kind, visitor_id, pass_id)
+            if is_asset:
+                await self._spend_on_asset(address, visitor_id, pass_id)
+            else:
+                await self._spend_on_page(scope, address, visitor_id, pass_id)
         except LimitReached as error:
-            await self._chat.strangers.pace(address)
-            answer = self._refuse(scope, kind, error, is_known=bool(visitor_id))
+            await self._chat.busy_networks.pace(address)
+            answer = _TOO_MANY_ASSETS if is_asset else self._refuse(scope, visitor_id, error)
             await answer(scope, receive, send)
             return
-        if kind is _Kind.PAGE:
+        if not is_asset:
             _make_room(self._chat.settings.pages_waiting_max)
         await self._app(scope, receive, send)
 
-    async def _identify(self, connection: HTTPConnection, kind: _Kind) -> tuple[str, str]:
+    async def _identify(self, connection: HTTPConnection) -> tuple[str, str]:
         """Return the ids of the visitor and of the pass that a request comes with, or ""."""
-        if kind is _Kind.SOCKET:
-            holder = find_holder(connection.scope["query_string"].decode("latin-1"))
-            if holder.name:
-                return holder.visitor_id, holder.pass_id
         try:
             visitor = await self._door.recognise(connection)
         except (Unavailable, TooOften):  # the page itself will say so
             visitor = None
         return (visitor.id, "") if visitor else ("", self._passes.read(connection))
 
-    async def _spend(
-        self, connection: HTTPConnection, kind: _Kind, visitor_id: str, pass_id: str
-    ) -> None:
-        limits, address = self._chat.limits, address_of(connection)
-        cost = _cost_of(connection.scope, kind, is_known=bool(visitor_id))
-        if visitor_id:
-            if kind is _Kind.PAGE:
-                limits.pages.spend(visitor_id)
-            await self._chat.work.spend(cost, visitor_id=visitor_id, address=address)
-        elif pass_id:
-            connection.scope["pass"] = pass_id  # the page's socket is counted by it, too
-            if kind is _Kind.PAGE:
-                limits.pages_with_pass.spend(pass_id)
-            await self._chat.strangers.spend_after_challenge(cost, address=address)
-        elif kind is _Kind.ASSET:
-            await self._chat.strangers.spend_on_asset(cost, address=address)
+    async def _spend_on_asset(self, address: str, visitor_id: str, pass_id: str) -> None:
+        if visitor_id or pass_id:
+            await self._chat.work.spend(
+                Cost.ASSET, visitor_id=visitor_id, pass_id=pass_id, address=address
+            )
         else:
-            if kind is _Kind.PAGE:
+            await self._chat.work.spend_on_asset(Cost.ASSET, address=address)
+
+    async def _spend_on_page(
+        self, scope: Scope, address: str, visitor_id: str, pass_id: str
+    ) -> None:
+        limits, work, path = self._chat.limits, self._chat.work, scope["path"]
+        if visitor_id:
+            limits.pages.spend(visitor_id)
+            await work.spend(_cost_for_visitor(path), visitor_id=visitor_id, address=address)
+            return
+        cost = Cost.STATIC_PAGE if path in _STATIC else Cost.REDIRECT
+        if pass_id:
+            scope["pass"] = pass_id  # what the page does is counted by it, too
+            limits.pages_with_pass.spend(pass_id)
+            await work.spend(cost, pass_id=pass_id, address=address)
+        elif address:
+            if path in _STATIC:
                 self._check_sockets(address)
-                limits.pages.spend_address(address)
-            await self._chat.strangers.spend(cost, address=address)
+            limits.pages.spend_address(address)
+            await work.spend(cost, address=address, longest=_STRANGERS_WAIT)
 
     def _check_sockets(self, address: str) -> None:
         """Raise `TooOften` if a page would be of no use, because its socket would be refused."""
@@ -151,39 +145,14 @@ class Turnstile:
                 seconds=_SOCKETS_FULL_SECONDS,
             )
 
-    def _refuse(self, scope: Scope, kind: _Kind, error: LimitReached, *, is_known: bool) -> ASGIApp:
-        if scope["type"] == "websocket":
-            return _close
-        if kind is not _Kind.PAGE:
-            return Response(status_code=429, headers={"Retry-After": "1"})
-        return (self._hold_back if is_known else self._busy)(Request(scope), error)
+    def _refuse(self, scope: Scope, visitor_id: str, error: LimitReached) -> Response:
+        return (self._hold_back if visitor_id else self._busy)(Request(scope), error)
 
 
-def _is_small(scope: Scope) -> bool:
-    return scope["type"] == "http" and (scope["method"], scope["path"]) in _SMALL
-
-
-def _kind_of(scope: Scope) -> _Kind:
-    path = scope["path"]
-    if scope["type"] == "websocket" or path.startswith(_SOCKETS):
-        return _Kind.SOCKET
-    return _Kind.ASSET if path.startswith(ASSETS) else _Kind.PAGE
-
-
-def _cost_of(scope: Scope, kind: _Kind, *, is_known: bool) -> float:
-    """Return the milliseconds that an answer takes; strangers are only led to /login from most."""
-    path = scope["path"]
-    if kind is _Kind.SOCKET:
-        return Cost.SOCKET if scope["type"] == "websocket" else Cost.POLL
-    if kind is _Kind.ASSET:
-        return _ASSET_MS
-    if is_known:
-        return _LIVE_PAGES_MS["/r/"] if path.startswith("/r/") else _LIVE_PAGES_MS.get(path, 7.0)
-    return _STATIC_PAGES_MS.get(path, _OTHER_MS)
-
-
-async def _close(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send({"type": "websocket.close", "code": 1013})
+def _cost_for_visitor(path: str) -> float:
+    if path.startswith("/r/"):
+        return Cost.ROOM_PAGE
+    return Cost.LOBBY_PAGE if path == "/" else Cost.STATIC_PAGE
 
 
 def _make_room(most: int) -> None:

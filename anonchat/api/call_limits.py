@@ -5,11 +5,10 @@ from fastapi.security.utils import get_authorization_scheme_param
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..chat import Chat
+from ..costs import Cost
 from ..errors import LimitReached, Unavailable
 from ..nouns import Visitor
 from .problems import answer_error
-
-_CALL_MS = 1.5
 
 
 class CallLimits:
@@ -32,7 +31,7 @@ class CallLimits:
         try:
             await self._count(await self._recognise(request, address), address)
         except LimitReached as error:
-            await self._chat.strangers.pace(address)
+            await self._chat.busy_networks.pace(address)
             await answer_error(error)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -41,10 +40,10 @@ class CallLimits:
         chat = self._chat
         if visitor:
             chat.limits.calls.spend(visitor.id)
-            await chat.work.spend(_CALL_MS, visitor_id=visitor.id, address=address)
+            await chat.work.spend(Cost.CALL, visitor_id=visitor.id, address=address)
         elif address:
             chat.limits.calls.spend_address(address)
-            await chat.strangers.spend(_CALL_MS, address=address)
+            await chat.work.spend(Cost.CALL, address=address)
 
     async def _recognise(self, request: Request, address: str) -> Visitor | None:
         header = request.headers.get("authorization")

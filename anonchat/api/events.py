@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ..chat import Chat
+from ..costs import Cost
 from ..errors import ChatError
 from ..nouns import Member, Message, Room
 from .caller import IN_ROOM, Address, Caller, TheChat, TheRoom, TheStreams, costs
@@ -20,9 +21,6 @@ from .streams import HEARTBEAT, Notice, Reader, gone_notice, message_notice, rea
 routes = APIRouter(tags=["events"])
 
 _LOOK_BACK = 1_000
-_LOOK_BACK_MS = 5.0
-_ROW_MS = 0.12
-_CHUNK_MS = 0.15
 _HEADERS = {"X-Accel-Buffering": "no"}  # a proxy must not hold it back
 _EXAMPLE = """\
 event: ready
@@ -110,7 +108,7 @@ async def _listen(
 
 @routes.get(
     "/rooms/{slug}/events",
-    dependencies=[costs(12)],
+    dependencies=[costs(Cost.STREAM)],
     status_code=200,
     summary="Hear what happens",
     response_class=EventStream,
@@ -207,7 +205,7 @@ class _Flow:
         yield b"".join(chunk) or HEARTBEAT
         await self._mark_read()
         # Not of the network: it is others who decide how much is said.
-        await self._chat.work.spend(_CHUNK_MS, visitor_id=self._visitor_id)
+        await self._chat.work.spend(Cost.STREAMED, visitor_id=self._visitor_id)
 
     async def _look_again(self) -> AsyncIterator[bytes]:
         """Tell what may have been missed, on its way from another node."""
@@ -226,11 +224,11 @@ class _Flow:
         messages = await self._chat.messages.history(
             self._room.id, visitor_id=self._visitor_id, after=self._told, limit=PAGE_MAX
         )
-        await self._spend(len(messages) * _ROW_MS)
+        await self._spend(Cost.QUESTION + len(messages) * Cost.STREAMED)
         return messages
 
     async def _find_gone(self) -> tuple[int, ...]:
-        await self._spend(_LOOK_BACK_MS)
+        await self._spend(2 * Cost.QUESTION)
         first = max(1, self._told - _LOOK_BACK + 1)
         living = await self._chat.messages.living_seqs(
             self._room.id,

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
+from ..costs import Cost
 from .caller import IN_ROOM, Address, Caller, TheChat, TheRoom, costs
 from .cursors import read_cursor, write_cursor
 from .problems import (
@@ -24,14 +25,11 @@ routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"])
 
 Seq = Annotated[int, Query(ge=0, le=SEQ_MAX)]
 
-_ROW_MS = 0.12
-
 _BOUNDS = TypeAdapter(tuple[Seq | None, Seq | None])
 
 
 @routes.get(
     "",
-    dependencies=[costs(3)],
     summary="Read what was said",
     response_description="A page of messages, oldest first.",
     responses=documented(*IN_ROOM, NOT_A_MEMBER, INVALID_REQUEST),
@@ -58,7 +56,8 @@ async def history(
     if cursor:
         after, before = read_cursor(cursor, _BOUNDS)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
-    await chat.work.spend(limit * _ROW_MS, visitor_id=caller.id, address=address)
+    cost = Cost.QUESTION + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
+    await chat.work.spend(cost, visitor_id=caller.id, address=address)
     found = await chat.messages.history(
         room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
     )
@@ -76,7 +75,6 @@ async def history(
 
 @routes.post(
     "",
-    dependencies=[costs(6)],
     status_code=201,
     summary="Say something",
     response_description="It is stored, and everybody hears of it.",
@@ -90,11 +88,15 @@ async def history(
         LIMIT_REACHED,
     ),
 )
-async def post(chat: TheChat, caller: Caller, room: TheRoom, new: NewMessage) -> Message:
+async def post(
+    chat: TheChat, caller: Caller, address: Address, room: TheRoom, new: NewMessage
+) -> Message:
     """Post a message; answered only once it is stored.
 
     The same `dedup_id` again gives the same message, so that trying again is always safe.
     """
+    cost = Cost.POST + Cost.SCREEN * len(chat.presence.list_present(room.id))
+    await chat.work.spend(cost, visitor_id=caller.id, address=address)
     return Message.of(
         await chat.messages.post(
             room.id, visitor_id=caller.id, text=new.text, dedup_id=new.dedup_id or ""
@@ -104,7 +106,7 @@ async def post(chat: TheChat, caller: Caller, room: TheRoom, new: NewMessage) ->
 
 @routes.delete(
     "/{message_id}",
-    dependencies=[costs(8)],
+    dependencies=[costs(Cost.DELETE)],
     status_code=204,
     summary="Delete a message",
     response_description="It is gone from every screen.",

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from .. import nouns
 from ..chat import Chat
+from ..costs import Cost
 from ..errors import NotFound, RoomNameConfusable, RoomNameTaken
 from ..services.lobby import Place
 from ..text import fold, tidy_room_name
@@ -45,9 +46,6 @@ Cursor = Annotated[
     str | None, Query(pattern=CURSOR, description="The `next` of the page before this one.")
 ]
 
-_ROW_MS = 0.02
-_OWN_ROW_MS = 0.15
-
 _BROWSING = TypeAdapter(Place)
 _SEARCHING = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
 
@@ -72,8 +70,10 @@ async def list_rooms(
 
     Rooms move while one goes through the pages; one that keeps its place is met exactly once.
     """
-    await chat.work.spend(limit * _ROW_MS, visitor_id=caller.id, address=address)
+    await chat.work.spend(limit * Cost.ROW, visitor_id=caller.id, address=address)
     if query.strip():
+        cost = Cost.SEARCH + Cost.ROOM_SEARCHED * chat.lobby.count()[1]
+        await chat.work.spend(cost, visitor_id=caller.id, address=address)
         start = read_cursor(cursor, _SEARCHING) if cursor else 0
         found = (await chat.lobby.search(query, limit=start + limit + 1))[start:]
         glances, rest = found[:limit], found[limit:]
@@ -89,7 +89,7 @@ async def list_rooms(
 
 @routes.get(
     "/rooms/mine",
-    dependencies=[costs(3)],
+    dependencies=[costs(Cost.LOOKUP)],
     summary="See the rooms you are in",
     response_description="All of them.",
     responses=documented(*CALLER),
@@ -97,7 +97,7 @@ async def list_rooms(
 async def list_mine(chat: TheChat, caller: Caller, address: Address) -> Page[OwnRoom]:
     """Return the rooms you are in, the liveliest first, with what is unread in each."""
     mine = await chat.memberships.list_mine(caller.id)
-    await chat.work.spend(len(mine) * _OWN_ROW_MS, visitor_id=caller.id, address=address)
+    await chat.work.spend(len(mine) * Cost.OWN_ROOM, visitor_id=caller.id, address=address)
     return Page(
         items=[
             OwnRoom.model_validate(
@@ -115,7 +115,7 @@ async def list_mine(chat: TheChat, caller: Caller, address: Address) -> Page[Own
 
 @routes.post(
     "/rooms",
-    dependencies=[costs(8)],
+    dependencies=[costs(Cost.JOIN)],
     status_code=201,
     summary="Find or create a room, and join it",
     response_description="It was created, and you are in it.",
@@ -126,13 +126,15 @@ async def list_mine(chat: TheChat, caller: Caller, address: Address) -> Page[Own
         ),
     },
 )
-async def open_room(chat: TheChat, caller: Caller, wanted: NewRoom, response: Response) -> RoomView:
+async def open_room(
+    chat: TheChat, caller: Caller, address: Address, wanted: NewRoom, response: Response
+) -> RoomView:
     """Join the room of that name or at that address; if there is none, create it and own it.
 
     A room that exists stays as it is, whatever else was asked for.
     """
     _refuse_password(wanted.password)
-    room, created = await _open(chat, wanted, visitor_id=caller.id)
+    room, created = await _open(chat, wanted, visitor_id=caller.id, address=address)
     member = await chat.memberships.join(room.id, visitor_id=caller.id)
     response.status_code = 201 if created else 200
     return await _view(chat, await chat.rooms.find(room.slug), member)
@@ -140,7 +142,7 @@ async def open_room(chat: TheChat, caller: Caller, wanted: NewRoom, response: Re
 
 @routes.get(
     "/rooms/{slug}",
-    dependencies=[costs(3)],
+    dependencies=[costs(Cost.LOOKUP)],
     summary="Look at a room",
     response_description="What it is.",
     responses=documented(*IN_ROOM),
@@ -152,7 +154,7 @@ async def look(chat: TheChat, caller: Caller, room: TheRoom) -> RoomView:
 
 @routes.delete(
     "/rooms/{slug}",
-    dependencies=[costs(8)],
+    dependencies=[costs(Cost.END)],
     status_code=204,
     summary="Burn a room",
     response_description="It is gone, for everybody.",
@@ -165,7 +167,7 @@ async def burn(chat: TheChat, caller: Caller, room: TheRoom) -> None:
 
 @routes.put(
     "/rooms/{slug}/membership",
-    dependencies=[costs(8)],
+    dependencies=[costs(Cost.JOIN)],
     summary="Join a room",
     response_description="You are in it.",
     responses=documented(*IN_ROOM, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED, LIMIT_REACHED),
@@ -178,7 +180,7 @@ async def join(chat: TheChat, caller: Caller, room: TheRoom, key: Key | None = N
 
 @routes.delete(
     "/rooms/{slug}/membership",
-    dependencies=[costs(8)],
+    dependencies=[costs(Cost.JOIN)],
     status_code=204,
     summary="Leave a room",
     response_description="You are not in it.",
@@ -189,12 +191,15 @@ async def leave(chat: TheChat, caller: Caller, room: TheRoom) -> None:
     await chat.memberships.leave(room.id, visitor_id=caller.id)
 
 
-async def _open(chat: Chat, wanted: NewRoom, *, visitor_id: str) -> tuple[nouns.Room, bool]:
+async def _open(
+    chat: Chat, wanted: NewRoom, *, visitor_id: str, address: str
+) -> tuple[nouns.Room, bool]:
     """Return the room, and whether it was created now."""
     if wanted.listed:
         with suppress(NotFound):
             found = await chat.rooms.find_named(wanted.name)
             return found or await chat.rooms.find(fold(tidy_room_name(wanted.name))), False
+    await chat.work.spend(Cost.NEW_ROOM, visitor_id=visitor_id, address=address)
     try:
         room = await chat.rooms.create(
             wanted.name,
@@ -207,7 +212,7 @@ async def _open(chat: Chat, wanted: NewRoom, *, visitor_id: str) -> tuple[nouns.
     except RoomNameConfusable:
         raise
     except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
-        return await _open(chat, wanted, visitor_id=visitor_id)
+        return await _open(chat, wanted, visitor_id=visitor_id, address=address)
     return room, True
 
 

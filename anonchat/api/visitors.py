@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from ..costs import Cost
 from .caller import CALLER, Address, Caller, TheChat, costs
 from .problems import (
     INVALID_NICKNAME,
@@ -46,7 +47,7 @@ async def come_in(chat: TheChat, address: Address, arrival: Arrival) -> Visitor:
 
 @routes.delete(
     "/visitors/me",
-    dependencies=[costs(10)],
+    dependencies=[costs(Cost.END)],
     status_code=204,
     summary="Be forgotten",
     response_description="You are forgotten.",

@@ -14,9 +14,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 
 from ..bus import Bus
+from ..busy_networks import BusyNetworks
 from ..clock import Clock
 from ..coarse_time import minute_after, minute_before
 from ..common_phrases import is_common
+from ..costs import Cost
 from ..database import Clash, Database, again_after_clash
 from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken, Unavailable, WrongPhrase
 from ..events import (
@@ -50,10 +52,10 @@ from ..secret_phrase import (
     tidy_phrase,
 )
 from ..settings import Settings
-from ..stranger_work import StrangerWork
 from ..text import fold, tidy_nickname
 from ..tokens import TokenSigner
 from ..vault import Vault
+from ..work_budget import WorkBudget
 
 _BATCH = 500
 _SEEN_EVERY = timedelta(hours=1)
@@ -69,7 +71,7 @@ _PHRASES_PER_NETWORK = 64
 _PHRASES_IN_ALL = 1_024
 _PHRASE_SECONDS = 60.0
 _SITE_NAMES = ("anonchat",)
-_SIGN_IN_MS = 8.0
+_STRANGERS_WAIT = timedelta(seconds=6)
 
 
 class NicknameKeys(NamedTuple):
@@ -91,7 +93,8 @@ class Identity:
         bus: Bus,
         clock: Clock,
         limits: Limits,
-        strangers: StrangerWork,
+        work: WorkBudget,
+        busy_networks: BusyNetworks,
         puzzle: Puzzle,
         shares: NetworkShares,
         open_screens: OpenScreens,
@@ -104,7 +107,8 @@ class Identity:
         self._bus = bus
         self._clock = clock
         self._limits = limits
-        self._strangers = strangers
+        self._work = work
+        self._busy_networks = busy_networks
         self._puzzle = puzzle
         self._shares = shares
         self._open_screens = open_screens
@@ -130,7 +134,7 @@ class Identity:
         with a further token. A new visitor is forgotten soon unless the token arrives and is
         recognised. `address` is where they come from, if that is known: it is counted, and kept
         nowhere. `solution` is that of the puzzle, if one is posed: always, where the operator
-        wants it so, and to those of a network from which many come; it is used up as soon as a
+        wants it so, and to those of a network from which many come. It is used up as soon as a
         phrase is hashed. Raises `PuzzleUnsolved`, `InvalidNickname`, `NicknameTaken`,
         `WrongPhrase`, `InvalidPhrase`, `TooOften`, `TooManyPhrases`, `LimitReached` or
         `Unavailable`.
@@ -140,7 +144,7 @@ class Identity:
         bits = await self._count_arrival(address)
         with self._puzzle.spending(solution, bits=bits) as taken:
             if bits:
-                await self._strangers.spend_after_challenge(_SIGN_IN_MS, address=address)
+                await self._work.spend(Cost.SIGN_IN, pass_id=solution, address=address)
             proof = await self._prove(name, phrase, address, taken) if phrase else None
             visitor, token, displaced = await self._take_in(name, proof, address)
         self._shares.learn(visitor.id, address)
@@ -154,9 +158,9 @@ class Identity:
             return 0
         try:
             self._limits.arrivals.spend_address(address)
-            await self._strangers.spend(_SIGN_IN_MS, address=address)
+            await self._work.spend(Cost.SIGN_IN, address=address, longest=_STRANGERS_WAIT)
         except LimitReached:
-            return self._strangers.challenge_bits(address)
+            return self._busy_networks.challenge_bits(address)
         return 0
 
     @again_after_clash

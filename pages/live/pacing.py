@@ -2,54 +2,78 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from anonchat import Chat, Cost, LimitReached
+from anonchat import Cost, LimitReached, WorkBudget
 
 from ..origins import SOCKETS
-from .sockets import find_holder
+from .sockets import Holder, find_holder
 
 
 class Pacing:
-    """Charges each packet of a web socket to its visitor and client network before it is handled.
+    """Charges each packet of a socket to its visitor and client network before it is handled.
 
-    What is beyond a budget stays unread in the socket until there is room for it again. That the
-    socket was opened, and each poll, is charged with the other requests.
+    What is beyond a budget stays unread in the socket until there is room for it again. A polled
+    request that would have to wait for too long is answered with 429.
     """
 
-    def __init__(self, app: ASGIApp, *, chat: Chat) -> None:
+    def __init__(self, app: ASGIApp, *, budget: WorkBudget) -> None:
         self._app = app
-        self._chat = chat
+        self._budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
-        if scope["type"] == "websocket" and scope["path"].startswith(SOCKETS):
-            receive = self._pace(scope, receive)
-        await self._app(scope, receive, send)
+        if scope["type"] == "lifespan" or not scope["path"].startswith(SOCKETS):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._app(scope, self._pace(scope, receive), send)
+        else:
+            await self._answer_poll(scope, receive, send)
 
     def _pace(self, scope: Scope, receive: Receive) -> Receive:
-        visitor_id = find_holder(scope["query_string"].decode("latin-1")).visitor_id
-        address = client[0] if (client := scope.get("client")) else ""
+        holder, address = _find_holder(scope), _address(scope)
 
         async def receive_in_time() -> Message:
             message = await receive()
-            if message["type"] != "websocket.receive":
+            if message["type"] == "websocket.disconnect":
                 return message
             try:
-                await self._spend(_cost(message), visitor_id, address)
+                await self._budget.spend(
+                    _cost(message),
+                    visitor_id=holder.visitor_id,
+                    pass_id=holder.pass_id,
+                    address=address,
+                    longest=None,
+                )
             except LimitReached:  # they wait on many other sockets already
                 return {"type": "websocket.disconnect", "code": 1013}
             return message
 
         return receive_in_time
 
-    async def _spend(self, milliseconds: float, visitor_id: str, address: str) -> None:
-        if visitor_id:
-            await self._chat.work.spend(
-                milliseconds, visitor_id=visitor_id, address=address, longest=None
+    async def _answer_poll(self, scope: Scope, receive: Receive, send: Send) -> None:
+        holder, address = _find_holder(scope), _address(scope)
+        try:
+            await self._budget.spend(
+                Cost.POLL, visitor_id=holder.visitor_id, pass_id=holder.pass_id, address=address
             )
+        except LimitReached:
+            await send({"type": "http.response.start", "status": 429, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
         else:
-            await self._chat.strangers.spend(milliseconds, address=address)
+            await self._app(scope, receive, send)
 
 
 def _cost(message: Message) -> float:
+    if message["type"] == "websocket.connect":
+        return Cost.SOCKET
     length = len(message.get("text") or message.get("bytes") or "")
     return Cost.PACKET + Cost.PACKET_KIB * length / 1024
+
+
+def _find_holder(scope: Scope) -> Holder:
+    """Return whose page a socket says that it is for; that it is so is seen later, by `Sockets`."""
+    return find_holder(scope["query_string"].decode("latin-1"))
+
+
+def _address(scope: Scope) -> str:
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else ""

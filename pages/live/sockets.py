@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 from nicegui import Client, background_tasks, core
 from socketio import exceptions
@@ -30,6 +30,7 @@ _UNREAD_LEAST = 65_536  # bytes of packets that may wait for a socket without be
 _UNREAD_MOST = 1_048_576
 _LATE_SECONDS = 0.5
 _FIELD_CHARACTERS = 64
+_FIELDS_MOST = 20
 _LOAD_AGAIN = "Implicit handshake failed"  # the words at which NiceGUI's pages do so
 _NAMES = {"client_id", "tab_id", "document_id"}
 
@@ -53,8 +54,8 @@ Handler = Callable[..., Awaitable[Any]]
 class Holder:
     """Who a page was drawn for: a visitor, a stranger with a pass, or just any stranger."""
 
-    visitor_id: str
-    pass_id: str
+    visitor_id: str = ""
+    pass_id: str = ""
 
     @property
     def name(self) -> str:
@@ -79,12 +80,13 @@ class _Socket:
 class Sockets:
     """Knows every open socket, and stands between it and NiceGUI.
 
-    A socket counts for the visitor of its page, one of any other page for its client network, until
-    nothing of it is left in memory. `refused` counts what was not let through, by why: `crowded`
-    (too many of one of these, or at all), `silent` (no handshake in time), `foreign` (for a page
-    that is not its own), `malformed`,
+    A socket counts for the visitor of its page, one of any other page for its client network.
+    `refused` counts what was not let through, by why: `crowded` (too many of one of these, or at
+    all), `silent` (no handshake in time), `foreign` (for a page that is not its own), `malformed`,
     `flooding` (more events than a page of ours can make: what it said comes again with its next
     socket), `unread` (too much waits for one who does not read it).
+
+    A socket counts against its address until nothing of it is left in memory.
     """
 
     def __init__(self, chat: Chat, *, connections: Connections, refused: Counter[str]) -> None:
@@ -92,8 +94,8 @@ class Sockets:
         self.engine = EngineSockets()
         self._connections = connections
         self._told: Counter[str] = Counter()
-        self._networks_of = chat.network_shares.of_address
         self._most = chat.settings.connections_max
+        self._networks_of = chat.network_shares.of_address
         self._counted = ConnectionLimit(
             per_visitor=chat.settings.sockets_per_visitor_max,
             per_network=chat.settings.sockets_per_address_max,
@@ -168,10 +170,9 @@ class Sockets:
         address = client[0] if client else ""
         networks = self._networks_of(address)
         holder = find_holder(environ.get("QUERY_STRING", "")).name
-        if len(self.engine) >= self._most:
-            self.refused["crowded"] += 1
-            return False
         try:
+            if len(self.engine) >= self._most:
+                raise LimitReached("too many sockets")
             self._counted.open(networks, visitor_id=holder)
         except LimitReached:
             self.refused["crowded"] += 1
@@ -181,7 +182,7 @@ class Sockets:
             networks,
             holder,
             self._have_patience(engine_id),
-            partial(self.cut_socket, engine_id),
+            abort=partial(self.cut_socket, engine_id),
         )
         queue = self.engine.begin(engine_id, _read_line(environ))
         queue.on_change = partial(self._note_unread, socket, address)
@@ -217,7 +218,7 @@ class Sockets:
 
     async def _on_connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
         socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
-        hello = _read_hello(environ.get("QUERY_STRING", ""))
+        hello = _read_hello(environ)
         if socket is None or socket.sid or hello is None:
             self.refused["malformed"] += 1
             raise exceptions.ConnectionRefusedError(_LOAD_AGAIN)
@@ -299,10 +300,10 @@ class Sockets:
         self.cut_socket(engine_id)
 
 
-def _read_hello(query: str) -> Hello | None:
+def _read_hello(environ: dict[str, Any]) -> Hello | None:
     """Return what a page says of itself in the address of its socket, if a page could say so."""
     try:
-        said = parse_qsl(query, max_num_fields=20)
+        said = parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=_FIELDS_MOST)
         hello = dict(said)
         int(hello.get("next_message_id", "0"))
     except ValueError:
@@ -312,17 +313,20 @@ def _read_hello(query: str) -> Hello | None:
     return hello if all(len(value) <= _FIELD_CHARACTERS for value in hello.values()) else None
 
 
+def find_holder(query: str) -> Holder:
+    """Return whose socket it is, by the page that its address names."""
+    try:
+        named = parse_qs(query, max_num_fields=_FIELDS_MOST).get("client_id", [])
+    except ValueError:  # no page has so many
+        return Holder()
+    page = Client.instances.get(named[0]) if len(named) == 1 else None
+    scope = page.request.scope if page and page.request else {}
+    return Holder(scope.get("visitor", ""), scope.get("pass", ""))
+
+
 def _read_line(environ: dict[str, Any]) -> Line | None:
     line: Line | None = environ["asgi.scope"].get("extensions", {}).get("line")
     return line
-
-
-def find_holder(query: str) -> Holder:
-    """Return whose socket it is, by the page that its address names."""
-    hello = _read_hello(query) or {}
-    page = Client.instances.get(hello.get("client_id", ""))
-    scope = page.request.scope if page and page.request else {}
-    return Holder(scope.get("visitor", ""), scope.get("pass", ""))
 
 
 def _ignore(_sid: str, *_said: object) -> None:

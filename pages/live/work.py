@@ -16,6 +16,7 @@ class PageWork:
     def __init__(self, budget: WorkBudget, request: Request) -> None:
         self._budget = budget
         self._visitor_id: str = request.scope.get("visitor", "")
+        self._pass_id: str = request.scope.get("pass", "")
         self._address = request.client.host if request.client else ""
 
     async def spend(self, milliseconds: float) -> None:
@@ -35,10 +36,17 @@ class PageWork:
     def exclusive(self, milliseconds: float) -> AbstractAsyncContextManager[Charge]:
         """Do one thing after the other for this visitor (see `WorkBudget.exclusive`)."""
         return self._budget.exclusive(
-            milliseconds, visitor_id=self._visitor_id, address=self._address
+            milliseconds,
+            visitor_id=self._visitor_id,
+            pass_id=self._pass_id,
+            address=self._address,
         )
 
     async def _spend(self, milliseconds: float, *, longest: timedelta | None) -> None:
         await self._budget.spend(
-            milliseconds, visitor_id=self._visitor_id, address=self._address, longest=longest
+            milliseconds,
+            visitor_id=self._visitor_id,
+            pass_id=self._pass_id,
+            address=self._address,
+            longest=longest,
         )

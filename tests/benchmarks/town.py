@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from sqlmodel import SQLModel
 
 from anonchat import Chat
-from anonchat.ids import new_id, new_token
+from anonchat.ids import new_id
 from anonchat.keystore import room_key, span_of, visitor_key
 from anonchat.nouns import Message, Room
 from anonchat.seal import Hasher, fingerprint
@@ -61,7 +61,7 @@ class Town:
         """Make so many visitors."""
         now = datetime.now(UTC)
         names = [f"Guest {next(self._numbers)}" for _ in range(number)]
-        guests = [Guest(new_id(), name, new_token()) for name in names]
+        guests = [Guest(new_id(), name, self._chat.identity._tokens.make_token()) for name in names]
         await self._chat._keys.obtain(*(visitor_key(guest.id) for guest in guests))
         rows = []
         for guest in guests:

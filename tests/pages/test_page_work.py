@@ -143,7 +143,7 @@ _SOCKET: Scope = {
 
 async def test_packets_beyond_the_budget_are_left_unread() -> None:
     clock = FakeClock()
-    work = make_work_budget(clock, work_per_network=f"{round(10 * Cost.PACKET)}/1h")
+    work = make_work_budget(clock, work_per_visitor=f"{round(10 * Cost.PACKET)}/1h")
     read = 0
 
     async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
@@ -155,14 +155,14 @@ async def test_packets_beyond_the_budget_are_left_unread() -> None:
         pass
 
     reading = asyncio.create_task(Pacing(app, budget=work)(_SOCKET, _packets(50), send))
-    await until(lambda: "192.0.2.1" in work._networks)
+    await until(lambda: "192.0.2.1" in work._of_strangers._queues)
     assert 8 <= read <= 10
     reading.cancel()
     await asyncio.wait([reading])
 
 
 async def test_polls_beyond_the_budget_are_refused() -> None:
-    work = make_work_budget(FakeClock(), work_per_network=f"{round(3 * Cost.POLL)}/1h")
+    work = make_work_budget(FakeClock(), work_per_visitor=f"{round(3 * Cost.POLL)}/1h")
     statuses = []
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -178,5 +178,5 @@ async def test_polls_beyond_the_budget_are_refused() -> None:
 
 async def test_packet_is_charged_to_the_visitor_of_its_page(room: Room) -> None:
     query = f"client_id={room.tab.client.id}".encode()
-    assert pacing._find_visitor({"query_string": query}) == room.ann.id
-    assert pacing._find_visitor({"query_string": b"client_id=x&client_id=y"}) == ""
+    assert pacing._find_holder({"query_string": query}).visitor_id == room.ann.id
+    assert pacing._find_holder({"query_string": b"client_id=x&client_id=y"}).visitor_id == ""

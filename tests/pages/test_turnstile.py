@@ -19,8 +19,6 @@ from tests.pages.tab import open_tab
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-_STRANGERS = ("work_of_strangers", "work_of_newcomers", "work_of_assets")
-
 
 @pytest.fixture
 def narrow(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
@@ -32,10 +30,13 @@ def narrow(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Fak
 @pytest.fixture
 def busy(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Let strangers do nothing more; return the clock that they are counted by."""
-    for name in _STRANGERS:
-        limit = make_limit(Rate(500, timedelta(hours=1)), clock)
-        monkeypatch.setattr(chat.limits, name, limit)
-    chat.limits.work_of_strangers.spend_address("127.0.0.1", 500)
+    rate = Rate(100, timedelta(hours=1))
+    for pool in (chat.work._of_strangers, chat.work._of_assets):
+        monkeypatch.setattr(pool, "limit", make_limit(rate, clock))
+    newcomers = make_limit(rate, clock)
+    monkeypatch.setattr(chat.work._of_newcomers, "limit", newcomers)
+    monkeypatch.setattr(chat.limits, "work_of_newcomers", newcomers)
+    chat.work._of_strangers.limit.spend_address("127.0.0.1", 100)
     return clock
 
 
@@ -192,7 +193,7 @@ async def test_pass_for_an_easy_challenge_ends_once_many_are_solved(
 ) -> None:
     await _take_pass(browser, (await browser.get("/login")).text)
     assert (await browser.get("/login")).status_code == 200
-    chat.limits.work_of_newcomers.reserve_address("127.0.0.1", 800, longest=timedelta(hours=9))
+    chat.limits.work_of_newcomers.reserve_address("127.0.0.1", 150, longest=timedelta(hours=9))
     answer = await browser.get("/login")
     assert answer.status_code == 429
     assert _read_challenge(answer.text)[1] == 21
@@ -226,7 +227,8 @@ async def test_busy_network_refuses_new_sockets_of_strangers_alone(
     answer = await browser.get("/_nicegui_ws/socket.io/", params=query)
     assert answer.status_code == 429
     ann = await _come_in(chat, "Ann who polls")
-    answer = await browser.get("/_nicegui_ws/socket.io/", params=query, headers=ann)
+    page = read_client_id((await browser.get("/", headers=ann)).text)
+    answer = await browser.get("/_nicegui_ws/socket.io/", params={**query, "client_id": page})
     assert answer.status_code == 200
 
 
@@ -243,7 +245,7 @@ async def test_strangers_wait_a_little_before_they_are_refused(
     browser: httpx.AsyncClient, chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = make_limit(Rate(1_000, timedelta(seconds=1)), clock)
-    monkeypatch.setattr(chat.limits, "work_of_strangers", limit)
+    monkeypatch.setattr(chat.work._of_strangers, "limit", limit)
     limit.spend_address("127.0.0.1", 1_000)
     asking = [asyncio.create_task(browser.get("/privacy")) for _ in range(3)]
     assert {(await task).status_code for task in asking} == {200}
