@@ -14,12 +14,13 @@ class ConnectionLimit:
 
     Strangers of a client network share `per_network` places there, and its visitors as many others.
     The first four connections of a visitor need no place among those, so that nobody of the same
-    network can keep a visitor out.
+    network can keep a visitor out; with them the network may hold `network_total`.
     """
 
-    def __init__(self, *, per_visitor: int, per_network: int) -> None:
+    def __init__(self, *, per_visitor: int, per_network: int, network_total: int) -> None:
         self._per_visitor = per_visitor
         self._per_network = per_network
+        self._network_total = network_total
         self._visitors: Counter[str] = Counter()
         self._of_visitors: Counter[str] = Counter()  # by network
         self._of_strangers: Counter[str] = Counter()
@@ -29,7 +30,11 @@ class ConnectionLimit:
         held = self._visitors[visitor_id] if visitor_id else 0
         needs_place = not visitor_id or held >= _RESERVED
         counts = self._of_visitors if visitor_id else self._of_strangers
-        if held >= self._per_visitor or (needs_place and self._is_full(counts, networks)):
+        if (
+            held >= self._per_visitor
+            or (needs_place and self._is_full(counts, networks))
+            or self._is_crowded(networks)
+        ):
             raise LimitReached(N_("Too many connections are open. Close some and try again."))
         if visitor_id:
             self._visitors[visitor_id] += 1
@@ -53,6 +58,12 @@ class ConnectionLimit:
     def is_full(self, networks: Networks) -> bool:
         """Return whether a stranger of these networks could open no connection."""
         return self._is_full(self._of_strangers, networks)
+
+    def _is_crowded(self, networks: Networks) -> bool:
+        return any(
+            (self._of_visitors[name] + self._of_strangers[name]) * weight >= self._network_total
+            for name, weight in networks
+        )
 
     def _is_full(self, counts: Counter[str], networks: Networks) -> bool:
         return any(counts[name] * weight >= self._per_network for name, weight in networks)

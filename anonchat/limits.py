@@ -29,6 +29,7 @@ _TOLD_MOST = 20_000
 _PHRASES_MOST = 5
 _PHRASES_SPAN = timedelta(minutes=10)
 _WIDE_WEIGHT = 0.25
+_BURST = 5
 
 # Fixed: they bound what costs little, and are no one's to tune.
 _PAGES_WITH_PASS = Rate(20, timedelta(minutes=1))
@@ -75,9 +76,9 @@ class Limits:
         """Estimated processor time of a visitor, in milliseconds (see `WorkBudget`)."""
         self.work_of_network = limit(settings.work_per_network)
         """Estimated processor time of the visitors of a client network, in milliseconds."""
-        self.work_of_strangers = limit(settings.work_per_visitor)
+        self.work_of_strangers = limit(_with_burst(settings.work_per_visitor))
         """The same of its strangers: all together may use as much as one visitor."""
-        self.work_of_newcomers = limit(settings.work_per_visitor)
+        self.work_of_newcomers = limit(_with_burst(settings.work_per_visitor))
         """The same of its strangers who have solved a challenge."""
         self.work_of_assets = limit(settings.work_per_network)
         """The same of scripts and styles for its strangers."""
@@ -243,6 +244,11 @@ class Limit:
         """Let go of the half that has spent least: who is held back stays held back."""
         soonest_last = sorted(self._full.items(), key=lambda each: each[1], reverse=True)
         self._full = dict(soonest_last[: _KEPT_MOST // 2])
+
+
+def _with_burst(rate: Rate) -> Rate:
+    """Return the same rate with more at once: sixty people may come from one network together."""
+    return Rate(_BURST * rate.times, _BURST * rate.span)
 
 
 def client_networks(address: str) -> tuple[tuple[str, float], ...]:

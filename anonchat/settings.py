@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     """How often the API may be called by one visitor, or by the strangers of one address."""
     work_per_visitor: Frequency = Rate(300, timedelta(seconds=2))
     """How many milliseconds of processor time one visitor may use; what is beyond it waits."""
-    work_per_network: Frequency = Rate(900, timedelta(seconds=3))
+    work_per_network: Frequency = Rate(3_000, timedelta(seconds=10))
     """How many milliseconds of processor time one client network may use, all its visitors
     together."""
     puzzle_bits: int = Field(default=0, ge=0, le=26)

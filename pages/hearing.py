@@ -57,7 +57,8 @@ class Crowd:
         for network in hearing.networks:
             self._by_network.setdefault(network, {})[hearing] = None
         if len(self._waiting) > self._most:
-            next(iter(self._waiting)).give_up()
+            largest = max(self._by_network.values(), key=len, default=self._waiting)
+            next(iter(largest)).give_up()
 
     def leave(self, hearing: "Hearing") -> None:
         """Wait no more."""

@@ -54,7 +54,7 @@ def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
                 "Every message until the time it shows, {time} unless its room says otherwise. "
                 "From that moment nobody is given it; within a minute it is destroyed. Rooms in "
                 "which nothing happens end after {room_time}, and after {new_room_time} if "
-                "nobody but their maker was ever in them.",
+                "nobody but their maker was ever in them and nothing said there lives longer.",
                 time=language.duration(settings.message_ttl),
                 room_time=language.duration(settings.room_ttl),
                 new_room_time=language.duration(

@@ -15,6 +15,7 @@ class CallLimits:
     """Counts every call, of whatever address, before anything is done for it.
 
     Whoever is known by their token is counted as themselves; all others of an address together.
+    Signing in is not refused here: where too many do, it poses a challenge itself.
     """
 
     def __init__(self, app: ASGIApp, *, chat: Chat) -> None:
@@ -28,13 +29,14 @@ class CallLimits:
             return
         request = Request(scope)
         address = request.client.host if request.client else ""
+        answer = self._app
         try:
             await self._count(await self._recognise(request, address), address)
         except LimitReached as error:
             await self._chat.busy_networks.pace(address)
-            await answer_error(error)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            if not _is_sign_in(scope):
+                answer = answer_error(error)
+        await answer(scope, receive, send)
 
     async def _count(self, visitor: Visitor | None, address: str) -> None:
         chat = self._chat
@@ -54,3 +56,8 @@ class CallLimits:
             return await self._chat.identity.recognise(token, address=address)
         except Unavailable:  # the call itself will say so
             return None
+
+
+def _is_sign_in(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return scope["method"] == "POST" and path.endswith("/visitors")

@@ -123,6 +123,7 @@ class Streams:
         self._open = ConnectionLimit(
             per_visitor=settings.streams_per_visitor_max,
             per_network=settings.sockets_per_address_max,
+            network_total=settings.connections_per_address_max,
         )
         self._stopped = False
         bus.subscribe(self._on_event)

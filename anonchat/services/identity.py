@@ -122,7 +122,7 @@ class Identity:
         self._marked_at: datetime | None = None
         self._may_count_forgotten = False
         self._leaving: set[str] = set()
-        self._phrase_slot = FairSemaphore(1, reserved=0, waiting_most=_PHRASES_PER_NETWORK)
+        self._phrase_slot = FairSemaphore(2, reserved=0, waiting_most=_PHRASES_PER_NETWORK)
         bus.subscribe(self._on_event)
 
     async def come_in(

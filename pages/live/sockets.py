@@ -99,6 +99,7 @@ class Sockets:
         self._counted = ConnectionLimit(
             per_visitor=chat.settings.sockets_per_visitor_max,
             per_network=chat.settings.sockets_per_address_max,
+            network_total=chat.settings.connections_per_address_max,
         )
         self._limit = chat.limits.events
         self._open: dict[str, _Socket] = {}  # by the id that engine.io gives

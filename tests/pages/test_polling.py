@@ -445,7 +445,7 @@ async def test_closed_socket_counts_until_its_requests_are_answered(
     url: str, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until(lambda: not len(sockets._counted))
-    counted = ConnectionLimit(per_visitor=1, per_network=1)
+    counted = ConnectionLimit(per_visitor=1, per_network=1, network_total=1_000)
     monkeypatch.setattr(sockets, "_counted", counted)
     async with polling_page(url) as poller:
         query = httpx.QueryParams(poller.query)

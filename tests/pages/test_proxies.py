@@ -6,8 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 
+from pages.forwarded import ForwardedHeaders
 from tests.browser.house import PATIENCE, House
 from tests.pages.tab import plug_in
 
@@ -38,6 +40,32 @@ async def test_what_a_stranger_forwards_is_not_believed(tmp_path: Path) -> None:
             prefixed = {"x-forwarded-prefix": "//evil.example"}
             answer = await http.get("/", headers=prefixed)
             assert answer.headers["location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "headers", "words"),
+    [
+        ("", _told(7), "does not name"),
+        ("192.0.2.0/24", _told(7), "does not name"),
+        ("127.0.0.1", {}, "sends no X-Forwarded-For"),
+        ("127.0.0.0/8", {}, "sends no X-Forwarded-For"),
+        ("", {}, ""),
+        ("127.0.0.1", _told(7), ""),
+    ],
+)
+async def test_proxy_that_is_not_as_the_settings_say_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture, trusted: str, headers: dict[str, str], words: str
+) -> None:
+    async def answer(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        return None
+
+    middleware = ForwardedHeaders(answer, trusted=trusted)
+    listed = [(name.encode(), value.encode()) for name, value in headers.items()]
+    for path in ("/login", "/", "/healthz"):
+        scope = {"type": "http", "path": path, "headers": listed, "client": ("127.0.0.1", 1)}
+        await middleware({**scope, "scheme": "http"}, None, None)  # type: ignore[arg-type]
+    assert len(caplog.messages) == bool(words)
+    assert all(words in line and "192.0.2" not in line for line in caplog.messages)
 
 
 async def test_what_a_trusted_proxy_forwards_is(tmp_path: Path) -> None:

@@ -202,7 +202,9 @@ async def test_pass_for_an_easy_challenge_ends_once_many_are_solved(
 async def test_page_is_not_handed_out_where_its_socket_would_be_refused(
     browser: httpx.AsyncClient, sockets: Sockets, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "_counted", ConnectionLimit(per_visitor=9, per_network=0))
+    monkeypatch.setattr(
+        sockets, "_counted", ConnectionLimit(per_visitor=9, per_network=0, network_total=1_000)
+    )
     assert (await browser.get("/login")).status_code == 429
     ann = await _come_in(chat, "Ann of the full house")
     assert (await browser.get("/", headers=ann)).status_code == 200
@@ -211,7 +213,9 @@ async def test_page_is_not_handed_out_where_its_socket_would_be_refused(
 async def test_socket_of_a_page_that_a_pass_has_opened_has_a_place_in_a_full_network(
     url: str, sockets: Sockets, busy: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "_counted", ConnectionLimit(per_visitor=9, per_network=0))
+    monkeypatch.setattr(
+        sockets, "_counted", ConnectionLimit(per_visitor=9, per_network=0, network_total=1_000)
+    )
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         page = (await http.get("/login")).text
         solution = solve(*_read_challenge(page))
