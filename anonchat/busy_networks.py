@@ -26,21 +26,23 @@ class BusyNetworks:
         load = self._limits.work_of_newcomers.read_load(address) if address else 0.0
         return _BITS + min(_MORE_BITS_MOST, int(_MORE_BITS * load))
 
-    async def pace(self, address: str) -> None:
+    async def pace(self, address: str) -> bool:
         """Wait before a small answer if a client network is given more than a hundred a second.
 
         Whoever asks again as soon as an answer comes is slowed down by that. Those for whom there
-        is no room to wait are answered at once.
+        is no room to wait are answered at once; `False` tells that.
         """
         network = client_networks(address)[-1][0] if address else ""
         if not network or self._paced[network] >= _PACED_MOST:
-            return
+            return not network
         self._paced[network] += 1
         try:
             wait = self._limits.small_answers.reserve_address(address, 1, longest=_LONGEST_PACE)
             await asyncio.sleep(wait.total_seconds())
         except TooOften:
-            return
+            return False
+        else:
+            return True
         finally:
             self._paced[network] -= 1
             if not self._paced[network]:

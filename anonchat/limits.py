@@ -162,11 +162,11 @@ class Limit:
 
     def give_back(self, who: str, cost: float) -> None:
         """Count `cost` less: what was counted ahead of time did not happen, or took less."""
-        self._reserve(((who, 1.0),), -cost, longest=timedelta())
+        self._reserve(((who, 1.0),), -cost, longest=timedelta.max)
 
     def give_back_address(self, address: str, cost: float) -> None:
         """Do what `give_back` does for each network of an IP address."""
-        self._reserve(client_networks(address), -cost, longest=timedelta())
+        self._reserve(client_networks(address), -cost, longest=timedelta.max)
 
     def wait_of_address(self, address: str) -> timedelta:
         """Return how long each network of an IP address has to wait before it may do anything."""

@@ -26,6 +26,7 @@ from .errors import (
     MessageExpired,
     NotAMember,
     NotFound,
+    TooOften,
     Unavailable,
 )
 from .events import MessagePosted
@@ -332,7 +333,11 @@ class Desk:
         # Here, for strangers must not use up the room's, and to be asked again costs nothing.
         if not draft.is_counted:
             self._limits.posts.spend(draft.visitor_id)
-            self._room_shares.spend(room.id, draft.visitor_id)
+            try:
+                self._room_shares.spend(room.id, draft.visitor_id)
+            except TooOften:
+                self._limits.posts.give_back(draft.visitor_id, 1)
+                raise
             draft.is_counted = True
         message = Message(
             id=new_id(),

@@ -19,6 +19,7 @@ from .seal import Hasher
 _LIFE = timedelta(minutes=10)
 _SOLVED_MOST = 100_000
 _SOLUTION_CHARACTERS = 200
+_PARTS = 3
 _EASIER_BITS = 2  # than asked for now: it may have been less when the challenge was posed
 
 
@@ -110,7 +111,10 @@ class Puzzle:
         bare, _, _ = challenge.rpartition(".")
         if not secrets.compare_digest(self._sign(bare), challenge):
             return None
-        until, posed_bits, _ = bare.split(".")
+        parts = bare.split(".")
+        if len(parts) != _PARTS:  # an earlier release has posed it
+            return None
+        until, posed_bits, _ = parts
         zeros = 256 - int.from_bytes(hashlib.sha256(solution.encode()).digest()).bit_length()
         is_late = self._clock().timestamp() > int(until)
         is_easy = int(posed_bits) < max(self.bits, bits - _EASIER_BITS)

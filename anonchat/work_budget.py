@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from .errors import N_, LimitReached, TooOften, Unavailable
 from .fair_semaphore import FairSemaphore
-from .limits import Limit, Limits, client_networks, refusal
+from .limits import Limit, Limits, client_networks, neighbourhood, refusal
 
 _LONGEST_WAIT = timedelta(seconds=10)
 _NO_BOUND = timedelta(days=1)
@@ -66,7 +66,10 @@ class WorkBudget:
         if visitor_id:
             waited = await self._spend_visitor(visitor_id, milliseconds, longest)
         if address:
-            pool, group = self._pool(visitor_id, pass_id), visitor_id or pass_id or address
+            pool, group = (
+                self._pool(visitor_id, pass_id),
+                visitor_id or pass_id or neighbourhood(address),
+            )
             try:
                 await pool.spend(
                     milliseconds, address=address, group=group, longest=longest - waited
@@ -93,7 +96,7 @@ class WorkBudget:
         to wait; the difference to the `Charge` is settled after. Raises `LimitReached` if too much
         of the visitor waits.
         """
-        who = visitor_id or pass_id or address
+        who = visitor_id or pass_id or neighbourhood(address)
         async with self._exclusive.turn(who, longest=_NO_BOUND):
             await self.spend(
                 milliseconds,

@@ -37,7 +37,7 @@ class AssetCache:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if scope["method"] != "GET" or "range" in headers:
+        if scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
         key = scope["path"], "gzip" in headers.get("accept-encoding", "")
@@ -49,7 +49,7 @@ class AssetCache:
     def keep(self, key: tuple[str, bool], start: Message, body: bytes) -> None:
         """Keep an answer if it is that of an asset, and there is room."""
         headers = Headers(raw=start["headers"])
-        if (
+        if key not in self._assets and (
             start["status"] == 200
             and ("max-age" in headers.get("cache-control", "") or key[0] == _ICON)
             and self._size + len(body) <= _BYTES_MOST

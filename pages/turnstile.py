@@ -87,7 +87,7 @@ class Turnstile:
             await self._app(scope, receive, send)
             return
         visitor_id, pass_id = await self._identify(connection)
-        is_asset = scope["path"].startswith(ASSETS)
+        is_asset = scope["path"].startswith(ASSETS) and scope["method"] in ("GET", "HEAD")
         try:
             if is_asset:
                 await self._spend_on_asset(address, visitor_id, pass_id)
@@ -106,7 +106,7 @@ class Turnstile:
         """Return the ids of the visitor and of the pass that a request comes with, or ""."""
         try:
             visitor = await self._door.recognise(connection)
-        except (Unavailable, TooOften):  # the page itself will say so
+        except (Unavailable, LimitReached):  # the page itself will say so
             visitor = None
         return (visitor.id, "") if visitor else ("", self._passes.read(connection))
 

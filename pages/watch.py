@@ -10,10 +10,10 @@ from nicegui import Client, background_tasks
 from anonchat import (
     Chat,
     Event,
+    LimitReached,
     NewsMissed,
     Pulse,
     TokenRevoked,
-    TooOften,
     Unavailable,
     VisitorForgotten,
 )
@@ -52,7 +52,7 @@ class Watch:
         """Close every screen, or those of one visitor, whose cookie is nobody's any more."""
         for number, client in enumerate(_screens(visitor_id), 1):
             request: Request = client.request
-            with suppress(Unavailable, TooOften):  # the next round asks again
+            with suppress(Unavailable, LimitReached):  # the next round asks again
                 if await self._door.recognise(request) is None:
                     client.open("/login")
                     self._close(client)

@@ -15,7 +15,7 @@ class CallLimits:
     """Counts every call, of whatever address, before anything is done for it.
 
     Whoever is known by their token is counted as themselves; all others of an address together.
-    Signing in is not refused here: where too many do, it poses a challenge itself.
+    Strangers who sign in are slowed down here and not refused: they are posed a challenge.
     """
 
     def __init__(self, app: ASGIApp, *, chat: Chat) -> None:
@@ -29,12 +29,13 @@ class CallLimits:
             return
         request = Request(scope)
         address = request.client.host if request.client else ""
-        answer = self._app
+        answer, visitor = self._app, None
         try:
-            await self._count(await self._recognise(request, address), address)
+            visitor = await self._recognise(request, address)
+            await self._count(visitor, address)
         except LimitReached as error:
-            await self._chat.busy_networks.pace(address)
-            if not _is_sign_in(scope):
+            was_paced = await self._chat.busy_networks.pace(address)
+            if visitor or not was_paced or not _is_sign_in(scope):
                 answer = answer_error(error)
         await answer(scope, receive, send)
 

@@ -122,7 +122,7 @@ class Identity:
         self._marked_at: datetime | None = None
         self._may_count_forgotten = False
         self._leaving: set[str] = set()
-        self._phrase_slot = FairSemaphore(2, reserved=0, waiting_most=_PHRASES_PER_NETWORK)
+        self._phrase_slot = FairSemaphore(1, reserved=0, waiting_most=_PHRASES_PER_NETWORK)
         bus.subscribe(self._on_event)
 
     async def come_in(
@@ -149,7 +149,8 @@ class Identity:
             visitor, token, displaced = await self._take_in(name, proof, address)
         self._shares.learn(visitor.id, address)
         if displaced:
-            await self.forget(displaced)
+            with suppress(Unavailable, LimitReached):  # a janitor's round does the rest
+                await self.forget(displaced)
         return visitor, token
 
     async def _count_arrival(self, address: str) -> int:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from anonchat import Unavailable
+from anonchat import LimitReached, Unavailable
 
 _T = TypeVar("_T")
 _TRIES = 60
@@ -16,6 +16,6 @@ async def ask_patiently(ask: Callable[[], Awaitable[_T]]) -> _T:
     for _ in range(_TRIES):
         try:
             return await ask()
-        except Unavailable:
+        except (Unavailable, LimitReached):
             await asyncio.sleep(_PAUSE)
     return await ask()
