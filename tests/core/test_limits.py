@@ -408,7 +408,7 @@ async def test_sign_in_needs_a_solved_challenge_while_strangers_use_up_the_netwo
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path / "data", clock, work_per_visitor="100/1h") as chat:
-        await chat.work.spend(100, address="192.0.2.1")
+        await chat.work.spend(500, address="192.0.2.1")
         with pytest.raises(PuzzleUnsolved) as caught:
             await chat.identity.come_in("Ann", address="192.0.2.1")
         challenge, bits = caught.value.details["challenge"], caught.value.details["bits"]

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from anonchat import MemoryBus, Settings, TooOften, WorkBudget
+from anonchat import limits as limits_module
 from anonchat.busy_networks import BusyNetworks
+from anonchat.costs import Cost
 from anonchat.limits import Limits
 from anonchat.seal import Hasher
 from tests.fakes import UNLIMITED, FakeClock
@@ -15,7 +17,8 @@ HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
 @pytest.fixture
-def limits(clock: FakeClock) -> Limits:
+def limits(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Limits:
+    monkeypatch.setattr(limits_module, "_BURST", 1)  # what is more at once has a test of its own
     rates = {"work_per_visitor": "100/1h", "work_per_network": "300/1h"}
     settings = Settings.model_validate(UNLIMITED | rates)
     return Limits(settings, clock=clock, bus=MemoryBus(), hasher=Hasher(lambda: b"a key"))
@@ -34,6 +37,18 @@ def busy_networks(limits: Limits) -> BusyNetworks:
 async def _use_up_as_visitors(work: WorkBudget) -> None:
     for number in range(30):
         await work.spend(10, visitor_id=f"visitor {number}", address=HERE)
+
+
+async def test_sixty_people_of_one_network_come_in_together_without_waiting(
+    clock: FakeClock,
+) -> None:
+    settings = Settings()
+    limits = Limits(settings, clock=clock, bus=MemoryBus(), hasher=Hasher(lambda: b"a key"))
+    work = WorkBudget(limits)
+    async with asyncio.timeout(60):
+        for _ in range(60):
+            for cost in (Cost.STATIC_PAGE, Cost.SOCKET, Cost.SIGN_IN):
+                await work.spend(cost, address=HERE, longest=timedelta(0))
 
 
 async def test_strangers_of_a_network_share_what_one_visitor_may_use(work: WorkBudget) -> None:
