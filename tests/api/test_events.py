@@ -356,7 +356,7 @@ async def test_streams_of_one_network_are_bounded_and_keep_no_other_visitor_out(
 async def test_many_ipv6_networks_of_one_48_may_have_so_many_streams(
     tmp_path: Path, clock: FakeClock
 ) -> None:
-    async with running_app(tmp_path, clock, sockets_per_address_max=2) as web:
+    async with running_app(tmp_path, clock, connections_per_address_max=10) as web:
         streams: Streams = web.state.streams
         chat: Chat = web.state.chat
 
@@ -365,11 +365,11 @@ async def test_many_ipv6_networks_of_one_48_may_have_so_many_streams(
             return streams.listen("room", visitor_id=f"visitor {number}", networks=networks)
 
         with ExitStack() as open_streams:
-            for number in range(8):
+            for number in range(40):
                 open_streams.enter_context(listen(number, f"2001:db8:0:{number}::1"))
-            with pytest.raises(LimitReached), listen(8, "2001:db8:0:8::1"):
+            with pytest.raises(LimitReached), listen(40, "2001:db8:0:40::1"):
                 pass
-            with listen(9, "2001:db8:1::1"):
+            with listen(41, "2001:db8:1::1"):
                 pass
 
 
