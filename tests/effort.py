@@ -10,7 +10,7 @@ import pytest
 MOST = 0.020
 """Seconds that nothing may hold the loop of a usual machine."""
 
-_TRIES = 4
+_TRIES = 12
 _USUAL = 0.008  # seconds that `_work` takes on a usual machine
 _run: Callable[[asyncio.Handle], None] = asyncio.Handle._run
 

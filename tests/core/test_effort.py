@@ -114,8 +114,11 @@ def test_twice_the_text_is_not_four_times_the_work(piece: str) -> None:
         text = _fill(piece, size, "http://a.example/")
         return min(effort(partial(_try, _message, text)) for _ in range(3))
 
-    whole = work(3_800)
-    assert whole < MOST / 10 or whole < 3 * work(1_900)
+    def grows_slowly() -> bool:
+        whole = work(3_800)
+        return whole < MOST / 10 or whole < 3 * work(1_900)
+
+    assert any(grows_slowly() for _ in range(5)), "others may have disturbed one measurement"
 
 
 @acts
