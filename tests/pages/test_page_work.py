@@ -141,7 +141,8 @@ _SOCKET: Scope = {
 }
 
 
-async def test_packets_beyond_the_budget_are_left_unread() -> None:
+async def test_packets_beyond_the_budget_are_left_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anonchat.limits._BURST", 1)
     clock = FakeClock()
     work = make_work_budget(clock, work_per_visitor=f"{round(10 * Cost.PACKET)}/1h")
     read = 0
@@ -161,7 +162,8 @@ async def test_packets_beyond_the_budget_are_left_unread() -> None:
     await asyncio.wait([reading])
 
 
-async def test_polls_beyond_the_budget_are_refused() -> None:
+async def test_polls_beyond_the_budget_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anonchat.limits._BURST", 1)
     work = make_work_budget(FakeClock(), work_per_visitor=f"{round(3 * Cost.POLL)}/1h")
     statuses = []
 

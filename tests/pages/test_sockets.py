@@ -457,7 +457,7 @@ async def test_strangers_of_one_address_have_so_many_sockets_and_no_more(
     town: Town, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await until(lambda: not len(sockets._counted))
-    counted = ConnectionLimit(per_visitor=100, per_network=2)
+    counted = ConnectionLimit(per_visitor=100, per_network=2, network_total=1_000)
     monkeypatch.setattr(sockets, "_counted", counted)
     async with open_tab(town.url, "/login"):
         async with open_tab(town.url, "/login"):
@@ -483,8 +483,8 @@ async def test_two_pages_in_one_address_are_none(town: Town, sockets: Sockets) -
     async with httpx.AsyncClient(base_url=town.url, timeout=PATIENCE) as http:
         one, two = [read_client_id((await http.get("/login")).text) for _ in range(2)]
     query = httpx.QueryParams(introduce(one, tab_id="tab"))
-    assert module._read_hello(f"{query}&client_id={two}") is None
-    assert module._read_hello(str(query))
+    assert module._read_hello({"QUERY_STRING": f"{query}&client_id={two}"}) is None
+    assert module._read_hello({"QUERY_STRING": str(query)})
 
 
 async def test_nicegui_has_the_handlers_that_we_stand_before(web: object) -> None:
