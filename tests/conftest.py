@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from anonchat import Chat
+from anonchat.valkey import Valkey
 from tests.fakes import FakeClock, running_chat
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
@@ -52,6 +53,25 @@ def redis() -> Iterator[Redis]:
     redis.start()
     yield redis
     redis.remove()
+
+
+@pytest.fixture
+def server() -> Iterator[Redis]:
+    """Return a Redis that this test has for itself, and may break."""
+    server = Redis()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+async def valkey(server: Redis) -> AsyncIterator[Valkey]:
+    """Return a connection to the test's own Redis that no node uses."""
+    valkey = Valkey(server.url)
+    yield valkey
+    await valkey.close()
 
 
 @pytest.fixture

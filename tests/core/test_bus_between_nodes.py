@@ -63,17 +63,6 @@ Nodes = tuple[Chat, Chat]
 
 
 @pytest.fixture
-def server() -> Redis:
-    """Return a Redis that this test may break."""
-    server = Redis()
-    server.start()
-    try:
-        yield server  # type: ignore[misc]
-    finally:
-        server.remove()
-
-
-@pytest.fixture
 async def nodes(
     postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> AsyncIterator[Nodes]:

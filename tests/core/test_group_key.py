@@ -23,25 +23,6 @@ PLACE = "anonchat:group key id"
 
 
 @pytest.fixture
-def server() -> Iterator[Redis]:
-    """Return a Redis that this test may break."""
-    server = Redis()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.remove()
-
-
-@pytest.fixture
-async def valkey(server: Redis) -> AsyncIterator[Valkey]:
-    """Return a connection that no node uses."""
-    valkey = Valkey(server.url)
-    yield valkey
-    await valkey.close()
-
-
-@pytest.fixture
 def shared(postgres: Postgres, server: Redis) -> Iterator[dict[str, object]]:
     """Return the settings that all nodes share."""
     yield {"database_url": postgres.take(), "bus_url": server.url, "secret_key": SECRET}

@@ -1,7 +1,7 @@
 """A Valkey or Redis that writes what it holds to disk is refused, and noticed while running."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -30,25 +30,6 @@ OPTIONS = {
     ),
     "appendonly": (("appendonly", "yes"), "(turn it off: CONFIG SET appendonly no)"),
 }
-
-
-@pytest.fixture
-def server() -> Iterator[Redis]:
-    """Return a Redis of which this test may change the options."""
-    server = Redis()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.remove()
-
-
-@pytest.fixture
-async def valkey(server: Redis) -> AsyncIterator[Valkey]:
-    """Return a connection of the operator."""
-    valkey = Valkey(server.url)
-    yield valkey
-    await valkey.close()
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """What crosses the bus opens with no file and no secret, neither then nor later."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from anonchat import Chat, MessagesGone
 from anonchat.bus import GroupKey, ValkeyBus
@@ -32,17 +30,6 @@ from tests.servers.redis import Redis
 SECRET = "known to whoever listens"
 ROOT = Path(__file__).parents[2]
 _PURPOSE = re.compile(r'purpose="([^"]+)"')
-
-
-@pytest.fixture
-def server() -> Iterator[Redis]:
-    """Return a Redis of which all traffic is recorded."""
-    server = Redis()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.remove()
 
 
 @asynccontextmanager
