@@ -77,7 +77,7 @@ class Limits:
         self.work_of_network = limit(settings.work_per_network)
         """Estimated processor time of the visitors of a client network, in milliseconds."""
         self.work_of_strangers = limit(_with_burst(settings.work_per_visitor))
-        """The same of its strangers: all together may use as much as one visitor."""
+        """The same of its strangers: all together as much as one visitor, with more at once."""
         self.work_of_newcomers = limit(_with_burst(settings.work_per_visitor))
         """The same of its strangers who have solved a challenge."""
         self.work_of_assets = limit(settings.work_per_network)
@@ -170,15 +170,17 @@ class Limit:
 
     def wait_of_address(self, address: str) -> timedelta:
         """Return how long each network of an IP address has to wait before it may do anything."""
-        now = self._clock()
-        fulls = [self._full.get(self.blur(who), now) for who, _ in client_networks(address)]
-        return max(timedelta(), *(full - now - self._rate.span for full in fulls))
+        return max(timedelta(), self._read_used(address) - self._rate.span)
 
     def read_load(self, address: str) -> float:
         """Return how much of an IP address's bucket is used: 0 nothing, 1 all, 2 twice as much."""
+        return self._read_used(address) / self._rate.span
+
+    def _read_used(self, address: str) -> timedelta:
+        """Return how long the fullest bucket of an IP address's networks takes to refill."""
         now = self._clock()
         fulls = [self._full.get(self.blur(who), now) for who, _ in client_networks(address)]
-        return max(0.0, *((full - now) / self._rate.span for full in fulls))
+        return max(timedelta(), *(full - now for full in fulls))
 
     def _reserve(
         self, parts: Iterable[tuple[str, float]], cost: float, *, longest: timedelta
