@@ -66,10 +66,7 @@ class WorkBudget:
         if visitor_id:
             waited = await self._spend_visitor(visitor_id, milliseconds, longest)
         if address:
-            pool, group = (
-                self._pool(visitor_id, pass_id),
-                visitor_id or pass_id or neighbourhood(address),
-            )
+            pool, group = self._pool(visitor_id, pass_id), visitor_id or pass_id
             try:
                 await pool.spend(
                     milliseconds, address=address, group=group, longest=longest - waited
@@ -83,7 +80,7 @@ class WorkBudget:
         """Wait as `spend` does for a stranger, for a script or style that a page needs."""
         if address:
             await self._of_assets.spend(
-                milliseconds, address=address, group=address, longest=_LONGEST_WAIT
+                milliseconds, address=address, group="", longest=_LONGEST_WAIT
             )
 
     @asynccontextmanager
@@ -152,7 +149,11 @@ class _Pool:
         self._queues = _Queues(_WAITING_MOST)  # of each group
 
     async def spend(self, cost: float, *, address: str, group: str, longest: timedelta) -> None:
-        """Wait for it; raises as `WorkBudget.spend` does."""
+        """Wait for it; raises as `WorkBudget.spend` does.
+
+        `group` takes turns with others; without one, those of an address's smallest network do.
+        """
+        group = group or neighbourhood(address)
         network = client_networks(address)[-1][0]
         if network not in self._queues and not self._yielding(address):
             with suppress(TooOften):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from anonchat import MemoryBus, Settings, TooOften, WorkBudget
+from anonchat import LimitReached, MemoryBus, Settings, TooOften, WorkBudget
 from anonchat import limits as limits_module
 from anonchat.busy_networks import BusyNetworks
 from anonchat.costs import Cost
@@ -135,3 +135,23 @@ async def test_network_of_ipv6_is_a_64_within_its_48(work: WorkBudget) -> None:
     with pytest.raises(TooOften):
         await work.spend(10, address="2001:db8:0:5::1")
     await work.spend(10, address="2001:db8:1::1")
+
+
+@pytest.mark.parametrize(("kind", "free"), [("spend", 100), ("spend_on_asset", 300)])
+async def test_addresses_of_one_household_wait_as_one(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch, kind: str, free: float
+) -> None:
+    monkeypatch.setattr("anonchat.work_budget._WAITING_MOST", 2)
+    spend = getattr(WorkBudget(limits), kind)
+    await spend(free, address="2001:db8::1")
+    waiting = [asyncio.create_task(spend(0.1, address=f"2001:db8::{n}:1")) for n in range(1, 4)]
+    await asyncio.sleep(0)
+    try:
+        with pytest.raises(LimitReached) as caught:
+            async with asyncio.timeout(60):
+                await spend(0.1, address="2001:db8::ffff:1")
+        assert caught.type is LimitReached, "one is served, and two wait already"
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
