@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from engineio import packet
@@ -97,15 +98,21 @@ class EngineSockets:
         return bool(self._parts[engine_id].polls)
 
     @contextmanager
-    def serving(self, engine_id: str, work: asyncio.Future[Any], *, poll: bool) -> Iterator[None]:
-        """Note a polled request for as long as it is served."""
+    def serving(
+        self, engine_id: str, work: asyncio.Future[Any], *, poll: bool
+    ) -> Iterator[Callable[[], None]]:
+        """Note a polled request until it is served; call what this gives once it is answered.
+
+        Whoever has read the answer may send the next request before `work` is done.
+        """
         parts = self._parts.get(engine_id) or _Parts()
         requests = parts.polls if poll else parts.posts
         requests.add(work)
+        end = partial(requests.discard, work)
         try:
-            yield
+            yield end
         finally:
-            requests.discard(work)
+            end()
 
     @contextmanager
     def upgrading(self, socket: AsyncSocket, line: Line) -> Iterator[None]:

@@ -101,7 +101,8 @@ class Packets:
         work = asyncio.ensure_future(self._app(_bare(scope, body), _repeat(body), answer.send))
         leaving = asyncio.ensure_future(_wait_until_gone(receive))
         either = {work, leaving}
-        with self._engine.serving(engine_id, work, poll=scope["method"] == "GET"):
+        is_poll = scope["method"] == "GET"
+        with self._engine.serving(engine_id, work, poll=is_poll) as answer.on_complete:
             try:
                 await asyncio.wait(
                     either, timeout=_ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -185,13 +186,16 @@ class _Answer:
     def __init__(self, send: Send) -> None:
         self.has_begun = False
         self.is_complete = False
+        self.on_complete: Callable[[], None] = _do_nothing
         self._send = send
 
     async def send(self, message: Message) -> None:
         self.has_begun = True
         is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
-        self.is_complete = self.is_complete or is_last
+        if is_last:
+            self.is_complete = True
+            self.on_complete()
 
 
 def is_saying(packet: object) -> bool:
@@ -264,6 +268,10 @@ def _repeat(body: bytes) -> Receive:
         return unread.pop()
 
     return receive
+
+
+def _do_nothing() -> None:
+    pass
 
 
 async def _wait_until_gone(receive: Receive) -> None:

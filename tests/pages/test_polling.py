@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from engineio.async_socket import AsyncSocket
+from engineio.packet import NOOP, Packet
 from nicegui import core
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -166,6 +167,23 @@ async def test_second_poll_at_once_ends_the_socket_and_both_are_answered(
         assert second.status_code == 400
         assert (await first).status_code in (200, 400)
         await is_over(sockets, poller.engine_id)
+
+
+async def test_next_poll_may_come_before_the_server_is_done_with_the_last(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    respond, is_done = core.sio.eio._async["make_response"], asyncio.Event()
+
+    async def linger(*parts: object) -> None:
+        await respond(*parts)
+        await is_done.wait()
+
+    async with polling(url) as poller:
+        monkeypatch.setitem(core.sio.eio._async, "make_response", linger)
+        for _ in range(2):
+            core.sio.eio.sockets[poller.engine_id].queue.put_nowait(Packet(NOOP))
+            assert (await poller.poll()).text == "6"
+        is_done.set()
 
 
 @pytest.mark.parametrize("end", ["client", "server"])
