@@ -1,14 +1,16 @@
 """The composition root: builds the parts and starts them. No behaviour."""
 
+import asyncio
 import logging
 from contextlib import suppress
+from datetime import datetime
 
 from .bus import Bus, MemoryBus, ValkeyBus
 from .busy_networks import BusyNetworks
 from .clock import Clock, CommonTime, SteadyClock
 from .confusables import UNICODE_VERSION
 from .database import Database
-from .errors import Unavailable
+from .errors import Unavailable, WrongKeys
 from .event_sealing import EventSealing
 from .events import NewsMissed
 from .janitor import Janitor
@@ -39,6 +41,8 @@ from .work_budget import WorkBudget
 
 _BEAT_SECONDS = 0.25
 _STORE_SECONDS = 5.0
+_MEETINGS = 100
+_MEETING_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -189,7 +193,7 @@ class Chat:
         await self._database.open()
         await self._look_at_the_time()
         self.clock.begin()
-        if reached := await self.ledger.open():
+        if reached := await self._open_ledger():
             self.clock.resume(reached)
         await self.expiry.reconcile()
         await self._keys.join()
@@ -205,6 +209,21 @@ class Chat:
         self._pulse.start()
         self._store_pulse.start()
         return done
+
+    async def _open_ledger(self) -> datetime | None:
+        """Open the ledger, once other nodes that have its keys have shared them.
+
+        A node that stood still for longer than its group key is reserved shares them a moment late.
+        """
+        for _ in range(_MEETINGS):
+            try:
+                return await self.ledger.open()
+            except WrongKeys:
+                if self._keys.is_head_agreed or not await self.bus.count_others():
+                    raise
+            await asyncio.sleep(_MEETING_SECONDS)
+            await self._keys.meet()
+        return await self.ledger.open()
 
     async def _update_skeletons(self) -> None:
         """Replace the stored skeletons that an earlier release made by other rules."""

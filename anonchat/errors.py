@@ -118,3 +118,7 @@ class Unavailable(ChatError):
 
 class StartError(Exception):
     """The chat cannot start; the text is the one line that the operator reads."""
+
+
+class WrongKeys(StartError):
+    """The keys are not those that the database was written with."""

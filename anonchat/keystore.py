@@ -52,7 +52,8 @@ class KeyStore:
         self._size = 0
         self._file = -1
         self._writing = asyncio.Lock()
-        self._is_head_agreed = True
+        self.is_head_agreed = True
+        """Whether the key of all hashes is that of the site for certain."""
 
     def open(self) -> None:
         """Read the file, or make it.
@@ -200,7 +201,7 @@ class KeyStore:
         self._put(0, _pack(self._wrap, 0, name, key))
         os.fsync(self._file)
         self._slots[_HEAD] = 0, key
-        self._is_head_agreed = is_agreed
+        self.is_head_agreed = is_agreed
         self._size = max(self._size, 1)
 
     def _take(self) -> None:
@@ -231,7 +232,7 @@ class KeyStore:
                 ) from error
             name = content[KEY_BYTES:].rstrip(b"\0").decode()
             if name == _PROPOSED_HEAD:
-                name, self._is_head_agreed = _HEAD, False
+                name, self.is_head_agreed = _HEAD, False
             self._remember({name: (number, content[:KEY_BYTES])})
         self._size = len(data) // _SLOT_BYTES
 

@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import LedgerRow, MessageRow, RoomRow, VisitorRow
 
 from .database import Database
-from .errors import StartError
+from .errors import StartError, WrongKeys
 from .keystore import KeyStore, room_key, visitor_key
 from .nouns import Tally
 from .seal import Hasher
@@ -32,8 +32,8 @@ class Ledger:
     async def open(self) -> datetime | None:
         """Return until when time is known to have passed.
 
-        Raises `StartError` if the keys are not those that the database was written with: all its
-        rows would be taken for forgotten, or all the keys for those of nothing.
+        Raises `WrongKeys` if the database was written with others, for all its rows would be taken
+        for forgotten, and `StartError` if all the keys would be taken for those of nothing.
         """
         mark = self._hasher.hash("store")
         async with self._database.transaction() as session:
@@ -49,7 +49,7 @@ class Ledger:
                     "migrate-data; name the one that it was moved into"
                 )
             if row.store not in (b"", mark):
-                raise StartError(
+                raise WrongKeys(
                     "ANONCHAT_DATA_DIR: the keys are not those of the database, or were lost; put "
                     "the right file back, or, of several nodes, start a node that has them first"
                 )

@@ -147,7 +147,7 @@ class SharedKeys(KeyStore):
         """
         try:
             head = await self._read_head(_HEAD)
-            if head is None and not self._is_head_agreed:
+            if head is None and not self.is_head_agreed:
                 place, proposed = self._place(), self._wrap_up(_PROPOSED_HEAD, self.hash_key)
                 await self._valkey.call("HSETNX", place, _PROPOSED_HEAD, proposed)
                 head = await self._read_head(_PROPOSED_HEAD)
@@ -162,7 +162,7 @@ class SharedKeys(KeyStore):
                 KEEPS_ALL,
             )
         if head and head != self.hash_key:
-            if list(self.names()):
+            if self._inherited:
                 raise StartError(
                     "ANONCHAT_DATA_DIR: the keys there are not those of the other nodes; name the "
                     "right folder, or remove this one to join them"
@@ -175,7 +175,7 @@ class SharedKeys(KeyStore):
         Raises `StartError`.
         """
         try:
-            if not self._is_head_agreed:
+            if not self.is_head_agreed:
                 self._put_head(self.hash_key)
             self._has_joined = self._is_behind = True
             async with self._mending:

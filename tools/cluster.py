@@ -415,7 +415,8 @@ class Cluster:
         """Start the nodes, and the way in."""
         try:
             for node in self.nodes:
-                node.launch()
+                if not node.is_alive:
+                    node.launch()
             for node in self.nodes:
                 await node.wait_until_ready()
             await self.nginx.start()

@@ -210,6 +210,40 @@ async def test_new_node_that_finds_a_database_and_no_other_node_spoils_nothing(
             assert other._keys.hash_key == first
 
 
+async def test_new_node_waits_for_keys_of_one_that_stood_still(
+    shared: dict[str, object],
+    valkey: Valkey,
+    tmp_path: Path,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
+        assert isinstance(node.bus, ValkeyBus)
+        await gather_in(node, "night train", "Ann")
+        agreement = node.bus.agreement
+        renew, is_still, is_moving = agreement.renew, asyncio.Event(), asyncio.Event()
+
+        async def stand_still() -> bool:
+            is_still.set()
+            await is_moving.wait()
+            return await renew()
+
+        monkeypatch.setattr(agreement, "renew", stand_still)
+        await is_still.wait()
+        await valkey.call("DEL", PLACE)  # as when it expires
+        other = Chat(make_settings(tmp_path / "n2", node_id="n2", **shared), clock=clock)
+        starting = asyncio.create_task(other.start())
+        try:
+            while await valkey.call("GET", PLACE) is None:
+                await asyncio.sleep(0.01)
+            is_moving.set()
+            await starting
+            assert other._keys.hash_key == node._keys.hash_key
+            assert not await other.identity.is_free("Ann")
+        finally:
+            await other.stop()
+
+
 async def test_hash_key_of_an_older_site_stays_and_is_that_of_new_nodes(
     shared: dict[str, object], tmp_path: Path, clock: FakeClock
 ) -> None:

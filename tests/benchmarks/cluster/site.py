@@ -58,8 +58,13 @@ class Site(Cluster):
         return self.nodes[0].settings
 
     def founding(self) -> AbstractAsyncContextManager[Town]:
-        """Give the town to fill while no node runs."""
-        return founding(self.folder / "town", node_id="town", **self.shared)
+        """Give the town to fill while no node runs; the first node will have its keys."""
+        return founding(self.nodes[0].data, node_id="town", **self.shared)
+
+    async def start_nodes(self) -> None:
+        """Start the node that has the keys before the others, which it gives them to."""
+        await self.nodes[0].start()
+        await super().start_nodes()
 
     def gather_rooms(self) -> None:
         """Let nginx choose the node by the address of the page: a room's screens come together."""
