@@ -42,10 +42,12 @@ class Wardrobe:
 
 
 @asynccontextmanager
-async def open_wardrobe() -> AsyncIterator[Wardrobe]:
-    """Start the browser."""
+async def open_wardrobe(*options: str) -> AsyncIterator[Wardrobe]:
+    """Start the browser, with further options."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(), args=[*QUIET, *options]
+        )
         yield Wardrobe(browser)
         await browser.close()
 

@@ -66,8 +66,8 @@ async def test_the_observatory_finds_little_to_complain_of(site: Site) -> None:
 
 
 async def test_one_comes_in_and_talks_over_https(site: Site) -> None:
-    async with open_wardrobe() as wardrobe:
-        context = await wardrobe.take(ignore_https_errors=True, locale="en-GB")
+    async with open_wardrobe("--ignore-certificate-errors") as wardrobe:
+        context = await wardrobe.take(locale="en-GB")
         ann = Person("Ann", site.address, context, await context.new_page())
         ann.watch()
         await ann.comes_in()
