@@ -1,157 +1,25 @@
-"""Settings → chat → web application → server."""
+"""Serves the chat, or does what a command says."""
 
-import asyncio
 import gc
-import logging
-import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from functools import partial
-from socket import socket
-
-import uvicorn
-from fastapi import FastAPI
-from nicegui import app, ui
-from starlette.middleware.gzip import GZipMiddleware
-from uvicorn.config import STARTUP_FAILURE
-
-import pages
-from anonchat import Chat, Settings, StartError, read_settings
-from anonchat.admin import AdminDoor
-from anonchat.api import api_routes, health_routes
-from anonchat.commands import run_command
-from anonchat.logs import set_up_logs
-from anonchat.metrics import MetricsDoor
-from anonchat.precautions import take_precautions
-
-_log = logging.getLogger("anonchat")
-
-_GRACE_SECONDS = 5  # for what is being answered while the server stops
-_GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look after every other
-
-
-class Server(uvicorn.Server):
-    """A server that ends streams and polls before it waits until everything is answered."""
-
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Take nobody in any more, lead the screens to another node if there is one, and stop."""
-        state = self.config.app.state  # type: ignore[union-attr]  # it is our own app
-        state.chat.is_draining = True
-        for door in self.servers:
-            door.close()
-        if state.chat.presence.count_nodes():
-            await pages.move_screens(state.sockets)
-        state.streams.stop()
-        state.sockets.stop()
-        loop = asyncio.get_running_loop()
-        loop.call_later(_GRACE_SECONDS - 1, state.connections.cut_readers)
-        await super().shutdown(sockets)
-
-
-def settle() -> None:
-    """Spare the garbage collector what lives as long as the process, and let it come rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE)
-
-
-def create_app(settings: Settings) -> FastAPI:
-    """Build the whole application; it runs from the beginning of its lifespan to the end."""
-    chat = Chat(settings)
-    admin = AdminDoor(chat)
-    metrics = MetricsDoor(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
-
-    @asynccontextmanager
-    async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
-        try:
-            await metrics.start()
-            await chat.start()
-            await admin.start()
-        except StartError as error:  # the server would hide this one line in a page of traceback
-            sys.stderr.write(f"{error}\n")
-            os._exit(1)
-        for part in living:
-            part.start()
-        _log.info("open at http://%s:%s", settings.host, settings.port)
-        if not settings.base_url:
-            _log.info(
-                "ANONCHAT_BASE_URL is not set: answering to localhost and IP addresses only; to "
-                "serve a name, set it to the address that visitors use, such as "
-                "https://chat.example"
-            )
-        settle()
-        try:
-            yield
-        finally:
-            await admin.stop()
-            for part in living:
-                part.stop()
-            await chat.stop()
-            await metrics.stop()
-
-    web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host
-    web.include_router(health_routes(chat))
-    web.router.routes.append(api := api_routes(chat))
-    web.state.chat, web.state.streams = chat, api.streams
-    living = pages.register(chat, web)
-    ui.run_with(
-        web,
-        title="anonchat",
-        viewport="width=device-width, initial-scale=1, interactive-widget=resizes-content",
-        favicon=pages.ICON,
-        dark=None,
-        tailwind=False,
-        binding_refresh_interval=None,
-        reconnect_timeout=20,
-        show_welcome_message=False,
-        gzip_middleware_factory=partial(
-            GZipMiddleware, compresslevel=4, thread_minimum_size=262_144
-        ),
-    )
-    return web
-
-
-def create_server(web: FastAPI, settings: Settings) -> Server:
-    """Make what listens on the port and speaks HTTP for the application."""
-    crowd = pages.Crowd(settings.unanswered_max, web.state.connections)
-    config = uvicorn.Config(
-        web,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,  # ours
-        log_level="error",  # its warnings are about what strangers send, as often as they like
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # ours, which tell when something is amiss
-        http=crowd,  # type: ignore[arg-type]  # it makes protocols
-        ws=crowd.open_line,  # type: ignore[arg-type]  # so does this
-        ws_ping_interval=None,  # engine.io has its own
-        ws_per_message_deflate=False,
-        ws_max_size=65_536,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    return Server(config)
 
 
 def main() -> None:
-    """Run the server until it is told to stop."""
-    try:
-        settings = read_settings()
-        set_up_logs(settings)
-        take_precautions()
-        web = create_app(settings)
-    except StartError as error:
-        sys.exit(str(error))
-    server = create_server(web, settings)
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        sys.exit(STARTUP_FAILURE)
+    """Do what the words on the command line say; without any, serve until told to stop.
+
+    Either imports only what it needs: a command does without the whole web framework.
+    """
+    gc.disable()  # what an import makes stays, and looking through it again and again takes long
+    if len(sys.argv) > 1:
+        from anonchat.commands import run_command
+
+        gc.enable()
+        sys.exit(run_command(sys.argv[1:]))
+    from pages.server import serve
+
+    gc.enable()
+    serve()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        sys.exit(run_command(sys.argv[1:]))
     main()

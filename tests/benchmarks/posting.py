@@ -11,8 +11,8 @@ from pathlib import Path
 from anonchat import Chat
 from anonchat.database import Database
 from anonchat.ids import new_id
-from main import settle
 from models import MemberRow, MessageRow, RoomRow
+from pages.server import settle
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.outcome import Goal, Outcome, Ratio, Table
 from tests.benchmarks.town import founding

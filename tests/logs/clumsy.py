@@ -13,13 +13,13 @@ from fastapi import FastAPI, Request
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
-import main
 from anonchat import Event, Settings
 from anonchat.api.application import ApiMount
+from pages import server
 from pages.frame import page
 
 _library = logging.getLogger("some.package")
-_create_app = main.create_app
+_create_app = server.create_app
 
 
 def create_clumsy_app(settings: Settings) -> FastAPI:
@@ -99,7 +99,7 @@ def _take_no_care(_settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main.create_app = create_clumsy_app
+    server.create_app = create_clumsy_app
     if os.environ.get("CARELESS"):
-        main.set_up_logs = _take_no_care
-    main.main()
+        server.set_up_logs = _take_no_care
+    server.serve()

@@ -10,18 +10,18 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-import main
 from anonchat import Chat
 from anonchat.api.application import ApiMount
 from pages.frame import page
 from pages.live.sockets import Sockets
+from pages.server import create_app, create_server
 from tests.fakes import make_settings
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
     """Start the application; there is one in a process, as in real life."""
-    web = main.create_app(make_settings(tmp_path_factory.mktemp("data")))
+    web = create_app(make_settings(tmp_path_factory.mktemp("data")))
 
     @page("/broken")
     def broken() -> None:
@@ -56,7 +56,7 @@ async def browser(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def url(web: FastAPI) -> AsyncIterator[str]:
     """Serve the application, as it is served to the world, on a port of this machine."""
-    server = main.create_server(web, make_settings(Path("unused")))
+    server = create_server(web, make_settings(Path("unused")))
     server.config.lifespan = "off"  # it has begun already
     with socket.create_server(("127.0.0.1", 0)) as door:
         serving = asyncio.create_task(server.serve([door]))

@@ -12,7 +12,7 @@ from typing import Any
 import uvloop
 
 from anonchat import Chat
-from main import settle
+from pages.server import settle
 from tests.benchmarks.posting import pace
 from tests.fakes import make_settings
 
