@@ -27,6 +27,7 @@ cluster: .venv/installed ## start a site of many nodes here, for trying: NODES=3
 	@NODES=$(NODES) PORT=$(PORT) $(PYTHON) -m tools.cluster
 
 test: packages .venv/installed-dev $(OBSERVATORY) ## run every test, the ones in a real browser too
+	@$(PYTHON) -m compileall -q main.py anonchat pages models # for the many processes that it starts
 	@$(PYTHON) -m pytest $(AT_ONCE) $(ARGS)
 
 bench: packages .venv/installed-bench $(NODE_MODULES) ## measure it beside its peers; writes docs/benchmarks.md

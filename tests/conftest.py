@@ -2,11 +2,14 @@
 
 import itertools
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Connection, Engine, event
 
 from anonchat import Chat
 from anonchat.valkey import Valkey
@@ -100,6 +103,29 @@ def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     yield request.param
     postgres.give_all_back()
     redis.forget()
+
+
+class _CompiledStatements(dict[Any, Any]):
+    """What statements are compiled to, whichever engine of the dialect asks."""
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(key[1:], compiled)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def compiled_statements() -> Iterator[None]:
+    """Compile each statement once, and not anew for the engine of every test."""
+    compiled: defaultdict[str, _CompiledStatements] = defaultdict(_CompiledStatements)
+
+    def share(connection: Connection) -> None:
+        connection.execution_options(compiled_cache=compiled[connection.dialect.name])
+
+    event.listen(Engine, "engine_connect", share)
+    yield
+    event.remove(Engine, "engine_connect", share)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
 from anonchat.seal import Hasher
 from models import SpanRow
+from tests.servers.sqlite import lay_out_tables
 
 UNLIMITED = {
     name: str(unlimited)
@@ -90,7 +91,9 @@ def make_work_budget(clock: FakeClock, **rates: str) -> WorkBudget:
 @asynccontextmanager
 async def running_chat(folder: Path, clock: FakeClock, **changes: object) -> AsyncIterator[Chat]:
     """Give a started chat; its janitor sleeps longer than any test lasts."""
-    chat = Chat(make_settings(folder, **changes), clock=clock)
+    settings = make_settings(folder, **changes)
+    lay_out_tables(settings)
+    chat = Chat(settings, clock=clock)
     await chat.start()
     try:
         yield chat
