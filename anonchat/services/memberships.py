@@ -135,9 +135,8 @@ class Memberships:
 
     async def get(self, room_id: str, *, visitor_id: str) -> Member | None:
         """Return the visitor as a member of the room, or `None` if they are not in."""
-        if (roll := self._rolls.peek(room_id)) is not None:
-            member = roll.get(visitor_id)
-        else:
+        member = (self._rolls.peek(room_id) or {}).get(visitor_id)
+        if member is None:  # of one who has just joined on another node this one may not know yet
             query = _members().where(
                 MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id
             )
@@ -171,7 +170,7 @@ class Memberships:
         """Return all members of the room, by nickname, to one of them; raise `NotAMember`."""
         roll = await self._rolls.obtain(room_id, lambda: self._call_roll(room_id))
         if visitor_id not in roll:
-            raise NotAMember(N_("Only members can do that. Join the room first."))
+            roll = {**roll, visitor_id: await self.require(room_id, visitor_id=visitor_id)}
         members = [member for member in roll.values() if self._vault.knows(member.visitor_id)]
         return sorted(members, key=lambda member: member.nickname.casefold())
 

@@ -181,6 +181,19 @@ async def test_who_joins_on_two_nodes_is_in_once(nodes: list[Chat]) -> None:
     assert await nodes[0].memberships.count(room.id) == 2
 
 
+async def test_who_has_joined_on_one_node_is_a_member_on_all_before_they_hear_of_it(
+    nodes: list[Chat],
+) -> None:
+    first, second = nodes[:2]
+    room, (ann,) = await gather_in(first, "night train", "Ann")
+    bob = await come_in(first, "Bob")
+    await second.memberships.list_members(room.id, visitor_id=ann.id)
+    await first.memberships.join(room.id, visitor_id=bob.id)
+    assert await second.memberships.has(room.id, bob.id)
+    members = await second.memberships.list_members(room.id, visitor_id=bob.id)
+    assert {member.nickname for member in members} == {"Ann", "Bob"}
+
+
 async def test_a_message_is_deleted_once_and_counted_once(nodes: list[Chat]) -> None:
     room, (ann,) = await gather_in(nodes[0], "night train", "Ann")
     message = await nodes[0].messages.post(room.id, visitor_id=ann.id, text="hello")
