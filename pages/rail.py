@@ -187,6 +187,9 @@ def _sign_out(language: Language, *, has_phrase: bool) -> Element:
             )
         ],
         p[way_back],
+        p(class_="alert", role="alert", data_failed="", hidden=True)[
+            language("You could not be signed out. Please try again.")
+        ],
         button(language("Yes, sign out"), data_signs_out=""),
         close_label=language("Close"),
     )

@@ -38,7 +38,7 @@ export default {
       if (turns !== undefined) this.turn(turns);
       if (copies !== undefined) this.copy(copies, button);
       if (remembers !== undefined) this.remember(remembers);
-      if (signsOut !== undefined) this.signOut();
+      if (signsOut !== undefined) this.signOut(button.closest("dialog"));
     },
     onSubmit(event) {
       const form = event.target;
@@ -84,11 +84,19 @@ export default {
       document.cookie = `${preference}; path=/; max-age=${age}; samesite=lax`;
       window.location.reload();
     },
-    signOut() {
-      sessionStorage.clear();
+    async signOut(dialog) {
+      const failed = dialog.querySelector("[data-failed]");
+      failed.hidden = true;
       // The server may lead this page to the login before it answers: the request outlives the page.
+      const forget = () => sessionStorage.clear();
+      window.addEventListener("pagehide", forget);
       const ending = fetch("/session", { method: "DELETE", keepalive: true });
-      ending.finally(() => window.location.replace("/login"));
+      if (await ending.then((answer) => answer.ok, () => false)) {
+        window.location.replace("/login");
+      } else {
+        window.removeEventListener("pagehide", forget);
+        failed.hidden = false;
+      }
     },
 
     // What the server says

@@ -216,6 +216,22 @@ async def test_signing_out_ends_every_tab_of_one_browser(world: World, room: str
     await expect(bob.box).to_have_value("")
 
 
+async def test_who_could_not_be_signed_out_stays_and_is_told(world: World, room: str) -> None:
+    ann = await world.visitor("Ann")
+    await ann.opens(room)
+    await ann.types("half a thought")
+    ann.forgives = "Failed to load resource"
+    await ann.page.route("**/session", lambda route: route.abort())
+    await ann.opens_settings()
+    await ann.button(ann.words.sign_out).click()
+    await ann.button(ann.words.sign_out_now).click()
+    await ann.is_told("could not be signed out")
+    await ann.page.reload()
+    await expect(ann.box).to_have_value("half a thought")
+    await ann.page.unroute("**/session")
+    await ann.signs_out()
+
+
 async def test_signing_out_warns_who_has_no_phrase(world: World) -> None:
     ann = await world.person("Ann")
     await ann.comes_in()
