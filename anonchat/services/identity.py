@@ -36,6 +36,7 @@ from ..keystore import KeyStore, visitor_key
 from ..ledger import note_gone
 from ..lifetimes import visitor_lifetime
 from ..limits import Limits, client_networks
+from ..locks import KeyedLocks
 from ..lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
 from ..network_shares import Networks, NetworkShares
 from ..nouns import Visitor
@@ -67,6 +68,7 @@ _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle visitors who are looked at to find one who gives way
 _SKELETONS_BATCH = 50
 _TICK = timedelta(microseconds=1)
+_PHRASES_AT_ONCE = 2
 _PHRASES_PER_NETWORK = 64
 _PHRASES_IN_ALL = 1_024
 _PHRASE_SECONDS = 60.0
@@ -122,7 +124,10 @@ class Identity:
         self._marked_at: datetime | None = None
         self._may_count_forgotten = False
         self._leaving: set[str] = set()
-        self._phrase_slot = FairSemaphore(1, reserved=0, waiting_most=_PHRASES_PER_NETWORK)
+        self._proving: KeyedLocks[str] = KeyedLocks()  # by nickname
+        self._phrase_slots = FairSemaphore(
+            _PHRASES_AT_ONCE, reserved=0, waiting_most=_PHRASES_PER_NETWORK
+        )
         bus.subscribe(self._on_event)
 
     async def come_in(
@@ -476,7 +481,7 @@ class Identity:
         tries = self._limits.wrong_phrases if holder else self._limits.new_phrases
         nickname = (holder.folded_key if holder else keys.folded).hex()
         tries.check(nickname)
-        async with self._hashing(address):
+        async with self._proving.holding(nickname), self._hashing(address):
             tries.check(nickname)  # again: others may have used them up meanwhile
             taken.use_up()
             is_right = False
@@ -524,15 +529,15 @@ class Identity:
 
     @asynccontextmanager
     async def _hashing(self, address: str) -> AsyncIterator[None]:
-        """Hash phrases inside the block: one at a time, with turns between client networks.
+        """Hash phrases inside the block: few at a time, with turns between client networks.
 
         Of the widest network of a client a hash is kept, in memory alone.
         """
-        if self._phrase_slot.count_waiting() >= _PHRASES_IN_ALL:
+        if self._phrase_slots.count_waiting() >= _PHRASES_IN_ALL:
             raise LimitReached(N_("Too many come in at once. Please try again."))
         network, _ = client_networks(address)[-1]
         group = self._hasher.hash("network", network).hex()
-        async with self._phrase_slot.slot(group, longest=_PHRASE_SECONDS):
+        async with self._phrase_slots.slot(group, longest=_PHRASE_SECONDS):
             yield
 
     async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
