@@ -159,23 +159,26 @@ class _Pool:
             with suppress(TooOften):
                 self.limit.spend_address(address, cost)
                 return
+        until = _now() + longest
         try:
             async with self._queues.turn(network, group=group, longest=longest):
-                waited = await self._yield(address, longest)
-                wait = self.limit.reserve_address(address, cost, longest=longest - waited)
-                await asyncio.sleep(wait.total_seconds())
+                await self._yield(address, until)
+                left = max(timedelta(), until - _now())
+                wait = self.limit.reserve_address(address, cost, longest=left)
+                try:
+                    await asyncio.sleep(wait.total_seconds())
+                except BaseException:
+                    self.limit.give_back_address(address, cost)
+                    raise
         except Unavailable as error:
             raise refusal(longest) from error
 
-    async def _yield(self, address: str, longest: timedelta) -> timedelta:
-        """Wait while others have precedence; return for how long."""
-        waited = timedelta()
+    async def _yield(self, address: str, until: timedelta) -> None:
+        """Wait while others have precedence, and no longer than until then."""
         while wait := self._yielding(address):
-            if waited + wait > longest:
+            if _now() + wait > until:
                 raise refusal(wait)
             await asyncio.sleep(wait.total_seconds())
-            waited += wait
-        return waited
 
     def _yielding(self, address: str) -> timedelta:
         return self._yields_to.wait_of_address(address) if self._yields_to else timedelta()
@@ -211,3 +214,8 @@ class _Queues:
             queue.inside -= 1
             if not queue.inside:
                 del self._queues[key]
+
+
+def _now() -> timedelta:
+    """Return the time of the loop, by which all wait here."""
+    return timedelta(seconds=asyncio.get_running_loop().time())

@@ -1,6 +1,7 @@
 """The API as an application of its own: what it is made of, and how it describes itself."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,7 +21,7 @@ from .problems import (
     Refusal,
     answer_with_problems,
 )
-from .reference import draw_reference
+from .reference import REFERENCE_POLICY, draw_reference
 from .size import SizeLimit
 from .streams import Streams
 
@@ -34,6 +35,7 @@ Times are RFC 3339 in UTC, durations are written `90s`, `10m`, `24h`, `7d`, and 
 whose `type` never changes; requests have 64 KiB at most.
 """
 _PLACE = "/api/v1"
+_SITES_KEPT = 8  # without `base_url` a site has an address for each name that it is called by
 _SHAPES = "#/components/schemas/"
 _PARTS = (visitors, rooms, messages, events)
 _TAGS = [{"name": part.__name__.rpartition(".")[2], "description": part.__doc__} for part in _PARTS]
@@ -81,10 +83,14 @@ def _build(chat: Chat, streams: Streams) -> FastAPI:
     answer_with_problems(web)
     web.openapi = lambda: _describe(web)  # type: ignore[method-assign]  # FastAPI's own way
 
+    @lru_cache(maxsize=_SITES_KEPT)
+    def draw(site: str) -> str:
+        return draw_reference(web.openapi(), base=site + _PLACE)
+
     @web.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         site = chat.settings.base_url or str(request.url.replace(path="", query=""))
-        return draw_reference(web.openapi(), base=site + _PLACE)
+        return HTMLResponse(draw(site), headers={"Content-Security-Policy": REFERENCE_POLICY})
 
     @web.get("/problems/{name}", include_in_schema=False)
     async def problem(name: str) -> RedirectResponse:

@@ -12,6 +12,7 @@ from anonchat.costs import Cost
 from anonchat.limits import Limits
 from anonchat.seal import Hasher
 from tests.fakes import UNLIMITED, FakeClock
+from tests.pages.tab import until
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
@@ -155,3 +156,16 @@ async def test_addresses_of_one_household_wait_as_one(
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
+
+
+async def test_who_gives_up_waiting_uses_nothing_of_the_network(
+    work: WorkBudget, limits: Limits
+) -> None:
+    for _ in range(10):
+        await work.spend(10, address=HERE)
+    used = limits.work_of_strangers.read_load(HERE)
+    waiting = asyncio.create_task(work.spend(10, address=HERE, longest=timedelta(hours=1)))
+    await until(lambda: limits.work_of_strangers.read_load(HERE) > used)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert limits.work_of_strangers.read_load(HERE) == used
