@@ -10,6 +10,7 @@ ASSETS = ("/_nicegui/", "/assets/", "/favicon.ico")
 
 _ICON = "/favicon.ico"
 _BYTES_MOST = 16 * 1024 * 1024
+_PIECE_BYTES = 16_384  # so that little of it waits on a connection that is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +85,8 @@ async def _send(asset: _Asset, send: Send, *, known: str) -> None:
     ]
     status = 304 if is_known else 200
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if is_known else asset.body})
+    body = b"" if is_known else asset.body
+    for start in range(0, max(1, len(body)), _PIECE_BYTES):
+        end = start + _PIECE_BYTES
+        piece = {"type": "http.response.body", "body": body[start:end]}
+        await send({**piece, "more_body": end < len(body)})

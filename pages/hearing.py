@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from anonchat import client_networks
 
+from .asset_cache import ASSETS
 from .connections import Connections
 from .headers import BARE
 from .live.lines import Line, keep_little
@@ -161,8 +162,10 @@ class Hearing(HttpToolsProtocol):
         """Wait for one who does not read what they have asked for, but not for ever."""
         super().pause_writing()
         self._watch_reader()
-        client = self.cycle.scope["client"] if self.cycle else self.client
-        size = self.transport.get_write_buffer_size() + _LAYERS_KEEP
+        scope: Any = self.cycle.scope if self.cycle else {"client": self.client, "path": ""}
+        client, is_asset = scope["client"], scope["path"].startswith(ASSETS)
+        kept = 0 if is_asset else _LAYERS_KEEP  # all who ask for an asset share it
+        size = self.transport.get_write_buffer_size() + kept
         self._crowd.connections.note_unread(self, address=client[0] if client else "", size=size)
 
     def resume_writing(self) -> None:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from anonchat import Settings
 from pages import hearing
+from pages.asset_cache import AssetCache
 from pages.connections import Connections
 from pages.hearing import Crowd
 from tests.pages.tab import PATIENCE, until
@@ -40,10 +41,13 @@ class House:
         while (await receive()).get("more_body"):
             pass
         self.crowded.append(len(self.crowd))
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        kept = (b"cache-control", b"max-age=1")
+        await send({"type": "http.response.start", "status": 200, "headers": [kept]})
         if scope["path"] == "/endless":
             await self._say_much(receive, send)
-        if scope["path"] == "/long":  # more than the system keeps, less than makes us wait
+        if scope["path"].startswith(
+            ("/long", "/assets/long")
+        ):  # more than the system keeps, less than makes us wait
             await send({"type": "http.response.body", "body": self.long, "more_body": True})
         await send({"type": "http.response.body", "body": b"ok"})
 
@@ -63,7 +67,7 @@ class House:
 async def standing(most: int = 100, **settings: object) -> AsyncIterator[House]:
     house = House(most, **settings)
     config = uvicorn.Config(
-        house,
+        AssetCache(house),
         http=house.crowd,  # type: ignore[arg-type]
         lifespan="off",
         log_config=None,
@@ -275,6 +279,20 @@ async def test_unread_bytes_of_one_network_are_bounded(caplog: pytest.LogCapture
         await until(lambda: not len(house.connections))
         assert not house.connections._networks
     assert not caplog.records
+
+
+async def test_crowd_that_loads_one_asset_at_once_is_served() -> None:
+    async with standing(unread_per_address_max=2_000_000) as house:
+        request = b"GET /assets/long.js HTTP/1.1\r\nHost: here\r\n\r\n"
+        reader, writer = await house.call()
+        writer.write(request)
+        await reader.readuntil(house.long)  # it is kept from now on
+        writer.close()
+        readers = [await _call_slowly(house, request) for _ in range(20)]
+        await until(lambda: len(house.connections._unread) == len(readers))
+        assert not house.refused
+        for slow in readers:
+            slow.close()
 
 
 @pytest.mark.parametrize("ways", [b"", b"Connection: close\r\n"], ids=["idle", "closing"])

@@ -11,6 +11,7 @@ import aiohttp
 
 _SUCCESS = range(200, 400)
 _LOOPBACK = "127."
+_KEPT_SECONDS = 2.0  # the server keeps idle connections for five
 
 
 class Refused(Exception):
@@ -53,7 +54,9 @@ class Client:
 
     def _open_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(local_addr=(self.address, 0), limit=0),
+            connector=aiohttp.TCPConnector(
+                local_addr=(self.address, 0), limit=0, keepalive_timeout=_KEPT_SECONDS
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self.patience),
         )

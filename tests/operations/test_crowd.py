@@ -1,0 +1,116 @@
+"""Many people behind one address, as in an office or a school, with the limits that every site has.
+
+They come in together, and nobody is refused or sent to a challenge.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tests.benchmarks.attacks.client import Client
+from tests.benchmarks.attacks.page import Page
+from tests.benchmarks.server import limited_anonchat
+from tests.pages.tab import PATIENCE, until
+
+_PEOPLE = 60
+_POSTS = 200
+_ROOM = "night train"
+_TICKET = re.compile(r'fetch\("/session", {method: \'POST\', body: ("[^"]+")')
+_ASSET = re.compile(r'(?:src|href)="(/(?:_nicegui|assets)/[^"]+)"')
+
+
+class _Tab(Page):
+    """A page that also does what a browser is told to: to sign in, and to go elsewhere."""
+
+    def __init__(self, client: Client, path: str, token: str = "") -> None:
+        super().__init__(client, path, token)
+        self.ticket: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.destination: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def _on_event(self, event: str, content: Any) -> None:
+        if event == "run_javascript" and (found := _TICKET.search(content["code"])):
+            self.ticket.set_result(found[1].strip('"'))
+        elif event == "open":
+            self.destination.set_result(content["path"])
+        else:
+            await super()._on_event(event, content)
+
+
+class _Person:
+    """Somebody with a browser of their own, whose cache is empty."""
+
+    def __init__(self, client: Client, number: int) -> None:
+        self._client = client
+        self._number = number
+        self.heard: set[str] = set()
+        self.accepted: set[str] = set()
+        self.refused: list[object] = []
+
+    async def come_in(self) -> None:
+        login = _Tab(self._client, "/login")
+        await self._load_assets(login)
+        await login.open()
+        await login.press("enter", nickname=f"Guest no. {self._number}")
+        ticket = await _patiently(login.ticket)
+        url = self._client.url
+        own = {"Origin": url}
+        async with self._client.http.post(f"{url}/session", data=ticket, headers=own) as answer:
+            assert answer.status == 204, await answer.text()
+            self._token = answer.cookies["anonchat"].value
+        await login.close()
+        self.refused += [login.refusals] * bool(login.refusals)
+
+    async def open_room(self) -> None:
+        lobby = _Tab(self._client, "/", self._token)
+        await lobby.open()
+        await lobby.emit("nicegui-finder", "open", _ROOM)
+        path = await _patiently(lobby.destination)
+        await lobby.close()
+        self.room = _Tab(self._client, path, self._token)
+        self.room.on_feed, self.room.on_call = self._hear, self._be_told
+        await self.room.open()
+
+    async def say(self, text: str) -> None:
+        await self.room.emit("nicegui-composer", "post", {"text": text, "dedup": text})
+
+    async def _load_assets(self, page: Page) -> None:
+        html = (await self._client.ask("GET", page.path)).decode()
+        await asyncio.gather(*(self._client.ask("GET", path) for path in set(_ASSET.findall(html))))
+
+    def _hear(self, packet: dict[str, Any]) -> None:
+        self.heard |= {row for row in re.findall(r"said-\w{32}", str(packet))}
+
+    async def _be_told(self, part: str, method: str, arguments: list[Any]) -> None:
+        if (part, method) == ("nicegui-composer", "accept"):
+            self.accepted.add(arguments[0])
+        elif method == "refuse":
+            self.refused.append(arguments)
+
+
+async def test_sixty_people_behind_one_address_come_in_and_talk(tmp_path: Path) -> None:
+    texts = [f"said-{uuid4().hex}" for _ in range(_POSTS)]
+    async with (
+        limited_anonchat(tmp_path / "data") as server,
+        Client(server.url, patience=PATIENCE) as client,
+    ):
+        people = [_Person(client, number) for number in range(_PEOPLE)]
+
+        def is_everywhere() -> bool:
+            accepted = set().union(*(person.accepted for person in people))
+            return accepted == {*texts} and all(person.heard == accepted for person in people)
+
+        await asyncio.gather(*(person.come_in() for person in people))
+        await asyncio.gather(*(person.open_room() for person in people))
+        await asyncio.gather(
+            *(people[number % _PEOPLE].say(text) for number, text in enumerate(texts))
+        )
+        await until(lambda: any(person.refused for person in people) or is_everywhere())
+        assert [person.refused for person in people if person.refused] == []
+
+
+async def _patiently(wait: Awaitable[str]) -> str:
+    async with asyncio.timeout(PATIENCE):
+        return await wait
