@@ -42,6 +42,7 @@ from .work_budget import WorkBudget
 _BEAT_SECONDS = 0.25
 _STORE_SECONDS = 5.0
 _MEETINGS = 100
+_MEETINGS_ALONE = 10
 _MEETING_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
@@ -213,13 +214,16 @@ class Chat:
     async def _open_ledger(self) -> datetime | None:
         """Open the ledger, once other nodes that have its keys have shared them.
 
-        A node that stood still for longer than its group key is reserved shares them a moment late.
+        A node that stood still for longer than its group key is reserved shares them a moment late,
+        and for a part of that moment it does not listen.
         """
+        alone = 0
         for _ in range(_MEETINGS):
             try:
                 return await self.ledger.open()
             except WrongKeys:
-                if self._keys.is_head_agreed or not await self.bus.count_others():
+                alone = 0 if await self.bus.count_others() else alone + 1
+                if self._keys.is_head_agreed or alone == _MEETINGS_ALONE:
                     raise
             await asyncio.sleep(_MEETING_SECONDS)
             await self._keys.meet()
