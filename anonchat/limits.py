@@ -18,7 +18,7 @@ from .bus import Bus
 from .clock import Clock
 from .errors import N_, TooManyPhrases, TooOften
 from .events import Event, LimitsSpent
-from .rates import Rate
+from .rates import UNLIMITED, Rate
 from .recent_use import RecentUse
 from .seal import Hasher
 from .settings import Settings
@@ -35,6 +35,17 @@ _BURST = 5
 _PAGES_WITH_PASS = Rate(20, timedelta(minutes=1))
 _TOKEN_LOOKUPS = Rate(60, timedelta(minutes=1))
 _SMALL_ANSWERS = Rate(100, timedelta(seconds=1))
+_REQUESTS = Rate(1_000, timedelta(seconds=2.5))  # what a crowd loads at once; each costs 0.5 ms
+
+_OF_ONE_NODE = (
+    "events",  # of a page, which is on one node
+    "small_answers",
+    "requests",
+    "pace_of_network",
+    "pace_of_strangers",
+    "pace_of_newcomers",
+    "pace_of_assets",
+)
 
 
 class Limits:
@@ -72,6 +83,8 @@ class Limits:
         """Unsigned tokens from an address that are looked up in the database."""
         self.small_answers = limit(_SMALL_ANSWERS)
         """Refusals and other answers of less than a millisecond to an address."""
+        self.requests = limit(_REQUESTS if settings.work_per_network.times else UNLIMITED)
+        """Requests from an address, whatever is answered."""
         self.work_of_visitor = limit(settings.work_per_visitor)
         """Estimated processor time of a visitor, in milliseconds (see `WorkBudget`)."""
         self.work_of_network = limit(settings.work_per_network)
@@ -82,6 +95,14 @@ class Limits:
         """The same of its strangers who have solved a challenge."""
         self.work_of_assets = limit(settings.work_per_network)
         """The same of scripts and styles for its strangers."""
+        self.pace_of_network = limit(_spread(settings.work_per_network, at_once=1 / 10))
+        """How evenly the work of a network's visitors is spread (see `WorkBudget`)."""
+        self.pace_of_strangers = limit(_spread(settings.work_per_network, at_once=1 / 6))
+        """The same for its strangers."""
+        self.pace_of_newcomers = limit(_spread(settings.work_per_network, at_once=1 / 6))
+        """The same for those of them who have solved a challenge."""
+        self.pace_of_assets = limit(_spread(settings.work_per_network, at_once=1 / 10))
+        """The same for scripts and styles."""
         self.wrong_phrases = _limit_phrases(clock)
         """Wrong secret phrases for a nickname that is taken."""
         self.new_phrases = _limit_phrases(clock)
@@ -96,7 +117,7 @@ class Limits:
             **self._all,
             "posts_of_member": self.posts_of_member,
         }
-        for own in ("events", "small_answers"):  # of a page, which is on one node, and of a node
+        for own in _OF_ONE_NODE:
             del self._shared[own]
         bus.subscribe(self._on_event)
 
@@ -251,6 +272,11 @@ class Limit:
 def _with_burst(rate: Rate) -> Rate:
     """Return the same rate with more at once: sixty people may come from one network together."""
     return Rate(_BURST * rate.times, _BURST * rate.span)
+
+
+def _spread(rate: Rate, *, at_once: float) -> Rate:
+    """Return two thirds of that rate, with so many times as much at once."""
+    return Rate(round(rate.times * at_once), rate.span * at_once * 3 / 2)
 
 
 def client_networks(address: str) -> tuple[tuple[str, float], ...]:

@@ -12,6 +12,8 @@ from .fair_semaphore import FairSemaphore
 from .limits import Limit, Limits, client_networks, neighbourhood, refusal
 
 _LONGEST_WAIT = timedelta(seconds=10)
+_LONGEST_PACE = timedelta(seconds=5)
+_LATELY = timedelta(seconds=10)
 _NO_BOUND = timedelta(days=1)
 _WAITING_MOST = 200
 _EXCLUSIVE_WAITING_MOST = 5_000  # all lists of all pages that one visitor may have open
@@ -38,10 +40,15 @@ class WorkBudget:
 
     def __init__(self, limits: Limits) -> None:
         self._of_visitor = limits.work_of_visitor
-        self._of_visitors = _Pool(limits.work_of_network)
-        self._of_strangers = _Pool(limits.work_of_strangers, yields_to=limits.work_of_network)
-        self._of_assets = _Pool(limits.work_of_assets, yields_to=limits.work_of_network)
-        self._of_newcomers = _Pool(limits.work_of_newcomers)
+        network, activity = limits.work_of_network, _Activity()
+        self._of_visitors = _Pool(network, limits.pace_of_network, activity)
+        self._of_strangers = _Pool(
+            limits.work_of_strangers, limits.pace_of_strangers, activity, yields_to=network
+        )
+        self._of_assets = _Pool(
+            limits.work_of_assets, limits.pace_of_assets, activity, yields_to=network
+        )
+        self._of_newcomers = _Pool(limits.work_of_newcomers, limits.pace_of_newcomers, activity)
         self._delayed: Counter[str] = Counter()  # how often each visitor waits for their budget
         self._exclusive = _Queues(_EXCLUSIVE_WAITING_MOST)
 
@@ -111,7 +118,7 @@ class WorkBudget:
                     self._of_visitor.give_back(visitor_id, less)
                 if address:
                     pool = self._pool(visitor_id, pass_id)
-                    pool.limit.give_back_address(address, less)
+                    pool.give_back(address, less)
 
     def _pool(self, visitor_id: str, pass_id: str) -> "_Pool":
         if visitor_id:
@@ -140,11 +147,18 @@ class WorkBudget:
 class _Pool:
     """What some people of each client network may use together; those who wait take turns.
 
-    If it `yields_to` a limit, they also wait while that of their network is used up.
+    `limit` says how much that may be. While other networks use the server as well, `pace` says how
+    much of it at once: without that a network could hold up the others until its limit is reached.
+    Nobody is refused because of the pace, and after waiting `_LONGEST_PACE` for it one goes on. If
+    a pool `yields_to` a limit, its people also wait while that of their network is used up.
     """
 
-    def __init__(self, limit: Limit, *, yields_to: Limit | None = None) -> None:
-        self.limit = limit
+    def __init__(
+        self, limit: Limit, pace: Limit, activity: "_Activity", *, yields_to: Limit | None = None
+    ) -> None:
+        self._limit = limit
+        self._pace = pace
+        self._activity = activity
         self._yields_to = yields_to
         self._queues = _Queues(_WAITING_MOST)  # of each group
 
@@ -155,23 +169,45 @@ class _Pool:
         """
         group = group or neighbourhood(address)
         network = client_networks(address)[-1][0]
+        self._activity.note(network)
         if network not in self._queues and not self._yielding(address):
             with suppress(TooOften):
-                self.limit.spend_address(address, cost)
+                self._spend_now(network, address, cost)
                 return
         until = _now() + longest
         try:
             async with self._queues.turn(network, group=group, longest=longest):
                 await self._yield(address, until)
                 left = max(timedelta(), until - _now())
-                wait = self.limit.reserve_address(address, cost, longest=left)
+                wait = self._limit.reserve_address(address, cost, longest=left)
+                pace = self._reserve_pace(network, address, cost)
                 try:
-                    await asyncio.sleep(wait.total_seconds())
+                    await asyncio.sleep(max(wait, min(pace, _LONGEST_PACE)).total_seconds())
                 except BaseException:
-                    self.limit.give_back_address(address, cost)
+                    self.give_back(address, cost)
                     raise
         except Unavailable as error:
             raise refusal(longest) from error
+
+    def give_back(self, address: str, cost: float) -> None:
+        """Count `cost` less: what was counted ahead of time did not happen, or took less."""
+        self._limit.give_back_address(address, cost)
+        self._pace.give_back_address(address, cost)
+
+    def _spend_now(self, network: str, address: str, cost: float) -> None:
+        """Count it if it need not wait; else raise `TooOften`."""
+        self._limit.spend_address(address, cost)
+        try:
+            if not self._activity.is_alone(network):
+                self._pace.spend_address(address, cost)
+        except TooOften:
+            self._limit.give_back_address(address, cost)
+            raise
+
+    def _reserve_pace(self, network: str, address: str, cost: float) -> timedelta:
+        if self._activity.is_alone(network):
+            return timedelta()
+        return self._pace.reserve_address(address, cost, longest=_NO_BOUND)
 
     async def _yield(self, address: str, until: timedelta) -> None:
         """Wait while others have precedence, and no longer than until then."""
@@ -182,6 +218,25 @@ class _Pool:
 
     def _yielding(self, address: str) -> timedelta:
         return self._yields_to.wait_of_address(address) if self._yields_to else timedelta()
+
+
+class _Activity:
+    """Knows whether more than one client network has used the server lately."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[str, timedelta] = ("", -_LATELY)
+        self._other: tuple[str, timedelta] = ("", -_LATELY)  # the last that was not the latest
+
+    def note(self, network: str) -> None:
+        """Note that a network uses it now."""
+        if network != self._latest[0]:
+            self._other = self._latest
+        self._latest = (network, _now())
+
+    def is_alone(self, network: str) -> bool:
+        """Tell whether no other network has used it lately."""
+        since = _now() - _LATELY
+        return all(each == network or at <= since for each, at in (self._latest, self._other))
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from .moving import move_screens
 from .news import News
 from .origins import Origins
 from .passes import Passes
+from .request_pace import RequestPace
 from .site import Site
 from .turnstile import Turnstile
 from .watch import Watch
@@ -81,6 +82,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     )
     web.add_middleware(Origins, base_url=chat.settings.base_url)
     web.add_middleware(Guard, apologise=apologise)
+    web.add_middleware(RequestPace, limit=chat.limits.requests)
     web.add_middleware(Headers, base_url=chat.settings.base_url)
     web.add_middleware(ForwardedHeaders, trusted=chat.settings.trusted_proxies)  # the outermost
     web.state.watch = watch = Watch(chat, site.door, sockets)

@@ -4,6 +4,7 @@ import itertools
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, Engine, event
 
-from anonchat import Chat
+from anonchat import Chat, work_budget
 from anonchat.valkey import Valkey
 from tests.fakes import FakeClock, running_chat
 from tests.servers.postgres import Postgres
@@ -38,6 +39,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             (_why,) = about_one.args
         kinds = ["single"] if about_one else ["single", "cluster"]
         metafunc.parametrize("either_place", kinds, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let work budgets be used up at once: the clock of most tests stands still."""
+    monkeypatch.setattr(work_budget, "_LONGEST_PACE", timedelta())
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from .packets import is_saying
 
 _log = logging.getLogger(__name__)
 
-_HANDSHAKE_SECONDS = 5.0
+_HANDSHAKE_SECONDS = 15.0  # what a page says may have to wait for its turn (`Pacing`)
 _UNREAD_LEAST = 65_536  # bytes of packets that may wait for a socket without being counted
 _UNREAD_MOST = 1_048_576
 _LATE_SECONDS = 0.5

@@ -5,7 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from anonchat import LimitReached, MemoryBus, Settings, TooOften, WorkBudget
+from anonchat import (
+    LimitReached,
+    MemoryBus,
+    Settings,
+    SteadyClock,
+    TooOften,
+    WorkBudget,
+    work_budget,
+)
 from anonchat import limits as limits_module
 from anonchat.busy_networks import BusyNetworks
 from anonchat.costs import Cost
@@ -40,16 +48,38 @@ async def _use_up_as_visitors(work: WorkBudget) -> None:
         await work.spend(10, visitor_id=f"visitor {number}", address=HERE)
 
 
-async def test_sixty_people_of_one_network_come_in_together_without_waiting(
-    clock: FakeClock,
+async def test_sixty_people_of_one_network_come_in_together_and_nobody_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = Settings()
-    limits = Limits(settings, clock=clock, bus=MemoryBus(), hasher=Hasher(lambda: b"a key"))
+    monkeypatch.setattr(work_budget, "_LONGEST_PACE", timedelta(seconds=5))
+    hasher = Hasher(lambda: b"a key")
+    limits = Limits(Settings(), clock=SteadyClock(), bus=MemoryBus(), hasher=hasher)
     work = WorkBudget(limits)
-    async with asyncio.timeout(60):
-        for _ in range(60):
-            for cost in (Cost.STATIC_PAGE, Cost.SOCKET, Cost.SIGN_IN):
-                await work.spend(cost, address=HERE, longest=timedelta(0))
+
+    async def come_in() -> None:
+        for cost in (Cost.STATIC_PAGE, Cost.SOCKET, Cost.SIGN_IN):
+            await work.spend(cost, address=HERE, longest=timedelta(seconds=6))
+
+    await asyncio.gather(*(come_in() for _ in range(60)))
+
+
+async def test_work_of_a_network_is_spread(
+    limits: Limits, work: WorkBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_budget, "_LONGEST_PACE", timedelta(hours=1))
+    at_once = 30  # a tenth of the limit
+    await work.spend(at_once, visitor_id="somebody", address=HERE)
+    await work.spend(1, visitor_id="somebody", address=ELSEWHERE)  # up to now nobody else was here
+    await work.spend(at_once, visitor_id="somebody", address=HERE)
+    pace = limits.pace_of_network
+    assert pace.read_load(HERE) == 1
+    waiting = asyncio.create_task(work.spend(1, visitor_id="somebody else", address=HERE))
+    await until(lambda: pace.read_load(HERE) > 1)
+    assert not waiting.done()
+    await work.spend(1, visitor_id="somebody", address=ELSEWHERE)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert pace.read_load(HERE) == 1
 
 
 async def test_strangers_of_a_network_share_what_one_visitor_may_use(work: WorkBudget) -> None:

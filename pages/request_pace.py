@@ -1,0 +1,47 @@
+"""Spreads the requests of each client network, whatever they ask for and however it is answered."""
+
+import asyncio
+from datetime import timedelta
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from anonchat import Limit, TooOften
+
+from .site import address_of
+
+_LONGEST = timedelta(seconds=10)
+
+
+class RequestPace:
+    """Lets the requests of a network wait beyond their limit, also those that are refused later.
+
+    To read a request costs time whatever comes of it. One that would have to wait for more than
+    ten seconds is answered with 429, and a web socket is closed.
+    """
+
+    def __init__(self, app: ASGIApp, *, limit: Limit) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        address = "" if scope["type"] == "lifespan" else address_of(HTTPConnection(scope))
+        if address:
+            try:
+                wait = self._limit.reserve_address(address, 1, longest=_LONGEST)
+            except TooOften:
+                await _refuse(scope, send)
+                return
+            if wait:
+                await asyncio.sleep(wait.total_seconds())
+        await self._app(scope, receive, send)
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})
+        return
+    headers = [(b"content-length", b"0"), (b"retry-after", b"10")]
+    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
