@@ -1,5 +1,6 @@
 """The secret key: what wraps all keys at rest. It is made once, and can be made anew."""
 
+import errno
 import fcntl
 import os
 import secrets
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import StartError
-from .files import new_beside, put_in_place, sync_folder, tidy, write_durably
+from .files import new_beside, put_in_place, require_room, sync_folder, tidy, write_durably
 from .keystore import KeyStore, opens
 from .settings import Settings
 
@@ -29,6 +30,15 @@ def keys_path(settings: Settings) -> Path:
 def has_keys(settings: Settings) -> bool:
     """Tell whether there are keys, so that somebody has been at home here."""
     return (settings.data_dir / "keys").exists()
+
+
+def require_folder(folder: Path) -> None:
+    """Raise `StartError` unless the data folder can be written to, or made; nothing is left."""
+    whole = folder.absolute()
+    try:
+        require_room(next(each for each in (whole, *whole.parents) if each.exists()))
+    except OSError as error:
+        raise _unusable(folder, error) from error
 
 
 def require_keys(settings: Settings) -> None:
@@ -128,10 +138,14 @@ def _write_secret(path: Path, secret: str) -> None:
 def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError as error:
+        file = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        raise _unusable(folder, file) from error
     except OSError as error:
         raise _unusable(folder, error) from error
     return folder
 
 
 def _unusable(path: Path, error: OSError) -> StartError:
-    return StartError(f"ANONCHAT_DATA_DIR: {path} cannot be used: {error.strerror}")
+    needs = "needs a folder that can be made and written to"
+    return StartError(f"ANONCHAT_DATA_DIR: {needs}, got {path}: {error.strerror}")

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -14,12 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import app, ui
 from starlette.middleware.gzip import GZipMiddleware
-from uvicorn.config import STARTUP_FAILURE
 
 import pages
 from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.admin import AdminDoor
 from anonchat.api import api_routes, health_routes
+from anonchat.listening import bind, explain_refusal, write_url
 from anonchat.logs import set_up_logs
 from anonchat.metrics import MetricsDoor
 from anonchat.precautions import take_precautions
@@ -31,7 +32,18 @@ _GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look 
 
 
 class Server(uvicorn.Server):
-    """A server that ends streams and polls before it waits until everything is answered."""
+    """A server that says when it listens, and ends streams before it waits for what is answered."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start the application, then listen. Raises `StartError` if that is impossible."""
+        host, port = self.config.host, self.config.port
+        try:
+            await super().startup(sockets)
+        except OSError as error:  # somebody else was quicker since it was bound
+            await self.lifespan.shutdown()
+            raise explain_refusal(host, port, error) from error
+        port = self.servers[0].sockets[0].getsockname()[1]
+        _log.info("open at %s", write_url(host, port))
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Take nobody in any more, lead the screens to another node if there is one, and stop."""
@@ -72,7 +84,6 @@ def create_app(settings: Settings) -> FastAPI:
             os._exit(1)
         for part in living:
             part.start()
-        _log.info("open at http://%s:%s", settings.host, settings.port)
         if not settings.base_url:
             _log.info(
                 "ANONCHAT_BASE_URL is not set: answering to localhost and IP addresses only; to "
@@ -135,16 +146,18 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
 
 
 def serve() -> None:
-    """Run the server until it is told to stop."""
+    """Run the server until it is told to stop, by SIGTERM or Ctrl-C, which ends with status 0."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it anew at its end
     try:
-        settings = read_settings()
-        set_up_logs(settings)
-        take_precautions()
-        web = create_app(settings)
+        with suppress(KeyboardInterrupt):
+            _serve(read_settings())
     except StartError as error:
         sys.exit(str(error))
-    server = create_server(web, settings)
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        sys.exit(STARTUP_FAILURE)
+
+
+def _serve(settings: Settings) -> None:
+    set_up_logs(settings)
+    take_precautions()
+    doors = bind(settings.host, settings.port)
+    server = create_server(create_app(settings), settings)
+    server.run(doors)
