@@ -55,7 +55,11 @@ async def look_round(settings: Settings, *, is_running: bool = False) -> AsyncIt
         return
     if settings.has_peers:
         yield await _look_at_bus(settings.bus_url)
-    hash_key = read_hash_key(folder / "keys", find_secret(settings))
+    try:
+        hash_key = read_hash_key(folder / "keys", find_secret(settings))
+    except (OSError, StartError) as error:
+        yield Finding("keys", False, str(error))
+        return
     yield Finding(
         "keys",
         hash_key is not None,

@@ -118,7 +118,10 @@ def _read_new_secret() -> str:
     if sys.stdin.isatty():
         sys.stderr.write("The new secret key, on one line: ")
         sys.stderr.flush()
-    secret = sys.stdin.readline().strip()
+    try:
+        secret = sys.stdin.readline().strip()
+    except UnicodeDecodeError:
+        raise StartError("the new secret key needs text in UTF-8") from None
     if len(secret) < SECRET_CHARACTERS:
         raise StartError(
             "ANONCHAT_SECRET_KEY is set, so the new one is read from standard input; it needs "

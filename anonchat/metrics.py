@@ -155,9 +155,10 @@ class MetricsDoor:
             return
         for door in bind(self._host, self._port, setting=_SETTING):
             try:
-                server = await asyncio.start_server(self._answer, sock=door, limit=_HEAD_MOST)
+                door.listen()
             except OSError as error:  # somebody else was quicker since it was bound
                 raise explain_refusal(self._host, self._port, error, setting=_SETTING) from error
+            server = await asyncio.start_server(self._answer, sock=door, limit=_HEAD_MOST)
             self._servers.append(server)
         self._pulse = asyncio.create_task(self._feel_pulse(), name="pulse")
         _log.info("metrics are at %s/metrics", write_url(self._host, self._port))

@@ -50,7 +50,10 @@ def require_keys(settings: Settings) -> None:
 def find_secret(settings: Settings) -> str:
     """Return the secret key if there is one; nothing is made."""
     path = settings.data_dir / "secret.key"
-    return settings.secret_key or (path.read_text().strip() if path.exists() else "")
+    try:
+        return settings.secret_key or (_read_secret(path) if path.exists() else "")
+    except OSError as error:
+        raise _unusable(path, error) from error
 
 
 def rotate_secret(settings: Settings, *, given: str = "") -> int:
@@ -86,7 +89,7 @@ def _keep_secret(folder: Path) -> str:
     try:
         with _locked(path):
             _finish_rotation(path)
-            secret = path.read_text().strip()
+            secret = _read_secret(path)
             if not secret:  # nobody was here before, or a crash was quicker than the disk
                 _require_no_keys(folder, path)
                 secret = secrets.token_urlsafe(32)
@@ -121,6 +124,15 @@ def _require_no_keys(folder: Path, path: Path) -> None:
             f"ANONCHAT_SECRET_KEY: {path} is missing, and without it {keys} cannot be opened; put "
             f"it back, or remove {folder} to begin anew"
         )
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise StartError(
+            f"ANONCHAT_SECRET_KEY: {path} is damaged; put the right one back"
+        ) from None
 
 
 def _write_secret(path: Path, secret: str) -> None:

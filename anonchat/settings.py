@@ -295,8 +295,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_ports(self) -> Self:
-        here, metrics = (self.host, self.port), (self.metrics_host, self.metrics_port)
-        if self.port and here == metrics:
+        hosts = {self.host, self.metrics_host}
+        if 0 < self.port == self.metrics_port and (len(hosts) == 1 or hosts & {"0.0.0.0", "::"}):
             raise ValueError(
                 f"ANONCHAT_METRICS_PORT: needs another port than ANONCHAT_PORT, got {self.port}"
             )

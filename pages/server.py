@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from socket import socket
@@ -28,22 +28,12 @@ from anonchat.precautions import take_precautions
 _log = logging.getLogger("anonchat")
 
 _GRACE_SECONDS = 5  # for what is being answered while the server stops
+_BACKLOG = 2_048  # connections that wait to be accepted
 _GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look after every other
 
 
 class Server(uvicorn.Server):
-    """A server that says when it listens, and ends streams before it waits for what is answered."""
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Start the application, then listen. Raises `StartError` if that is impossible."""
-        host, port = self.config.host, self.config.port
-        try:
-            await super().startup(sockets)
-        except OSError as error:  # somebody else was quicker since it was bound
-            await self.lifespan.shutdown()
-            raise explain_refusal(host, port, error) from error
-        port = self.servers[0].sockets[0].getsockname()[1]
-        _log.info("open at %s", write_url(host, port))
+    """A server that ends streams and polls before it waits until everything is answered."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Take nobody in any more, lead the screens to another node if there is one, and stop."""
@@ -67,8 +57,25 @@ def settle() -> None:
     gc.set_threshold(*_GARBAGE)
 
 
+def _listen(doors: Sequence[socket], settings: Settings) -> None:
+    """Listen on bound sockets, and say where. Raises `StartError`.
+
+    uvloop does it again later, but is silent about sockets that it cannot listen on.
+    """
+    try:
+        for door in doors:
+            door.listen(_BACKLOG)
+    except OSError as error:  # somebody else was quicker since they were bound
+        raise explain_refusal(settings.host, settings.port, error) from error
+    for door in doors[:1]:
+        _log.info("open at %s", write_url(settings.host, door.getsockname()[1]))
+
+
 def create_app(settings: Settings) -> FastAPI:
-    """Build the whole application; it runs from the beginning of its lifespan to the end."""
+    """Build the whole application; it runs from the beginning of its lifespan to the end.
+
+    It begins to listen on the bound sockets in its `state.doors` once it is able to answer.
+    """
     chat = Chat(settings)
     admin = AdminDoor(chat)
     metrics = MetricsDoor(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
@@ -79,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
             await metrics.start()
             await chat.start()
             await admin.start()
+            _listen(web.state.doors, settings)
         except StartError as error:  # the server would hide this one line in a page of traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
@@ -104,7 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
-    web.state.chat, web.state.streams = chat, api.streams
+    web.state.chat, web.state.streams, web.state.doors = chat, api.streams, []
     living = pages.register(chat, web)
     ui.run_with(
         web,
@@ -128,8 +136,7 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
     crowd = pages.Crowd(settings.unanswered_max, web.state.connections)
     config = uvicorn.Config(
         web,
-        host=settings.host,
-        port=settings.port,
+        backlog=_BACKLOG,
         log_config=None,  # ours
         log_level="error",  # its warnings are about what strangers send, as often as they like
         access_log=False,
@@ -159,5 +166,6 @@ def _serve(settings: Settings) -> None:
     set_up_logs(settings)
     take_precautions()
     doors = bind(settings.host, settings.port)
-    server = create_server(create_app(settings), settings)
-    server.run(doors)
+    web = create_app(settings)
+    web.state.doors = doors
+    create_server(web, settings).run(doors)

@@ -99,6 +99,18 @@ async def test_port_in_use_ends_the_start_with_one_line_and_makes_nothing(tmp_pa
     assert not (tmp_path / "data").exists()
 
 
+async def test_port_that_is_taken_while_it_starts_ends_the_start_with_one_line(
+    tmp_path: Path,
+) -> None:
+    port = str(free_port())
+    metrics = {"metrics_host": "127.0.0.1", "metrics_port": port}  # which begin to listen first
+    status, _, complained = await run(tmp_path, host="localhost", port=port, **metrics)
+    assert status == 1
+    assert complained.splitlines()[-1].startswith("ANONCHAT_PORT: needs a port that is free")
+    assert "open at" not in complained
+    assert "Traceback" not in complained
+
+
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
@@ -108,6 +120,7 @@ async def test_port_in_use_ends_the_start_with_one_line_and_makes_nothing(tmp_pa
         ({"data_dir": "/proc/x"}, "ANONCHAT_DATA_DIR"),
         ({"data_dir": "/dev/null"}, "ANONCHAT_DATA_DIR"),
         ({"database_url": "sqlite:////nowhere/at/all.db"}, "ANONCHAT_DATABASE_URL"),
+        ({"port": "1", "metrics_port": "1", "metrics_host": "0.0.0.0"}, "ANONCHAT_METRICS_PORT"),
         ({"language": "de"}, "ANONCHAT_LANGUAGE"),
         ({"mesage_ttl": "10m"}, "ANONCHAT_MESAGE_TTL"),
         ({"bus_url": "redis://127.0.0.1:port", "secret_key": "x" * 16,
