@@ -95,7 +95,7 @@ def _keep_secret(folder: Path) -> str:
                 secret = secrets.token_urlsafe(32)
                 _write_secret(path, secret)
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise _unusable(folder, error) from error
     return secret
 
 

@@ -338,7 +338,7 @@ def read_settings(**given: str) -> Settings:
     What nobody else shall read may stand in files instead, in the folder that systemd names.
     Raises `StartError` with one clear line.
     """
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = os.environ.get("CREDENTIALS_DIRECTORY") or None
     require_known_names([name.upper() for name in Settings.model_fields], folder)
     try:
         return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]

@@ -236,6 +236,11 @@ def test_secret_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
         read_settings()
 
 
+def test_empty_name_of_the_folder_of_secrets_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "")
+    assert read_settings() == Settings()
+
+
 def test_folder_of_secrets_that_is_none_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ async def test_port_that_is_taken_while_it_starts_ends_the_start_with_one_line(
         ({"host": "no-such-host.invalid"}, "ANONCHAT_HOST"),
         ({"metrics_host": "192.0.2.1", "metrics_port": "1"}, "ANONCHAT_METRICS_HOST"),
         ({"data_dir": "/proc/x"}, "ANONCHAT_DATA_DIR"),
+        ({"data_dir": "/proc"}, "ANONCHAT_DATA_DIR"),
         ({"data_dir": "/dev/null"}, "ANONCHAT_DATA_DIR"),
         ({"database_url": "sqlite:////nowhere/at/all.db"}, "ANONCHAT_DATABASE_URL"),
         ({"port": "1", "metrics_port": "1", "metrics_host": "0.0.0.0"}, "ANONCHAT_METRICS_PORT"),
