@@ -25,5 +25,5 @@ EXPOSE 8080
 # hadolint ignore=DL3025
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD python -c "\
 from urllib.request import ProxyHandler, build_opener; \
-build_opener(ProxyHandler({})).open('http://127.0.0.1:$ANONCHAT_PORT/healthz', timeout=4)"
+build_opener(ProxyHandler({})).open('http://127.0.0.1:${ANONCHAT_PORT:-8080}/healthz', timeout=4)"
 CMD ["python", "main.py"]

@@ -13,6 +13,7 @@ from .database import Database
 from .errors import Unavailable, WrongKeys
 from .event_sealing import EventSealing
 from .events import NewsMissed
+from .files import require_room
 from .janitor import Janitor
 from .keystore import KeyStore
 from .ledger import Ledger
@@ -300,6 +301,17 @@ class Chat:
         """Return which parts that it stands on do not answer."""
         silent = [] if await self._database.is_answering() else ["database"]
         return silent if self.bus.is_up else [*silent, "bus"]
+
+    async def is_disk_writable(self) -> bool:
+        """Tell whether there is room where the keys are, and the database if it is a file."""
+        file = self.settings.database_file
+        folders = {self.settings.data_dir, *([file.parent] if file else [])}
+        try:
+            for folder in folders:
+                await asyncio.to_thread(require_room, folder)
+        except OSError:
+            return False
+        return True
 
     def _watch(self) -> None:
         """Let the metrics ask the parts for what they know."""

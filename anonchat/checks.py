@@ -1,10 +1,9 @@
 """Looking whether everything that a start needs is as it has to be, without changing anything."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import select
@@ -13,10 +12,12 @@ from models import LedgerRow
 
 from .clock import STEP
 from .database import Database
-from .errors import Unavailable
+from .errors import StartError, Unavailable
+from .files import require_room
 from .keystore import read_hash_key
+from .listening import bind
 from .seal import Hasher
-from .secret import find_secret, has_keys
+from .secret import find_secret, has_keys, require_folder
 from .settings import Settings
 from .valkey import KEEPS_ALL, Valkey, ValkeyLost
 
@@ -30,9 +31,17 @@ class Finding:
     says: str
 
 
-async def look_round(settings: Settings) -> AsyncIterator[Finding]:
-    """Yield how each part is, those first that others stand on; it may be running meanwhile."""
-    yield Finding("settings", True, "valid")
+async def look_round(settings: Settings, *, is_running: bool = False) -> AsyncIterator[Finding]:
+    """Yield how each part is, those first that others stand on.
+
+    The addresses of one that is running are in use by itself, and not looked at.
+    """
+    wrong = _find_wrong(lambda: _require_folders(settings))
+    if wrong:
+        yield Finding("settings", False, wrong)
+        return
+    wrong = "" if is_running else _find_wrong(lambda: _require_addresses(settings))
+    yield Finding("settings", not wrong, wrong or "valid")
     folder = settings.data_dir
     if not has_keys(settings):
         yield Finding("keys", True, f"none in {folder} yet: the first start makes everything")
@@ -46,7 +55,11 @@ async def look_round(settings: Settings) -> AsyncIterator[Finding]:
         return
     if settings.has_peers:
         yield await _look_at_bus(settings.bus_url)
-    hash_key = read_hash_key(folder / "keys", find_secret(settings))
+    try:
+        hash_key = read_hash_key(folder / "keys", find_secret(settings))
+    except (OSError, StartError) as error:
+        yield Finding("keys", False, str(error))
+        return
     yield Finding(
         "keys",
         hash_key is not None,
@@ -58,6 +71,37 @@ async def look_round(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     finally:
         await database.close()
+
+
+def _find_wrong(require: Callable[[], None]) -> str:
+    """Return the line that a start would end with, or nothing."""
+    try:
+        require()
+    except StartError as error:
+        return str(error)
+    return ""
+
+
+def _require_folders(settings: Settings) -> None:
+    require_folder(settings.data_dir)
+    file = settings.database_file
+    if file and settings.database_url:  # its folder is not made
+        try:
+            require_room(file.parent)
+        except OSError as error:
+            place = settings.database_location
+            raise StartError(f"ANONCHAT_DATABASE_URL: {place}: {error.strerror}") from error
+
+
+def _require_addresses(settings: Settings) -> None:
+    doors = bind(settings.host, settings.port)
+    try:
+        if settings.metrics_port:
+            host, port = settings.metrics_host, settings.metrics_port
+            doors += bind(host, port, setting="ANONCHAT_METRICS")
+    finally:
+        for door in doors:
+            door.close()
 
 
 async def _look_at_bus(url: str) -> Finding:
@@ -116,5 +160,5 @@ async def _look_at_database(
 
 def _is_missing(settings: Settings) -> bool:
     """Tell whether a file is to be the database and is not there: to ask for it would make it."""
-    scheme, _, path = settings.database_location.partition(":///")
-    return scheme.startswith("sqlite") and not Path(path).exists()
+    file = settings.database_file
+    return file is not None and not file.exists()

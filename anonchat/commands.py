@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from .admin import ask, is_running
@@ -81,9 +80,10 @@ def _ask(request: str, settings: Settings, given: Mapping[str, str]) -> Outcome:
 
 def _check(settings: Settings, _given: Mapping[str, str]) -> Outcome:
     async def look() -> Outcome:
-        parts = [asdict(finding) async for finding in look_round(settings)]
-        well, running = all(part["well"] for part in parts), await is_running(settings)
-        return {"well": well, "running": running, "parts": parts}
+        running = await is_running(settings)
+        found = look_round(settings, is_running=running)
+        parts = [asdict(finding) async for finding in found]
+        return {"well": all(part["well"] for part in parts), "running": running, "parts": parts}
 
     return asyncio.run(look())
 
@@ -97,16 +97,17 @@ def _rotate_key(settings: Settings, _given: Mapping[str, str]) -> Outcome:
 def _migrate_data(settings: Settings, given: Mapping[str, str]) -> Outcome:
     require_keys(settings)
     source, target = (_locate(name, given[name]) for name in ("from", "to"))
-    _, _, path = source.partition("sqlite+aiosqlite:///")
-    if path and not Path(path).exists():  # to open it would make it
+    file = source.database_file
+    if file and not file.exists():  # to open it would make it
         raise StartError("--from: there is no such file")
-    return asyncio.run(move_site(settings, source=source, target=target))
+    source_url, target_url = source.database_location, target.database_location
+    return asyncio.run(move_site(settings, source=source_url, target=target_url))
 
 
-def _locate(option: str, url: str) -> str:
-    """Return where a database is that an option names."""
+def _locate(option: str, url: str) -> Settings:
+    """Return settings with the database that an option names."""
     try:
-        return read_settings(database_url=url).database_location
+        return read_settings(database_url=url)
     except StartError as error:
         wanted = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
         raise StartError(f"--{option}: that is no address of a database: {wanted}") from error
@@ -117,7 +118,10 @@ def _read_new_secret() -> str:
     if sys.stdin.isatty():
         sys.stderr.write("The new secret key, on one line: ")
         sys.stderr.flush()
-    secret = sys.stdin.readline().strip()
+    try:
+        secret = sys.stdin.readline().strip()
+    except UnicodeDecodeError:
+        raise StartError("the new secret key needs text in UTF-8") from None
     if len(secret) < SECRET_CHARACTERS:
         raise StartError(
             "ANONCHAT_SECRET_KEY is set, so the new one is read from standard input; it needs "

@@ -119,6 +119,11 @@ class Unavailable(ChatError):
 class StartError(Exception):
     """The chat cannot start; the text is the one line that the operator reads."""
 
+    def __str__(self) -> str:
+        """Return the line; what would break it, such as a path may contain, is escaped."""
+        line = super().__str__()
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
 
 class WrongKeys(StartError):
     """The keys are not those that the database was written with."""

@@ -22,12 +22,14 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from .errors import ChatError, StartError
+from .errors import ChatError
+from .listening import bind, explain_refusal, write_url
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BEAT_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 _HEAD_MOST = 8_192
+_SETTING = "ANONCHAT_METRICS"
 _log = logging.getLogger(__name__)
 
 
@@ -144,28 +146,29 @@ class MetricsDoor:
     def __init__(self, metrics: Metrics, *, host: str, port: int) -> None:
         self._metrics = metrics
         self._host, self._port = host, port
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._pulse: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to listen, unless the port is 0; raise `StartError` if it cannot be had."""
         if not self._port:
             return
-        try:
-            self._server = await asyncio.start_server(
-                self._answer, self._host, self._port, limit=_HEAD_MOST
-            )
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise StartError(f"ANONCHAT_METRICS_PORT: {self._port}: {reason}") from error
+        for door in bind(self._host, self._port, setting=_SETTING):
+            try:
+                door.listen()
+            except OSError as error:  # somebody else was quicker since it was bound
+                raise explain_refusal(self._host, self._port, error, setting=_SETTING) from error
+            server = await asyncio.start_server(self._answer, sock=door, limit=_HEAD_MOST)
+            self._servers.append(server)
         self._pulse = asyncio.create_task(self._feel_pulse(), name="pulse")
-        _log.info("metrics are at http://%s:%s/metrics", self._host, self._port)
+        _log.info("metrics are at %s/metrics", write_url(self._host, self._port))
 
     async def stop(self) -> None:
         """Listen no more."""
-        if self._server and self._pulse:
+        if self._pulse:
             self._pulse.cancel()
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
     async def _feel_pulse(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,5 +1,6 @@
 """The secret key: what wraps all keys at rest. It is made once, and can be made anew."""
 
+import errno
 import fcntl
 import os
 import secrets
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import StartError
-from .files import new_beside, put_in_place, sync_folder, tidy, write_durably
+from .files import new_beside, put_in_place, require_room, sync_folder, tidy, write_durably
 from .keystore import KeyStore, opens
 from .settings import Settings
 
@@ -31,6 +32,15 @@ def has_keys(settings: Settings) -> bool:
     return (settings.data_dir / "keys").exists()
 
 
+def require_folder(folder: Path) -> None:
+    """Raise `StartError` unless the data folder can be written to, or made; nothing is left."""
+    whole = folder.absolute()
+    try:
+        require_room(next(each for each in (whole, *whole.parents) if each.exists()))
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
 def require_keys(settings: Settings) -> None:
     """Raise `StartError` if nobody has been at home here: a folder may be mistyped."""
     if not has_keys(settings):
@@ -40,7 +50,10 @@ def require_keys(settings: Settings) -> None:
 def find_secret(settings: Settings) -> str:
     """Return the secret key if there is one; nothing is made."""
     path = settings.data_dir / "secret.key"
-    return settings.secret_key or (path.read_text().strip() if path.exists() else "")
+    try:
+        return settings.secret_key or (_read_secret(path) if path.exists() else "")
+    except OSError as error:
+        raise _unusable(path, error) from error
 
 
 def rotate_secret(settings: Settings, *, given: str = "") -> int:
@@ -76,13 +89,13 @@ def _keep_secret(folder: Path) -> str:
     try:
         with _locked(path):
             _finish_rotation(path)
-            secret = path.read_text().strip()
+            secret = _read_secret(path)
             if not secret:  # nobody was here before, or a crash was quicker than the disk
                 _require_no_keys(folder, path)
                 secret = secrets.token_urlsafe(32)
                 _write_secret(path, secret)
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise _unusable(folder, error) from error
     return secret
 
 
@@ -113,6 +126,15 @@ def _require_no_keys(folder: Path, path: Path) -> None:
         )
 
 
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise StartError(
+            f"ANONCHAT_SECRET_KEY: {path} is damaged; put the right one back"
+        ) from None
+
+
 def _write_secret(path: Path, secret: str) -> None:
     try:
         with path.open("w") as file:
@@ -128,10 +150,14 @@ def _write_secret(path: Path, secret: str) -> None:
 def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except FileExistsError as error:
+        file = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        raise _unusable(folder, file) from error
     except OSError as error:
         raise _unusable(folder, error) from error
     return folder
 
 
 def _unusable(path: Path, error: OSError) -> StartError:
-    return StartError(f"ANONCHAT_DATA_DIR: {path} cannot be used: {error.strerror}")
+    needs = "needs a folder that can be made and written to"
+    return StartError(f"ANONCHAT_DATA_DIR: {needs}, got {path}: {error.strerror}")

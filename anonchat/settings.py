@@ -3,21 +3,33 @@
 import os
 import re
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from reprlib import repr as shorten
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
+import idna
+from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from .durations import format_duration, parse_duration
 from .errors import StartError
 from .rates import Rate, parse_rate
+from .setting_sources import ENV_FILE, PREFIX, require_known_names
 
 SECRET_CHARACTERS = 16
 """A secret key has so many characters at least."""
+
+_CATALOGUES = Path(__file__).parents[1] / "pages" / "locale"
+_CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # a wrong one is not quoted
+_HOST_NAME = re.compile(
+    r"(?!.*\.\d+$)(?!\d+$)[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", re.IGNORECASE
+)
 
 
 def _read_duration(value: object) -> object:
@@ -28,6 +40,10 @@ def _read_rate(value: object) -> object:
     return parse_rate(value) if isinstance(value, str) else value
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
 Frequency = Annotated[Rate, NoDecode, BeforeValidator(_read_rate)]
 
@@ -36,7 +52,11 @@ class Settings(BaseSettings):
     """The settings. Durations are written `90s`, `10m`, `24h`, `7d`, rates `20/10s` or `off`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ANONCHAT_", env_file=".env", extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8-sig",
+        extra="ignore",
+        frozen=True,
     )
 
     host: str = "127.0.0.1"
@@ -47,22 +67,18 @@ class Settings(BaseSettings):
     """The port to tell Prometheus on; 0: none."""
     metrics_host: str = "127.0.0.1"
     """The address to tell Prometheus on."""
-    base_url: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
+    base_url: str = ""
     """The address that visitors use: `https://chat.example`; read off each request if empty."""
     data_dir: Path = Path("data")
     """The folder for the database, the key store and the secret key."""
-    database_url: str = Field(
-        default="", pattern=r"^(sqlite(\+aiosqlite)?:///.+|postgresql(\+asyncpg)?://.+)?$"
-    )
+    database_url: str = ""
     """The database; a file in the data folder if empty."""
-    bus_url: str = Field(
-        default="memory://", pattern=r"^(memory://|(redis|rediss|valkey|valkeys|unix)://.+)$"
-    )
+    bus_url: str = "memory://"
     """What carries events between nodes: `redis://…`; a single node needs nothing but memory."""
     secret_key: str = ""
     """The secret that wraps all keys at rest, 16 characters at least; made at first if empty, but
     the same for all nodes if there are several."""
-    node_id: str = Field(default="n1", pattern=r"^[a-z0-9-]{1,32}$")
+    node_id: str = "n1"
     """The name of this process among its peers."""
     trusted_proxies: str = ""
     """Addresses, separated by commas, whose `X-Forwarded-*` headers are believed."""
@@ -84,11 +100,13 @@ class Settings(BaseSettings):
     new_room_ttl: Duration = timedelta(hours=24)
     """How long a quiet room lives that nobody but its maker has entered; its own lifetime if that
     is shorter."""
-    log_format: str = Field(default="text", pattern=r"^(text|json)$")
+    log_format: Literal["text", "json"] = "text"
     """How a line of the log is written."""
-    log_level: str = Field(default="info", pattern=r"^(?i:debug|info|warning|error)$")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
+        "info"
+    )
     """From which level on we log; libraries are heard from warnings on."""
-    language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$")
+    language: str = "auto"
     """The language of the screens; `auto` follows each browser."""
     janitor_interval: Duration = timedelta(seconds=15)
     """How often the janitor purges what has expired; 20 s at most, for the promise is 60 s."""
@@ -155,30 +173,85 @@ class Settings(BaseSettings):
     puzzle_bits: int = Field(default=0, ge=0, le=26)
     """How hard a puzzle browsers solve before one comes in, for a site that is flooded; 0: none."""
 
-    @model_validator(mode="after")
-    def _check_lifetimes(self) -> Self:
-        if not self.message_ttl_min <= self.message_ttl <= self.message_ttl_max:
-            raise ValueError(
-                "ANONCHAT_MESSAGE_TTL has to lie between ANONCHAT_MESSAGE_TTL_MIN "
-                f"({format_duration(self.message_ttl_min)}) and ANONCHAT_MESSAGE_TTL_MAX "
-                f"({format_duration(self.message_ttl_max)})"
-            )
-        if self.room_ttl > self.room_ttl_max:
-            raise ValueError(
-                "ANONCHAT_ROOM_TTL is longer than ANONCHAT_ROOM_TTL_MAX "
-                f"({format_duration(self.room_ttl_max)})"
-            )
-        if self.janitor_interval > timedelta(seconds=20):
-            raise ValueError("ANONCHAT_JANITOR_INTERVAL can be 20s at most")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, given: dict[str, object]) -> dict[str, object]:
+        """Let what is set but empty be the default, from whatever source it comes."""
+        return {
+            name: value
+            for name, value in given.items()
+            if not isinstance(value, str) or value.strip()
+        }
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_encoding(cls, value: object) -> object:
+        if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
+            raise ValueError("needs text in UTF-8")  # the system handed over other bytes
+        return value
+
+    @field_validator("host", "metrics_host")
+    @classmethod
+    def _check_host(cls, value: str) -> str:
+        if not _is_host(value):
+            raise ValueError("needs an address or name of this machine")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        if not value:
+            return value
+        try:
+            parts = urlsplit(value)
+            name, port = parts.hostname or "", parts.port
+            if not name.isascii():  # browsers name the origin in ASCII
+                name = idna.encode(name, uts46=True).decode()
+                value = f"{parts.scheme}://{name}{f':{port}' if port else ''}"
+        except ValueError:
+            name = ""
+        if not _is_host(name) or not re.fullmatch(r"https?://[^/\s?#@\\]*[^/\s?#@\\:]", value):
+            raise ValueError("needs http:// or https:// and a host, without a path") from None
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _find_home(cls, value: Path) -> Path:
+        return _expand(value)
 
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str) -> str:
+        needs = "needs sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        if not re.match(r"(sqlite(\+aiosqlite)?:///.|postgresql(\+asyncpg)?://.|$)", value):
+            raise ValueError(needs)
         try:
-            make_url(value or "sqlite://")
+            url = make_url(value or "sqlite://")
         except (ArgumentError, ValueError):  # neither of them shall be quoted: there is a password
-            raise ValueError("that is no address of a database") from None
+            raise ValueError(needs) from None
+        _find_file(url)
+        return value
+
+    @field_validator("bus_url")
+    @classmethod
+    def _check_bus(cls, value: str) -> str:
+        if not re.match(r"(memory://$|(redis|rediss|valkey|valkeys|unix)://.)", value):
+            raise ValueError("needs memory://, redis://HOST:PORT or unix://PATH")
+        return value
+
+    @field_validator("node_id")
+    @classmethod
+    def _check_node(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9-]{1,32}", value):
+            raise ValueError("needs 1 to 32 of the characters a-z, 0-9 and -")
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _check_language(cls, value: str) -> str:
+        known = ["auto", "en", *sorted(path.stem for path in _CATALOGUES.glob("*.po"))]
+        if value not in known:
+            raise ValueError(f"needs {', '.join(known[:-1])} or {known[-1]}")
         return value
 
     @field_validator("trusted_proxies")
@@ -188,15 +261,45 @@ class Settings(BaseSettings):
             try:
                 network = ip_network(address, strict=False)
             except ValueError:
-                raise ValueError(f"{address!r} is no address or network") from None
-            if not network.prefixlen:
-                raise ValueError(f"{address!r} is everybody: anyone could claim any address")
+                raise ValueError("needs addresses or networks, separated by commas") from None
+            if not network.prefixlen:  # anyone could claim any address
+                raise ValueError(f"needs addresses of proxies, and {address} is everybody")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _check_secret(cls, value: str) -> str:
+        if 0 < len(value) < SECRET_CHARACTERS:
+            raise ValueError(f"needs {SECRET_CHARACTERS} characters or more, got {len(value)}")
         return value
 
     @model_validator(mode="after")
-    def _check_secret(self) -> Self:
-        if 0 < len(self.secret_key) < SECRET_CHARACTERS:
-            raise ValueError(f"ANONCHAT_SECRET_KEY needs {SECRET_CHARACTERS} characters or more")
+    def _check_lifetimes(self) -> Self:
+        least, given, most = map(
+            format_duration, (self.message_ttl_min, self.message_ttl, self.message_ttl_max)
+        )
+        if not self.message_ttl_min <= self.message_ttl <= self.message_ttl_max:
+            raise ValueError(
+                f"ANONCHAT_MESSAGE_TTL has to lie between ANONCHAT_MESSAGE_TTL_MIN ({least}) and "
+                f"ANONCHAT_MESSAGE_TTL_MAX ({most}), got {given}"
+            )
+        if self.room_ttl > self.room_ttl_max:
+            raise ValueError(
+                f"ANONCHAT_ROOM_TTL ({format_duration(self.room_ttl)}) is longer than "
+                f"ANONCHAT_ROOM_TTL_MAX ({format_duration(self.room_ttl_max)})"
+            )
+        if self.janitor_interval > timedelta(seconds=20):
+            got = format_duration(self.janitor_interval)
+            raise ValueError(f"ANONCHAT_JANITOR_INTERVAL can be 20s at most, got {got}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_ports(self) -> Self:
+        hosts = {self.host, self.metrics_host}
+        if 0 < self.port == self.metrics_port and (len(hosts) == 1 or hosts & {"0.0.0.0", "::"}):
+            raise ValueError(
+                f"ANONCHAT_METRICS_PORT: needs another port than ANONCHAT_PORT, got {self.port}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -214,10 +317,19 @@ class Settings(BaseSettings):
 
     @property
     def database_location(self) -> str:
-        """The URL of the database that is used."""
-        given = re.sub("^sqlite:", "sqlite+aiosqlite:", self.database_url)
-        given = re.sub("^postgresql:", "postgresql+asyncpg:", given)
-        return given or f"sqlite+aiosqlite:///{self.data_dir / 'anonchat.db'}"
+        """The URL of the database that is used, with its driver."""
+        given = re.sub("^postgresql:", "postgresql+asyncpg:", self.database_url)
+        if not (file := self.database_file):
+            return re.sub("^sqlite:", "sqlite+aiosqlite:", given)
+        own = make_url(given or "sqlite://").set(drivername="sqlite+aiosqlite", database=str(file))
+        return own.render_as_string(hide_password=False)
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of the database, if it is one."""
+        if not self.database_url:
+            return self.data_dir / "anonchat.db"
+        return _find_file(make_url(self.database_url))
 
 
 def read_settings(**given: str) -> Settings:
@@ -226,12 +338,59 @@ def read_settings(**given: str) -> Settings:
     What nobody else shall read may stand in files instead, in the folder that systemd names.
     Raises `StartError` with one clear line.
     """
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    folder = os.environ.get("CREDENTIALS_DIRECTORY") or None
+    require_known_names([name.upper() for name in Settings.model_fields], folder)
     try:
         return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        variable = "_".join(["ANONCHAT", *(str(part).upper() for part in first["loc"][:1])])
-        reason = first["msg"].removeprefix("Value error, ")
-        line = reason if reason.startswith("ANONCHAT_") else f"{variable}: {reason}"
-        raise StartError(line) from error
+        raise StartError(_explain(error.errors()[0])) from error
+
+
+def _explain(error: ErrorDetails) -> str:
+    """Return which setting is wrong, what it needs, and what it got."""
+    reason = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:  # of several settings, which it names
+        return reason
+    field = str(error["loc"][0])
+    match error["type"]:
+        case "value_error":
+            needs = reason
+        case "literal_error":
+            needs = f"needs {error['ctx']['expected']}"
+        case _:
+            needs = f"needs a whole number {_write_bounds(field)}"
+    is_quoted = needs.startswith("needs") and field not in _CONFIDENTIAL
+    got = f", got {shorten(error['input'])}" if is_quoted else ""
+    return f"{PREFIX}{field.upper()}: {needs}{got}"
+
+
+def _write_bounds(field: str) -> str:
+    """Return between what bounds a number has to be."""
+    metadata = Settings.model_fields[field].metadata
+    least = next(each.ge for each in metadata if isinstance(each, Ge))
+    most = next((each.le for each in metadata if isinstance(each, Le)), None)
+    return f"of at least {least}" if most is None else f"from {least} to {most}"
+
+
+def _is_host(name: str) -> bool:
+    """Tell whether that is an IP address, or may be the name of a machine."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return bool(_HOST_NAME.fullmatch(name))
+    return True
+
+
+def _expand(path: Path) -> Path:
+    """Return a path with the home folder that its `~` stands for."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("needs a folder, and there is no such home folder") from None
+
+
+def _find_file(url: URL) -> Path | None:
+    """Return the file of a database; SQLite may keep it in memory too, or read a URI."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return None if url.database.startswith((":", "file:")) else _expand(Path(url.database))

@@ -12,6 +12,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
+from .errors import StartError
+
 _PATIENCE_SECONDS = 2.0
 
 KEEPS_ALL = "noeviction"
@@ -57,13 +59,19 @@ class Valkey:
     """One Valkey. Nothing is tried twice here: whoever calls knows whether that would be right."""
 
     def __init__(self, url: str) -> None:
-        self._client = Redis.from_url(
-            re.sub("^valkey", "redis", url),
-            protocol=2,
-            socket_connect_timeout=_PATIENCE_SECONDS,
-            socket_timeout=_PATIENCE_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        try:
+            self._client = Redis.from_url(
+                re.sub("^valkey", "redis", url),
+                protocol=2,
+                socket_connect_timeout=_PATIENCE_SECONDS,
+                socket_timeout=_PATIENCE_SECONDS,
+                retry=Retry(NoBackoff(), 0),
+            )
+            pool = self._client.connection_pool
+            pool.make_connection()  # type: ignore[no-untyped-call]  # refuses unknown options
+        except (RedisError, TypeError, ValueError):  # they may quote the password
+            needs = "needs redis://HOST:PORT, and only options that redis-py knows"
+            raise StartError(f"ANONCHAT_BUS_URL: {needs}") from None
 
     async def call(self, *command: str | bytes | int) -> Any:
         """Return the answer to a command. Raises `ValkeyLost`."""

@@ -4,8 +4,9 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from socket import socket
@@ -14,12 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import app, ui
 from starlette.middleware.gzip import GZipMiddleware
-from uvicorn.config import STARTUP_FAILURE
 
 import pages
 from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.admin import AdminDoor
 from anonchat.api import api_routes, health_routes
+from anonchat.listening import bind, explain_refusal, write_url
 from anonchat.logs import set_up_logs
 from anonchat.metrics import MetricsDoor
 from anonchat.precautions import take_precautions
@@ -27,6 +28,7 @@ from anonchat.precautions import take_precautions
 _log = logging.getLogger("anonchat")
 
 _GRACE_SECONDS = 5  # for what is being answered while the server stops
+_BACKLOG = 2_048  # connections that wait to be accepted
 _GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look after every other
 
 
@@ -55,8 +57,25 @@ def settle() -> None:
     gc.set_threshold(*_GARBAGE)
 
 
+def _listen(doors: Sequence[socket], settings: Settings) -> None:
+    """Listen on bound sockets, and say where. Raises `StartError`.
+
+    uvloop does it again later, but is silent about sockets that it cannot listen on.
+    """
+    try:
+        for door in doors:
+            door.listen(_BACKLOG)
+    except OSError as error:  # somebody else was quicker since they were bound
+        raise explain_refusal(settings.host, settings.port, error) from error
+    for door in doors[:1]:
+        _log.info("open at %s", write_url(settings.host, door.getsockname()[1]))
+
+
 def create_app(settings: Settings) -> FastAPI:
-    """Build the whole application; it runs from the beginning of its lifespan to the end."""
+    """Build the whole application; it runs from the beginning of its lifespan to the end.
+
+    It begins to listen on the bound sockets in its `state.doors` once it is able to answer.
+    """
     chat = Chat(settings)
     admin = AdminDoor(chat)
     metrics = MetricsDoor(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
@@ -67,12 +86,12 @@ def create_app(settings: Settings) -> FastAPI:
             await metrics.start()
             await chat.start()
             await admin.start()
+            _listen(web.state.doors, settings)
         except StartError as error:  # the server would hide this one line in a page of traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
         for part in living:
             part.start()
-        _log.info("open at http://%s:%s", settings.host, settings.port)
         if not settings.base_url:
             _log.info(
                 "ANONCHAT_BASE_URL is not set: answering to localhost and IP addresses only; to "
@@ -93,7 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
     web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
-    web.state.chat, web.state.streams = chat, api.streams
+    web.state.chat, web.state.streams, web.state.doors = chat, api.streams, []
     living = pages.register(chat, web)
     ui.run_with(
         web,
@@ -117,8 +136,7 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
     crowd = pages.Crowd(settings.unanswered_max, web.state.connections)
     config = uvicorn.Config(
         web,
-        host=settings.host,
-        port=settings.port,
+        backlog=_BACKLOG,
         log_config=None,  # ours
         log_level="error",  # its warnings are about what strangers send, as often as they like
         access_log=False,
@@ -135,16 +153,19 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
 
 
 def serve() -> None:
-    """Run the server until it is told to stop."""
+    """Run the server until it is told to stop, by SIGTERM or Ctrl-C, which ends with status 0."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it anew at its end
     try:
-        settings = read_settings()
-        set_up_logs(settings)
-        take_precautions()
-        web = create_app(settings)
+        with suppress(KeyboardInterrupt):
+            _serve(read_settings())
     except StartError as error:
         sys.exit(str(error))
-    server = create_server(web, settings)
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        sys.exit(STARTUP_FAILURE)
+
+
+def _serve(settings: Settings) -> None:
+    set_up_logs(settings)
+    take_precautions()
+    doors = bind(settings.host, settings.port)
+    web = create_app(settings)
+    web.state.doors = doors
+    create_server(web, settings).run(doors)

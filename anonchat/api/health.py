@@ -24,8 +24,8 @@ def health_routes(chat: Chat) -> APIRouter:
     async def readyz() -> PlainTextResponse:
         if chat.is_draining:
             return PlainTextResponse("draining", 503)
-        if silent := await readiness.list_silent():
-            return PlainTextResponse(f"no answer: {', '.join(silent)}", 503)
+        if trouble := await readiness.find_trouble():
+            return PlainTextResponse(trouble, 503)
         if chat.is_bus_unsafe:
             return PlainTextResponse("unsafe: bus writes to disk", 503)
         return PlainTextResponse("ready")
@@ -39,14 +39,19 @@ class _Readiness:
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
         self._asking = asyncio.Lock()
-        self._silent: list[str] = []
+        self._trouble = ""
         self._until = 0.0
 
-    async def list_silent(self) -> list[str]:
-        """Return which parts did not answer in the last second."""
+    async def find_trouble(self) -> str:
+        """Return why the chat could not serve in the last second, or nothing."""
         async with self._asking:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._until:
-                self._silent = await self._chat.list_silent()
+                self._trouble = await self._ask()
                 self._until = loop.time() + _FRESH_SECONDS
-            return self._silent
+            return self._trouble
+
+    async def _ask(self) -> str:
+        if silent := await self._chat.list_silent():
+            return f"no answer: {', '.join(silent)}"
+        return "" if await self._chat.is_disk_writable() else "cannot write: disk"

@@ -10,10 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.keystore import SPAN
 from anonchat.secret import _keep_secret
+from anonchat.valkey import Valkey
+from pages.language import load_languages
 from tests.fakes import FakeClock, make_settings
 
 
@@ -26,12 +29,27 @@ def threads_before() -> set[threading.Thread]:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("HOST", "999.1.1.1"),
+        ("HOST", "http://127.0.0.1"),
+        ("HOST", "*"),
+        ("HOST", "[::1]"),
+        ("METRICS_HOST", "127.0.0.1:9090"),
         ("PORT", "eighty"),
         ("PORT", "70000"),
         ("PORT", "-1"),
         ("METRICS_PORT", "70000"),
         ("BASE_URL", "chat.example"),
         ("BASE_URL", "https://chat.example/path"),
+        ("BASE_URL", "https://chat.example:99999"),
+        ("BASE_URL", "https://ann@chat.example"),
+        ("BASE_URL", "https://[::1"),
+        ("BASE_URL", "https://:8080"),
+        ("BASE_URL", "https://999.1.1.1"),
+        ("BASE_URL", "https://chat.example:"),
+        ("BASE_URL", "https://*.example"),
+        ("BASE_URL", "https://chat .example"),
+        ("DATA_DIR", "~nobody-of-that-name/data"),
+        ("DATABASE_URL", "sqlite:///~nobody-of-that-name/chat.db"),
         ("DATABASE_URL", "mysql://somewhere"),
         ("DATABASE_URL", "postgresql://ann:hush@db.example:port/chat"),
         ("BUS_URL", "carrier-pigeon://"),
@@ -50,6 +68,9 @@ def threads_before() -> set[threading.Thread]:
         ("NEW_VISITOR_TTL", "soon"),
         ("NEW_ROOM_TTL", "-1h"),
         ("LANGUAGE", "English"),
+        ("LANGUAGE", "de"),
+        ("LANGUAGE", "xx"),
+        ("METRICS_PORT", "8080"),
         ("JANITOR_INTERVAL", "1h"),
         ("ROOMS_MAX", "0"),
         ("ROOMS_PER_VISITOR_MAX", "none"),
@@ -66,7 +87,9 @@ def threads_before() -> set[threading.Thread]:
         ("PAGES_PER_ADDRESS", "1/"),
         ("EVENTS_PER_SCREEN", "1/1x"),
         ("PAGES_WAITING_MAX", "0"),
-        ("CALLS_PER_ADDRESS", ""),
+        ("CALLS_PER_ADDRESS", "\udcff"),
+        ("DATA_DIR", "\udcff"),
+        ("SECRET_KEY", "\udcff" * 16),
         ("PUZZLE_BITS", "-1"),
         ("PUZZLE_BITS", "27"),
         ("SOCKETS_PER_ADDRESS_MAX", "0"),
@@ -95,6 +118,184 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert "hush" not in line, "a password is nothing for a terminal or a log"
     assert "\n" not in line
     assert len(line) < 160
+    assert "^" not in line, "a pattern is nothing that an operator reads"
+    assert "nput should" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("PORT", "eighty", "needs a whole number from 0 to 65535, got 'eighty'"),
+        ("ROOMS_MAX", "0", "needs a whole number of at least 1, got '0'"),
+        ("LANGUAGE", "de", "needs auto, en or ru, got 'de'"),
+        ("LOG_FORMAT", "xml", "needs 'text' or 'json', got 'xml'"),
+        ("HOST", "999.1.1.1", "needs an address or name of this machine, got '999.1.1.1'"),
+        ("SECRET_KEY", "short", "needs 16 characters or more, got 5"),
+    ],
+)
+def test_wrong_setting_is_told_with_what_it_needs_and_what_it_got(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
+) -> None:
+    monkeypatch.setenv(f"ANONCHAT_{name}", value)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert str(caught.value) == f"ANONCHAT_{name}: {line}"
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "BUS_URL", "SECRET_KEY"])
+def test_wrong_setting_that_may_hold_a_password_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"ANONCHAT_{name}", "hush")
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+@pytest.mark.parametrize("place", ["variable", "line", "file"])
+def test_empty_settings_are_the_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: str, place: str
+) -> None:
+    for name in Settings.model_fields:
+        if place == "variable":
+            monkeypatch.setenv(f"ANONCHAT_{name.upper()}", empty)
+        elif place == "line":
+            with Path(".env").open("a") as file:
+                file.write(f"ANONCHAT_{name.upper()}={empty}\n")
+        else:
+            (tmp_path / f"anonchat_{name}").write_text(empty)
+            monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_settings() == Settings()
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "nearest"),
+    [
+        ("ANONCHAT_MESAGE_TTL", "ANONCHAT_MESSAGE_TTL"),
+        ("ANONCHAT_MESSAGETTL", "ANONCHAT_MESSAGE_TTL"),
+        ("ANONCHAT_BASEURL", "ANONCHAT_BASE_URL"),
+        ("anonchat_prot", "ANONCHAT_PORT"),
+    ],
+)
+@pytest.mark.parametrize("place", ["variable", "line", "file"])
+def test_misspelt_setting_stops_the_start_and_the_nearest_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, misspelt: str, nearest: str, place: str
+) -> None:
+    if place == "variable":
+        monkeypatch.setenv(misspelt, "10m")
+    elif place == "line":
+        Path(".env").write_text(f"# ours\n\n{misspelt}=10m\n")
+    else:
+        (tmp_path / misspelt.lower()).write_text("10m")
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    line = str(caught.value)
+    assert line.lower().endswith(f"{misspelt} is no setting; the nearest is {nearest}".lower())
+    assert line.startswith(".env, line 3: ") == (place == "line")
+
+
+def test_setting_is_known_by_its_name_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("anonchat_port", "8081")
+    assert read_settings().port == 8081
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"ANONCHAT_PORT=8081\n# caf\xe9\n", ".env, line 2: needs text in UTF-8, got byte 0xe9"),
+        (b"\n\nANONCHAT_PORT 8081\n", ".env, line 3: needs NAME=value"),
+        (b"ANONCHAT_PORT: 8081\n", ".env, line 1: needs NAME=value"),
+        (b"A=1\nANONCHAT_PORT\n", ".env, line 2: needs NAME=value"),
+        (b"ANONCHAT_NODE_ID='n1\n", ".env, line 1: needs NAME=value"),
+    ],
+)
+def test_line_of_dot_env_that_cannot_be_read_is_named(content: bytes, line: str) -> None:
+    Path(".env").write_bytes(content)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert str(caught.value) == line
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfANONCHAT_PORT=8081", b"ANONCHAT_PORT=8081\r\n"])
+def test_dot_env_of_other_systems_is_read(content: bytes) -> None:
+    Path(".env").write_bytes(content)
+    assert read_settings().port == 8081
+
+
+def test_lines_of_other_programs_in_dot_env_are_theirs() -> None:
+    Path(".env").write_text("SOMETHING ELSE\nANONCHATTER=1\n")
+    assert read_settings() == Settings()
+
+
+def test_secret_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "anonchat_secret_key").write_bytes(b"\xff" * 16)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(StartError, match="anonchat_secret_key, line 1: needs text in UTF-8"):
+        read_settings()
+
+
+def test_empty_name_of_the_folder_of_secrets_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "")
+    assert read_settings() == Settings()
+
+
+def test_folder_of_secrets_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "nowhere"))
+    with pytest.raises(StartError, match=r"^CREDENTIALS_DIRECTORY: .+$"):
+        read_settings()
+
+
+def test_languages_that_are_known_are_those_of_the_screens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for code in ("auto", *load_languages()):
+        monkeypatch.setenv("ANONCHAT_LANGUAGE", code)
+        assert read_settings().language == code
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("https://чат.example:8443", "https://xn--80a0bn.example:8443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_base_url_is_written_as_browsers_name_it(given: str, taken: str) -> None:
+    assert Settings(base_url=given).base_url == taken
+
+
+def test_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    settings = Settings(data_dir=Path("~/data"), database_url="sqlite:///~/chat.db")
+    assert settings.data_dir == Path("/home/ann/data")
+    assert settings.database_file == Path("/home/ann/chat.db")
+
+
+@pytest.mark.parametrize("name", ["why?", "50%41", "a#b", "a b", "чат", "a+b"])
+def test_any_folder_may_hold_the_data(tmp_path: Path, name: str) -> None:
+    settings = Settings(data_dir=tmp_path / name)
+    file = tmp_path / name / "anonchat.db"
+    assert settings.database_file == file
+    assert make_url(settings.database_location).database == str(file)
+    assert not make_url(settings.database_location).query
+
+
+def test_line_of_an_error_stays_one_line(tmp_path: Path) -> None:
+    (tmp_path / "two\nlines").touch()
+    with pytest.raises(StartError) as caught:
+        Chat(make_settings(tmp_path / "two\nlines"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", ["?db=x", "?nothing=1", ":port", ":99999"])
+def test_bus_whose_options_are_unknown_stops_the_start_with_one_line(options: str) -> None:
+    with pytest.raises(StartError, match=r"^ANONCHAT_BUS_URL: .+$") as caught:
+        Valkey(f"redis://:hush@127.0.0.1{options}")
+    assert "hush" not in str(caught.value)
 
 
 def test_a_quiet_room_may_live_shorter_than_messages_usually_do(

@@ -50,6 +50,7 @@ async def test_a_full_disk_forgets_in_time_and_goes_on_once_there_is_room(
         with pytest.raises(Unavailable):
             for number in range(2_000):
                 await town.says(chat, town.long, town.ann, f"more-{number}")
+        assert not await chat.is_disk_writable()
         clock.move(town.short.message_ttl + MINUTE)
         await chat.janitor.clean()
         assert thief.reads() & (gone | kept) == kept
@@ -60,6 +61,7 @@ async def test_a_full_disk_forgets_in_time_and_goes_on_once_there_is_room(
         await chat.rooms.burn(town.long.id, visitor_id=town.ann.id)
         assert thief.reads().isdisjoint(gone | kept)
         ballast.unlink()
+        assert await chat.is_disk_writable()
         await chat.janitor.clean()
         assert _ids(data, "room") == {town.short.id}, "what the disk has refused is done later"
         assert _ids(data, "message") == set()

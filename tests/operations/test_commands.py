@@ -169,6 +169,7 @@ async def test_everything_is_found_well_where_a_site_is(open_house: Open) -> Non
     [
         (lambda data: (data / "secret.key").write_text("x" * 43), "WRONG  keys: do not open"),
         (lambda data: (data / "secret.key").unlink(), "WRONG  keys: do not open"),
+        (lambda data: (data / "secret.key").write_bytes(b"\xff" * 43), "secret.key is damaged"),
         (lambda data: (data / "anonchat.db").unlink(), "WRONG  database: does not answer"),
         (lambda data: (data / "anonchat.db").write_bytes(b"?" * 9_999), "WRONG  database: "),
         (

@@ -1,0 +1,212 @@
+"""The program starts where it is told to, or ends with one line that says why it does not."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from anonchat import StartError
+from anonchat.commands import run_command
+from anonchat.listening import bind, write_url
+from tests.browser.house import PATIENCE, ROOT, free_port
+
+Process = asyncio.subprocess.Process
+
+_OPEN = re.compile(r"open at (http://\S+)")
+
+
+@asynccontextmanager
+async def program(folder: Path, *words: str, **settings: str) -> AsyncIterator[Process]:
+    """Give the program, started in a folder; whatever is left of it ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        ROOT / "main.py",
+        *words,
+        cwd=folder,
+        env=_write_environment(folder, settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def _write_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    given = {"port": "0", "data_dir": str(folder / "data"), **settings}
+    named = {f"ANONCHAT_{name.upper()}": value for name, value in given.items()}
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), **named}
+
+
+async def run(folder: Path, *words: str, **settings: str) -> tuple[int | None, str, str]:
+    """Return with which status the program ends, and what it says on both outputs."""
+    async with program(folder, *words, **settings) as process, asyncio.timeout(PATIENCE):
+        said, complained = await process.communicate()
+    return process.returncode, said.decode(), complained.decode()
+
+
+async def read_url(process: Process) -> str:
+    """Return where it says that it is open, with its other lines passed over."""
+    assert process.stderr
+    async with asyncio.timeout(PATIENCE):
+        while line := (await process.stderr.readline()).decode():
+            if found := _OPEN.search(line):
+                return found[1]
+    raise AssertionError("it has ended")
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+async def test_orderly_end_has_status_0(tmp_path: Path, end: signal.Signals) -> None:
+    async with program(tmp_path) as process, asyncio.timeout(PATIENCE):
+        await read_url(process)
+        process.send_signal(end)
+        _, complained = await process.communicate()
+    assert process.returncode == 0
+    assert b"Traceback" not in complained
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", ""])
+async def test_address_that_is_told_is_listened_on(tmp_path: Path, host: str) -> None:
+    if host == "::1" and not _speaks_ipv6():
+        pytest.skip("this machine does not speak IPv6")
+    async with program(tmp_path, host=host) as process:
+        url = await read_url(process)
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
+            assert (await http.get(f"{url}/healthz")).text == "ok"
+        assert _list_listening(httpx.URL(url).port) <= {"127.0.0.1", "::1"}, "it is not wider"
+
+
+async def test_port_in_use_ends_the_start_with_one_line_and_makes_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        status, said, complained = await run(tmp_path, port=port)
+    assert (status, said) == (1, "")
+    assert complained.startswith("ANONCHAT_PORT: needs a port that is free")
+    assert f"got {port} on 127.0.0.1: Address already in use" in complained
+    assert complained.count("\n") == 1
+    assert not (tmp_path / "data").exists()
+
+
+async def test_port_that_is_taken_while_it_starts_ends_the_start_with_one_line(
+    tmp_path: Path,
+) -> None:
+    port = str(free_port())
+    metrics = {"metrics_host": "127.0.0.1", "metrics_port": port}  # which begin to listen first
+    status, _, complained = await run(tmp_path, host="localhost", port=port, **metrics)
+    assert status == 1
+    assert complained.splitlines()[-1].startswith("ANONCHAT_PORT: needs a port that is free")
+    assert "open at" not in complained
+    assert "Traceback" not in complained
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"host": "192.0.2.1"}, "ANONCHAT_HOST"),  # of nobody: RFC 5737
+        ({"host": "no-such-host.invalid"}, "ANONCHAT_HOST"),
+        ({"metrics_host": "192.0.2.1", "metrics_port": "1"}, "ANONCHAT_METRICS_HOST"),
+        ({"data_dir": "/proc/x"}, "ANONCHAT_DATA_DIR"),
+        ({"data_dir": "/proc"}, "ANONCHAT_DATA_DIR"),
+        ({"data_dir": "/dev/null"}, "ANONCHAT_DATA_DIR"),
+        ({"database_url": "sqlite:////nowhere/at/all.db"}, "ANONCHAT_DATABASE_URL"),
+        ({"port": "1", "metrics_port": "1", "metrics_host": "0.0.0.0"}, "ANONCHAT_METRICS_PORT"),
+        ({"language": "de"}, "ANONCHAT_LANGUAGE"),
+        ({"mesage_ttl": "10m"}, "ANONCHAT_MESAGE_TTL"),
+        ({"bus_url": "redis://127.0.0.1:port", "secret_key": "x" * 16,
+          "database_url": "postgresql://127.0.0.1:1/x"}, "ANONCHAT_BUS_URL"),
+    ],
+)  # fmt: skip
+def test_what_the_start_refuses_is_found_by_check(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, str],
+    name: str,
+) -> None:
+    for variable, value in _write_environment(tmp_path, settings).items():
+        monkeypatch.setenv(variable, value)
+    command = [sys.executable, str(ROOT / "main.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    line = done.stderr.splitlines()[-1]
+    assert done.returncode != 0
+    assert line.startswith(name)
+    assert "Traceback" not in done.stderr
+    assert run_command(["check"]) == 1
+    said = capsys.readouterr()
+    assert line in said.out + said.err
+
+
+async def test_port_in_use_is_found_by_check_unless_it_is_our_own(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        status, said, _ = await run(tmp_path, "check", port=str(other.getsockname()[1]))
+    assert status == 1
+    assert "WRONG  settings: ANONCHAT_PORT: needs a port that is free" in said
+    port = str(free_port())
+    async with program(tmp_path, port=port) as process:
+        await read_url(process)
+        status, said, _ = await run(tmp_path, "check", port=port)
+    assert (status, "anonchat is running here" in said) == (0, True), said
+
+
+async def test_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    status, _, _ = await run(tmp_path, "check")
+    assert status == 0
+    assert os.listdir(tmp_path) == []
+
+
+async def test_home_folder_may_hold_the_data(tmp_path: Path) -> None:
+    async with program(tmp_path, data_dir="~/da?ta") as process:
+        await read_url(process)
+        assert (tmp_path / "da?ta" / "anonchat.db").exists()
+
+
+def test_all_addresses_of_a_host_have_the_same_port() -> None:
+    doors = bind("localhost", 0)
+    assert len({door.getsockname()[1] for door in doors}) == 1
+    for door in doors:
+        door.close()
+
+
+def test_port_that_another_has_bound_and_listens_on_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        with pytest.raises(StartError, match=r"^ANONCHAT_METRICS_PORT: "):
+            bind("127.0.0.1", other.getsockname()[1], setting="ANONCHAT_METRICS")
+
+
+def test_url_of_an_ipv6_address_has_brackets() -> None:
+    assert write_url("::1", 8080) == "http://[::1]:8080"
+    assert write_url("chat.example", 80) == "http://chat.example:80"
+
+
+def _speaks_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+def _list_listening(port: int | None) -> set[str]:
+    """Return the addresses on which somebody listens on a port."""
+    found = set()
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        path = Path("/proc/net", table)
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            _, place, _, state, *_ = line.split()
+            address, _, number = place.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                words = [bytes.fromhex(address[n : n + 8])[::-1] for n in range(0, len(address), 8)]
+                found.add(socket.inet_ntop(family, b"".join(words)))
+    return found
