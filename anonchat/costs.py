@@ -34,13 +34,15 @@ class Cost:
     """Each public room that a search looks at, if it matches as all may."""
     POST: Final = 5.0
     """A post: it is sealed, committed, and drawn once."""
+    POST_CHARACTER: Final = 0.002
+    """Each character of it."""
     DELETE: Final = 70.0
     """A deletion: the key of its span is renewed, and its neighbours are sealed anew."""
     JOIN: Final = 8.0
     """Joining a room or leaving it: a transaction, and lists of members and rooms change."""
     NEW_ROOM: Final = 16.0
     """A new room: its key is written to disk, and lobbies are told."""
-    READ_MARK: Final = 0.5
+    READ_MARK: Final = 1.5
     """A note of how far somebody has read."""
     PRESENCE: Final = 1.0
     """A member who comes or goes, besides what each screen of the room is told."""

@@ -134,7 +134,8 @@ class Talk:
         )
 
     async def _post(self, text: str, dedup_id: str) -> None:
-        await self._composer.work.spend(Cost.POST + self._site.cost_of_telling(self._room.id))
+        cost = Cost.POST + Cost.POST_CHARACTER * len(text)
+        await self._composer.work.spend(cost + self._site.cost_of_telling(self._room.id))
         await self._site.chat.messages.post(
             self._room.id,
             visitor_id=self._member.visitor_id,

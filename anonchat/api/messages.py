@@ -95,7 +95,8 @@ async def post(
 
     The same `dedup_id` again gives the same message, so that trying again is always safe.
     """
-    cost = Cost.POST + Cost.SCREEN * len(chat.presence.list_present(room.id))
+    cost = Cost.POST + Cost.POST_CHARACTER * len(new.text)
+    cost += Cost.SCREEN * len(chat.presence.list_present(room.id))
     await chat.work.spend(cost, visitor_id=caller.id, address=address)
     return Message.of(
         await chat.messages.post(

@@ -53,7 +53,10 @@ class Pacing:
         holder, address = _find_holder(scope), _address(scope)
         try:
             await self._budget.spend(
-                Cost.POLL, visitor_id=holder.visitor_id, pass_id=holder.pass_id, address=address
+                _cost_of_poll(scope),
+                visitor_id=holder.visitor_id,
+                pass_id=holder.pass_id,
+                address=address,
             )
         except LimitReached:
             await send({"type": "http.response.start", "status": 429, "headers": []})
@@ -67,6 +70,10 @@ def _cost(message: Message) -> float:
         return Cost.SOCKET
     length = len(message.get("text") or message.get("bytes") or "")
     return Cost.PACKET + Cost.PACKET_KIB * length / 1024
+
+
+def _cost_of_poll(scope: Scope) -> float:
+    return Cost.POLL if b"sid=" in scope["query_string"] else Cost.SOCKET
 
 
 def _find_holder(scope: Scope) -> Holder:
