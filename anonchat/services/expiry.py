@@ -31,8 +31,8 @@ from ..locks import KeyedLocks
 from ..vault import Vault
 
 _BATCH = 500
-_SEALED_AT_ONCE = 50  # nobody shall wait long to post
-_BATCHES_AT_ONCE = 4  # of all renewals: the other connections are for those who post and read
+_SEALED_AT_ONCE = 25  # nobody shall wait long to post
+_REST = 3  # times as long as a batch took, the next one is left to others
 _log = logging.getLogger(__name__)
 
 
@@ -72,7 +72,7 @@ class Expiry:
         self._forget = forget
         self._renewing: KeyedLocks[int] = KeyedLocks()  # by span
         self._orphans: tuple[datetime, set[str]] | None = None  # keys without rows, and when to go
-        self._sealing = asyncio.Semaphore(_BATCHES_AT_ONCE)
+        self._sealing = asyncio.Lock()
 
     async def purge(self) -> Purge:
         """Remove every expired message, room and visitor; return how many there were."""
@@ -240,17 +240,23 @@ class Expiry:
         begin = max(begin, self._clock())
         place = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
         after = begin, ""
+        loop = asyncio.get_running_loop()
         while True:
             query = select(MessageRow).where(place > after, col(MessageRow.expires_at) < end)
             query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
             # First come, first served, so that a short renewal is not held up by long ones.
-            async with self._sealing, self._database.transaction() as session:
-                batch = (await session.exec(query.limit(_SEALED_AT_ONCE).with_for_update())).all()
-                for row, message in zip(batch, await self._vault.open_messages(batch), strict=True):
-                    self._vault.seal_anew(row, generation)
-                    is_whole = is_whole and (message is not None or self._vault.is_lost(row))
-            if not batch:
-                return is_whole
+            async with self._sealing:
+                begun = loop.time()
+                async with self._database.transaction() as session:
+                    query = query.limit(_SEALED_AT_ONCE).with_for_update()
+                    batch = (await session.exec(query)).all()
+                    opened = await self._vault.open_messages(batch)
+                    for row, message in zip(batch, opened, strict=True):
+                        self._vault.seal_anew(row, generation)
+                        is_whole = is_whole and (message is not None or self._vault.is_lost(row))
+                if len(batch) < _SEALED_AT_ONCE:
+                    return is_whole
+                await asyncio.sleep(_REST * (loop.time() - begun))
             after = batch[-1].expires_at, batch[-1].id
 
     async def _settle(self, number: int, generation: int) -> None:
