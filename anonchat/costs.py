@@ -65,9 +65,9 @@ class Cost:
     ROOM_PAGE: Final = 30.0
     """The page of a room."""
     STATIC_PAGE: Final = 7.0
-    """A page without lists: the login, or what is kept."""
-    REDIRECT: Final = 2.0
-    """An answer that leads elsewhere, or nowhere."""
+    """A page without lists: the login, what is kept, or an error."""
+    REDIRECT: Final = 4.0
+    """An answer that leads elsewhere."""
     ASSET: Final = 0.7
     """A script or style, from memory."""
     END: Final = 40.0

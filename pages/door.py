@@ -100,6 +100,10 @@ class Door:
     def _now(self) -> int:
         return int(self._chat.clock().timestamp())
 
+    def has_token(self, connection: HTTPConnection) -> bool:
+        """Tell whether a token comes with a request, of whatever kind."""
+        return bool(self._token(connection))
+
     def _token(self, connection: HTTPConnection) -> str:
         return connection.cookies.get(self._cookie_name(connection), "")
 

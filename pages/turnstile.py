@@ -127,7 +127,9 @@ class Turnstile:
             limits.pages.spend(visitor_id)
             await work.spend(_cost_for_visitor(path), visitor_id=visitor_id, address=address)
             return
-        cost = Cost.STATIC_PAGE if path in _STATIC else Cost.REDIRECT
+        is_led_away = path == "/" or path.startswith("/r/")
+        has_token = self._door.has_token(HTTPConnection(scope))  # a wrong one is looked up
+        cost = Cost.REDIRECT if is_led_away and not has_token else Cost.STATIC_PAGE
         if pass_id:
             scope["pass"] = pass_id  # what the page does is counted by it, too
             limits.pages_with_pass.spend(pass_id)
