@@ -35,7 +35,7 @@ _BURST = 5
 _PAGES_WITH_PASS = Rate(20, timedelta(minutes=1))
 _TOKEN_LOOKUPS = Rate(60, timedelta(minutes=1))
 _SMALL_ANSWERS = Rate(100, timedelta(seconds=1))
-_REQUESTS = Rate(1_000, timedelta(seconds=2.5))  # what a crowd loads at once; each costs 0.5 ms
+_REQUESTS = Rate(500, timedelta(seconds=2))  # each costs up to a millisecond
 
 _OF_ONE_NODE = (
     "events",  # of a page, which is on one node

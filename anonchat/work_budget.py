@@ -156,7 +156,7 @@ class _Pool:
     def __init__(
         self, limit: Limit, pace: Limit, activity: "_Activity", *, yields_to: Limit | None = None
     ) -> None:
-        self._limit = limit
+        self.limit = limit
         self._pace = pace
         self._activity = activity
         self._yields_to = yields_to
@@ -179,7 +179,7 @@ class _Pool:
             async with self._queues.turn(network, group=group, longest=longest):
                 await self._yield(address, until)
                 left = max(timedelta(), until - _now())
-                wait = self._limit.reserve_address(address, cost, longest=left)
+                wait = self.limit.reserve_address(address, cost, longest=left)
                 pace = self._reserve_pace(network, address, cost)
                 try:
                     await asyncio.sleep(max(wait, min(pace, _LONGEST_PACE)).total_seconds())
@@ -191,17 +191,17 @@ class _Pool:
 
     def give_back(self, address: str, cost: float) -> None:
         """Count `cost` less: what was counted ahead of time did not happen, or took less."""
-        self._limit.give_back_address(address, cost)
+        self.limit.give_back_address(address, cost)
         self._pace.give_back_address(address, cost)
 
     def _spend_now(self, network: str, address: str, cost: float) -> None:
         """Count it if it need not wait; else raise `TooOften`."""
-        self._limit.spend_address(address, cost)
+        self.limit.spend_address(address, cost)
         try:
             if not self._activity.is_alone(network):
                 self._pace.spend_address(address, cost)
         except TooOften:
-            self._limit.give_back_address(address, cost)
+            self.limit.give_back_address(address, cost)
             raise
 
     def _reserve_pace(self, network: str, address: str, cost: float) -> timedelta:
