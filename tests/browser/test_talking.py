@@ -235,9 +235,7 @@ async def test_what_is_too_much_stays_in_the_box_with_the_reason(
     ],
     ids=["line ends", "space around", "decomposed", "beyond the basic plane"],
 )
-async def test_the_limit_counts_what_is_kept(
-    world: World, room: str, text: str, kept: str
-) -> None:
+async def test_the_limit_counts_what_is_kept(world: World, room: str, text: str, kept: str) -> None:
     (ann,) = await world.members(room, "Ann")
     await ann.sends(text)
     await ann.sees(kept)

@@ -60,6 +60,8 @@ PIECES = {
     "right to left": "\u05d0\u0627 a1",
     "brackets of two kinds": ")]",
     "full stops": ".",
+    "apostrophes": "'",
+    "ideographic addresses": "（http://a）",
     "entities": "<&\"'>",
     "slashes": "../",
 }
