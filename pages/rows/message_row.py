@@ -23,9 +23,8 @@ _ENDS = r"""[
 _LINK = regex.compile(rf"https?://[^{_ENDS}]+", regex.V1 | regex.VERBOSE | regex.IGNORECASE)
 # Belongs to the sentence if nothing of the address follows: punctuation, but connectors (_) and
 # what often ends an address.
-_TRAILING = regex.compile(
-    r"""(?: [.,;:!?'(\[] | [\p{P}--\p{ASCII}--\p{Pc}] | \p{Cf} )++\Z""", regex.V1 | regex.VERBOSE
-)
+_SENTENCE = r"[.,;:!?'(\[\p{Cf}[\p{P}--\p{ASCII}--\p{Pc}]]"
+_TRAILING = regex.compile(rf"(?<!{_SENTENCE}){_SENTENCE}++\Z", regex.V1)
 _BRACKETS = {")": "(", "]": "["}
 _APOSTROPHES = {"'": "'", "‘": "’", "‚": "’", "’": "’"}  # what closes a quotation, by what opens it
 _EMPHASIS = "*_~"

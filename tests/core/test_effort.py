@@ -60,6 +60,7 @@ PIECES = {
     "right to left": "\u05d0\u0627 a1",
     "brackets of two kinds": ")]",
     "full stops": ".",
+    "full stops within": "." * 3_900 + "x",
     "apostrophes": "'",
     "ideographic addresses": "（http://a）",
     "entities": "<&\"'>",

@@ -33,6 +33,35 @@ async def test_it_lives_and_is_ready(browser: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    ["/", "/login", "/privacy", "/nowhere", "/r/none", "STYLE", "/favicon.ico", "/healthz"],
+)
+async def test_head_is_answered_like_get_without_a_body(
+    browser: httpx.AsyncClient, path: str
+) -> None:
+    path = path.replace("STYLE", frame.STYLE_SHEET)
+    for _ in range(2):  # the second time from the cache
+        asked, told = await browser.get(path), await browser.head(path)
+        assert told.status_code == asked.status_code
+        assert told.content == b""
+        assert {*told.headers} == {*asked.headers}
+        for name in ("content-type", "location", "cache-control", "etag"):
+            assert told.headers.get(name) == asked.headers.get(name)
+
+
+async def test_head_of_a_room_is_answered_to_its_visitor(
+    browser: httpx.AsyncClient, url: str
+) -> None:
+    address = await _visit(browser, "Heading Hal", "a room to head for")
+    async with httpx.AsyncClient(base_url=url, cookies=browser.cookies) as wire:
+        told = await wire.head(address)
+        assert (told.status_code, told.content) == (200, b"")
+        assert told.headers["content-type"].startswith("text/html")
+        assert (await wire.head(frame.STYLE_SHEET)).headers["content-length"] > "0"
+        assert (await wire.get("/healthz")).text == "ok"  # on the same connection
+
+
+@pytest.mark.parametrize(
     ("path", "login"), [("/", "/login"), ("/r/night-train", "/login?next=/r/night-train")]
 )
 async def test_strangers_are_sent_to_the_login(
