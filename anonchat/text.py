@@ -110,6 +110,11 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+def fold_words(words: str) -> str:
+    """Return what a folded name contains if a search for these words finds it."""
+    return fold(_tidy_name(words))
+
+
 def remove_unseen(name: str) -> str:
     """Return what is seen of a name."""
     return str(_UNSEEN.sub("", name))

@@ -197,6 +197,39 @@ def _is_asked(tab: Tab) -> bool:
     return any('\\"sync\\"' in frame for frame in tab.heard)
 
 
+@pytest.mark.parametrize(
+    ("path", "canonical"),
+    [
+        ("/r/LOUNGE", "/r/lounge"),
+        ("/r/lounge/", "/r/lounge"),
+        ("/r/Lounge/?a=b%20c", "/r/lounge?a=b%20c"),
+        ("/login/", "/login"),
+        ("/privacy/?x", "/privacy?x"),
+    ],
+)
+async def test_every_spelling_of_an_address_leads_to_one(
+    browser: httpx.AsyncClient, path: str, canonical: str
+) -> None:
+    await _visit(browser, f"Spelling {abs(hash(path)) % 10_000}", "lounge")
+    answer = await browser.get(path, follow_redirects=True)
+    ways = [way.headers["location"] for way in answer.history]
+    assert ways
+    if canonical.startswith("/login"):  # who is known goes on from there
+        assert ways[0] == canonical
+    else:
+        assert (ways[-1], answer.status_code) == (canonical, 200)
+
+
+async def test_a_stranger_learns_no_address_from_another_spelling(
+    browser: httpx.AsyncClient,
+) -> None:
+    await _visit(browser, "Spelling Sue", "lounge")
+    browser.cookies.clear()
+    there, nowhere = await browser.get("/r/LOUNGE"), await browser.get("/r/NOWHERE")
+    assert there.headers["location"] == "/login?next=/r/LOUNGE"
+    assert nowhere.headers["location"] == "/login?next=/r/NOWHERE"
+
+
 async def test_what_people_write_is_no_markup_on_a_page(browser: httpx.AsyncClient) -> None:
     address = await _visit(browser, "</script><u>Ann", "</template></script><b>room")
     await _say(browser, address, "</script><script>alert(1)</script>")
