@@ -179,6 +179,6 @@ def _cut_pile(pile: regex.Match[str]) -> str:
         if len(kept) >= MARKS_DEEP and (mark in kept or _ACCENT.match(mark)):
             return ""
         kept.append(mark)
-        return found[0]
+        return str(found[0])
 
-    return _MARK.sub(cut, pile[1])
+    return str(_MARK.sub(cut, pile[1]))
