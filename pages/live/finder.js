@@ -4,7 +4,7 @@ const COMPOSING = 229; // Safari ends a composition before the key that confirms
 const AGAIN = 1500; // rooms come and go while one is thinking
 
 export default {
-  props: { label: String, button_label: String },
+  props: { label: String, button_label: String, longest: Number },
   emits: ["query", "open", "pick"],
   data: () => ({ options: [], picked: null, reason: "" }), // picked: an address, also once its room has ended
   render() {
@@ -26,7 +26,7 @@ export default {
             placeholder: this.label,
             autocomplete: "off",
             enterkeyhint: "go",
-            maxlength: 300,
+            maxlength: this.longest,
             onInput: this.onInput,
             onKeydown: this.onKeydown,
             onBlur: () => setTimeout(this.close, 150),

@@ -6,6 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.person import Person
 from tests.browser.world import World
+from tests.nasty import GOOD_EMOJI
 
 SETTINGS = {"language": "en"}
 
@@ -40,6 +41,16 @@ async def test_a_name_that_cannot_be_is_refused_beside_the_box(world: World) -> 
     await ann.is_told("60 characters at most")
     await expect(ann.finder).to_have_value("a" * 61)
     await expect(ann.finder).to_be_focused()
+
+
+async def test_a_name_of_the_longest_emoji_is_kept_whole(world: World) -> None:
+    name = GOOD_EMOJI["kiss in two skins"] * 56 + world.name("")
+    ann = await world.visitor("Ann")
+    await ann.finder.focus()
+    await ann.page.keyboard.insert_text(name)  # which minds how much a box takes
+    await expect(ann.finder).to_have_value(name)
+    await ann.finder.press("Enter")
+    await ann.is_in(name)
 
 
 async def test_typing_finds_public_rooms_for_the_keyboard(world: World) -> None:
