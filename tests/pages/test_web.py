@@ -49,6 +49,12 @@ async def test_head_is_answered_like_get_without_a_body(
             assert told.headers.get(name) == asked.headers.get(name)
 
 
+async def test_what_is_allowed_names_head(browser: httpx.AsyncClient) -> None:
+    origin = {"origin": "http://chat.localhost"}
+    for path in ("/privacy", "/login"):
+        assert (await browser.post(path, headers=origin)).headers["allow"] == "GET, HEAD"
+
+
 async def test_head_of_a_room_is_answered_to_its_visitor(
     browser: httpx.AsyncClient, url: str
 ) -> None:
