@@ -11,7 +11,7 @@ from .handlers import NewestOnly
 from .part import Part
 
 NAME_CHARACTERS = 1_000
-"""A box takes so many, for the longest emoji of a name has fifteen; the core says what is too long."""
+"""As many as a box takes: the longest emoji has fifteen. The core says which name is too long."""
 
 
 class Finder(Part, component="finder.js"):
