@@ -14,6 +14,7 @@ TOPIC_GRAPHEMES = 200
 MESSAGE_CHARACTERS = 4_000
 MESSAGE_LINES = 200
 MARKS_DEEP = 4
+SCRIPT_MARKS_DEEP = 8
 
 # Control, unassigned, private and surrogate characters have no business in any text; a name must
 # also be free of everything that cannot be seen (format characters, fillers, blank braille).
@@ -28,17 +29,22 @@ _EMOJI = regex.compile(
     r"(?:\u200D\p{Extended_Pictographic}\p{EMod}?\uFE0F?)*"
     r"|[0-9#*]\uFE0F?\u20E3"
 )
-# Marks pile up on one base also when something stands between them that nobody sees.
-_BETWEEN = r"[\p{Cf}&&\p{Default_Ignorable_Code_Point}]*+"
-_TOO_MANY_MARKS = regex.compile(
-    rf"((?:\p{{M}}{_BETWEEN}){{{MARKS_DEEP}}})(?:\p{{M}}{_BETWEEN})++", regex.V1
-)
+# Marks pile up on one base also when something stands between them that nobody sees, or a spacing
+# mark, which stands beside the base (unless it has a combining class, as some viramas have).
+_BETWEEN = r"[\p{Cf}&&\p{Default_Ignorable_Code_Point}]"
+_SPACING = r"[\p{Mc}&&\p{ccc=0}]"
+_STACKED = rf"[\p{{M}}--{_SPACING}]"
+_LAYER = rf"(?:{_STACKED}[{_BETWEEN}{_SPACING}]*+)"
+_PILE = regex.compile(rf"({_LAYER}{{{MARKS_DEEP + 1},{SCRIPT_MARKS_DEEP}}}+){_LAYER}*+", regex.V1)
+_MARK = regex.compile(rf"({_STACKED}){_BETWEEN}*+", regex.V1)
+_ACCENT = regex.compile(r"[\p{Script=Inherited}\p{Script=Common}]")
 _BASE = regex.compile(r"[^\p{M}\s]")
 _GRAPHEME = regex.compile(r"\X")
 _GRAPHEME_CHARACTERS = 10  # a kiss of two people in two skins is the longest emoji
 
-# Whatever is longer is not looked at: a line may carry sixteen times as much as a message.
-_RAW_MESSAGE_CHARACTERS = 2 * MESSAGE_CHARACTERS
+# Whatever is longer is not looked at: a line may carry sixteen times as much as a message. Up to
+# three decomposed characters become one, but for some Greek ones.
+_RAW_MESSAGE_CHARACTERS = 3 * MESSAGE_CHARACTERS
 _RAW_NAME_CHARACTERS = _GRAPHEME_CHARACTERS * (TOPIC_GRAPHEMES + ROOM_NAME_GRAPHEMES)
 
 
@@ -78,6 +84,7 @@ def tidy_message(text: str) -> str:
     """Return a message as it will be kept; raise `InvalidMessage` if it is empty or too large."""
     if not isinstance(text, str):
         raise InvalidMessage(N_("That is not a text."))
+    text = text.strip()
     _check_length(text, most=_RAW_MESSAGE_CHARACTERS)
     text = "\n".join(text.splitlines())
     text = _limit_marks(_NEVER.sub("", text)).strip()
@@ -103,6 +110,11 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+def fold_words(words: str) -> str:
+    """Return what a folded name contains if a search for these words finds it."""
+    return fold(_tidy_name(words))
+
+
 def remove_unseen(name: str) -> str:
     """Return what is seen of a name."""
     return str(_UNSEEN.sub("", name))
@@ -120,7 +132,7 @@ def make_slug(name: str) -> str:
 def _tidy_name(text: str) -> str:
     if not isinstance(text, str):
         return ""
-    text = re.sub(r"\s+", " ", text[:_RAW_NAME_CHARACTERS])
+    text = re.sub(r"\s+", " ", text.strip()[:_RAW_NAME_CHARACTERS])
     pieces, end = [], 0
     for emoji in _EMOJI.finditer(text):
         pieces += [_UNSEEN.sub("", text[end : emoji.start()]), emoji[0]]
@@ -150,5 +162,23 @@ def _limit_marks(text: str) -> str:
 
     Piles are cut down before as well, for sorting the marks of one takes the square of its height.
     """
-    decomposed = unicodedata.normalize("NFD", _TOO_MANY_MARKS.sub(r"\1", text))
-    return unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", decomposed))
+    decomposed = unicodedata.normalize("NFD", _PILE.sub(r"\1", text))
+    return unicodedata.normalize("NFC", _PILE.sub(_cut_pile, decomposed))
+
+
+def _cut_pile(pile: regex.Match[str]) -> str:
+    """Return the marks of one base without those that pile too high.
+
+    Beyond `MARKS_DEEP`, orthography stacks only different marks of its own script, such as the
+    subjoined letters of Tibetan or the points and accents of Hebrew.
+    """
+    kept: list[str] = []
+
+    def cut(found: regex.Match[str]) -> str:
+        mark = found[1]
+        if len(kept) >= MARKS_DEEP and (mark in kept or _ACCENT.match(mark)):
+            return ""
+        kept.append(mark)
+        return str(found[0])
+
+    return str(_MARK.sub(cut, pile[1]))

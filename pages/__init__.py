@@ -16,6 +16,7 @@ from .door import Door
 from .forwarded import ForwardedHeaders
 from .frame import ICON
 from .guard import Guard
+from .head_requests import HeadRequests
 from .headers import Headers, write_nonces
 from .hearing import Crowd
 from .language import load_languages
@@ -67,6 +68,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
     web.include_router(passes.routes())
     web.state.sockets, web.state.connections = sockets, connections
     web.add_middleware(AssetCache)
+    web.add_middleware(HeadRequests)
     web.add_middleware(
         Turnstile,
         chat=chat,

@@ -56,6 +56,8 @@ def register(
         language = site.language(request)
         answer = _page(language, h1[language("This cannot be done here.")], status=405)
         answer.headers.update(error.headers or {})
+        if answer.headers.get("Allow") == "GET":
+            answer.headers["Allow"] = "GET, HEAD"
         return answer
 
     def apologise(request: Request) -> Response:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from htpy import Node, a, i, span
 from markupsafe import Markup
 from nicegui import app, ui
@@ -32,10 +33,17 @@ def add_assets() -> None:
     ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_SHEET}">', shared=True)
 
 
+def redirect(request: Request, path: str) -> HTTPException:
+    """Return what leads a browser to another path of this site, with the same query."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return HTTPException(308, headers={"Location": f"{quote(path)}{query}"})
+
+
 def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a function build the page at a path; what fails or takes too long is an error.
 
-    NiceGUI would tell the visitor of the time that it took, and keep the half-built page.
+    With a slash at its end the path leads to the page, too. NiceGUI would tell the visitor of the
+    time that it took, and keep the half-built page.
     """
 
     def decorate(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,9 +58,15 @@ def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                 client.delete()
                 raise
 
+        if path != "/":
+            app.get(f"{path}/", include_in_schema=False)(_drop_slash)
         return ui.page(path, response_timeout=2 * _BUILD_SECONDS)(build_in_time)
 
     return decorate
+
+
+def _drop_slash(request: Request) -> None:
+    raise redirect(request, request.url.path.rstrip("/"))
 
 
 def open_page(site: Site, request: Request, *, title: str = "") -> Language:

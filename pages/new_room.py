@@ -22,6 +22,7 @@ from anonchat import (
 
 from .controls import alert, button, choice, dialog, field, form
 from .language import Language
+from .live.finder import NAME_CHARACTERS
 from .live.screen import Fields, Screen
 from .site import Site
 
@@ -71,8 +72,8 @@ def _draw(settings: Settings, language: Language) -> Markup:
         "new-room",
         language("New room"),
         form(
-            field(language("Name"), name="name", maxlength=300, autofocus=True),
-            field(language("What is it about? (optional)"), name="topic", maxlength=600),
+            field(language("Name"), name="name", maxlength=NAME_CHARACTERS, autofocus=True),
+            field(language("What is it about? (optional)"), name="topic", maxlength=3_000),
             choice(
                 language("Who can find it"),
                 name="listed",

@@ -8,7 +8,7 @@ from nicegui import ui
 from anonchat import Room, Visitor
 
 from .entrance import draw_entrance
-from .frame import open_page, page
+from .frame import open_page, page, redirect
 from .live.screen import Screen
 from .rail import rail, room_finder
 from .site import Site
@@ -20,8 +20,11 @@ def register(site: Site) -> None:
 
     KnownVisitor = Annotated[Visitor, Depends(site.door.visitor)]
 
-    async def find(slug: str, _visitor: KnownVisitor) -> Room:
-        return await site.chat.lobby.find(slug)
+    async def find(slug: str, request: Request, _visitor: KnownVisitor) -> Room:
+        found = await site.chat.lobby.find(slug)
+        if slug != found.slug:
+            raise redirect(request, f"/r/{found.slug}")
+        return found
 
     @page("/r/{slug}")
     async def room(

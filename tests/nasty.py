@@ -44,3 +44,71 @@ GOOD_EMOJI = {
     "thumb in a skin": "\U0001f44d\U0001f3fd",
 }
 """What has invisible parts and is still what one sees."""
+
+STACKED_MARKS = [
+    # Burmese, Shan, Mon
+    "လျှော့",
+    "လျှို့ဝှက်",
+    "ကျွန်ုပ်",
+    "ယောက်ျား",
+    "သင်္ဘော",
+    "ညွှို့",
+    "ၵႂ်ႈ",
+    "က္ဍိုဟ်",
+    # Tibetan, with Sanskrit in Tibetan letters
+    "བསྒྲུབས",
+    "རྐྱེན",
+    "ཧཱུྃ",
+    "ཧྲཱིཿ",
+    "ཧྐྵྨླྺྼྻྂ",
+    # Khmer, Thai, Lao, Tai Tham
+    "ស្ត្រី",
+    "ប៊ុំ",
+    "ប៉ុន្តែ",
+    "ญี่ปุ่น",
+    "น้ำ",
+    "ซึ่ง",
+    "ຫຼັ້ນ",
+    "ນ້ໍາ",
+    "ᨻᩮᩬᩥ᩵ᩋ",
+    # Vietnamese, Greek, phonetic alphabets
+    "nghiễng",
+    "thuở",
+    "ᾧ",
+    "ᾱ̓́",
+    "ɔ̰̃́",
+    # Hebrew with points and accents
+    "יְרוּשָׁלִַ֔ם",
+    "הַשֵּׁ֥ם",
+    "פָּנָֽ͏ַ֗י",
+    "תִּֿרְצָ֖͏ֽח",
+    "וַיְשֻׁלְּח֣וּ",
+    # Arabic, Urdu, Syriac
+    "ٱللَّهِ",
+    "ٱلضَّآلِّينَ",
+    "شَيْـًۭٔا",
+    "هَٰٓؤُلَآءِ",
+    "فِيهِۛۗ",
+    "ܡܲܠܟܹ̈ܐ",
+    # Devanagari, Bengali, Kannada, Malayalam, Telugu, Sinhala, Tamil
+    "अ॒ग्निमी॑ळे",
+    "र्क्ष्म्यैं",
+    "কর্ত্রোঁ",
+    "ಜ಼ೋಂಃ",
+    "സ്ത്രീ",
+    "స్త్రీలు",
+    "ශ්රේෂ්ඨ",
+    "ஸ்ரீ",
+    # Balinese, Javanese, Sundanese
+    "ᬓ᭄ᬱ᭄ᬫ᭄ᬬᬂ",
+    "ꦏꦿꦸꦁ",
+    "ᮊᮢᮤᮀ",
+    # Church Slavonic, Coptic, Ethiopic, N'Ko, Adlam, Thaana
+    "прⷭ҇нѡ",
+    "ⲓ̅ⲥ̅",
+    "አ፞",
+    "ߒߞߏ߫",
+    "𞤆𞤵𞤤𞤢𞥄𞤪",
+    "ދިވެހި",
+]
+"""Words, each with marks above, below or beside its letters."""

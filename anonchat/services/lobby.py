@@ -30,14 +30,13 @@ from ..events import (
 )
 from ..nouns import Glance, Room
 from ..pauses import pausing
-from ..text import fold
+from ..text import fold, fold_words
 from ..vault import Vault
 
 Place = tuple[float, float, str]
 """Where a public room stands among the others: the busiest first, then the liveliest."""
 
 _ORDER_LIFE = timedelta(seconds=1)
-_WORDS_CHARACTERS = 300
 _OPENED_AT_ONCE = 100
 
 
@@ -104,7 +103,11 @@ class Lobby:
         return Glance(room, len(self._here.get(room_id, ())), first_seq, next_expiry)
 
     async def find(self, slug: str) -> Room:
-        """Return the room at that address; raise `NotFound` if there is none, or no more."""
+        """Return the room at that address, in whatever case.
+
+        Raises `NotFound` if there is none, or no more.
+        """
+        slug = slug.lower()
         if glance := self.glance(self._slugs.get(slug, "")):
             return glance.room
         room = await self._find_room(slug)  # another node may have made it a moment ago
@@ -124,7 +127,7 @@ class Lobby:
 
         It pauses on the way: of many rooms all may match.
         """
-        wanted = fold(words[:_WORDS_CHARACTERS]).strip()
+        wanted = fold_words(words)
         if not wanted:
             return []
         matching = [(id, name) for id, name in self._names.items() if wanted in name]

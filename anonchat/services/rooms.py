@@ -52,7 +52,7 @@ _CANDIDATES = 200  # idle rooms that are looked at to find one that gives way
 _SKELETONS_BATCH = 50
 _RESERVED = {"mine"}  # /api/v1/rooms/mine is no room but the list of one's own
 # The address of a room, with or without scheme and host, as one copies it from anywhere.
-_ADDRESS = re.compile(r"(?:https?://)?[^\s/]*/r/([a-z0-9-]+)/?(?:[?#]\S*)?")
+_ADDRESS = re.compile(r"(?:(?i:https?)://)?[^\s/]*/r/([a-zA-Z0-9-]+)/?(?:[?#]\S*)?")
 
 
 class _NameKeys(NamedTuple):
@@ -94,13 +94,13 @@ class Rooms:
         self._burning: set[str] = set()
 
     async def find(self, slug: str) -> Room:
-        """Return the room at that address.
+        """Return the room at that address, in whatever case.
 
         Raises `NotFound` if there is none, or no more; `Unavailable` if only another node can
         open it.
         """
         async with self._database.reading() as session:
-            room = await self._find(session, slug_key=self._slug_key(slug))
+            room = await self._find(session, slug_key=self._slug_key(slug.lower()))
         if room is None:
             raise NotFound(N_("There is no such room, or it has ended."))
         return room

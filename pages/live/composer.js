@@ -1,7 +1,8 @@
 // The box one writes in. The draft and what was not answered yet live in this tab alone.
 
 const ROW_COMES = 3_000;
-const LONGEST = 8_000;
+const COMPOSING = 229; // Safari ends a composition before the key that confirms it
+const LINE_BYTES = 60_000; // a frame holds 65,536
 
 export default {
   props: {
@@ -62,13 +63,14 @@ export default {
     onKeydown(event) {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
+      if (event.keyCode === COMPOSING) return;
       this.onSubmit(event);
     },
     onSubmit(event) {
       event.preventDefault();
-      const text = this.$refs.box.value;
-      if (!text.trim()) return this.$refs.box.focus();
-      if (text.length > LONGEST) return this.say(this.too_long.replace("{}", text.length)); // more than the line carries
+      const text = this.$refs.box.value.trim();
+      if (!text) return this.$refs.box.focus();
+      if (countBytes(text) > LINE_BYTES) return this.say(this.too_long.replace("{}", countCharacters(text)));
       // What was refused may be stored for all that: unchanged, it is tried again as the same message.
       const dedup = this.refused?.text === text ? this.refused.dedup : newId();
       this.refused = undefined;
@@ -129,6 +131,16 @@ export default {
     },
   },
 };
+
+// The server counts what is left after trimming and composing, too.
+function countCharacters(text) {
+  return [...text.normalize()].length;
+}
+
+// A text is written as JSON twice: as the argument of an event, and as the packet around it.
+function countBytes(text) {
+  return new TextEncoder().encode(JSON.stringify(JSON.stringify(text))).length;
+}
 
 function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,11 +1,12 @@
 // A combobox over rooms (WAI-ARIA "editable combobox with list autocomplete").
 
+const COMPOSING = 229; // Safari ends a composition before the key that confirms it
 const AGAIN = 1500; // rooms come and go while one is thinking
 
 export default {
-  props: { label: String, button_label: String },
+  props: { label: String, button_label: String, longest: Number },
   emits: ["query", "open", "pick"],
-  data: () => ({ options: [], active: -1, reason: "", busy: false }),
+  data: () => ({ options: [], picked: null, reason: "" }), // picked: an address, also once its room has ended
   render() {
     const id = this.$.uid;
     const shown = this.options.length > 0;
@@ -25,7 +26,7 @@ export default {
             placeholder: this.label,
             autocomplete: "off",
             enterkeyhint: "go",
-            maxlength: 300,
+            maxlength: this.longest,
             onInput: this.onInput,
             onKeydown: this.onKeydown,
             onBlur: () => setTimeout(this.close, 150),
@@ -44,7 +45,7 @@ export default {
               role: "option",
               "aria-selected": String(index === this.active),
               onMousedown: (event) => event.preventDefault(),
-              onClick: () => this.go("pick", option.slug),
+              onClick: () => this.pick(option.slug),
             },
             [Vue.h("bdi", option.name), Vue.h("small", option.note)],
           ),
@@ -53,40 +54,51 @@ export default {
       Vue.h("p", { role: "alert", class: "alert" }, this.reason),
     ]);
   },
+  computed: {
+    active() {
+      return this.options.findIndex(({ slug }) => slug === this.picked);
+    },
+  },
   methods: {
     onInput() {
       this.reason = "";
-      this.active = -1;
+      this.picked = null;
       clearTimeout(this.timer);
       const words = this.$refs.box.value;
       if (!words.trim()) return this.close();
       this.timer = setTimeout(() => this.$emit("query", words), 120);
     },
     onKeydown(event) {
+      if (event.isComposing || event.keyCode === COMPOSING) {
+        if (event.key === "Enter") event.preventDefault(); // it would submit the form
+        return;
+      }
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (step && this.options.length) {
         event.preventDefault();
         const count = this.options.length;
-        this.active = this.active < 0 && step < 0 ? count - 1 : (this.active + step + count) % count;
+        const next = this.active < 0 && step < 0 ? count - 1 : (this.active + step + count) % count;
+        this.picked = this.options[next].slug;
       } else if (event.key === "Escape") this.close();
     },
     onSubmit(event) {
       event.preventDefault();
-      const option = this.options[this.active];
-      if (option) this.go("pick", option.slug);
+      if (this.picked) this.pick(this.picked);
       else this.go("open", this.$refs.box.value);
+    },
+    pick(slug) {
+      this.picked = slug;
+      this.go("pick", slug);
     },
     go(how, name) {
       clearTimeout(this.timer);
       if (!name.trim()) return this.$refs.box.focus();
-      this.close();
+      this.hide();
       this.$emit(how, name);
     },
     show(words, options) {
       if (words !== this.$refs.box.value || document.activeElement !== this.$refs.box) return;
-      const picked = this.options[this.active]?.slug;
       this.options = options;
-      this.active = options.findIndex(({ slug }) => slug === picked);
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.$emit("query", words), AGAIN);
     },
@@ -95,9 +107,12 @@ export default {
       this.$refs.box.focus();
     },
     close() {
+      this.picked = null;
+      this.hide();
+    },
+    hide() {
       clearTimeout(this.timer);
       this.options = [];
-      this.active = -1;
     },
   },
 };

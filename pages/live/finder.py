@@ -10,7 +10,8 @@ from ..language import Language
 from .handlers import NewestOnly
 from .part import Part
 
-_NAME_CHARACTERS = 300
+NAME_CHARACTERS = 1_000
+"""As many as a box takes: the longest emoji has fifteen. The core says which name is too long."""
 
 
 class Finder(Part, component="finder.js"):
@@ -40,13 +41,14 @@ class Finder(Part, component="finder.js"):
         self._props.update(
             label=language("Find or create a room"),
             button_label=language("Open") if with_button else "",
+            longest=NAME_CHARACTERS,
         )
         self.on("query", NewestOnly(self._on_query))
         self.on("open", NewestOnly(lambda arguments: self._go(self._open, arguments)))
         self.on("pick", NewestOnly(lambda arguments: self._go(self._pick, arguments)))
 
     async def _on_query(self, arguments: GenericEventArguments) -> None:
-        words = str(arguments.args)[:_NAME_CHARACTERS]
+        words = str(arguments.args)[:NAME_CHARACTERS]
         await self.work.wait(Cost.SEARCH + Cost.ROOM_SEARCHED * self._rooms())
         options = [self._option(glance) for glance in await self._search(words)]
         await self.tell("show", words, options)
@@ -59,6 +61,6 @@ class Finder(Part, component="finder.js"):
         self, go: Callable[[str], Awaitable[None]], arguments: GenericEventArguments
     ) -> None:
         try:
-            await go(str(arguments.args)[:_NAME_CHARACTERS])
+            await go(str(arguments.args)[:NAME_CHARACTERS])
         except ChatError as error:
             self.run_method("refuse", self._language.explain(error))

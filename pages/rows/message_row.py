@@ -1,8 +1,8 @@
 """How a message looks."""
 
-import re
 from collections.abc import Iterator
 
+import regex
 from htpy import Element, a, article, div, i, span, time
 
 from anonchat import Member, Message
@@ -14,9 +14,20 @@ from .row import Row
 
 _drawn = Drawn()
 
-_LINK = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
-_TRAILING = ".,;:!?…»”’*_~"
+# Brackets, quotes and punctuation that ends sentences, in any script, are no part of an address:
+# many scripts write on after them without a space. ASCII is another matter, and an apostrophe too.
+_ENDS = r"""[
+    \s \p{Bidi_Control} \u200B \uFEFF < > " ` { } | \\ ^ \u2026
+    [[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Quotation_Mark}\p{Terminal_Punctuation}]--\p{ASCII}--\u2019]
+]"""
+_LINK = regex.compile(rf"https?://[^{_ENDS}]+", regex.V1 | regex.VERBOSE | regex.IGNORECASE)
+# Belongs to the sentence if nothing of the address follows: punctuation, but connectors (_) and
+# what often ends an address.
+_SENTENCE = r"[.,;:!?'(\[\p{Cf}[\p{P}--\p{ASCII}--\p{Pc}]]"
+_TRAILING = regex.compile(rf"(?<!{_SENTENCE}){_SENTENCE}++\Z", regex.V1)
 _BRACKETS = {")": "(", "]": "["}
+_APOSTROPHES = {"'": "'", "‘": "’", "‚": "’", "’": "’"}  # what closes a quotation, by what opens it
+_EMPHASIS = "*_~"
 
 
 def message_row(message: Message) -> Row:
@@ -67,7 +78,7 @@ def _link(text: str) -> Iterator[str | Element]:
     """Part a text into plain pieces and links; only http and https are links."""
     end = 0
     for match in _LINK.finditer(text):
-        address = _trim(match[0])
+        address = _trim(match[0], before=text[max(0, match.start() - 1) : match.start()])
         if address.endswith("://"):
             continue
         yield text[end : match.start()]
@@ -76,15 +87,24 @@ def _link(text: str) -> Iterator[str | Element]:
     yield text[end:]
 
 
-def _trim(address: str) -> str:
-    """Return an address without what belongs to the sentence around it."""
-    unopened = {end: address.count(end) - address.count(begin) for end, begin in _BRACKETS.items()}
-    length = len(address)
-    while length:
-        last = address[length - 1]
-        if unopened.get(last, 0) > 0:
-            unopened[last] -= 1
-        elif last not in _TRAILING:
-            break
-        length -= 1
-    return address[:length]
+def _trim(address: str, *, before: str) -> str:
+    """Return an address without what belongs to the sentence around it.
+
+    A bracket that the address does not open ends it; so does what closes a quotation or emphasis
+    that was opened right `before` it.
+    """
+    if before in _APOSTROPHES:
+        address = address.partition(_APOSTROPHES[before])[0]
+    address = _TRAILING.sub("", address[: _find_unopened(address)])
+    return address.rstrip(before) if before and before in _EMPHASIS else address
+
+
+def _find_unopened(address: str) -> int | None:
+    """Return where the first closing bracket stands that nothing opens."""
+    opened: list[str] = []
+    for place, character in enumerate(address):
+        if character in "([":
+            opened.append(character)
+        elif character in _BRACKETS and (not opened or opened.pop() != _BRACKETS[character]):
+            return place
+    return None

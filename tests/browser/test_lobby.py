@@ -6,6 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.person import Person
 from tests.browser.world import World
+from tests.nasty import GOOD_EMOJI
 
 SETTINGS = {"language": "en"}
 
@@ -42,6 +43,16 @@ async def test_a_name_that_cannot_be_is_refused_beside_the_box(world: World) -> 
     await expect(ann.finder).to_be_focused()
 
 
+async def test_a_name_of_the_longest_emoji_is_kept_whole(world: World) -> None:
+    name = GOOD_EMOJI["kiss in two skins"] * 56 + world.name("")
+    ann = await world.visitor("Ann")
+    await ann.finder.focus()
+    await ann.page.keyboard.insert_text(name)  # which minds how much a box takes
+    await expect(ann.finder).to_have_value(name)
+    await ann.finder.press("Enter")
+    await ann.is_in(name)
+
+
 async def test_typing_finds_public_rooms_for_the_keyboard(world: World) -> None:
     first, second = world.name("garden of one"), world.name("garden of two")
     ann = await world.visitor("Ann")
@@ -59,6 +70,47 @@ async def test_typing_finds_public_rooms_for_the_keyboard(world: World) -> None:
     chosen = await options.first.locator("bdi").inner_text()
     await mira.finder.press("Enter")
     await mira.is_in(chosen)
+
+
+async def test_a_chosen_room_that_ends_is_not_made_anew_by_enter(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    mira = await world.visitor("Mira")
+    fragment = room[:-1]
+    await mira.finder.press_sequentially(fragment)
+    option = mira.page.get_by_role("option").filter(has_text=room)
+    await expect(option).to_be_visible()
+    while await option.get_attribute("aria-selected") != "true":
+        await mira.finder.press("ArrowDown")
+    await ann.button("Burn room").click()
+    await ann.button("Yes, burn it now").click()
+    await expect(option).to_have_count(0)
+    await mira.finder.press("Enter")
+    await mira.is_told("There is no such room, or it has ended.")
+    await mira.finder.press("Enter")
+    await mira.is_told("There is no such room, or it has ended.")
+    await mira.is_at("/")
+    await mira.finder.press("End")
+    await mira.finder.press_sequentially("x")
+    await mira.finder.press("Enter")
+    await mira.is_in(f"{fragment}x")
+
+
+async def test_keys_that_compose_choose_and_open_nothing(world: World, room: str) -> None:
+    await world.members(room, "Ann")
+    mira = await world.visitor("Mira")
+    await mira.finder.press_sequentially(room)
+    option = mira.page.get_by_role("option").filter(has_text=room)
+    await expect(option).to_be_visible()
+    keys = await mira.page.context.new_cdp_session(mira.page)
+    for key, text in (("ArrowDown", ""), ("Enter", "\r")):
+        await keys.send(
+            "Input.dispatchKeyEvent",
+            {"type": "keyDown", "key": key, "windowsVirtualKeyCode": 229, "text": text},
+        )
+    await expect(option).to_have_attribute("aria-selected", "false")
+    await mira.is_at("/")
+    await mira.finder.press("Enter")
+    await mira.is_in(room)
 
 
 async def test_typing_finds_public_rooms_for_the_mouse(world: World, room: str) -> None:

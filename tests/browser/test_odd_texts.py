@@ -27,6 +27,13 @@ async def test_piles_of_marks_stay_on_their_line(world: World, room: str) -> Non
     assert len(said) <= len("piled ") + 5 * 5, "four marks on each letter at most"
 
 
+async def test_marks_beside_one_another_never_widen_the_page(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.says("\u0939" + "\u093e" * 3_000)
+    assert await ann.log.evaluate("log => log.scrollWidth - log.clientWidth") <= 0
+    assert await ann.page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
 @pytest.mark.parametrize("name", ["\u202eAnn", "\u05d0\u05d1\u05d2", "\u0645\u0631\u062d"])
 async def test_a_name_that_runs_backwards_turns_nothing_else_around(
     world: World, room: str, name: str

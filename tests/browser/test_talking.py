@@ -225,6 +225,55 @@ async def test_what_is_too_much_stays_in_the_box_with_the_reason(
     await mira.has_heard("shorter")
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a" * 3_990 + "\n" * 5_000, "a" * 3_990),
+        ("\n" * 50 + "b" * 3_990 + " " * 60_000, "b" * 3_990),
+        ("e\u0323\u0302" * 3_000, "\u1ec7" * 3_000),
+        ("\U0001f33b" * 4_000, "\U0001f33b" * 4_000),
+    ],
+    ids=["line ends", "space around", "decomposed", "beyond the basic plane"],
+)
+async def test_the_limit_counts_what_is_kept(world: World, room: str, text: str, kept: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.sends(text)
+    await ann.sees(kept)
+    await expect(ann.box).to_have_value("")
+
+
+async def test_box_and_server_count_characters_alike(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    for count in (4_001, 20_000):  # the second is longer than the line carries
+        await ann.sends("\n" + "\U0001f33b" * count + "\n")
+        await ann.is_told(f"{count} characters long")
+
+
+_CONFIRMS = """(box, when) => {
+    const press = (options) => box.dispatchEvent(new KeyboardEvent("keydown", {
+        key: "Enter", code: "Enter", bubbles: true, cancelable: true, ...options,
+    }));
+    const end = () => box.dispatchEvent(new CompositionEvent("compositionend", { bubbles: true }));
+    box.dispatchEvent(new CompositionEvent("compositionstart", { bubbles: true }));
+    if (when === "before") end();
+    press(when === "before" ? { keyCode: 229 } : { keyCode: 229, isComposing: true });
+    if (when === "after") end();
+}"""
+
+
+@pytest.mark.parametrize("ends", ["before", "after"])
+async def test_the_enter_that_confirms_a_composition_sends_nothing(
+    world: World, room: str, ends: str
+) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.types("\u65e5\u672c")
+    await ann.box.evaluate(_CONFIRMS, ends)
+    await expect(ann.box).to_have_value("\u65e5\u672c")
+    await ann.box.press("Enter")
+    await ann.sees("\u65e5\u672c")
+    assert await ann.hears() == ["\u65e5\u672c"]
+
+
 async def test_a_draft_survives_a_reload_and_is_kept_for_each_room(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     await ann.types("half a thou")

@@ -28,7 +28,7 @@ from tests.nasty import GOOD_EMOJI, NASTY
 from tests.pages.test_rows import ENGLISH, GLANCE, MEMBER, MESSAGE, ROOM
 
 ALL = 65_536
-SIZES = (240, 600, 2_600, 4_000, 8_000, ALL)
+SIZES = (240, 600, 2_600, 4_000, 12_000, ALL)
 
 # What is repeated until there is as much of it as one wants.
 PIECES = {
@@ -42,6 +42,9 @@ PIECES = {
     "marks": "\u0301",
     "marks out of order": "a\u0301\u0323",
     "marks apart": "\u0301\u200d",
+    "marks beside": "\u093e",
+    "marks of a script": "\u0e01\u0e31\u0e34\u0e35\u0e36\u0e37\u0e47\u0e48\u0e4d\u0e38\u0e39",
+    "viramas": "\u1b44\u0ddc",
     "long when composed": "\ufdfa",
     "long when parted": "\u0390",
     "never composed": "\u0958",
@@ -57,6 +60,9 @@ PIECES = {
     "right to left": "\u05d0\u0627 a1",
     "brackets of two kinds": ")]",
     "full stops": ".",
+    "full stops within": "." * 3_900 + "x",
+    "apostrophes": "'",
+    "ideographic addresses": "（http://a）",
     "entities": "<&\"'>",
     "slashes": "../",
 }

@@ -110,6 +110,25 @@ async def test_searching_finds_the_best_match_first(
     assert await chat.lobby.search("NIGHT", limit=2) == found[:2]
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["night  train", " night \t train ", "NIGHT\u00a0TR", "night\u3000train", "nig\u200bht"],
+)
+async def test_searching_finds_whatever_space_is_between(
+    chat: Chat, ann: Visitor, words: str
+) -> None:
+    await chat.rooms.open("night train", visitor_id=ann.id)
+    assert [glance.room.name for glance in await chat.lobby.search(words, limit=9)] == [
+        "night train"
+    ]
+
+
+async def test_a_room_is_found_at_its_address_in_any_case(chat: Chat, ann: Visitor) -> None:
+    room = await chat.rooms.open("night train", visitor_id=ann.id)
+    assert await chat.lobby.find("Night-TRAIN") == room
+    assert await chat.rooms.find("Night-TRAIN") == room
+
+
 async def test_searching_for_what_is_not_there_finds_nothing(chat: Chat, ann: Visitor) -> None:
     await chat.rooms.open("night train", visitor_id=ann.id)
     for words in ("", "  ", "nowhere", "(", "\\", "%", "\ud800", "x" * 10_000):

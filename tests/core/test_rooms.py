@@ -1,6 +1,7 @@
 """Finding and making rooms."""
 
 import asyncio
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -210,6 +211,8 @@ async def test_an_unlisted_room_is_found_by_its_address_and_not_by_its_name(
         "chat.example/r/night-train",
         " /r/night-train ",
         "https://chat.example/r/night-train?x=1#top",
+        "HTTPS://Chat.Example/r/NIGHT-Train/",
+        "/r/Night-train",
     ],
 )
 async def test_opening_an_address_finds_its_room_and_never_makes_one(
@@ -220,7 +223,7 @@ async def test_opening_an_address_finds_its_room_and_never_makes_one(
     room = await chat.rooms.open("Night Train", visitor_id=ann.id)
     assert await chat.rooms.open(address, visitor_id=ann.id) == room
     hidden = await chat.rooms.create("hidden", visitor_id=ann.id, listed=False)
-    link = address.replace("night-train", hidden.slug)
+    link = re.sub("night-train", hidden.slug, address, flags=re.IGNORECASE)
     assert await chat.rooms.open(link, visitor_id=ann.id) == hidden
     assert chat.lobby.count() == (0, 1)
 

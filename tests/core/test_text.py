@@ -19,6 +19,7 @@ from anonchat.text import (
     MESSAGE_LINES,
     NICKNAME_GRAPHEMES,
     ROOM_NAME_GRAPHEMES,
+    SCRIPT_MARKS_DEEP,
     TOPIC_GRAPHEMES,
     count_graphemes,
     fold,
@@ -28,7 +29,7 @@ from anonchat.text import (
     tidy_room_name,
     tidy_topic,
 )
-from tests.nasty import GOOD_EMOJI, NASTY
+from tests.nasty import GOOD_EMOJI, NASTY, STACKED_MARKS
 
 Tidy = Callable[[str], str]
 
@@ -62,8 +63,45 @@ def test_any_text_is_tidied_or_refused_with_a_reason(tidy: Tidy, text: str) -> N
 
 @tidies
 @given(text=anything)
-def test_marks_are_piled_four_deep_at_most(tidy: Tidy, text: str) -> None:
-    assert _deepest_marks(_tidied(tidy, text) or "") <= MARKS_DEEP
+def test_marks_are_piled_to_a_limit(tidy: Tidy, text: str) -> None:
+    tidied = _tidied(tidy, text) or ""
+    assert _deepest_marks(tidied) <= SCRIPT_MARKS_DEEP
+    accents = regex.sub(r"(?V1)[\p{M}--[\p{sc=Inherited}\p{sc=Common}]]", "", tidied)
+    assert _deepest_marks(accents) <= MARKS_DEEP or accents != tidied
+
+
+@tidies
+@pytest.mark.parametrize("word", STACKED_MARKS)
+def test_every_mark_of_ordinary_orthography_is_kept(tidy: Tidy, word: str) -> None:
+    composed = unicodedata.normalize("NFC", word)
+    if tidy is not tidy_message:  # no name keeps what nobody sees
+        composed = composed.replace("\u034f", "")
+    assert tidy(word) == unicodedata.normalize("NFC", composed)
+    assert tidy(unicodedata.normalize("NFD", word)) == unicodedata.normalize("NFC", composed)
+
+
+@tidies
+@pytest.mark.parametrize("mark", ["\u0e49", "\u0e47", "\u0f90", "\u094d", "\u1b44", "\u05b8"])
+def test_one_mark_of_any_script_piles_four_deep_at_most(tidy: Tidy, mark: str) -> None:
+    tidied = tidy("\u0e01" + mark * 50 + "b")
+    assert tidied == "\u0e01" + mark * MARKS_DEEP + "b"
+
+
+@tidies
+def test_different_marks_of_scripts_pile_to_a_limit(tidy: Tidy) -> None:
+    points = "".join(map(chr, range(0x591, 0x5AF)))
+    assert _deepest_marks(tidy(f"\u05d0{points}b")) == SCRIPT_MARKS_DEEP
+
+
+@tidies
+def test_spacing_marks_between_do_not_make_marks_shallow(tidy: Tidy) -> None:
+    assert tidy("\u0915" + "\u0301\u093e" * 20).count("\u0301") == MARKS_DEEP
+
+
+@tidies
+def test_spacing_marks_do_not_pile(tidy: Tidy) -> None:
+    yes = "\u0939" + "\u093e" * 20
+    assert tidy(yes) == yes
 
 
 @tidies
@@ -97,12 +135,28 @@ def test_no_pile_of_marks_is_given_to_be_sorted(
     begin = time.perf_counter()
     _tidied(tidy, text)
     assert time.perf_counter() - begin < 0.5
-    assert max(sorted_piles) <= 3 * MARKS_DEEP, "sorting takes the square of its length"
+    assert max(sorted_piles) <= 3 * SCRIPT_MARKS_DEEP, "sorting takes the square of its length"
 
 
 def test_a_message_is_measured_before_anything_is_done_with_it() -> None:
-    with pytest.raises(InvalidMessage, match=r"8001 .* 4000"):
-        tidy_message("a" + " " * 8_000)
+    with pytest.raises(InvalidMessage, match=r"12002 .* 4000"):
+        tidy_message("a" + " " * 12_000 + "a")
+
+
+@pytest.mark.parametrize("around", [" ", "\n", "\r\n", "\t\n", "\u3000", "\u2029"])
+def test_a_message_is_measured_without_what_surrounds_it(around: str) -> None:
+    assert tidy_message(around * 30_000 + "a" * 3_990 + around * 30_000) == "a" * 3_990
+    with pytest.raises(InvalidMessage, match=r"4001 .* 4000"):
+        tidy_message(around * 30_000 + "a" * 4_001 + around * 30_000)
+
+
+def test_a_decomposed_message_is_measured_as_it_is_kept() -> None:
+    assert tidy_message("e\u0323\u0302" * MESSAGE_CHARACTERS) == "\u1ec7" * MESSAGE_CHARACTERS
+
+
+@name_tidies
+def test_a_name_is_found_among_any_space(tidy: Tidy) -> None:
+    assert tidy(" \n" * 5_000 + "name" + " \n" * 5_000) == "name"
 
 
 @tidies
@@ -273,9 +327,10 @@ def _tidied(tidy: Tidy, text: str) -> str | None:
 
 
 def _deepest_marks(text: str) -> int:
-    """Return how many marks the deepest pile has, whatever stands between them unseen."""
-    seen = regex.sub(r"(?V1)[\p{Cf}&&\p{Default_Ignorable_Code_Point}]", "", text)
-    piles = regex.findall(r"\p{M}+", unicodedata.normalize("NFD", seen))
+    """Return how many marks the deepest pile has, whatever stands between or beside them."""
+    beside = r"(?V1)[[\p{Cf}&&\p{Default_Ignorable_Code_Point}][\p{Mc}&&\p{ccc=0}]]"
+    seen = regex.sub(beside, "", unicodedata.normalize("NFD", text))
+    piles = regex.findall(r"\p{M}+", seen)
     return max(map(len, piles), default=0)
 
 

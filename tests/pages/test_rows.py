@@ -48,6 +48,24 @@ MEMBER = Member("r", "v", "abcdef012345678901", "Ann", "", 0)
 EVIL = "<img src=x onerror=alert(1)>\"'&amp;{{1}}"
 
 
+ENDS = ["_", "~", "*", "-", "/", "=", "&", "#", "+", "@", "$", "%20", "é", "日", "मी", "＿"]
+"""What may end an address."""
+NO_ENDS = [
+    *".,;:!?'…‥。．，、！？：；｡､",
+    *"؟،؛۔।॥།༎។៕၊။።፣፧፨։՞՜׳״·—–‼⁇᠂᠃꓿꘎꛳߹",
+    *"«»‹›„“”‘’‚「」『』【】〔〕《》〈〉（）［］｛｝｢｣﴾﴿༼༽᚛᚜⟨⟩",
+    *("?!", "...", ").", "),", "'.", "’。", "」。", "）！"),
+]
+"""What belongs to the sentence at the end of an address."""
+AROUND = [
+    "''",
+    "()",
+    "[]",
+    *('（） 「」 『』 【】 《》 〈〉 “” ‘’ «» »« „“ ‹› ［］ ｛｝ ﴾﴿ ༼༽ <> {} ""'.split()),
+]
+"""What stands around an address."""
+
+
 class Drawn(HTMLParser):
     """What a browser makes of a row: its elements, their attributes, and its texts by class."""
 
@@ -121,6 +139,32 @@ def test_only_http_becomes_a_link_and_no_letter_is_lost(text: str) -> None:
         ("javascript:alert(1) data:text/html,x ftp://a.example //a.example a.example", []),
         ('http://a.example/"onclick="x', ["http://a.example/"]),
         ("http://a.example/<b>", ["http://a.example/"]),
+        *((f"https://ex.example/@mira{end}", [f"https://ex.example/@mira{end}"]) for end in ENDS),
+        *((f"https://ex.example/a{end}", ["https://ex.example/a"]) for end in NO_ENDS),
+        *(
+            (f"https://ex.example/a{end}然后", ["https://ex.example/a"])
+            for end in "，。、！？；：…"
+        ),
+        *((f"{a}https://ex.example/a{b}", ["https://ex.example/a"]) for a, b in AROUND),
+        *((f"{a}https://ex.example/a{b}and", ["https://ex.example/a"]) for a, b in AROUND),
+        *((f"{a}见 https://ex.example/a{b}。", ["https://ex.example/a"]) for a, b in AROUND),
+        ("https://ex.example/a_(b)_(c).", ["https://ex.example/a_(b)_(c)"]),
+        ("(https://ex.example/a_(b))", ["https://ex.example/a_(b)"]),
+        ("[https://ex.example/a(b])", ["https://ex.example/a(b"]),
+        ("http://[2001:db8::1]:80/a[0]", ["http://[2001:db8::1]:80/a[0]"]),
+        ("https://ex.example/a(", ["https://ex.example/a"]),
+        ("https://ex.example/O'Neill’s", ["https://ex.example/O'Neill’s"]),
+        ("https://例え.example/パス・ス", ["https://例え.example/パス・ス"]),
+        ("https://ex.example/a–b?c=,d;e:f!g", ["https://ex.example/a–b?c=,d;e:f!g"]),
+        ("https://ex.example/می‌خواهم ok", ["https://ex.example/می‌خواهم"]),
+        ("https://ex.example/\u202egpj.exe", ["https://ex.example/"]),
+        ("https://ex.example/a\u200bb", ["https://ex.example/a"]),
+        (
+            "*https://ex.example/a* _https://ex.example/b_",
+            [f"https://ex.example/{c}" for c in "ab"],
+        ),
+        ("**https://ex.example/a_**", ["https://ex.example/a_"]),
+        ("https://。 https://... https://（", []),
     ],
 )
 def test_what_is_a_link(text: str, links: list[str]) -> None:

@@ -33,6 +33,41 @@ async def test_it_lives_and_is_ready(browser: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    ["/", "/login", "/privacy", "/nowhere", "/r/none", "STYLE", "/favicon.ico", "/healthz"],
+)
+async def test_head_is_answered_like_get_without_a_body(
+    browser: httpx.AsyncClient, path: str
+) -> None:
+    path = path.replace("STYLE", frame.STYLE_SHEET)
+    for _ in range(2):  # the second time from the cache
+        asked, told = await browser.get(path), await browser.head(path)
+        assert told.status_code == asked.status_code
+        assert told.content == b""
+        assert {*told.headers} == {*asked.headers}
+        for name in ("content-type", "location", "cache-control", "etag"):
+            assert told.headers.get(name) == asked.headers.get(name)
+
+
+async def test_what_is_allowed_names_head(browser: httpx.AsyncClient) -> None:
+    origin = {"origin": "http://chat.localhost"}
+    for path in ("/privacy", "/login"):
+        assert (await browser.post(path, headers=origin)).headers["allow"] == "GET, HEAD"
+
+
+async def test_head_of_a_room_is_answered_to_its_visitor(
+    browser: httpx.AsyncClient, url: str
+) -> None:
+    address = await _visit(browser, "Heading Hal", "a room to head for")
+    async with httpx.AsyncClient(base_url=url, cookies=browser.cookies) as wire:
+        told = await wire.head(address)
+        assert (told.status_code, told.content) == (200, b"")
+        assert told.headers["content-type"].startswith("text/html")
+        assert (await wire.head(frame.STYLE_SHEET)).headers["content-length"] > "0"
+        assert (await wire.get("/healthz")).text == "ok"  # on the same connection
+
+
+@pytest.mark.parametrize(
     ("path", "login"), [("/", "/login"), ("/r/night-train", "/login?next=/r/night-train")]
 )
 async def test_strangers_are_sent_to_the_login(
@@ -166,6 +201,39 @@ async def _connect(url: str, page: str) -> AsyncIterator[Tab]:
 
 def _is_asked(tab: Tab) -> bool:
     return any('\\"sync\\"' in frame for frame in tab.heard)
+
+
+@pytest.mark.parametrize(
+    ("path", "canonical"),
+    [
+        ("/r/LOUNGE", "/r/lounge"),
+        ("/r/lounge/", "/r/lounge"),
+        ("/r/Lounge/?a=b%20c", "/r/lounge?a=b%20c"),
+        ("/login/", "/login"),
+        ("/privacy/?x", "/privacy?x"),
+    ],
+)
+async def test_every_spelling_of_an_address_leads_to_one(
+    browser: httpx.AsyncClient, path: str, canonical: str
+) -> None:
+    await _visit(browser, f"Spelling {abs(hash(path)) % 10_000}", "lounge")
+    answer = await browser.get(path, follow_redirects=True)
+    ways = [way.headers["location"] for way in answer.history]
+    assert ways
+    if canonical.startswith("/login"):  # who is known goes on from there
+        assert ways[0] == canonical
+    else:
+        assert (ways[-1], answer.status_code) == (canonical, 200)
+
+
+async def test_a_stranger_learns_no_address_from_another_spelling(
+    browser: httpx.AsyncClient,
+) -> None:
+    await _visit(browser, "Spelling Sue", "lounge")
+    browser.cookies.clear()
+    there, nowhere = await browser.get("/r/LOUNGE"), await browser.get("/r/NOWHERE")
+    assert there.headers["location"] == "/login?next=/r/LOUNGE"
+    assert nowhere.headers["location"] == "/login?next=/r/NOWHERE"
 
 
 async def test_what_people_write_is_no_markup_on_a_page(browser: httpx.AsyncClient) -> None:
