@@ -13,6 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 
+from ..background_threads import BackgroundThreads
 from ..bus import Bus
 from ..busy_networks import BusyNetworks
 from ..clock import Clock
@@ -125,6 +126,7 @@ class Identity:
         self._may_count_forgotten = False
         self._leaving: set[str] = set()
         self._proving: KeyedLocks[str] = KeyedLocks()  # by nickname
+        self._stretcher = BackgroundThreads(_PHRASES_AT_ONCE)
         self._phrase_slots = FairSemaphore(
             _PHRASES_AT_ONCE, reserved=0, waiting_most=_PHRASES_PER_NETWORK
         )
@@ -503,11 +505,11 @@ class Identity:
         salt = self._hasher.phrase_salt(holder.folded_key if holder else folded)
         if kept is None or not is_old(kept):
             salt = salt_of(kept) if kept else salt
-            return await asyncio.to_thread(make_proof, self._hasher, phrase, salt)
-        old_key = await asyncio.to_thread(make_old_key, self._hasher, phrase)
+            return await self._stretcher.run(make_proof, self._hasher, phrase, salt)
+        old_key = await self._stretcher.run(make_old_key, self._hasher, phrase)
         if not is_same(old_key, kept):
             return None
-        proof = await asyncio.to_thread(make_proof, self._hasher, phrase, salt)
+        proof = await self._stretcher.run(make_proof, self._hasher, phrase, salt)
         return replace(proof, old_key=old_key)
 
     async def _renew_proof(

@@ -1,0 +1,37 @@
+"""Threads for long computations that give way to everything else."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_NICENESS = 19
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+class BackgroundThreads:
+    """Runs what releases the interpreter's lock, such as Argon2id, at the lowest priority.
+
+    Otherwise it would take turns with the event loop wherever there is no processor for each.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._executor = ThreadPoolExecutor(number, "background", initializer=_give_way)
+
+    async def run(
+        self,
+        compute: Callable[_Parameters, _Result],
+        *args: _Parameters.args,
+        **named: _Parameters.kwargs,
+    ) -> _Result:
+        """Return what `compute` returns for these arguments."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: compute(*args, **named))
+
+
+def _give_way() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
