@@ -25,7 +25,7 @@ _RATE = 20
 _ROOMS = 3
 _SCREENS_IN_ROOM = 3
 _MIXED = Lengths(burst=0.5, attack=1.5, after=0.5, most=45)
-_EACH = Lengths(burst=0.7, attack=1.2, after=0.5, most=900)
+_EACH = Lengths(burst=1.5, attack=1.5, after=0.5, most=900)
 _CHOSEN = Lengths(burst=3.0, attack=5.0, after=3.0, most=900)
 _HEAD = (
     "way in",
