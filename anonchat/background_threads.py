@@ -5,22 +5,23 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-_NICENESS = 19
+_NICENESS = 10
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 
 class BackgroundThreads:
-    """Runs what releases the interpreter's lock, such as Argon2id, at the lowest priority.
+    """Runs what releases the interpreter's lock, such as Argon2id, at a low priority.
 
     Otherwise it would take turns with the event loop wherever there is no processor for each.
     """
 
     def __init__(self, number: int) -> None:
-        self._executor = ThreadPoolExecutor(number, "background", initializer=_give_way)
+        self._executor = ThreadPoolExecutor(number, "background", initializer=_lower_priority)
 
     async def run(
         self,
@@ -33,5 +34,6 @@ class BackgroundThreads:
         return await loop.run_in_executor(self._executor, lambda: compute(*args, **named))
 
 
-def _give_way() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+def _lower_priority() -> None:
+    with suppress(OSError):  # only Linux lets a thread have a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -13,7 +13,7 @@ from .database import Database
 from .errors import Unavailable, WrongKeys
 from .event_sealing import EventSealing
 from .events import NewsMissed
-from .files import require_room
+from .files import require_writable
 from .janitor import Janitor
 from .keystore import KeyStore
 from .ledger import Ledger
@@ -42,9 +42,9 @@ from .work_budget import WorkBudget
 
 _BEAT_SECONDS = 0.25
 _STORE_SECONDS = 5.0
-_MEETINGS = 100
-_MEETINGS_ALONE = 10
-_MEETING_SECONDS = 0.2
+_KEY_TRIES = 100
+_KEY_TRIES_ALONE = 10
+_KEY_TRY_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -219,14 +219,14 @@ class Chat:
         and for a part of that moment it does not listen.
         """
         alone = 0
-        for _ in range(_MEETINGS):
+        for _ in range(_KEY_TRIES):
             try:
                 return await self.ledger.open()
             except WrongKeys:
                 alone = 0 if await self.bus.count_others() else alone + 1
-                if self._keys.is_head_agreed or alone == _MEETINGS_ALONE:
+                if self._keys.is_head_agreed or alone == _KEY_TRIES_ALONE:
                     raise
-            await asyncio.sleep(_MEETING_SECONDS)
+            await asyncio.sleep(_KEY_TRY_SECONDS)
             await self._keys.meet()
         return await self.ledger.open()
 
@@ -308,7 +308,7 @@ class Chat:
         folders = {self.settings.data_dir, *([file.parent] if file else [])}
         try:
             for folder in folders:
-                await asyncio.to_thread(require_room, folder)
+                await asyncio.to_thread(require_writable, folder)
         except OSError:
             return False
         return True

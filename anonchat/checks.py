@@ -13,7 +13,7 @@ from models import LedgerRow
 from .clock import STEP
 from .database import Database
 from .errors import StartError, Unavailable
-from .files import require_room
+from .files import require_writable
 from .keystore import read_hash_key
 from .listening import bind
 from .seal import Hasher
@@ -87,7 +87,7 @@ def _require_folders(settings: Settings) -> None:
     file = settings.database_file
     if file and settings.database_url:  # its folder is not made
         try:
-            require_room(file.parent)
+            require_writable(file.parent)
         except OSError as error:
             place = settings.database_location
             raise StartError(f"ANONCHAT_DATABASE_URL: {place}: {error.strerror}") from error

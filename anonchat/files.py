@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
-_ROOM_BYTES = 65_536  # a post takes less, in the database and in its journal together
+_PROBE_BYTES = 65_536  # a post takes less, in the database and in its journal together
 
 
-def require_room(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
     """Write a little into a folder and take it back; raise `OSError` if it cannot be written."""
     with TemporaryFile(dir=folder) as file:  # it has no name that a crash could leave
-        file.write(bytes(_ROOM_BYTES))
+        file.write(bytes(_PROBE_BYTES))
         file.flush()
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import StartError
-from .files import new_beside, put_in_place, require_room, sync_folder, tidy, write_durably
+from .files import new_beside, put_in_place, require_writable, sync_folder, tidy, write_durably
 from .keystore import KeyStore, opens
 from .settings import Settings
 
@@ -36,7 +36,7 @@ def require_folder(folder: Path) -> None:
     """Raise `StartError` unless the data folder can be written to, or made; nothing is left."""
     whole = folder.absolute()
     try:
-        require_room(next(each for each in (whole, *whole.parents) if each.exists()))
+        require_writable(next(each for each in (whole, *whole.parents) if each.exists()))
     except OSError as error:
         raise _unusable(folder, error) from error
 

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX,
         env_file=ENV_FILE,
         env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
     )

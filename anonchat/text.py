@@ -37,7 +37,6 @@ _STACKED = rf"[\p{{M}}--{_SPACING}]"
 _LAYER = rf"(?:{_STACKED}[{_BETWEEN}{_SPACING}]*+)"
 _PILE = regex.compile(rf"({_LAYER}{{{MARKS_DEEP + 1},{SCRIPT_MARKS_DEEP}}}+){_LAYER}*+", regex.V1)
 _MARK = regex.compile(rf"({_STACKED}){_BETWEEN}*+", regex.V1)
-_ACCENT = regex.compile(r"[\p{Script=Inherited}\p{Script=Common}]")
 _BASE = regex.compile(r"[^\p{M}\s]")
 _GRAPHEME = regex.compile(r"\X")
 _GRAPHEME_CHARACTERS = 10  # a kiss of two people in two skins is the longest emoji
@@ -173,12 +172,18 @@ def _cut_pile(pile: regex.Match[str]) -> str:
     subjoined letters of Tibetan or the points and accents of Hebrew.
     """
     kept: list[str] = []
+    script = _name_script(pile.string[pile.start() - 1]) if pile.start() else ""
 
     def cut(found: regex.Match[str]) -> str:
         mark = found[1]
-        if len(kept) >= MARKS_DEEP and (mark in kept or _ACCENT.match(mark)):
+        if len(kept) >= MARKS_DEEP and (mark in kept or _name_script(mark) != script):
             return ""
         kept.append(mark)
         return str(found[0])
 
     return str(_MARK.sub(cut, pile[1]))
+
+
+def _name_script(character: str) -> str:
+    """Return what the name of a character begins with: that of its script, such as TIBETAN."""
+    return unicodedata.name(character, "").partition(" ")[0]

@@ -186,8 +186,8 @@ class _Pool:
                 except BaseException:
                     self.give_back(address, cost)
                     raise
-        except Unavailable as error:
-            raise refusal(longest) from error
+        except Unavailable:  # others of the network were first; the pace alone refuses nobody
+            self.limit.spend_address(address, cost)
 
     def give_back(self, address: str, cost: float) -> None:
         """Count `cost` less: what was counted ahead of time did not happen, or took less."""

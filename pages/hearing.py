@@ -162,7 +162,9 @@ class Hearing(HttpToolsProtocol):
         """Wait for one who does not read what they have asked for, but not for ever."""
         super().pause_writing()
         self._watch_reader()
-        scope: Any = self.cycle.scope if self.cycle else {"client": self.client, "path": ""}
+        unanswered = (each for each in self._unanswered if not each.response_complete)
+        cycle = next(unanswered, self.cycle)  # of several, the first is being answered
+        scope: Any = cycle.scope if cycle else {"client": self.client, "path": ""}
         client, is_asset = scope["client"], scope["path"].startswith(ASSETS)
         kept = 0 if is_asset else _LAYERS_KEEP  # all who ask for an asset share it
         size = self.transport.get_write_buffer_size() + kept

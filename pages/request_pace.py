@@ -11,13 +11,17 @@ from anonchat import Limit, TooOften
 from .site import address_of
 
 _LONGEST = timedelta(seconds=10)
+_LONGEST_OF_PROBE = timedelta(seconds=1)
+_PROBES = ("/healthz", "/readyz")
 
 
 class RequestPace:
     """Lets the requests of a network wait beyond their limit, also those that are refused later.
 
     To read a request costs time whatever comes of it. One that would have to wait for more than
-    ten seconds is answered with 429, and a web socket is closed.
+    ten seconds is answered with 429, and a web socket is closed. Calls of the API and probes of
+    our health are never refused here: the API has its own limit and words for it, and who is not
+    told that we live would end us. A probe waits for a second at most.
     """
 
     def __init__(self, app: ASGIApp, *, limit: Limit) -> None:
@@ -28,11 +32,15 @@ class RequestPace:
         """Handle a request."""
         address = "" if scope["type"] == "lifespan" else address_of(HTTPConnection(scope))
         if address:
+            path = scope["path"]
+            longest = _LONGEST_OF_PROBE if path in _PROBES else _LONGEST
             try:
-                wait = self._limit.reserve_address(address, 1, longest=_LONGEST)
+                wait = self._limit.reserve_address(address, 1, longest=longest)
             except TooOften:
-                await _refuse(scope, send)
-                return
+                if path not in _PROBES and not path.startswith("/api/"):
+                    await _refuse(scope, send)
+                    return
+                wait = longest
             if wait:
                 await asyncio.sleep(wait.total_seconds())
         await self._app(scope, receive, send)

@@ -32,7 +32,7 @@ from ..vault import Vault
 
 _BATCH = 500
 _SEALED_AT_ONCE = 25  # nobody shall wait long to post
-_REST = 3  # times as long as a batch took, the next one is left to others
+_PAUSE = 3.0
 _log = logging.getLogger(__name__)
 
 
@@ -95,13 +95,14 @@ class Expiry:
             await self._database.truncate_journal()
         return done
 
-    async def renew_span(self, number: int) -> None:
+    async def renew_span(self, number: int, *, pause: float = _PAUSE) -> None:
         """Make unreadable, in every copy, what was deleted in a span, and leave its neighbours be.
 
         Another generation of keys was begun before the rows went: the messages that live are
         sealed anew with it, and all older keys are destroyed. Renewals of one span take turns: who
         finds on their turn that another has renewed it already has nothing left to do. Renewals of
-        different spans do not wait for each other.
+        different spans do not wait for each other. Between two batches everybody else has `pause`
+        times as long as a batch took.
         """
         async with self._renewing.holding(number):
             async with self._database.reading() as session:
@@ -109,7 +110,7 @@ class Expiry:
             if span is None:
                 return
             if span.settled < span.generation:
-                if not await self._seal_anew(number, span.generation):
+                if not await self._seal_anew(number, span.generation, pause=pause):
                     _log.warning("a deletion has to wait for keys that another node has")
                     return
                 await self._settle(number, span.generation)
@@ -133,7 +134,7 @@ class Expiry:
             if span.settled < span.generation or any(
                 generation_of(name) < span.settled for name in names
             ):
-                await self.renew_span(span.number)
+                await self.renew_span(span.number, pause=0)  # a round has to end in time
 
     async def reconcile(self) -> None:
         """Finish what a crash has interrupted: rows without their key go, keys without rows too."""
@@ -232,7 +233,7 @@ class Expiry:
             await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
         return len(batch)
 
-    async def _seal_anew(self, number: int, generation: int) -> bool:
+    async def _seal_anew(self, number: int, generation: int, *, pause: float) -> bool:
         """Tell whether everything that lives in a span is sealed with a key of this generation."""
         is_whole = True
         await self._keys.obtain(self._keys.own_of_span(number, generation))
@@ -254,9 +255,10 @@ class Expiry:
                     for row, message in zip(batch, opened, strict=True):
                         self._vault.seal_anew(row, generation)
                         is_whole = is_whole and (message is not None or self._vault.is_lost(row))
-                if len(batch) < _SEALED_AT_ONCE:
-                    return is_whole
-                await asyncio.sleep(_REST * (loop.time() - begun))
+                took = loop.time() - begun
+            if len(batch) < _SEALED_AT_ONCE:
+                return is_whole
+            await asyncio.sleep(pause * took)
             after = batch[-1].expires_at, batch[-1].id
 
     async def _settle(self, number: int, generation: int) -> None:

@@ -125,8 +125,8 @@ class Identity:
         self._marked_at: datetime | None = None
         self._may_count_forgotten = False
         self._leaving: set[str] = set()
-        self._proving: KeyedLocks[str] = KeyedLocks()  # by nickname
-        self._stretcher = BackgroundThreads(_PHRASES_AT_ONCE)
+        self._phrase_locks: KeyedLocks[str] = KeyedLocks()  # by nickname
+        self._hash_threads = BackgroundThreads(_PHRASES_AT_ONCE)
         self._phrase_slots = FairSemaphore(
             _PHRASES_AT_ONCE, reserved=0, waiting_most=_PHRASES_PER_NETWORK
         )
@@ -483,7 +483,7 @@ class Identity:
         tries = self._limits.wrong_phrases if holder else self._limits.new_phrases
         nickname = (holder.folded_key if holder else keys.folded).hex()
         tries.check(nickname)
-        async with self._proving.holding(nickname), self._hashing(address):
+        async with self._hashing(address), self._phrase_locks.holding(nickname):
             tries.check(nickname)  # again: others may have used them up meanwhile
             taken.use_up()
             is_right = False
@@ -505,11 +505,11 @@ class Identity:
         salt = self._hasher.phrase_salt(holder.folded_key if holder else folded)
         if kept is None or not is_old(kept):
             salt = salt_of(kept) if kept else salt
-            return await self._stretcher.run(make_proof, self._hasher, phrase, salt)
-        old_key = await self._stretcher.run(make_old_key, self._hasher, phrase)
+            return await self._hash_threads.run(make_proof, self._hasher, phrase, salt)
+        old_key = await self._hash_threads.run(make_old_key, self._hasher, phrase)
         if not is_same(old_key, kept):
             return None
-        proof = await self._stretcher.run(make_proof, self._hasher, phrase, salt)
+        proof = await self._hash_threads.run(make_proof, self._hasher, phrase, salt)
         return replace(proof, old_key=old_key)
 
     async def _renew_proof(

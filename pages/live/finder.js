@@ -104,6 +104,7 @@ export default {
     },
     refuse(reason) {
       this.reason = reason;
+      this.picked = null; // the next Enter is for what is typed
       this.$refs.box.focus();
     },
     close() {

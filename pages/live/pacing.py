@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from anonchat import Cost, LimitReached, WorkBudget
 
 from ..origins import SOCKETS
+from .packets import read_engine_id
 from .sockets import Holder, find_holder
 
 
@@ -73,7 +74,11 @@ def _cost(message: Message) -> float:
 
 
 def _cost_of_poll(scope: Scope) -> float:
-    return Cost.POLL if b"sid=" in scope["query_string"] else Cost.SOCKET
+    if not read_engine_id(scope):
+        return Cost.SOCKET
+    packets: int = scope.get("packets", 0)
+    length: int = scope.get("length", 0)
+    return Cost.POLL + Cost.PACKET * packets + Cost.PACKET_KIB * length / 1024
 
 
 def _find_holder(scope: Scope) -> Holder:

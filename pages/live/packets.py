@@ -50,7 +50,7 @@ class Packets:
         if scope["type"] == "lifespan" or not scope["path"].startswith(SOCKETS):
             await self._app(scope, receive, send)
             return
-        engine_id = _read_engine_id(scope)
+        engine_id = read_engine_id(scope)
         if engine_id is None:
             await _refuse(scope, send)
         elif scope["type"] == "websocket":
@@ -227,7 +227,7 @@ def are_polled(body: bytes, *, pinged: bool) -> bool:
     )
 
 
-def _read_engine_id(scope: Scope) -> str | None:
+def read_engine_id(scope: Scope) -> str | None:
     """Return the socket that a request is for, "" for a new one, and `None` if it is no request."""
     transport = "websocket" if scope["type"] == "websocket" else "polling"
     with suppress(ValueError):
@@ -255,7 +255,9 @@ def _bare(scope: Scope, body: bytes = b"") -> Scope:
     engine.io would believe the wish, which uvicorn has granted or refused, and answer nothing.
     """
     headers = [pair for pair in scope["headers"] if pair[0] not in (b"upgrade", b"content-length")]
-    return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
+    length = (b"content-length", str(len(body)).encode())
+    packets = body.count(_SEPARATOR.encode()) + 1 if body else 0
+    return {**scope, "headers": [*headers, length], "packets": packets, "length": len(body)}
 
 
 def _repeat(body: bytes) -> Receive:

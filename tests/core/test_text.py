@@ -112,6 +112,13 @@ def test_what_joins_without_being_seen_does_not_make_marks_shallow(tidy: Tidy, j
     assert (tidied[0], tidied[-1]) == ("\xe1", "b")
 
 
+@pytest.mark.parametrize(
+    "marks", ["\u0e34\u0e35\u0e36\u0e37\u0e38\u0e39", "\u05b0\u05b1\u05b2\u05b3\u05b4\u05b5"]
+)
+def test_marks_of_another_script_are_piled_four_deep_at_most(marks: str) -> None:
+    assert tidy_message(f"a{marks}") == unicodedata.normalize("NFC", f"a{marks[:MARKS_DEEP]}")
+
+
 @tidies
 @pytest.mark.parametrize(
     "text",
@@ -131,7 +138,8 @@ def test_no_pile_of_marks_is_given_to_be_sorted(
         sorted_piles.append(_deepest_marks(given))
         return unicodedata.normalize(form, given)
 
-    monkeypatch.setattr("anonchat.text.unicodedata", SimpleNamespace(normalize=normalize))
+    patched = SimpleNamespace(normalize=normalize, name=unicodedata.name)
+    monkeypatch.setattr("anonchat.text.unicodedata", patched)
     begin = time.perf_counter()
     _tidied(tidy, text)
     assert time.perf_counter() - begin < 0.5

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.benchmarks.attacks.client import Client
 from tests.benchmarks.attacks.page import Page
 from tests.benchmarks.server import limited_anonchat
@@ -90,12 +92,19 @@ class _Person:
             self.refused.append(arguments)
 
 
-async def test_sixty_people_behind_one_address_come_in_and_talk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("elsewhere", ["nobody is there", "somebody reads"])
+async def test_sixty_people_behind_one_address_come_in_and_talk(
+    tmp_path: Path, elsewhere: str
+) -> None:
     texts = [f"said-{uuid4().hex}" for _ in range(_POSTS)]
     async with (
         limited_anonchat(tmp_path / "data") as server,
         Client(server.url, patience=PATIENCE) as client,
+        Client(server.url, "127.0.0.2", patience=PATIENCE) as reader,
+        asyncio.TaskGroup() as tasks,
     ):
+        if elsewhere == "somebody reads":
+            reading = tasks.create_task(_keep_reading(reader))
         people = [_Person(client, number) for number in range(_PEOPLE)]
 
         def is_everywhere() -> bool:
@@ -109,6 +118,13 @@ async def test_sixty_people_behind_one_address_come_in_and_talk(tmp_path: Path) 
         )
         await until(lambda: any(person.refused for person in people) or is_everywhere())
         assert [person.refused for person in people if person.refused] == []
+        if elsewhere == "somebody reads":
+            reading.cancel()
+
+
+async def _keep_reading(client: Client) -> None:
+    while True:
+        await client.ask("GET", "/login")
 
 
 async def _patiently(wait: Awaitable[str]) -> str:

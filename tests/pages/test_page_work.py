@@ -174,7 +174,8 @@ async def test_polls_beyond_the_budget_are_refused(monkeypatch: pytest.MonkeyPat
         statuses.extend([message["status"]] if "status" in message else [])
 
     for _ in range(4):
-        scope = {**_SOCKET, "type": "http", "query_string": b"sid=x"}
+        query = b"EIO=4&transport=polling&sid=x"
+        scope = {**_SOCKET, "type": "http", "query_string": query}
         await Pacing(app, budget=work)(scope, _packets(0), send)
     assert statuses == [200, 200, 200, 429]
 
