@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from ..errors import StartError
@@ -197,10 +197,7 @@ class ValkeyBus(MemoryBus):
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 while (self._waiting or self._sending.locked()) and self.is_up:
                     await self._send_some()
-        while pending := [task for task in self._tasks if not task.done()]:
-            for task in pending:
-                task.cancel()  # more than once: the client may take one for its own
-            await asyncio.wait(pending, timeout=_BACKOFF_SECONDS[0])
+        await _end(self._tasks)
         self.is_up = False
 
     def _let_wait(self, channel: str, event: Event) -> None:
@@ -321,9 +318,10 @@ class ValkeyBus(MemoryBus):
                 await line.ask("PING")
                 await self._tidy(line)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            ending = asyncio.ensure_future(_end(tasks))
+            while not ending.done():
+                with suppress(asyncio.CancelledError):  # none of them may outlive the bus
+                    await asyncio.shield(ending)
             for task in tasks:
                 if not task.cancelled():
                     task.exception()  # it was told above, or nobody asks any more
@@ -431,3 +429,11 @@ class ValkeyBus(MemoryBus):
             self.gaps += 1
         self.is_up, self._line = False, None
         self._hearing.clear()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all have ended: the client may take a cancellation for its own."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_BACKOFF_SECONDS[0])

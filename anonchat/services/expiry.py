@@ -110,7 +110,7 @@ class Expiry:
             if span is None:
                 return
             if span.settled < span.generation:
-                if not await self._seal_anew(number, span.generation, pause=pause):
+                if not await self._seal_anew(number, span.generation, pause):
                     _log.warning("a deletion has to wait for keys that another node has")
                     return
                 await self._settle(number, span.generation)
@@ -233,7 +233,7 @@ class Expiry:
             await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
         return len(batch)
 
-    async def _seal_anew(self, number: int, generation: int, *, pause: float) -> bool:
+    async def _seal_anew(self, number: int, generation: int, pause: float) -> bool:
         """Tell whether everything that lives in a span is sealed with a key of this generation."""
         is_whole = True
         await self._keys.obtain(self._keys.own_of_span(number, generation))

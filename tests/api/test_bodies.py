@@ -49,7 +49,7 @@ WRONG = {
     "no number": b'{"text":NaN}',
     "a long field": _repeat("x", '{"', '":0}'),
     "a long text": _repeat("x", '{"text":"', '"}'),
-    "escapes": _repeat("\\u0301", '{"text":"', '"}'),
+    "escapes": _repeat("a\\u0301", '{"text":"', '"}'),
     "a long name": _repeat("\\u1100", '{"name":"', '"}'),
     "a long nickname": _repeat("\\u1f468\\u200d", '{"nickname":"', '"}'),
     "a long phrase": _repeat("\\ufdfa", '{"nickname":"x","secret_phrase":"', '"}'),

@@ -98,10 +98,10 @@ async def test_deletions_in_different_spans_do_not_wait_for_each_other(
     short = await chat.messages.post(room.id, visitor_id=ben.id, text="in a span by itself")
     seal_anew, others_is_done = chat.expiry._seal_anew, asyncio.Event()
 
-    async def take_long(number: int, generation: int) -> bool:
+    async def take_long(number: int, generation: int, pause: float) -> bool:
         if number == span_of(long.expires_at):
             await others_is_done.wait()
-        return await seal_anew(number, generation)
+        return await seal_anew(number, generation, pause)
 
     monkeypatch.setattr(chat.expiry, "_seal_anew", take_long)
     ear = Ear(chat)
