@@ -7,6 +7,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from anonchat import Unavailable
 
@@ -40,7 +41,7 @@ class Guard:
             await send({"type": "http.response.start", "status": 413, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         except Exception as error:
-            if body.is_sender_gone:
+            if body.is_sender_gone or isinstance(error, ClientDisconnected):
                 _log.debug("an error after the sender had gone", exc_info=True)
                 return
             if isinstance(error, Unavailable):  # the database has told
