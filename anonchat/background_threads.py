@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-_NICENESS = 10
+_NICENESS = 15
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")

@@ -49,7 +49,7 @@ class Cost:
     """A member who comes or goes, besides what each screen of the room is told."""
     SUGGESTION: Final = 4.0
     """A nickname that is suggested: whether it is free is asked for."""
-    SIGN_IN: Final = 10.0
+    SIGN_IN: Final = 15.0
     """Signing in: a key is written to disk."""
     CALL: Final = 1.5
     """A call of the API, besides what it is for."""
