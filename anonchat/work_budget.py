@@ -29,9 +29,10 @@ class Charge:
 class WorkBudget:
     """Delays what costs processor time once its visitor or client network has used its share.
 
-    Costs are estimates in milliseconds, the same on every machine (see `Cost`). Whoever stays below
-    the limits never waits; beyond them, work proceeds at the rate of the limit instead of holding
-    up others. Visitors of one network that wait are served in turn, however much one of them asks.
+    Costs are estimates in milliseconds, the same on every machine (see `Cost`). Beyond the limits
+    work proceeds at their rate instead of holding up others; below them it waits only where much is
+    wanted at once while other networks use the server as well (see `_Pool`). Visitors of one network
+    that wait are served in turn, however much one of them asks.
 
     What the strangers of a network use is counted apart from what its visitors do, so that they
     cannot make a visitor wait; they wait themselves while the visitors use all that they may.
