@@ -2,10 +2,12 @@
 
 import errno
 import socket
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from .errors import StartError
 
+_BACKLOG = 128  # connections that wait to be accepted
 _PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)
 
 
@@ -24,16 +26,30 @@ def bind(host: str, port: int, *, setting: str = "ANONCHAT") -> list[socket.sock
     except (OSError, UnicodeError) as error:
         for door in sockets:
             door.close()
-        raise explain_refusal(host, port, error, setting=setting) from error
+        raise _explain_refusal(host, port, error, setting=setting) from error
     if not sockets:
         missing = OSError(errno.EADDRNOTAVAIL, "this machine does not have it")
-        raise explain_refusal(host, port, missing, setting=setting)
+        raise _explain_refusal(host, port, missing, setting=setting)
     return sockets
 
 
-def explain_refusal(
-    host: str, port: int, error: Exception, *, setting: str = "ANONCHAT"
-) -> StartError:
+def listen(
+    sockets: Iterable[socket.socket],
+    host: str,
+    port: int,
+    *,
+    backlog: int = _BACKLOG,
+    setting: str = "ANONCHAT",
+) -> None:
+    """Listen on sockets that `bind` has returned for this host and port; raises as it does."""
+    try:
+        for bound in sockets:
+            bound.listen(backlog)
+    except OSError as error:  # another process took the port after it was bound
+        raise _explain_refusal(host, port, error, setting=setting) from error
+
+
+def _explain_refusal(host: str, port: int, error: Exception, *, setting: str) -> StartError:
     """Return what an operator reads when an address cannot be listened on."""
     reason = getattr(error, "strerror", None) or "it is no name"
     if getattr(error, "errno", None) in _PORT_ERRORS:

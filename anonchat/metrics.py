@@ -23,7 +23,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from .errors import ChatError
-from .listening import bind, explain_refusal, write_url
+from .listening import bind, listen, write_url
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BEAT_SECONDS = 1.0
@@ -153,12 +153,10 @@ class MetricsDoor:
         """Begin to listen, unless the port is 0; raise `StartError` if it cannot be had."""
         if not self._port:
             return
-        for door in bind(self._host, self._port, setting=_SETTING):
-            try:
-                door.listen()
-            except OSError as error:  # somebody else was quicker since it was bound
-                raise explain_refusal(self._host, self._port, error, setting=_SETTING) from error
-            server = await asyncio.start_server(self._answer, sock=door, limit=_HEAD_MOST)
+        sockets = bind(self._host, self._port, setting=_SETTING)
+        listen(sockets, self._host, self._port, setting=_SETTING)
+        for bound in sockets:
+            server = await asyncio.start_server(self._answer, sock=bound, limit=_HEAD_MOST)
             self._servers.append(server)
         self._pulse = asyncio.create_task(self._feel_pulse(), name="pulse")
         _log.info("metrics are at %s/metrics", write_url(self._host, self._port))

@@ -20,7 +20,7 @@ import pages
 from anonchat import Chat, Settings, StartError, read_settings
 from anonchat.admin import AdminDoor
 from anonchat.api import api_routes, health_routes
-from anonchat.listening import bind, explain_refusal, write_url
+from anonchat.listening import bind, listen, write_url
 from anonchat.logs import set_up_logs
 from anonchat.metrics import MetricsDoor
 from anonchat.precautions import take_precautions
@@ -62,11 +62,7 @@ def _listen(doors: Sequence[socket], settings: Settings) -> None:
 
     uvloop does it again later, but is silent about sockets that it cannot listen on.
     """
-    try:
-        for door in doors:
-            door.listen(_BACKLOG)
-    except OSError as error:  # somebody else was quicker since they were bound
-        raise explain_refusal(settings.host, settings.port, error) from error
+    listen(doors, settings.host, settings.port, backlog=_BACKLOG)
     for door in doors[:1]:
         _log.info("open at %s", write_url(settings.host, door.getsockname()[1]))
 
