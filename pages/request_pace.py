@@ -12,7 +12,8 @@ from .site import address_of
 
 _LONGEST = timedelta(seconds=10)
 _LONGEST_OF_PROBE = timedelta(seconds=1)
-_PROBES = ("/healthz", "/readyz")
+PROBES = ("/healthz", "/readyz")
+"""The paths by which a proxy sees that we live."""
 
 
 class RequestPace:
@@ -33,11 +34,11 @@ class RequestPace:
         address = "" if scope["type"] == "lifespan" else address_of(HTTPConnection(scope))
         if address:
             path = scope["path"]
-            longest = _LONGEST_OF_PROBE if path in _PROBES else _LONGEST
+            longest = _LONGEST_OF_PROBE if path in PROBES else _LONGEST
             try:
                 wait = self._limit.reserve_address(address, 1, longest=longest)
             except TooOften:
-                if path not in _PROBES and not path.startswith("/api/"):
+                if path not in PROBES and not path.startswith("/api/"):
                     await _refuse(scope, send)
                     return
                 wait = longest

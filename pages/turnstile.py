@@ -27,11 +27,12 @@ from .asset_cache import ASSETS
 from .door import Door
 from .live.sockets import Sockets
 from .passes import Passes
+from .request_pace import PROBES
 from .site import address_of
 
 _COUNTED_ELSEWHERE = ("/api/", "/_nicegui_ws/")
 _SMALL = {  # cheap, and never refused: without them nobody could come in, and no proxy see us live
-    *((method, path) for method in ("GET", "HEAD") for path in ("/healthz", "/readyz")),
+    *((method, path) for method in ("GET", "HEAD") for path in PROBES),
     ("POST", "/session"),
     ("POST", "/pass"),
 }
@@ -93,7 +94,7 @@ class Turnstile:
             if is_asset:
                 await self._spend_on_asset(address, visitor_id, pass_id)
             else:
-                await self._spend_on_page(scope, address, visitor_id, pass_id)
+                await self._spend_on_page(connection, address, visitor_id, pass_id)
         except LimitReached as error:
             await self._chat.busy_networks.pace(address)
             answer = _TOO_MANY_ASSETS if is_asset else self._refuse(scope, visitor_id, error)
@@ -120,18 +121,18 @@ class Turnstile:
             await self._chat.work.spend_on_asset(Cost.ASSET, address=address)
 
     async def _spend_on_page(
-        self, scope: Scope, address: str, visitor_id: str, pass_id: str
+        self, connection: HTTPConnection, address: str, visitor_id: str, pass_id: str
     ) -> None:
-        limits, work, path = self._chat.limits, self._chat.work, scope["path"]
+        limits, work, path = self._chat.limits, self._chat.work, connection.scope["path"]
         if visitor_id:
             limits.pages.spend(visitor_id)
             await work.spend(_cost_for_visitor(path), visitor_id=visitor_id, address=address)
             return
         is_led_away = path == "/" or path.startswith("/r/")
-        has_token = self._door.has_token(HTTPConnection(scope))  # a wrong one is looked up
+        has_token = self._door.has_token(connection)  # a wrong one is looked up
         cost = Cost.REDIRECT if is_led_away and not has_token else Cost.STATIC_PAGE
         if pass_id:
-            scope["pass"] = pass_id  # what the page does is counted by it, too
+            connection.scope["pass"] = pass_id  # what the page does is counted by it, too
             limits.pages_with_pass.spend(pass_id)
             await work.spend(cost, pass_id=pass_id, address=address)
         elif address:
