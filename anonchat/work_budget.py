@@ -31,8 +31,8 @@ class WorkBudget:
 
     Costs are estimates in milliseconds, the same on every machine (see `Cost`). Beyond the limits
     work proceeds at their rate instead of holding up others; below them it waits only where much is
-    wanted at once while other networks use the server as well (see `_Pool`). Visitors of one network
-    that wait are served in turn, however much one of them asks.
+    wanted at once while other networks use the server as well (see `_Pool`). Visitors of one
+    network that wait are served in turn, however much one of them asks.
 
     What the strangers of a network use is counted apart from what its visitors do, so that they
     cannot make a visitor wait; they wait themselves while the visitors use all that they may.
