@@ -221,10 +221,14 @@ class _Flow:
         await self._mark_read()
 
     async def _read_on(self) -> list[Message]:
-        messages = await self._chat.messages.history(
-            self._room.id, visitor_id=self._visitor_id, after=self._told, limit=PAGE_MAX
-        )
-        await self._spend(Cost.QUESTION + len(messages) * Cost.STREAMED)
+        most = Cost.QUESTION + PAGE_MAX * Cost.STREAMED
+        async with self._chat.work.exclusive(
+            most, visitor_id=self._visitor_id, address=self._address
+        ) as charge:
+            messages = await self._chat.messages.history(
+                self._room.id, visitor_id=self._visitor_id, after=self._told, limit=PAGE_MAX
+            )
+            charge.milliseconds = Cost.QUESTION + len(messages) * Cost.STREAMED
         return messages
 
     async def _find_gone(self) -> tuple[int, ...]:
