@@ -11,7 +11,7 @@ from .errors import N_, LimitReached, TooOften, Unavailable
 from .fair_semaphore import FairSemaphore
 from .limits import Limit, Limits, client_networks, neighbourhood, refusal
 
-_LONGEST_WAIT = timedelta(seconds=10)
+LONGEST_WAIT = timedelta(seconds=10)
 _LONGEST_PACE = timedelta(seconds=5)
 _LATELY = timedelta(seconds=10)
 _NO_BOUND = timedelta(days=1)
@@ -60,7 +60,7 @@ class WorkBudget:
         visitor_id: str = "",
         pass_id: str = "",
         address: str = "",
-        longest: timedelta | None = _LONGEST_WAIT,
+        longest: timedelta | None = LONGEST_WAIT,
     ) -> None:
         """Wait until the visitor and the client network may use so much processor time.
 
@@ -88,27 +88,34 @@ class WorkBudget:
         """Wait as `spend` does for a stranger, for a script or style that a page needs."""
         if address:
             await self._of_assets.spend(
-                milliseconds, address=address, group="", longest=_LONGEST_WAIT
+                milliseconds, address=address, group="", longest=LONGEST_WAIT
             )
 
     @asynccontextmanager
     async def exclusive(
-        self, milliseconds: float, *, visitor_id: str = "", pass_id: str = "", address: str = ""
+        self,
+        milliseconds: float,
+        *,
+        visitor_id: str = "",
+        pass_id: str = "",
+        address: str = "",
+        longest: timedelta = _NO_BOUND,
     ) -> AsyncIterator[Charge]:
         """Do one thing after the other for each visitor, and charge what each took in the end.
 
-        `milliseconds` is the most that it usually takes. It is spent before, however long that has
-        to wait; the difference to the `Charge` is settled after. Raises `LimitReached` if too much
-        of the visitor waits.
+        `milliseconds` is the most that it usually takes. It is spent before, and the difference to
+        the `Charge` is settled after. Raises `LimitReached` if too much of the visitor waits, and
+        `Unavailable` or `TooOften` if it would have to wait for more than `longest`.
         """
+        until = _now() + longest
         who = visitor_id or pass_id or neighbourhood(address)
-        async with self._exclusive.turn(who, longest=_NO_BOUND):
+        async with self._exclusive.turn(who, longest=longest):
             await self.spend(
                 milliseconds,
                 visitor_id=visitor_id,
                 pass_id=pass_id,
                 address=address,
-                longest=None,
+                longest=until - _now(),
             )
             charge = Charge(milliseconds)
             try:

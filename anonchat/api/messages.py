@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
 from ..costs import Cost
+from ..work_budget import LONGEST_WAIT
 from .caller import IN_ROOM, Address, Caller, TheChat, TheRoom, costs
 from .cursors import read_cursor, write_cursor
 from .problems import (
@@ -57,10 +58,12 @@ async def history(
         after, before = read_cursor(cursor, _BOUNDS)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
     cost = Cost.QUESTION + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
-    await chat.work.spend(cost, visitor_id=caller.id, address=address)
-    found = await chat.messages.history(
-        room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
-    )
+    async with chat.work.exclusive(
+        cost, visitor_id=caller.id, address=address, longest=LONGEST_WAIT
+    ):
+        found = await chat.messages.history(
+            room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
+        )
     page = found[:limit] if after is not None else found[-limit:]
     bounds: tuple[int | None, int | None] | None = None
     if len(found) > limit:

@@ -42,7 +42,7 @@ from ..text import tidy_message
 from ..vault import Vault
 
 _PAGES_KEPT = 100
-_PAGE_MOST = 200
+_PAGE_MOST = 201  # the longest page of the API, and the one message that tells there are more
 _HOPE = timedelta(minutes=10)  # a node that was away for longer may have lost its disk
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _TO_STAY = {"read": True, "key_share": True}  # nobody ends the room meanwhile
