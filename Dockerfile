@@ -1,12 +1,12 @@
 FROM python:3.13-slim-bookworm AS build
 WORKDIR /build
 COPY requirements.txt .
-# pip stays behind in this stage, and so does all that could compile: the finished image only runs.
+# pip and build tools stay in this stage; the final image has neither.
 RUN python -m venv --without-pip /venv \
     && pip --python /venv/bin/python install --no-cache-dir --only-binary :all: -r requirements.txt
 
 FROM python:3.13-slim-bookworm
-# A number of our own, so that a volume keeps its owner from one image to the next.
+# A fixed uid, so that volumes keep their owner across images.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin anonchat \
     && install --directory --mode 700 --owner anonchat --group anonchat /data
 COPY --from=build /venv /venv
@@ -20,8 +20,8 @@ ENV PATH=/venv/bin:$PATH \
 USER 10001:10001
 VOLUME /data
 EXPOSE 8080
-# The empty ProxyHandler: a proxy meant for the way out must not be asked about our own port.
-# Not as JSON, as hadolint would have it: the shell fills in the port.
+# The empty ProxyHandler: proxy variables must not apply to the local port.
+# Shell form instead of JSON, because the shell expands the port.
 # hadolint ignore=DL3025
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD python -c "\
 from urllib.request import ProxyHandler, build_opener; \

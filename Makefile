@@ -1,18 +1,18 @@
-# `make` lists what it can do. Every target works from a fresh clone.
+# `make` lists the targets. Every target works from a fresh clone.
 PYTHON := .venv/bin/python
-# The Debian packages the tests use; with another system's browser, fonts, nginx and libfaketime:
-# make test PACKAGES=
+# Debian packages for the tests. On another system, install a browser, fonts, nginx and libfaketime,
+# and run: make test PACKAGES=
 CLUSTER_PACKAGES := nginx-light postgresql redis-server
 PACKAGES := chromium-headless-shell faketime fonts-dejavu-core fonts-noto-color-emoji $(CLUSTER_PACKAGES)
 NODES := 3
 PORT := 8080
-# More for pytest, main.py or a benchmark, for example: make test ARGS="-k lobby -x"
+# Additional arguments for pytest, main.py or a benchmark: make test ARGS="-k lobby -x"
 ARGS :=
-# Many stories wait for something, so there is one at a time more than there are processors.
+# Many tests wait for something, so there is one worker more than processors.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
-AT_ONCE := --numprocesses=$(shell expr $(PROCESSORS) + 1) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
-NODE_MODULES := tests/benchmarks/node_modules/.package-lock.json
-OBSERVATORY := tests/observatory/node_modules/.package-lock.json
+PARALLEL := --numprocesses=$(shell expr $(PROCESSORS) + 1) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+NODE_MODULES := benchmarks/node_modules/.package-lock.json
+OBSERVATORY_MODULES := tests/observatory/node_modules/.package-lock.json
 
 .PHONY: help run cluster test soak soak-cluster bench bench-cluster check format screenshots packages clean
 
@@ -22,42 +22,42 @@ help: ## show this list
 run: .venv/installed ## start anonchat
 	@exec $(PYTHON) main.py $(ARGS)
 
-cluster: .venv/installed ## start a site of many nodes here, for trying: NODES=3 PORT=8080
+cluster: .venv/installed ## start a local cluster: NODES=3 PORT=8080
 	@tools/packages.sh $(CLUSTER_PACKAGES)
 	@NODES=$(NODES) PORT=$(PORT) $(PYTHON) -m tools.cluster
 
-test: packages .venv/installed-dev $(OBSERVATORY) ## run every test, the ones in a real browser too
-	@$(PYTHON) -m compileall -q main.py anonchat pages models # for the many processes that it starts
-	@$(PYTHON) -m pytest $(AT_ONCE) $(ARGS)
+test: packages .venv/installed-dev $(OBSERVATORY_MODULES) ## run all tests, browser tests included
+	@$(PYTHON) -m compileall -q main.py anonchat pages models # the tests start many processes
+	@$(PYTHON) -m pytest $(PARALLEL) $(ARGS)
 
-bench: packages .venv/installed-bench $(NODE_MODULES) ## measure it beside its peers; writes docs/benchmarks.md
-	@$(PYTHON) -m tests.benchmarks $(ARGS)
+bench: packages .venv/installed-bench $(NODE_MODULES) ## compare with other chats; writes docs/benchmarks.md
+	@$(PYTHON) -m benchmarks $(ARGS)
 
-bench-cluster: packages .venv/installed-dev $(NODE_MODULES) ## measure what many nodes carry; writes docs/scaling.md
-	@$(PYTHON) -m tests.benchmarks.cluster $(ARGS)
+bench-cluster: packages .venv/installed-dev $(NODE_MODULES) ## benchmark a cluster; writes docs/scaling.md
+	@$(PYTHON) -m benchmarks.cluster $(ARGS)
 
-soak: packages .venv/installed-dev ## kill the server 200 times under load, and look for anything lost
+soak: packages .venv/installed-dev ## kill the server 200 times under load, and check that nothing is lost
 	@$(PYTHON) -m tests.history.soak
 
-soak-cluster: packages .venv/installed-dev ## break each part of a site of three nodes for half a minute, and look for the same
+soak-cluster: packages .venv/installed-dev ## break each part of a 3-node cluster for 30 s, and check the same
 	@$(PYTHON) -m tests.cluster.soak
 
-check: .venv/installed-dev ## look for mistakes without running anything
+check: .venv/installed-dev ## run formatter, linters and type checker
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/hadolint Dockerfile
 
-format: .venv/installed-dev ## put the code into its shape
+format: .venv/installed-dev ## format the code and apply lint fixes
 	@$(PYTHON) -m ruff check --fix-only .
 	@$(PYTHON) -m ruff format .
 
-screenshots: packages .venv/installed-dev ## draw the pictures of the documents anew
+screenshots: packages .venv/installed-dev ## recreate the screenshots of the docs
 	@$(PYTHON) docs/screenshots/make.py
 
-clean: ## remove what the other targets made, but never the data
-	@rm -rf .venv tests/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## remove generated files, but not the data
+	@rm -rf .venv benchmarks/node_modules tests/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 packages:
@@ -70,7 +70,7 @@ packages:
 	@tools/venv.sh $<
 	@touch $@
 
-tests/%/node_modules/.package-lock.json: tests/%/package-lock.json
+%/node_modules/.package-lock.json: %/package-lock.json
 	@{ command -v node && command -v npm; } >/dev/null || tools/packages.sh nodejs npm
 	@cd $(<D) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

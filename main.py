@@ -1,17 +1,17 @@
-"""Serves the chat, or does what a command says."""
+"""Entry point: serves the chat, or runs an admin command."""
 
 import gc
 import sys
 
 
 def main() -> None:
-    """Do what the words on the command line say; without any, serve until told to stop.
+    """Run the command given on the command line; without one, serve until stopped.
 
-    Either imports only what it needs: a command does without the whole web framework.
+    Imports are lazy: commands do not load the web framework.
     """
-    gc.disable()  # what an import makes stays, and looking through it again and again takes long
+    gc.disable()  # objects made by imports live on, and scanning them repeatedly is slow
     if len(sys.argv) > 1:
-        from anonchat.commands import run_command
+        from anonchat.cli.main import run_command
 
         gc.enable()
         sys.exit(run_command(sys.argv[1:]))

@@ -1,13 +1,12 @@
-"""anonchat: an anonymous chat that forgets on time. This is its public API."""
+"""Public API of anonchat, an anonymous chat whose messages expire on time."""
 
 from .bus import Bus, MemoryBus
 from .chat import Chat
-from .clock import Clock, SteadyClock
-from .connection_limit import ConnectionLimit
-from .costs import Cost
 from .durations import format_duration, parse_duration
+from .entities import Member, Membership, Message, PurgeStats, Room, RoomSummary, Visitor
 from .errors import (
     N_,
+    ChallengeUnsolved,
     ChatError,
     InvalidLifetime,
     InvalidMessage,
@@ -21,12 +20,11 @@ from .errors import (
     NotAllowed,
     NotAMember,
     NotFound,
-    PuzzleUnsolved,
+    RateLimited,
     RoomNameConfusable,
     RoomNameTaken,
-    StartError,
+    StartupError,
     TooManyPhrases,
-    TooOften,
     Unavailable,
     UnknownVisitor,
     WrongPhrase,
@@ -34,36 +32,39 @@ from .errors import (
 from .events import (
     BadgeChanged,
     Event,
+    EventsLost,
     MemberJoined,
     MemberLeft,
     MessagePosted,
-    MessagesGone,
-    NewsMissed,
+    MessagesDeleted,
     PresenceChanged,
+    RoomActivity,
     RoomEnded,
     RoomOpened,
     RoomRead,
-    RoomsStirred,
     TokenRevoked,
     VisitorForgotten,
 )
 from .lifetimes import room_lifetime, visitor_lifetime
-from .limits import Limit, client_networks, neighbourhood
-from .metrics import Metrics
-from .network_shares import Networks
-from .nouns import Glance, Member, Membership, Message, Room, Tally, Visitor
-from .pauses import pausing
-from .pulse import Pulse
-from .puzzle import Puzzle
+from .limits.connection_limit import ConnectionLimit
+from .limits.costs import Cost
+from .limits.network_shares import Networks
+from .limits.rate_limits import Limit, client_network, client_networks
+from .limits.work_budget import Charge, WorkBudget
+from .runtime.clock import Clock, MonotonicWallClock
+from .runtime.cooperative import iterate_cooperatively
+from .runtime.metrics import Metrics
+from .runtime.periodic_task import PeriodicTask
+from .security.proof_of_work import ProofOfWork
 from .settings import Settings, read_settings
-from .text import MESSAGE_CHARACTERS
-from .work_budget import Charge, WorkBudget
+from .text.normalization import MESSAGE_CHARACTERS
 
 __all__ = [
     "MESSAGE_CHARACTERS",
     "N_",
     "BadgeChanged",
     "Bus",
+    "ChallengeUnsolved",
     "Charge",
     "Chat",
     "ChatError",
@@ -71,7 +72,7 @@ __all__ = [
     "ConnectionLimit",
     "Cost",
     "Event",
-    "Glance",
+    "EventsLost",
     "InvalidLifetime",
     "InvalidMessage",
     "InvalidNickname",
@@ -88,43 +89,42 @@ __all__ = [
     "Message",
     "MessageExpired",
     "MessagePosted",
-    "MessagesGone",
+    "MessagesDeleted",
     "Metrics",
+    "MonotonicWallClock",
     "Networks",
-    "NewsMissed",
     "NicknameTaken",
     "NotAMember",
     "NotAllowed",
     "NotFound",
+    "PeriodicTask",
     "PresenceChanged",
-    "Pulse",
-    "Puzzle",
-    "PuzzleUnsolved",
+    "ProofOfWork",
+    "PurgeStats",
+    "RateLimited",
     "Room",
+    "RoomActivity",
     "RoomEnded",
     "RoomNameConfusable",
     "RoomNameTaken",
     "RoomOpened",
     "RoomRead",
-    "RoomsStirred",
+    "RoomSummary",
     "Settings",
-    "StartError",
-    "SteadyClock",
-    "Tally",
+    "StartupError",
     "TokenRevoked",
     "TooManyPhrases",
-    "TooOften",
     "Unavailable",
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
     "WorkBudget",
     "WrongPhrase",
+    "client_network",
     "client_networks",
     "format_duration",
-    "neighbourhood",
+    "iterate_cooperatively",
     "parse_duration",
-    "pausing",
     "read_settings",
     "room_lifetime",
     "visitor_lifetime",

@@ -1,4 +1,4 @@
-"""The composition root: builds the parts and starts them. No behaviour."""
+"""Composition root: creates all components, starts them and stops them."""
 
 import asyncio
 import logging
@@ -6,54 +6,54 @@ from contextlib import suppress
 from datetime import datetime
 
 from .bus import Bus, MemoryBus, ValkeyBus
-from .busy_networks import BusyNetworks
-from .clock import Clock, CommonTime, SteadyClock
-from .confusables import UNICODE_VERSION
-from .database import Database
-from .errors import Unavailable, WrongKeys
-from .event_sealing import EventSealing
-from .events import NewsMissed
-from .files import require_writable
-from .janitor import Janitor
-from .keystore import KeyStore
-from .ledger import Ledger
-from .limits import Limits
-from .metrics import Metrics
-from .network_shares import NetworkShares
-from .open_screens import OpenScreens
-from .persistence import PersistenceWatch
-from .pulse import Pulse
-from .puzzle import Puzzle
-from .seal import Hasher
-from .secret import keys_path, obtain_secret
-from .services.expiry import Expiry, Purge
+from .bus.client import Valkey
+from .bus.persistence import PersistenceMonitor
+from .crypto import Hasher
+from .errors import KeyStoreMismatch, Unavailable
+from .events import EventsLost
+from .limits.network_shares import NetworkShares
+from .limits.network_throttle import NetworkThrottle
+from .limits.rate_limits import Limits
+from .limits.work_budget import WorkBudget
+from .runtime.clock import Clock, DatabaseTime, MonotonicWallClock
+from .runtime.files import require_writable
+from .runtime.janitor import Janitor
+from .runtime.metrics import Metrics
+from .runtime.open_pages import OpenPages
+from .runtime.periodic_task import PeriodicTask
+from .security.event_cipher import EventCipher
+from .security.keystore import KeyStore
+from .security.master_key import get_or_create_master_key, keys_path
+from .security.proof_of_work import ProofOfWork
+from .security.replicated_keystore import ReplicatedKeyStore
+from .security.row_cipher import RowCipher
+from .services.admin_stats import AdminStats
+from .services.expiry import Expiry, PurgeResult
 from .services.identity import Identity
-from .services.inventory import Inventory
-from .services.lobby import Lobby
 from .services.memberships import Memberships
 from .services.messages import Messages
 from .services.presence import Presence
+from .services.room_directory import RoomDirectory
 from .services.rooms import Rooms
 from .settings import Settings
-from .sharedkeys import SharedKeys
-from .valkey import Valkey
-from .vault import Vault
-from .work_budget import WorkBudget
+from .storage.database import Database
+from .storage.purge_stats import PurgeStatsStore
+from .text.confusables import UNICODE_VERSION
 
-_BEAT_SECONDS = 0.25
-_STORE_SECONDS = 5.0
-_KEY_TRIES = 100
-_KEY_TRIES_ALONE = 10
-_KEY_TRY_SECONDS = 0.2
+_HEARTBEAT_SECONDS = 0.25
+_VALKEY_CHECK_SECONDS = 5.0
+_KEY_ATTEMPTS = 100
+_KEY_ATTEMPTS_ALONE = 10
+_KEY_RETRY_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
 class Chat:
-    """The whole chat without a face.
+    """The chat application without a user interface.
 
     >>> chat = Chat(Settings(data_dir="data"))
     >>> await chat.start()
-    >>> visitor, token = await chat.identity.come_in("Ann")
+    >>> visitor, token = await chat.identity.sign_in("Ann")
     >>> room = await chat.rooms.open("night train", visitor_id=visitor.id)
     >>> await chat.memberships.join(room.id, visitor_id=visitor.id)
     >>> await chat.messages.post(room.id, visitor_id=visitor.id, text="hello")
@@ -64,21 +64,21 @@ class Chat:
     ) -> None:
         self.settings = settings
         self.is_draining = False
-        self._time = CommonTime()
-        self.clock = clock = clock or SteadyClock(wall=self._time)
-        secret = obtain_secret(settings)
+        self._time = DatabaseTime()
+        self.clock = clock = clock or MonotonicWallClock(wall=self._time)
+        master_key = get_or_create_master_key(settings)
         self._valkey = Valkey(settings.bus_url) if settings.has_peers else None
-        self._persistence = PersistenceWatch(self._valkey) if self._valkey else None
+        self._persistence = PersistenceMonitor(self._valkey) if self._valkey else None
         if self._valkey and self._persistence:
             bus = valkey_bus = ValkeyBus(
                 self._valkey,
-                secret=secret,
-                conceal=lambda event: self._event_sealing.conceal(event),
-                reveal=lambda event: self._event_sealing.reveal(event),
+                secret=master_key,
+                encrypt_event=lambda event: self._event_cipher.encrypt_event(event),
+                decrypt_event=lambda event: self._event_cipher.decrypt_event(event),
             )
-            keys: KeyStore = SharedKeys(
+            keys: KeyStore = ReplicatedKeyStore(
                 keys_path(settings),
-                secret,
+                master_key,
                 node=settings.node_id,
                 valkey=self._valkey,
                 persistence=self._persistence,
@@ -88,22 +88,24 @@ class Chat:
             )
         else:
             bus = bus or MemoryBus()
-            keys = KeyStore(keys_path(settings), secret)
+            keys = KeyStore(keys_path(settings), master_key)
         self.bus, self._keys = bus, keys
         hasher = Hasher(lambda: keys.hash_key)
-        self._database = database = Database(settings.database_location)
-        vault = Vault(keys)
-        self._event_sealing = EventSealing(vault)  # it needs the keys, and they need the bus
+        self._database = database = Database(settings.resolved_database_url)
+        cipher = RowCipher(keys)
+        self._event_cipher = EventCipher(cipher)  # after the bus, which the keys need
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
-        self.work = WorkBudget(limits)
-        self.busy_networks = BusyNetworks(limits)
+        self.work_budget = WorkBudget(limits)
+        self.network_throttle = NetworkThrottle(limits)
         self.network_shares = shares = NetworkShares(bus)
-        self.open_screens = OpenScreens()
-        self.puzzle = puzzle = Puzzle(settings.puzzle_bits, clock=clock, bus=bus, hasher=hasher)
+        self.open_pages = OpenPages()
+        self.proof_of_work = proof_of_work = ProofOfWork(
+            settings.pow_bits, clock=clock, bus=bus, hasher=hasher
+        )
         self.hasher = hasher
         self.metrics = metrics = Metrics()
 
-        self.ledger = Ledger(
+        self.purge_stats = PurgeStatsStore(
             database=database,
             keys=keys,
             hasher=hasher,
@@ -116,13 +118,13 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
-            work=self.work,
-            busy_networks=self.busy_networks,
-            puzzle=puzzle,
+            work=self.work_budget,
+            network_throttle=self.network_throttle,
+            proof_of_work=proof_of_work,
             shares=shares,
-            open_screens=self.open_screens,
+            open_pages=self.open_pages,
             keys=keys,
-            vault=vault,
+            cipher=cipher,
             hasher=hasher,
         )
         self.rooms = Rooms(
@@ -133,12 +135,12 @@ class Chat:
             limits=limits,
             shares=shares,
             keys=keys,
-            vault=vault,
+            cipher=cipher,
             hasher=hasher,
             list_present=self.presence.list_present,
         )
-        self.lobby = Lobby(
-            database=database, bus=bus, clock=clock, vault=vault, find_room=self.rooms.find
+        self.room_directory = RoomDirectory(
+            database=database, bus=bus, clock=clock, cipher=cipher, find_room=self.rooms.find
         )
         self.memberships = Memberships(
             settings=settings,
@@ -147,7 +149,7 @@ class Chat:
             clock=clock,
             limits=limits,
             shares=shares,
-            vault=vault,
+            cipher=cipher,
             hasher=hasher,
             list_present=self.presence.list_present,
         )
@@ -156,12 +158,12 @@ class Chat:
             bus=bus,
             clock=clock,
             keys=keys,
-            vault=vault,
-            ledger=self.ledger,
+            cipher=cipher,
+            purge_stats=self.purge_stats,
             end_room=self.rooms.end,
             forget=self.identity.forget,
         )
-        self.inventory = Inventory(database=database, clock=clock, vault=vault)
+        self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
         self.messages = Messages(
             settings=settings,
             database=database,
@@ -170,140 +172,142 @@ class Chat:
             limits=limits,
             shares=shares,
             keys=keys,
-            vault=vault,
+            cipher=cipher,
             hasher=hasher,
             metrics=metrics,
-            is_member=self.memberships.has,
-            renew_span=self.expiry.renew_span,
+            is_member=self.memberships.is_member,
+            rotate_span_keys=self.expiry.rotate_span_keys,
         )
-        self._pulse = Pulse(self._beat, seconds=_BEAT_SECONDS, name="pulse")
-        self._store_pulse = Pulse(self._look_at_store, seconds=_STORE_SECONDS, name="store")
+        self._heartbeat = PeriodicTask(self._tick, seconds=_HEARTBEAT_SECONDS, name="heartbeat")
+        self._valkey_check = PeriodicTask(
+            self._check_valkey, seconds=_VALKEY_CHECK_SECONDS, name="Valkey check"
+        )
         self.janitor = Janitor(self.purge, interval=settings.janitor_interval)
-        self._watch()
+        self._register_metrics()
 
-    async def start(self) -> Purge:
-        """Open the stores, finish what a crash has left, and start the janitor.
+    async def start(self) -> PurgeResult:
+        """Open the stores, complete interrupted deletions, and start the periodic tasks.
 
-        Returns what had expired by then.
+        Returns the result of the first purge.
         """
         self._keys.open()
         await self.bus.start()
         if self._persistence:
-            await self._persistence.require_none()
-        await self.presence.introduce()
-        await self._keys.meet()
+            await self._persistence.require_disabled()
+        await self.presence.announce()
+        await self._keys.agree_hash_key()
         await self._database.open()
-        await self._look_at_the_time()
-        self.clock.begin()
-        if reached := await self._open_ledger():
-            self.clock.resume(reached)
+        await self._sync_clock()
+        self.clock.reset()
+        if last_purge := await self._open_purge_stats():
+            self.clock.advance_to(last_purge)
         await self.expiry.reconcile()
-        await self._keys.join()
+        await self._keys.sync()
         done = await self._purge_expired()
-        await self.expiry.renew_spans()
+        await self.expiry.resume_rotations()
         await self._update_skeletons()
         if done.messages or done.rooms or done.visitors:
-            _log.info("what had expired before this start is gone: %s", done)
-        await self.lobby.open()
-        self.presence.tell()
-        self.bus.send(NewsMissed())  # we may have died before we told what we did
+            _log.info("purged data that expired before startup: %s", done)
+        await self.room_directory.open()
+        self.presence.publish_snapshot()
+        self.bus.publish_remote(EventsLost())  # this node may have crashed with events unsent
         self.janitor.start()
-        self._pulse.start()
-        self._store_pulse.start()
+        self._heartbeat.start()
+        self._valkey_check.start()
         return done
 
-    async def _open_ledger(self) -> datetime | None:
-        """Open the ledger, once other nodes that have its keys have shared them.
+    async def _open_purge_stats(self) -> datetime | None:
+        """Open the purge statistics; retry while other nodes may still share the database's keys.
 
-        A node that stood still for longer than its group key is reserved shares them a moment late,
-        and for a part of that moment it does not listen.
+        A node that was suspended for longer than its group key lasts shares its keys late, and is
+        not subscribed to the bus for part of that time. Raises `KeyStoreMismatch` if no node has
+        the keys.
         """
         alone = 0
-        for _ in range(_KEY_TRIES):
+        for _ in range(_KEY_ATTEMPTS):
             try:
-                return await self.ledger.open()
-            except WrongKeys:
+                return await self.purge_stats.open()
+            except KeyStoreMismatch:
                 alone = 0 if await self.bus.count_others() else alone + 1
-                if self._keys.is_head_agreed or alone == _KEY_TRIES_ALONE:
+                if self._keys.is_hash_key_agreed or alone == _KEY_ATTEMPTS_ALONE:
                     raise
-            await asyncio.sleep(_KEY_TRY_SECONDS)
-            await self._keys.meet()
-        return await self.ledger.open()
+            await asyncio.sleep(_KEY_RETRY_SECONDS)
+            await self._keys.agree_hash_key()
+        return await self.purge_stats.open()
 
     async def _update_skeletons(self) -> None:
-        """Replace the stored skeletons that an earlier release made by other rules."""
+        """Recompute name skeletons that an earlier release stored by older rules."""
         try:
             count = await self.identity.update_skeletons() + await self.rooms.update_skeletons()
-        except Unavailable as error:  # those that are left are done at the next start
+        except Unavailable as error:  # retried at the next start
             _log.warning(
-                "skeletons of names could not be updated, look-alikes may exist: %s", error
+                "name skeletons not updated, look-alike names possible until the next start: %s",
+                error,
             )
         else:
             if count:
-                _log.info(
-                    "skeletons of %s names were updated for Unicode %s", count, UNICODE_VERSION
-                )
+                _log.info("updated skeletons of %s names for Unicode %s", count, UNICODE_VERSION)
 
     async def stop(self) -> None:
-        """Finish what was accepted, and close everything."""
-        self._pulse.stop()
-        await self._store_pulse.end()
+        """Store all accepted messages, then stop all tasks and close all connections and files."""
+        self._heartbeat.stop()
+        await self._valkey_check.end()
         await self.janitor.stop()
-        await self.messages.finish()
-        with suppress(Unavailable):  # the rest has to end, too
+        await self.messages.flush()
+        with suppress(Unavailable):  # shutdown continues
             await self.memberships.write_read_marks()
-        self.presence.say_goodbye()
-        await self._keys.finish()
+        self.presence.announce_shutdown()
+        await self._keys.flush()
         await self.bus.stop()
         if self._valkey:
             await self._valkey.close()
         await self._database.close()
         self._keys.close()
 
-    async def _look_at_the_time(self) -> None:
-        """Go by the time of the database, as all nodes do; while it does not answer, by ours."""
-        if answer := await self._database.tell_time():
-            self._time.learn(*answer)
+    async def _sync_clock(self) -> None:
+        """Synchronize with the database clock, which all nodes share, if the database answers."""
+        if answer := await self._database.read_server_time():
+            self._time.synchronize(*answer)
 
-    async def purge(self) -> Purge:
-        """Remove what has expired, and finish what was interrupted."""
-        await self._look_at_the_time()
-        with self._database.precedence():
+    async def purge(self) -> PurgeResult:
+        """Remove expired data, and retry deletions and key operations that failed earlier."""
+        await self._sync_clock()
+        with self._database.priority():
             done = await self._purge_expired()
-            await self._keys.mend()
+            await self._keys.reconcile()
             await self.expiry.destroy_orphans()
-            await self.rooms.finish_burning()
-            await self.identity.finish_forgetting()
+            await self.rooms.retry_burning()
+            await self.identity.retry_forgetting()
             await self.memberships.write_read_marks()
-            await self.expiry.renew_spans()
-            await self.identity.mark_open_screens_seen()
-            await self.identity.release_forgotten()
+            await self.expiry.resume_rotations()
+            await self.identity.mark_open_pages_seen()
+            await self.identity.release_stale_shares()
         return done
 
-    async def _beat(self) -> None:
-        self.limits.tell()
-        await self.presence.pulse()
+    async def _tick(self) -> None:
+        self.limits.publish_usage()
+        await self.presence.tick()
 
-    async def _look_at_store(self) -> None:
-        """Store no keys in a Valkey that writes to disk; store them again once it does not."""
+    async def _check_valkey(self) -> None:
+        """Check whether Valkey writes to disk; share the withheld keys once it no longer does."""
         if self._persistence:
             was_unsafe = self._persistence.is_unsafe
-            await self._persistence.look()
+            await self._persistence.check()
             if was_unsafe and not self._persistence.is_unsafe:
-                await self._keys.mend()
+                await self._keys.reconcile()
 
     @property
     def is_bus_unsafe(self) -> bool:
-        """Whether Valkey writes what it holds to disk."""
+        """Whether Valkey persists its data to disk."""
         return self._persistence is not None and self._persistence.is_unsafe
 
-    async def list_silent(self) -> list[str]:
-        """Return which parts that it stands on do not answer."""
-        silent = [] if await self._database.is_answering() else ["database"]
-        return silent if self.bus.is_up else [*silent, "bus"]
+    async def list_unavailable(self) -> list[str]:
+        """Return the names of the unavailable dependencies: `database`, `bus`."""
+        unavailable = [] if await self._database.is_available() else ["database"]
+        return unavailable if self.bus.is_up else [*unavailable, "bus"]
 
     async def is_disk_writable(self) -> bool:
-        """Tell whether there is room where the keys are, and the database if it is a file."""
+        """Return whether the folders of the keys and of a database file are writable."""
         file = self.settings.database_file
         folders = {self.settings.data_dir, *([file.parent] if file else [])}
         try:
@@ -313,41 +317,43 @@ class Chat:
             return False
         return True
 
-    def _watch(self) -> None:
-        """Let the metrics ask the parts for what they know."""
-        watch, watch_counts = self.metrics.watch, self.metrics.watch_counts
-        watch("anonchat_keys", "Keys that live.", self._keys.count)
-        watch("anonchat_draining", "Whether this node is leaving.", lambda: self.is_draining)
-        watch("anonchat_bus_up", "Whether other nodes are heard.", lambda: self.bus.is_up)
-        self.metrics.watch_total(
-            "anonchat_bus_gaps", "How often other nodes were not heard.", lambda: self.bus.gaps
+    def _register_metrics(self) -> None:
+        """Register the metrics that are read from components at each scrape."""
+        add_gauge, add_labelled_counter = self.metrics.add_gauge, self.metrics.add_labelled_counter
+        add_gauge("anonchat_keys", "Live keys.", self._keys.count)
+        add_gauge("anonchat_draining", "Whether this node is draining.", lambda: self.is_draining)
+        add_gauge("anonchat_bus_up", "Whether the bus is connected.", lambda: self.bus.is_up)
+        self.metrics.add_counter(
+            "anonchat_bus_gaps",
+            "How often the bus lost events of other nodes.",
+            lambda: self.bus.gaps,
         )
-        watch(
+        add_gauge(
             "anonchat_bus_persists",
-            "Whether Valkey writes what it holds to disk.",
+            "Whether Valkey persists its data to disk.",
             lambda: self.is_bus_unsafe,
         )
-        self.metrics.watch_total(
+        self.metrics.add_counter(
             "anonchat_bus_snapshots",
-            "How many snapshots Valkey was seen to write to disk.",
+            "Snapshots that Valkey wrote to disk.",
             lambda: self._persistence.snapshots if self._persistence else 0,
         )
-        watch_counts(
+        add_labelled_counter(
             "anonchat_limits_hit",
-            "How often a limit has held somebody back.",
+            "How often each limit was exceeded.",
             "limit",
             self.limits.count_refused,
         )
-        watch_counts(
+        add_labelled_counter(
             "anonchat_database_errors",
-            "What the database has refused, by the driver's word for it.",
+            "Database errors, by the exception type of the driver.",
             "kind",
             lambda: self._database.errors,
         )
 
-    async def _purge_expired(self) -> Purge:
+    async def _purge_expired(self) -> PurgeResult:
         done = await self.expiry.purge()
-        self.metrics.note_purge(
+        self.metrics.record_purge(
             messages=done.messages,
             rooms=done.rooms,
             visitors=done.visitors,

@@ -15,7 +15,7 @@ def parse_duration(text: str) -> timedelta:
     """
     match = re.fullmatch(r"([1-9][0-9]{0,9})([smhd])", text.strip(), re.ASCII)
     if not match:
-        raise ValueError(f"{text!r} is no duration; write for example 90s, 10m, 24h or 7d")
+        raise ValueError(f"{text!r} is not a duration; write for example 90s, 10m, 24h or 7d")
     seconds = int(match[1]) * _UNITS[match[2]]
     if seconds > _LONGEST.total_seconds():
         raise ValueError(f"{text!r} is too long a duration; a hundred years are {_LONGEST.days}d")

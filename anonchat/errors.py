@@ -1,8 +1,8 @@
-"""Everything that may go wrong in a way a visitor should read about.
+"""Errors that are shown to visitors, and errors that stop the start.
 
-A `ChatError` carries an English sentence (the key of its translation) and the values that go into
-its placeholders; pages translate it and show it beside its cause. Anything else that is raised is
-a bug, and is logged instead of shown.
+A `ChatError` carries an English sentence (the key of its translation) and the values of its
+placeholders; pages translate it and show it beside its cause. Any other exception is a bug: it is
+logged, not shown.
 
     ChatError
     ├── InvalidNickname ── NicknameTaken ── WrongPhrase
@@ -13,21 +13,21 @@ a bug, and is logged instead of shown.
     ├── NotAMember
     ├── NotAllowed
     ├── UnknownVisitor
-    ├── PuzzleUnsolved
-    ├── LimitReached ── TooOften ── TooManyPhrases
+    ├── ChallengeUnsolved
+    ├── LimitReached ── RateLimited ── TooManyPhrases
     └── Unavailable
 """
 
 
 def N_(sentence: str) -> str:
-    """Mark a sentence for the catalogues without translating it here."""
+    """Mark a sentence for translation, and return it unchanged."""
     return sentence
 
 
 class ChatError(Exception):
-    """A refusal with a reason that its cause may read.
+    """A refused request, with a reason to show.
 
-    `sentence` is English with `{named}` placeholders, `details` are the values for them.
+    `sentence` is English with `{named}` placeholders, `details` has their values.
     """
 
     def __init__(self, sentence: str, **details: object) -> None:
@@ -41,11 +41,11 @@ class InvalidNickname(ChatError):
 
 
 class NicknameTaken(InvalidNickname):
-    """The nickname, or one that looks like it, belongs to a living visitor."""
+    """The nickname, or one that looks like it, belongs to another visitor."""
 
 
 class WrongPhrase(NicknameTaken):
-    """The nickname is taken, and the secret phrase is not the one that belongs to it."""
+    """The nickname is taken, and the secret phrase does not match it."""
 
 
 class InvalidPhrase(ChatError):
@@ -57,11 +57,11 @@ class InvalidRoom(ChatError):
 
 
 class RoomNameTaken(InvalidRoom):
-    """A listed room of that name exists already."""
+    """A listed room with that name already exists."""
 
 
 class RoomNameConfusable(RoomNameTaken):
-    """A listed room exists whose name looks the same, but is another name."""
+    """A listed room has a different name that looks the same."""
 
 
 class InvalidTopic(InvalidRoom):
@@ -77,7 +77,7 @@ class InvalidMessage(ChatError):
 
 
 class MessageExpired(InvalidMessage):
-    """The message was posted before, and has come to its end."""
+    """The message was posted before and has expired since."""
 
 
 class NotFound(ChatError):
@@ -89,41 +89,41 @@ class NotAMember(ChatError):
 
 
 class NotAllowed(ChatError):
-    """This member may not do that to what is another's."""
+    """The member may not do this to something of another member."""
 
 
 class UnknownVisitor(ChatError):
     """The visitor was forgotten or has expired."""
 
 
-class PuzzleUnsolved(ChatError):
-    """Whoever comes in has to solve a puzzle first; `details` are its `challenge` and `bits`."""
+class ChallengeUnsolved(ChatError):
+    """Signing in needs a proof of work first; `details` has its `challenge` and `bits`."""
 
 
 class LimitReached(ChatError):
-    """Something that can grow has grown to its bound."""
+    """A maximum number or size is reached."""
 
 
-class TooOften(LimitReached):
-    """Something was done more often than it may be; `details["seconds"]` tells how long to wait."""
+class RateLimited(LimitReached):
+    """A rate limit is exceeded; `details["seconds"]` is how long to wait."""
 
 
-class TooManyPhrases(TooOften):
+class TooManyPhrases(RateLimited):
     """Too many secret phrases were tried for one nickname."""
 
 
 class Unavailable(ChatError):
-    """The database cannot answer now; the same may succeed in a moment."""
+    """The database is unavailable; a retry may succeed."""
 
 
-class StartError(Exception):
-    """The chat cannot start; the text is the one line that the operator reads."""
+class StartupError(Exception):
+    """The chat cannot start; the text is one line for the operator."""
 
     def __str__(self) -> str:
-        """Return the line; what would break it, such as a path may contain, is escaped."""
+        """Return the line, with unprintable characters (a path may contain some) escaped."""
         line = super().__str__()
         return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
 
 
-class WrongKeys(StartError):
-    """The keys are not those that the database was written with."""
+class KeyStoreMismatch(StartupError):
+    """The key store does not belong to the database."""

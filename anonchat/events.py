@@ -1,16 +1,16 @@
-"""Facts in the past tense, complete enough to draw from. Services publish them after the commit.
+"""Events that services publish after the commit; each has all that a page needs to render it.
 
-The last ones are what nodes tell each other; with a single node nobody hears of them.
+The last ones travel between nodes only; a single node does not publish them.
 """
 
 from dataclasses import dataclass
 
-from .nouns import Member, Message, Room
+from .entities import Member, Message, Room
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact that somebody may want to hear of."""
+    """Base class of all events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class RoomOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoomEnded(Event):
-    """A room is gone with all that was said in it: it was quiet for too long, or burnt."""
+    """A room was deleted with its messages: it expired, or was closed (`burnt`)."""
 
     room_id: str
     burnt: bool = False
@@ -38,7 +38,7 @@ class MemberJoined(Event):
 
 @dataclass(frozen=True, slots=True)
 class MemberLeft(Event):
-    """A member left a room, or was forgotten."""
+    """A member left a room, or the visitor was forgotten."""
 
     room_id: str
     visitor_id: str
@@ -47,7 +47,7 @@ class MemberLeft(Event):
 
 @dataclass(frozen=True, slots=True)
 class PresenceChanged(Event):
-    """A member opened the room on a first screen, or closed the last one."""
+    """A member opened a first page with the room, or closed the last one."""
 
     member: Member
     present: bool
@@ -55,9 +55,9 @@ class PresenceChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class MessagePosted(Event):
-    """A message was stored. `room` is the room after the commit, which others may have shared.
+    """A message was stored. `room` is the room after the commit, which may hold other posts too.
 
-    `visitor_id` is who wrote it, which no reader is told.
+    `visitor_id` is the visitor who posted it; it is never shown to readers.
     """
 
     room: Room
@@ -66,8 +66,8 @@ class MessagePosted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class MessagesGone(Event):
-    """Messages were deleted, or purged at their end."""
+class MessagesDeleted(Event):
+    """Messages were deleted, or purged after they expired."""
 
     room_id: str
     seqs: tuple[int, ...]
@@ -84,35 +84,35 @@ class RoomRead(Event):
 
 @dataclass(frozen=True, slots=True)
 class VisitorForgotten(Event):
-    """A visitor asked to be forgotten, or expired."""
+    """A visitor was deleted: on request, or because they expired."""
 
     visitor_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRevoked(Event):
-    """A browser of a visitor was signed out: there, or because too many others came since."""
+    """A session of a visitor ended: signed out, or evicted by newer sessions."""
 
     visitor_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class BadgeChanged(Event):
-    """A visitor bears another badge: their secret phrase was hashed in the way of today."""
+    """A visitor has a new badge: their secret phrase was rehashed with the current scheme."""
 
     visitor_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class NewsMissed(Event):
-    """For a while not every event from other nodes has reached this one: look again."""
+class EventsLost(Event):
+    """Events from other nodes may have been lost: reload cached state."""
 
 
 @dataclass(frozen=True, slots=True)
-class RoomsStirred(Event):
-    """Something was said in these rooms, or went: the highest `seq` that went, or 0, for each.
+class RoomActivity(Event):
+    """Rooms with new messages, and in `gone` the highest `seq` deleted, by the id of the room.
 
-    The rooms are without name, topic and slug, which who knows them knows.
+    The rooms carry no name, topic and slug: a receiver keeps those that it has cached.
     """
 
     rooms: tuple[Room, ...]
@@ -121,14 +121,14 @@ class RoomsStirred(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoomsRead(Event):
-    """On a node, members have read up to there in the last moment."""
+    """A batch of read marks of members on another node."""
 
     marks: tuple[RoomRead, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class PresenceTold(Event):
-    """On a node, a member has opened the room on a first screen, or closed the last one."""
+class PeerPresence(Event):
+    """On another node, a member opened a first page with the room, or closed the last one."""
 
     node: str
     member: Member
@@ -136,10 +136,10 @@ class PresenceTold(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class RollTold(Event):
-    """A node lives, and these are all who are present there; `None` if that is told another time.
+class PresenceSnapshot(Event):
+    """A heartbeat of a node with all members present there, or `None` without that list.
 
-    `asks` is that it would like to hear the same of the others, `leaves` that it ends now.
+    `asks` requests a snapshot from the other nodes, `leaves` announces that this node stops.
     """
 
     node: str
@@ -149,25 +149,25 @@ class RollTold(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class LimitsSpent(Event):
-    """On a node, buckets were drawn from: how often, by the limit and by whom as it is kept."""
+class LimitUsage(Event):
+    """Hits that another node counted: by the name of the limit, then by the blurred subject."""
 
     spent: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class PuzzleSolved(Event):
-    """A challenge was solved, and is good no more."""
+class ChallengeRedeemed(Event):
+    """A challenge was solved and cannot be used again."""
 
     challenge: str
 
 
 @dataclass(frozen=True, slots=True)
-class KeysMade(Event):
-    """A node has made keys; they travel wrapped.
+class KeysCreated(Event):
+    """A node created keys; they travel wrapped.
 
-    If they are not `stored` in Valkey, for it writes to disk, whoever hears of them shares them
-    once it does not.
+    Without `stored`, they are not in Valkey because it writes to disk; receivers store them there
+    once it no longer does.
     """
 
     keys: dict[str, str]
@@ -176,6 +176,6 @@ class KeysMade(Event):
 
 @dataclass(frozen=True, slots=True)
 class KeysDestroyed(Event):
-    """Keys were destroyed on one node, and are to be on all."""
+    """Keys were destroyed on one node; every node has to destroy them."""
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Rates as people write them: `20/10s` is twenty at once, and twenty more in every ten seconds."""
+"""Rates as people write them: `20/10s` is a burst of 20, refilled by 20 every 10 seconds."""
 
 import re
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from .durations import format_duration, parse_duration
 
-_MOST_PER_SECOND = 1_000
+_MAX_PER_SECOND = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many times at once, and as many again in each span of time. None at all: no limit."""
+    """A burst of `times`, refilled by `times` in each `span`; `times` 0 means no limit."""
 
     times: int
     span: timedelta
@@ -33,8 +33,8 @@ def parse_rate(text: str) -> Rate:
         return UNLIMITED
     match = re.fullmatch(r"\s*([1-9][0-9]{0,6})\s*/\s*(\w+)\s*", text, re.ASCII)
     if not match:
-        raise ValueError(f"{text!r} is no rate; write for example 20/10s or 600/1h, or off")
+        raise ValueError(f"{text!r} is not a rate; write for example 20/10s or 600/1h, or off")
     rate = Rate(int(match[1]), parse_duration(match[2]))
-    if rate.times > rate.span.total_seconds() * _MOST_PER_SECOND:
-        raise ValueError(f"{text!r} is more than {_MOST_PER_SECOND} a second; for no limit: off")
+    if rate.times > rate.span.total_seconds() * _MAX_PER_SECOND:
+        raise ValueError(f"{text!r} is more than {_MAX_PER_SECOND} a second; off means no limit")
     return rate

@@ -1,4 +1,4 @@
-"""Where settings stand, read before they are used: what would be ignored there is refused."""
+"""Checks the sources of settings: unknown names, which would be ignored, are refused."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -8,51 +8,51 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from .errors import StartError
+from .errors import StartupError
 
 PREFIX = "ANONCHAT_"
 ENV_FILE = Path(".env")
 
 
 def require_known_names(known: Collection[str], secrets: str | None) -> None:
-    """Raise `StartError` for whatever has our prefix, or cannot be read, and is no setting.
+    """Raise `StartupError` for a name with our prefix that is not a setting, or an unreadable file.
 
-    Looks at the environment, `.env`, and the folder of secrets if there is one.
+    Checks the environment, `.env`, and the folder of secrets if there is one.
     """
-    for place, name in [*_list_variables(), *_list_lines(), *_list_secrets(secrets)]:
-        own = name.upper().removeprefix(PREFIX)
-        if name.upper().startswith(PREFIX) and own not in known:
-            (nearest,) = get_close_matches(own, known, n=1, cutoff=0)
-            raise StartError(f"{place}{name} is no setting; the nearest is {PREFIX}{nearest}")
+    for source, name in [*_list_variables(), *_list_lines(), *_list_secrets(secrets)]:
+        setting = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and setting not in known:
+            (nearest,) = get_close_matches(setting, known, n=1, cutoff=0)
+            raise StartupError(f"{source}{name} is not a setting; the nearest is {PREFIX}{nearest}")
 
 
 def _list_variables() -> Iterator[tuple[str, str]]:
-    """Yield the names of variables, each with an empty place."""
+    """Yield the names of environment variables, each with an empty source."""
     for name in os.environ:
         yield "", name
 
 
 def _list_lines() -> Iterator[tuple[str, str]]:
-    """Yield the names in `.env`, each with its line."""
+    """Yield the names in `.env`, each with its file and line."""
     if not ENV_FILE.is_file():
         return
     for name, value, original, is_wrong in parse_stream(StringIO(_read_text(ENV_FILE))):
-        blank = len(original.string) - len(original.string.lstrip())  # lines before it
-        place = f"{ENV_FILE}, line {original.line + original.string.count(chr(10), 0, blank)}: "
+        start = len(original.string) - len(original.string.lstrip())  # after blank lines
+        source = f"{ENV_FILE}, line {original.line + original.string.count(chr(10), 0, start)}: "
         has_no_value = is_wrong or (name is not None and value is None)
         if has_no_value and PREFIX in original.string.upper():
-            raise StartError(f"{place}needs NAME=value")
-        yield place, name or ""
+            raise StartupError(f"{source}needs NAME=value")
+        yield source, name or ""
 
 
 def _list_secrets(folder: str | None) -> Iterator[tuple[str, str]]:
-    """Yield the names of the files in the folder of secrets, each with that folder."""
+    """Yield the names of the files in the folder of secrets, each with the folder."""
     if folder is None:
         return
     try:
         names = os.listdir(folder)
     except OSError as error:
-        raise StartError(f"CREDENTIALS_DIRECTORY: {folder}: {error.strerror}") from error
+        raise StartupError(f"CREDENTIALS_DIRECTORY: {folder}: {error.strerror}") from error
     for name in names:
         if name.upper().startswith(PREFIX):
             _read_text(Path(folder, name))
@@ -64,8 +64,8 @@ def _read_text(path: Path) -> str:
         content = path.read_bytes()
         return content.decode()
     except OSError as error:
-        raise StartError(f"{path}: cannot be read: {error.strerror}") from error
+        raise StartupError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"byte 0x{content[error.start]:02x}"
-        raise StartError(f"{path}, line {line}: needs text in UTF-8, got {byte}") from None
+        raise StartupError(f"{path}, line {line}: needs text in UTF-8, got {byte}") from None

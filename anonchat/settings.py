@@ -1,4 +1,4 @@
-"""Everything an operator can decide, read from `ANONCHAT_*` variables or `.env`."""
+"""The settings of an operator, read from `ANONCHAT_*` variables, `.env` or secret files."""
 
 import os
 import re
@@ -18,15 +18,15 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from .durations import format_duration, parse_duration
-from .errors import StartError
+from .errors import StartupError
 from .rates import Rate, parse_rate
 from .setting_sources import ENV_FILE, PREFIX, require_known_names
 
-SECRET_CHARACTERS = 16
-"""A secret key has so many characters at least."""
+SECRET_KEY_MIN_CHARACTERS = 16
+"""The minimum length of a secret key."""
 
-_CATALOGUES = Path(__file__).parents[1] / "pages" / "locale"
-_CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # a wrong one is not quoted
+_CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
+_CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
 _HOST_NAME = re.compile(
     r"(?!.*\.\d+$)(?!\d+$)[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", re.IGNORECASE
 )
@@ -45,7 +45,7 @@ def _lower(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
-Frequency = Annotated[Rate, NoDecode, BeforeValidator(_read_rate)]
+RateSetting = Annotated[Rate, NoDecode, BeforeValidator(_read_rate)]
 
 
 class Settings(BaseSettings):
@@ -65,119 +65,118 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     """The port to listen on."""
     metrics_port: int = Field(default=0, ge=0, le=65_535)
-    """The port to tell Prometheus on; 0: none."""
+    """The port of the Prometheus metrics; 0: none."""
     metrics_host: str = "127.0.0.1"
-    """The address to tell Prometheus on."""
+    """The address of the Prometheus metrics."""
     base_url: str = ""
-    """The address that visitors use: `https://chat.example`; read off each request if empty."""
+    """The URL that visitors use: `https://chat.example`; taken from each request if empty."""
     data_dir: Path = Path("data")
     """The folder for the database, the key store and the secret key."""
     database_url: str = ""
     """The database; a file in the data folder if empty."""
     bus_url: str = "memory://"
-    """What carries events between nodes: `redis://…`; a single node needs nothing but memory."""
+    """The bus that carries events between nodes: `redis://…`; in memory for a single node."""
     secret_key: str = ""
-    """The secret that wraps all keys at rest, 16 characters at least; made at first if empty, but
-    the same for all nodes if there are several."""
+    """The secret that wraps all keys at rest, at least 16 characters; generated on the first start
+    if empty. Several nodes need the same one."""
     node_id: str = "n1"
-    """The name of this process among its peers."""
+    """The unique name of this node."""
     trusted_proxies: str = ""
-    """Addresses, separated by commas, whose `X-Forwarded-*` headers are believed."""
+    """Comma-separated addresses whose `X-Forwarded-*` headers are trusted."""
 
     message_ttl: Duration = timedelta(hours=24)
-    """How long a message lives unless its room says otherwise."""
+    """How long a message lives, unless its room has another value."""
     message_ttl_min: Duration = timedelta(seconds=10)
-    """The shortest life that a room may give its messages."""
+    """The shortest message lifetime that a room may set."""
     message_ttl_max: Duration = timedelta(days=30)
-    """The longest life that a room may give its messages."""
+    """The longest message lifetime that a room may set."""
     room_ttl: Duration = timedelta(days=7)
-    """How long a room lives in which nothing happens, unless it says otherwise."""
+    """How long a room lives without activity, unless it has another value."""
     room_ttl_max: Duration = timedelta(days=90)
-    """The longest that a quiet room may ask to live."""
+    """The longest lifetime without activity that a room may set."""
     visitor_ttl: Duration = timedelta(days=30)
-    """How long a visitor who does not come back keeps the nickname."""
+    """How long an absent visitor keeps the nickname."""
     new_visitor_ttl: Duration = timedelta(hours=24)
-    """The same for a visitor who has never posted; `visitor_ttl` if that is shorter."""
+    """The same for a visitor who has never posted; at most `visitor_ttl`."""
     new_room_ttl: Duration = timedelta(hours=24)
-    """How long a quiet room lives that nobody but its maker has entered; its own lifetime if that
-    is shorter."""
+    """How long a room without activity lives that only its creator has entered; at most its own
+    lifetime."""
     log_format: Literal["text", "json"] = "text"
-    """How a line of the log is written."""
+    """The format of log lines."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
         "info"
     )
-    """From which level on we log; libraries are heard from warnings on."""
+    """The lowest level to log; libraries log warnings and above."""
     language: str = "auto"
-    """The language of the screens; `auto` follows each browser."""
+    """The language of the pages; `auto` follows each browser."""
     janitor_interval: Duration = timedelta(seconds=15)
-    """How often the janitor purges what has expired; 20 s at most, for the promise is 60 s."""
+    """How often the janitor purges expired data; at most 20 s, to keep the promised 60 s."""
 
     rooms_max: int = Field(default=20_000, ge=1)
-    """How many rooms there may be."""
+    """The maximum number of rooms."""
     rooms_per_visitor_max: int = Field(default=200, ge=1)
-    """How many rooms one visitor may be in."""
+    """The maximum number of rooms that one visitor has joined."""
     members_per_room_max: int = Field(default=500, ge=1)
-    """How many members a room may have."""
+    """The maximum number of members of a room."""
     visitors_max: int = Field(default=200_000, ge=1)
-    """How many visitors there may be."""
-    browsers_per_visitor_max: int = Field(default=10, ge=1)
-    """How many browsers may hold one identity by its secret phrase; the oldest gives way."""
-    waiting_posts_max: int = Field(default=2_000, ge=1)
-    """How many posts may wait for the database before new ones are refused."""
+    """The maximum number of visitors."""
+    sessions_per_visitor_max: int = Field(default=10, ge=1)
+    """The maximum number of sessions of one visitor; the oldest is evicted."""
+    post_queue_max: int = Field(default=2_000, ge=1)
+    """The maximum number of posts queued for the database; further posts are refused."""
     streams_per_visitor_max: int = Field(default=200, ge=1)
-    """How many event streams of the API one visitor may have open."""
+    """The maximum number of open API event streams of one visitor."""
     stream_backlog_max: int = Field(default=524_288, ge=65_536)
-    """How many bytes may wait for one reader of an event stream before it has to resume."""
-    sockets_per_address_max: int = Field(default=1_000, ge=1)
-    """How many sockets of screens the strangers of one address may have open, and how many its
-    visitors; and how many event streams."""
+    """The backlog of one event stream in bytes; a subscriber with more has to resume."""
+    sockets_per_ip_max: int = Field(default=1_000, ge=1)
+    """The maximum number of open page sockets per IP address, counted separately for its visitors
+    and for clients that are not signed in; also that of event streams."""
     sockets_per_visitor_max: int = Field(default=100, ge=1)
-    """How many sockets of screens one visitor may have open."""
-    unanswered_max: int = Field(default=2_000, ge=10)
-    """How many connections may be open whose request is not complete yet; the oldest give way."""
+    """The maximum number of open page sockets of one visitor."""
+    pending_requests_max: int = Field(default=2_000, ge=10)
+    """The maximum number of connections with an incomplete request; the oldest is closed."""
     connections_max: int = Field(default=10_000, ge=10)
-    """How many connections may be open at once, and how many sockets of screens."""
-    connections_per_address_max: int = Field(default=4_000, ge=10)
-    """How many connections one address may have open at once."""
+    """The maximum number of open connections, and that of open page sockets."""
+    connections_per_ip_max: int = Field(default=4_000, ge=10)
+    """The maximum number of open connections per IP address."""
     unread_max: int = Field(default=268_435_456, ge=1_048_576)
-    """How many bytes may wait until they are read, on all connections together."""
-    unread_per_address_max: int = Field(default=33_554_432, ge=1_048_576)
-    """How many bytes may wait until they are read, on all connections of one address."""
+    """The maximum number of bytes in send buffers, on all connections together."""
+    unread_per_ip_max: int = Field(default=33_554_432, ge=1_048_576)
+    """The maximum number of bytes in send buffers, on all connections of one IP address."""
     page_size: int = Field(default=60, ge=10, le=200)
-    """How many messages or public rooms are shown at once before one scrolls."""
+    """The number of messages or public rooms on one page of a list."""
 
-    posts_per_visitor: Frequency = Rate(300, timedelta(minutes=1))
-    """How often one visitor may post."""
-    posts_per_room: Frequency = Rate(3_000, timedelta(minutes=1))
-    """How often one may post in a room, all together."""
-    deletions_per_visitor: Frequency = Rate(60, timedelta(minutes=1))
-    """How often one visitor may delete a message, which costs more than to post one."""
-    joins_per_visitor: Frequency = Rate(120, timedelta(minutes=1))
-    """How often one visitor may join a room."""
-    new_rooms_per_visitor: Frequency = Rate(100, timedelta(minutes=10))
-    """How often one visitor may make a room."""
-    arrivals_per_address: Frequency = Rate(600, timedelta(minutes=10))
-    """How often one may try to come in from one address without solving a challenge."""
-    events_per_screen: Frequency = Rate(600, timedelta(seconds=10))
-    """How often an open page may send something over its socket before that is cut."""
-    pages_waiting_max: int = Field(default=2_000, ge=10)
-    """How many pages may be handed out whose browsers have not come back with a socket."""
-    pages_per_address: Frequency = Rate(1_200, timedelta(minutes=1))
-    """How often a page may be asked for by one visitor, or by the strangers of one address."""
-    calls_per_address: Frequency = Rate(12_000, timedelta(minutes=1))
-    """How often the API may be called by one visitor, or by the strangers of one address."""
-    work_per_visitor: Frequency = Rate(300, timedelta(seconds=2))
-    """How many milliseconds of processor time one visitor may use; what is beyond it waits."""
-    work_per_network: Frequency = Rate(3_000, timedelta(seconds=10))
-    """How many milliseconds of processor time one client network may use, all its visitors
-    together."""
-    puzzle_bits: int = Field(default=0, ge=0, le=26)
-    """How hard a puzzle browsers solve before one comes in, for a site that is flooded; 0: none."""
+    posts_per_visitor: RateSetting = Rate(300, timedelta(minutes=1))
+    """Posts per visitor."""
+    posts_per_room: RateSetting = Rate(3_000, timedelta(minutes=1))
+    """Posts per room, by all members together."""
+    deletions_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Deleted messages per visitor; a deletion costs more than a post."""
+    joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
+    """Joined rooms per visitor."""
+    new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))
+    """New rooms per visitor."""
+    sign_ins_per_ip: RateSetting = Rate(600, timedelta(minutes=10))
+    """Sign-in attempts per IP address without a solved challenge."""
+    socket_events_per_page: RateSetting = Rate(600, timedelta(seconds=10))
+    """Socket events per open page; the socket is closed above that."""
+    unconnected_pages_max: int = Field(default=2_000, ge=10)
+    """The maximum number of served pages whose browser has not connected a socket yet."""
+    page_views_per_ip: RateSetting = Rate(1_200, timedelta(minutes=1))
+    """Page requests per visitor, or per IP address if not signed in."""
+    api_calls_per_ip: RateSetting = Rate(12_000, timedelta(minutes=1))
+    """API calls per visitor, or per IP address if not signed in."""
+    work_per_visitor: RateSetting = Rate(300, timedelta(seconds=2))
+    """Milliseconds of processor time per visitor; work above that is delayed."""
+    work_per_network: RateSetting = Rate(3_000, timedelta(seconds=10))
+    """Milliseconds of processor time per client network, for all its visitors together."""
+    pow_bits: int = Field(default=0, ge=0, le=26)
+    """The difficulty of the proof of work before signing in, against floods; 0: none."""
 
     @model_validator(mode="before")
     @classmethod
-    def _leave_out_empty(cls, given: dict[str, object]) -> dict[str, object]:
-        """Let what is set but empty be the default, from whatever source it comes."""
+    def _drop_empty(cls, given: dict[str, object]) -> dict[str, object]:
+        """Replace empty values by the defaults, from every source."""
         return {
             name: value
             for name, value in given.items()
@@ -188,7 +187,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_encoding(cls, value: object) -> object:
         if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
-            raise ValueError("needs text in UTF-8")  # the system handed over other bytes
+            raise ValueError("needs text in UTF-8")  # surrogates stand for undecodable bytes
         return value
 
     @field_validator("host", "metrics_host")
@@ -217,7 +216,7 @@ class Settings(BaseSettings):
 
     @field_validator("data_dir")
     @classmethod
-    def _find_home(cls, value: Path) -> Path:
+    def _expand_home(cls, value: Path) -> Path:
         return _expand(value)
 
     @field_validator("database_url")
@@ -228,9 +227,9 @@ class Settings(BaseSettings):
             raise ValueError(needs)
         try:
             url = make_url(value or "sqlite://")
-        except (ArgumentError, ValueError):  # neither of them shall be quoted: there is a password
+        except (ArgumentError, ValueError):  # not quoted: it may contain a password
             raise ValueError(needs) from None
-        _find_file(url)
+        _sqlite_file(url)  # raises if its home folder does not exist
         return value
 
     @field_validator("bus_url")
@@ -263,26 +262,28 @@ class Settings(BaseSettings):
                 network = ip_network(address, strict=False)
             except ValueError:
                 raise ValueError("needs addresses or networks, separated by commas") from None
-            if not network.prefixlen:  # anyone could claim any address
-                raise ValueError(f"needs addresses of proxies, and {address} is everybody")
+            if not network.prefixlen:  # every client could claim any address
+                raise ValueError(f"needs addresses of proxies, and {address} matches every address")
         return value
 
     @field_validator("secret_key")
     @classmethod
-    def _check_secret(cls, value: str) -> str:
-        if 0 < len(value) < SECRET_CHARACTERS:
-            raise ValueError(f"needs {SECRET_CHARACTERS} characters or more, got {len(value)}")
+    def _check_secret_key(cls, value: str) -> str:
+        if 0 < len(value) < SECRET_KEY_MIN_CHARACTERS:
+            raise ValueError(
+                f"needs {SECRET_KEY_MIN_CHARACTERS} characters or more, got {len(value)}"
+            )
         return value
 
     @model_validator(mode="after")
     def _check_lifetimes(self) -> Self:
-        least, given, most = map(
+        lowest, given, highest = map(
             format_duration, (self.message_ttl_min, self.message_ttl, self.message_ttl_max)
         )
         if not self.message_ttl_min <= self.message_ttl <= self.message_ttl_max:
             raise ValueError(
-                f"ANONCHAT_MESSAGE_TTL has to lie between ANONCHAT_MESSAGE_TTL_MIN ({least}) and "
-                f"ANONCHAT_MESSAGE_TTL_MAX ({most}), got {given}"
+                f"ANONCHAT_MESSAGE_TTL has to be between ANONCHAT_MESSAGE_TTL_MIN ({lowest}) and "
+                f"ANONCHAT_MESSAGE_TTL_MAX ({highest}), got {given}"
             )
         if self.room_ttl > self.room_ttl_max:
             raise ValueError(
@@ -291,7 +292,7 @@ class Settings(BaseSettings):
             )
         if self.janitor_interval > timedelta(seconds=20):
             got = format_duration(self.janitor_interval)
-            raise ValueError(f"ANONCHAT_JANITOR_INTERVAL can be 20s at most, got {got}")
+            raise ValueError(f"ANONCHAT_JANITOR_INTERVAL has to be at most 20s, got {got}")
         return self
 
     @model_validator(mode="after")
@@ -299,58 +300,58 @@ class Settings(BaseSettings):
         hosts = {self.host, self.metrics_host}
         if 0 < self.port == self.metrics_port and (len(hosts) == 1 or hosts & {"0.0.0.0", "::"}):
             raise ValueError(
-                f"ANONCHAT_METRICS_PORT: needs another port than ANONCHAT_PORT, got {self.port}"
+                f"ANONCHAT_METRICS_PORT: needs a port other than ANONCHAT_PORT, got {self.port}"
             )
         return self
 
     @model_validator(mode="after")
     def _check_peers(self) -> Self:
         if self.has_peers and not self.secret_key:
-            raise ValueError("ANONCHAT_SECRET_KEY has to be set, the same for all nodes")
+            raise ValueError("ANONCHAT_SECRET_KEY has to be set to the same value on all nodes")
         if self.has_peers and not self.database_url.startswith("postgresql"):
             raise ValueError("ANONCHAT_DATABASE_URL has to be postgresql://… for several nodes")
         return self
 
     @property
     def has_peers(self) -> bool:
-        """Whether this is one of several nodes."""
+        """Whether this node is one of several."""
         return self.bus_url != "memory://"
 
     @property
-    def database_location(self) -> str:
-        """The URL of the database that is used, with its driver."""
+    def resolved_database_url(self) -> str:
+        """The URL of the database, including its driver."""
         given = re.sub("^postgresql:", "postgresql+asyncpg:", self.database_url)
         if not (file := self.database_file):
             return re.sub("^sqlite:", "sqlite+aiosqlite:", given)
-        own = make_url(given or "sqlite://").set(drivername="sqlite+aiosqlite", database=str(file))
-        return own.render_as_string(hide_password=False)
+        url = make_url(given or "sqlite://").set(drivername="sqlite+aiosqlite", database=str(file))
+        return url.render_as_string(hide_password=False)
 
     @property
     def database_file(self) -> Path | None:
-        """The file of the database, if it is one."""
+        """The file of the database, or `None` if it is not a file."""
         if not self.database_url:
             return self.data_dir / "anonchat.db"
-        return _find_file(make_url(self.database_url))
+        return _sqlite_file(make_url(self.database_url))
 
 
 def read_settings(**given: str) -> Settings:
-    """Read the settings from the environment, but for those that are given.
+    """Read the settings from the environment; `given` takes precedence.
 
-    What nobody else shall read may stand in files instead, in the folder that systemd names.
-    Raises `StartError` with one clear line.
+    Secrets may be files instead, in the folder `CREDENTIALS_DIRECTORY` that systemd sets.
+    Raises `StartupError` with one line that names the setting.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY") or None
     require_known_names([name.upper() for name in Settings.model_fields], folder)
     try:
         return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
-        raise StartError(_explain(error.errors()[0])) from error
+        raise StartupError(_format_error(error.errors()[0])) from error
 
 
-def _explain(error: ErrorDetails) -> str:
-    """Return which setting is wrong, what it needs, and what it got."""
+def _format_error(error: ErrorDetails) -> str:
+    """Return one line: which setting is invalid, what it needs, and what it got."""
     reason = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:  # of several settings, which it names
+    if not error["loc"]:  # concerns several settings, which it names
         return reason
     field = str(error["loc"][0])
     match error["type"]:
@@ -359,22 +360,22 @@ def _explain(error: ErrorDetails) -> str:
         case "literal_error":
             needs = f"needs {error['ctx']['expected']}"
         case _:
-            needs = f"needs a whole number {_write_bounds(field)}"
+            needs = f"needs a whole number {_format_bounds(field)}"
     is_quoted = needs.startswith("needs") and field not in _CONFIDENTIAL
     got = f", got {shorten(error['input'])}" if is_quoted else ""
     return f"{PREFIX}{field.upper()}: {needs}{got}"
 
 
-def _write_bounds(field: str) -> str:
-    """Return between what bounds a number has to be."""
+def _format_bounds(field: str) -> str:
+    """Return the bounds of a number as text."""
     metadata = Settings.model_fields[field].metadata
-    least = next(each.ge for each in metadata if isinstance(each, Ge))
-    most = next((each.le for each in metadata if isinstance(each, Le)), None)
-    return f"of at least {least}" if most is None else f"from {least} to {most}"
+    lowest = next(each.ge for each in metadata if isinstance(each, Ge))
+    highest = next((each.le for each in metadata if isinstance(each, Le)), None)
+    return f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
 
 
 def _is_host(name: str) -> bool:
-    """Tell whether that is an IP address, or may be the name of a machine."""
+    """Return whether this is an IP address or a valid host name."""
     try:
         ip_address(name)
     except ValueError:
@@ -383,15 +384,15 @@ def _is_host(name: str) -> bool:
 
 
 def _expand(path: Path) -> Path:
-    """Return a path with the home folder that its `~` stands for."""
+    """Expand `~` to the home folder; raise `ValueError` if there is none."""
     try:
         return path.expanduser()
     except RuntimeError:
-        raise ValueError("needs a folder, and there is no such home folder") from None
+        raise ValueError("needs a folder, and its home folder does not exist") from None
 
 
-def _find_file(url: URL) -> Path | None:
-    """Return the file of a database; SQLite may keep it in memory too, or read a URI."""
+def _sqlite_file(url: URL) -> Path | None:
+    """Return the file of an SQLite database, or `None` for a server, `:memory:` or a URI."""
     if url.get_backend_name() != "sqlite" or not url.database:
         return None
     return None if url.database.startswith((":", "file:")) else _expand(Path(url.database))

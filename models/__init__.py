@@ -1,23 +1,23 @@
-"""The tables: rows, keys and indexes, and nothing else.
+"""The database tables: rows, keys and indexes.
 
-Human text stands in `sealed` columns only, as ciphertext; what has to be found by its text is found
-by a keyed hash. See docs/architecture.md, "At rest".
+Human text is stored as ciphertext only, in `sealed` columns; keyed hashes are used to find rows by
+text. See docs/architecture.md, "At rest".
 """
 
 from sqlmodel import SQLModel
 
-from .ledger import LedgerRow
-from .member import MemberRow
-from .message import MessageRow
-from .room import RoomRow
-from .span import SpanRow
-from .tombstone import TombstoneRow
-from .visitor import TokenRow, VisitorRow
+from models.member import MemberRow
+from models.message import MessageRow
+from models.purge_stats import PurgeStatsRow
+from models.room import RoomRow
+from models.span import SpanRow
+from models.tombstone import TombstoneRow
+from models.visitor import TokenRow, VisitorRow
 
 __all__ = [
-    "LedgerRow",
     "MemberRow",
     "MessageRow",
+    "PurgeStatsRow",
     "RoomRow",
     "SQLModel",
     "SpanRow",

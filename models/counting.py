@@ -1,6 +1,6 @@
-"""A whole number without a bound that anybody reaches."""
+"""The column type of counters: a 64-bit integer."""
 
 from sqlalchemy import BigInteger, Integer
 
 Count = BigInteger().with_variant(Integer(), "sqlite")
-"""The type of a column that counts; an integer of SQLite is as large by itself."""
+"""BIGINT; on SQLite INTEGER, which has 64 bits as well."""

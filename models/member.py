@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from . import naming  # noqa: F401  # names constraints before the first table
-from .counting import Count
+from models import naming  # noqa: F401  # names constraints before the first table
+from models.counting import Count
 
 
 class MemberRow(SQLModel, table=True):
-    """A visitor in a room, under the pseudonym that is valid there alone."""
+    """A visitor in a room; `author` is the pseudonym in this room."""
 
     __tablename__ = "member"
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from . import naming  # noqa: F401  # names constraints before the first table
-from .counting import Count
+from models import naming  # noqa: F401  # names constraints before the first table
+from models.counting import Count
 
 
 class MessageRow(SQLModel, table=True):
-    """A message; its nickname, badge, text and dedup_id are sealed together."""
+    """A message; `sealed` has its nickname, badge, text and dedup_id, encrypted together."""
 
     __tablename__ = "message"
     __table_args__ = (

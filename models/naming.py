@@ -1,4 +1,4 @@
-"""Names for constraints, so that a migration can speak of each of them. Set before any table."""
+"""The naming convention of constraints, for migrations. Imported before any table."""
 
 from sqlmodel import SQLModel
 

@@ -4,15 +4,15 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from . import naming  # noqa: F401  # names constraints before the first table
-from .counting import Count
+from models import naming  # noqa: F401  # names constraints before the first table
+from models.counting import Count
 
 
 class RoomRow(SQLModel, table=True):
-    """A room. Only a listed room can be found by name; lifetimes are in seconds.
+    """A room. Only listed rooms can be found by name; lifetimes are in seconds.
 
-    `was_entered` is whether anybody but its maker ever joined; until then it lives shorter.
-    Two listed rooms whose names look alike share `shape_key` or `folded_key`.
+    `was_entered` is whether a second visitor ever joined; until then the room expires sooner.
+    Listed rooms whose names look alike would have the same `shape_key` or `folded_key`.
     """
 
     __tablename__ = "room"

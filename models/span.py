@@ -1,13 +1,13 @@
-"""Spans whose keys were renewed."""
+"""Key generations of spans whose keys were renewed."""
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
-from . import naming  # noqa: F401  # names constraints before the first table
+from models import naming  # noqa: F401  # names constraints before the first table
 
 
 class SpanRow(SQLModel, table=True):
-    """Which generation of keys seals in a span now, and which it was sealed with whole."""
+    """A span: new rows have keys of `generation`, all rows those of `settled` or later."""
 
     __tablename__ = "span"
 

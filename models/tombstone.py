@@ -1,14 +1,14 @@
-"""What is left of a message that somebody has deleted, so that a late retry does not repeat it."""
+"""Tombstones of deleted messages, which stop a late retry from posting them again."""
 
 from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from . import naming  # noqa: F401  # names constraints before the first table
+from models import naming  # noqa: F401  # names constraints before the first table
 
 
 class TombstoneRow(SQLModel, table=True):
-    """The place that a deleted message would take again, until it would have expired anyway."""
+    """The `dedup_key` of a deleted message, kept until the message would have expired."""
 
     __tablename__ = "tombstone"
 

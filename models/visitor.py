@@ -1,16 +1,16 @@
-"""Visitors and the tokens by which they are recognised."""
+"""Visitors and their session tokens."""
 
 from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from . import naming  # noqa: F401  # names constraints before the first table
+from models import naming  # noqa: F401  # names constraints before the first table
 
 
 class VisitorRow(SQLModel, table=True):
-    """A visitor; two nicknames that look alike share one of the keys.
+    """A visitor; nicknames that look alike would have an equal `nickname_key` or `folded_key`.
 
-    Whoever has never posted lives shorter.
+    A visitor who has never posted expires sooner.
     """
 
     __tablename__ = "visitor"
@@ -27,7 +27,7 @@ class VisitorRow(SQLModel, table=True):
 
 
 class TokenRow(SQLModel, table=True):
-    """The hash of a secret that one browser of a visitor holds."""
+    """The hash of a session token of a visitor."""
 
     __tablename__ = "token"
 

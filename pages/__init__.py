@@ -1,4 +1,4 @@
-"""The screens: the only package that knows NiceGUI."""
+"""The web pages: the only package that imports NiceGUI."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,84 +8,95 @@ from nicegui import app, core
 
 from anonchat import Chat
 
-from . import errors, frame, lobby, login, privacy, room
-from .asset_cache import AssetCache
+from . import error_pages, layout, lobby, login, privacy, room
 from .busy_page import make_busy_page
-from .connections import Connections
-from .door import Door
-from .forwarded import ForwardedHeaders
-from .frame import ICON
-from .guard import Guard
-from .head_requests import HeadRequests
-from .headers import Headers, write_nonces
-from .hearing import Crowd
-from .language import load_languages
-from .live.feeds import Feeds
-from .live.pacing import Pacing
-from .live.packets import Packets
-from .live.sockets import Sockets
-from .moving import move_screens
-from .news import News
-from .origins import Origins
-from .passes import Passes
-from .request_pace import RequestPace
-from .site import Site
-from .turnstile import Turnstile
-from .watch import Watch
+from .context import PageContext
+from .feeds.hub import FeedHub
+from .feeds.publisher import FeedPublisher
+from .http.asset_cache import AssetCacheMiddleware
+from .http.auth import SessionAuth
+from .http.challenge_pass import ChallengePasses
+from .http.cross_origin import CrossOriginProtectionMiddleware
+from .http.forwarded_headers import ForwardedHeadersMiddleware
+from .http.head_requests import HeadRequestsMiddleware
+from .http.page_rate_limit import PageRateLimitMiddleware
+from .http.request_guard import RequestGuardMiddleware
+from .http.request_rate_limit import RequestRateLimitMiddleware
+from .http.security_headers import SecurityHeadersMiddleware, install_nonces
+from .i18n.language import load_languages
+from .layout import ICON
+from .transport.client_revoker import ClientRevoker
+from .transport.connections import Connections
+from .transport.drain import drain_pages
+from .transport.http_protocol import PendingConnections
+from .transport.packet_filter import PacketFilterMiddleware
+from .transport.packet_rate_limit import PacketRateLimitMiddleware
+from .transport.socket_authorizer import SocketAuthorizer
 
-__all__ = ["ICON", "Crowd", "News", "Watch", "move_screens", "register"]
+__all__ = [
+    "ICON",
+    "ClientRevoker",
+    "FeedPublisher",
+    "PendingConnections",
+    "drain_pages",
+    "register",
+]
 
-_FRAME_MOST = 65_536
-_TAB_SECONDS = 60  # we keep nothing there, and NiceGUI would keep that for a month
+_MAX_FRAME_BYTES = 65_536
+_TAB_STORAGE_SECONDS = 60  # unused here; NiceGUI's default is 30 days
 
 
-def register(chat: Chat, web: FastAPI) -> Sequence[News | Watch]:
-    """Add all screens to the web application; return what has to be started with it."""
-    core.sio.eio.max_http_buffer_size = _FRAME_MOST
-    app.storage.max_tab_storage_age = _TAB_SECONDS
-    app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # a proxy goes by it
-    feeds = Feeds(chat.clock, chat.metrics, chat.work)
+def register(chat: Chat, web: FastAPI) -> Sequence[FeedPublisher | ClientRevoker]:
+    """Add all pages to the web application; return the services to start and stop with it."""
+    core.sio.eio.max_http_buffer_size = _MAX_FRAME_BYTES
+    app.storage.max_tab_storage_age = _TAB_STORAGE_SECONDS
+    app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # proxies route by it
+    feeds = FeedHub(chat.clock, chat.metrics, chat.work_budget)
     refused: Counter[str] = Counter()
     connections = Connections(chat.settings, refused=refused)
-    sockets = Sockets(chat, connections=connections, refused=refused)
-    sockets.stand_guard()
-    chat.metrics.watch("anonchat_screens", "Screens that are connected.", sockets.count)
-    chat.metrics.watch("anonchat_connections", "Open connections.", connections.__len__)
-    chat.metrics.watch_counts(
+    sockets = SocketAuthorizer(chat, connections=connections, refused=refused)
+    sockets.install()
+    chat.metrics.add_gauge("anonchat_screens", "Connected pages.", sockets.count)
+    chat.metrics.add_gauge("anonchat_connections", "Open connections.", connections.__len__)
+    chat.metrics.add_labelled_counter(
         "anonchat_sockets_refused",
-        "Sockets and what they said that were refused.",
+        "Refused sockets, packets and connections.",
         "why",
         lambda: sockets.refused,
     )
-    site = Site(chat, feeds, Door(chat), load_languages())
-    write_nonces()
-    frame.add_assets()
-    for screen in (login, lobby, room, privacy):
-        screen.register(site)
-    apologise, hold_back = errors.register(site)
-    passes = Passes(chat, site.door)
-    web.include_router(site.door.routes())
+    context = PageContext(chat, feeds, SessionAuth(chat), load_languages())
+    install_nonces()
+    layout.add_assets()
+    for page in (login, lobby, room, privacy):
+        page.register(context)
+    error_page, rate_limited_page = error_pages.register(context)
+    passes = ChallengePasses(chat, context.auth)
+    web.include_router(context.auth.routes())
     web.include_router(passes.routes())
     web.state.sockets, web.state.connections = sockets, connections
-    web.add_middleware(AssetCache)
-    web.add_middleware(HeadRequests)
+    web.add_middleware(AssetCacheMiddleware)
+    web.add_middleware(HeadRequestsMiddleware)
     web.add_middleware(
-        Turnstile,
+        PageRateLimitMiddleware,
         chat=chat,
-        door=site.door,
+        auth=context.auth,
         passes=passes,
-        sockets=sockets,
-        hold_back=hold_back,
-        busy=make_busy_page(site),
+        sockets_full=sockets.is_full,
+        rate_limited_page=rate_limited_page,
+        busy=make_busy_page(context),
     )
-    web.add_middleware(Pacing, budget=chat.work)
+    web.add_middleware(PacketRateLimitMiddleware, budget=chat.work_budget)
     web.add_middleware(
-        Packets, engine=sockets.engine, cut=sockets.cut_socket, refused=sockets.refused
+        PacketFilterMiddleware,
+        engine=sockets.engine,
+        close_socket=sockets.close_socket,
+        refused=sockets.refused,
     )
-    web.add_middleware(Origins, base_url=chat.settings.base_url)
-    web.add_middleware(Guard, apologise=apologise)
-    web.add_middleware(RequestPace, limit=chat.limits.requests)
-    web.add_middleware(Headers, base_url=chat.settings.base_url)
-    web.add_middleware(ForwardedHeaders, trusted=chat.settings.trusted_proxies)  # the outermost
-    web.state.watch = watch = Watch(chat, site.door, sockets)
-    return News(chat, feeds), watch
+    web.add_middleware(CrossOriginProtectionMiddleware, base_url=chat.settings.base_url)
+    web.add_middleware(RequestGuardMiddleware, error_page=error_page)
+    web.add_middleware(RequestRateLimitMiddleware, limit=chat.limits.requests)
+    web.add_middleware(SecurityHeadersMiddleware, base_url=chat.settings.base_url)
+    # Added last, so outermost: the others need the real client address.
+    web.add_middleware(ForwardedHeadersMiddleware, trusted=chat.settings.trusted_proxies)
+    web.state.client_revoker = revoker = ClientRevoker(chat, context.auth, sockets)
+    return FeedPublisher(chat, feeds), revoker

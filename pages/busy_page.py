@@ -1,7 +1,7 @@
-"""What strangers are sent while their network asks for too much: a challenge, as a static page.
+"""Static page with a proof-of-work challenge, for clients of rate-limited networks.
 
-It costs a fraction of a millisecond: no page of NiceGUI, no database. Its script solves the
-challenge, is given a pass for it, and loads the address again.
+It uses neither NiceGUI nor the database and costs a fraction of a millisecond. Its script solves
+the challenge, posts the solution for a pass, and reloads the page.
 """
 
 from collections.abc import Callable
@@ -15,54 +15,57 @@ from htpy import title as title_tag
 
 from anonchat import LimitReached
 
-from .frame import STYLE_SHEET, chosen_theme, mark
-from .language import Language
-from .site import Site, address_of
+from .context import PageContext
+from .http.client_address import client_address
+from .i18n.language import Language
+from .layout import STYLE_SHEET, chosen_theme, logo
 
-_SOLVER = (Path(__file__).parent / "live" / "proof" / "challenge.js").read_text()
+_SOLVER = (Path(__file__).parent / "elements" / "proof_of_work" / "challenge.js").read_text()
 _SCRIPT = """
 const { challenge, bits, seconds } = document.body.dataset;
-const again = (wait) => setTimeout(() => window.location.reload(), 1000 * wait);
-async function show(solution) {
-  const answer = await fetch("/pass", { method: "POST", body: solution }).catch(() => null);
-  again(answer?.ok ? 0 : seconds);
+const reload = (wait) => setTimeout(() => window.location.reload(), 1000 * wait);
+async function submit(solution) {
+  const response = await fetch("/pass", { method: "POST", body: solution }).catch(() => null);
+  reload(response?.ok ? 0 : seconds);
 }
 const status = document.querySelector("[role=status]");
 if (navigator.cookieEnabled) {
   status.textContent = document.querySelector("template").content.textContent;
-  solve(challenge, Number(bits), show);
-} else again(seconds);
+  solve(challenge, Number(bits), submit);
+} else reload(seconds);
 """
-_LONGEST_WAIT = 10  # seconds until a page tries again, where nobody says how long it takes
-_MARKS = {name: f"\0{name}\0" for name in ("nonce", "challenge", "bits", "seconds", "script")}
+_DEFAULT_RETRY_SECONDS = 10  # used if the limit names no time
+_PLACEHOLDERS = {
+    name: f"\0{name}\0" for name in ("nonce", "challenge", "bits", "seconds", "script")
+}
 
 
-def make_busy_page(site: Site) -> Callable[[Request, LimitReached], Response]:
-    """Return what makes the answer to a stranger of a busy network."""
+def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Response]:
+    """Return a function that makes the response for a client of a busy network."""
 
     @cache
-    def draw(code: str, theme: str) -> str:
-        return _draw(site.languages[code], theme)
+    def render(code: str, theme: str) -> str:
+        return _render(context.languages[code], theme)
 
-    def answer(request: Request, error: LimitReached) -> Response:
-        bits = site.chat.busy_networks.challenge_bits(address_of(request))
-        seconds = str(error.details.get("seconds", _LONGEST_WAIT))
-        page = draw(site.language(request).code, chosen_theme(request))
+    def respond(request: Request, error: LimitReached) -> Response:
+        bits = context.chat.network_throttle.challenge_bits(client_address(request))
+        seconds = str(error.details.get("seconds", _DEFAULT_RETRY_SECONDS))
+        page = render(context.language(request).code, chosen_theme(request))
         for name, value in {
             "nonce": request.scope["nonce"],
-            "challenge": site.chat.puzzle.pose(bits),
+            "challenge": context.chat.proof_of_work.new_challenge(bits),
             "bits": str(bits),
             "seconds": seconds,
         }.items():
-            page = page.replace(_MARKS[name], value)
+            page = page.replace(_PLACEHOLDERS[name], value)
         headers = {"Retry-After": seconds, "Cache-Control": "no-store"}
         return HTMLResponse(page, 429, headers=headers)
 
-    return answer
+    return respond
 
 
-def _draw(language: Language, theme: str) -> str:
-    again = language("Please come again in {seconds} s.", seconds=_MARKS["seconds"])
+def _render(language: Language, theme: str) -> str:
+    retry_text = language("Please come again in {seconds} s.", seconds=_PLACEHOLDERS["seconds"])
     page = html(lang=language.code)[
         head[
             meta(charset="utf-8"),
@@ -70,20 +73,20 @@ def _draw(language: Language, theme: str) -> str:
             title_tag["anonchat"],
             link(rel="stylesheet", href=STYLE_SHEET),
             style[f":root {{ color-scheme: {theme}; }}"] if theme else None,
-            noscript[meta(http_equiv="refresh", content=_MARKS["seconds"])],
+            noscript[meta(http_equiv="refresh", content=_PLACEHOLDERS["seconds"])],
         ],
         body(
-            data_challenge=_MARKS["challenge"],
-            data_bits=_MARKS["bits"],
-            data_seconds=_MARKS["seconds"],
+            data_challenge=_PLACEHOLDERS["challenge"],
+            data_bits=_PLACEHOLDERS["bits"],
+            data_seconds=_PLACEHOLDERS["seconds"],
         )[
             main(class_="nothing page busy")[
-                mark(),
+                logo(),
                 h1[language("Many people come from your network just now.")],
-                p(role="status")[again],
+                p(role="status")[retry_text],
                 template[language("One moment: your browser shows that this is not a flood.")],
             ],
-            script(type="module", nonce=_MARKS["nonce"])[_MARKS["script"]],
+            script(type="module", nonce=_PLACEHOLDERS["nonce"])[_PLACEHOLDERS["script"]],
         ],
     ]
-    return str(page).replace(_MARKS["script"], _SOLVER + _SCRIPT)
+    return str(page).replace(_PLACEHOLDERS["script"], _SOLVER + _SCRIPT)

@@ -1,66 +1,66 @@
-"""Come in."""
+"""The login page: sign in with a nickname and an optional secret phrase."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 from htpy import Element, a, details, div, footer, h1, li, p, span, summary, ul
 
-from anonchat import (
-    ChatError,
-    Cost,
-    InvalidPhrase,
-    PuzzleUnsolved,
-    TooManyPhrases,
-    WrongPhrase,
-)
+from anonchat import ChallengeUnsolved, ChatError, Cost, InvalidPhrase, TooManyPhrases, WrongPhrase
 
+from .context import PageContext
 from .controls import button, field, form, icon, icon_button, post
-from .frame import language_links, mark, open_page, page
-from .language import Language
-from .live.proof import Proof
-from .live.screen import Fields, Screen
-from .site import Site, address_of
+from .elements.proof_of_work_field import ProofOfWorkField
+from .elements.screen import Fields, Screen
+from .http.client_address import client_address
+from .i18n.language import Language
+from .layout import language_links, logo, open_page, page
 from .suggestion import suggest_nickname
 
-_OF_PHRASE = (InvalidPhrase, WrongPhrase, TooManyPhrases)
+_PHRASE_ERRORS = (InvalidPhrase, WrongPhrase, TooManyPhrases)
 
 
-def register(site: Site) -> None:
+def register(context: PageContext) -> None:
     """Add the page."""
 
     @page("/login")
-    async def login(request: Request, target: Annotated[str, Depends(site.door.stranger)]) -> None:
-        language = open_page(site, request)
-        screen = Screen("login", budget=site.chat.work)
+    async def login(
+        request: Request, target: Annotated[str, Depends(context.auth.require_anonymous)]
+    ) -> None:
+        language = open_page(context, request)
+        screen = Screen("login", budget=context.chat.work_budget)
         with screen:
-            proof = Proof(site.chat.puzzle, budget=site.chat.work, language=language)
+            proof_of_work = ProofOfWorkField(
+                context.chat.proof_of_work, budget=context.chat.work_budget, language=language
+            )
 
         async def enter(fields: Fields) -> None:
             try:
-                _, token = await site.chat.identity.come_in(
+                _, token = await context.chat.identity.sign_in(
                     fields.get("nickname", ""),
                     phrase=fields.get("phrase", ""),
-                    address=address_of(request),
+                    address=client_address(request),
                     solution=fields.get("solution", ""),
                 )
-            except PuzzleUnsolved as error:
-                proof.solve(error)
+            except ChallengeUnsolved as error:
+                proof_of_work.solve(error)
             except ChatError as error:
-                name = "phrase" if isinstance(error, _OF_PHRASE) else "nickname"
-                screen.refuse(name, language.explain(error))
+                name = "phrase" if isinstance(error, _PHRASE_ERRORS) else "nickname"
+                screen.show_field_error(name, language.explain(error))
             else:
-                post("/session", body=site.door.write_ticket(token), then=target)
+                post("/session", body=context.auth.create_ticket(token), redirect_to=target)
 
         async def suggest(_fields: Fields) -> None:
             await screen.work.wait(Cost.SUGGESTION)
-            name = await suggest_nickname(language, is_free=site.chat.identity.is_free)
+            name = await suggest_nickname(
+                language, is_free=context.chat.identity.is_nickname_available
+            )
             screen.fill("nickname", name)
 
-        screen.answer("enter", enter)
-        screen.answer("suggest", suggest)
+        screen.on_call("enter", enter)
+        screen.on_call("suggest", suggest)
         screen.draw(
             div(class_="login-column")[
-                mark(),
+                logo(),
                 _headline(language("Say it. Let it fade.")),
                 p(class_="lead")[
                     language(
@@ -68,11 +68,11 @@ def register(site: Site) -> None:
                         "nothing else."
                     )
                 ],
-                _form(language, proof),
+                _form(language, proof_of_work),
                 _promises(language),
                 footer[
                     a(href="/privacy")[language("What we keep")],
-                    language_links(site.languages.values(), language),
+                    language_links(context.languages.values(), language),
                 ],
             ]
         )
@@ -80,7 +80,7 @@ def register(site: Site) -> None:
 
 def _headline(text: str) -> Element:
     words = text.split()
-    fades = [1 - 0.5 * max(0, place - 1) / max(1, len(words) - 2) for place in range(len(words))]
+    fades = [1 - 0.5 * max(0, index - 1) / max(1, len(words) - 2) for index in range(len(words))]
     return h1[
         [
             span(style=f"opacity: {opacity:.2f}")[f"{word} "]
@@ -89,7 +89,7 @@ def _headline(text: str) -> Element:
     ]
 
 
-def _form(language: Language, proof: Proof) -> Element:
+def _form(language: Language, proof_of_work: ProofOfWorkField) -> Element:
     return form(
         field(
             language("Nickname"),
@@ -98,10 +98,10 @@ def _form(language: Language, proof: Proof) -> Element:
             maxlength=600,
             autofocus=True,
             enterkeyhint="go",
-            beside=icon_button("dice", language("Suggest a nickname"), data_calls="suggest"),
+            addon=icon_button("dice", language("Suggest a nickname"), data_calls="suggest"),
         ),
         button(language("Enter"), type="submit"),
-        proof,
+        proof_of_work,
         details[
             summary[language("Be recognised another day with a secret phrase")],
             field(

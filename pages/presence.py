@@ -1,4 +1,4 @@
-"""A screen's part in `chat.presence`."""
+"""Reports a page's connection to `chat.presence`."""
 
 import asyncio
 
@@ -6,36 +6,36 @@ from nicegui import ui
 
 from anonchat import Cost, LimitReached, Member
 
-from .live.work import PageWork
-from .site import Site
+from .context import PageContext
+from .elements.page_budget import PageBudget
 
 _GRACE_SECONDS = 3.0
 
 
-def follow_presence(site: Site, member: Member) -> None:
-    """Let the member be here while this screen is connected; a short blink is no leaving."""
-    client, presence = ui.context.client, site.chat.presence
-    work = PageWork(site.chat.work, client.request)
+def track_presence(context: PageContext, member: Member) -> None:
+    """Mark the member present while this page is connected; ignore disconnections up to 3 s."""
+    client, presence = ui.context.client, context.chat.presence
+    work = PageBudget(context.chat.work_budget, client.request)
 
-    async def come() -> None:
-        cost = Cost.PRESENCE + site.cost_of_telling(member.room_id)
+    async def on_connect() -> None:
+        cost = Cost.PRESENCE + context.broadcast_cost(member.room_id)
         try:
-            await work.wait(2 * cost)  # whoever comes goes again
+            await work.wait(2 * cost)  # leaving is charged in advance
         except LimitReached:
             return
         if not client.has_socket_connection:
             return
-        if await site.chat.memberships.has(member.room_id, member.visitor_id):
-            await presence.enter(member, screen=client.id)
+        if await context.chat.memberships.is_member(member.room_id, member.visitor_id):
+            await presence.enter(member, page_id=client.id)
 
-    async def pause() -> None:
+    async def on_disconnect() -> None:
         await asyncio.sleep(_GRACE_SECONDS)
         if not client.has_socket_connection:
-            await presence.leave(member, screen=client.id)
+            await presence.leave(member, page_id=client.id)
 
-    async def go() -> None:
-        await presence.leave(member, screen=client.id)
+    async def on_delete() -> None:
+        await presence.leave(member, page_id=client.id)
 
-    client.on_connect(come)
-    client.on_disconnect(pause)
-    client.on_delete(go)
+    client.on_connect(on_connect)
+    client.on_disconnect(on_disconnect)
+    client.on_delete(on_delete)

@@ -1,42 +1,42 @@
-"""What is kept, where, how long, and what the janitor has removed."""
+"""The privacy page: what is stored, where and how long, and the purge statistics."""
 
 from fastapi import Request
 from htpy import a, footer, h1, h2, p
 
 from anonchat import room_lifetime, visitor_lifetime
 
-from .frame import language_links, mark, open_page, page
-from .language import Language
-from .live.feed import Feed, whole_feed
-from .live.screen import Screen
-from .news import LEDGER
-from .rows import ledger_rows
-from .site import Site
+from .context import PageContext
+from .elements.live_list import LiveList, snapshot_list
+from .elements.screen import Screen
+from .feeds.publisher import PURGE_STATS
+from .i18n.language import Language
+from .layout import language_links, logo, open_page, page
+from .rows import purge_stats_rows
 
 
-def register(site: Site) -> None:
+def register(context: PageContext) -> None:
     """Add the page."""
 
     @page("/privacy")
     def privacy(request: Request) -> None:
-        language = open_page(site, request, title=site.language(request)("What we keep"))
-        with Screen("paper", budget=site.chat.work) as screen:
+        language = open_page(context, request, title=context.language(request)("What we keep"))
+        with Screen("paper", budget=context.chat.work_budget) as screen:
             screen.draw(
-                mark(),
+                logo(),
                 h1[language("What we keep")],
-                [(h2[heading], p[text]) for heading, text in _chapters(site, language)],
+                [(h2[heading], p[text]) for heading, text in _sections(context, language)],
                 h2[language("The janitor")],
                 p[language("Counts of what was forgotten here; it goes round all the time.")],
-                _ledger(site, language),
+                _purge_stats(context, language),
                 footer[
                     a(href="/")[language("Back")],
-                    language_links(site.languages.values(), language),
+                    language_links(context.languages.values(), language),
                 ],
             )
 
 
-def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
-    settings = site.chat.settings
+def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]:
+    settings = context.chat.settings
     return [
         (
             language("Of you"),
@@ -88,11 +88,15 @@ def _chapters(site: Site, language: Language) -> list[tuple[str, str]]:
     ]
 
 
-def _ledger(site: Site, language: Language) -> Feed:
-    return whole_feed(
-        site.feeds,
-        LEDGER,
-        lambda: ledger_rows(tally, language=language) if (tally := site.chat.ledger.tally) else [],
+def _purge_stats(context: PageContext, language: Language) -> LiveList:
+    return snapshot_list(
+        context.feeds,
+        PURGE_STATS,
+        lambda: (
+            purge_stats_rows(stats, language=language)
+            if (stats := context.chat.purge_stats.stats)
+            else []
+        ),
         tag="ul",
         label=language("The janitor"),
         language=language,

@@ -1,4 +1,4 @@
-"""The room: for its members what is said in it, for everybody else the way in."""
+"""The page of a room: the conversation for members, the join panel for other visitors."""
 
 from typing import Annotated
 
@@ -7,21 +7,21 @@ from nicegui import ui
 
 from anonchat import Room, Visitor
 
-from .entrance import draw_entrance
-from .frame import open_page, page, redirect
-from .live.screen import Screen
-from .rail import rail, room_finder
-from .site import Site
-from .talk import Talk
+from .context import PageContext
+from .elements.screen import Screen
+from .join_panel import draw_join_panel
+from .layout import open_page, page, redirect
+from .room_view import RoomView
+from .sidebar import room_search, sidebar
 
 
-def register(site: Site) -> None:
+def register(context: PageContext) -> None:
     """Add the page."""
 
-    KnownVisitor = Annotated[Visitor, Depends(site.door.visitor)]
+    KnownVisitor = Annotated[Visitor, Depends(context.auth.require_visitor)]
 
     async def find(slug: str, request: Request, _visitor: KnownVisitor) -> Room:
-        found = await site.chat.lobby.find(slug)
+        found = await context.chat.room_directory.find(slug)
         if slug != found.slug:
             raise redirect(request, f"/r/{found.slug}")
         return found
@@ -30,20 +30,22 @@ def register(site: Site) -> None:
     async def room(
         request: Request, visitor: KnownVisitor, found: Annotated[Room, Depends(find)]
     ) -> None:
-        await _attend(site, found)
-        member = await site.chat.memberships.get(found.id, visitor_id=visitor.id)
-        language = open_page(site, request, title=found.name)
-        with Screen("shell room", budget=site.chat.work) as screen:
-            finder = room_finder(site, visitor, language, with_button=False)
+        await _subscribe(context, found)
+        member = await context.chat.memberships.get(found.id, visitor_id=visitor.id)
+        language = open_page(context, request, title=found.name)
+        with Screen("shell room", budget=context.chat.work_budget) as screen:
+            search_box = room_search(context, visitor, language, with_button=False)
             screen.draw(
-                await rail(site, visitor, language, screen, finder=finder, current=found.id),
-                await Talk(site, language, found, member, screen).draw()
+                await sidebar(
+                    context, visitor, language, screen, search_box=search_box, current=found.id
+                ),
+                await RoomView(context, language, found, member, screen).draw()
                 if member
-                else await draw_entrance(site, visitor, language, found, screen),
+                else await draw_join_panel(context, visitor, language, found, screen),
             )
 
 
-async def _attend(site: Site, room: Room) -> None:
-    """Let this node hear what is said in the room, before anything of it is read."""
-    await site.chat.bus.attend(room.id)
-    ui.context.client.on_delete(lambda: site.chat.bus.leave(room.id))
+async def _subscribe(context: PageContext, room: Room) -> None:
+    """Subscribe this node to the room until the page is deleted; call this before reading it."""
+    await context.chat.bus.subscribe_room(room.id)
+    ui.context.client.on_delete(lambda: context.chat.bus.unsubscribe_room(room.id))

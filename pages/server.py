@@ -1,4 +1,4 @@
-"""Settings → chat → web application → server: what is said to NiceGUI and uvicorn."""
+"""Builds and runs the web server: chat, web application, NiceGUI and uvicorn configuration."""
 
 import asyncio
 import gc
@@ -17,64 +17,64 @@ from nicegui import app, ui
 from starlette.middleware.gzip import GZipMiddleware
 
 import pages
-from anonchat import Chat, Settings, StartError, read_settings
-from anonchat.admin import AdminDoor
+from anonchat import Chat, Settings, StartupError, read_settings
 from anonchat.api import api_routes, health_routes
-from anonchat.listening import bind, listen, write_url
-from anonchat.logs import set_up_logs
-from anonchat.metrics import MetricsDoor
-from anonchat.precautions import take_precautions
+from anonchat.cli.admin_server import AdminServer
+from anonchat.runtime.listening import bind, format_url, listen
+from anonchat.runtime.logging import configure_logging
+from anonchat.runtime.metrics import MetricsServer
+from anonchat.security.hardening import harden_process
 
 _log = logging.getLogger("anonchat")
 
-_GRACE_SECONDS = 5  # for what is being answered while the server stops
-_BACKLOG = 2_048  # connections that wait to be accepted
-_GARBAGE = (10_000, 10, 10)  # a page is hundreds of objects: the defaults look after every other
+_GRACE_SECONDS = 5  # for requests in progress while the server stops
+_BACKLOG = 2_048  # connections waiting for accept
+_GC_THRESHOLDS = (10_000, 10, 10)  # a page is hundreds of objects; the defaults run too often
 
 
 class Server(uvicorn.Server):
-    """A server that ends streams and polls before it waits until everything is answered."""
+    """A uvicorn server that ends streams and long polls before it waits for open requests."""
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Take nobody in any more, lead the screens to another node if there is one, and stop."""
-        state = self.config.app.state  # type: ignore[union-attr]  # it is our own app
+        """Stop listening, move the pages to other nodes if there are any, and stop."""
+        state = self.config.app.state  # type: ignore[union-attr]  # a FastAPI app
         state.chat.is_draining = True
-        for door in self.servers:
-            door.close()
-        if state.chat.presence.count_nodes():
-            await pages.move_screens(state.sockets)
+        for listener in self.servers:
+            listener.close()
+        if state.chat.presence.count_peers():
+            await pages.drain_pages(state.sockets)
         state.streams.stop()
-        state.sockets.stop()
+        state.sockets.close_polling_sockets()
         loop = asyncio.get_running_loop()
-        loop.call_later(_GRACE_SECONDS - 1, state.connections.cut_readers)
+        loop.call_later(_GRACE_SECONDS - 1, state.connections.abort_slow_readers)
         await super().shutdown(sockets)
 
 
-def settle() -> None:
-    """Spare the garbage collector what lives as long as the process, and let it come rarely."""
+def tune_gc() -> None:
+    """Exclude long-lived objects from garbage collection, and run it less often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_GARBAGE)
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
-def _listen(doors: Sequence[socket], settings: Settings) -> None:
-    """Listen on bound sockets, and say where. Raises `StartError`.
+def _listen(sockets: Sequence[socket], settings: Settings) -> None:
+    """Listen on bound sockets, and log the URL. Raises `StartupError`.
 
-    uvloop does it again later, but is silent about sockets that it cannot listen on.
+    uvloop listens again later, but does not report sockets that it cannot listen on.
     """
-    listen(doors, settings.host, settings.port, backlog=_BACKLOG)
-    for door in doors[:1]:
-        _log.info("open at %s", write_url(settings.host, door.getsockname()[1]))
+    listen(sockets, settings.host, settings.port, backlog=_BACKLOG)
+    for first in sockets[:1]:
+        _log.info("listening at %s", format_url(settings.host, first.getsockname()[1]))
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the whole application; it runs from the beginning of its lifespan to the end.
+    """Build the whole application; its lifespan starts and stops everything.
 
-    It begins to listen on the bound sockets in its `state.doors` once it is able to answer.
+    It starts to listen on the bound sockets in `state.listen_sockets` once it can answer.
     """
     chat = Chat(settings)
-    admin = AdminDoor(chat)
-    metrics = MetricsDoor(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
+    admin = AdminServer(chat)
+    metrics = MetricsServer(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
 
     @asynccontextmanager
     async def lifespan(_web: FastAPI) -> AsyncIterator[None]:
@@ -82,34 +82,36 @@ def create_app(settings: Settings) -> FastAPI:
             await metrics.start()
             await chat.start()
             await admin.start()
-            _listen(web.state.doors, settings)
-        except StartError as error:  # the server would hide this one line in a page of traceback
+            _listen(web.state.listen_sockets, settings)
+        except StartupError as error:  # uvicorn would print a traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
-        for part in living:
-            part.start()
+        for service in services:
+            service.start()
         if not settings.base_url:
             _log.info(
-                "ANONCHAT_BASE_URL is not set: answering to localhost and IP addresses only; to "
-                "serve a name, set it to the address that visitors use, such as "
+                "ANONCHAT_BASE_URL is not set: only requests for localhost and IP addresses are "
+                "served; to serve a host name, set it to the public address, such as "
                 "https://chat.example"
             )
-        settle()
+        tune_gc()
         try:
             yield
         finally:
             await admin.stop()
-            for part in living:
-                part.stop()
+            for service in services:
+                service.stop()
             await chat.stop()
             await metrics.stop()
 
     web = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    web.router.redirect_slashes = app.router.redirect_slashes = False  # they would name the host
+    web.router.redirect_slashes = app.router.redirect_slashes = (
+        False  # a redirect contains the host
+    )
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
-    web.state.chat, web.state.streams, web.state.doors = chat, api.streams, []
-    living = pages.register(chat, web)
+    web.state.chat, web.state.streams, web.state.listen_sockets = chat, api.streams, []
+    services = pages.register(chat, web)
     ui.run_with(
         web,
         title="anonchat",
@@ -128,18 +130,18 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def create_server(web: FastAPI, settings: Settings) -> Server:
-    """Make what listens on the port and speaks HTTP for the application."""
-    crowd = pages.Crowd(settings.unanswered_max, web.state.connections)
+    """Return the HTTP server for the application."""
+    pending = pages.PendingConnections(settings.pending_requests_max, web.state.connections)
     config = uvicorn.Config(
         web,
         backlog=_BACKLOG,
-        log_config=None,  # ours
-        log_level="error",  # its warnings are about what strangers send, as often as they like
+        log_config=None,  # set up by `configure_logging`
+        log_level="error",  # clients can cause any number of its warnings
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # ours, which tell when something is amiss
-        http=crowd,  # type: ignore[arg-type]  # it makes protocols
-        ws=crowd.open_line,  # type: ignore[arg-type]  # so does this
+        proxy_headers=False,  # `ForwardedHeadersMiddleware` applies them
+        http=pending,  # type: ignore[arg-type]  # a protocol factory
+        ws=pending.open_websocket,  # type: ignore[arg-type]  # a protocol factory
         ws_ping_interval=None,  # engine.io has its own
         ws_per_message_deflate=False,
         ws_max_size=65_536,
@@ -149,19 +151,19 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
 
 
 def serve() -> None:
-    """Run the server until it is told to stop, by SIGTERM or Ctrl-C, which ends with status 0."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it anew at its end
+    """Run the server until SIGTERM or Ctrl-C, then exit with status 0."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it again at exit
     try:
         with suppress(KeyboardInterrupt):
             _serve(read_settings())
-    except StartError as error:
+    except StartupError as error:
         sys.exit(str(error))
 
 
 def _serve(settings: Settings) -> None:
-    set_up_logs(settings)
-    take_precautions()
-    doors = bind(settings.host, settings.port)
+    configure_logging(settings)
+    harden_process()
+    sockets = bind(settings.host, settings.port)
     web = create_app(settings)
-    web.state.doors = doors
-    create_server(web, settings).run(doors)
+    web.state.listen_sockets = sockets
+    create_server(web, settings).run(sockets)

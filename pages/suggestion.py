@@ -1,29 +1,29 @@
-"""Friendly nicknames to choose from."""
+"""Suggests random nicknames."""
 
 import secrets
 from collections.abc import Awaitable, Callable
 
-from .language import Language
+from .i18n.language import Language
 
-_TRIES = 20
-_FIRST = (
+_ATTEMPTS = 20
+_FIRST_WORDS = (
     "Quiet,Warm,Brave,Curious,Gentle,Sleepy,Merry,Patient,Silver,Lucky,Calm,Bright,Misty,Velvet,"
     "Northern,Distant,Amber,Humble,Nimble,Tender"
 )
-_SECOND = (
+_SECOND_WORDS = (
     "Fox,Otter,Heron,Badger,Lynx,Sparrow,Hedgehog,Owl,Moth,Hare,Beaver,Falcon,Robin,Whale,Cricket,"
     "Raccoon,Swift,Marten,Salmon,Wren"
 )
 
 
 async def suggest_nickname(language: Language, *, is_free: Callable[[str], Awaitable[bool]]) -> str:
-    """Return a nickname in the visitor's language that nobody bears."""
-    first = language.words("first words of a nickname", _FIRST)
-    second = language.words("second words of a nickname", _SECOND)
+    """Return a random nickname in the visitor's language, a free one if 20 attempts suffice."""
+    first = language.words("first words of a nickname", _FIRST_WORDS)
+    second = language.words("second words of a nickname", _SECOND_WORDS)
     name = ""
-    for attempt in range(_TRIES):
+    for attempt in range(_ATTEMPTS):
         name = f"{secrets.choice(first)} {secrets.choice(second)}"
-        if attempt > _TRIES // 2:
+        if attempt > _ATTEMPTS // 2:
             name = f"{name} {secrets.randbelow(1000)}"
         if await is_free(name):
             break

@@ -1,14 +1,14 @@
-"""Solves the challenges that sites pose, as browsers and programs do."""
+"""Solves proof-of-work challenges, as browsers and API clients do."""
 
 import hashlib
 from itertools import count
 
 
 def solve(challenge: str, bits: int) -> str:
-    """Return the solution: the challenge, and a number that gives so many zero bits."""
-    most = 1 << (256 - bits)
+    """Return the challenge with a number whose SHA-256 hash begins with `bits` zero bits."""
+    bound = 1 << (256 - bits)
     for number in count():
         solution = f"{challenge}:{number}"
-        if int.from_bytes(hashlib.sha256(solution.encode()).digest()) < most:
+        if int.from_bytes(hashlib.sha256(solution.encode()).digest()) < bound:
             return solution
     raise AssertionError("unreachable")

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures shared by all tests."""
 
 import itertools
 import os
@@ -12,8 +12,9 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, Engine, event
 
-from anonchat import Chat, work_budget
-from anonchat.valkey import Valkey
+from anonchat import Chat
+from anonchat.bus.client import Valkey
+from anonchat.limits import work_budget
 from tests.fakes import FakeClock, running_chat
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
@@ -21,35 +22,35 @@ from tests.servers.redis import Redis
 settings.register_profile("any machine", deadline=None, print_blob=True)
 settings.load_profile("any machine")
 
-_spaces = itertools.count()
+_bus_numbers = itertools.count()
 
 
 @pytest.fixture(autouse=True)
-def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
+def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Remove `ANONCHAT_` environment variables, and run in an empty folder."""
     for name in [name for name in os.environ if name.startswith("ANONCHAT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let what asks for `either_place` run in both, but for what is about a single node alone."""
+    """Run tests that use `either_place` in both deployments, or in one if marked `single`."""
     if "either_place" in metafunc.fixturenames:
-        if about_one := metafunc.definition.get_closest_marker("single"):
-            (_why,) = about_one.args
-        kinds = ["single"] if about_one else ["single", "cluster"]
+        if marker := metafunc.definition.get_closest_marker("single"):
+            (_reason,) = marker.args
+        kinds = ["single"] if marker else ["single", "cluster"]
         metafunc.parametrize("either_place", kinds, indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let work budgets be used up at once: the clock of most tests stands still."""
-    monkeypatch.setattr(work_budget, "_LONGEST_PACE", timedelta())
+def no_burst_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not delay work below its budget: the clock of most tests does not move."""
+    monkeypatch.setattr(work_budget, "_PACE_WAIT_MAX", timedelta())
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """Return a PostgreSQL that is started for the first who asks."""
+    """Return a PostgreSQL server shared by all tests, started on first use."""
     postgres = Postgres()
     postgres.start()
     yield postgres
@@ -58,7 +59,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[Redis]:
-    """Return a Redis that is started for the first who asks."""
+    """Return a Redis server shared by all tests, started on first use."""
     redis = Redis()
     redis.start()
     yield redis
@@ -67,7 +68,7 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture
 def server() -> Iterator[Redis]:
-    """Return a Redis that this test has for itself, and may break."""
+    """Return a Redis server for this test only, which it may stop or pause."""
     server = Redis()
     server.start()
     try:
@@ -78,7 +79,7 @@ def server() -> Iterator[Redis]:
 
 @pytest.fixture
 async def valkey(server: Redis) -> AsyncIterator[Valkey]:
-    """Return a connection to the test's own Redis that no node uses."""
+    """Return a client of `server` that no node uses."""
     valkey = Valkey(server.url)
     yield valkey
     await valkey.close()
@@ -86,34 +87,35 @@ async def valkey(server: Redis) -> AsyncIterator[Valkey]:
 
 @pytest.fixture
 def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Let every chat be by itself with SQLite, or be a node with PostgreSQL and Redis."""
+    """Run every chat as a single node with SQLite, or as a node with PostgreSQL and Redis."""
     if request.param == "single":
         yield request.param
         return
     postgres: Postgres = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis")
-    places: dict[Path, dict[str, object]] = {}
+    located: dict[Path, dict[str, object]] = {}
 
     def locate(folder: Path) -> dict[str, object]:
-        for gone in [each for each in places if not each.exists() and each != folder]:
-            postgres.give_back(str(places.pop(gone)["database_url"]))  # hypothesis makes many
-        if folder not in places:
-            space = next(_spaces)
-            places[folder] = {
+        # Hypothesis creates many folders: give back the databases of the removed ones.
+        for removed in [each for each in located if not each.exists() and each != folder]:
+            postgres.release(str(located.pop(removed)["database_url"]))
+        if folder not in located:
+            number = next(_bus_numbers)
+            located[folder] = {
                 "database_url": postgres.take(),
-                "bus_url": f"{redis.url}/{space}",
-                "secret_key": f"shared by all nodes of {space}",
+                "bus_url": f"{redis.url}/{number}",
+                "secret_key": f"shared by all nodes of {number}",
             }
-        return places[folder]
+        return located[folder]
 
     monkeypatch.setattr("tests.fakes.locate", locate)
     yield request.param
-    postgres.give_all_back()
+    postgres.release_all()
     redis.forget()
 
 
 class _CompiledStatements(dict[Any, Any]):
-    """What statements are compiled to, whichever engine of the dialect asks."""
+    """Cache of compiled statements, shared by all engines of a dialect."""
 
     def __setitem__(self, key: Any, compiled: Any) -> None:
         super().__setitem__(key[1:], compiled)
@@ -124,7 +126,7 @@ class _CompiledStatements(dict[Any, Any]):
 
 @pytest.fixture(autouse=True, scope="session")
 def compiled_statements() -> Iterator[None]:
-    """Compile each statement once, and not anew for the engine of every test."""
+    """Compile each statement once per dialect instead of once per engine."""
     compiled: defaultdict[str, _CompiledStatements] = defaultdict(_CompiledStatements)
 
     def share(connection: Connection) -> None:
@@ -137,7 +139,7 @@ def compiled_statements() -> Iterator[None]:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Return a clock that stands still until the test moves it."""
+    """Return a clock that only moves when the test moves it."""
     return FakeClock()
 
 

@@ -1,4 +1,4 @@
-"""How long the loop is held by something, in the time of the processor, whatever the machine."""
+"""Measures processor time, scaled to a reference machine."""
 
 import asyncio
 import gc
@@ -9,41 +9,41 @@ from contextlib import contextmanager
 import pytest
 
 MOST = 0.020
-"""Seconds that nothing may hold the loop of a usual machine."""
+"""Longest step of the event loop on the reference machine, in seconds."""
 
-_FAR_BELOW = MOST / 4
+_FAST_ENOUGH = MOST / 4
 _TRIES = 12
-_USUAL = 0.006  # seconds that `_work` takes on a usual machine
-_run: Callable[[asyncio.Handle], None] = asyncio.Handle._run
+_REFERENCE_SECONDS = 0.006  # seconds that `_run_reference_load` takes on the reference machine
+_run_handle: Callable[[asyncio.Handle], None] = asyncio.Handle._run
 
 
 def effort(act: Callable[[], object]) -> float:
-    """Return the seconds that it takes on a usual machine; of several tries, the best."""
+    """Return the seconds that `act` takes on the reference machine; the best of several tries."""
     best = float("inf")
-    with _without_collection():
+    with _without_garbage_collection():
         for _ in range(_TRIES):
             best = min(best, _scale(_measure(act)))
-            if best < _FAR_BELOW:
+            if best < _FAST_ENOUGH:
                 break
     return best
 
 
 async def longest_step(act: Callable[[], Awaitable[object]]) -> float:
-    """Return the seconds of the longest step that the loop makes meanwhile, as `effort` does."""
+    """Return the seconds of the longest event-loop step during `act`, measured as in `effort`."""
     best = float("inf")
-    with _without_collection():
+    with _without_garbage_collection():
         for _ in range(_TRIES):
-            with _watching_steps() as steps:
+            with _measured_steps() as steps:
                 await act()
             best = min(best, _scale(max(steps)))
-            if best < _FAR_BELOW:
+            if best < _FAST_ENOUGH:
                 break
     return best
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Keep out the collection of garbage, which takes the longer the more tests have run before."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Disable garbage collection, which takes longer the more tests have run before."""
     gc.disable()
     try:
         yield
@@ -52,11 +52,11 @@ def _without_collection() -> Iterator[None]:
 
 
 @contextmanager
-def _watching_steps() -> Iterator[list[float]]:
+def _measured_steps() -> Iterator[list[float]]:
     steps = [0.0]
 
     def run(handle: asyncio.Handle) -> None:
-        steps.append(_measure(lambda: _run(handle)))
+        steps.append(_measure(lambda: _run_handle(handle)))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio.Handle, "_run", run)
@@ -64,18 +64,19 @@ def _watching_steps() -> Iterator[list[float]]:
 
 
 def _scale(seconds: float) -> float:
-    """Return what would be as many seconds on a usual machine, by how slow this one is just now."""
-    if seconds < _FAR_BELOW:
+    """Convert seconds of this machine, at its current speed, to those of the reference machine."""
+    if seconds < _FAST_ENOUGH:
         return seconds
-    return seconds / max(1.0, min(_measure(_work) for _ in range(3)) / _USUAL)
+    reference_seconds = min(_measure(_run_reference_load) for _ in range(3))
+    return seconds / max(1.0, reference_seconds / _REFERENCE_SECONDS)
 
 
 def _measure(act: Callable[[], object]) -> float:
-    begun = time.thread_time()
+    start = time.thread_time()
     act()
-    return time.thread_time() - begun
+    return time.thread_time() - start
 
 
-def _work() -> int:
-    """Make many small texts: neighbours slow that down more than they slow down arithmetic."""
+def _run_reference_load() -> int:
+    """Create many small strings: other processes slow this down more than arithmetic."""
     return len(" ".join(f"<a>{number}</a>" for number in range(25_000)).split())

@@ -1,4 +1,4 @@
-"""What a test holds in its hand: the time, and a chat of its own."""
+"""Test helpers: a fake clock, settings, running chats and their contents."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,11 +11,11 @@ from sqlmodel import select
 
 from anonchat import Chat, Event, MemoryBus, Room, Settings, Visitor, WorkBudget
 from anonchat.bus import ValkeyBus
-from anonchat.keystore import generation_of
-from anonchat.limits import Limit, Limits
+from anonchat.crypto import Hasher
+from anonchat.limits.rate_limits import Limit, Limits
 from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
-from anonchat.seal import Hasher
+from anonchat.security.keystore import key_generation
 from models import SpanRow
 from tests.servers.sqlite import lay_out_tables
 
@@ -24,13 +24,13 @@ UNLIMITED = {
     for name, field in Settings.model_fields.items()
     if isinstance(field.default, Rate)
 }
-"""Settings of a chat in which anything may be done as often as one likes."""
+"""Settings that disable all rate limits."""
 
-_Kind = TypeVar("_Kind", bound=Event)
+_EventT = TypeVar("_EventT", bound=Event)
 
 
 class FakeClock:
-    """A clock that stands still until it is moved."""
+    """A clock that only moves when a test moves it."""
 
     def __init__(self) -> None:
         self.now = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -38,51 +38,53 @@ class FakeClock:
     def __call__(self) -> datetime:
         return self.now
 
-    def begin(self) -> None:
-        """Stand where it stands."""
+    def reset(self) -> None:
+        """Do nothing: the time is already set."""
 
-    def resume(self, moment: datetime) -> None:
-        """Go on from that moment if it is not over yet."""
+    def advance_to(self, moment: datetime) -> None:
+        """Continue from `moment` if it is later than now."""
         self.now = max(self.now, moment)
 
-    def move(self, by: timedelta) -> None:
-        """Let so much time pass."""
+    def advance(self, by: timedelta) -> None:
+        """Move the clock forward."""
         self.now += by
 
 
-class Ear:
-    """Hears every event of a chat."""
+class EventRecorder:
+    """Records all events of a chat."""
 
     def __init__(self, chat: Chat) -> None:
-        self.heard: list[Event] = []
+        self.events: list[Event] = []
         chat.bus.subscribe(self._on_event)
 
-    def all(self, kind: type[_Kind]) -> list[_Kind]:
-        """Return what was heard of this kind."""
-        return [event for event in self.heard if isinstance(event, kind)]
+    def of_type(self, kind: type[_EventT]) -> list[_EventT]:
+        """Return the recorded events of this class."""
+        return [event for event in self.events if isinstance(event, kind)]
 
     async def _on_event(self, event: Event) -> None:
-        self.heard.append(event)
+        self.events.append(event)
 
 
 def locate(_folder: Path) -> dict[str, object]:
-    """Return where the database and the bus are that belong to a folder, if not in there."""
+    """Return the settings of an external database and bus for this data folder; none by default."""
     return {}
 
 
 def make_settings(folder: Path, **changes: object) -> Settings:
-    """Return the settings of a chat that keeps all in `folder` and holds nobody back."""
-    unbounded = {**UNLIMITED, "waiting_posts_max": 10_000}
-    return Settings.model_validate({"data_dir": folder, **locate(folder), **unbounded, **changes})
+    """Return settings with the data in `folder` and without rate limits."""
+    unlimited_settings = {**UNLIMITED, "post_queue_max": 10_000}
+    return Settings.model_validate(
+        {"data_dir": folder, **locate(folder), **unlimited_settings, **changes}
+    )
 
 
 def make_limit(rate: Rate, clock: FakeClock) -> Limit:
-    """Return a limit by itself."""
+    """Return a single limit."""
     return Limit(rate, clock, lambda day: str(day).encode())
 
 
 def make_work_budget(clock: FakeClock, **rates: str) -> WorkBudget:
-    """Return a work budget by itself."""
+    """Return a work budget without a chat."""
     settings = Settings.model_validate(UNLIMITED | rates)
     hasher = Hasher(lambda: b"key of a test")
     return WorkBudget(Limits(settings, clock=clock, bus=MemoryBus(), hasher=hasher))
@@ -90,7 +92,7 @@ def make_work_budget(clock: FakeClock, **rates: str) -> WorkBudget:
 
 @asynccontextmanager
 async def running_chat(folder: Path, clock: FakeClock, **changes: object) -> AsyncIterator[Chat]:
-    """Give a started chat; its janitor sleeps longer than any test lasts."""
+    """Run a chat; the interval of its janitor is longer than any test."""
     settings = make_settings(folder, **changes)
     lay_out_tables(settings)
     chat = Chat(settings, clock=clock)
@@ -102,12 +104,12 @@ async def running_chat(folder: Path, clock: FakeClock, **changes: object) -> Asy
 
 
 async def crash(chat: Chat) -> None:
-    """Let go of everything without finishing anything, as a killed process does."""
-    chat._pulse.stop()
-    await chat._store_pulse.end()
+    """Release all resources without finishing any work, as a killed process does."""
+    chat._heartbeat.stop()
+    await chat._valkey_check.end()
     await chat.janitor.stop()
     if isinstance(chat.bus, ValkeyBus):
-        chat.bus._waiting.clear()
+        chat.bus._queue.clear()
     await chat.bus.stop()
     if chat._valkey:
         await chat._valkey.close()
@@ -115,28 +117,30 @@ async def crash(chat: Chat) -> None:
     chat._keys.close()
 
 
-async def come_in(chat: Chat, nickname: str) -> Visitor:
-    """Make a visitor who was recognised once, and whose token does not matter any more."""
-    _, token = await chat.identity.come_in(nickname)
-    visitor = await chat.identity.recognise(token)
+async def sign_in(chat: Chat, nickname: str) -> Visitor:
+    """Create a visitor and authenticate their token once; return the visitor."""
+    _, token = await chat.identity.sign_in(nickname)
+    visitor = await chat.identity.authenticate(token)
     assert visitor
     return visitor
 
 
-async def gather_in(chat: Chat, name: str, *nicknames: str) -> tuple[Room, list[Visitor]]:
-    """Open a room, and let visitors of these nicknames join it."""
-    visitors = [await come_in(chat, nickname) for nickname in nicknames]
+async def create_room_with_members(
+    chat: Chat, name: str, *nicknames: str
+) -> tuple[Room, list[Visitor]]:
+    """Open a room, and join new visitors with these nicknames."""
+    visitors = [await sign_in(chat, nickname) for nickname in nicknames]
     room = await chat.rooms.open(name, visitor_id=visitors[0].id)
     for visitor in visitors:
         await chat.memberships.join(room.id, visitor_id=visitor.id)
     return room, visitors
 
 
-async def say(chat: Chat, room: Room, visitor: Visitor, *texts: str) -> None:
-    """Post these texts one after the other, and wait until everybody has heard of them."""
+async def post_messages(chat: Chat, room: Room, visitor: Visitor, *texts: str) -> None:
+    """Post these texts in order, and wait until their events are published."""
     for text in texts:
         await chat.messages.post(room.id, visitor_id=visitor.id, text=text)
-    await chat.messages.finish()
+    await chat.messages.flush()
 
 
 async def read(chat: Chat, room: Room, visitor: Visitor, *, limit: int = 200) -> list[str]:
@@ -145,24 +149,24 @@ async def read(chat: Chat, room: Room, visitor: Visitor, *, limit: int = 200) ->
     return [message.text for message in history]
 
 
-async def find_unsettled(chat: Chat) -> list[int]:
-    """Return the spans in which something that was deleted could still be opened."""
-    async with chat._database.reading() as session:
+async def find_decryptable_deleted_spans(chat: Chat) -> list[int]:
+    """Return the spans in which a deleted message could still be decrypted."""
+    async with chat._database.read_session() as session:
         renewed = {span.number: span.generation for span in await session.exec(select(SpanRow))}
     return [
         number
         for number, generation in renewed.items()
-        if any(generation_of(name) < generation for name in chat._keys.names_of_span(number))
+        if any(key_generation(name) < generation for name in chat._keys.span_key_names(number))
     ]
 
 
-def bytes_in(folder: Path) -> bytes:
+def read_all_bytes(folder: Path) -> bytes:
     """Return every byte of every file under `folder`."""
     return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 async def execute(chat: Chat, statement: str) -> list[tuple[Any, ...]]:
-    """Do something in the database behind the back of the chat; return the rows."""
+    """Execute SQL directly in the database of the chat; return the rows."""
     async with chat._database.transaction() as session:
         result = await (await session.connection()).execute(sql(statement))
         return [tuple(row) for row in result] if result.returns_rows else []

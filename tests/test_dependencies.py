@@ -1,4 +1,4 @@
-"""What anonchat stands on: one version each, none of them with a hole that is known to us."""
+"""Requirements are pinned, and no pinned version has a known vulnerability."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 _PINNED = re.compile(r"([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?==([0-9][0-9a-z.]*)(?: ; .+)?")
 _ROW = re.compile(r"^\| ([A-Za-z0-9_.-]+) \| ([0-9.]+|none) \| .+ \|$", re.MULTILINE)
-_OURS = ("anonchat", "pages", "models")
+_FOLDERS = ("anonchat", "pages", "models")
 _UNSAFE_ELEMENTS = {"markdown", "html", "restructured_text", "mermaid"}
 
 
@@ -35,19 +35,19 @@ SAFE_FROM = dict(_ROW.findall((ROOT / "docs" / "dependencies.md").read_text()))
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("requirements*.txt")), ids=lambda path: path.name)
-def test_everything_is_pinned_to_one_version(path: Path) -> None:
+def test_every_requirement_is_pinned_to_one_version(path: Path) -> None:
     assert len(_read_pins(path)) > 3
 
 
 @pytest.mark.parametrize("name", [name for name, least in SAFE_FROM.items() if least != "none"])
-def test_what_is_pinned_has_no_hole_that_we_know_of(name: str) -> None:
+def test_pinned_version_has_no_known_vulnerability(name: str) -> None:
     pinned, least = PINS[_canonical(name)], SAFE_FROM[name]
     assert _number(pinned) >= _number(least), f"{name} {pinned} is older than {least}"
 
 
-def test_what_has_no_safe_version_is_never_called() -> None:
+def test_package_without_a_safe_version_is_not_used() -> None:
     assert {name for name, least in SAFE_FROM.items() if least == "none"} == {"markdown2"}
-    for path in (path for folder in _OURS for path in (ROOT / folder).rglob("*.py")):
+    for path in (path for folder in _FOLDERS for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 assert "markdown2" not in ast.unparse(node), path

@@ -1,4 +1,4 @@
-"""The documents say what is so: settings, files, commands and links that they name exist."""
+"""The documents match the code: named settings, files, commands, tests and links exist."""
 
 import re
 import tokenize
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import SQLModel
 
-import models  # noqa: F401  # the tables register themselves
+import models  # noqa: F401  # registers the tables
 from anonchat import Settings, parse_duration
 from anonchat.rates import Rate, parse_rate
 
@@ -21,15 +21,15 @@ README_LINES = 120
 _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 _PATH = re.compile(r"`([\w./-]+\.(?:py|js|css|po|toml))`")
 _NAME = re.compile(r"`((?:\w+\.)*_?\w+)`")
-_TYPED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_MAKE_TYPED = re.compile(r"^(?:\w+=\S+ )*make ([a-z-]+)", re.MULTILINE)
+_SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_MAKE_COMMAND = re.compile(r"^(?:\w+=\S+ )*make ([a-z-]+)", re.MULTILINE)
 _MAKE_INLINE = re.compile(r"`make ([a-z-]+)[^`]*`")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _SETTING = re.compile(r"^\| `(ANONCHAT_\w+)` \| `?([^`|]*?)`? \|", re.MULTILINE)
 
 
 def documents() -> list[Path]:
-    """Return every document of the project, and nothing that tools have put beside them."""
+    """Return the Markdown files of the project, without those of tools."""
     return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -40,24 +40,24 @@ def test_every_setting_is_documented_with_its_default() -> None:
     }
     assert written.keys() == actual.keys()
     for name, default in actual.items():
-        assert _read(written[name], like=default) == default, name
+        assert _parse(written[name], like=default) == default, name
 
 
-def test_the_readme_stays_short() -> None:
+def test_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= README_LINES
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     for target in _targets(document.read_text()):
         path, _, heading = target.partition("#")
         place = document.parent / path if path else document
-        assert place.exists(), f"{target} leads nowhere"
+        assert place.exists(), f"{target} does not exist"
         if heading:
             assert heading in _headings(place.read_text()), f"{target} has no such heading"
 
 
-def test_every_decision_is_in_the_list() -> None:
+def test_every_decision_is_listed_in_the_index() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = set(_targets((folder / "README.md").read_text()))
     assert listed == {path.name for path in folder.glob("[0-9]*.md")}
@@ -68,18 +68,18 @@ def test_every_decision_is_in_the_list() -> None:
     documents(),
     ids=lambda path: str(path.relative_to(ROOT)),
 )
-def test_every_file_that_is_named_exists(document: Path) -> None:
+def test_every_named_file_exists(document: Path) -> None:
     for name in _PATH.findall(document.read_text()):
         assert (ROOT / name).exists(), f"there is no {name}"
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_test_that_is_named_exists(document: Path) -> None:
+def test_every_named_test_exists(document: Path) -> None:
     for path, name in _TEST.findall(document.read_text()):
         assert f"def {name}(" in (ROOT / path).read_text(), f"there is no {path}::{name}"
 
 
-def test_nothing_that_is_promised_about_safety_is_shown_by_nothing() -> None:
+def test_every_security_requirement_names_a_test_or_a_reason() -> None:
     text = (ROOT / "docs" / "security-tests.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| ") and "shown by" not in line]
     assert len(rows) > 80
@@ -90,15 +90,15 @@ def test_nothing_that_is_promised_about_safety_is_shown_by_nothing() -> None:
     assert len(numbers) > 120
 
 
-def test_the_threats_are_named_with_the_tests_that_show_them() -> None:
+def test_every_threat_names_a_test() -> None:
     text = (ROOT / "SECURITY.md").read_text().partition("## Who can do what")[2]
     rows = re.findall(r"^\| \*\*(.+?)\*\* \|(.+)\|$", text, re.MULTILINE)
     assert len(rows) >= 7
     for who, row in rows:
-        assert _TEST.search(row), f"nothing shows what {who} cannot do"
+        assert _TEST.search(row), f"no test for {who}"
 
 
-def test_every_plain_column_is_named_in_security() -> None:
+def test_every_unencrypted_column_is_listed_in_security() -> None:
     section = (ROOT / "SECURITY.md").read_text().partition("## What is stored unencrypted")[2]
     named = re.findall(r"`([a-z]+\.[a-z_]+)`", section.partition("\n## ")[0])
     plain = {
@@ -110,7 +110,7 @@ def test_every_plain_column_is_named_in_security() -> None:
     assert sorted(named) == sorted(plain)
 
 
-def test_every_part_that_the_architecture_names_exists() -> None:
+def test_every_module_and_name_in_the_architecture_exists() -> None:
     text = ARCHITECTURE.read_text()
     known = {name for path in _sources() for name in _names_in(path)}
     files = {path.stem for path in _sources()} | {path.parent.name for path in _sources()}
@@ -126,25 +126,25 @@ def test_every_part_that_the_architecture_names_exists() -> None:
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_make_target_that_is_named_exists(document: Path) -> None:
+def test_every_named_make_target_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = document.read_text()
     named = _MAKE_INLINE.findall(text)
-    for commands in _TYPED.findall(text):
-        named += _MAKE_TYPED.findall(commands)
+    for commands in _SHELL_BLOCK.findall(text):
+        named += _MAKE_COMMAND.findall(commands)
     for target in named:
         assert target in targets, f"there is no make {target}"
 
 
-def test_the_pictures_are_small() -> None:
+def test_pictures_are_small() -> None:
     pictures = list((ROOT / "docs").rglob("*.png"))
     assert pictures
     for picture in pictures:
         assert picture.stat().st_size < 200_000, picture.name
 
 
-def _read(written: str, *, like: object) -> object:
-    """Read a default as it is written in the table."""
+def _parse(written: str, *, like: object) -> object:
+    """Parse a default from the settings table."""
     if isinstance(like, timedelta):
         return parse_duration(written)
     if isinstance(like, Rate):

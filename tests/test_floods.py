@@ -1,4 +1,4 @@
-"""Each attack of `make bench ARGS=flood` reaches what it attacks."""
+"""Tests of the attacks of `make bench ARGS=flood`."""
 
 import asyncio
 import sqlite3
@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.attacks import catalogue
-from tests.benchmarks.attacks.attacker import Attacker
-from tests.benchmarks.attacks.catalogue import MIXES, WAYS, check_coverage, find_ways
-from tests.benchmarks.attacks.client import Client
-from tests.benchmarks.attacks.conversation import Conversation
-from tests.benchmarks.attacks.pace import Pace
-from tests.benchmarks.attacks.process import Attack
-from tests.benchmarks.attacks.scene import Scene
-from tests.benchmarks.attacks.site import Site, fill_site
-from tests.benchmarks.attacks.way import Way
-from tests.benchmarks.server import Server, anonchat
+from benchmarks.attacks import catalogue
+from benchmarks.attacks.attacker import Attacker
+from benchmarks.attacks.catalogue import MIXES, WAYS, check_coverage, find_ways
+from benchmarks.attacks.client import Client
+from benchmarks.attacks.conversation import BackgroundConversation
+from benchmarks.attacks.pace import Pace
+from benchmarks.attacks.process import Attack
+from benchmarks.attacks.scene import Scene
+from benchmarks.attacks.site import Site, fill_site
+from benchmarks.attacks.way import Way
+from benchmarks.server import Server, anonchat
 from tests.fakes import UNLIMITED
 
-ACTS = 8  # once for each visitor of the attacker
+ACTS = 8  # one for each visitor of the attacker
 CONNECTIONS = 2
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 
 KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
@@ -49,7 +49,7 @@ CHANGES = {
     "API: posts": MESSAGES,
     "API: messages deleted": MESSAGES,
 }
-"""What an attack changes in the database."""
+"""Queries whose result an attack changes."""
 
 ANSWERS = {
     "event: a room's messages catch up": "messages catchUp",
@@ -59,12 +59,12 @@ ANSWERS = {
     "event: own rooms catch up": "rail catchUp",
     "event: public rooms catch up": "card catchUp",
     "event: public rooms turn the page": "card showPage",
-    "event: rooms searched": "nicegui-finder show",
+    "event: rooms searched": "nicegui-room_search show",
     "event: room said to have ended": "nicegui-screen replace",
     "event: nicknames suggested": "nicegui-screen fill",
     "event: what was purged catches up": "ledger catchUp",
 }
-"""What the pages of an attack are told."""
+"""Script methods that the server calls on the pages of an attack."""
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(folder: Path) -> Site:
-    return asyncio.run(fill_site(folder / "data", rooms=1, screens=1, said=40))
+    return asyncio.run(fill_site(folder / "data", rooms=1, screens=1, own_messages=40))
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +91,9 @@ def scene(site: Site, server: Server) -> Scene:
 
 
 @pytest.mark.parametrize("way", [*WAYS.values(), *MIXES.values()], ids=lambda way: way.name)
-async def test_attack_reaches_what_it_attacks(way: Way, scene: Scene, folder: Path) -> None:
+async def test_attack_reaches_its_target(way: Way, scene: Scene, folder: Path) -> None:
     database = folder / "data" / "anonchat.db"
-    before = ask(database, CHANGES[way.name]) if way.name in CHANGES else None
+    before = read(database, CHANGES[way.name]) if way.name in CHANGES else None
     async with Client(scene.url, scene.address) as client:
         attack = Attack(way, client, scene, within_limits=False)
         await attack.prepare()
@@ -102,12 +102,12 @@ async def test_attack_reaches_what_it_attacks(way: Way, scene: Scene, folder: Pa
         await attack.end()
         assert attack.done + attack.unanswered, attack.last_refusal
         if way.name in CHANGES:
-            await until(lambda: ask(database, CHANGES[way.name]) != before)
+            await wait_until(lambda: read(database, CHANGES[way.name]) != before)
         if way.name in ANSWERS:
-            await until(lambda: client.told[ANSWERS[way.name]] > 0)
+            await wait_until(lambda: client.method_calls[ANSWERS[way.name]] > 0)
 
 
-async def test_attack_of_another_process_is_counted_until_it_is_told_to_end(scene: Scene) -> None:
+async def test_attacker_process_counts_requests_until_stopped(scene: Scene) -> None:
     async with Attacker() as attacker:
         await attacker.prepare("API: own rooms", scene)
         await attacker.begin(acts=ACTS)
@@ -121,10 +121,10 @@ async def test_attack_of_another_process_is_counted_until_it_is_told_to_end(scen
         await attacker.end()
 
 
-async def test_every_event_of_a_page_and_every_route_has_a_flood(
+async def test_every_page_event_and_api_route_has_an_attack(
     site: Site, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await check_coverage(scene, site.stranger)
+    await check_coverage(scene, site.non_member)
     for name, missing in (
         ("event: posts", "nicegui-composer post"),
         ("API: own rooms", "GET /rooms/mine"),
@@ -132,22 +132,20 @@ async def test_every_event_of_a_page_and_every_route_has_a_flood(
         others = {each: way for each, way in WAYS.items() if way.covers != WAYS[name].covers}
         monkeypatch.setattr(catalogue, "WAYS", others)
         with pytest.raises(RuntimeError, match=missing):
-            await check_coverage(scene, site.stranger)
+            await check_coverage(scene, site.non_member)
 
 
-async def test_what_others_say_is_timed_on_each_of_their_screens(
-    site: Site, server: Server
-) -> None:
-    async with Conversation(server.url, site.people, rate=10) as conversation:
-        stretch = await (await conversation.listen(1.0))()
-    assert stretch.posted
-    assert len(stretch.latencies) == stretch.posted
-    assert not stretch.missing
-    assert not stretch.refused
-    assert 0 < stretch.p50 <= stretch.p99
+async def test_conversation_times_each_post_on_each_screen(site: Site, server: Server) -> None:
+    async with BackgroundConversation(server.url, site.people, rate=10) as conversation:
+        result = await (await conversation.measure(1.0))()
+    assert result.posted
+    assert len(result.latencies) == result.posted
+    assert not result.missing
+    assert not result.refused
+    assert 0 < result.p50 <= result.p99
 
 
-async def test_one_visitor_does_no_more_than_the_limits_allow(
+async def test_pace_stays_within_the_rate_limits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[float] = []
@@ -156,18 +154,18 @@ async def test_one_visitor_does_no_more_than_the_limits_allow(
         waits.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    pace = Pace(["events_per_screen", "new_rooms_per_visitor"], pages=6)
+    pace = Pace(["socket_events_per_page", "new_rooms_per_visitor"], pages=6)
     for _ in range(100):
         await pace.wait()
     assert not waits
     await pace.wait()
-    assert waits[0] > 5  # 100 at once, then one each six seconds
+    assert waits[0] > 5  # a burst of 100, then one every six seconds
     unpaced = Pace([], pages=1)
     await unpaced.wait()
     assert len(waits) == 1
 
 
-def test_ways_are_found_by_any_part_of_their_names() -> None:
+def test_attacks_are_found_by_any_part_of_their_names() -> None:
     assert {way.name for way in find_ways("API: posts, phrases")} == {
         "API: posts",
         "API: phrases guessed",
@@ -180,21 +178,21 @@ def test_ways_are_found_by_any_part_of_their_names() -> None:
     ("url", "address"),
     [("http://example.com", "127.0.0.2"), ("http://127.0.0.1:1", "10.0.0.1"), ("", "127.0.0.2")],
 )
-def test_nothing_but_loopback_is_attacked(url: str, address: str) -> None:
+def test_client_rejects_addresses_other_than_loopback(url: str, address: str) -> None:
     with pytest.raises(ValueError, match="loopback"):
         Client(url, address)
 
 
-def test_limits_that_ways_name_are_settings() -> None:
+def test_limits_named_by_attacks_are_settings() -> None:
     assert {name for way in WAYS.values() for name in way.allowed} <= UNLIMITED.keys()
 
 
-def ask(database: Path, query: str) -> object:
+def read(database: Path, query: str) -> object:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         return connection.execute(query).fetchone()
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not is_so():  # noqa: ASYNC110 - another process
+async def wait_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)

@@ -1,7 +1,7 @@
-"""A whole site on this machine: PostgreSQL, Redis, some nodes, and nginx before them.
+"""A local cluster: PostgreSQL, Redis, several nodes, and nginx as their reverse proxy.
 
-`make cluster` runs it for trying; tests and benchmarks take it apart. All of it listens on
-127.0.0.1, keeps what it keeps in a folder that goes with it, and dies with this process.
+`make cluster` runs it for demonstration; tests and benchmarks use its parts. Every process listens
+on 127.0.0.1, stores its data in a temporary folder, and is killed when this process dies.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ from deploy.nginx.nodes import write_nodes
 
 ROOT = Path(__file__).parents[1]
 NGINX = ROOT / "deploy" / "nginx"
-PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.05
-_FILES_MOST = 100_000
+_MAX_FILES = 100_000
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-class Part(ABC):
-    """A program that runs on a port of its own; it may be ended, paused and started again."""
+class ManagedProcess(ABC):
+    """A child process with its own port, which can be stopped, paused and restarted."""
 
     end = signal.SIGTERM
-    """How it is asked to end."""
-    orphaned = signal.SIGKILL
-    """What ends it, and all that it has started, when we die."""
+    """The signal that stops it gracefully."""
+    parent_death_signal = signal.SIGKILL
+    """The signal it gets when the parent process dies."""
     user: str | None = None
-    """As whom it runs, if not as we do."""
+    """The user it runs as, if not the current one."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
@@ -50,31 +50,31 @@ class Part(ABC):
 
     @abstractmethod
     def command(self) -> Sequence[str | Path]:
-        """Return the words that start it."""
+        """Return the command line."""
 
     @abstractmethod
     async def is_ready(self) -> bool:
-        """Tell whether it does its work."""
+        """Return whether it is ready."""
 
     def environment(self) -> Mapping[str, str]:
-        """Return what it finds around it."""
+        """Return its environment variables."""
         return {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
 
     async def prepare(self) -> None:
-        """Make what it needs before it is started for the first time."""
+        """Create its files before the first start."""
         self.folder.mkdir(parents=True, exist_ok=True)
 
     async def start(self) -> None:
-        """Start it, and wait until it is ready."""
+        """Start it and wait until it is ready."""
         self.launch()
         await self.wait_until_ready()
 
     def launch(self) -> None:
-        """Start it."""
+        """Start it without waiting."""
         with self.log_path.open("ab") as log:
-            # In this thread, for it dies with the thread that has begun it.
+            # In this thread: PR_SET_PDEATHSIG fires when the starting thread ends.
             self.process = subprocess.Popen(
-                [str(word) for word in self.command()],
+                [str(argument) for argument in self.command()],
                 cwd=self.folder,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -83,85 +83,85 @@ class Part(ABC):
                 user=self.user,
                 group=self.user and pwd.getpwnam(self.user).pw_gid,
                 extra_groups=[] if self.user else None,
-                start_new_session=True,  # Ctrl-C is for us, and we end the parts in their order
+                start_new_session=True,  # Ctrl-C must not reach it: the cluster stops in order
                 preexec_fn=self._die_with_parent,
             )
 
     async def wait_until_ready(self) -> None:
-        """Wait until it is ready; raise `RuntimeError` with its log if it ends instead."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        """Wait until it is ready; raise `RuntimeError` with its log if it exits instead."""
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             while not await self.is_ready():
                 if not self.is_alive:
-                    raise RuntimeError(f"{self.name} has ended:\n{self.log}")
+                    raise RuntimeError(f"{self.name} exited:\n{self.log}")
                 await asyncio.sleep(_POLL_SECONDS)
 
-    async def stop(self, how: signal.Signals | None = None) -> None:
-        """End it, in its own way or in another, and wait until it is gone."""
+    async def stop(self, stop_signal: signal.Signals | None = None) -> None:
+        """Stop it with this signal or its own, and wait until it has exited."""
         if self.process is None:
             return
-        for process in self._family():  # one that is paused could not end
+        for process in self._process_tree():  # paused processes could not exit
             _signal(process, signal.SIGCONT)
-        _signal(self.process.pid, how or self.end)
+        _signal(self.process.pid, stop_signal or self.end)
         try:
-            await self._wait()
+            await self._wait_until_exited()
         except TimeoutError:
             self.kill()
             raise
 
     def kill(self) -> None:
-        """End it as a power cut does, with everything that it has started."""
-        for process in self._family():
+        """Kill it and its descendants with SIGKILL."""
+        for process in self._process_tree():
             _signal(process, signal.SIGKILL)
         if self.process:
             self.process.wait()
 
-    def processor(self) -> float:
-        """Return the seconds of processor time that it and all that it has started have taken."""
-        taken = 0
-        for process in self._family():
-            with suppress(OSError):  # it has just ended, and counts where it was begun
+    def processor_seconds(self) -> float:
+        """Return the processor time of it and its descendants, in seconds."""
+        ticks = 0
+        for process in self._process_tree():
+            with suppress(OSError):  # exited just now: its parent counts it
                 fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-                taken += sum(map(int, fields[11:15]))  # its own, and of those that it has outlived
-        return taken / os.sysconf("SC_CLK_TCK")
+                ticks += sum(map(int, fields[11:15]))  # its own and those of exited children
+        return ticks / os.sysconf("SC_CLK_TCK")
 
-    def memory(self) -> int:
-        """Return the bytes of memory that its process holds."""
+    def resident_bytes(self) -> int:
+        """Return the resident memory of its process, in bytes."""
         assert self.process
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
     def pause(self) -> None:
-        """Let it do nothing at all, as a machine that is out of breath does."""
-        for process in self._family():
+        """Suspend it and its descendants with SIGSTOP."""
+        for process in self._process_tree():
             _signal(process, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
-        for process in self._family():
+        """Resume it and its descendants."""
+        for process in self._process_tree():
             _signal(process, signal.SIGCONT)
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process is there."""
+        """Whether its process is running."""
         return self.process is not None and self.process.poll() is None
 
     @property
     def log_path(self) -> Path:
-        """Where it writes what it has to say."""
+        """The file of its log."""
         return self.folder / f"{self.name}.log"
 
     @property
     def log(self) -> str:
-        """What it has said."""
+        """The content of its log."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    async def _wait(self) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+    async def _wait_until_exited(self) -> None:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             while self.is_alive:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(_POLL_SECONDS)
 
-    def _family(self) -> list[int]:
-        """Return its process and all that it has started, those first that start others."""
+    def _process_tree(self) -> list[int]:
+        """Return the ids of its process and its descendants, parents first."""
         found = [self.process.pid] if self.process and self.is_alive else []
         for process in found:
             with suppress(OSError):
@@ -170,14 +170,14 @@ class Part(ABC):
         return found
 
     def _die_with_parent(self) -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, self.orphaned)
+        _libc.prctl(_PR_SET_PDEATHSIG, self.parent_death_signal)
 
 
-class Postgres(Part):
-    """A PostgreSQL with one empty database. It refuses to be root, so it has a folder elsewhere."""
+class Postgres(ManagedProcess):
+    """A PostgreSQL server with one database. It cannot run as root, so its folder is separate."""
 
     end = signal.SIGINT
-    orphaned = signal.SIGQUIT
+    parent_death_signal = signal.SIGQUIT
 
     def __init__(self) -> None:
         super().__init__("postgres", Path(tempfile.mkdtemp(prefix="anonchat-postgres-")))
@@ -189,11 +189,11 @@ class Postgres(Part):
 
     @property
     def url(self) -> str:
-        """The address of the database, as a setting."""
+        """The URL of the database, for the settings."""
         return f"postgresql://anonchat@127.0.0.1:{self.port}/anonchat"
 
     def command(self) -> Sequence[str | Path]:
-        """Return the words that start it; its log holds no values, as those of a real site."""
+        """Return the command line; the log holds no values, as in production."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -202,40 +202,40 @@ class Postgres(Part):
             "log_parameter_max_length_on_error": "0",
             "log_min_error_statement": "panic",
         }
-        given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [self._programs / "postgres", "-D", self.data, *given]
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [self._programs / "postgres", "-D", self.data, *options]
 
     async def prepare(self) -> None:
-        """Make the files of an empty server."""
+        """Create the files of an empty server."""
         await self._run("initdb", "-D", self.data, "-U", "anonchat", "-A", "trust", "-E", "UTF8",
                         "--locale=C.UTF-8", "--no-sync")  # fmt: skip
 
     async def start(self) -> None:
-        """Start it, and make the database if there is none."""
+        """Start it, and create the database on the first start."""
         is_new = not self.data.exists()
         if is_new:
             await self.prepare()
         await super().start()
         if is_new:
-            at = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "anonchat")
-            await self._run("createdb", *at, "anonchat")
+            address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "anonchat")
+            await self._run("createdb", *address, "anonchat")
 
     async def is_ready(self) -> bool:
-        """Tell whether it takes connections."""
-        asked = await asyncio.create_subprocess_exec(
+        """Return whether it accepts connections."""
+        check = await asyncio.create_subprocess_exec(
             *(self._programs / "pg_isready", "-q", "-t", "2"),
             *("-h", "127.0.0.1", "-p", str(self.port)),
         )
-        return await asked.wait() == 0
+        return await check.wait() == 0
 
     def remove(self) -> None:
         """Remove its folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    async def _run(self, program: str, *words: str | Path) -> None:
-        run = await asyncio.to_thread(  # not every loop can start something as somebody else
+    async def _run(self, program: str, *arguments: str | Path) -> None:
+        run = await asyncio.to_thread(  # not every event loop can start a process as another user
             subprocess.run,
-            [self._programs / program, *words],
+            [self._programs / program, *arguments],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -245,57 +245,57 @@ class Postgres(Part):
             extra_groups=[] if self.user else None,
         )
         if run.returncode:
-            raise RuntimeError(f"{program} has failed:\n{run.stdout.decode(errors='replace')}")
+            raise RuntimeError(f"{program} failed:\n{run.stdout.decode(errors='replace')}")
 
 
-class Redis(Part):
-    """A Redis, or Valkey, that writes nothing down."""
+class Redis(ManagedProcess):
+    """A Redis or Valkey server without persistence."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__("redis", folder)
 
     @property
     def url(self) -> str:
-        """Its address, as a setting."""
+        """Its URL, for the settings."""
         return f"redis://127.0.0.1:{self.port}"
 
     def command(self) -> Sequence[str | Path]:
-        """Return the words that start it."""
+        """Return the command line."""
         program = shutil.which("valkey-server") or _find_program("redis-server")
         return [program, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "",
                 "--appendonly", "no", "--dir", self.folder, "--loglevel", "warning"]  # fmt: skip
 
     async def is_ready(self) -> bool:
-        """Tell whether it answers."""
-        return (await _ask(self.port, "PING\r\n")).startswith("+PONG")
+        """Return whether it answers."""
+        return (await _request(self.port, "PING\r\n")).startswith("+PONG")
 
 
-class Node(Part):
-    """A process of anonchat."""
+class Node(ManagedProcess):
+    """An anonchat node."""
 
     def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
         super().__init__(name, folder)
         self.settings = dict(settings)
-        self.around: dict[str, str] = {}
-        """What else it finds around it."""
+        self.extra_environment: dict[str, str] = {}
+        """Additional environment variables."""
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """Its address, as host and port."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def data(self) -> Path:
-        """The folder of its data."""
+        """Its data folder."""
         return self.folder / "data"
 
     def command(self) -> Sequence[str | Path]:
-        """Return the words that start it."""
+        """Return the command line."""
         return [sys.executable, ROOT / "main.py"]
 
     def environment(self) -> Mapping[str, str]:
-        """Return what it finds around it: its settings."""
-        given = {
+        """Return its environment variables, including the settings."""
+        settings = {
             "port": str(self.port),
             "data_dir": str(self.data),
             "node_id": self.name,
@@ -307,20 +307,20 @@ class Node(Part):
             "HOME": str(self.folder),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
-            **self.around,
-            **{f"ANONCHAT_{name.upper()}": value for name, value in given.items()},
+            **self.extra_environment,
+            **{f"ANONCHAT_{name.upper()}": value for name, value in settings.items()},
         }
 
     async def is_ready(self) -> bool:
-        """Tell whether it is ready to serve."""
+        """Return whether `/readyz` answers 200."""
         request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        return (await _ask(self.port, request)).startswith("HTTP/1.1 200")
+        return (await _request(self.port, request)).startswith("HTTP/1.1 200")
 
 
-class Nginx(Part):
-    """nginx before the nodes, as deploy/nginx has it."""
+class Nginx(ManagedProcess):
+    """nginx as the reverse proxy of the nodes, with the configuration of deploy/nginx."""
 
-    orphaned = signal.SIGTERM
+    parent_death_signal = signal.SIGTERM
 
     def __init__(self, folder: Path, nodes: Sequence[Node], *, port: int = 0) -> None:
         super().__init__("nginx", folder)
@@ -329,14 +329,14 @@ class Nginx(Part):
 
     @property
     def url(self) -> str:
-        """The address that a browser opens."""
+        """The URL for browsers."""
         return f"http://127.0.0.1:{self.port}"
 
     def command(self) -> Sequence[str | Path]:
-        """Return the words that start it."""
-        own = ["-g", "user root;"] if os.getuid() == 0 else []  # else it could not read its folder
-        place = ["-c", self.folder / "nginx.conf", "-e", self.log_path]
-        return [_find_program("nginx"), *place, *own]
+        """Return the command line."""
+        user = ["-g", "user root;"] if os.getuid() == 0 else []  # else it cannot read its folder
+        paths = ["-c", self.folder / "nginx.conf", "-e", self.log_path]
+        return [_find_program("nginx"), *paths, *user]
 
     async def prepare(self) -> None:
         """Write its configuration."""
@@ -344,27 +344,27 @@ class Nginx(Part):
         nodes = write_nodes({node.name: node.address for node in self._nodes})
         (self.folder / "nodes.conf").write_text(nodes)
         site = (NGINX / "anonchat.conf").read_text()
-        for usual, here in {
+        for original, replacement in {
             "listen 80;": f"listen 127.0.0.1:{self.port};",
             "/var/cache/nginx/anonchat": f"{self.folder}/cache",
             "root /usr/share/anonchat;": f"root {NGINX};",
         }.items():
-            assert usual in site, f"anonchat.conf says nothing of {usual}"
-            site = site.replace(usual, here)
+            assert original in site, f"anonchat.conf does not contain {original}"
+            site = site.replace(original, replacement)
         (self.folder / "anonchat.conf").write_text(site)
         _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
         (self.folder / "nginx.conf").write_text(
-            _AROUND.format(folder=self.folder, files=min(files, _FILES_MOST))
+            _NGINX_CONF.format(folder=self.folder, files=min(files, _MAX_FILES))
         )
 
     async def is_ready(self) -> bool:
-        """Tell whether a page can be had through it."""
+        """Return whether a node answers through it."""
         request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        return (await _ask(self.port, request)).startswith("HTTP/1.1 200")
+        return (await _request(self.port, request)).startswith("HTTP/1.1 200")
 
 
 class Cluster:
-    """All of it. Of a cluster that was started, each part may be stopped and started by itself."""
+    """A whole cluster; once started, each process can be stopped and restarted separately."""
 
     def __init__(self, *, nodes: int = 3, port: int = 0, settings: Mapping[str, str] | None = None):
         self.folder = Path(tempfile.mkdtemp(prefix="anonchat-cluster-"))
@@ -382,26 +382,26 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """The address that a browser opens."""
+        """The URL for browsers."""
         return self.nginx.url
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port for browsers."""
         return self.nginx.port
 
     @property
-    def parts(self) -> Sequence[Part]:
-        """Everything that runs, in the order of starting."""
+    def parts(self) -> Sequence[ManagedProcess]:
+        """All processes, in starting order."""
         return [self.postgres, self.redis, *self.nodes, self.nginx]
 
     async def start(self) -> None:
-        """Start everything, and wait until it is ready; what has begun ends if something fails."""
+        """Start everything and wait until it is ready; stop everything on any error."""
         await self.start_stores()
         await self.start_nodes()
 
     async def start_stores(self) -> None:
-        """Start what the nodes stand on."""
+        """Start PostgreSQL and Redis."""
         try:
             for part in (self.redis, *self.nodes, self.nginx):
                 await part.prepare()
@@ -412,7 +412,7 @@ class Cluster:
             raise
 
     async def start_nodes(self) -> None:
-        """Start the nodes, and the way in."""
+        """Start the nodes and nginx."""
         try:
             for node in self.nodes:
                 if not node.is_alive:
@@ -425,7 +425,7 @@ class Cluster:
             raise
 
     async def stop(self) -> None:
-        """End everything, the world's way in first, and remove what it has kept."""
+        """Stop everything, nginx first, and remove all data."""
         try:
             await self.nginx.stop()
             await asyncio.gather(*(node.stop() for node in self.nodes))
@@ -437,7 +437,7 @@ class Cluster:
             self.remove()
 
     def remove(self) -> None:
-        """Remove what it has kept."""
+        """Remove all data."""
         self.postgres.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -450,15 +450,15 @@ class Cluster:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
 
-async def _ask(port: int, request: str) -> str:
-    """Return the beginning of what is answered there, or nothing if nobody answers in time."""
+async def _request(port: int, request: str) -> str:
+    """Return the first 64 bytes of the response, or `""` if there is none within 5 seconds."""
     try:
         async with asyncio.timeout(5):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -471,9 +471,9 @@ async def _ask(port: int, request: str) -> str:
         return ""
 
 
-def _signal(process: int, how: signal.Signals) -> None:
+def _signal(process: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
-        os.kill(process, how)
+        os.kill(process, number)
 
 
 def _find_program(name: str) -> str:
@@ -484,7 +484,7 @@ def _find_program(name: str) -> str:
 
 
 def _find_postgres() -> Path:
-    """Return the folder of PostgreSQL's programs: the newest, where Debian keeps them."""
+    """Return the folder of PostgreSQL's programs: the newest of Debian's, else from `PATH`."""
     found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     if newest := max(found, key=lambda path: int(path.parts[-3]), default=None):
         return newest.parent
@@ -496,7 +496,7 @@ def _find_user(*names: str) -> str:
     return next(name for name in names if name in known)
 
 
-_AROUND = """\
+_NGINX_CONF = """\
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -521,27 +521,27 @@ async def _main() -> None:
     cluster = Cluster(
         nodes=int(os.environ.get("NODES", "3")), port=int(os.environ.get("PORT", "8080"))
     )
-    ended = asyncio.Event()
-    for end in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(end, ended.set)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with cluster:
-        _tell(f"open at {cluster.url}: {len(cluster.nodes)} nodes, with their logs in")
-        _tell(f"{cluster.folder}; Ctrl-C ends it and removes everything")
-        await _watch(cluster, ended)
+        _print(f"listening at {cluster.url}: {len(cluster.nodes)} nodes, with their logs in")
+        _print(f"{cluster.folder}; Ctrl-C stops it and removes all data")
+        await _watch(cluster, stopped)
 
 
-async def _watch(cluster: Cluster, ended: asyncio.Event) -> None:
-    told: set[str] = set()
-    while not ended.is_set():
+async def _watch(cluster: Cluster, stopped: asyncio.Event) -> None:
+    reported: set[str] = set()
+    while not stopped.is_set():
         for part in cluster.parts:
-            if not part.is_alive and part.name not in told:
-                told.add(part.name)
-                _tell(f"{part.name} has ended:\n{part.log[-2_000:]}")
+            if not part.is_alive and part.name not in reported:
+                reported.add(part.name)
+                _print(f"{part.name} exited:\n{part.log[-2_000:]}")
         with suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), 1)
+            await asyncio.wait_for(stopped.wait(), 1)
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

@@ -1,7 +1,7 @@
-"""Makes anonchat/confusables.txt: `python tools/confusables.py NEWEST OLDER… > confusables.txt`.
+"""Generates anonchat/text/confusables.txt: `python tools/confusables.py NEWEST OLDER… > FILE`.
 
-Each argument is a confusables.txt as Unicode publishes it with UTS 39. The newest one is taken
-whole. Pairs that only an older one has are kept: fonts still draw them alike.
+Each argument is a confusables.txt published by Unicode with UTS 39. All pairs of the newest one are
+used; pairs of older ones are kept too, because fonts still draw them alike.
 """
 
 import re
@@ -17,7 +17,7 @@ Table = dict[str, str]
 
 
 def main(paths: list[str]) -> None:
-    """Print the table of the newest file and of what older ones add to it."""
+    """Print the table of the newest file, and the pairs that older files add."""
     newest, *older = (Path(path).read_text(encoding="utf-8-sig") for path in paths)
     table = read_table(newest)
     blocks = [_describe(newest, table)]
@@ -31,17 +31,17 @@ def main(paths: list[str]) -> None:
 
 
 def read_table(text: str) -> Table:
-    """Return the prototype of each character that a published file names."""
+    """Parse a published file; return the prototype of each character."""
     return {_decode(character): _decode(prototype) for character, prototype in _PAIR.findall(text)}
 
 
 def find_missing(table: Table, older: Table) -> Table:
-    """Return what has to be added to a table so that pairs of an older one have one prototype.
+    """Return the entries to add to a table so that pairs of an older one have a common prototype.
 
-    Where both name a prototype of the same character, and these differ in one character, one of
-    the two gets the other for its prototype. The newer table holds where they differ in more, or
-    in a character of ASCII: too many names would be taken for others by mistake. Characters that
-    are never in a composed text (NFC) are left out.
+    If both tables have a prototype for a character, and the prototypes differ in one character,
+    one of these becomes the prototype of the other. The newer table wins if they differ in more, or
+    in an ASCII character: too many names would match by mistake. Characters that NFC replaces are
+    skipped.
     """
     added: Table = {}
     for character, prototype in older.items():
@@ -52,14 +52,14 @@ def find_missing(table: Table, older: Table) -> Table:
         if character not in known and character not in old:
             added[character] = old
         elif pair := _find_difference(new, old):
-            free = [each for each in pair if each not in known]
-            if free:
-                added[free[0]] = pair[1 - pair.index(free[0])]
+            unmapped = [each for each in pair if each not in known]
+            if unmapped:
+                added[unmapped[0]] = pair[1 - pair.index(unmapped[0])]
     return added
 
 
 def _find_difference(one: str, other: str) -> tuple[str, str] | None:
-    """Return the two characters in which two texts differ, if it is one place and not ASCII."""
+    """Return the only pair of characters in which two texts differ, if neither is ASCII."""
     if len(one) != len(other):
         return None
     pairs = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
@@ -79,11 +79,13 @@ def _resolve(table: Table, text: str) -> str:
 def _describe(text: str, table: Table) -> str:
     version = _VERSION.search(text)
     if version is None:
-        raise SystemExit("a file does not name its version")
-    alike: dict[str, list[str]] = {}
+        raise SystemExit("a file has no version line")
+    characters: dict[str, list[str]] = {}
     for character, prototype in table.items():
-        alike.setdefault(prototype, []).append(character)
-    lines = [f"{_encode(each)};{_encode(''.join(alike[each]))}\n" for each in sorted(alike)]
+        characters.setdefault(prototype, []).append(character)
+    lines = [
+        f"{_encode(each)};{_encode(''.join(characters[each]))}\n" for each in sorted(characters)
+    ]
     return f"#\n# Version: {version[1]}\n# {len(table)} characters\n{''.join(lines)}"
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# packages.sh NAME...: installs the Debian packages that are missing, or says which they are.
+# packages.sh NAME...: installs missing Debian packages, or lists them if it cannot.
 set -eu
 
 missing=
@@ -10,7 +10,7 @@ done
 [ -n "$missing" ] || exit 0
 
 give_up() {
-    echo "Please install these Debian packages (or their like on your system):$missing" >&2
+    echo "Please install these Debian packages (or their equivalents on your system):$missing" >&2
     exit 1
 }
 
@@ -23,7 +23,7 @@ command -v apt-get >/dev/null || give_up
 
 echo "Installing$missing ..."
 export DEBIAN_FRONTEND=noninteractive
-# One broken third-party source must not stop us here: whether all is found, the install decides.
+# A broken third-party source must not stop this; the installation fails if a package is missing.
 $as_root apt-get update -qq || true
-# shellcheck disable=SC2086  # the names are words of their own
+# shellcheck disable=SC2086  # one argument per name
 $as_root apt-get install -qq --no-install-recommends $missing >/dev/null || give_up

@@ -1,10 +1,10 @@
 #!/bin/sh
-# venv.sh FILE: brings .venv up to a requirements file, and makes it where there is none.
+# venv.sh FILE: installs a requirements file into .venv, which is created if missing.
 set -eu
 
 find_python() {
     for python in python3.14 python3.13 python3.12 python3.11 python3; do
-        # Debian's Python comes without ensurepip, the half of venv that brings pip.
+        # Debian's Python lacks ensurepip, which venv needs to install pip.
         if "$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$python"
             return
@@ -13,7 +13,7 @@ find_python() {
     return 1
 }
 
-# A half-made .venv, or one whose Python has left the machine, is made anew.
+# An incomplete .venv, or one whose Python was removed, is recreated.
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     rm -rf .venv
     if ! python=$(find_python); then

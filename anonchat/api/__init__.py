@@ -1,4 +1,4 @@
-"""What programs may ask over HTTP."""
+"""The HTTP API."""
 
 from .application import api_routes
 from .health import health_routes

@@ -1,21 +1,21 @@
-"""Limits how often, and for how much processor time, the API is called."""
+"""Rate limits and processor time budgets of API calls."""
 
 from fastapi import Request
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..chat import Chat
-from ..costs import Cost
+from ..entities import Visitor
 from ..errors import LimitReached, Unavailable
-from ..nouns import Visitor
-from .problems import answer_error
+from ..limits.costs import Cost
+from .problems import problem_response
 
 
-class CallLimits:
-    """Counts every call, of whatever address, before anything is done for it.
+class CallLimitsMiddleware:
+    """Charges every call before it is handled, unknown paths included.
 
-    Whoever is known by their token is counted as themselves; all others of an address together.
-    Strangers who sign in are slowed down here and not refused: they are posed a challenge.
+    Calls with a valid token are charged to the visitor, all others to the client IP. A sign-in over
+    the limit is delayed but not refused: its endpoint requires a proof of work.
     """
 
     def __init__(self, app: ASGIApp, *, chat: Chat) -> None:
@@ -23,39 +23,39 @@ class CallLimits:
         self._chat = chat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Forward the request or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope)
         address = request.client.host if request.client else ""
-        answer, visitor = self._app, None
+        app, visitor = self._app, None
         try:
-            visitor = await self._recognise(request, address)
-            await self._count(visitor, address)
+            visitor = await self._authenticate(request, address)
+            await self._charge(visitor, address)
         except LimitReached as error:
-            was_paced = await self._chat.busy_networks.pace(address)
-            if visitor or not was_paced or not _is_sign_in(scope):
-                answer = answer_error(error)
-        await answer(scope, receive, send)
+            was_delayed = await self._chat.network_throttle.delay_response(address)
+            if visitor or not was_delayed or not _is_sign_in(scope):
+                app = problem_response(error)
+        await app(scope, receive, send)
 
-    async def _count(self, visitor: Visitor | None, address: str) -> None:
+    async def _charge(self, visitor: Visitor | None, address: str) -> None:
         chat = self._chat
         if visitor:
-            chat.limits.calls.spend(visitor.id)
-            await chat.work.spend(Cost.CALL, visitor_id=visitor.id, address=address)
+            chat.limits.calls.hit(visitor.id)
+            await chat.work_budget.spend(Cost.API_CALL, visitor_id=visitor.id, address=address)
         elif address:
-            chat.limits.calls.spend_address(address)
-            await chat.work.spend(Cost.CALL, address=address)
+            chat.limits.calls.hit_address(address)
+            await chat.work_budget.spend(Cost.API_CALL, address=address)
 
-    async def _recognise(self, request: Request, address: str) -> Visitor | None:
+    async def _authenticate(self, request: Request, address: str) -> Visitor | None:
         header = request.headers.get("authorization")
         scheme, token = get_authorization_scheme_param(header)
         if not token or scheme.lower() != "bearer":
             return None
         try:
-            return await self._chat.identity.recognise(token, address=address)
-        except Unavailable:  # the call itself will say so
+            return await self._chat.identity.authenticate(token, address=address)
+        except Unavailable:  # the endpoint reports it
             return None
 
 

@@ -1,4 +1,4 @@
-"""Where a page of a list ended, as an opaque text that needs no memory here."""
+"""Stateless, opaque pagination cursors."""
 
 import base64
 import binascii
@@ -7,22 +7,22 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from .problems import INVALID_REQUEST, Refusal
+from .problems import INVALID_REQUEST, ProblemException
 
-CURSOR = r"^[A-Za-z0-9_-]{1,400}$"
+CURSOR_PATTERN = r"^[A-Za-z0-9_-]{1,400}$"
 
-_Place = TypeVar("_Place")
-
-
-def write_cursor(place: object) -> str:
-    """Write a place down."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+_Position = TypeVar("_Position")
 
 
-def read_cursor(cursor: str, kind: TypeAdapter[_Place]) -> _Place:
-    """Return the place that was written; refuse what was never a cursor of this list."""
+def encode_cursor(position: object) -> str:
+    """Encode a position in a list as a cursor."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, kind: TypeAdapter[_Position]) -> _Position:
+    """Decode a cursor; raise `ProblemException` if it is not one of this list."""
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         return kind.validate_json(text, strict=True)
     except (binascii.Error, ValidationError) as error:
-        raise Refusal(INVALID_REQUEST, "That is no cursor of this list.") from error
+        raise ProblemException(INVALID_REQUEST, "That is no cursor of this list.") from error

@@ -1,4 +1,4 @@
-"""Hearing at once of what happens in a room: server-sent events."""
+"""Live events of a room, as server-sent events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,18 +10,26 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ..chat import Chat
-from ..costs import Cost
+from ..entities import Member, Message, Room
 from ..errors import ChatError
-from ..nouns import Member, Message, Room
-from .caller import IN_ROOM, Address, Caller, TheChat, TheRoom, TheStreams, costs
-from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, documented
+from ..limits.costs import Cost
+from .dependencies import (
+    ROOM_PROBLEMS,
+    Caller,
+    ChatDependency,
+    ClientIp,
+    RoomDependency,
+    StreamsDependency,
+    charge,
+)
+from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, problem_responses
 from .schemas import PAGE_MAX, SEQ_MAX
-from .streams import HEARTBEAT, Notice, Reader, gone_notice, message_notice, ready_notice
+from .streams import HEARTBEAT, StreamEvent, Subscriber, gone_event, message_event, ready_event
 
 routes = APIRouter(tags=["events"])
 
-_LOOK_BACK = 1_000
-_HEADERS = {"X-Accel-Buffering": "no"}  # a proxy must not hold it back
+_GONE_LOOKBACK = 1_000
+_HEADERS = {"X-Accel-Buffering": "no"}  # disables buffering in nginx
 _EXAMPLE = """\
 event: ready
 id: 41
@@ -47,210 +55,222 @@ _EVENT = {
 }
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The events, for as long as you listen and are a member.",
+        "description": "The events, until you disconnect or are no longer a member.",
         "content": {"text/event-stream": {"itemSchema": _EVENT, "example": _EXAMPLE}},
     }
 }
 
 
 class EventStream(StreamingResponse):
-    """An answer that goes on until its reader ends, which it does when the other side is gone.
+    """A streaming response that ends its subscriber when the client disconnects.
 
-    Nothing is broken off in the middle: that could be in the middle of a query.
+    The content iterator is never cancelled, because that could interrupt a database query.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, content: AsyncIterator[bytes], reader: Reader) -> None:
+    def __init__(self, content: AsyncIterator[bytes], subscriber: Subscriber) -> None:
         super().__init__(content, headers=_HEADERS)
-        self._reader = reader
+        self._subscriber = subscriber
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream."""
-        watching = asyncio.create_task(self._watch(receive))
+        """Send the stream until its content ends."""
+        disconnect_watcher = asyncio.create_task(self._watch_disconnect(receive))
         try:
             await self.stream_response(send)
         finally:
-            watching.cancel()
+            disconnect_watcher.cancel()
 
-    async def _watch(self, receive: Receive) -> None:
+    async def _watch_disconnect(self, receive: Receive) -> None:
         await self.listen_for_disconnect(receive)
-        self._reader.end()
+        self._subscriber.end()
 
 
 @dataclass(frozen=True, slots=True)
-class _Ear:
-    reader: Reader
+class _Subscription:
+    subscriber: Subscriber
     member: Member
     address: str
 
 
-async def _listen(
-    chat: TheChat, streams: TheStreams, caller: Caller, room: TheRoom, address: Address
-) -> AsyncIterator[_Ear]:
-    """First listen, then see who it is: whoever leaves in between is heard of.
+async def _subscribe(
+    chat: ChatDependency,
+    streams: StreamsDependency,
+    caller: Caller,
+    room: RoomDependency,
+    address: ClientIp,
+) -> AsyncIterator[_Subscription]:
+    """Subscribe to a room, then check the membership, so that no leave event is missed.
 
-    A program that listens has the room open, like a screen; it lets go after the last byte.
+    A subscribed member counts as present in the room, as with an open page, until the last byte.
     """
-    networks = chat.network_shares.of_address(address)
-    with streams.listen(room.id, visitor_id=caller.id, networks=networks) as reader:
+    networks = chat.network_shares.networks_of_address(address)
+    with streams.subscribe(room.id, visitor_id=caller.id, networks=networks) as subscriber:
         try:
-            await chat.bus.attend(room.id)
+            await chat.bus.subscribe_room(room.id)
             member = await chat.memberships.require(room.id, visitor_id=caller.id)
-            await chat.presence.enter(member, screen=reader.id)
+            await chat.presence.enter(member, page_id=subscriber.id)
             try:
-                yield _Ear(reader, member, address)
+                yield _Subscription(subscriber, member, address)
             finally:
-                await chat.presence.leave(member, screen=reader.id)
+                await chat.presence.leave(member, page_id=subscriber.id)
         finally:
-            chat.bus.leave(room.id)
+            chat.bus.unsubscribe_room(room.id)
 
 
 @routes.get(
     "/rooms/{slug}/events",
-    dependencies=[costs(Cost.STREAM)],
+    dependencies=[charge(Cost.STREAM)],
     status_code=200,
     summary="Hear what happens",
     response_class=EventStream,
-    responses={**_STREAM, **documented(*IN_ROOM, NOT_A_MEMBER, INVALID_REQUEST, LIMIT_REACHED)},
+    responses={
+        **_STREAM,
+        **problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, INVALID_REQUEST, LIMIT_REACHED),
+    },
 )
 async def listen(
-    chat: TheChat,
-    room: TheRoom,
-    ear: Annotated[_Ear, Depends(_listen)],
+    chat: ChatDependency,
+    room: RoomDependency,
+    subscription: Annotated[_Subscription, Depends(_subscribe)],
     after: Annotated[
         int | None,
-        Query(ge=0, le=SEQ_MAX, description="First tell what was said after this `seq`."),
+        Query(ge=0, le=SEQ_MAX, description="First send the messages after this `seq`."),
     ] = None,
     last_event_id: Annotated[
         int | None,
-        Header(ge=0, le=SEQ_MAX, description="Where a stream broke off; counts before `after`."),
+        Header(
+            ge=0, le=SEQ_MAX, description="The last `id` received; takes precedence over `after`."
+        ),
     ] = None,
 ) -> EventStream:
-    """Stream the events of a room, to its members.
+    """Stream the events of a room to its members.
 
     | event | data | when |
     |---|---|---|
     | `message` | the message; the event's `id` is its `seq` | it was posted |
     | `gone` | `seqs` | messages were deleted or have expired |
-    | `joined`, `left` | `author`, `nickname` (of who joined) | the members change |
+    | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
     | `ended` | nothing | the room is gone |
-    | `ready` | `seq` | everything up to there was told; what follows happens now |
+    | `ready` | `seq` | everything up to `seq` was sent; live events follow |
 
-    Every `message` comes once and in the order of `seq`. Without `after` and `Last-Event-ID` the
-    stream begins now. With one of them it begins after it; what has gone meanwhile of the last
-    1,000 messages up to there is told as `gone`. A comment every 15 seconds says that all is well.
-    The stream ends when you are a member no more, when the room or the server ends, and when you
-    read too slowly: unless a call says otherwise, resume by the last `id` you have seen.
+    Every `message` is sent once, in the order of `seq`. Without `after` and `Last-Event-ID` the
+    stream begins with live events. With one of them it begins after that `seq`; those of the last
+    1,000 messages up to it that no longer exist are sent as `gone`. A comment every 15 seconds
+    keeps the connection alive. The stream ends when you are no longer a member, when the room ends
+    or the server stops, and when you read too slowly. To resume, reconnect with the last `id` you
+    received, unless the call is refused.
     """
     start = after if last_event_id is None else last_event_id
-    flow = _Flow(chat, room, ear, start)
-    return EventStream(flow.run(), ear.reader)
+    replay = _EventReplay(chat, room, subscription, start)
+    return EventStream(replay.run(), subscription.subscriber)
 
 
-class _Flow:
-    """What one reader is told, in order: what it has missed, and then what happens."""
+class _EventReplay:
+    """Generates the content of one stream in order: missed messages, then live events."""
 
-    def __init__(self, chat: Chat, room: Room, ear: _Ear, start: int | None) -> None:
+    def __init__(
+        self, chat: Chat, room: Room, subscription: _Subscription, start: int | None
+    ) -> None:
         self._chat = chat
         self._room = room
-        self._reader = ear.reader
-        self._visitor_id = ear.member.visitor_id
-        self._address = ear.address
-        self._start = start
-        self._told = 0
-        self._read = ear.member.read_seq
+        self._subscriber = subscription.subscriber
+        self._visitor_id = subscription.member.visitor_id
+        self._address = subscription.address
+        self._start_seq = start
+        self._sent_seq = 0
+        self._read_seq = subscription.member.read_seq
 
     async def run(self) -> AsyncIterator[bytes]:
-        """Yield it, until there is nothing more to tell."""
+        """Yield the encoded events until the stream ends."""
         try:
-            async for chunk in self._begin():
+            async for chunk in self._replay():
                 yield chunk
-            while (notices := await self._reader.take()) is not None:
-                if self._reader.take_gap():
-                    async for chunk in self._look_again():
+            while (events := await self._subscriber.receive()) is not None:
+                if self._subscriber.take_gap():
+                    async for chunk in self._resync():
                         yield chunk
-                async for chunk in self._pass_on(notices):
+                async for chunk in self._send(events):
                     yield chunk
-        except ChatError:  # a member no more, or no room: the end, as for everybody
+        except ChatError:  # no longer a member, or the room is gone
             return
 
-    async def _begin(self) -> AsyncIterator[bytes]:
-        reached = (await self._chat.rooms.find(self._room.slug)).last_seq
-        if self._start is None:
-            self._told = reached
-        elif self._start <= reached:
-            self._told = self._start
+    async def _replay(self) -> AsyncIterator[bytes]:
+        last_seq = (await self._chat.rooms.find(self._room.slug)).last_seq
+        if self._start_seq is None:
+            self._sent_seq = last_seq
+        elif self._start_seq <= last_seq:
+            self._sent_seq = self._start_seq
             if gone := await self._find_gone():
-                yield gone_notice(gone).data
-        # Else it has heard of an earlier room at this address: this one is told from the beginning.
+                yield gone_event(gone).data
+        # Else the start belongs to an earlier room with this slug: send all of this room.
         async for chunk in self._catch_up():
             yield chunk
-        yield ready_notice(self._told).data
+        yield ready_event(self._sent_seq).data
 
-    async def _pass_on(self, notices: list[Notice]) -> AsyncIterator[bytes]:
+    async def _send(self, events: list[StreamEvent]) -> AsyncIterator[bytes]:
         chunk: list[bytes] = []
-        for notice in notices:
-            if notice.seq and notice.seq <= self._told:
+        for event in events:
+            if event.seq and event.seq <= self._sent_seq:
                 continue
-            if notice.seq > self._told + 1:  # something was said that we were not told of
+            if event.seq > self._sent_seq + 1:  # events of earlier messages are missing
                 yield b"".join(chunk)
                 chunk = []
                 async for missed in self._catch_up():
                     yield missed
-                continue  # it was told with the others, is gone, or has to wait for one of them
-            chunk.append(notice.data)
-            self._told = max(self._told, notice.seq)
+                continue  # sent by `_catch_up`, gone, or waiting for an earlier message
+            chunk.append(event.data)
+            self._sent_seq = max(self._sent_seq, event.seq)
         yield b"".join(chunk) or HEARTBEAT
         await self._mark_read()
-        # Not of the network: it is others who decide how much is said.
-        await self._chat.work.spend(Cost.STREAMED, visitor_id=self._visitor_id)
+        # Not charged to the network: other members decide how much is posted.
+        await self._chat.work_budget.spend(Cost.STREAM_WRITE, visitor_id=self._visitor_id)
 
-    async def _look_again(self) -> AsyncIterator[bytes]:
-        """Tell what may have been missed, on its way from another node."""
+    async def _resync(self) -> AsyncIterator[bytes]:
+        """Send what may have been lost on the bus."""
         if gone := await self._find_gone():
-            yield gone_notice(gone).data
+            yield gone_event(gone).data
         async for chunk in self._catch_up():
             yield chunk
 
     async def _catch_up(self) -> AsyncIterator[bytes]:
-        while not self._reader.ended and (messages := await self._read_on()):
-            self._told = messages[-1].seq
-            yield b"".join(message_notice(message).data for message in messages)
+        while not self._subscriber.ended and (messages := await self._load_missed()):
+            self._sent_seq = messages[-1].seq
+            yield b"".join(message_event(message).data for message in messages)
         await self._mark_read()
 
-    async def _read_on(self) -> list[Message]:
-        most = Cost.QUESTION + PAGE_MAX * Cost.STREAMED
-        async with self._chat.work.exclusive(
-            most, visitor_id=self._visitor_id, address=self._address
+    async def _load_missed(self) -> list[Message]:
+        cost = Cost.LIST_QUERY + PAGE_MAX * Cost.STREAM_WRITE
+        async with self._chat.work_budget.run_exclusively(
+            cost, visitor_id=self._visitor_id, address=self._address
         ) as charge:
             messages = await self._chat.messages.history(
-                self._room.id, visitor_id=self._visitor_id, after=self._told, limit=PAGE_MAX
+                self._room.id, visitor_id=self._visitor_id, after=self._sent_seq, limit=PAGE_MAX
             )
-            charge.milliseconds = Cost.QUESTION + len(messages) * Cost.STREAMED
+            charge.milliseconds = Cost.LIST_QUERY + len(messages) * Cost.STREAM_WRITE
         return messages
 
     async def _find_gone(self) -> tuple[int, ...]:
-        await self._spend(2 * Cost.QUESTION)
-        first = max(1, self._told - _LOOK_BACK + 1)
-        living = await self._chat.messages.living_seqs(
+        await self._spend(2 * Cost.LIST_QUERY)
+        first = max(1, self._sent_seq - _GONE_LOOKBACK + 1)
+        live = await self._chat.messages.list_seqs(
             self._room.id,
             visitor_id=self._visitor_id,
             first=first,
-            last=self._told,
-            limit=_LOOK_BACK,
+            last=self._sent_seq,
+            limit=_GONE_LOOKBACK,
         )
-        return tuple(sorted(set(range(first, self._told + 1)) - set(living)))
+        return tuple(sorted(set(range(first, self._sent_seq + 1)) - set(live)))
 
     async def _spend(self, milliseconds: float) -> None:
-        await self._chat.work.spend(
+        await self._chat.work_budget.spend(
             milliseconds, visitor_id=self._visitor_id, address=self._address
         )
 
     async def _mark_read(self) -> None:
-        if self._told > self._read:
-            self._read = self._told
+        if self._sent_seq > self._read_seq:
+            self._read_seq = self._sent_seq
             await self._chat.memberships.mark_read(
-                self._room.id, visitor_id=self._visitor_id, seq=self._told
+                self._room.id, visitor_id=self._visitor_id, seq=self._sent_seq
             )

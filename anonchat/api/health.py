@@ -1,4 +1,4 @@
-"""Is the process alive, and can it serve?"""
+"""Liveness and readiness probes."""
 
 import asyncio
 
@@ -7,25 +7,25 @@ from fastapi.responses import PlainTextResponse
 
 from ..chat import Chat
 
-_READING = ["GET", "HEAD"]
-_FRESH_SECONDS = 1.0
+_METHODS = ["GET", "HEAD"]
+_CACHE_SECONDS = 1.0
 
 
 def health_routes(chat: Chat) -> APIRouter:
-    """Return `/healthz` (the process lives) and `/readyz` (it can serve, and is not leaving)."""
+    """Return `/healthz` (the process is alive) and `/readyz` (it can serve and is not draining)."""
     router = APIRouter(include_in_schema=False)
     readiness = _Readiness(chat)
 
-    @router.api_route("/healthz", methods=_READING)
+    @router.api_route("/healthz", methods=_METHODS)
     async def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok")
 
-    @router.api_route("/readyz", methods=_READING)
+    @router.api_route("/readyz", methods=_METHODS)
     async def readyz() -> PlainTextResponse:
         if chat.is_draining:
             return PlainTextResponse("draining", 503)
-        if trouble := await readiness.find_trouble():
-            return PlainTextResponse(trouble, 503)
+        if problem := await readiness.find_problem():
+            return PlainTextResponse(problem, 503)
         if chat.is_bus_unsafe:
             return PlainTextResponse("unsafe: bus writes to disk", 503)
         return PlainTextResponse("ready")
@@ -34,24 +34,24 @@ def health_routes(chat: Chat) -> APIRouter:
 
 
 class _Readiness:
-    """Asks the parts of a chat once a second at most, however often it is asked itself."""
+    """Checks the dependencies of a chat, and caches the result for one second."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
-        self._asking = asyncio.Lock()
-        self._trouble = ""
-        self._until = 0.0
+        self._lock = asyncio.Lock()
+        self._problem = ""
+        self._valid_until = 0.0
 
-    async def find_trouble(self) -> str:
-        """Return why the chat could not serve in the last second, or nothing."""
-        async with self._asking:
+    async def find_problem(self) -> str:
+        """Return why the chat cannot serve, or an empty string; at most one second old."""
+        async with self._lock:
             loop = asyncio.get_running_loop()
-            if loop.time() >= self._until:
-                self._trouble = await self._ask()
-                self._until = loop.time() + _FRESH_SECONDS
-            return self._trouble
+            if loop.time() >= self._valid_until:
+                self._problem = await self._check()
+                self._valid_until = loop.time() + _CACHE_SECONDS
+            return self._problem
 
-    async def _ask(self) -> str:
-        if silent := await self._chat.list_silent():
+    async def _check(self) -> str:
+        if silent := await self._chat.list_unavailable():
             return f"no answer: {', '.join(silent)}"
         return "" if await self._chat.is_disk_writable() else "cannot write: disk"

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from ..costs import Cost
-from ..work_budget import LONGEST_WAIT
-from .caller import IN_ROOM, Address, Caller, TheChat, TheRoom, costs
-from .cursors import read_cursor, write_cursor
+from ..limits.costs import Cost
+from ..limits.work_budget import MAX_WAIT
+from .cursors import decode_cursor, encode_cursor
+from .dependencies import ROOM_PROBLEMS, Caller, ChatDependency, ClientIp, RoomDependency, charge
 from .problems import (
     INVALID_MESSAGE,
     INVALID_REQUEST,
@@ -17,49 +17,49 @@ from .problems import (
     NOT_A_MEMBER,
     NOT_ALLOWED,
     TOO_LARGE,
-    documented,
+    problem_responses,
 )
 from .rooms import Cursor, PageLimit
-from .schemas import PAGE, SEQ_MAX, Message, NewMessage, Page
+from .schemas import PAGE_DEFAULT, SEQ_MAX, Message, NewMessage, Page
 
 routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"])
 
 Seq = Annotated[int, Query(ge=0, le=SEQ_MAX)]
 
-_BOUNDS = TypeAdapter(tuple[Seq | None, Seq | None])
+_HISTORY_CURSOR = TypeAdapter(tuple[Seq | None, Seq | None])
 
 
 @routes.get(
     "",
     summary="Read what was said",
     response_description="A page of messages, oldest first.",
-    responses=documented(*IN_ROOM, NOT_A_MEMBER, INVALID_REQUEST),
+    responses=problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, INVALID_REQUEST),
 )
 async def history(
-    chat: TheChat,
+    chat: ChatDependency,
     caller: Caller,
-    address: Address,
-    room: TheRoom,
+    address: ClientIp,
+    room: RoomDependency,
     after: Annotated[
         int | None,
-        Query(ge=0, le=SEQ_MAX, description="Go forward from this `seq`; 0 is the beginning."),
+        Query(ge=0, le=SEQ_MAX, description="Only messages after this `seq`; 0 is the beginning."),
     ] = None,
     before: Annotated[
-        int | None, Query(ge=0, le=SEQ_MAX, description="Only what comes before this `seq`.")
+        int | None, Query(ge=0, le=SEQ_MAX, description="Only messages before this `seq`.")
     ] = None,
-    limit: PageLimit = PAGE,
+    limit: PageLimit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> Page[Message]:
-    """Return messages, oldest first: with `after` those that follow it, else the newest.
+    """Return messages, oldest first: with `after` the oldest ones after it, else the newest.
 
-    `next` goes on in the same direction, and as `cursor` takes the place of `after` and `before`.
+    `next` continues in the same direction; sent as `cursor`, it replaces `after` and `before`.
     """
     if cursor:
-        after, before = read_cursor(cursor, _BOUNDS)
+        after, before = decode_cursor(cursor, _HISTORY_CURSOR)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
-    cost = Cost.QUESTION + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
-    async with chat.work.exclusive(
-        cost, visitor_id=caller.id, address=address, longest=LONGEST_WAIT
+    cost = Cost.LIST_QUERY + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
+    async with chat.work_budget.run_exclusively(
+        cost, visitor_id=caller.id, address=address, max_wait=MAX_WAIT
     ):
         found = await chat.messages.history(
             room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
@@ -72,7 +72,7 @@ async def history(
         await chat.memberships.mark_read(room.id, visitor_id=caller.id, seq=page[-1].seq)
     return Page(
         items=[Message.of(message) for message in page],
-        next=write_cursor(bounds) if bounds else None,
+        next=encode_cursor(bounds) if bounds else None,
     )
 
 
@@ -80,9 +80,9 @@ async def history(
     "",
     status_code=201,
     summary="Say something",
-    response_description="It is stored, and everybody hears of it.",
-    responses=documented(
-        *IN_ROOM,
+    response_description="It is stored and sent to the members.",
+    responses=problem_responses(
+        *ROOM_PROBLEMS,
         NOT_A_MEMBER,
         MESSAGE_EXPIRED,
         TOO_LARGE,
@@ -92,35 +92,44 @@ async def history(
     ),
 )
 async def post(
-    chat: TheChat, caller: Caller, address: Address, room: TheRoom, new: NewMessage
+    chat: ChatDependency,
+    caller: Caller,
+    address: ClientIp,
+    room: RoomDependency,
+    new_message: NewMessage,
 ) -> Message:
-    """Post a message; answered only once it is stored.
+    """Post a message; the response is sent once it is stored.
 
-    The same `dedup_id` again gives the same message, so that trying again is always safe.
+    Posting again with the same `dedup_id` returns the same message, so retries are always safe.
     """
-    cost = Cost.POST + Cost.POST_CHARACTER * len(new.text)
-    cost += Cost.SCREEN * len(chat.presence.list_present(room.id))
-    await chat.work.spend(cost, visitor_id=caller.id, address=address)
+    cost = Cost.POST + Cost.POST_CHARACTER * len(new_message.text)
+    cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
+    await chat.work_budget.spend(cost, visitor_id=caller.id, address=address)
     return Message.of(
         await chat.messages.post(
-            room.id, visitor_id=caller.id, text=new.text, dedup_id=new.dedup_id or ""
+            room.id,
+            visitor_id=caller.id,
+            text=new_message.text,
+            dedup_id=new_message.dedup_id or "",
         )
     )
 
 
 @routes.delete(
     "/{message_id}",
-    dependencies=[costs(Cost.DELETE)],
+    dependencies=[charge(Cost.DELETE)],
     status_code=204,
     summary="Delete a message",
-    response_description="It is gone from every screen.",
-    responses=documented(*IN_ROOM, NOT_A_MEMBER, NOT_ALLOWED),
+    response_description="The message is deleted everywhere.",
+    responses=problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, NOT_ALLOWED),
 )
 async def delete(
-    chat: TheChat,
+    chat: ChatDependency,
     caller: Caller,
-    room: TheRoom,
-    message_id: Annotated[str, Path(description="Its `id`.", examples=["pS3kX0v1cN6i4yXl"])],
+    room: RoomDependency,
+    message_id: Annotated[
+        str, Path(description="The `id` of the message.", examples=["pS3kX0v1cN6i4yXl"])
+    ],
 ) -> None:
-    """Delete a message of yours, or any in a room of your own."""
+    """Delete your own message, or any message in a room you own."""
     await chat.messages.delete(room.id, visitor_id=caller.id, message_id=message_id)

@@ -1,4 +1,4 @@
-"""What may go wrong, as `application/problem+json` (RFC 9457) with types that stay the same."""
+"""Error responses as `application/problem+json` (RFC 9457) with stable types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from .. import errors
 MEDIA_TYPE = "application/problem+json"
 PATH = "/api/v1/problems/"
 
-_FLAWS = 20
-_FLAW_CHARACTERS = 200
+_FIELD_ERRORS_MAX = 20
+_FIELD_ERROR_CHARACTERS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kind of problem. `name` ends its type, `meaning` explains it to a reader of the docs."""
+    """A problem type. `name` is the end of its URI, `meaning` its text in the API reference."""
 
     name: str
     status: int
@@ -31,7 +31,7 @@ class Problem:
 
     @property
     def type(self) -> str:
-        """The URI that names the problem: the same on every server, and readable where it leads."""
+        """The URI of the problem type: the same on every server; leads to the API reference."""
         return PATH + self.name
 
 
@@ -142,7 +142,7 @@ UNAVAILABLE = Problem(
     "The disk may be full, or somebody else holds the database. Please try again in a moment.",
 )
 
-_OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
+_BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     errors.NicknameTaken: NICKNAME_TAKEN,
     errors.InvalidNickname: INVALID_NICKNAME,
     errors.InvalidPhrase: INVALID_PHRASE,
@@ -154,33 +154,33 @@ _OF_ERRORS: Mapping[type[errors.ChatError], Problem] = {
     errors.NotAMember: NOT_A_MEMBER,
     errors.NotAllowed: NOT_ALLOWED,
     errors.UnknownVisitor: UNKNOWN_VISITOR,
-    errors.PuzzleUnsolved: PUZZLE_UNSOLVED,
-    errors.TooOften: TOO_OFTEN,
+    errors.ChallengeUnsolved: PUZZLE_UNSOLVED,
+    errors.RateLimited: TOO_OFTEN,
     errors.LimitReached: LIMIT_REACHED,
     errors.Unavailable: UNAVAILABLE,
 }
-_OF_EVERY_CALL = (TOO_OFTEN, INTERNAL, UNAVAILABLE)
+_COMMON = (TOO_OFTEN, INTERNAL, UNAVAILABLE)
 _RETRY_AFTER = {
     "Retry-After": {
-        "description": "With `too-often`: after how many seconds there is room again.",
+        "description": "With `too-often`: the number of seconds to wait before a retry.",
         "schema": {"type": "integer"},
     }
 }
-_OF_STATUS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
+_BY_STATUS = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
 
 PROBLEMS = (
-    *_OF_ERRORS.values(),
+    *_BY_ERROR.values(),
     METHOD_NOT_ALLOWED,
     TOO_LARGE,
     INVALID_REQUEST,
     NOT_SUPPORTED,
     INTERNAL,
 )
-"""Every kind of problem that a request can meet."""
+"""All problem types of the API."""
 
 
-class Refusal(Exception):
-    """The API itself says no."""
+class ProblemException(Exception):
+    """A request refused by the API layer itself."""
 
     def __init__(self, problem: Problem, detail: str, **headers: str) -> None:
         super().__init__(detail)
@@ -189,39 +189,41 @@ class Refusal(Exception):
         self.headers = headers
 
 
-class Flaw(BaseModel):
-    """One thing that is wrong with a request."""
+class FieldError(BaseModel):
+    """One invalid field or parameter of a request."""
 
     where: Annotated[str, Field(examples=["body.nickname"])]
     detail: Annotated[str, Field(examples=["Field required"])]
 
 
-class PosedPuzzle(BaseModel):
-    """What has to be solved first."""
+class PosedChallenge(BaseModel):
+    """The proof-of-work challenge to solve."""
 
     challenge: Annotated[str, Field(examples=["1900000000.c2f1d3.9a8b7c"])]
     bits: Annotated[int, Field(examples=[18])]
 
 
 class ProblemDocument(BaseModel):
-    """Why something was refused (RFC 9457)."""
+    """Why a request was refused (RFC 9457)."""
 
-    type: Annotated[str, Field(description="Which problem it is.", examples=[NOT_A_MEMBER.type])]
+    type: Annotated[
+        str, Field(description="The URI of the problem type.", examples=[NOT_A_MEMBER.type])
+    ]
     title: Annotated[str, Field(examples=[NOT_A_MEMBER.title])]
     status: Annotated[int, Field(examples=[NOT_A_MEMBER.status])]
     detail: Annotated[str, Field(examples=["Only members can do that. Join the room first."])]
     errors: Annotated[
-        list[Flaw] | None, Field(description="With `invalid-request`: what is wrong where.")
+        list[FieldError] | None, Field(description="With `invalid-request`: the invalid fields.")
     ] = None
     puzzle: Annotated[
-        PosedPuzzle | None, Field(description="With `puzzle-unsolved`: what to solve.")
+        PosedChallenge | None, Field(description="With `puzzle-unsolved`: the challenge to solve.")
     ] = None
 
 
-def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
-    """Return how OpenAPI is told that a call may meet these problems, and those of every call."""
+def problem_responses(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of these problems, and of those common to all endpoints."""
     by_status: dict[int, list[Problem]] = {}
-    for problem in (*problems, *_OF_EVERY_CALL):
+    for problem in (*problems, *_COMMON):
         by_status.setdefault(problem.status, []).append(problem)
     return {
         status: {
@@ -241,43 +243,43 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def answer_with_problems(web: FastAPI) -> None:
-    """Let every refusal leave as a problem, and nothing else leave that was meant for the log."""
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error with a problem document, without internal details."""
 
-    @web.exception_handler(errors.ChatError)
-    async def refused(_request: Request, error: errors.ChatError) -> JSONResponse:
-        return answer_error(error)
+    @app.exception_handler(errors.ChatError)
+    async def on_chat_error(_request: Request, error: errors.ChatError) -> JSONResponse:
+        return problem_response(error)
 
-    @web.exception_handler(Refusal)
-    async def declined(_request: Request, error: Refusal) -> JSONResponse:
+    @app.exception_handler(ProblemException)
+    async def on_problem(_request: Request, error: ProblemException) -> JSONResponse:
         return _answer(error.problem, error.detail, headers=error.headers)
 
-    @web.exception_handler(RequestValidationError)
-    async def misunderstood(_request: Request, error: RequestValidationError) -> JSONResponse:
-        flaws = [
-            {"where": _tidy(".".join(map(str, flaw["loc"]))), "detail": _tidy(flaw["msg"])}
-            for flaw in error.errors()[:_FLAWS]
+    @app.exception_handler(RequestValidationError)
+    async def on_validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [
+            {"where": _clip(".".join(map(str, field["loc"]))), "detail": _clip(field["msg"])}
+            for field in error.errors()[:_FIELD_ERRORS_MAX]
         ]
-        return _answer(INVALID_REQUEST, "See `errors` for what is wrong where.", errors=flaws)
+        return _answer(INVALID_REQUEST, "See `errors` for what is wrong where.", errors=fields)
 
-    @web.exception_handler(HTTPException)
-    async def impossible(request: Request, error: HTTPException) -> JSONResponse:
-        problem = _OF_STATUS.get(error.status_code, INVALID_REQUEST)
-        headers = {"Allow": _allowed(request)} if problem is METHOD_NOT_ALLOWED else {}
+    @app.exception_handler(HTTPException)
+    async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+        problem = _BY_STATUS.get(error.status_code, INVALID_REQUEST)
+        headers = {"Allow": _allowed_methods(request)} if problem is METHOD_NOT_ALLOWED else {}
         detail = "The body cannot be read." if error.status_code == 400 else problem.meaning
         return _answer(problem, detail, headers=headers)
 
-    @web.exception_handler(Exception)
-    async def broken(_request: Request, _error: Exception) -> JSONResponse:
+    @app.exception_handler(Exception)
+    async def on_exception(_request: Request, _error: Exception) -> JSONResponse:
         return _answer(INTERNAL, INTERNAL.meaning)
 
 
-def answer_error(error: errors.ChatError) -> JSONResponse:
-    """Return the problem document for an error of the core."""
-    kind = next(kind for kind in type(error).__mro__ if kind in _OF_ERRORS)
-    wait = {"Retry-After": str(error.details["seconds"])} if kind is errors.TooOften else {}
-    puzzle = {"puzzle": error.details} if kind is errors.PuzzleUnsolved else {}
-    return _answer(_OF_ERRORS[kind], str(error), headers=wait, **puzzle)
+def problem_response(error: errors.ChatError) -> JSONResponse:
+    """Return the problem response of a core error."""
+    kind = next(base for base in type(error).__mro__ if base in _BY_ERROR)
+    headers = {"Retry-After": str(error.details["seconds"])} if kind is errors.RateLimited else {}
+    puzzle = {"puzzle": error.details} if kind is errors.ChallengeUnsolved else {}
+    return _answer(_BY_ERROR[kind], str(error), headers=headers, **puzzle)
 
 
 def _answer(
@@ -303,13 +305,13 @@ def _describe(problem: Problem, detail: str) -> dict[str, Any]:
     }
 
 
-def _tidy(text: str) -> str:
-    """Return what can be sent of a text that a stranger may have chosen."""
-    return text[:_FLAW_CHARACTERS].encode(errors="replace").decode()
+def _clip(text: str) -> str:
+    """Shorten a text that may hold client input, and make it valid UTF-8."""
+    return text[:_FIELD_ERROR_CHARACTERS_MAX].encode(errors="replace").decode()
 
 
-def _allowed(request: Request) -> str:
-    """Return the methods of all calls at this address, for each route knows its own alone."""
+def _allowed_methods(request: Request) -> str:
+    """Return the methods of all routes at this path; a route knows only its own."""
     methods: set[str] = set()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:

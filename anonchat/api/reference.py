@@ -1,4 +1,4 @@
-"""The API's own description as a page to read: nothing on it comes from anywhere else."""
+"""The API reference: the OpenAPI schema as a self-contained HTML page."""
 
 import json
 import re
@@ -77,8 +77,8 @@ _METHODS = ("get", "post", "put", "delete")
 Schema = dict[str, Any]
 
 
-def draw_reference(schema: Schema, *, base: str) -> str:
-    """Draw the page; `base` is the address under which the API is reached."""
+def render_reference(schema: Schema, *, base: str) -> str:
+    """Render the page; `base` is the URL of the API."""
     page = html(lang="en")[
         head[
             meta(charset="utf-8"),
@@ -90,10 +90,12 @@ def draw_reference(schema: Schema, *, base: str) -> str:
         body[
             main[
                 h1[f"{schema['info']['title']}: the HTTP API"],
-                _prose(schema["info"]["description"]),
+                _markdown(schema["info"]["description"]),
                 p["For programs: ", a(href="openapi.json")["openapi.json"], "."],
                 pre[f"CHAT={base}"],
-                nav(aria_label="Calls")[ul[(_entry(*call) for call in _calls(schema))]],
+                nav(aria_label="Calls")[
+                    ul[(_entry(*operation) for operation in _operations(schema))]
+                ],
                 (_tag(tag, schema) for tag in schema["tags"]),
                 section[h2(id="problems")["Problems"], _problems()],
             ]
@@ -102,46 +104,53 @@ def draw_reference(schema: Schema, *, base: str) -> str:
     return str(page)
 
 
-def _calls(schema: Schema) -> Iterator[tuple[str, str, Schema]]:
+def _operations(schema: Schema) -> Iterator[tuple[str, str, Schema]]:
     for path, item in schema["paths"].items():
         for method in _METHODS:
             if method in item:
                 yield method.upper(), path, item[method]
 
 
-def _entry(method: str, path: str, call: Schema) -> Element:
-    return li[a(href=f"#{call['operationId']}")[call["summary"]], " ", code[f"{method} {path}"]]
+def _entry(method: str, path: str, operation: Schema) -> Element:
+    return li[
+        a(href=f"#{operation['operationId']}")[operation["summary"]], " ", code[f"{method} {path}"]
+    ]
 
 
 def _tag(tag: Schema, schema: Schema) -> Element:
-    calls = [call for call in _calls(schema) if tag["name"] in call[2]["tags"]]
+    operations = [
+        operation for operation in _operations(schema) if tag["name"] in operation[2]["tags"]
+    ]
     return section[
         h2[tag["name"].capitalize()],
-        _prose(tag["description"]),
-        (_call(*call, schema) for call in calls),
+        _markdown(tag["description"]),
+        (_operation(*operation, schema) for operation in operations),
     ]
 
 
-def _call(method: str, path: str, call: Schema, schema: Schema) -> Element:
-    answers = call["responses"].items()
-    return article(id=call["operationId"])[
+def _operation(method: str, path: str, operation: Schema, schema: Schema) -> Element:
+    responses = operation["responses"].items()
+    return article(id=operation["operationId"])[
         h3[span(".method")[method], code[path]],
-        _prose(f"{call['summary']}. {call['description']}"),
-        _fields(call, schema),
-        pre[_command(method, path, call, schema)],
-        (_answer(status, one, schema) for status, one in answers if int(status) < 400),
-        p["Refused as: ", _refusals(dict(one for one in answers if 400 <= int(one[0]) < 500))],
+        _markdown(f"{operation['summary']}. {operation['description']}"),
+        _fields(operation, schema),
+        pre[_curl_command(method, path, operation, schema)],
+        (_response(status, one, schema) for status, one in responses if int(status) < 400),
+        p[
+            "Refused as: ",
+            _problem_links(dict(one for one in responses if 400 <= int(one[0]) < 500)),
+        ],
     ]
 
 
-def _fields(call: Schema, schema: Schema) -> Element | None:
-    """Draw what a call may be given beside its path: parameters, or the fields of its body."""
+def _fields(operation: Schema, schema: Schema) -> Element | None:
+    """Render the query and header parameters of an operation, or the fields of its body."""
     fields = {
         one["name"]: {**one["schema"], "description": one.get("description", "")}
-        for one in call.get("parameters", ())
+        for one in operation.get("parameters", ())
         if one["in"] != "path"
     }
-    if body := _body(call):
+    if body := _body(operation):
         fields |= _resolve(body, schema)["properties"]
     if not fields:
         return None
@@ -156,61 +165,61 @@ def _fields(call: Schema, schema: Schema) -> Element | None:
     ]
 
 
-def _body(call: Schema) -> Schema | None:
-    content = call.get("requestBody", {}).get("content", {}).get("application/json", {})
-    kinds = [content.get("schema", {}), *content.get("schema", {}).get("anyOf", ())]
-    return next((kind for kind in kinds if "$ref" in kind), None)
+def _body(operation: Schema) -> Schema | None:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    variants = [content.get("schema", {}), *content.get("schema", {}).get("anyOf", ())]
+    return next((variant for variant in variants if "$ref" in variant), None)
 
 
 def _resolve(part: Schema, schema: Schema) -> Schema:
-    shape: Schema = schema["components"]["schemas"][part["$ref"].rpartition("/")[2]]
-    return shape
+    resolved: Schema = schema["components"]["schemas"][part["$ref"].rpartition("/")[2]]
+    return resolved
 
 
 def _bounds(field: Schema) -> Node:
     default = field.get("default")
-    kinds = [field, *field.get("anyOf", ())]
-    most = next((kind["maximum"] for kind in kinds if "maximum" in kind), None)
+    variants = [field, *field.get("anyOf", ())]
+    maximum = next((variant["maximum"] for variant in variants if "maximum" in variant), None)
     facts = [f"{json.dumps(default)} if not given"] if default not in (None, "") else []
-    facts += [f"{most} at most"] if most and most != SEQ_MAX else []
+    facts += [f"{maximum} at most"] if maximum and maximum != SEQ_MAX else []
     return f" ({', '.join(facts)})" if facts else None
 
 
-def _command(method: str, path: str, call: Schema, schema: Schema) -> str:
+def _curl_command(method: str, path: str, operation: Schema, schema: Schema) -> str:
     address = re.sub(r"\{(\w+)\}", lambda match: f"${match[1].upper()}", path)
-    streams = "text/event-stream" in call["responses"].get("200", {}).get("content", {})
-    words = [f'curl {"-N " if streams else ""}"$CHAT{address}"']
-    if "security" in call:
-        words += ['-H "Authorization: Bearer $TOKEN"']
-    if method == "POST" and (body := _body(call)):
-        words += [f"--json '{json.dumps(_example(body, schema), ensure_ascii=False)}'"]
+    streams = "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
+    parts = [f'curl {"-N " if streams else ""}"$CHAT{address}"']
+    if "security" in operation:
+        parts += ['-H "Authorization: Bearer $TOKEN"']
+    if method == "POST" and (body := _body(operation)):
+        parts += [f"--json '{json.dumps(_example(body, schema), ensure_ascii=False)}'"]
     elif method != "GET":
-        words += [f"-X {method}"]
-    return " \\\n  ".join(words)
+        parts += [f"-X {method}"]
+    return " \\\n  ".join(parts)
 
 
-def _answer(status: str, answer: Schema, schema: Schema) -> Node:
-    content = next(iter(answer.get("content", {}).values()), None)
+def _response(status: str, response: Schema, schema: Schema) -> Node:
+    content = next(iter(response.get("content", {}).values()), None)
     return fragment[
-        p[f"{status} ", _inline(answer["description"])],
-        pre[_text(content, schema)] if content else None,
+        p[f"{status} ", _inline(response["description"])],
+        pre[_example_text(content, schema)] if content else None,
     ]
 
 
-def _refusals(answers: Schema) -> Iterator[Node]:
-    names = [name for one in answers.values() for name in one["content"][MEDIA_TYPE]["examples"]]
-    for place, name in enumerate(names):
-        yield fragment[" · " if place else "", a(href=f"#{name}")[name]]
+def _problem_links(responses: Schema) -> Iterator[Node]:
+    names = [name for one in responses.values() for name in one["content"][MEDIA_TYPE]["examples"]]
+    for index, name in enumerate(names):
+        yield fragment[" · " if index else "", a(href=f"#{name}")[name]]
 
 
-def _text(content: Schema, schema: Schema) -> str:
+def _example_text(content: Schema, schema: Schema) -> str:
     if "example" in content:
         return str(content["example"]).strip()
     return json.dumps(_example(content["schema"], schema), indent=2, ensure_ascii=False)
 
 
 def _example(part: Schema, schema: Schema) -> Any:
-    """Return what the description gives as an example, put together from its parts."""
+    """Return an example value of a schema, composed of the examples of its parts."""
     if "$ref" in part:
         return _example(_resolve(part, schema), schema)
     if "examples" in part:
@@ -240,8 +249,8 @@ def _problems() -> Element:
     ]
 
 
-def _prose(text: str) -> Node:
-    """Draw paragraphs and tables as the description writes them, in the least of Markdown."""
+def _markdown(text: str) -> Node:
+    """Render the Markdown subset of the descriptions: paragraphs, tables and inline code."""
     return fragment[(_block(block) for block in re.split(r"\n\s*\n", text.strip()))]
 
 
@@ -257,5 +266,5 @@ def _block(block: str) -> Element:
 
 def _inline(text: str) -> Node:
     return fragment[
-        (code[piece] if place % 2 else piece for place, piece in enumerate(_CODE.split(text)))
+        (code[piece] if index % 2 else piece for index, piece in enumerate(_CODE.split(text)))
     ]

@@ -1,4 +1,4 @@
-"""Finding rooms, making them, joining and leaving."""
+"""Find, create, join and leave rooms."""
 
 from contextlib import suppress
 from typing import Annotated
@@ -6,14 +6,22 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import TypeAdapter
 
-from .. import nouns
+from .. import entities
 from ..chat import Chat
-from ..costs import Cost
 from ..errors import NotFound, RoomNameConfusable, RoomNameTaken
-from ..services.lobby import Place
-from ..text import fold, tidy_room_name
-from .caller import CALLER, IN_ROOM, Address, Caller, TheChat, TheRoom, costs
-from .cursors import CURSOR, read_cursor, write_cursor
+from ..limits.costs import Cost
+from ..services.room_directory import RoomCursor
+from ..text.normalization import fold_case, normalize_room_name
+from .cursors import CURSOR_PATTERN, decode_cursor, encode_cursor
+from .dependencies import (
+    CALLER_PROBLEMS,
+    ROOM_PROBLEMS,
+    Caller,
+    ChatDependency,
+    ClientIp,
+    RoomDependency,
+    charge,
+)
 from .problems import (
     INVALID_REQUEST,
     INVALID_ROOM,
@@ -22,11 +30,11 @@ from .problems import (
     NOT_ALLOWED,
     NOT_SUPPORTED,
     TOO_LARGE,
-    Refusal,
-    documented,
+    ProblemException,
+    problem_responses,
 )
 from .schemas import (
-    PAGE,
+    PAGE_DEFAULT,
     PAGE_MAX,
     Key,
     Membership,
@@ -35,79 +43,81 @@ from .schemas import (
     Page,
     Room,
     RoomView,
-    read_duration,
-    room_facts,
+    parse_optional_duration,
+    room_fields,
 )
 
 routes = APIRouter(tags=["rooms"])
 
-PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="How many to return at most.")]
+PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="The maximum number of items.")]
 Cursor = Annotated[
-    str | None, Query(pattern=CURSOR, description="The `next` of the page before this one.")
+    str | None, Query(pattern=CURSOR_PATTERN, description="The `next` of the previous page.")
 ]
 
-_BROWSING = TypeAdapter(Place)
-_SEARCHING = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
+_BROWSE_CURSOR = TypeAdapter(RoomCursor)
+_SEARCH_CURSOR = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
 
 
 @routes.get(
     "/rooms",
     summary="See the public rooms",
-    response_description="A page of them.",
-    responses=documented(*CALLER, INVALID_REQUEST),
+    response_description="A page of rooms.",
+    responses=problem_responses(*CALLER_PROBLEMS, INVALID_REQUEST),
 )
 async def list_rooms(
-    chat: TheChat,
+    chat: ChatDependency,
     caller: Caller,
-    address: Address,
+    address: ClientIp,
     query: Annotated[
         str, Query(max_length=200, description="Only rooms whose name contains this, best first.")
     ] = "",
-    limit: PageLimit = PAGE,
+    limit: PageLimit = PAGE_DEFAULT,
     cursor: Cursor = None,
 ) -> Page[Room]:
-    """Return public rooms, the busiest first.
+    """Return public rooms, the most active first.
 
-    Rooms move while one goes through the pages; one that keeps its place is met exactly once.
+    The order changes between pages; a room that keeps its position is returned exactly once.
     """
-    await chat.work.spend(limit * Cost.ROW, visitor_id=caller.id, address=address)
+    await chat.work_budget.spend(limit * Cost.ROW, visitor_id=caller.id, address=address)
     if query.strip():
-        cost = Cost.SEARCH + Cost.ROOM_SEARCHED * chat.lobby.count()[1]
-        await chat.work.spend(cost, visitor_id=caller.id, address=address)
-        start = read_cursor(cursor, _SEARCHING) if cursor else 0
-        found = (await chat.lobby.search(query, limit=start + limit + 1))[start:]
-        glances, rest = found[:limit], found[limit:]
-        after: Place | int | None = start + limit if rest else None
+        cost = Cost.SEARCH + Cost.ROOM_SEARCHED * chat.room_directory.count()[1]
+        await chat.work_budget.spend(cost, visitor_id=caller.id, address=address)
+        start = decode_cursor(cursor, _SEARCH_CURSOR) if cursor else 0
+        found = (await chat.room_directory.search(query, limit=start + limit + 1))[start:]
+        summaries, rest = found[:limit], found[limit:]
+        after: RoomCursor | int | None = start + limit if rest else None
     else:
-        place = read_cursor(cursor, _BROWSING) if cursor else None
-        glances, after = chat.lobby.browse(after=place, limit=limit)
+        position = decode_cursor(cursor, _BROWSE_CURSOR) if cursor else None
+        summaries, after = chat.room_directory.browse(after=position, limit=limit)
     return Page(
-        items=[_room(glance.room, here=glance.here) for glance in glances],
-        next=None if after is None else write_cursor(after),
+        items=[_room(summary.room, here=summary.here) for summary in summaries],
+        next=None if after is None else encode_cursor(after),
     )
 
 
 @routes.get(
     "/rooms/mine",
-    dependencies=[costs(Cost.LOOKUP)],
+    dependencies=[charge(Cost.LOOKUP)],
     summary="See the rooms you are in",
-    response_description="All of them.",
-    responses=documented(*CALLER),
+    response_description="All your rooms.",
+    responses=problem_responses(*CALLER_PROBLEMS),
 )
-async def list_mine(chat: TheChat, caller: Caller, address: Address) -> Page[OwnRoom]:
-    """Return the rooms you are in, the liveliest first, with what is unread in each."""
-    mine = await chat.memberships.list_mine(caller.id)
-    await chat.work.spend(len(mine) * Cost.OWN_ROOM, visitor_id=caller.id, address=address)
+async def list_mine(chat: ChatDependency, caller: Caller, address: ClientIp) -> Page[OwnRoom]:
+    """Return the rooms you are in, the most active first, with their unread counts."""
+    own_rooms = await chat.memberships.list_of_visitor(caller.id)
+    await chat.work_budget.spend(
+        len(own_rooms) * Cost.OWN_ROOM, visitor_id=caller.id, address=address
+    )
     return Page(
         items=[
             OwnRoom.model_validate(
                 {
-                    **room_facts(own.room, here=_count_here(chat, own.room)),
+                    **room_fields(own.room, here=_count_here(chat, own.room)),
                     "membership": Membership.of(own.member, own.room),
                     "unread": own.unread,
                 }
             )
-            for own in mine
+            for own in own_rooms
         ],
         next=None,
     )
@@ -115,26 +125,26 @@ async def list_mine(chat: TheChat, caller: Caller, address: Address) -> Page[Own
 
 @routes.post(
     "/rooms",
-    dependencies=[costs(Cost.JOIN)],
+    dependencies=[charge(Cost.JOIN)],
     status_code=201,
     summary="Find or create a room, and join it",
-    response_description="It was created, and you are in it.",
+    response_description="The room was created, and you are a member.",
     responses={
-        200: {"model": RoomView, "description": "It existed, and you are in it."},
-        **documented(
-            *IN_ROOM, TOO_LARGE, INVALID_REQUEST, INVALID_ROOM, NOT_SUPPORTED, LIMIT_REACHED
+        200: {"model": RoomView, "description": "The room existed, and you are a member."},
+        **problem_responses(
+            *ROOM_PROBLEMS, TOO_LARGE, INVALID_REQUEST, INVALID_ROOM, NOT_SUPPORTED, LIMIT_REACHED
         ),
     },
 )
 async def open_room(
-    chat: TheChat, caller: Caller, address: Address, wanted: NewRoom, response: Response
+    chat: ChatDependency, caller: Caller, address: ClientIp, new_room: NewRoom, response: Response
 ) -> RoomView:
-    """Join the room of that name or at that address; if there is none, create it and own it.
+    """Join the room with that name or slug; if there is none, create it as its owner.
 
-    A room that exists stays as it is, whatever else was asked for.
+    An existing room is not changed by the other fields.
     """
-    _refuse_password(wanted.password)
-    room, created = await _open(chat, wanted, visitor_id=caller.id, address=address)
+    _refuse_password(new_room.password)
+    room, created = await _find_or_create(chat, new_room, visitor_id=caller.id, address=address)
     member = await chat.memberships.join(room.id, visitor_id=caller.id)
     response.status_code = 201 if created else 200
     return await _view(chat, await chat.rooms.find(room.slug), member)
@@ -142,99 +152,105 @@ async def open_room(
 
 @routes.get(
     "/rooms/{slug}",
-    dependencies=[costs(Cost.LOOKUP)],
+    dependencies=[charge(Cost.LOOKUP)],
     summary="Look at a room",
-    response_description="What it is.",
-    responses=documented(*IN_ROOM),
+    response_description="The room.",
+    responses=problem_responses(*ROOM_PROBLEMS),
 )
-async def look(chat: TheChat, caller: Caller, room: TheRoom) -> RoomView:
-    """Return what a room is; whoever knows its address may look, and nobody is told."""
+async def look(chat: ChatDependency, caller: Caller, room: RoomDependency) -> RoomView:
+    """Return a room. Membership is not required, and members are not notified."""
     return await _view(chat, room, await chat.memberships.get(room.id, visitor_id=caller.id))
 
 
 @routes.delete(
     "/rooms/{slug}",
-    dependencies=[costs(Cost.END)],
+    dependencies=[charge(Cost.PURGE)],
     status_code=204,
     summary="Burn a room",
-    response_description="It is gone, for everybody.",
-    responses=documented(*IN_ROOM, NOT_A_MEMBER, NOT_ALLOWED),
+    response_description="The room is deleted for everyone.",
+    responses=problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, NOT_ALLOWED),
 )
-async def burn(chat: TheChat, caller: Caller, room: TheRoom) -> None:
-    """End a room of yours now, with everything that was said in it."""
+async def burn(chat: ChatDependency, caller: Caller, room: RoomDependency) -> None:
+    """Delete a room you own at once, with all its messages."""
     await chat.rooms.burn(room.id, visitor_id=caller.id)
 
 
 @routes.put(
     "/rooms/{slug}/membership",
-    dependencies=[costs(Cost.JOIN)],
+    dependencies=[charge(Cost.JOIN)],
     summary="Join a room",
-    response_description="You are in it.",
-    responses=documented(*IN_ROOM, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED, LIMIT_REACHED),
+    response_description="You are a member.",
+    responses=problem_responses(
+        *ROOM_PROBLEMS, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED, LIMIT_REACHED
+    ),
 )
-async def join(chat: TheChat, caller: Caller, room: TheRoom, key: Key | None = None) -> Membership:
-    """Become a member; one who is in it already stays as they are."""
+async def join(
+    chat: ChatDependency, caller: Caller, room: RoomDependency, key: Key | None = None
+) -> Membership:
+    """Become a member; nothing changes for an existing member."""
     _refuse_password(key.password if key else None)
     return Membership.of(await chat.memberships.join(room.id, visitor_id=caller.id), room)
 
 
 @routes.delete(
     "/rooms/{slug}/membership",
-    dependencies=[costs(Cost.JOIN)],
+    dependencies=[charge(Cost.JOIN)],
     status_code=204,
     summary="Leave a room",
-    response_description="You are not in it.",
-    responses=documented(*IN_ROOM),
+    response_description="You are not a member.",
+    responses=problem_responses(*ROOM_PROBLEMS),
 )
-async def leave(chat: TheChat, caller: Caller, room: TheRoom) -> None:
-    """Be a member no more; what you have said there stays until its end."""
+async def leave(chat: ChatDependency, caller: Caller, room: RoomDependency) -> None:
+    """End your membership; your messages stay until they expire."""
     await chat.memberships.leave(room.id, visitor_id=caller.id)
 
 
-async def _open(
-    chat: Chat, wanted: NewRoom, *, visitor_id: str, address: str
-) -> tuple[nouns.Room, bool]:
-    """Return the room, and whether it was created now."""
-    if wanted.listed:
+async def _find_or_create(
+    chat: Chat, new_room: NewRoom, *, visitor_id: str, address: str
+) -> tuple[entities.Room, bool]:
+    """Find or create the room; return it, and whether it was created."""
+    if new_room.listed:
         with suppress(NotFound):
-            found = await chat.rooms.find_named(wanted.name)
-            return found or await chat.rooms.find(fold(tidy_room_name(wanted.name))), False
-    await chat.work.spend(Cost.NEW_ROOM, visitor_id=visitor_id, address=address)
+            found = await chat.rooms.find_by_name(new_room.name)
+            return found or await chat.rooms.find(
+                fold_case(normalize_room_name(new_room.name))
+            ), False
+    await chat.work_budget.spend(Cost.NEW_ROOM, visitor_id=visitor_id, address=address)
     try:
         room = await chat.rooms.create(
-            wanted.name,
+            new_room.name,
             visitor_id=visitor_id,
-            listed=wanted.listed,
-            message_ttl=read_duration(wanted.message_ttl),
-            room_ttl=read_duration(wanted.room_ttl),
-            topic=wanted.topic,
+            listed=new_room.listed,
+            message_ttl=parse_optional_duration(new_room.message_ttl),
+            room_ttl=parse_optional_duration(new_room.room_ttl),
+            topic=new_room.topic,
         )
     except RoomNameConfusable:
         raise
-    except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
-        return await _open(chat, wanted, visitor_id=visitor_id, address=address)
+    except RoomNameTaken:  # created concurrently: find it
+        return await _find_or_create(chat, new_room, visitor_id=visitor_id, address=address)
     return room, True
 
 
-async def _view(chat: Chat, room: nouns.Room, member: nouns.Member | None) -> RoomView:
+async def _view(chat: Chat, room: entities.Room, member: entities.Member | None) -> RoomView:
     return RoomView.model_validate(
         {
-            **room_facts(room, here=_count_here(chat, room)),
+            **room_fields(room, here=_count_here(chat, room)),
             "members": await chat.memberships.count(room.id),
             "membership": Membership.of(member, room) if member else None,
         }
     )
 
 
-def _room(room: nouns.Room, *, here: int) -> Room:
-    return Room.model_validate(room_facts(room, here=here))
+def _room(room: entities.Room, *, here: int) -> Room:
+    return Room.model_validate(room_fields(room, here=here))
 
 
-def _count_here(chat: Chat, room: nouns.Room) -> int:
+def _count_here(chat: Chat, room: entities.Room) -> int:
     return len(chat.presence.list_present(room.id))
 
 
 def _refuse_password(password: str | None) -> None:
-    """Say so rather than open a room to everybody that was meant to be locked."""
+    """Refuse a password, because the room would be open to everyone."""
     if password is not None:
-        raise Refusal(NOT_SUPPORTED, "Rooms with a password are not supported yet.")
+        raise ProblemException(NOT_SUPPORTED, "Rooms with a password are not supported yet.")

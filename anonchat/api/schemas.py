@@ -1,26 +1,26 @@
-"""What goes over the wire: what a program may send, and what it is answered."""
+"""Request and response models of the API."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from .. import nouns
+from .. import entities
 from ..durations import format_duration, parse_duration
-from .cursors import CURSOR
+from .cursors import CURSOR_PATTERN
 
-PAGE = 50
+PAGE_DEFAULT = 50
 PAGE_MAX = 200
 SEQ_MAX = 2**53 - 1
-"""The largest whole number that every reader of JSON can hold."""
+"""The largest integer that every JSON parser represents exactly."""
 
 _DURATION = r"^[1-9][0-9]{0,9}[smhd]$"
 _AUTHOR = Field(
-    description="A pseudonym that is valid in this room alone.", examples=["9f2b4c6d8e0a1b3c5d"]
+    description="A pseudonym of the author, unique to this room.", examples=["9f2b4c6d8e0a1b3c5d"]
 )
-_NICKNAME = Field(description="What the author is called.", examples=["Night Owl"])
+_NICKNAME = Field(description="The nickname of the author.", examples=["Night Owl"])
 _TEXT = Field(examples=["Good evening!"])
-_EXPIRES_AT = Field(description="From then on it is gone.", examples=["2030-01-02T12:00:00Z"])
+_EXPIRES_AT = Field(description="When it expires.", examples=["2030-01-02T12:00:00Z"])
 
 Item = TypeVar("Item")
 
@@ -41,60 +41,60 @@ Duration = Annotated[
 GivenDuration = Annotated[Duration, AfterValidator(_check_duration)]
 
 
-class _Sent(BaseModel):
-    """What a program sends is taken by the letter: a misspelt field must not go unnoticed."""
+class _RequestModel(BaseModel):
+    """Base of request models: strict, so that a misspelt field is an error."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class _Given(BaseModel):
-    """What a program is given."""
+class _ResponseModel(BaseModel):
+    """Base of response models: fields with defaults are always present."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class Page(_Given, Generic[Item]):
+class Page(_ResponseModel, Generic[Item]):
     """One page of a list."""
 
     items: list[Item]
     next: Annotated[
         str | None,
         Field(
-            pattern=CURSOR,
-            description="Give this back as `cursor` to go on; null at the end of the list.",
+            pattern=CURSOR_PATTERN,
+            description="Send this as `cursor` for the next page; null on the last page.",
             examples=["WzQyLCBudWxsXQ"],
         ),
     ]
 
 
-class Arrival(_Sent):
-    """Somebody comes in."""
+class Arrival(_RequestModel):
+    """A sign-in."""
 
     nickname: Annotated[str, Field(description="1 to 24 characters.", examples=["Night Owl"])]
     secret_phrase: Annotated[
         str,
         Field(
-            description="8 to 200 characters that belong to this nickname: with both one comes "
-            "back as the same visitor.",
+            description="8 to 200 characters. With a nickname and its secret phrase you sign in "
+            "again as the same visitor.",
             examples=["correct horse battery staple"],
         ),
     ] = ""
     solution: Annotated[
         str,
         Field(
-            description="The solution of the puzzle, if `puzzle-unsolved` has posed one.",
+            description="The solution of the challenge of `puzzle-unsolved`.",
             examples=["1900000000.c2f1d3.9a8b7c:41207"],
         ),
     ] = ""
 
 
-class NewRoom(_Sent):
-    """A room to find or to create. All but the name counts only when it is created."""
+class NewRoom(_RequestModel):
+    """A room to find or create. All fields but the name apply only when it is created."""
 
     name: Annotated[str, Field(description="1 to 60 characters.", examples=["Night Train"])]
     listed: Annotated[
         bool,
-        Field(description="Whether it is public. One that is not is always created anew."),
+        Field(description="Whether it is public. A room that is not is always a new one."),
     ] = True
     password: Annotated[
         str | None,
@@ -103,17 +103,18 @@ class NewRoom(_Sent):
             examples=["swordfish"],
         ),
     ] = None
-    message_ttl: Annotated[GivenDuration | None, Field(description="How long a message lives.")] = (
-        None
-    )
+    message_ttl: Annotated[
+        GivenDuration | None, Field(description="How long a message is kept.")
+    ] = None
     room_ttl: Annotated[
-        GivenDuration | None, Field(description="How long the room lives while it is quiet.")
+        GivenDuration | None,
+        Field(description="How long the room is kept after its last activity."),
     ] = None
     topic: Annotated[str, Field(examples=["Where are you going?"])] = ""
 
 
-class Key(_Sent):
-    """What opens a room to one who wants to join."""
+class Key(_RequestModel):
+    """What is needed to join a room."""
 
     password: Annotated[
         str | None,
@@ -124,7 +125,7 @@ class Key(_Sent):
     ] = None
 
 
-class NewMessage(_Sent):
+class NewMessage(_RequestModel):
     """A text to post."""
 
     text: Annotated[str, Field(description="1 to 4,000 characters, 200 lines.", examples=["Hi!"])]
@@ -132,19 +133,19 @@ class NewMessage(_Sent):
         str | None,
         Field(
             pattern=r"^[!-~]{1,64}$",
-            description="Chosen by you: posting again with it posts no second message.",
+            description="Your idempotency key: posting again with it stores no second message.",
             examples=["3f1c"],
         ),
     ] = None
 
 
-class Visitor(_Given):
-    """A visitor who has just come in."""
+class Visitor(_ResponseModel):
+    """A visitor who has just signed in."""
 
     token: Annotated[
         str,
         Field(
-            description="The secret to send as `Authorization: Bearer …`. It is told only now.",
+            description="The secret to send as `Authorization: Bearer …`. Returned only once.",
             examples=["mJ0v1cN6i4yXl2h8Zz3k5q7w9t0u_BdEfGhIjKlMnOp"],
         ),
     ]
@@ -152,22 +153,22 @@ class Visitor(_Given):
     expires_at: Annotated[
         datetime,
         Field(
-            description="When the visitor is forgotten, unless seen before; soon at first.",
+            description="When the visitor expires unless active before; soon for a new visitor.",
             examples=["2030-01-01T12:10:00Z"],
         ),
     ]
 
 
-class Membership(_Given):
-    """Oneself as a member of a room."""
+class Membership(_ResponseModel):
+    """The membership of the caller in a room."""
 
     author: Annotated[str, _AUTHOR]
     nickname: Annotated[str, _NICKNAME]
-    owner: Annotated[bool, Field(description="Whether the room is one's own.")]
+    owner: Annotated[bool, Field(description="Whether the caller owns the room.")]
 
     @classmethod
-    def of(cls, member: nouns.Member, room: nouns.Room) -> Self:
-        """Show a member."""
+    def of(cls, member: entities.Member, room: entities.Room) -> Self:
+        """Convert a member."""
         return cls(
             author=member.author,
             nickname=member.nickname,
@@ -175,31 +176,35 @@ class Membership(_Given):
         )
 
 
-class Room(_Given):
+class Room(_ResponseModel):
     """A room."""
 
-    slug: Annotated[str, Field(description="Its address: `/r/{slug}`.", examples=["night-train"])]
+    slug: Annotated[
+        str, Field(description="The end of its URL: `/r/{slug}`.", examples=["night-train"])
+    ]
     name: Annotated[str, Field(examples=["Night Train"])]
     topic: Annotated[str, Field(examples=["Where are you going?"])]
     listed: Annotated[bool, Field(description="Whether it is public.")]
     message_ttl: Duration
     room_ttl: Duration
     here: Annotated[
-        int, Field(ge=0, examples=[3], description="How many members have it open right now.")
+        int, Field(ge=0, examples=[3], description="How many members have it open now.")
     ]
     active_at: Annotated[datetime, Field(examples=["2030-01-01T12:00:00Z"])]
     expires_at: Annotated[datetime, _EXPIRES_AT]
 
 
 class RoomView(Room):
-    """A room as one who looks at it sees it."""
+    """A room with the membership of the caller."""
 
     members: Annotated[int, Field(ge=0, examples=[12], description="How many members it has.")]
-    membership: Annotated[Membership | None, Field(description="Null if one is not in it.")]
+    membership: Annotated[
+        Membership | None, Field(description="Null if the caller is not a member.")
+    ]
 
 
 class OwnRoom(Room):
-    """A room one is in."""
+    """A room of which the caller is a member."""
 
     membership: Membership
     unread: Annotated[
@@ -207,19 +212,21 @@ class OwnRoom(Room):
         Field(
             ge=0,
             examples=[4],
-            description="How many messages were neither fetched, heard nor seen.",
+            description="How many messages were not yet fetched, streamed or displayed.",
         ),
     ]
 
 
-class Message(_Given):
+class Message(_ResponseModel):
     """A message."""
 
     id: Annotated[str, Field(examples=["pS3kX0v1cN6i4yXl"])]
     seq: Annotated[
         int,
         Field(
-            ge=1, examples=[42], description="Counts 1, 2, 3 … in its room, without gaps as posted."
+            ge=1,
+            examples=[42],
+            description="Its number in the room: 1, 2, 3 …, without gaps when posted.",
         ),
     ]
     nickname: Annotated[str, _NICKNAME]
@@ -229,8 +236,8 @@ class Message(_Given):
     expires_at: Annotated[datetime, _EXPIRES_AT]
 
     @classmethod
-    def of(cls, message: nouns.Message) -> Self:
-        """Show a message."""
+    def of(cls, message: entities.Message) -> Self:
+        """Convert a message."""
         return cls(
             id=message.id,
             seq=message.seq,
@@ -242,45 +249,45 @@ class Message(_Given):
         )
 
 
-class Ready(_Given):
-    """Everything up to `seq` was told; what follows happens now."""
+class Ready(_ResponseModel):
+    """Everything up to `seq` was sent; live events follow."""
 
     seq: int
 
 
-class Gone(_Given):
-    """Messages were deleted, or have expired."""
+class Gone(_ResponseModel):
+    """Messages were deleted or have expired."""
 
     seqs: tuple[int, ...]
 
 
-class Joined(_Given):
-    """Somebody became a member."""
+class Joined(_ResponseModel):
+    """A visitor became a member."""
 
     author: str
     nickname: str
 
 
-class Left(_Given):
-    """A member left or was forgotten."""
+class Left(_ResponseModel):
+    """A member left, or the visitor was deleted."""
 
     author: str
 
 
-class Presence(_Given):
-    """A member has opened the room, or has closed it on the last of their screens."""
+class Presence(_ResponseModel):
+    """A member opened the room, or closed it on their last page or stream."""
 
     author: str
     nickname: str
     present: bool
 
 
-class Ended(_Given):
-    """The room is gone, with all that was said in it."""
+class Ended(_ResponseModel):
+    """The room was deleted, with all its messages."""
 
 
-def room_facts(room: nouns.Room, *, here: int) -> dict[str, object]:
-    """Return what every view of a room has in common."""
+def room_fields(room: entities.Room, *, here: int) -> dict[str, object]:
+    """Return the fields common to all room models."""
     return {
         "slug": room.slug,
         "name": room.name,
@@ -294,6 +301,6 @@ def room_facts(room: nouns.Room, *, here: int) -> dict[str, object]:
     }
 
 
-def read_duration(text: str | None) -> timedelta | None:
-    """Read a duration that was checked, or may be missing."""
+def parse_optional_duration(text: str | None) -> timedelta | None:
+    """Parse an optional duration."""
     return parse_duration(text) if text else None

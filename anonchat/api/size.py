@@ -1,4 +1,4 @@
-"""How much a request may hold."""
+"""Request body size limit."""
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -6,22 +6,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 BODY_BYTES = 65_536
 
 
-class SizeLimit:
-    """Refuses a request whose body is too large, as soon as that is seen."""
+class BodySizeLimitMiddleware:
+    """Refuses a request as soon as its body exceeds 64 KiB."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and count what is read of it."""
-        left = BODY_BYTES
+        """Forward the request, counting the bytes read of its body."""
+        remaining = BODY_BYTES
 
-        async def count() -> Message:
-            nonlocal left
+        async def receive_counted() -> Message:
+            nonlocal remaining
             message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
+            remaining -= len(message.get("body", b""))
+            if remaining < 0:
                 raise HTTPException(413)
             return message
 
-        await self._app(scope, count, send)
+        await self._app(scope, receive_counted, send)

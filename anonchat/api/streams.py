@@ -1,4 +1,4 @@
-"""Brings what happens in rooms to the programs that listen: written once, sent to all of them."""
+"""Event streams: each bus event is encoded once and sent to all subscribers of its room."""
 
 import asyncio
 from collections.abc import Collection, Iterator
@@ -9,24 +9,24 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from ..bus import Bus
-from ..clock import Clock
-from ..connection_limit import ConnectionLimit
+from ..entities import Message
 from ..events import (
     Event,
+    EventsLost,
     MemberJoined,
     MemberLeft,
     MessagePosted,
-    MessagesGone,
-    NewsMissed,
+    MessagesDeleted,
     PresenceChanged,
     RoomEnded,
     TokenRevoked,
     VisitorForgotten,
 )
 from ..ids import new_id
-from ..metrics import Metrics
-from ..network_shares import Networks
-from ..nouns import Message
+from ..limits.connection_limit import ConnectionLimit
+from ..limits.network_shares import Networks
+from ..runtime.clock import Clock
+from ..runtime.metrics import Metrics
 from ..settings import Settings
 from . import schemas
 
@@ -34,207 +34,209 @@ HEARTBEAT = b": still here\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """An event as it travels; of a message also where it stands, and until when it may be told."""
+class StreamEvent:
+    """An encoded event; of a message also its `seq` and when it expires."""
 
     data: bytes
     seq: int = 0
     expires_at: datetime | None = None
 
 
-class Reader:
-    """One program that listens to one room. What it has not taken yet waits, within bounds."""
+class Subscriber:
+    """One event stream of one room, with a bounded queue of pending events."""
 
-    def __init__(self, visitor_id: str, *, clock: Clock, backlog: int, patience: float) -> None:
+    def __init__(self, visitor_id: str, *, clock: Clock, backlog: int, heartbeat: float) -> None:
         self.id = new_id()
         self.visitor_id = visitor_id
         self._clock = clock
         self._backlog = backlog
-        self._patience = patience
-        self._waiting: list[Notice] = []
-        self._size = 0
+        self._heartbeat = heartbeat
+        self._queue: list[StreamEvent] = []
+        self._queue_bytes = 0
         self.ended = False
         self._has_gap = False
-        self._stir = asyncio.Event()
+        self._wake = asyncio.Event()
 
-    def hear(self, notice: Notice) -> None:
-        """Let a notice wait to be taken; one too many ends the stream, to be resumed later."""
+    def enqueue(self, event: StreamEvent) -> None:
+        """Queue an event; exceeding `backlog` bytes clears the queue and ends the stream."""
         if self.ended:
             return
-        self._waiting.append(notice)
-        self._size += len(notice.data)
-        if self._size > self._backlog:
-            self._waiting.clear()
+        self._queue.append(event)
+        self._queue_bytes += len(event.data)
+        if self._queue_bytes > self._backlog:
+            self._queue.clear()
             self.end()
-        self._stir.set()
+        self._wake.set()
 
-    def drop(self, seqs: Collection[int]) -> None:
-        """Let none of these messages wait any longer; they are no more."""
-        self._waiting = [note for note in self._waiting if note.seq not in seqs]
-        self._size = sum(len(note.data) for note in self._waiting)
+    def discard(self, seqs: Collection[int]) -> None:
+        """Remove these messages from the queue."""
+        self._queue = [event for event in self._queue if event.seq not in seqs]
+        self._queue_bytes = sum(len(event.data) for event in self._queue)
 
     def drop_all(self) -> None:
-        """Let no message wait any longer."""
-        self.drop({note.seq for note in self._waiting} - {0})
+        """Remove all messages from the queue."""
+        self.discard({event.seq for event in self._queue} - {0})
 
-    def miss(self) -> None:
-        """Note that something may have been missed, and has to be looked up."""
+    def mark_gap(self) -> None:
+        """Record that events may have been lost."""
         self._has_gap = True
-        self._stir.set()
+        self._wake.set()
 
     def take_gap(self) -> bool:
-        """Tell, once, whether something may have been missed."""
+        """Return whether events may have been lost, and clear the flag."""
         had_gap, self._has_gap = self._has_gap, False
         return had_gap
 
     def end(self) -> None:
-        """Hear nothing any more; what waits may still be taken."""
+        """Accept no more events; queued events can still be taken."""
         self.ended = True
-        self._stir.set()
+        self._wake.set()
 
-    async def take(self) -> list[Notice] | None:
-        """Return what waits, nothing if nothing happens for a while, `None` at the end.
+    async def receive(self) -> list[StreamEvent] | None:
+        """Wait for events; return `[]` after `heartbeat` seconds, and `None` at the end.
 
-        A message that has expired while it waited is told to nobody.
+        Messages that expired in the queue are left out.
         """
-        if not self._waiting and not self.ended and not self._has_gap:
+        if not self._queue and not self.ended and not self._has_gap:
             try:
-                async with asyncio.timeout(self._patience):
-                    await self._stir.wait()
+                async with asyncio.timeout(self._heartbeat):
+                    await self._wake.wait()
             except TimeoutError:
                 return []
-        self._stir.clear()
-        taken, self._waiting, self._size = self._waiting, [], 0
-        if not taken and self.ended:
+        self._wake.clear()
+        events, self._queue, self._queue_bytes = self._queue, [], 0
+        if not events and self.ended:
             return None
         now = self._clock()
-        return [note for note in taken if note.expires_at is None or note.expires_at > now]
+        return [event for event in events if event.expires_at is None or event.expires_at > now]
 
 
 class Streams:
-    """Knows which programs listen to which room on this node."""
+    """The subscribers of each room on this node."""
 
     def __init__(self, *, settings: Settings, bus: Bus, clock: Clock, metrics: Metrics) -> None:
         self.heartbeat = 15.0
         self._metrics = metrics
         self._settings = settings
         self._clock = clock
-        self._readers: dict[str, set[Reader]] = {}
-        self._open = ConnectionLimit(
+        self._subscribers: dict[str, set[Subscriber]] = {}
+        self._connections = ConnectionLimit(
             per_visitor=settings.streams_per_visitor_max,
-            per_network=settings.sockets_per_address_max,
-            network_total=settings.connections_per_address_max,
+            per_network=settings.sockets_per_ip_max,
+            network_total=settings.connections_per_ip_max,
         )
         self._stopped = False
         bus.subscribe(self._on_event)
-        metrics.watch("anonchat_streams", "Event streams that are open.", self.count)
+        metrics.add_gauge("anonchat_streams", "Open event streams.", self.count)
 
     @contextmanager
-    def listen(self, room_id: str, *, visitor_id: str, networks: Networks = ()) -> Iterator[Reader]:
-        """Hear what happens in a room from now on, from these networks. Raises `LimitReached`."""
-        self._open.open(networks, visitor_id=visitor_id)
-        reader = Reader(
+    def subscribe(
+        self, room_id: str, *, visitor_id: str, networks: Networks = ()
+    ) -> Iterator[Subscriber]:
+        """Subscribe to a room inside the block. Raises `LimitReached`."""
+        self._connections.open(networks, visitor_id=visitor_id)
+        subscriber = Subscriber(
             visitor_id,
             clock=self._clock,
             backlog=self._settings.stream_backlog_max,
-            patience=self.heartbeat,
+            heartbeat=self.heartbeat,
         )
-        self._readers.setdefault(room_id, set()).add(reader)
+        self._subscribers.setdefault(room_id, set()).add(subscriber)
         if self._stopped:
-            reader.end()
+            subscriber.end()
         try:
-            yield reader
+            yield subscriber
         finally:
-            self._let_go(room_id, reader)
-            self._open.close(networks, visitor_id=visitor_id)
+            self._remove(room_id, subscriber)
+            self._connections.close(networks, visitor_id=visitor_id)
 
     def stop(self) -> None:
-        """End all streams, for whoever stops the server waits until everything is answered."""
+        """End all streams, because a server shutdown waits for open responses."""
         self._stopped = True
-        for readers in self._readers.values():
-            for reader in readers:
-                reader.end()
+        for subscribers in self._subscribers.values():
+            for subscriber in subscribers:
+                subscriber.end()
 
     def list_visitors(self) -> Collection[str]:
-        """Return the ids of the visitors who have a stream open."""
-        return self._open.list_visitors()
+        """Return the ids of the visitors with an open stream."""
+        return self._connections.list_visitors()
 
     def count(self) -> int:
-        """Return how many streams are open."""
-        return sum(map(len, self._readers.values()))
+        """Return the number of open streams."""
+        return sum(map(len, self._subscribers.values()))
 
     async def _on_event(self, event: Event) -> None:
         match event:
-            case MessagePosted(room, message) if room.id in self._readers:
-                self._tell(room.id, message_notice(message))
-            case MessagesGone(room_id, seqs) if room_id in self._readers:
-                for reader in self._readers[room_id]:
-                    reader.drop(seqs)
-                self._tell(room_id, gone_notice(seqs))
-            case MemberJoined(room, member) if room.id in self._readers:
+            case MessagePosted(room, message) if room.id in self._subscribers:
+                self._send(room.id, message_event(message))
+            case MessagesDeleted(room_id, seqs) if room_id in self._subscribers:
+                for subscriber in self._subscribers[room_id]:
+                    subscriber.discard(seqs)
+                self._send(room_id, gone_event(seqs))
+            case MemberJoined(room, member) if room.id in self._subscribers:
                 joined = schemas.Joined(author=member.author, nickname=member.nickname)
-                self._tell(room.id, _notice("joined", joined))
-            case PresenceChanged(member, present) if member.room_id in self._readers:
+                self._send(room.id, _event("joined", joined))
+            case PresenceChanged(member, present) if member.room_id in self._subscribers:
                 change = schemas.Presence(
                     author=member.author, nickname=member.nickname, present=present
                 )
-                self._tell(member.room_id, _notice("presence", change))
-            case MemberLeft(room_id, visitor_id, author) if room_id in self._readers:
-                self._tell(room_id, _notice("left", schemas.Left(author=author)))
-                for reader in self._readers[room_id]:
-                    if reader.visitor_id == visitor_id:
-                        reader.drop_all()
-                        reader.end()
-            case RoomEnded(room_id) if room_id in self._readers:
-                for reader in self._readers[room_id]:
-                    reader.drop_all()
-                self._tell(room_id, _notice("ended", schemas.Ended()))
-                for reader in self._readers[room_id]:
-                    reader.end()
-            case NewsMissed():
-                for readers in self._readers.values():
-                    for reader in readers:
-                        reader.miss()
-            # Of whose token was revoked: the others come back and go on where they were.
-            case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if self._open.count(
+                self._send(member.room_id, _event("presence", change))
+            case MemberLeft(room_id, visitor_id, author) if room_id in self._subscribers:
+                self._send(room_id, _event("left", schemas.Left(author=author)))
+                for subscriber in self._subscribers[room_id]:
+                    if subscriber.visitor_id == visitor_id:
+                        subscriber.drop_all()
+                        subscriber.end()
+            case RoomEnded(room_id) if room_id in self._subscribers:
+                for subscriber in self._subscribers[room_id]:
+                    subscriber.drop_all()
+                self._send(room_id, _event("ended", schemas.Ended()))
+                for subscriber in self._subscribers[room_id]:
+                    subscriber.end()
+            case EventsLost():
+                for subscribers in self._subscribers.values():
+                    for subscriber in subscribers:
+                        subscriber.mark_gap()
+            # Ends all streams of the visitor: those with another token reconnect and resume.
+            case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if self._connections.count(
                 visitor_id
             ):
-                for readers in self._readers.values():
-                    for reader in readers:
-                        if reader.visitor_id == visitor_id:
-                            reader.end()
+                for subscribers in self._subscribers.values():
+                    for subscriber in subscribers:
+                        if subscriber.visitor_id == visitor_id:
+                            subscriber.end()
 
-    def _tell(self, room_id: str, notice: Notice) -> None:
-        self._metrics.note_notice(len(self._readers[room_id]))
-        for reader in self._readers[room_id]:
-            reader.hear(notice)
+    def _send(self, room_id: str, event: StreamEvent) -> None:
+        self._metrics.record_stream_event(len(self._subscribers[room_id]))
+        for subscriber in self._subscribers[room_id]:
+            subscriber.enqueue(event)
 
-    def _let_go(self, room_id: str, reader: Reader) -> None:
-        self._readers[room_id].remove(reader)
-        if not self._readers[room_id]:
-            del self._readers[room_id]
-
-
-def message_notice(message: Message) -> Notice:
-    """Write a message down; its `seq` is what a reader resumes by."""
-    data = _write("message", schemas.Message.of(message), id=message.seq)
-    return Notice(data, message.seq, message.expires_at)
+    def _remove(self, room_id: str, subscriber: Subscriber) -> None:
+        self._subscribers[room_id].remove(subscriber)
+        if not self._subscribers[room_id]:
+            del self._subscribers[room_id]
 
 
-def gone_notice(seqs: tuple[int, ...]) -> Notice:
-    """Write down which messages are no more."""
-    return _notice("gone", schemas.Gone(seqs=seqs))
+def message_event(message: Message) -> StreamEvent:
+    """Encode a message; its `seq` is the event `id`, used to resume."""
+    data = _encode("message", schemas.Message.of(message), id=message.seq)
+    return StreamEvent(data, message.seq, message.expires_at)
 
 
-def ready_notice(seq: int) -> Notice:
-    """Write down that all was told up to `seq`, and that what follows happens now."""
-    return Notice(_write("ready", schemas.Ready(seq=seq), id=seq))
+def gone_event(seqs: tuple[int, ...]) -> StreamEvent:
+    """Encode the removal of messages."""
+    return _event("gone", schemas.Gone(seqs=seqs))
 
 
-def _notice(event: str, content: BaseModel) -> Notice:
-    return Notice(_write(event, content))
+def ready_event(seq: int) -> StreamEvent:
+    """Encode that everything up to `seq` was sent and live events follow."""
+    return StreamEvent(_encode("ready", schemas.Ready(seq=seq), id=seq))
 
 
-def _write(event: str, content: BaseModel, *, id: int | None = None) -> bytes:
-    head = f"event: {event}\n" if id is None else f"event: {event}\nid: {id}\n"
-    return f"{head}data: {content.model_dump_json()}\n\n".encode()
+def _event(event: str, content: BaseModel) -> StreamEvent:
+    return StreamEvent(_encode(event, content))
+
+
+def _encode(event: str, content: BaseModel, *, id: int | None = None) -> bytes:
+    header = f"event: {event}\n" if id is None else f"event: {event}\nid: {id}\n"
+    return f"{header}data: {content.model_dump_json()}\n\n".encode()

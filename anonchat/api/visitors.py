@@ -1,9 +1,9 @@
-"""Coming in, and being forgotten."""
+"""Sign in, and delete yourself."""
 
 from fastapi import APIRouter
 
-from ..costs import Cost
-from .caller import CALLER, Address, Caller, TheChat, costs
+from ..limits.costs import Cost
+from .dependencies import CALLER_PROBLEMS, Caller, ChatDependency, ClientIp, charge
 from .problems import (
     INVALID_NICKNAME,
     INVALID_PHRASE,
@@ -12,7 +12,7 @@ from .problems import (
     NICKNAME_TAKEN,
     PUZZLE_UNSOLVED,
     TOO_LARGE,
-    documented,
+    problem_responses,
 )
 from .schemas import Arrival, Visitor
 
@@ -23,8 +23,8 @@ routes = APIRouter(tags=["visitors"])
     "/visitors",
     status_code=201,
     summary="Come in",
-    response_description="You are in. Keep the token: it is told only now.",
-    responses=documented(
+    response_description="You are signed in. Keep the token: it is returned only once.",
+    responses=problem_responses(
         NICKNAME_TAKEN,
         TOO_LARGE,
         INVALID_REQUEST,
@@ -34,9 +34,9 @@ routes = APIRouter(tags=["visitors"])
         LIMIT_REACHED,
     ),
 )
-async def come_in(chat: TheChat, address: Address, arrival: Arrival) -> Visitor:
-    """Take a nickname. With the secret phrase of the one who holds it, be that visitor again."""
-    visitor, token = await chat.identity.come_in(
+async def sign_in(chat: ChatDependency, address: ClientIp, arrival: Arrival) -> Visitor:
+    """Take a nickname. If it is taken, its secret phrase signs you in as the same visitor."""
+    visitor, token = await chat.identity.sign_in(
         arrival.nickname,
         phrase=arrival.secret_phrase,
         address=address,
@@ -47,12 +47,12 @@ async def come_in(chat: TheChat, address: Address, arrival: Arrival) -> Visitor:
 
 @routes.delete(
     "/visitors/me",
-    dependencies=[costs(Cost.END)],
+    dependencies=[charge(Cost.PURGE)],
     status_code=204,
     summary="Be forgotten",
-    response_description="You are forgotten.",
-    responses=documented(*CALLER),
+    response_description="The visitor is deleted.",
+    responses=problem_responses(*CALLER_PROBLEMS),
 )
-async def be_forgotten(chat: TheChat, caller: Caller) -> None:
-    """Give up the nickname, leave all rooms, and take back every message, at once."""
+async def be_forgotten(chat: ChatDependency, caller: Caller) -> None:
+    """Release the nickname, leave all rooms, and delete all your messages, at once."""
     await chat.identity.forget(caller.id)

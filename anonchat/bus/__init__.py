@@ -1,4 +1,4 @@
-"""Events between services and screens, and between nodes; the URL decides what carries them."""
+"""Event bus within a process (`MemoryBus`) and between nodes (`ValkeyBus`)."""
 
 from .base import Bus, Listener
 from .group_key import GroupKey, GroupKeyAgreement

@@ -1,4 +1,4 @@
-"""What a bus is."""
+"""The interface of an event bus."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -9,53 +9,52 @@ Listener = Callable[[Event], Awaitable[None]]
 
 
 class Bus(Protocol):
-    """Carries events from whoever publishes to all who subscribed, on every node.
+    """Delivers published events to all subscribed listeners on every node.
 
-    What is said in a room reaches the nodes that attend it; of the others each is told once a
-    second that something was (`RoomsStirred`). When events may have been missed, `NewsMissed` is
-    told.
+    Messages of a room only reach the nodes that have subscribed to it. The other nodes receive a
+    summary (`RoomActivity`) every 0.5 s. If events may have been missed, `EventsLost` is published.
     """
 
     @property
     def is_up(self) -> bool:
-        """Whether other nodes can be heard now."""
+        """Whether events from other nodes are received now."""
 
     @property
     def gaps(self) -> int:
-        """How often they could not be heard any more."""
+        """How many times the connection to the other nodes was lost."""
 
     def subscribe(self, listener: Listener) -> None:
-        """Hand every event from now on to `listener`, in the order of publishing."""
+        """Call `listener` with every event from now on, in the order of publishing."""
 
     async def publish(self, event: Event) -> None:
-        """Hand the event to all listeners, here at once and on the other nodes soon."""
+        """Deliver the event to the listeners on this node now, and on the other nodes soon."""
 
-    async def tell(self, event: Event) -> None:
-        """Hand the event to the listeners on this node alone."""
+    async def publish_local(self, event: Event) -> None:
+        """Deliver the event to the listeners on this node only."""
 
-    def send(self, event: Event) -> None:
-        """Hand the event to the listeners on the other nodes alone."""
+    def publish_remote(self, event: Event) -> None:
+        """Deliver the event to the listeners on the other nodes only."""
 
-    async def attend(self, room_id: str) -> None:
-        """Hear, once this returns, all that is said in a room; `leave` it as often."""
+    async def subscribe_room(self, room_id: str) -> None:
+        """Receive all events of a room once this returns; call `unsubscribe_room` as often."""
 
-    def leave(self, room_id: str) -> None:
-        """Need not hear what is said in a room any more."""
+    def unsubscribe_room(self, room_id: str) -> None:
+        """Undo one `subscribe_room`."""
 
-    def hearing(self, room_id: str) -> object | None:
-        """Return what stays the same for as long as everything said in a room is heard here.
+    def room_epoch(self, room_id: str) -> object | None:
+        """Return the subscription epoch of a room: a new object after any gap.
 
-        `None` says that it is not.
+        `None` if not all events of the room are received now.
         """
 
     async def count_others(self) -> int:
-        """Return how many other nodes hear now what is told to all."""
+        """Return how many other nodes are subscribed now."""
 
-    def miss(self) -> None:
-        """Let it be told, soon and once, that something may have been missed."""
+    def report_gap(self) -> None:
+        """Publish `EventsLost` on this node soon; repeated calls are combined."""
 
     async def start(self) -> None:
-        """Begin to hear the other nodes. Raises `StartError` if that is impossible."""
+        """Connect to the other nodes. Raises `StartupError` if that fails."""
 
     async def stop(self) -> None:
-        """Send what waits, and hear nothing any more."""
+        """Send the queued events and disconnect."""

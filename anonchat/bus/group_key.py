@@ -1,12 +1,12 @@
-"""The key that all running nodes share: what travels between them, and lies in Valkey, is sealed
-with keys derived from it.
+"""The group key, which all running nodes share.
 
-It is random and held in memory alone. A node that starts is given it by one that has it, through an
-exchange of ephemeral X25519 keys that only nodes with the secret key take part in. So recorded
-traffic, or a dump of Valkey, opens with the secret key neither then nor later.
+Keys derived from it encrypt the events between nodes and the keys stored in Valkey. It is random
+and only held in memory. A starting node receives it from a node that has it, in an exchange of
+ephemeral X25519 keys that is authenticated by the secret key. So the secret key alone decrypts
+neither recorded traffic nor a dump of Valkey.
 
-Valkey holds the id of the current key, sealed with the secret key, for as long as a node that has
-the key renews it. When all such nodes are gone the id expires, and the next node makes a new key.
+Valkey stores the id of the current key, encrypted with the secret key. The nodes that hold the key
+renew the id's lease. When they are all gone the id expires, and the next node creates a new key.
 """
 
 import asyncio
@@ -17,162 +17,170 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..crypto import KEY_BYTES, DecryptionError, KeyExchange, decrypt, derive_key, encrypt
 from ..ids import new_id
-from ..seal import KEY_BYTES, BrokenSeal, KeyExchange, derive_key, seal, unseal
-from ..valkey import Valkey
+from .client import Valkey
 
-CHANNEL = "anonchat:group key"
-_PLACE = "anonchat:group key id"
+GROUP_KEY_CHANNEL = "anonchat:group key"
+_ID_NAME = "anonchat:group key id"
 _LEASE_MS = 3_000
-_ANSWER_SECONDS = 0.5
+_RESPONSE_TIMEOUT_SECONDS = 0.5
 
 
-class OtherSecret(Exception):
-    """The nodes that run have another secret key."""
+class SecretKeyMismatch(Exception):
+    """The running nodes have another secret key."""
 
 
 @dataclass(frozen=True)
 class GroupKey:
-    """A key of all nodes, and the id by which they speak of it."""
+    """The key of all nodes, and its id, which is not secret."""
 
     id: str
     key: bytes
 
     @cached_property
-    def of_events(self) -> bytes:
-        """The key that events are sealed with."""
+    def event_key(self) -> bytes:
+        """The key that encrypts events."""
         return derive_key(self.key, purpose="events")
 
     @cached_property
-    def of_keys(self) -> bytes:
-        """The key that keys are wrapped with."""
+    def wrapping_key(self) -> bytes:
+        """The key that wraps keys."""
         return derive_key(self.key, purpose="keys")
 
 
 class GroupKeyAgreement:
-    """Holds the key of all nodes: asks for it, makes it if there is nobody to ask, and gives it."""
+    """Requests the group key, or creates it if this node is alone, and sends it on request."""
 
     def __init__(self, secret: str, valkey: Valkey) -> None:
         self._secret = derive_key(secret.encode(), purpose="group key")
         self._valkey = valkey
-        self._held: GroupKey | None = None
-        self._question: dict[str, str] = {}
-        self._answer: asyncio.Future[GroupKey] | None = None
+        self._group_key: GroupKey | None = None
+        self._request: dict[str, str] = {}
+        self._response: asyncio.Future[GroupKey] | None = None
         self._exchange: KeyExchange | None = None
 
     @property
     def current(self) -> GroupKey | None:
-        """The key that was agreed on last; `None` before the first time."""
-        return self._held
+        """The group key that was agreed on last; `None` before the first."""
+        return self._group_key
 
     async def agree(self, count_others: Callable[[], Awaitable[int]]) -> None:
-        """Hold the key that all nodes use from now on, however long it takes.
+        """Wait until this node holds the key that all nodes use.
 
-        `CHANNEL` has to be heard meanwhile, and what comes there handed to `take_in`. Raises
-        `ValkeyLost`, or `OtherSecret` if the nodes that run have another secret key.
+        Meanwhile the caller must be subscribed to `GROUP_KEY_CHANNEL` and pass its packets to
+        `handle_packet`. Raises `ValkeyUnavailable`, or `SecretKeyMismatch` if the running nodes
+        have another secret key.
         """
         while not await self.renew():
             is_alone = not await count_others()
             try:
                 id = await self._read_id()
-            except OtherSecret:
+            except SecretKeyMismatch:
                 if not is_alone:
                     raise
                 id = None
-            if is_alone:  # whoever had the key has just gone
-                held = self._held or _make()
-                await self._valkey.call("SET", _PLACE, self._seal_id(held), "PX", _LEASE_MS)
-                self._held = held
+            if is_alone:  # the nodes that had the key have stopped
+                key = self._group_key or _create_key()
+                await self._valkey.call("SET", _ID_NAME, self._encrypt_id(key), "PX", _LEASE_MS)
+                self._group_key = key
             elif id is not None:
-                await self._ask(id)
+                await self._request_key(id)
 
     async def renew(self) -> bool:
-        """Say that the key is held here; tell whether it is still that of all nodes.
+        """Renew the lease of this node's key; return whether it is still the current key.
 
-        If nobody says so of any key, this one is; if none was held, one is made. Raises
-        `ValkeyLost`.
+        If there is no current key, this node's key becomes it, and is created if there is none.
+        Raises `ValkeyUnavailable`.
         """
-        held = self._held or _make()
-        is_free = await self._valkey.call("SET", _PLACE, self._seal_id(held), "NX", "PX", _LEASE_MS)
-        if is_free:
-            self._held = held
+        key = self._group_key or _create_key()
+        is_set = await self._valkey.call(
+            "SET", _ID_NAME, self._encrypt_id(key), "NX", "PX", _LEASE_MS
+        )
+        if is_set:
+            self._group_key = key
             return True
         try:
-            is_current = self._held is not None and await self._read_id() == self._held.id
-        except OtherSecret:
+            is_current = self._group_key is not None and await self._read_id() == self._group_key.id
+        except SecretKeyMismatch:
             return False
         if is_current:
-            await self._valkey.call("PEXPIRE", _PLACE, _LEASE_MS)
+            await self._valkey.call("PEXPIRE", _ID_NAME, _LEASE_MS)
         return is_current
 
-    async def take_in(self, packet: bytes) -> None:
-        """Answer a question of another node, or take the answer to ours. Raises `ValkeyLost`."""
-        with suppress(BrokenSeal, ValueError, KeyError):  # not of a node, or of another version
-            told: dict[str, str] = json.loads(unseal(self._secret, packet, place=CHANNEL))
-            if "sealed" in told:
-                self._take_answer(told)
-            elif self._held and self._held.id == told["id"]:
-                await self._give(self._held, told)
+    async def handle_packet(self, packet: bytes) -> None:
+        """Handle another node's request or response. Raises `ValkeyUnavailable`."""
+        # Ignore packets that are not from a node or from another version.
+        with suppress(DecryptionError, ValueError, KeyError):
+            content: dict[str, str] = json.loads(
+                decrypt(self._secret, packet, associated_data=GROUP_KEY_CHANNEL)
+            )
+            if "sealed" in content:
+                self._receive_key(content)
+            elif self._group_key and self._group_key.id == content["id"]:
+                await self._send_key(self._group_key, content)
 
-    async def _ask(self, id: str) -> None:
-        """Ask all nodes for the key of this id, and wait a moment for the first who answers."""
+    async def _request_key(self, id: str) -> None:
+        """Request the key of this id from all nodes, and wait 0.5 s for the first response."""
         self._exchange = exchange = KeyExchange()
-        self._answer = asyncio.get_running_loop().create_future()
-        self._question = {"id": id, "question": new_id(), "public": exchange.public.hex()}
+        self._response = asyncio.get_running_loop().create_future()
+        self._request = {"id": id, "question": new_id(), "public": exchange.public.hex()}
         try:
-            await self._tell(self._question)
-            self._held = await asyncio.wait_for(self._answer, _ANSWER_SECONDS)
+            await self._publish(self._request)
+            self._group_key = await asyncio.wait_for(self._response, _RESPONSE_TIMEOUT_SECONDS)
         except TimeoutError:
-            pass  # whoever has the key may be gone: its id expires soon
+            pass  # the nodes with the key may have stopped: its id expires soon
         finally:
-            self._answer = self._exchange = None
+            self._response = self._exchange = None
 
-    async def _give(self, group: GroupKey, question: dict[str, str]) -> None:
+    async def _send_key(self, group: GroupKey, request: dict[str, str]) -> None:
         exchange = KeyExchange()
-        place = _describe(question, answering=exchange.public.hex())
-        asking = bytes.fromhex(question["public"])
-        key = exchange.derive(asking, secret=self._secret, purpose=place)
-        await self._tell(
+        context = _make_context(request, responder=exchange.public.hex())
+        requester = bytes.fromhex(request["public"])
+        key = exchange.derive(requester, secret=self._secret, purpose=context)
+        await self._publish(
             {
-                "question": question["question"],
+                "question": request["question"],
                 "public": exchange.public.hex(),
-                "sealed": seal(key, group.key, place=place).hex(),
+                "sealed": encrypt(key, group.key, associated_data=context).hex(),
             }
         )
 
-    def _take_answer(self, told: dict[str, str]) -> None:
-        if self._exchange is None or self._answer is None or self._answer.done():
+    def _receive_key(self, response: dict[str, str]) -> None:
+        if self._exchange is None or self._response is None or self._response.done():
             return
-        if told["question"] != self._question["question"]:
+        if response["question"] != self._request["question"]:
             return
-        place = _describe(self._question, answering=told["public"])
-        answering = bytes.fromhex(told["public"])
-        key = self._exchange.derive(answering, secret=self._secret, purpose=place)
-        content = unseal(key, bytes.fromhex(told["sealed"]), place=place)
-        self._answer.set_result(GroupKey(self._question["id"], content))
+        context = _make_context(self._request, responder=response["public"])
+        responder = bytes.fromhex(response["public"])
+        key = self._exchange.derive(responder, secret=self._secret, purpose=context)
+        group_key = decrypt(key, bytes.fromhex(response["sealed"]), associated_data=context)
+        self._response.set_result(GroupKey(self._request["id"], group_key))
 
-    async def _tell(self, told: dict[str, str]) -> None:
-        packet = seal(self._secret, json.dumps(told).encode(), place=CHANNEL)
-        await self._valkey.call("PUBLISH", CHANNEL, packet)
+    async def _publish(self, content: dict[str, str]) -> None:
+        packet = encrypt(
+            self._secret, json.dumps(content).encode(), associated_data=GROUP_KEY_CHANNEL
+        )
+        await self._valkey.call("PUBLISH", GROUP_KEY_CHANNEL, packet)
 
     async def _read_id(self) -> str | None:
-        """Return the id of the current key; raise `OtherSecret` if it does not open here."""
-        sealed = await self._valkey.call("GET", _PLACE)
-        if sealed is None:
+        """Return the id of the current key, if any; raise `SecretKeyMismatch` if undecryptable."""
+        encrypted = await self._valkey.call("GET", _ID_NAME)
+        if encrypted is None:
             return None
         try:
-            return unseal(self._secret, sealed, place=_PLACE).decode()
-        except BrokenSeal as error:
-            raise OtherSecret from error
+            return decrypt(self._secret, encrypted, associated_data=_ID_NAME).decode()
+        except DecryptionError as error:
+            raise SecretKeyMismatch from error
 
-    def _seal_id(self, group: GroupKey) -> bytes:
-        return seal(self._secret, group.id.encode(), place=_PLACE)
+    def _encrypt_id(self, group: GroupKey) -> bytes:
+        return encrypt(self._secret, group.id.encode(), associated_data=_ID_NAME)
 
 
-def _make() -> GroupKey:
+def _create_key() -> GroupKey:
     return GroupKey(new_id(), os.urandom(KEY_BYTES))
 
 
-def _describe(question: dict[str, str], *, answering: str) -> str:
-    """Return the whole exchange, so that no part of it fits into another."""
-    return " ".join(("group key", *(question[name] for name in sorted(question)), answering))
+def _make_context(request: dict[str, str], *, responder: str) -> str:
+    """Return all parameters of an exchange, which bind each part of it to this exchange."""
+    return " ".join(("group key", *(request[name] for name in sorted(request)), responder))

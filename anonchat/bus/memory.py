@@ -1,78 +1,80 @@
-"""The bus of a single node."""
+"""The event bus of a single node."""
 
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from ..events import Event, MessagePosted, MessagesGone
+from ..events import Event, MessagePosted, MessagesDeleted
 from .base import Listener
 
-_GONE_KEPT = 10_000
+_DELETED_MAX = 10_000
 _log = logging.getLogger(__name__)
 
 
 class MemoryBus:
-    """Calls its listeners one after the other, in this process."""
+    """Calls the listeners in this process, one after the other."""
 
     is_up = True
     gaps = 0
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
-        self._gone_lately: OrderedDict[tuple[str, int], None] = OrderedDict()  # room and `seq`
+        self._recently_deleted: OrderedDict[tuple[str, int], None] = (
+            OrderedDict()
+        )  # room id and `seq`
 
     def subscribe(self, listener: Listener) -> None:
-        """Hand every event from now on to `listener`, in the order of publishing."""
+        """Call `listener` with every event from now on, in the order of publishing."""
         self._listeners.append(listener)
 
     async def publish(self, event: Event) -> None:
-        """Hand the event to all listeners."""
-        await self.tell(event)
+        """Deliver the event to all listeners."""
+        await self.publish_local(event)
 
-    async def tell(self, event: Event) -> None:
-        """Hand the event to all listeners; one that fails is logged, the others still hear.
+    async def publish_local(self, event: Event) -> None:
+        """Deliver the event to all listeners; if one fails, log it and call the others.
 
-        That a message went may be heard before that it was posted, of two nodes: then the second
-        is of no news any more.
+        The deletion of a message may arrive before its posting if they come from two nodes. Then
+        the posting is dropped.
         """
         match event:
-            case MessagesGone(room_id, seqs):
-                self._note_gone(room_id, seqs)
-            case MessagePosted(room, message) if (room.id, message.seq) in self._gone_lately:
+            case MessagesDeleted(room_id, seqs):
+                self._remember_deleted(room_id, seqs)
+            case MessagePosted(room, message) if (room.id, message.seq) in self._recently_deleted:
                 return
         for listener in self._listeners:
             try:
                 await listener(event)
-            except Exception:  # one broken listener must not silence the room
-                _log.exception("a listener failed at %s", type(event).__name__)
+            except Exception:  # a failing listener must not block the others
+                _log.exception("event listener failed: %s", type(event).__name__)
 
-    def _note_gone(self, room_id: str, seqs: Iterable[int]) -> None:
-        self._gone_lately |= dict.fromkeys((room_id, seq) for seq in seqs)
-        while len(self._gone_lately) > _GONE_KEPT:
-            self._gone_lately.popitem(last=False)
+    def _remember_deleted(self, room_id: str, seqs: Iterable[int]) -> None:
+        self._recently_deleted |= dict.fromkeys((room_id, seq) for seq in seqs)
+        while len(self._recently_deleted) > _DELETED_MAX:
+            self._recently_deleted.popitem(last=False)
 
-    def send(self, event: Event) -> None:
-        """Do nothing: there are no others."""
+    def publish_remote(self, event: Event) -> None:
+        """Do nothing: there are no other nodes."""
 
-    async def attend(self, room_id: str) -> None:
-        """Do nothing: everything is heard."""
+    async def subscribe_room(self, room_id: str) -> None:
+        """Do nothing: all events are received."""
 
-    def leave(self, room_id: str) -> None:
-        """Do nothing: everything is heard."""
+    def unsubscribe_room(self, room_id: str) -> None:
+        """Do nothing: all events are received."""
 
-    def hearing(self, room_id: str) -> object | None:
-        """Return the same for as long as the process lives: nothing is missed."""
+    def room_epoch(self, room_id: str) -> object | None:
+        """Return a constant: no event is ever missed."""
         return self
 
     async def count_others(self) -> int:
-        """Return 0: there are no others."""
+        """Return 0: there are no other nodes."""
         return 0
 
-    def miss(self) -> None:
-        """Do nothing: nothing is missed."""
+    def report_gap(self) -> None:
+        """Do nothing: no event is ever missed."""
 
     async def start(self) -> None:
-        """Begin."""
+        """Do nothing: there is no connection."""
 
     async def stop(self) -> None:
-        """End."""
+        """Do nothing: there is no connection."""

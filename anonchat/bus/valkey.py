@@ -1,4 +1,4 @@
-"""The bus of many nodes: Valkey or Redis carries what one of them says to the others."""
+"""The event bus of several nodes, over publish/subscribe of Valkey or Redis."""
 
 import asyncio
 import logging
@@ -7,52 +7,51 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from ..errors import StartError
+from ..entities import Room
+from ..errors import StartupError
 from ..events import (
     Event,
+    EventsLost,
     MessagePosted,
-    MessagesGone,
-    NewsMissed,
+    MessagesDeleted,
+    RoomActivity,
     RoomEnded,
     RoomRead,
     RoomsRead,
-    RoomsStirred,
 )
 from ..ids import new_id
-from ..nouns import Room
-from ..valkey import Command, Line, Valkey, ValkeyLost
-from .codec import Codec, OtherGroupKey
-from .group_key import CHANNEL as _GROUP
-from .group_key import GroupKeyAgreement, OtherSecret
+from .client import Command, Subscription, Valkey, ValkeyUnavailable
+from .codec import Codec, GroupKeyMismatch
+from .group_key import GROUP_KEY_CHANNEL, GroupKeyAgreement, SecretKeyMismatch
 from .memory import MemoryBus
 
-_ALL = "anonchat:all"
-_ROOM = "anonchat:room:"
-_WAITING_MOST = 20_000
-_AT_ONCE = 500
-_ROUND_SECONDS = 1.0
-_SILENCE_SECONDS = 3.0
-_START_SECONDS = 4.0
-_AGREEMENT_SECONDS = 10.0
-_ATTENTION_SECONDS = 2.0
-_STIR_SECONDS = 0.5
-_STIRRED_AT_ONCE = 200
-_READ_AT_ONCE = 200
+_ALL_NODES = "anonchat:all"
+_ROOM_PREFIX = "anonchat:room:"
+_QUEUE_MAX = 20_000
+_BATCH_MAX = 500
+_CHECK_SECONDS = 1.0
+_RECEIVE_TIMEOUT_SECONDS = 3.0
+_CONNECT_TIMEOUT_SECONDS = 4.0
+_GROUP_KEY_TIMEOUT_SECONDS = 10.0
+_SUBSCRIBE_TIMEOUT_SECONDS = 2.0
+_SUMMARY_SECONDS = 0.5
+_ROOMS_PER_EVENT = 200
+_READS_PER_EVENT = 200
 _BACKOFF_SECONDS = (0.1, 1.0)
-_FAREWELL_SECONDS = 2.0
-_PACKED_AT_ONCE = 50  # then others have their turn
+_DRAIN_TIMEOUT_SECONDS = 2.0
+_ENCODED_PER_STEP = 50  # events between two yields to the event loop
 _log = logging.getLogger(__name__)
 
 
 class ValkeyBus(MemoryBus):
-    """Tells its own node at once, and the others over one line that each of them listens to.
+    """Delivers events on this node at once, and to the other nodes over publish/subscribe.
 
-    What is told while the line is down is lost: whoever comes back is told `NewsMissed`, and looks
-    into the database. That costs nobody a message, for the database was asked first.
+    Events are lost while a connection is down. After reconnecting, a node publishes `EventsLost`
+    locally and reads the changes from the database. No message is lost: the database has it first.
 
-    What travels is sealed with the group key, and what people have written also as it is at rest:
-    `conceal` does that to an event, or says that there is nothing left to tell, and `reveal` undoes
-    it, or says that it cannot be opened here yet.
+    Events are encrypted with the group key. Before that, `encrypt_event` encrypts texts with their
+    keys at rest, or returns `None` if there is nothing left to send. `decrypt_event` reverses it,
+    or returns `None` if the keys are not known here yet.
     """
 
     is_up = False
@@ -62,377 +61,378 @@ class ValkeyBus(MemoryBus):
         valkey: Valkey,
         *,
         secret: str,
-        conceal: Callable[[Event], Awaitable[Event | None]],
-        reveal: Callable[[Event], Awaitable[Event | None]],
+        encrypt_event: Callable[[Event], Awaitable[Event | None]],
+        decrypt_event: Callable[[Event], Awaitable[Event | None]],
     ) -> None:
         super().__init__()
         self._valkey = valkey
         self._codec = Codec(secret)
         self.agreement = GroupKeyAgreement(secret, valkey)
-        self._conceal = conceal
-        self._reveal = reveal
-        self._name = new_id().encode()
-        self._waiting: deque[tuple[str, Event]] = deque()
-        self._sending = asyncio.Lock()
+        self._encrypt_event = encrypt_event
+        self._decrypt_event = decrypt_event
+        self._node_id = new_id().encode()
+        self._queue: deque[tuple[str, Event]] = deque()
+        self._send_lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._subscribed = asyncio.Event()
-        self._joined = asyncio.Event()
-        self._is_stranger = False
-        self._has_lost = False
-        self._line: Line | None = None
-        self._last_heard = 0.0
-        self._attended: Counter[str] = Counter()  # by channel, as all that follow
-        self._hearing: dict[str, object] = {}
-        self._awaited: dict[str, asyncio.Event] = {}
-        self._late: set[str] = set()  # attended, while what was said there was not heard yet
-        self._missed = asyncio.Event()
-        self._stirred: dict[str, Room] = {}
-        self._gone: dict[str, int] = {}
-        self._read: dict[tuple[str, str], RoomRead] = {}
+        self._joined = asyncio.Event()  # the group key is agreed, or the secret key is another
+        self._has_other_secret = False
+        self._has_dropped_events = False
+        self._subscription: Subscription | None = None
+        self._last_received_at = 0.0
+        self._wanted: Counter[str] = Counter()  # subscribers by channel
+        self._epochs: dict[str, object] = {}  # by channel, while subscribed
+        self._confirmations: dict[str, asyncio.Event] = {}  # by channel
+        self._overdue: set[str] = set()  # channels that are wanted, but not confirmed in time
+        self._gap = asyncio.Event()
+        self._active_rooms: dict[str, Room] = {}
+        self._deleted_seqs: dict[str, int] = {}
+        self._read_marks: dict[tuple[str, str], RoomRead] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def publish(self, event: Event) -> None:
-        """Hand the event to the listeners here, and let it travel to the others."""
-        await self.tell(event)
-        self.send(event)
+        """Deliver the event on this node, and queue it for the other nodes."""
+        await self.publish_local(event)
+        self.publish_remote(event)
 
-    def send(self, event: Event) -> None:
-        """Let the event travel; of what is said in a room, all others hear that it was."""
+    def publish_remote(self, event: Event) -> None:
+        """Queue the event for the other nodes; room events are also summarized for all nodes."""
         match event:
             case MessagePosted(room):
-                self._stirred[room.id] = room
-                self._let_wait(_ROOM + room.id, event)
-            case MessagesGone(room_id, seqs):
-                self._gone[room_id] = max(self._gone.get(room_id, 0), *seqs)
-                self._let_wait(_ROOM + room_id, event)
-            case RoomRead(visitor_id, room_id):  # there are more of them than of anything else
-                self._read[visitor_id, room_id] = event
+                self._active_rooms[room.id] = room
+                self._enqueue(_ROOM_PREFIX + room.id, event)
+            case MessagesDeleted(room_id, seqs):
+                self._deleted_seqs[room_id] = max(self._deleted_seqs.get(room_id, 0), *seqs)
+                self._enqueue(_ROOM_PREFIX + room_id, event)
+            case RoomRead(visitor_id, room_id):  # the most frequent event: sent in batches
+                self._read_marks[visitor_id, room_id] = event
             case RoomEnded(room_id):
-                self._stirred.pop(room_id, None)
-                self._let_wait(_ALL, event)
+                self._active_rooms.pop(room_id, None)
+                self._enqueue(_ALL_NODES, event)
             case _:
-                self._let_wait(_ALL, event)
+                self._enqueue(_ALL_NODES, event)
 
-    async def attend(self, room_id: str) -> None:
-        """Hear, once this returns, all that is said in a room; later, if the line is down."""
-        channel = _ROOM + room_id
-        self._attended[channel] += 1
-        if channel in self._hearing:
+    async def subscribe_room(self, room_id: str) -> None:
+        """Subscribe to a room once this returns, or later if the connection is down."""
+        channel = _ROOM_PREFIX + room_id
+        self._wanted[channel] += 1
+        if channel in self._epochs:
             return
-        awaited = self._awaited.setdefault(channel, asyncio.Event())
+        confirmation = self._confirmations.setdefault(channel, asyncio.Event())
         try:
-            if self._line is None:
-                raise ValkeyLost
-            await self._line.ask("SUBSCRIBE", channel)
-            async with asyncio.timeout(_ATTENTION_SECONDS):
-                await awaited.wait()
-        except (ValkeyLost, TimeoutError):
-            self._late.add(channel)
+            if self._subscription is None:
+                raise ValkeyUnavailable
+            await self._subscription.send_command("SUBSCRIBE", channel)
+            async with asyncio.timeout(_SUBSCRIBE_TIMEOUT_SECONDS):
+                await confirmation.wait()
+        except (ValkeyUnavailable, TimeoutError):
+            self._overdue.add(channel)
 
-    def leave(self, room_id: str) -> None:
-        """Need not hear what is said in a room any more."""
-        channel = _ROOM + room_id
-        self._attended[channel] -= 1
-        if not self._attended[channel]:
-            del self._attended[channel]
-            self._awaited.pop(channel, None)
+    def unsubscribe_room(self, room_id: str) -> None:
+        """Undo one `subscribe_room`; the connection unsubscribes within a second."""
+        channel = _ROOM_PREFIX + room_id
+        self._wanted[channel] -= 1
+        if not self._wanted[channel]:
+            del self._wanted[channel]
+            self._confirmations.pop(channel, None)
 
-    def hearing(self, room_id: str) -> object | None:
-        """Return a mark of the time in which all that is said in a room was heard, and is."""
-        return self._hearing.get(_ROOM + room_id)
+    def room_epoch(self, room_id: str) -> object | None:
+        """Return the subscription epoch of a room, or `None` if it is not subscribed now."""
+        return self._epochs.get(_ROOM_PREFIX + room_id)
 
     async def count_others(self) -> int:
-        """Return how many other nodes hear now what is told to all; 0 if nobody can say."""
-        with suppress(ValkeyLost):
-            _, count = await self._valkey.call("PUBSUB", "NUMSUB", _ALL)
+        """Return how many other nodes are subscribed now; 0 if Valkey is unavailable."""
+        with suppress(ValkeyUnavailable):
+            _, count = await self._valkey.call("PUBSUB", "NUMSUB", _ALL_NODES)
             return max(0, int(count) - 1)
         return 0
 
-    def miss(self) -> None:
-        """Let it be told, soon and once, that something may have been missed."""
-        self._missed.set()
+    def report_gap(self) -> None:
+        """Publish `EventsLost` on this node soon; repeated calls are combined."""
+        self._gap.set()
 
     async def start(self) -> None:
-        """Begin to hear the other nodes. Raises `StartError` if that is impossible."""
-        heard = self._awaited[_ALL] = asyncio.Event()
+        """Connect to the other nodes. Raises `StartupError` if that fails."""
+        subscribed = self._confirmations[_ALL_NODES] = asyncio.Event()
         self._joined.clear()
-        self._is_stranger = False
-        listening = asyncio.create_task(self._keep_listening(), name="bus listens")
+        self._has_other_secret = False
         self._tasks = [
-            listening,
-            asyncio.create_task(self._keep_sending(), name="bus sends"),
-            asyncio.create_task(self._keep_stirring(), name="bus stirs"),
-            asyncio.create_task(self._keep_telling_of_gaps(), name="bus tells"),
+            asyncio.create_task(self._connection_loop(), name="bus connection"),
+            asyncio.create_task(self._send_loop(), name="bus send"),
+            asyncio.create_task(self._summary_loop(), name="bus summaries"),
+            asyncio.create_task(self._gap_loop(), name="bus gaps"),
         ]
         reason = ""
         try:
-            async with asyncio.timeout(_START_SECONDS):
-                await heard.wait()
+            async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+                await subscribed.wait()
         except TimeoutError:
-            reason = f"ANONCHAT_BUS_URL: {await self._find_reason()}"
+            reason = f"ANONCHAT_BUS_URL: {await self._explain_failure()}"
         else:
             try:
-                async with asyncio.timeout(_AGREEMENT_SECONDS):
+                async with asyncio.timeout(_GROUP_KEY_TIMEOUT_SECONDS):
                     await self._joined.wait()
             except TimeoutError:
                 reason = "ANONCHAT_BUS_URL: the other nodes do not share their group key"
-        if self._is_stranger:
-            reason = "ANONCHAT_SECRET_KEY is not that of the other nodes"
+        if self._has_other_secret:
+            reason = "ANONCHAT_SECRET_KEY differs from that of the other nodes"
         if reason:
             await self.stop()
-            raise StartError(reason)
+            raise StartupError(reason)
 
-    async def _find_reason(self) -> str:
-        """Return why nothing can be heard."""
+    async def _explain_failure(self) -> str:
+        """Return why the subscription failed."""
         try:
             await self._valkey.call("PING")
-        except ValkeyLost as lost:
-            if lost.is_stranger:
-                return "the name or the password is wrong"
-        return "nobody answers there"
+        except ValkeyUnavailable as error:
+            if error.is_authentication_error:
+                return "wrong user name or password"
+        return "no answer from Valkey"
 
     async def stop(self) -> None:
-        """Send what waits, and hear nothing any more."""
-        with suppress(ValkeyLost, TimeoutError):
-            async with asyncio.timeout(_FAREWELL_SECONDS):
-                while (self._waiting or self._sending.locked()) and self.is_up:
-                    await self._send_some()
-        await _end(self._tasks)
+        """Send the queued events, for at most 2 s, and disconnect."""
+        with suppress(ValkeyUnavailable, TimeoutError):
+            async with asyncio.timeout(_DRAIN_TIMEOUT_SECONDS):
+                while (self._queue or self._send_lock.locked()) and self.is_up:
+                    await self._send_batch()
+        await _cancel(self._tasks)
         self.is_up = False
 
-    def _let_wait(self, channel: str, event: Event) -> None:
-        if len(self._waiting) >= _WAITING_MOST:
-            self._lose()
-        self._waiting.append((channel, event))
+    def _enqueue(self, channel: str, event: Event) -> None:
+        if len(self._queue) >= _QUEUE_MAX:
+            self._drop_queue()
+        self._queue.append((channel, event))
         self._wake.set()
 
-    def _lose(self) -> None:
-        """Let go of what waits: the others are told that they have missed something."""
-        self._waiting.clear()
-        self._has_lost = True
+    def _drop_queue(self) -> None:
+        """Drop all queued events; the other nodes will receive `EventsLost`."""
+        self._queue.clear()
+        self._has_dropped_events = True
 
-    async def _keep_sending(self) -> None:
+    async def _send_loop(self) -> None:
         pause = _BACKOFF_SECONDS[0]
         while True:
             await self._wake.wait()
             self._wake.clear()
             try:
-                while self._waiting or self._has_lost:
-                    await self._send_some()
+                while self._queue or self._has_dropped_events:
+                    await self._send_batch()
                 pause = _BACKOFF_SECONDS[0]
-            except ValkeyLost:
+            except ValkeyUnavailable:
                 self._wake.set()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _BACKOFF_SECONDS[1])
 
-    async def _send_some(self) -> None:
-        async with self._sending:
-            batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-            has_lost, self._has_lost = self._has_lost, False  # more may be lost while these travel
+    async def _send_batch(self) -> None:
+        async with self._send_lock:
+            batch = [self._queue.popleft() for _ in range(min(_BATCH_MAX, len(self._queue)))]
+            # Reset before sending, because more events may be dropped meanwhile.
+            has_dropped, self._has_dropped_events = self._has_dropped_events, False
             try:
-                commands = await self._pack(batch)
-                if has_lost:
-                    commands.insert(0, self._publish(_ALL, NewsMissed()))
-                await self._valkey.call_all(commands)
-            except ValkeyLost:
-                self._lose()
+                commands = await self._encode_batch(batch)
+                if has_dropped:
+                    commands.insert(0, self._publish_command(_ALL_NODES, EventsLost()))
+                await self._valkey.call_pipeline(commands)
+            except ValkeyUnavailable:
+                self._drop_queue()
                 raise
 
-    async def _pack(self, batch: list[tuple[str, Event]]) -> list[Command]:
+    async def _encode_batch(self, batch: list[tuple[str, Event]]) -> list[Command]:
         commands = []
         for number, (channel, event) in enumerate(batch, 1):
             try:
-                concealed = await self._conceal(event)
-            except Exception:  # one broken event must not silence the node
-                _log.exception("an event cannot be sent: %s", type(event).__name__)
-                self._has_lost = True
+                encrypted = await self._encrypt_event(event)
+            except Exception:  # a failing event must not stop the sending
+                _log.exception("event not sent, encryption failed: %s", type(event).__name__)
+                self._has_dropped_events = True
                 continue
-            if concealed:
-                commands.append(self._publish(channel, concealed))
-            if number % _PACKED_AT_ONCE == 0:
+            if encrypted:
+                commands.append(self._publish_command(channel, encrypted))
+            if number % _ENCODED_PER_STEP == 0:
                 await asyncio.sleep(0)
         return commands
 
-    def _publish(self, channel: str, event: Event) -> Command:
+    def _publish_command(self, channel: str, event: Event) -> Command:
         group = self.agreement.current
         if group is None:
-            raise ValkeyLost("no group key yet")
-        return "PUBLISH", channel, self._name + self._codec.pack(event, group, channel=channel)
+            raise ValkeyUnavailable("no group key yet")
+        return "PUBLISH", channel, self._node_id + self._codec.encode(event, group, channel=channel)
 
-    async def _keep_stirring(self) -> None:
+    async def _summary_loop(self) -> None:
         while True:
-            await asyncio.sleep(_STIR_SECONDS)
-            stirred, self._stirred = list(self._stirred.values()), {}
-            gone, self._gone = self._gone, {}
-            while stirred or gone:
-                some, stirred = stirred[:_STIRRED_AT_ONCE], stirred[_STIRRED_AT_ONCE:]
-                self.send(RoomsStirred(tuple(some), gone))
-                gone = {}
-            marks, self._read = list(self._read.values()), {}
-            for begin in range(0, len(marks), _READ_AT_ONCE):
-                self.send(RoomsRead(tuple(marks[begin : begin + _READ_AT_ONCE])))
+            await asyncio.sleep(_SUMMARY_SECONDS)
+            rooms, self._active_rooms = list(self._active_rooms.values()), {}
+            deleted, self._deleted_seqs = self._deleted_seqs, {}
+            while rooms or deleted:
+                batch, rooms = rooms[:_ROOMS_PER_EVENT], rooms[_ROOMS_PER_EVENT:]
+                self.publish_remote(RoomActivity(tuple(batch), deleted))
+                deleted = {}
+            marks, self._read_marks = list(self._read_marks.values()), {}
+            for begin in range(0, len(marks), _READS_PER_EVENT):
+                self.publish_remote(RoomsRead(tuple(marks[begin : begin + _READS_PER_EVENT])))
 
-    async def _keep_telling_of_gaps(self) -> None:
+    async def _gap_loop(self) -> None:
         while True:
-            await self._missed.wait()
-            self._missed.clear()
-            await self.tell(NewsMissed())
+            await self._gap.wait()
+            self._gap.clear()
+            await self.publish_local(EventsLost())
 
-    async def _keep_listening(self) -> None:
+    async def _connection_loop(self) -> None:
         pause = _BACKOFF_SECONDS[0]
         while True:
             try:
-                async with self._valkey.listening() as line:
-                    # The last one says: all.
-                    await line.ask("SUBSCRIBE", _GROUP, *self._attended, _ALL)
+                async with self._valkey.open_subscription() as subscription:
+                    # _ALL_NODES comes last: its confirmation means that all are subscribed.
+                    channels = (GROUP_KEY_CHANNEL, *self._wanted, _ALL_NODES)
+                    await subscription.send_command("SUBSCRIBE", *channels)
                     pause = _BACKOFF_SECONDS[0]
-                    await self._attend_to(line)
-            except ValkeyLost:
-                self._lose_line()
-            except OtherSecret:
-                self._lose_line()
-                if not self._is_stranger:
-                    _log.error("the nodes on this bus have another ANONCHAT_SECRET_KEY")
-                self._is_stranger = True
+                    await self._run_subscription(subscription)
+            except ValkeyUnavailable:
+                self._mark_down()
+            except SecretKeyMismatch:
+                self._mark_down()
+                if not self._has_other_secret:
+                    _log.error("other nodes on this bus have another ANONCHAT_SECRET_KEY")
+                self._has_other_secret = True
                 self._joined.set()
             await asyncio.sleep(pause)
             pause = min(2 * pause, _BACKOFF_SECONDS[1])
 
-    async def _attend_to(self, line: Line) -> None:
-        """Hear what comes over the line until it is lost, or nothing was heard for too long."""
-        self._last_heard = time.monotonic()
+    async def _run_subscription(self, subscription: Subscription) -> None:
+        """Receive messages until the connection is lost or nothing was received for 3 s."""
+        self._last_received_at = time.monotonic()
         self._subscribed.clear()
         tasks = [
-            asyncio.create_task(self._hear(line), name="bus hears"),
-            asyncio.create_task(self._keep_group_key(), name="bus keeps the group key"),
+            asyncio.create_task(self._receive_messages(subscription), name="bus messages"),
+            asyncio.create_task(self._group_key_loop(), name="bus group key"),
         ]
         try:
             while True:
                 done, _ = await asyncio.wait(
-                    tasks, timeout=_ROUND_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    tasks, timeout=_CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED
                 )
                 for task in done:
                     await task
-                if time.monotonic() - self._last_heard > _SILENCE_SECONDS:
-                    raise ValkeyLost("silent")
-                await line.ask("PING")
-                await self._tidy(line)
+                if time.monotonic() - self._last_received_at > _RECEIVE_TIMEOUT_SECONDS:
+                    raise ValkeyUnavailable("receive timeout")
+                await subscription.send_command("PING")
+                await self._update_subscriptions(subscription)
         finally:
-            ending = asyncio.ensure_future(_end(tasks))
-            while not ending.done():
-                with suppress(asyncio.CancelledError):  # none of them may outlive the bus
-                    await asyncio.shield(ending)
+            cancelling = asyncio.ensure_future(_cancel(tasks))
+            while not cancelling.done():
+                with suppress(asyncio.CancelledError):  # no task may outlive the bus
+                    await asyncio.shield(cancelling)
             for task in tasks:
                 if not task.cancelled():
-                    task.exception()  # it was told above, or nobody asks any more
+                    task.exception()  # mark as retrieved: raised above, or no longer relevant
 
-    async def _keep_group_key(self) -> None:
-        """Agree with the other nodes on the group key, and see that it stays the same.
+    async def _group_key_loop(self) -> None:
+        """Agree with the other nodes on the group key, then check that it does not change.
 
-        Raises `ValkeyLost` if it does not: then all is begun anew, as after any gap.
+        Raises `ValkeyUnavailable` if it changes, which starts a new connection as after any gap.
         """
         await self._subscribed.wait()
         await self.agreement.agree(self.count_others)
-        self._join()
+        self._mark_up()
         while True:
-            await asyncio.sleep(_ROUND_SECONDS)
-            with suppress(ValkeyLost):  # the line is lost too, or the next round succeeds
+            await asyncio.sleep(_CHECK_SECONDS)
+            with suppress(ValkeyUnavailable):  # if it lasts, the subscription fails too
                 if await self.agreement.renew():
                     continue
                 break
-        raise ValkeyLost("another group key")
+        raise ValkeyUnavailable("group key changed")
 
-    def _join(self) -> None:
-        """Note that from now on all is heard, and can be read."""
-        self.is_up, self._is_stranger = True, False
+    def _mark_up(self) -> None:
+        """Record that all events are received and can be decrypted from now on."""
+        self.is_up, self._has_other_secret = True, False
         self._joined.set()
         if self.gaps:
-            _log.warning("the bus is back: what was missed is looked up")
-            self._missed.set()
+            _log.warning("Valkey connection restored: reading missed changes from the database")
+            self._gap.set()
 
-    async def _tidy(self, line: Line) -> None:
-        """Ask for what could not be asked for before, and for nothing that nobody attends."""
-        self._late &= self._attended.keys()
-        if self._line and self._late:
-            await line.ask("SUBSCRIBE", *self._late)
-        if idle := [each for each in self._hearing if each not in self._attended]:
-            for channel in idle:
-                del self._hearing[channel]
-            await line.ask("UNSUBSCRIBE", *idle)
+    async def _update_subscriptions(self, subscription: Subscription) -> None:
+        """Subscribe again to overdue channels, and unsubscribe from unwanted ones."""
+        self._overdue &= self._wanted.keys()
+        if self._subscription and self._overdue:
+            await subscription.send_command("SUBSCRIBE", *self._overdue)
+        if unwanted := [channel for channel in self._epochs if channel not in self._wanted]:
+            for channel in unwanted:
+                del self._epochs[channel]
+            await subscription.send_command("UNSUBSCRIBE", *unwanted)
 
-    async def _hear(self, line: Line) -> None:
+    async def _receive_messages(self, subscription: Subscription) -> None:
         while True:
-            kind, channel, *rest = await line.hear()
-            self._last_heard = time.monotonic()
-            if kind == b"message" and channel == _GROUP.encode():
-                with suppress(ValkeyLost):  # who has asked asks again
-                    await self.agreement.take_in(rest[0])
+            kind, channel, *rest = await subscription.receive()
+            self._last_received_at = time.monotonic()
+            if kind == b"message" and channel == GROUP_KEY_CHANNEL.encode():
+                with suppress(ValkeyUnavailable):  # the requesting node retries
+                    await self.agreement.handle_packet(rest[0])
             elif kind == b"message":
-                await self._take_in(channel.decode(), rest[0])
+                await self._handle_message(channel.decode(), rest[0])
             elif kind == b"subscribe":
-                self._begin_to_hear(channel.decode(), line)
+                self._on_subscribed(channel.decode(), subscription)
             elif kind == b"unsubscribe":
-                self._cease_to_hear(channel.decode())
+                self._on_unsubscribed(channel.decode())
 
-    async def _take_in(self, channel: str, data: bytes) -> None:
-        name, sealed = data[: len(self._name)], data[len(self._name) :]
+    async def _handle_message(self, channel: str, data: bytes) -> None:
+        node_id, encrypted = data[: len(self._node_id)], data[len(self._node_id) :]
         group = self.agreement.current
-        if name == self._name or group is None:  # before the start nothing was read yet
+        if node_id == self._node_id or group is None:  # without key: not started yet
             return
         try:
-            packed = self._codec.unpack(sealed, group, channel=channel)
-            event = packed and await self._reveal(packed)
-        except OtherGroupKey:
-            self._miss(channel)
+            received = self._codec.decode(encrypted, group, channel=channel)
+            event = received and await self._decrypt_event(received)
+        except GroupKeyMismatch:
+            self._record_gap(channel)
             return
-        except Exception:  # one broken event must not deafen the node
-            _log.exception("an event cannot be read")
-            self._miss(channel)
+        except Exception:  # a failing event must not stop the receiving
+            _log.exception("event from another node dropped, decryption failed")
+            self._record_gap(channel)
             return
-        if isinstance(event, NewsMissed):
-            self._missed.set()
+        if isinstance(event, EventsLost):
+            self._gap.set()
         elif isinstance(event, RoomsRead):
             for mark in event.marks:
-                await self.tell(mark)
+                await self.publish_local(mark)
         elif event:
-            await self.tell(event)
+            await self.publish_local(event)
 
-    def _miss(self, channel: str) -> None:
-        """Note that something was said on a channel that cannot be read here."""
-        if channel in self._hearing:
-            self._hearing[channel] = object()
-        self._missed.set()
+    def _record_gap(self, channel: str) -> None:
+        """Record that an event on a channel could not be decrypted."""
+        if channel in self._epochs:
+            self._epochs[channel] = object()
+        self._gap.set()
 
-    def _begin_to_hear(self, channel: str, line: Line) -> None:
-        if channel == _GROUP:
+    def _on_subscribed(self, channel: str, subscription: Subscription) -> None:
+        if channel == GROUP_KEY_CHANNEL:
             return
-        if awaited := self._awaited.pop(channel, None):
-            awaited.set()
-        if channel != _ALL:
-            self._hearing.setdefault(channel, object())
-            if channel in self._late:
-                self._late.discard(channel)
-                self._missed.set()
+        if confirmation := self._confirmations.pop(channel, None):
+            confirmation.set()
+        if channel != _ALL_NODES:
+            self._epochs.setdefault(channel, object())
+            if channel in self._overdue:
+                self._overdue.discard(channel)
+                self._gap.set()
             return
-        self._line = line
+        self._subscription = subscription
         self._subscribed.set()
 
-    def _cease_to_hear(self, channel: str) -> None:
-        """Note that a room is not heard any more; one that is attended is asked for again."""
-        self._hearing.pop(channel, None)
-        if channel in self._attended and channel not in self._awaited:
-            self._late.add(channel)
+    def _on_unsubscribed(self, channel: str) -> None:
+        """Record the end of a room subscription; renew it later if the room is still wanted."""
+        self._epochs.pop(channel, None)
+        if channel in self._wanted and channel not in self._confirmations:
+            self._overdue.add(channel)
 
-    def _lose_line(self) -> None:
+    def _mark_down(self) -> None:
         if self.is_up:
-            _log.error("the bus is lost: other nodes are heard again once it is back")
+            _log.error("Valkey connection lost: no events from other nodes until it is restored")
             self.gaps += 1
-        self.is_up, self._line = False, None
-        self._hearing.clear()
+        self.is_up, self._subscription = False, None
+        self._epochs.clear()
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until all have ended: the client may take a cancellation for its own."""
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all have ended, repeatedly: the client may swallow a cancellation."""
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()

@@ -1,5 +1,5 @@
-"""What can be done in the chat. Each action is one transaction and then one event.
+"""Services: the actions of the chat. Each action is one transaction followed by one event.
 
-Services take plain values, check who may do it, and raise a `ChatError` when they refuse. They
-never call each other; what one must know of another it hears on the bus.
+Services take plain values, check permissions, and raise a `ChatError` to refuse an action. They
+never import each other; they subscribe to each other's events on the bus.
 """

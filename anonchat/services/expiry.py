@@ -1,4 +1,4 @@
-"""Removing what has expired: keys first, rows after, in batches that anyone may interrupt."""
+"""Purges expired data: keys first, then rows, in short transactions."""
 
 import asyncio
 import logging
@@ -14,31 +14,31 @@ from sqlmodel import col, delete, func, select, tuple_, update
 from models import MessageRow, RoomRow, SpanRow, TombstoneRow, VisitorRow
 
 from ..bus import Bus
-from ..clock import Clock
-from ..database import Database
 from ..errors import Unavailable
-from ..events import MessagesGone
-from ..keystore import (
+from ..events import MessagesDeleted
+from ..runtime.clock import Clock
+from ..runtime.locks import KeyedLocks
+from ..security.keystore import (
     KeyStore,
-    generation_of,
-    room_key,
+    key_generation,
+    room_key_name,
+    span_at,
     span_bounds,
-    span_of,
-    visitor_key,
+    visitor_key_name,
 )
-from ..ledger import Ledger, note_gone
-from ..locks import KeyedLocks
-from ..vault import Vault
+from ..security.row_cipher import RowCipher
+from ..storage.database import Database
+from ..storage.purge_stats import PurgeStatsStore, count_purged
 
 _BATCH = 500
-_SEALED_AT_ONCE = 25  # nobody shall wait long to post
-_PAUSE = 3.0
+_REENCRYPT_BATCH = 25  # small, because posting waits for the transaction
+_PAUSE_FACTOR = 3.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Purge:
-    """What one purge removed, and for how long the oldest of it had waited."""
+class PurgeResult:
+    """What one purge removed; `lag` is how long ago the oldest removed row expired."""
 
     at: datetime
     messages: int
@@ -48,7 +48,7 @@ class Purge:
 
 
 class Expiry:
-    """Purges. Nothing here decides what a reader sees: reading never returns the expired."""
+    """Purges expired data. Reads filter by expiry themselves, so they do not depend on it."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class Expiry:
         bus: Bus,
         clock: Clock,
         keys: KeyStore,
-        vault: Vault,
-        ledger: Ledger,
+        cipher: RowCipher,
+        purge_stats: PurgeStatsStore,
         end_room: Callable[[str], Awaitable[int]],
         forget: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -66,198 +66,210 @@ class Expiry:
         self._bus = bus
         self._clock = clock
         self._keys = keys
-        self._vault = vault
-        self._ledger = ledger
+        self._cipher = cipher
+        self._purge_stats = purge_stats
         self._end_room = end_room
         self._forget = forget
-        self._renewing: KeyedLocks[int] = KeyedLocks()  # by span
-        self._orphans: tuple[datetime, set[str]] | None = None  # keys without rows, and when to go
-        self._sealing = asyncio.Lock()
+        self._rotation_locks: KeyedLocks[int] = KeyedLocks()  # by span number
+        # When to destroy keys that had no rows at startup, and their names.
+        self._orphans: tuple[datetime, set[str]] | None = None
+        self._batch_lock = asyncio.Lock()
 
-    async def purge(self) -> Purge:
-        """Remove every expired message, room and visitor; return how many there were."""
+    async def purge(self) -> PurgeResult:
+        """Remove every expired message, room and visitor; return how many were removed."""
         now = self._clock()
-        # These ask no database, so that messages are forgotten on time while none answers.
-        await self._keys.destroy(self._list_ended(now))
+        # Needs no database, so messages become unreadable on time even during an outage.
+        await self._keys.destroy(self._list_ended_span_keys(now))
         lag = await self._lag(now)
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
         for room_id in rooms:
-            with _going_on():
+            with _postponing_if_unavailable():
                 await self._end_room(room_id)
         for visitor_id in visitors:
-            with _going_on():
+            with _postponing_if_unavailable():
                 await self._forget(visitor_id)
-        done = Purge(now, messages, len(rooms), len(visitors), lag)
-        with _going_on():
-            await self._ledger.close_round(now)
+        done = PurgeResult(now, messages, len(rooms), len(visitors), lag)
+        with _postponing_if_unavailable():
+            await self._purge_stats.record_purge(now)
         if messages or rooms or visitors:
-            await self._database.truncate_journal()
+            await self._database.truncate_wal()
         return done
 
-    async def renew_span(self, number: int, *, pause: float = _PAUSE) -> None:
-        """Make unreadable, in every copy, what was deleted in a span, and leave its neighbours be.
+    async def rotate_span_keys(self, number: int, *, pause: float = _PAUSE_FACTOR) -> None:
+        """Rotate the keys of a span, so that its deleted messages are unreadable in every copy.
 
-        Another generation of keys was begun before the rows went: the messages that live are
-        sealed anew with it, and all older keys are destroyed. Renewals of one span take turns: who
-        finds on their turn that another has renewed it already has nothing left to do. Renewals of
-        different spans do not wait for each other. Between two batches everybody else has `pause`
-        times as long as a batch took.
+        A new generation of keys was created before the rows were deleted. Live messages of the span
+        are re-encrypted with it, and all older keys are destroyed. Rotations of one span run one at
+        a time; a rotation that finds its work done returns at once. Rotations of different spans
+        run concurrently. After each batch it sleeps `pause` times as long as the batch took, so
+        that other transactions can run.
         """
-        async with self._renewing.holding(number):
-            async with self._database.reading() as session:
+        async with self._rotation_locks.hold(number):
+            async with self._database.read_session() as session:
                 span = await session.get(SpanRow, number)
             if span is None:
                 return
             if span.settled < span.generation:
-                if not await self._seal_anew(number, span.generation, pause):
-                    _log.warning("a deletion has to wait for keys that another node has")
+                if not await self._reencrypt(number, span.generation, pause):
+                    _log.warning(
+                        "key rotation of span %d postponed: another node has the keys of a message",
+                        number,
+                    )
                     return
                 await self._settle(number, span.generation)
             await self._keys.destroy(
                 name
-                for name in self._keys.names_of_span(number)
-                if generation_of(name) < span.generation
+                for name in self._keys.span_key_names(number)
+                if key_generation(name) < span.generation
             )
 
-    async def renew_spans(self) -> None:
-        """Finish the renewals that a crash or a full disk has interrupted, here or on other nodes.
+    async def resume_rotations(self) -> None:
+        """Resume key rotations that a crash or a full disk interrupted, on this or another node.
 
-        Not while somebody here is at it: they finish theirs themselves, and may take long.
+        Rotations in progress on this node are skipped: they may take long, and finish themselves.
         """
-        async with self._database.reading() as session:
+        async with self._database.read_session() as session:
             spans = (await session.exec(select(SpanRow))).all()
         for span in spans:
-            if self._renewing.is_held(span.number):
+            if self._rotation_locks.is_held(span.number):
                 continue
-            names = self._keys.names_of_span(span.number)
+            names = self._keys.span_key_names(span.number)
             if span.settled < span.generation or any(
-                generation_of(name) < span.settled for name in names
+                key_generation(name) < span.settled for name in names
             ):
-                await self.renew_span(span.number, pause=0)  # a round has to end in time
+                await self.rotate_span_keys(span.number, pause=0)  # the purge has a time limit
 
     async def reconcile(self) -> None:
-        """Finish what a crash has interrupted: rows without their key go, keys without rows too."""
+        """Complete deletions that a crash interrupted: rows without keys, and keys without rows."""
         counts: Counter[str] = Counter()
         async with self._database.transaction() as session:
             rooms = set((await session.exec(select(RoomRow.id))).all())
             visitors = set((await session.exec(select(VisitorRow.id))).all())
             for id in rooms:
-                if self._keys.is_gone(room_key(id)):
-                    gone = await session.exec(delete(MessageRow).where(_in_room(id)))
+                if self._keys.is_destroyed(room_key_name(id)):
+                    deleted = await session.exec(delete(MessageRow).where(_in_room(id)))
                     ended = await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
-                    counts.update(messages=gone.rowcount, rooms=ended.rowcount)
+                    counts.update(messages=deleted.rowcount, rooms=ended.rowcount)
             for id in visitors:
-                if self._keys.is_gone(visitor_key(id)):
-                    gone = await session.exec(delete(MessageRow).where(_by(id)))
-                    left = await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == id))
-                    counts.update(messages=gone.rowcount, visitors=left.rowcount)
+                if self._keys.is_destroyed(visitor_key_name(id)):
+                    deleted = await session.exec(delete(MessageRow).where(_by_visitor(id)))
+                    forgotten = await session.exec(
+                        delete(VisitorRow).where(col(VisitorRow.id) == id)
+                    )
+                    counts.update(messages=deleted.rowcount, visitors=forgotten.rowcount)
             if counts:
-                await note_gone(session, **counts)
-        owned = {room_key(id) for id in rooms} | {visitor_key(id) for id in visitors}
+                await count_purged(session, **counts)
+        owned = {room_key_name(id) for id in rooms} | {visitor_key_name(id) for id in visitors}
         orphans = {
             name
-            for name in self._keys.inherited()
+            for name in self._keys.initial_names()
             if name.startswith(("room ", "visitor ")) and name not in owned
         }
-        self._orphans = self._clock() + self._keys.row_delay, orphans
+        self._orphans = self._clock() + self._keys.row_commit_delay, orphans
         await self.destroy_orphans()
 
     async def destroy_orphans(self) -> None:
-        """Destroy the keys whose rows were missing at the start, if they still are.
+        """Destroy the keys whose rows were missing at startup, if they are still missing.
 
-        Not at once if there are other nodes: a key is known to all before its row is committed.
+        With other nodes this waits, because a key is shared before its row is committed.
         """
         if self._orphans is None or self._clock() < self._orphans[0]:
             return
-        async with self._database.reading() as session:
+        async with self._database.read_session() as session:
             rooms = (await session.exec(select(RoomRow.id))).all()
             visitors = (await session.exec(select(VisitorRow.id))).all()
         await self._keys.destroy(
-            self._orphans[1] - set(map(room_key, rooms)) - set(map(visitor_key, visitors))
+            self._orphans[1] - set(map(room_key_name, rooms)) - set(map(visitor_key_name, visitors))
         )
         self._orphans = None
 
-    def _list_ended(self, now: datetime) -> list[str]:
-        """Return the names of the keys of all spans that are over."""
-        ended = [number for number in self._keys.spans() if number < span_of(now)]
-        return [name for number in ended for name in self._keys.names_of_span(number)]
+    def _list_ended_span_keys(self, now: datetime) -> list[str]:
+        """Return the names of the keys of all spans that have ended."""
+        ended = [number for number in self._keys.spans() if number < span_at(now)]
+        return [name for number in ended for name in self._keys.span_key_names(number)]
 
     async def _lag(self, now: datetime) -> timedelta:
-        """Return how long ago the oldest of what is still there has expired."""
-        ends = [func.min(kind.expires_at) for kind in (MessageRow, RoomRow, VisitorRow)]
-        async with self._database.reading() as session:
-            oldest = [(await session.exec(select(end))).one() for end in ends]
-        return max([timedelta(), *(now - moment for moment in oldest if moment)])
+        """Return how long ago the oldest expired row expired; zero if there is none."""
+        tables = (MessageRow, RoomRow, VisitorRow)
+        async with self._database.read_session() as session:
+            oldest = [
+                (await session.exec(select(func.min(table.expires_at)))).one() for table in tables
+            ]
+        return max([timedelta(), *(now - end for end in oldest if end)])
 
     async def _destroy_keys(self, now: datetime) -> tuple[Sequence[str], Sequence[str]]:
-        """Destroy the keys of rooms and visitors that have expired, and return their ids.
+        """Destroy the keys of expired rooms and visitors, and return their ids.
 
-        This writes no rows, for a full disk would refuse them. It is a transaction nevertheless, so
-        that nothing is given a longer life in the moment in which it ends.
+        It writes no rows, so it works on a full disk. The transaction locks the rows, so that no
+        lifetime is extended meanwhile.
         """
-        quiet = select(RoomRow.id).where(col(RoomRow.expires_at) <= now)
-        expired = select(VisitorRow.id).where(col(VisitorRow.expires_at) <= now)
+        expired_rooms = select(RoomRow.id).where(col(RoomRow.expires_at) <= now)
+        expired_visitors = select(VisitorRow.id).where(col(VisitorRow.expires_at) <= now)
         async with self._database.transaction() as session:
-            # What is locked is being given a longer life, or is ended by another node.
-            rooms = (await session.exec(quiet.with_for_update(skip_locked=True))).all()
-            visitors = (await session.exec(expired.with_for_update(skip_locked=True))).all()
-            await self._keys.destroy([*map(room_key, rooms), *map(visitor_key, visitors)])
+            # Locked rows are being extended, or ended by another node.
+            rooms = (await session.exec(expired_rooms.with_for_update(skip_locked=True))).all()
+            visitors = (
+                await session.exec(expired_visitors.with_for_update(skip_locked=True))
+            ).all()
+            await self._keys.destroy([*map(room_key_name, rooms), *map(visitor_key_name, visitors)])
         return rooms, visitors
 
     async def _purge_messages(self, now: datetime) -> int:
         count = 0
         while batch := await self._delete_messages(now):
             count += batch
-        old = select(TombstoneRow.dedup_key).where(col(TombstoneRow.expires_at) <= now)
-        old = old.with_for_update(skip_locked=True)
+        expired = select(TombstoneRow.dedup_key).where(col(TombstoneRow.expires_at) <= now)
+        expired = expired.with_for_update(skip_locked=True)
         async with self._database.transaction() as session:
-            await session.exec(delete(TombstoneRow).where(col(TombstoneRow.dedup_key).in_(old)))
-            await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_of(now)))
+            await session.exec(delete(TombstoneRow).where(col(TombstoneRow.dedup_key).in_(expired)))
+            await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_at(now)))
         return count
 
     async def _delete_messages(self, now: datetime) -> int:
         query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
         query = query.where(col(MessageRow.expires_at) <= now)
-        gone: dict[str, list[int]] = {}
+        deleted: dict[str, list[int]] = {}
         async with self._database.transaction() as session:
             locking = query.limit(_BATCH).with_for_update(skip_locked=True)
             batch = (await session.exec(locking)).all()
             ids = [id for id, _, _ in batch]
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
             if batch:
-                await note_gone(session, messages=len(batch))
+                await count_purged(session, messages=len(batch))
         for _, room_id, seq in batch:
-            gone.setdefault(room_id, []).append(seq)
-        for room_id, seqs in gone.items():
-            await self._bus.publish(MessagesGone(room_id, tuple(seqs)))
+            deleted.setdefault(room_id, []).append(seq)
+        for room_id, seqs in deleted.items():
+            await self._bus.publish(MessagesDeleted(room_id, tuple(seqs)))
         return len(batch)
 
-    async def _seal_anew(self, number: int, generation: int, pause: float) -> bool:
-        """Tell whether everything that lives in a span is sealed with a key of this generation."""
-        is_whole = True
-        await self._keys.obtain(self._keys.own_of_span(number, generation))
+    async def _reencrypt(self, number: int, generation: int, pause: float) -> bool:
+        """Re-encrypt a span's live messages; return `False` if some need keys of another node."""
+        is_complete = True
+        await self._keys.get_or_create(self._keys.own_span_key(number, generation))
         begin, end = span_bounds(number)
         begin = max(begin, self._clock())
-        place = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
+        position = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
         after = begin, ""
         loop = asyncio.get_running_loop()
         while True:
-            query = select(MessageRow).where(place > after, col(MessageRow.expires_at) < end)
+            query = select(MessageRow).where(position > after, col(MessageRow.expires_at) < end)
             query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
-            # First come, first served, so that a short renewal is not held up by long ones.
-            async with self._sealing:
-                begun = loop.time()
+            # One batch at a time, in FIFO order, so that short rotations do not wait for long ones.
+            async with self._batch_lock:
+                started = loop.time()
                 async with self._database.transaction() as session:
-                    query = query.limit(_SEALED_AT_ONCE).with_for_update()
+                    query = query.limit(_REENCRYPT_BATCH).with_for_update()
                     batch = (await session.exec(query)).all()
-                    opened = await self._vault.open_messages(batch)
-                    for row, message in zip(batch, opened, strict=True):
-                        self._vault.seal_anew(row, generation)
-                        is_whole = is_whole and (message is not None or self._vault.is_lost(row))
-                took = loop.time() - begun
-            if len(batch) < _SEALED_AT_ONCE:
-                return is_whole
+                    messages = await self._cipher.decrypt_messages(batch)
+                    for row, message in zip(batch, messages, strict=True):
+                        self._cipher.reencrypt(row, generation)
+                        is_complete = is_complete and (
+                            message is not None or self._cipher.is_undecryptable(row)
+                        )
+                took = loop.time() - started
+            if len(batch) < _REENCRYPT_BATCH:
+                return is_complete
             await asyncio.sleep(pause * took)
             after = batch[-1].expires_at, batch[-1].id
 
@@ -271,17 +283,20 @@ class Expiry:
 
 
 @contextmanager
-def _going_on() -> Iterator[None]:
-    """Let what a full disk refuses wait for the next round: its key is destroyed already."""
+def _postponing_if_unavailable() -> Iterator[None]:
+    """Postpone the block's deletions to the next purge if the database is unavailable.
+
+    The keys are already destroyed, so the data is unreadable.
+    """
     try:
         yield
     except Unavailable:
-        _log.warning("some rows have to wait for the next round")
+        _log.warning("database unavailable: part of the purge postponed to the next round")
 
 
 def _in_room(room_id: str) -> ColumnElement[bool]:
     return col(MessageRow.room_id) == room_id
 
 
-def _by(visitor_id: str) -> ColumnElement[bool]:
+def _by_visitor(visitor_id: str) -> ColumnElement[bool]:
     return col(MessageRow.visitor_id) == visitor_id

@@ -1,4 +1,4 @@
-"""Who has a room open right now."""
+"""Presence: which members have a room open now, on any node."""
 
 import asyncio
 import logging
@@ -7,32 +7,33 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ..bus import Bus
-from ..errors import StartError
+from ..entities import Member
+from ..errors import StartupError
 from ..events import (
     Event,
+    EventsLost,
     MemberLeft,
-    NewsMissed,
+    PeerPresence,
     PresenceChanged,
-    PresenceTold,
-    RollTold,
+    PresenceSnapshot,
     RoomEnded,
 )
-from ..nouns import Member
 
-_SILENT_SECONDS = 6.0
-_ROLL_SECONDS = 60.0
-_PULSE_SECONDS = 2.0
-_AT_ONCE = 50
-_INTRODUCTION_SECONDS = 1.0
+_NODE_TIMEOUT_SECONDS = 6.0
+_SNAPSHOT_SECONDS = 60.0
+_HEARTBEAT_SECONDS = 2.0
+_BATCH = 50
+_ANSWER_TIMEOUT_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
-_Here = dict[str, dict[str, Member]]  # by room and pseudonym
+_Members = dict[str, dict[str, Member]]  # by room and pseudonym
 
 
 class Presence:
-    """A member is present in a room while at least one of their screens shows it, on any node.
+    """Tracks present members: those with the room open in at least one page, on any node.
 
-    Each node tells the others of those who are present on it, and every two seconds that it lives.
+    Each node publishes the changes on it, a heartbeat every two seconds, and a snapshot of all its
+    present members every minute.
     """
 
     def __init__(
@@ -41,178 +42,184 @@ class Presence:
         self._bus = bus
         self._node = node
         self._elapsed = elapsed
-        self._screens: dict[str, dict[str, set[str]]] = {}
-        self._here: _Here = {}
-        self._elsewhere: dict[str, _Here] = {}  # by node
-        self._heard_at: dict[str, float] = {}
-        self._told_at = self._roll_at = 0.0
-        self._answers: asyncio.Queue[str] | None = None  # while this node introduces itself
-        self._is_known = False
-        self._has_left = False
+        self._pages: dict[str, dict[str, set[str]]] = {}  # of this node, by room and pseudonym
+        self._local: _Members = {}
+        self._remote: dict[str, _Members] = {}  # by node
+        self._last_seen: dict[str, float] = {}  # by node
+        self._heartbeat_at = self._snapshot_at = 0.0
+        self._answers: asyncio.Queue[str] | None = None  # node ids, while `introduce` waits
+        self._is_introduced = False
+        self._is_leaving = False
         bus.subscribe(self._on_event)
 
-    async def enter(self, member: Member, *, screen: str) -> None:
-        """Note that a screen shows the room to this member."""
-        screens = self._screens.setdefault(member.room_id, {}).setdefault(member.author, set())
-        if screen in screens:
+    async def enter(self, member: Member, *, page_id: str) -> None:
+        """Note that a page of this member shows the room."""
+        pages = self._pages.setdefault(member.room_id, {}).setdefault(member.author, set())
+        if page_id in pages:
             return
-        screens.add(screen)
-        if len(screens) == 1:
-            await self._come(self._here, member)
-            self._bus.send(PresenceTold(self._node, member, True))
+        pages.add(page_id)
+        if len(pages) == 1:
+            await self._add(self._local, member)
+            self._bus.publish_remote(PeerPresence(self._node, member, True))
 
-    async def leave(self, member: Member, *, screen: str) -> None:
-        """Note that a screen does not show the room to this member any more."""
-        screens = self._screens.get(member.room_id, {}).get(member.author, set())
-        if screen not in screens:
+    async def leave(self, member: Member, *, page_id: str) -> None:
+        """Note that a page of this member no longer shows the room."""
+        pages = self._pages.get(member.room_id, {}).get(member.author, set())
+        if page_id not in pages:
             return
-        screens.remove(screen)
-        if not screens:
-            self._drop(member.room_id, member.author)
-            await self._go(self._here, member)
-            self._bus.send(PresenceTold(self._node, member, False))
+        pages.remove(page_id)
+        if not pages:
+            self._drop_pages(member.room_id, member.author)
+            await self._remove(self._local, member)
+            self._bus.publish_remote(PeerPresence(self._node, member, False))
 
     def list_present(self, room_id: str) -> frozenset[str]:
         """Return the pseudonyms of the members who are present."""
-        return frozenset(author for here in self._all() for author in here.get(room_id, ()))
+        return frozenset(author for present in self._all() for author in present.get(room_id, ()))
 
-    def count_nodes(self) -> int:
-        """Return how many other nodes have been heard of lately."""
-        return len(self._heard_at)
+    def count_peers(self) -> int:
+        """Return the number of other nodes whose heartbeat is recent."""
+        return len(self._last_seen)
 
-    async def pulse(self) -> None:
-        """Let time pass: tell the others that this node lives, and miss those who are silent."""
+    async def tick(self) -> None:
+        """Send a heartbeat or snapshot if due, and remove nodes whose heartbeat timed out."""
         now = self._elapsed()
-        if now - self._roll_at > _ROLL_SECONDS:
-            self._call_roll()
-        elif now - self._told_at > _PULSE_SECONDS:
-            self._tell_roll(None)
-        for node, heard_at in list(self._heard_at.items()):
-            if now - heard_at > _SILENT_SECONDS:
-                del self._heard_at[node]
+        if now - self._snapshot_at > _SNAPSHOT_SECONDS:
+            self._send_snapshot()
+        elif now - self._heartbeat_at > _HEARTBEAT_SECONDS:
+            self._send_heartbeat(None)
+        for node, last_seen in list(self._last_seen.items()):
+            if now - last_seen > _NODE_TIMEOUT_SECONDS:
+                del self._last_seen[node]
                 await self._replace(node, ())
-                self._bus.miss()  # it may have died before it told what it did
+                self._bus.report_gap()  # it may have crashed with events unsent
 
-    async def introduce(self) -> None:
-        """Ask the other nodes who they are and who is present there.
+    async def announce(self) -> None:
+        """Ask the other nodes for their ids and present members.
 
-        Raises `StartError` if one of them bears our name. It waits for those who listen now: who
-        was killed does not, so whoever is started in their place is not held up.
+        Raises `StartupError` if another node has the same id. It waits for as many answers as the
+        bus has subscribers, so a crashed node does not delay its replacement, and for 1 s at most.
         """
         others = await self._bus.count_others()
         answers: asyncio.Queue[str] = asyncio.Queue()
         self._answers = answers
-        self._tell_roll(None, asks=True)
+        self._send_heartbeat(None, asks=True)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_INTRODUCTION_SECONDS):
-                heard: set[str] = set()  # some say more than one thing meanwhile
-                while len(heard) < others:
-                    heard.add(await answers.get())
-                    if self._node in heard:
-                        raise StartError(
-                            f"ANONCHAT_NODE_ID: another node is running that is called {self._node}"
+            async with asyncio.timeout(_ANSWER_TIMEOUT_SECONDS):
+                nodes: set[str] = set()  # a node may answer more than once
+                while len(nodes) < others:
+                    nodes.add(await answers.get())
+                    if self._node in nodes:
+                        raise StartupError(
+                            f"ANONCHAT_NODE_ID: another running node has the id {self._node}"
                         )
-        self._answers, self._is_known = None, True
+        self._answers, self._is_introduced = None, True
 
-    def tell(self) -> None:
-        """Tell the other nodes who is present here."""
-        self._call_roll()
+    def publish_snapshot(self) -> None:
+        """Send the present members of this node to the other nodes."""
+        self._send_snapshot()
 
-    def ask(self) -> None:
-        """Ask the other nodes who is present there, and tell them the same of this one."""
-        self._call_roll(asks=True)
+    def request_snapshots(self) -> None:
+        """Request the present members of the other nodes, and send those of this node."""
+        self._send_snapshot(asks=True)
 
-    def say_goodbye(self) -> None:
-        """Tell the other nodes that this one ends, and has told all it had to tell."""
-        if self._is_known:
-            self._bus.send(RollTold(self._node, (), leaves=True))
-            self._has_left = True
+    def announce_shutdown(self) -> None:
+        """Announce to the other nodes that this node stops and that no events of it were lost."""
+        if self._is_introduced:
+            self._bus.publish_remote(PresenceSnapshot(self._node, (), leaves=True))
+            self._is_leaving = True
 
-    def _call_roll(self, *, asks: bool = False) -> None:
-        self._roll_at = self._elapsed()
-        self._tell_roll(_list(self._here), asks=asks)
+    def _send_snapshot(self, *, asks: bool = False) -> None:
+        self._snapshot_at = self._elapsed()
+        self._send_heartbeat(_list(self._local), asks=asks)
 
-    def _tell_roll(self, members: tuple[Member, ...] | None, *, asks: bool = False) -> None:
-        self._told_at = self._elapsed()
-        if self._has_left:  # an answer now would bring back those who have just gone
+    def _send_heartbeat(self, members: tuple[Member, ...] | None, *, asks: bool = False) -> None:
+        """Send a heartbeat, with a snapshot unless `members` is `None`."""
+        self._heartbeat_at = self._elapsed()
+        if self._is_leaving:  # else other nodes would add it again
             return
-        self._bus.send(RollTold(self._node, members, asks))
+        self._bus.publish_remote(PresenceSnapshot(self._node, members, asks))
 
     async def _on_event(self, event: Event) -> None:
         match event:
             case MemberLeft(room_id, _, author):
-                self._drop(room_id, author)
-                for here in self._all():
-                    _take(here, room_id, author)
+                self._drop_pages(room_id, author)
+                for present in self._all():
+                    _pop(present, room_id, author)
             case RoomEnded(room_id):
-                self._screens.pop(room_id, None)
-                for here in self._all():
-                    here.pop(room_id, None)
-            case PresenceTold(node, member, present):
-                here = self._elsewhere.setdefault(node, {})
-                await (self._come(here, member) if present else self._go(here, member))
-            case RollTold(node, leaves=True):
-                self._heard_at.pop(node, None)
+                self._pages.pop(room_id, None)
+                for present in self._all():
+                    present.pop(room_id, None)
+            case PeerPresence(node, member, is_present):
+                present = self._remote.setdefault(node, {})
+                await (self._add(present, member) if is_present else self._remove(present, member))
+            case PresenceSnapshot(node, leaves=True):
+                self._last_seen.pop(node, None)
                 await self._replace(node, ())
-            case RollTold(node, members, asks):
+            case PresenceSnapshot(node, members, asks):
                 if self._answers:
                     self._answers.put_nowait(node)
                 elif node == self._node:
-                    _log.error("another node has our name, %s: keys will clash", node)
-                self._heard_at[node] = self._elapsed()
+                    _log.error(
+                        "another node has the same id %s, so keys will conflict: stop one of "
+                        "them and change its ANONCHAT_NODE_ID",
+                        node,
+                    )
+                self._last_seen[node] = self._elapsed()
                 if members is not None:
                     await self._replace(node, members)
                 if asks:
-                    self._call_roll()
-            case NewsMissed():
-                self.ask()
+                    self._send_snapshot()
+            case EventsLost():
+                self.request_snapshots()
 
     async def _replace(self, node: str, members: Sequence[Member]) -> None:
-        here = self._elsewhere.setdefault(node, {})
-        told = {(member.room_id, member.author) for member in members}
-        for number, member in enumerate(_list(here), 1):
-            if (member.room_id, member.author) not in told:
-                await self._go(here, member)
-            if number % _AT_ONCE == 0:
+        present = self._remote.setdefault(node, {})
+        reported = {(member.room_id, member.author) for member in members}
+        for number, member in enumerate(_list(present), 1):
+            if (member.room_id, member.author) not in reported:
+                await self._remove(present, member)
+            if number % _BATCH == 0:
                 await asyncio.sleep(0)
         for number, member in enumerate(members, 1):
-            await self._come(here, member)
-            if number % _AT_ONCE == 0:
+            await self._add(present, member)
+            if number % _BATCH == 0:
                 await asyncio.sleep(0)
-        if not here:
-            self._elsewhere.pop(node, None)
-
-    async def _come(self, here: _Here, member: Member) -> None:
-        is_new = not self._is_anywhere(member)
-        here.setdefault(member.room_id, {})[member.author] = member
-        if is_new:
-            await self._bus.tell(PresenceChanged(member, True))
-
-    async def _go(self, here: _Here, member: Member) -> None:
-        gone = _take(here, member.room_id, member.author)
-        if gone and not self._is_anywhere(gone):  # as they came: a member may go without a nickname
-            await self._bus.tell(PresenceChanged(gone, False))
-
-    def _is_anywhere(self, member: Member) -> bool:
-        return any(member.author in here.get(member.room_id, ()) for here in self._all())
-
-    def _all(self) -> list[_Here]:
-        return [self._here, *self._elsewhere.values()]
-
-    def _drop(self, room_id: str, author: str) -> None:
-        present = self._screens.get(room_id, {})
-        present.pop(author, None)
         if not present:
-            self._screens.pop(room_id, None)
+            self._remote.pop(node, None)
+
+    async def _add(self, present: _Members, member: Member) -> None:
+        is_new = not self._is_present(member)
+        present.setdefault(member.room_id, {})[member.author] = member
+        if is_new:
+            await self._bus.publish_local(PresenceChanged(member, True))
+
+    async def _remove(self, present: _Members, member: Member) -> None:
+        removed = _pop(present, member.room_id, member.author)
+        if removed and not self._is_present(removed):
+            # The member as added, because `member` may lack the nickname.
+            await self._bus.publish_local(PresenceChanged(removed, False))
+
+    def _is_present(self, member: Member) -> bool:
+        return any(member.author in present.get(member.room_id, ()) for present in self._all())
+
+    def _all(self) -> list[_Members]:
+        return [self._local, *self._remote.values()]
+
+    def _drop_pages(self, room_id: str, author: str) -> None:
+        pages = self._pages.get(room_id, {})
+        pages.pop(author, None)
+        if not pages:
+            self._pages.pop(room_id, None)
 
 
-def _list(here: _Here) -> tuple[Member, ...]:
-    return tuple(member for members in here.values() for member in members.values())
+def _list(present: _Members) -> tuple[Member, ...]:
+    return tuple(member for members in present.values() for member in members.values())
 
 
-def _take(here: _Here, room_id: str, author: str) -> Member | None:
-    members = here.get(room_id, {})
-    gone = members.pop(author, None)
+def _pop(present: _Members, room_id: str, author: str) -> Member | None:
+    members = present.get(room_id, {})
+    removed = members.pop(author, None)
     if not members:
-        here.pop(room_id, None)
-    return gone
+        present.pop(room_id, None)
+    return removed

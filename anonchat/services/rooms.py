@@ -1,4 +1,4 @@
-"""Finding and making rooms."""
+"""Rooms: finding, creating and ending them."""
 
 import asyncio
 import re
@@ -15,10 +15,9 @@ from sqlmodel.sql.expression import SelectOfScalar
 from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
-from ..clock import Clock
-from ..coarse_time import minute_after
-from ..database import Clash, Database, again_after_clash
+from ..crypto import Hasher
 from ..durations import format_duration
+from ..entities import Member, Room
 from ..errors import (
     N_,
     InvalidLifetime,
@@ -33,30 +32,31 @@ from ..errors import (
     UnknownVisitor,
 )
 from ..events import MemberJoined, RoomEnded, RoomOpened
-from ..ids import new_id, new_link
-from ..keystore import KeyStore, room_key
-from ..ledger import note_gone
+from ..ids import new_id, new_unlisted_slug
 from ..lifetimes import room_lifetime
-from ..limits import Limits
-from ..lookalikes import SKELETON_VERSION, check_listed_name, skeletons
-from ..network_shares import NetworkShares
-from ..nouns import Member, Room
-from ..seal import Hasher
+from ..limits.network_shares import NetworkShares
+from ..limits.rate_limits import Limits
+from ..runtime.clock import Clock
+from ..runtime.coarse_time import ceil_to_minute
+from ..security.keystore import KeyStore, room_key_name
+from ..security.row_cipher import RowCipher
 from ..settings import Settings
-from ..text import fold, make_slug, tidy_room_name, tidy_topic
-from ..vault import Vault
+from ..storage.database import Database, WriteConflict, retry_on_conflict
+from ..storage.purge_stats import count_purged
+from ..text.lookalikes import SKELETON_VERSION, check_new_room_name, skeletons
+from ..text.normalization import fold_case, make_slug, normalize_room_name, normalize_topic
 
 _BATCH = 500
 _IDLE_AFTER = timedelta(minutes=1)
-_CANDIDATES = 200  # idle rooms that are looked at to find one that gives way
+_CANDIDATES = 200  # idle rooms checked when one has to be displaced
 _SKELETONS_BATCH = 50
-_RESERVED = {"mine"}  # /api/v1/rooms/mine is no room but the list of one's own
-# The address of a room, with or without scheme and host, as one copies it from anywhere.
-_ADDRESS = re.compile(r"(?:(?i:https?)://)?[^\s/]*/r/([a-zA-Z0-9-]+)/?(?:[?#]\S*)?")
+_RESERVED = {"mine"}  # /api/v1/rooms/mine lists the visitor's own rooms
+# The URL of a room, with or without scheme and host.
+_ROOM_URL = re.compile(r"(?:(?i:https?)://)?[^\s/]*/r/([a-zA-Z0-9-]+)/?(?:[?#]\S*)?")
 
 
 class _NameKeys(NamedTuple):
-    """Keyed hashes of a name, in whatever case, and of its two skeletons."""
+    """Keyed hashes of a name without case and of its two skeletons."""
 
     exact: bytes | None
     shape: bytes | None
@@ -64,7 +64,7 @@ class _NameKeys(NamedTuple):
 
 
 class Rooms:
-    """All rooms. A listed room is found by its name or slug, an unlisted one by its slug alone."""
+    """Finds, creates and ends rooms. Listed rooms are found by name or slug, others by slug."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class Rooms:
         limits: Limits,
         shares: NetworkShares,
         keys: KeyStore,
-        vault: Vault,
+        cipher: RowCipher,
         hasher: Hasher,
         list_present: Callable[[str], Collection[str]],
     ) -> None:
-        """`list_present` tells who has a room open now, on any node."""
+        """`list_present` returns the pseudonyms of members who have a room open, on any node."""
         self._settings = settings
         self._database = database
         self._bus = bus
@@ -89,40 +89,39 @@ class Rooms:
         self._shares = shares
         self._list_present = list_present
         self._keys = keys
-        self._vault = vault
+        self._cipher = cipher
         self._hasher = hasher
         self._burning: set[str] = set()
 
     async def find(self, slug: str) -> Room:
-        """Return the room at that address, in whatever case.
+        """Return the room with that slug, ignoring case.
 
-        Raises `NotFound` if there is none, or no more; `Unavailable` if only another node can
-        open it.
+        Raises `NotFound` if there is no live room with it, and `Unavailable` if only another node
+        has its key.
         """
-        async with self._database.reading() as session:
+        async with self._database.read_session() as session:
             room = await self._find(session, slug_key=self._slug_key(slug.lower()))
         if room is None:
             raise NotFound(N_("There is no such room, or it has ended."))
         return room
 
-    async def find_named(self, name: str) -> Room | None:
-        """Return the listed room of that name, written in whatever case."""
-        async with self._database.reading() as session:
-            return await self._find(session, name_key=self._name_key(tidy_room_name(name)))
+    async def find_by_name(self, name: str) -> Room | None:
+        """Return the listed room with that name, ignoring case."""
+        async with self._database.read_session() as session:
+            return await self._find(session, name_key=self._name_key(normalize_room_name(name)))
 
     async def open(self, name: str, *, visitor_id: str) -> Room:
-        """Return the room of that name or at that address; create it if there is none.
+        """Return the room with that name, slug or URL; create it if there is none.
 
-        What can only be an address creates nothing: `NotFound`. A name that looks like that of
-        another room neither opens that one nor creates a second: `RoomNameConfusable`. Raises
-        `InvalidRoom`, `LimitReached` or `UnknownVisitor` too.
+        A URL creates no room. Raises `NotFound` for a URL without a room, `RoomNameConfusable` if
+        the name looks like that of another room, `InvalidRoom`, `LimitReached` or `UnknownVisitor`.
         """
-        if isinstance(name, str) and (address := _ADDRESS.fullmatch(name.strip())):
-            return await self.find(address[1])
-        name = tidy_room_name(name)
-        async with self._database.reading(visitor_id) as session:
+        if isinstance(name, str) and (url := _ROOM_URL.fullmatch(name.strip())):
+            return await self.find(url[1])
+        name = normalize_room_name(name)
+        async with self._database.read_session(visitor_id) as session:
             room = await self._find(session, name_key=self._name_key(name)) or await self._find(
-                session, slug_key=self._slug_key(fold(name))
+                session, slug_key=self._slug_key(fold_case(name))
             )
         if room:
             return room
@@ -130,7 +129,7 @@ class Rooms:
             return await self.create(name, visitor_id=visitor_id)
         except RoomNameConfusable:
             raise
-        except RoomNameTaken:  # somebody was quicker by a moment: that is the room we want
+        except RoomNameTaken:  # created concurrently: return that room
             return await self.open(name, visitor_id=visitor_id)
 
     async def create(
@@ -143,34 +142,35 @@ class Rooms:
         room_ttl: timedelta | None = None,
         topic: str = "",
     ) -> Room:
-        """Create a room that this visitor owns and is the first member of.
+        """Create a room with this visitor as its owner and first member.
 
-        No message outlives a quiet room: a `message_ttl` beyond `room_ttl` is refused, and the
-        usual one is cut to it. Until somebody else enters, the room lives shorter. Raises
-        `InvalidRoom`, `RoomNameTaken`, `RoomNameConfusable`, `LimitReached` or `UnknownVisitor`.
+        No message outlives an inactive room: a `message_ttl` beyond `room_ttl` is refused, and the
+        default is reduced to it. The lifetime is shorter until another visitor joins. Raises
+        `InvalidRoom`, `InvalidLifetime`, `RoomNameTaken`, `RoomNameConfusable`, `LimitReached`,
+        `UnknownVisitor` or `Unavailable`.
         """
-        name, topic = tidy_room_name(name), tidy_topic(topic)
+        name, topic = normalize_room_name(name), normalize_topic(topic)
         if "://" in name:
             raise InvalidRoom(N_("That is an address. Please type a name for the room."))
         if listed:
-            check_listed_name(name)
+            check_new_room_name(name)
         room_ttl = self._check_room_ttl(room_ttl)
         message_ttl = self._check_message_ttl(message_ttl, room_ttl)
-        spend = self._limits.rooms.once(visitor_id)
-        room, member, displaced = await self._make(
-            name, visitor_id, listed, message_ttl, room_ttl, topic, spend
+        charge = self._limits.rooms.hit_once(visitor_id)
+        room, member, displaced = await self._insert(
+            name, visitor_id, listed, message_ttl, room_ttl, topic, charge
         )
-        self._shares.rooms.hold(room.id, self._shares.of_visitor(visitor_id))
+        self._shares.rooms.hold(room.id, self._shares.networks_of_visitor(visitor_id))
         if displaced:
-            await self._keys.destroy([room_key(displaced)])
-            with suppress(Unavailable):  # its time is over: the janitor's round deletes its rows
+            await self._keys.destroy([room_key_name(displaced)])
+            with suppress(Unavailable):  # it is expired: the next purge deletes its rows
                 await self.end(displaced)
         await self._bus.publish(RoomOpened(room))
         await self._bus.publish(MemberJoined(room, member))
         return room
 
-    @again_after_clash
-    async def _make(
+    @retry_on_conflict
+    async def _insert(
         self,
         name: str,
         visitor_id: str,
@@ -178,20 +178,23 @@ class Rooms:
         message_ttl: timedelta,
         room_ttl: timedelta,
         topic: str,
-        spend: Callable[[], None],
+        charge: Callable[[], None],
     ) -> tuple[Room, Member, str | None]:
-        """Store a room and its first member; return the id of a room that has to give way, too."""
+        """Store a room and its first member; return both and the id of a displaced room, if any."""
         now, room_id = self._clock(), new_id()
         name_keys = self._name_keys(name) if listed else _NameKeys(None, None, None)
-        async with self._giving_up(room_id), self._database.transaction(visitor_id) as session:
+        async with (
+            self._destroying_key_on_conflict(room_id),
+            self._database.transaction(visitor_id) as session,
+        ):
             visitor_row = await session.get(VisitorRow, visitor_id)
             if visitor_row is None:
                 raise UnknownVisitor(N_("Please come in again."))
             if listed:
-                await self._clear_name(session, name, name_keys)
-            displaced = await self._make_place(session, visitor_id)
-            spend()
-            slug = await self._free_slug(session, name) if listed else new_link()
+                await self._claim_name(session, name, name_keys)
+            displaced = await self._reserve_place(session, visitor_id)
+            charge()
+            slug = await self._choose_slug(session, name) if listed else new_unlisted_slug()
             row = RoomRow(
                 id=room_id,
                 name_key=name_keys.exact,
@@ -199,7 +202,7 @@ class Rooms:
                 folded_key=name_keys.folded,
                 skeleton_version=SKELETON_VERSION,
                 slug_key=self._slug_key(slug),
-                sealed=await self._vault.seal_room(room_id, name=name, topic=topic, slug=slug),
+                sealed=await self._cipher.encrypt_room(room_id, name=name, topic=topic, slug=slug),
                 listed=listed,
                 owner=self._hasher.pseudonym(room_id, visitor_id),
                 message_ttl=int(message_ttl.total_seconds()),
@@ -216,66 +219,66 @@ class Rooms:
                 visitor_id=visitor_id,
                 author=row.owner,
                 read_seq=0,
-                joined_at=minute_after(now),
+                joined_at=ceil_to_minute(now),
             )
             session.add(member_row)
-        room = self._vault.open_room(row)
-        member = self._vault.open_member(member_row, visitor_row)
-        if room is None or member is None:  # burnt in the very moment of its creation
+        room = self._cipher.decrypt_room(row)
+        member = self._cipher.decrypt_member(member_row, visitor_row)
+        if room is None or member is None:  # the room or the visitor was deleted meanwhile
             raise NotFound(N_("There is no such room, or it has ended."))
         return room, member, displaced
 
     async def burn(self, room_id: str, *, visitor_id: str) -> None:
-        """End a room now with everything in it, which its owner may do.
+        """End a room now and delete its messages; allowed for its owner.
 
-        Raises `NotAMember`, `NotAllowed`, `Unavailable`, or `NotFound` if it has ended already.
+        Raises `NotAMember`, `NotAllowed`, `Unavailable`, or `NotFound` if it has already ended.
         """
         async with self._database.transaction(visitor_id) as session:
             member = await session.get(MemberRow, (room_id, visitor_id))
-            await self._vault.learn_rooms([room_id])
+            await self._cipher.fetch_room_keys([room_id])
             row = await session.get(RoomRow, room_id, with_for_update=True)
-            if row is None or self._open(row) is None:
+            if row is None or self._decrypt(row) is None:
                 raise NotFound(N_("There is no such room, or it has ended."))
             if member is None:
                 raise NotAMember(N_("Only members can do that. Join the room first."))
             if member.author != row.owner:
                 raise NotAllowed(N_("Only the owner of the room may do that."))
         await self._destroy(room_id)
-        with suppress(Unavailable):  # its rows, which nobody can read, go in the janitor's round
+        with suppress(Unavailable):  # the next purge deletes the unreadable rows
             await self.end(room_id)
 
     async def close(self, room_id: str) -> int:
-        """End a room now with everything in it, whoever owns it; return how many messages went.
+        """End a room now on behalf of the operator; return the number of deleted messages.
 
-        Raises `Unavailable`, or `NotFound` if it has ended already.
+        Raises `Unavailable`, or `NotFound` if it has already ended.
         """
         async with self._database.transaction() as session:
             row = await session.get(RoomRow, room_id)
-            if row is None or self._vault.open_room(row) is None:
+            if row is None or self._cipher.decrypt_room(row) is None:
                 raise NotFound(N_("There is no such room, or it has ended."))
         await self._destroy(room_id)
         return await self.end(room_id)
 
     async def _destroy(self, room_id: str) -> None:
-        """Destroy the key of a room whose time is over now: whatever happens, a janitor goes on."""
+        """Mark a room as expired, so that a janitor completes the deletion, and destroy its key."""
         self._burning.add(room_id)
-        with suppress(Unavailable):  # on a full disk the key goes nevertheless
+        with suppress(Unavailable):  # on a full disk the key is destroyed all the same
             async with self._database.transaction() as session:
-                over = update(RoomRow).where(col(RoomRow.id) == room_id)
-                await session.exec(over.values(expires_at=self._clock()))
-        await self._keys.destroy([room_key(room_id)])
+                expiring = update(RoomRow).where(col(RoomRow.id) == room_id)
+                await session.exec(expiring.values(expires_at=self._clock()))
+        await self._keys.destroy([room_key_name(room_id)])
 
-    async def finish_burning(self) -> None:
-        """Delete the rows of burnt rooms that the disk has refused to delete."""
+    async def retry_burning(self) -> None:
+        """Retry deleting the rows of burnt rooms after the database was unavailable."""
         for room_id in list(self._burning):
-            with suppress(Unavailable):  # the next round tries again
+            with suppress(Unavailable):  # the next purge retries
                 await self.end(room_id)
 
-    @again_after_clash
+    @retry_on_conflict
     async def end(self, room_id: str) -> int:
-        """Tell everybody that a room is no more, whose key was destroyed, and delete its rows.
+        """Publish the end of a room whose key is destroyed, and delete its rows.
 
-        Returns how many messages there were.
+        Returns the number of deleted messages.
         """
         await self._bus.publish(RoomEnded(room_id, burnt=room_id in self._burning))
         count = 0
@@ -286,38 +289,38 @@ class Rooms:
         async with self._database.transaction() as session:
             await session.get(RoomRow, room_id, with_for_update=True)
             await session.exec(members)
-            gone = await session.exec(delete(RoomRow).where(col(RoomRow.id) == room_id))
-            await note_gone(session, rooms=gone.rowcount)
+            deleted = await session.exec(delete(RoomRow).where(col(RoomRow.id) == room_id))
+            await count_purged(session, rooms=deleted.rowcount)
         self._burning.discard(room_id)
         return count
 
     async def update_skeletons(self) -> int:
-        """Replace what was stored of names by older rules; return how many were replaced.
+        """Recompute name keys stored by older skeleton rules; return how many were processed.
 
-        Of two rooms whose names look alike by the new rules both stay: one has a name alone.
-        Another node may do the same meanwhile.
+        If two existing names look alike by the new rules, both stay; one of them then has no
+        skeleton key. Nodes may run this concurrently.
         """
         count, after = 0, ""
         while batch := await self._update_some_skeletons(after):
             count, after = count + len(batch), batch[-1]
         return count
 
-    @again_after_clash
+    @retry_on_conflict
     async def _update_some_skeletons(self, after: str) -> list[str]:
-        """Return the ids of those whose keys were replaced, or left since nothing opens them."""
+        """Process one batch; return its ids, including rows skipped because they do not decrypt."""
         query = select(RoomRow).where(RoomRow.id > after, col(RoomRow.name_key).is_not(None))
         query = query.where(RoomRow.skeleton_version != SKELETON_VERSION)
         query = query.order_by(col(RoomRow.id)).limit(_SKELETONS_BATCH).with_for_update()
         async with self._database.transaction() as session:
             rows = (await session.exec(query)).all()
-            await self._vault.learn_rooms(row.id for row in rows)
-            opened = [(row, room) for row in rows if (room := self._vault.open_room(row))]
+            await self._cipher.fetch_room_keys(row.id for row in rows)
+            decrypted = [(row, room) for row in rows if (room := self._cipher.decrypt_room(row))]
             keys = {}
-            for row, room in opened:
+            for row, room in decrypted:
                 keys[row.id] = self._name_keys(room.name)
                 await asyncio.sleep(0)  # a long name takes milliseconds
             taken = await _find_taken_keys(session, keys)
-            for row, _ in opened:
+            for row, _ in decrypted:
                 own = keys[row.id]
                 taken -= {row.shape_key, row.folded_key}
                 row.shape_key = None if own.shape in taken else own.shape
@@ -327,26 +330,26 @@ class Rooms:
         return [row.id for row in rows]
 
     async def _delete_messages(self, room_id: str) -> int:
-        """Delete some messages of a room, not all at once: nobody shall wait long to post."""
+        """Delete a batch of a room's messages; return how many. Batches keep posting fast."""
         query = select(MessageRow.id).where(MessageRow.room_id == room_id).limit(_BATCH)
-        query = query.with_for_update(skip_locked=True)  # what another node deletes just now
+        query = query.with_for_update(skip_locked=True)  # rows that another node is deleting
         async with self._database.transaction() as session:
             ids = (await session.exec(query)).all()
             await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
-            await note_gone(session, messages=len(ids))
+            await count_purged(session, messages=len(ids))
         return len(ids)
 
     @asynccontextmanager
-    async def _giving_up(self, room_id: str) -> AsyncIterator[None]:
-        """Leave no key behind for a room whose name another has taken in this moment."""
+    async def _destroying_key_on_conflict(self, room_id: str) -> AsyncIterator[None]:
+        """Destroy the new room's key if a concurrent creation took the name."""
         try:
             yield
-        except Clash:
-            await self._keys.destroy([room_key(room_id)])
+        except WriteConflict:
+            await self._keys.destroy([room_key_name(room_id)])
             raise
 
     def _name_key(self, name: str) -> bytes:
-        return self._hasher.hash("room name", fold(name))
+        return self._hasher.hash("room name", fold_case(name))
 
     def _name_keys(self, name: str) -> _NameKeys:
         shape, folded = skeletons(name)
@@ -372,22 +375,23 @@ class Rooms:
         if slug_key:
             query = query.where(RoomRow.slug_key == slug_key)
         row = (await session.exec(query)).first()
-        await self._vault.learn_rooms([row.id] if row else [])
-        return self._open(row) if row else None
+        await self._cipher.fetch_room_keys([row.id] if row else [])
+        return self._decrypt(row) if row else None
 
-    def _open(self, row: RoomRow) -> Room | None:
-        """Open a room; raise `Unavailable` if only another node has its key."""
-        room = self._vault.open_room(row)
-        if room is None and self._vault.is_room_strange(row.id):
+    def _decrypt(self, row: RoomRow) -> Room | None:
+        """Decrypt a room; raise `Unavailable` if only another node has its key."""
+        room = self._cipher.decrypt_room(row)
+        if room is None and self._cipher.may_room_key_exist_on_peers(row.id):
             raise Unavailable(N_("That could not be kept just now. Please try again."))
         return room
 
-    async def _clear_name(self, session: AsyncSession, name: str, keys: _NameKeys) -> None:
-        """Make sure that the name is free; an ended room that was not purged yet lets go of it.
+    async def _claim_name(self, session: AsyncSession, name: str, keys: _NameKeys) -> None:
+        """Raise `RoomNameTaken` or `RoomNameConfusable` unless the name is free.
 
-        What is typed may be a name or an address, so no name may be the address of another room.
+        Ended rooms that are not purged yet lose the name. Input may be a name or a slug, so a name
+        must not equal the slug of another room.
         """
-        if await self._find(session, slug_key=self._slug_key(fold(name))):
+        if await self._find(session, slug_key=self._slug_key(fold_case(name))):
             raise RoomNameTaken(N_("There is a room of that name already."))
         query = select(RoomRow).where(
             or_(
@@ -399,9 +403,11 @@ class Rooms:
         query = query.order_by(col(RoomRow.id)).with_for_update()
         holders = (await session.exec(query)).all()
         for holder in sorted(holders, key=lambda each: each.name_key != keys.exact):
-            if holder.expires_at > self._clock() and not self._keys.is_gone(room_key(holder.id)):
+            if holder.expires_at > self._clock() and not self._keys.is_destroyed(
+                room_key_name(holder.id)
+            ):
                 await self._refuse_name(holder, keys)
-            holder.name_key, holder.slug_key = None, self._slug_key(new_link())
+            holder.name_key, holder.slug_key = None, self._slug_key(new_unlisted_slug())
             holder.shape_key = holder.folded_key = None
             session.add(holder)
         await session.flush()
@@ -409,15 +415,15 @@ class Rooms:
     async def _refuse_name(self, holder: RoomRow, keys: _NameKeys) -> NoReturn:
         if holder.name_key == keys.exact:
             raise RoomNameTaken(N_("There is a room of that name already."))
-        await self._vault.learn_rooms([holder.id])
-        room = self._vault.open_room(holder)
+        await self._cipher.fetch_room_keys([holder.id])
+        room = self._cipher.decrypt_room(holder)
         if room is None:
             raise RoomNameConfusable(N_("There is a room with a name that looks the same."))
         raise RoomNameConfusable(
             N_("There is a room with a name that looks the same: {name}"), name=room.name
         )
 
-    async def _free_slug(self, session: AsyncSession, name: str) -> str:
+    async def _choose_slug(self, session: AsyncSession, name: str) -> str:
         base = make_slug(name)
         for slug in (base, *(f"{base}-{number}" for number in range(2, 6))):
             query = select(RoomRow.id).where(RoomRow.slug_key == self._slug_key(slug))
@@ -425,28 +431,28 @@ class Rooms:
                 return slug
         return f"{base}-{secrets.token_hex(4)}"
 
-    async def _make_place(self, session: AsyncSession, visitor_id: str) -> str | None:
-        """Make sure that there is a place for one more room of a visitor.
+    async def _reserve_place(self, session: AsyncSession, visitor_id: str) -> str | None:
+        """Ensure that one more room of a visitor is within the limits.
 
-        If there is none, or the visitor's network has its share, an idle room of a network that
-        holds more is claimed: its time is over now, and its id is returned. Raises `LimitReached`.
+        If there are too many rooms, or the visitor's network has its share, an idle room of a
+        network that holds more is expired, and its id is returned. Raises `LimitReached`.
         """
         of_visitor = select(func.count()).where(MemberRow.visitor_id == visitor_id)
         if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
             raise LimitReached(N_("You are in too many rooms. Leave one first."))
         count = (await session.exec(select(func.count()).select_from(RoomRow))).one()
-        bound, networks = self._settings.rooms_max, self._shares.of_visitor(visitor_id)
+        bound, networks = self._settings.rooms_max, self._shares.networks_of_visitor(visitor_id)
         if self._shares.rooms.is_within_share(networks, bound=bound, taken=count):
             return None
         for room_id in (await session.exec(self._idle().limit(_CANDIDATES))).all():
             if not self._list_present(room_id) and self._shares.rooms.may_displace(
                 networks, room_id, bound=bound
             ):
-                claiming = self._idle().where(RoomRow.id == room_id)
-                claimed = await session.exec(claiming.with_for_update(skip_locked=True))
-                if claimed.first():
-                    over = update(RoomRow).where(col(RoomRow.id) == room_id)
-                    await session.exec(over.values(expires_at=self._clock()))
+                query = self._idle().where(RoomRow.id == room_id)
+                displaced = await session.exec(query.with_for_update(skip_locked=True))
+                if displaced.first():
+                    expiring = update(RoomRow).where(col(RoomRow.id) == room_id)
+                    await session.exec(expiring.values(expires_at=self._clock()))
                     return room_id
         if count >= bound:
             raise LimitReached(N_("There are too many rooms right now. Please come back later."))
@@ -455,7 +461,7 @@ class Rooms:
         )
 
     def _idle(self) -> SelectOfScalar[str]:
-        """Select rooms that nobody but the maker has entered and that are empty, oldest first."""
+        """Select empty rooms that only their creator has joined, the earliest expiry first."""
         now = self._clock()
         return (
             select(RoomRow.id)
@@ -484,7 +490,7 @@ class Rooms:
 
 
 async def _find_taken_keys(session: AsyncSession, keys: dict[str, _NameKeys]) -> set[bytes | None]:
-    """Return all keys of rooms that hold one of these."""
+    """Return all skeleton keys of rooms that have one of these keys."""
     query = select(RoomRow.shape_key, RoomRow.folded_key).where(
         or_(
             col(RoomRow.shape_key).in_({each.shape for each in keys.values()}),

@@ -1,6 +1,6 @@
-"""A bot that repeats what is said to it: `python echo_bot.py http://localhost:8080 "night train"`.
+"""An echo bot: `python echo_bot.py http://localhost:8080 "night train"`.
 
-Say `!echo hello` in that room, and it says `hello`. Ctrl+C ends it, and it asks to be forgotten.
+It replies to `!echo hello` in that room with `hello`. Ctrl+C stops it and deletes its visitor.
 """
 
 import json
@@ -11,56 +11,56 @@ from typing import Any
 
 import httpx
 
-CALL = "!echo "
-PATIENCE = httpx.Timeout(10, read=45)  # a stream is never silent for more than 15 seconds
+COMMAND = "!echo "
+TIMEOUT = httpx.Timeout(10, read=45)  # a stream sends something every 15 seconds
 
 
 def main(site: str, name: str) -> None:
-    with httpx.Client(base_url=f"{site}/api/v1", timeout=PATIENCE) as http:
-        visitor = ask(http, "POST", "/visitors", {"nickname": "Echo"})
+    with httpx.Client(base_url=f"{site}/api/v1", timeout=TIMEOUT) as http:
+        visitor = call(http, "POST", "/visitors", {"nickname": "Echo"})
         http.headers["Authorization"] = f"Bearer {visitor['token']}"
-        room = f"/rooms/{ask(http, 'POST', '/rooms', {'name': name})['slug']}"
+        room = f"/rooms/{call(http, 'POST', '/rooms', {'name': name})['slug']}"
         try:
-            for message in hear(http, room):
-                if message["text"].startswith(CALL):
-                    text = message["text"].removeprefix(CALL)
-                    # The same dedup_id for the same question: however often, it is answered once.
-                    answer = {"text": text, "dedup_id": f"echo-{message['seq']}"}
-                    ask(http, "POST", f"{room}/messages", answer)
+            for message in receive_messages(http, room):
+                if message["text"].startswith(COMMAND):
+                    text = message["text"].removeprefix(COMMAND)
+                    # One dedup_id per command, so a retry does not post the reply twice.
+                    reply = {"text": text, "dedup_id": f"echo-{message['seq']}"}
+                    call(http, "POST", f"{room}/messages", reply)
         except KeyboardInterrupt:
             http.delete("/visitors/me").raise_for_status()
 
 
-def ask(http: httpx.Client, method: str, path: str, sent: dict[str, Any]) -> Any:
-    """Call the API, again if the line breaks; a refusal says why, and ends the bot."""
+def call(http: httpx.Client, method: str, path: str, body: dict[str, Any]) -> Any:
+    """Call the API; retry if the connection fails; exit with the problem detail on an error."""
     try:
-        answer = http.request(method, path, json=sent)
+        response = http.request(method, path, json=body)
     except httpx.TransportError:
         time.sleep(1)
-        return ask(http, method, path, sent)
-    if answer.is_error:
-        sys.exit(answer.json()["detail"])
-    return answer.json()
+        return call(http, method, path, body)
+    if response.is_error:
+        sys.exit(response.json()["detail"])
+    return response.json()
 
 
-def hear(http: httpx.Client, room: str) -> Iterator[dict[str, Any]]:
-    """Yield every message from now on, each of them once, whatever happens to the line."""
-    start: dict[str, str] = {}
+def receive_messages(http: httpx.Client, room: str) -> Iterator[dict[str, Any]]:
+    """Yield each new message exactly once; reconnect if the connection fails."""
+    resume_header: dict[str, str] = {}
     while True:
         try:
-            with http.stream("GET", f"{room}/events", headers=start) as answer:
-                if answer.is_error:  # a member no more, or the room is gone
-                    sys.exit(json.loads(answer.read())["detail"])
-                kind = number = ""
-                for line in answer.iter_lines():
+            with http.stream("GET", f"{room}/events", headers=resume_header) as response:
+                if response.is_error:  # no longer a member, or the room has ended
+                    sys.exit(json.loads(response.read())["detail"])
+                event = id = ""
+                for line in response.iter_lines():
                     field, _, value = line.partition(": ")
                     if field == "event":
-                        kind = value
+                        event = value
                     elif field == "id":
-                        number = value
-                    elif field == "data" and kind == "message":
+                        id = value
+                    elif field == "data" and event == "message":
                         yield json.loads(value)
-                        start = {"Last-Event-ID": number}
+                        resume_header = {"Last-Event-ID": id}
         except httpx.TransportError:
             time.sleep(1)
 

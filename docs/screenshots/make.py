@@ -1,7 +1,7 @@
-"""Draws the pictures of the README: a night in the life of a small chat, in a real browser.
+"""Take the screenshots of the README: a small chat with sample rooms, in a real browser.
 
-What was said earlier is told to the core directly, with a clock that is behind; then the program is
-started on the same data, and people come in, each in a browser context of their own.
+Earlier messages are stored through `Chat` with a clock in the past. Then the server is started on
+the same data, and each visitor opens pages in a browser context of their own.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
-from anonchat import Chat, Room, Settings, parse_duration  # noqa: E402  # found only by the line above
+from anonchat import Chat, Room, Settings, parse_duration  # noqa: E402  # needs ROOT in sys.path
 from tests.chromium import QUIET, find_chromium  # noqa: E402
 
-LAST_WORDS = timedelta(seconds=100)  # so long after the start the oldest message disappears
-SHOW_AT = 44  # seconds left on it in the pictures
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 390, "height": 844}
-LARGEST = 200_000  # bytes in a picture
+OLDEST_MESSAGE_TTL = timedelta(seconds=100)  # from the start until the oldest message expires
+SECONDS_LEFT = 44  # on the oldest message in the screenshots
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+SIZE_MAX = 200_000  # bytes per screenshot
 
 ANN, MIRA, TIMUR, JOON, LADA, KIT = "Ann", "Mira", "Тимур", "Joon", "Лада", "Kit"
 PHRASES = {TIMUR: "чай в подстаканнике, две ложки"}
 NIGHT_TRAIN = "night train"
-ROOMS = {  # name: topic, life of a message, who is in, who has it open
+ROOMS = {  # name: topic, message_ttl, members, members who have it open
     NIGHT_TRAIN: (
         "Anything that keeps you awake tonight",
         "1h",
@@ -56,7 +56,7 @@ ROOMS = {  # name: topic, life of a message, who is in, who has it open
     "потерянные зонты": ("Найденные тоже считаются", "24h", (LADA, TIMUR), (TIMUR,)),
     "one minute": ("Say it and it is gone", "1m", (KIT,), ()),
 }
-SAID = (  # so many seconds before the pictures, in this room, this person, this
+MESSAGES = (  # seconds before the screenshots, room, author, text
     (7000, "book swap", KIT, "The Dispossessed, some coffee on page 40. For any Lem."),
     (5400, "accordion, week two", JOON, "C major. Only C major."),
     (4000, "plants that survived me", MIRA, "Ficus, eleven years. It frightens me by now."),
@@ -75,79 +75,79 @@ SAID = (  # so many seconds before the pictures, in this room, this person, this
     (150, "кухня в три ночи", LADA, "две. и варенье"),
     (120, NIGHT_TRAIN, MIRA, "Лада, that should be painted above the door"),
 )
-READ_BEFORE = 600  # seconds before the pictures in which Ann last looked into the night train
-ANSWER = "next stop 05:40. plenty of hour left"
+ANN_READ_AT = 600  # seconds before the screenshots when Ann last read the night train
+REPLY = "next stop 05:40. plenty of hour left"
 
 
 async def main() -> None:
     for name in [name for name in os.environ if name.startswith("ANONCHAT_")]:
         del os.environ[name]
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # where no .env lies
-        end_of_last_words = datetime.now(UTC) + LAST_WORDS
-        pictures_at = end_of_last_words - timedelta(seconds=SHOW_AT)
-        addresses, tokens = await tell_the_past(Path(folder), pictures_at, end_of_last_words)
-        with running_anonchat(Path(folder)) as site:
+        os.chdir(folder)  # contains no .env file
+        screenshots_at = datetime.now(UTC) + OLDEST_MESSAGE_TTL - timedelta(seconds=SECONDS_LEFT)
+        paths, tokens = await store_history(Path(folder), screenshots_at)
+        with running_server(Path(folder)) as site:
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(
                     executable_path=find_chromium(), args=QUIET
                 )
-                await take_pictures(browser, site, addresses, tokens, pictures_at)
+                await take_screenshots(browser, site, paths, tokens, screenshots_at)
                 await browser.close()
         os.chdir(ROOT)
     for path in sorted(HERE.glob("*.png")):
         size = path.stat().st_size
         print(f"{path.relative_to(ROOT)}: {size // 1000} kB")
-        if size > LARGEST:
-            sys.exit("That picture is too large.")
+        if size > SIZE_MAX:
+            sys.exit("The screenshot is too large.")
 
 
-async def tell_the_past(
-    folder: Path, pictures_at: datetime, end_of_last_words: datetime
+async def store_history(
+    folder: Path, screenshots_at: datetime
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Fill the data folder; return the addresses of the rooms and the tokens of the people."""
-    now = pictures_at - timedelta(hours=3)
+    """Fill the data folder; return the path of each room and the token of each visitor."""
+    now = screenshots_at - timedelta(hours=3)
     chat = Chat(Settings(data_dir=folder), clock=lambda: now)
     await chat.start()
     ids, tokens = {}, {}
     for nickname in (ANN, MIRA, TIMUR, JOON, LADA, KIT):
         phrase = PHRASES.get(nickname, "")
-        visitor, tokens[nickname] = await chat.identity.come_in(nickname, phrase=phrase)
-        await chat.identity.recognise(tokens[nickname])  # else they are forgotten in ten minutes
+        visitor, tokens[nickname] = await chat.identity.sign_in(nickname, phrase=phrase)
+        # An unconfirmed visitor would be deleted after ten minutes.
+        await chat.identity.authenticate(tokens[nickname])
         ids[nickname] = visitor.id
     rooms: dict[str, Room] = {}
-    for name, (topic, life, members, _) in ROOMS.items():
+    for name, (topic, message_ttl, members, _) in ROOMS.items():
         rooms[name] = await chat.rooms.create(
             name,
             visitor_id=ids[members[0]],
-            message_ttl=parse_duration(life),
+            message_ttl=parse_duration(message_ttl),
             topic=topic,
         )
         for nickname in members:
             await chat.memberships.join(rooms[name].id, visitor_id=ids[nickname])
-    last_words = (3600 - SHOW_AT, NIGHT_TRAIN, KIT, "forgot my stop, worth it")
+    oldest_message = (3600 - SECONDS_LEFT, NIGHT_TRAIN, KIT, "forgot my stop, worth it")
     seqs: dict[str, int] = {}
-    for before, name, nickname, text in sorted((*SAID, last_words), reverse=True):
-        now = pictures_at - timedelta(seconds=before)
-        if before <= READ_BEFORE and (seq := seqs.pop(NIGHT_TRAIN, 0)):
+    for age, name, nickname, text in sorted((*MESSAGES, oldest_message), reverse=True):
+        now = screenshots_at - timedelta(seconds=age)
+        if age <= ANN_READ_AT and (seq := seqs.pop(NIGHT_TRAIN, 0)):
             await chat.memberships.mark_read(rooms[name].id, visitor_id=ids[ANN], seq=seq)
         message = await chat.messages.post(rooms[name].id, visitor_id=ids[nickname], text=text)
-        if before > READ_BEFORE:
+        if age > ANN_READ_AT:
             seqs[name] = message.seq
     await chat.stop()
     return {name: f"/r/{room.slug}" for name, room in rooms.items()}, tokens
 
 
-async def take_pictures(
+async def take_screenshots(
     browser: Browser,
     site: str,
-    addresses: dict[str, str],
+    paths: dict[str, str],
     tokens: dict[str, str],
-    pictures_at: datetime,
+    screenshots_at: datetime,
 ) -> None:
     async def open_page(nickname: str, path: str, **options: object) -> Page:
         context = await browser.new_context(
-            locale="en-GB", timezone_id=late_evening(), **{"viewport": WIDE, **options}
+            locale="en-GB", timezone_id=late_evening_time_zone(), **{"viewport": DESKTOP, **options}
         )
         cookie = {"name": "anonchat", "value": tokens[nickname], "url": site}
         await context.add_cookies([cookie])
@@ -158,37 +158,37 @@ async def take_pictures(
     for name, (_, _, _, present) in ROOMS.items():
         for nickname in present:
             if nickname != ANN:
-                others = await open_page(nickname, addresses[name])
+                page = await open_page(nickname, paths[name])
                 if (name, nickname) == (NIGHT_TRAIN, TIMUR):
-                    timur = others
-    night_train = addresses[NIGHT_TRAIN]
+                    timur = page
+    night_train = paths[NIGHT_TRAIN]
     room = await open_page(ANN, night_train)
     dark = await open_page(ANN, night_train, color_scheme="dark")
-    phone = await open_page(ANN, night_train, viewport=NARROW, has_touch=True, is_mobile=True)
+    phone = await open_page(ANN, night_train, viewport=PHONE, has_touch=True, is_mobile=True)
     lobby = await open_page(ANN, "/")
     box = timur.get_by_role("textbox", name="Message")
-    await box.fill(ANSWER)
+    await box.fill(REPLY)
     await box.press("Enter")
-    await room.get_by_role("log").get_by_text(ANSWER).wait_for()
+    await room.get_by_role("log").get_by_text(REPLY).wait_for()
 
-    left = (pictures_at - datetime.now(UTC)).total_seconds()
-    if left < -SHOW_AT / 2:
-        sys.exit("This machine was too slow: the oldest message is gone before its picture.")
-    await asyncio.sleep(max(1.5, left))  # the lobby counts once a second
+    delay = (screenshots_at - datetime.now(UTC)).total_seconds()
+    if delay < -SECONDS_LEFT / 2:
+        sys.exit("This machine is too slow: the oldest message expired before its screenshot.")
+    await asyncio.sleep(max(1.5, delay))  # the lobby counts are updated once a second
     for name, page in {"room": room, "room-dark": dark, "phone": phone, "lobby": lobby}.items():
         await page.screenshot(path=HERE / f"{name}.png")
 
 
-def late_evening() -> str:
-    """Return a time zone in which it is between eleven and midnight."""
+def late_evening_time_zone() -> str:
+    """Return a time zone in which the time is between 23:00 and midnight."""
     offset = 23 - datetime.now(UTC).hour
     offset = offset if offset <= 12 else offset - 24
     return f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
 
 
 @contextmanager
-def running_anonchat(folder: Path) -> Iterator[str]:
-    """Run the program on a free port until the end of the block; give its address."""
+def running_server(folder: Path) -> Iterator[str]:
+    """Run the server on a free port; yield its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -204,12 +204,12 @@ def running_anonchat(folder: Path) -> Iterator[str]:
 
 
 def wait_until_ready(site: str, server: subprocess.Popen[bytes]) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _ in range(300):
         if server.poll() is not None:
             sys.exit("anonchat did not start.")
         try:
-            direct.open(f"{site}/readyz", timeout=1).close()
+            opener.open(f"{site}/readyz", timeout=1).close()
         except (urllib.error.URLError, TimeoutError):
             time.sleep(0.1)
         else:

@@ -1,24 +1,24 @@
-"""How things look as rows: Python → HTML, pure functions.
+"""Pure functions that draw entities as rows of HTML.
 
-Every text goes through htpy, which escapes it; nothing here may build HTML out of strings.
+htpy escapes every text; nothing here may build HTML from strings.
 """
 
-from .ledger_row import LEDGER_LINES, ledger_rows
 from .member_row import member_row
-from .message_row import message_row, pending_row
-from .room_row import card_row, facts_row, hall_row, present_row, rail_row
+from .message_row import message_row, pending_message_html
+from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
+from .room_row import card_row, facts_row, lobby_counts_row, presence_row, sidebar_row
 from .row import Row
 
 __all__ = [
-    "LEDGER_LINES",
+    "PURGE_STATS_LINES",
     "Row",
     "card_row",
     "facts_row",
-    "hall_row",
-    "ledger_rows",
+    "lobby_counts_row",
     "member_row",
     "message_row",
-    "pending_row",
-    "present_row",
-    "rail_row",
+    "pending_message_html",
+    "presence_row",
+    "purge_stats_rows",
+    "sidebar_row",
 ]

@@ -1,4 +1,4 @@
-"""How a message looks."""
+"""The row of a message."""
 
 from collections.abc import Iterator
 
@@ -7,32 +7,32 @@ from htpy import Element, a, article, div, i, span, time
 
 from anonchat import Member, Message
 
-from .drawn import Drawn
 from .moment import milliseconds
-from .person import hue, initials, signature
+from .person import hue, initials, nickname_with_badge
 from .row import Row
+from .row_cache import DrawnRowCache
 
-_drawn = Drawn()
+_cache = DrawnRowCache()
 
-# Brackets, quotes and punctuation that ends sentences, in any script, are no part of an address:
-# many scripts write on after them without a space. ASCII is another matter, and an apostrophe too.
-_ENDS = r"""[
+# Non-ASCII brackets, quotes and sentence punctuation end a URL: many scripts put no space after
+# them. ASCII punctuation and the apostrophe ’ can be part of a URL.
+_DELIMITERS = r"""[
     \s \p{Bidi_Control} \u200B \uFEFF < > " ` { } | \\ ^ \u2026
     [[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Quotation_Mark}\p{Terminal_Punctuation}]--\p{ASCII}--\u2019]
 ]"""
-_LINK = regex.compile(rf"https?://[^{_ENDS}]+", regex.V1 | regex.VERBOSE | regex.IGNORECASE)
-# Belongs to the sentence if nothing of the address follows: punctuation, but connectors (_) and
-# what often ends an address.
-_SENTENCE = r"[.,;:!?'(\[\p{Cf}[\p{P}--\p{ASCII}--\p{Pc}]]"
-_TRAILING = regex.compile(rf"(?<!{_SENTENCE}){_SENTENCE}++\Z", regex.V1)
+_LINK = regex.compile(rf"https?://[^{_DELIMITERS}]+", regex.V1 | regex.VERBOSE | regex.IGNORECASE)
+# Punctuation at the end of a URL belongs to the sentence, except connectors (_) and characters that
+# URLs often end with.
+_SENTENCE_PUNCTUATION = r"[.,;:!?'(\[\p{Cf}[\p{P}--\p{ASCII}--\p{Pc}]]"
+_TRAILING = regex.compile(rf"(?<!{_SENTENCE_PUNCTUATION}){_SENTENCE_PUNCTUATION}++\Z", regex.V1)
 _BRACKETS = {")": "(", "]": "["}
-_APOSTROPHES = {"'": "'", "‘": "’", "‚": "’", "’": "’"}  # what closes a quotation, by what opens it
+_APOSTROPHES = {"'": "'", "‘": "’", "‚": "’", "’": "’"}  # closing quotation mark by opening one
 _EMPHASIS = "*_~"
 
 
 def message_row(message: Message) -> Row:
-    """Draw a message; the list adds what depends on the reader: clock, neighbours, time left."""
-    return _drawn.row(message, None, "", lambda: _draw(message))
+    """Draw a message; the script adds what differs by reader: time, grouping, countdown."""
+    return _cache.row(message, None, "", lambda: _draw(message))
 
 
 def _draw(message: Message) -> Row:
@@ -48,7 +48,7 @@ def _draw(message: Message) -> Row:
         initials(message.nickname, message.author),
         div(class_="body")[
             div(class_="meta")[
-                signature(message.nickname, message.badge),
+                nickname_with_badge(message.nickname, message.badge),
                 time(datetime=message.posted_at.isoformat()),
             ],
             div(class_="text", dir="auto")[list(_link(message.text))],
@@ -58,14 +58,14 @@ def _draw(message: Message) -> Row:
     return Row(str(message.seq), message.seq, str(html))
 
 
-def pending_row(member: Member) -> str:
-    """Draw the message that a member is just sending; the text is filled in on the screen."""
+def pending_message_html(member: Member) -> str:
+    """Draw a message that is being sent; the script fills in the text."""
     return str(
         article(class_="message first", style=hue(member.author))[
             initials(member.nickname, member.author),
             div(class_="body")[
                 div(class_="meta")[
-                    signature(member.nickname, member.badge),
+                    nickname_with_badge(member.nickname, member.badge),
                     i(class_="icon icon-clock", aria_hidden="true"),
                 ],
                 div(class_="text", dir="auto"),
@@ -75,36 +75,36 @@ def pending_row(member: Member) -> str:
 
 
 def _link(text: str) -> Iterator[str | Element]:
-    """Part a text into plain pieces and links; only http and https are links."""
+    """Split a text into plain parts and links; only http and https URLs are links."""
     end = 0
     for match in _LINK.finditer(text):
-        address = _trim(match[0], before=text[max(0, match.start() - 1) : match.start()])
-        if address.endswith("://"):
+        url = _trim(match[0], before=text[max(0, match.start() - 1) : match.start()])
+        if url.endswith("://"):
             continue
         yield text[end : match.start()]
-        yield a(href=address, target="_blank", rel="noopener noreferrer nofollow")[address]
-        end = match.start() + len(address)
+        yield a(href=url, target="_blank", rel="noopener noreferrer nofollow")[url]
+        end = match.start() + len(url)
     yield text[end:]
 
 
-def _trim(address: str, *, before: str) -> str:
-    """Return an address without what belongs to the sentence around it.
+def _trim(url: str, *, before: str) -> str:
+    """Return a URL without the characters that belong to the sentence around it.
 
-    A bracket that the address does not open ends it; so does what closes a quotation or emphasis
-    that was opened right `before` it.
+    It ends at a closing bracket that it did not open, and at the mark that closes a quotation or
+    emphasis opened by `before`, the character in front of it.
     """
     if before in _APOSTROPHES:
-        address = address.partition(_APOSTROPHES[before])[0]
-    address = _TRAILING.sub("", address[: _find_unopened(address)])
-    return address.rstrip(before) if before and before in _EMPHASIS else address
+        url = url.partition(_APOSTROPHES[before])[0]
+    url = _TRAILING.sub("", url[: _find_unopened(url)])
+    return url.rstrip(before) if before and before in _EMPHASIS else url
 
 
-def _find_unopened(address: str) -> int | None:
-    """Return where the first closing bracket stands that nothing opens."""
+def _find_unopened(url: str) -> int | None:
+    """Return the index of the first closing bracket without an opening one."""
     opened: list[str] = []
-    for place, character in enumerate(address):
+    for index, character in enumerate(url):
         if character in "([":
             opened.append(character)
         elif character in _BRACKETS and (not opened or opened.pop() != _BRACKETS[character]):
-            return place
+            return index
     return None

@@ -1,8 +1,8 @@
-"""Moments as rows carry them."""
+"""The time format of rows."""
 
 from datetime import datetime
 
 
 def milliseconds(moment: datetime) -> str:
-    """Return a moment in the milliseconds that a browser counts."""
+    """Return a time as milliseconds since 1970, as JavaScript expects it."""
     return str(int(moment.timestamp() * 1000))

@@ -1,33 +1,35 @@
-"""How a room looks: in the rail, in the lobby, and what its own head says of it."""
+"""The rows of a room: in the sidebar, in the lobby and in its own header."""
 
 from datetime import datetime, timedelta
 
 from htpy import Element, a, b, bdi, button, div, i, li, p, small, span
 
-from anonchat import Glance
+from anonchat import RoomSummary
 
-from ..language import Language
-from .drawn import Drawn
+from ..i18n.language import Language
 from .moment import milliseconds
 from .row import Row
+from .row_cache import DrawnRowCache
 
-_in_rail = Drawn()
-_as_card = Drawn()
+_sidebar_cache = DrawnRowCache()
+_card_cache = DrawnRowCache()
 
-_SOON = timedelta(minutes=10)
-
-
-def rail_row(glance: Glance, *, language: Language) -> Row:
-    """Draw one of the reader's own rooms; the list knows what is unread."""
-    return _in_rail.row(glance.room, glance, language.code, lambda: _rail_row(glance, language))
+_SHORT_TTL = timedelta(minutes=10)
 
 
-def _rail_row(glance: Glance, language: Language) -> Row:
-    room = glance.room
+def sidebar_row(summary: RoomSummary, *, language: Language) -> Row:
+    """Draw one of the visitor's rooms; the script fills in the unread count."""
+    return _sidebar_cache.row(
+        summary.room, summary, language.code, lambda: _sidebar_row(summary, language)
+    )
+
+
+def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
+    room = summary.room
     html = li(
         class_="rail-row",
         data_room=room.id,
-        data_first=str(glance.first_seq),
+        data_first=str(summary.first_seq),
         data_last=str(room.last_seq),
     )[
         a(class_="rail-room", href=f"/r/{room.slug}")[
@@ -35,7 +37,7 @@ def _rail_row(glance: Glance, language: Language) -> Row:
             span(class_="count", data_unread=True, hidden=True)[
                 span, span(class_="hidden")[" ", language("unread")]
             ],
-            small[_here(glance, language), " · ", _next(glance, language)],
+            small[_present_text(summary, language), " · ", _next_expiry(summary, language)],
         ],
         button(
             class_="button icon-only quiet leave",
@@ -48,26 +50,26 @@ def _rail_row(glance: Glance, language: Language) -> Row:
     return Row(room.id, -room.active_at.timestamp(), str(html))
 
 
-def card_row(glance: Glance, *, order: float | None, language: Language) -> Row:
-    """Draw a public room."""
-    state = glance, order
-    return _as_card.row(
-        glance.room, state, language.code, lambda: _card_row(glance, order, language)
+def card_row(summary: RoomSummary, *, order: float | None, language: Language) -> Row:
+    """Draw a public room of the lobby."""
+    state = summary, order
+    return _card_cache.row(
+        summary.room, state, language.code, lambda: _card_row(summary, order, language)
     )
 
 
-def _card_row(glance: Glance, order: float | None, language: Language) -> Row:
-    room = glance.room
+def _card_row(summary: RoomSummary, order: float | None, language: Language) -> Row:
+    room = summary.room
     html = li(data_room=room.id)[
         a(class_="card", href=f"/r/{room.slug}")[
             b[bdi[room.name]],
             p(dir="auto")[room.topic],
             div(class_="chips")[
                 span(class_="chip")[
-                    span(class_="dot" if glance.here else "dot empty"),
-                    _here(glance, language) if glance.here else language("nobody"),
+                    span(class_="dot" if summary.here else "dot empty"),
+                    _present_text(summary, language) if summary.here else language("nobody"),
                 ],
-                span(class_="chip ember" if room.message_ttl <= _SOON else "chip")[
+                span(class_="chip ember" if room.message_ttl <= _SHORT_TTL else "chip")[
                     i(class_="icon icon-clock", aria_hidden="true"),
                     language("fades in {time}", time=language.duration(room.message_ttl)),
                 ],
@@ -78,35 +80,35 @@ def _card_row(glance: Glance, order: float | None, language: Language) -> Row:
                     data_say=language("active {time}", time="{}"),
                 ),
                 " · ",
-                _left(room.expires_at, language("ends in {time}", time="{}")),
+                _time_left(room.expires_at, language("ends in {time}", time="{}")),
             ],
         ],
     ]
     return Row(room.id, order, str(html))
 
 
-def facts_row(glance: Glance, *, language: Language) -> Row:
-    """Draw what the members of a room see of its life."""
+def facts_row(summary: RoomSummary, *, language: Language) -> Row:
+    """Draw the lifetimes of a room and its messages."""
     html = div(class_="chips")[
         span(class_="chip")[
             i(class_="icon icon-clock", aria_hidden="true"),
-            language("messages live {time}", time=language.duration(glance.room.message_ttl)),
+            language("messages live {time}", time=language.duration(summary.room.message_ttl)),
         ],
-        span(class_="chip", title=_unless(glance, language))[
-            _ends(glance.room.expires_at, language)
+        span(class_="chip", title=_room_end_hint(summary, language))[
+            _room_end(summary.room.expires_at, language)
         ],
     ]
     return Row("facts", 0, str(html))
 
 
-def present_row(glance: Glance, *, language: Language) -> Row:
-    """Draw how many members of a room are here."""
-    html = span[" · ", _here(glance, language)]
+def presence_row(summary: RoomSummary, *, language: Language) -> Row:
+    """Draw how many members of a room are present."""
+    html = span[" · ", _present_text(summary, language)]
     return Row("present", 0, str(html))
 
 
-def hall_row(here: int, rooms: int, *, language: Language) -> Row:
-    """Draw how much is going on."""
+def lobby_counts_row(here: int, rooms: int, *, language: Language) -> Row:
+    """Draw how many people are in public rooms, and how many public rooms there are."""
     html = span[
         language.count("{n} here", "{n} here", here),
         " · ",
@@ -115,27 +117,27 @@ def hall_row(here: int, rooms: int, *, language: Language) -> Row:
     return Row("hall", 0, str(html))
 
 
-def _here(glance: Glance, language: Language) -> str:
-    if not glance.here:
+def _present_text(summary: RoomSummary, language: Language) -> str:
+    if not summary.here:
         return language("nobody here")
-    return language.count("{n} here", "{n} here", glance.here)
+    return language.count("{n} here", "{n} here", summary.here)
 
 
-def _next(glance: Glance, language: Language) -> Element:
-    if glance.next_expiry is None:
-        return _ends(glance.room.expires_at, language)
-    return _left(glance.next_expiry, language("next fades in {time}", time="{}"))
+def _next_expiry(summary: RoomSummary, language: Language) -> Element:
+    if summary.next_expiry is None:
+        return _room_end(summary.room.expires_at, language)
+    return _time_left(summary.next_expiry, language("next fades in {time}", time="{}"))
 
 
-def _unless(glance: Glance, language: Language) -> str:
-    if glance.room.was_entered:
+def _room_end_hint(summary: RoomSummary, language: Language) -> str:
+    if summary.room.was_entered:
         return language("unless somebody writes")
     return language("unless somebody else comes in: then it lives longer")
 
 
-def _ends(moment: datetime, language: Language) -> Element:
-    return _left(moment, language("room ends in {time}", time="{}"))
+def _room_end(moment: datetime, language: Language) -> Element:
+    return _time_left(moment, language("room ends in {time}", time="{}"))
 
 
-def _left(moment: datetime, say: str) -> Element:
-    return span(data_left=milliseconds(moment), data_say=say)
+def _time_left(moment: datetime, text: str) -> Element:
+    return span(data_left=milliseconds(moment), data_say=text)

@@ -1,13 +1,13 @@
-"""What every row is."""
+"""The row type of live lists."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a feed: `key` names it, `order` places it among the others (ascending).
+    """A row of a list: `key` identifies it, `order` is its sort key (ascending).
 
-    Without an order the row is news of one that may be shown: it stays where that one is.
+    A row with `order=None` replaces a shown row with that key and keeps its place.
     """
 
     key: str
@@ -15,5 +15,5 @@ class Row:
     html: str
 
     def pack(self) -> list[str | float | None]:
-        """Return the row as it travels."""
+        """Return the row as sent to the browser."""
         return [self.key, self.order, self.html]

@@ -1,4 +1,4 @@
-"""The API without a socket, and programs that call it."""
+"""Fixtures: the API without a socket, and clients of it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from anonchat import Chat
-from tests.api.program import Program
-from tests.api.world import Settle, calling, running_app
+from tests.api.api_client import ApiClient
+from tests.api.apps import SignIn, api_client, running_app
 from tests.fakes import FakeClock
 
 
@@ -28,40 +28,40 @@ def chat(web: FastAPI) -> Chat:
 
 @pytest.fixture
 async def http(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with calling(web) as http:
+    async with api_client(web) as http:
         yield http
 
 
 @pytest.fixture
-def stranger(http: httpx.AsyncClient) -> Program:
-    """Return a program that has not come in."""
-    return Program(http)
+def anonymous(http: httpx.AsyncClient) -> ApiClient:
+    """Return a client without a token."""
+    return ApiClient(http)
 
 
 @pytest.fixture
-def come_in(stranger: Program) -> Settle:
-    """Return a function that lets a program come in."""
+def sign_in(anonymous: ApiClient) -> SignIn:
+    """Return a function that signs a visitor in."""
 
-    async def come_in(nickname: str, **more: str) -> Program:
-        visitor = await stranger.ask("POST", "/visitors", json={"nickname": nickname, **more})
-        return Program(stranger.http, visitor["token"])
+    async def sign_in(nickname: str, **more: str) -> ApiClient:
+        visitor = await anonymous.ask("POST", "/visitors", json={"nickname": nickname, **more})
+        return ApiClient(anonymous.http, visitor["token"])
 
-    return come_in
-
-
-@pytest.fixture
-async def ann(come_in: Settle) -> Program:
-    return await come_in("Ann")
+    return sign_in
 
 
 @pytest.fixture
-async def bob(come_in: Settle) -> Program:
-    return await come_in("Bob")
+async def ann(sign_in: SignIn) -> ApiClient:
+    return await sign_in("Ann")
 
 
 @pytest.fixture
-async def slug(ann: Program, bob: Program) -> str:
-    """Return the address of a room of Ann's that Bob is in as well."""
+async def bob(sign_in: SignIn) -> ApiClient:
+    return await sign_in("Bob")
+
+
+@pytest.fixture
+async def slug(ann: ApiClient, bob: ApiClient) -> str:
+    """Return the slug of Ann's room, of which Bob is a member too."""
     room = await ann.open("night train")
     await bob.ask("PUT", f"/rooms/{room['slug']}/membership")
     return str(room["slug"])

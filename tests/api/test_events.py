@@ -1,4 +1,4 @@
-"""Hearing at once of what happens in a room."""
+"""Event streams of rooms."""
 
 import asyncio
 from collections import Counter
@@ -10,11 +10,11 @@ import pytest
 from fastapi import FastAPI
 
 from anonchat import Chat, LimitReached, MemoryBus
-from anonchat.api.events import _listen
-from anonchat.api.streams import Notice, Reader, Streams
-from tests.api.program import Event, Program
-from tests.api.world import Settle, calling, running_app
-from tests.fakes import FakeClock, gather_in
+from anonchat.api.events import _subscribe
+from anonchat.api.streams import StreamEvent, Streams, Subscriber
+from tests.api.api_client import ApiClient, Event
+from tests.api.apps import SignIn, api_client, running_app
+from tests.fakes import FakeClock, create_room_with_members
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def streams(web: FastAPI) -> Streams:
     return streams
 
 
-def told(events: list[Event]) -> list[int]:
-    """Return which messages were told, in the order of telling."""
+def message_seqs(events: list[Event]) -> list[int]:
+    """Return the seqs of the message events, in order of delivery."""
     messages = [event for event in events if event.kind == "message"]
     assert [event.id for event in messages] == [event.data["seq"] for event in messages]
     return [event.data["seq"] for event in messages]
 
 
-async def test_a_message_is_heard_as_it_was_posted(ann: Program, bob: Program, slug: str) -> None:
+async def test_stream_delivers_message_as_posted(ann: ApiClient, bob: ApiClient, slug: str) -> None:
     async with bob.listen(slug) as stream:
         assert await stream.ready() == 0
         (message,) = await ann.say(slug, "two\nlines: \u2028 and 🎉")
@@ -38,17 +38,19 @@ async def test_a_message_is_heard_as_it_was_posted(ann: Program, bob: Program, s
     assert event == Event("message", 1, message)
 
 
-async def test_without_a_start_a_stream_begins_now(ann: Program, bob: Program, slug: str) -> None:
+async def test_stream_without_start_begins_at_the_latest_message(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
     await ann.say(slug, "one", "two")
     async with bob.listen(slug) as stream:
         ready = await stream.next()
         assert ready == Event("ready", 2, {"seq": 2})
         await ann.say(slug, "three")
-        assert told(await stream.until("message")) == [3]
+        assert message_seqs(await stream.until("message")) == [3]
 
 
 @pytest.mark.parametrize(
-    ("where", "heard"),
+    ("start", "expected"),
     [
         ({"after": 0}, [1, 2, 3]),
         ({"after": 1}, [2, 3]),
@@ -57,48 +59,50 @@ async def test_without_a_start_a_stream_begins_now(ann: Program, bob: Program, s
         ({"after": 0, "last_event_id": 2}, [3]),
     ],
 )
-async def test_a_stream_resumes_after_what_was_heard(
-    ann: Program, slug: str, where: dict[str, int], heard: list[int]
+async def test_stream_resumes_after_the_last_received_message(
+    ann: ApiClient, slug: str, start: dict[str, int], expected: list[int]
 ) -> None:
     await ann.say(slug, "one", "two", "three")
-    async with ann.listen(slug, **where) as stream:
-        assert told(await stream.until("ready", seq=3)) == heard
+    async with ann.listen(slug, **start) as stream:
+        assert message_seqs(await stream.until("ready", seq=3)) == expected
         await ann.say(slug, "four")
-        assert told(await stream.until("message")) == [4]
+        assert message_seqs(await stream.until("message")) == [4]
 
 
-async def test_more_history_than_fits_on_a_page_is_told_whole(ann: Program, slug: str) -> None:
+async def test_stream_replays_more_than_one_page_of_history(ann: ApiClient, slug: str) -> None:
     await asyncio.gather(*(ann.say(slug, str(number)) for number in range(450)))
     async with ann.listen(slug, after=0) as stream:
-        assert told(await stream.until("ready")) == list(range(1, 451))
+        assert message_seqs(await stream.until("ready")) == list(range(1, 451))
 
 
-async def test_readers_that_come_and_go_miss_nothing_and_hear_nothing_twice(
-    ann: Program, bob: Program, slug: str
+async def test_reconnecting_streams_deliver_every_message_exactly_once(
+    ann: ApiClient, bob: ApiClient, slug: str
 ) -> None:
-    async def talk(program: Program) -> None:
+    async def post_all(program: ApiClient) -> None:
         for number in range(30):
             await program.say(slug, str(number))
 
-    async def follow(*, cut_after: int) -> list[int]:
-        heard: list[int] = []
-        while len(heard) < 60:
-            start = {"last_event_id": heard[-1]} if heard else {"after": 0}
+    async def read_all(*, reconnect_after: int) -> list[int]:
+        received: list[int] = []
+        while len(received) < 60:
+            start = {"last_event_id": received[-1]} if received else {"after": 0}
             async with bob.listen(slug, **start) as stream:
-                for _ in range(cut_after):
-                    heard += told([await stream.next()])
-                    if len(heard) == 60:
+                for _ in range(reconnect_after):
+                    received += message_seqs([await stream.next()])
+                    if len(received) == 60:
                         break
-        return heard
+        return received
 
-    _, _, *heard = await asyncio.gather(
-        talk(ann), talk(bob), *(follow(cut_after=number) for number in (1, 2, 5, 1_000))
+    _, _, *received = await asyncio.gather(
+        post_all(ann),
+        post_all(bob),
+        *(read_all(reconnect_after=number) for number in (1, 2, 5, 1_000)),
     )
-    assert heard == [list(range(1, 61))] * 4
+    assert received == [list(range(1, 61))] * 4
 
 
-async def test_a_message_that_the_bus_has_lost_is_told_before_the_next(
-    ann: Program, bob: Program, slug: str, chat: Chat, streams: Streams
+async def test_stream_delivers_a_message_lost_by_the_bus_before_the_next(
+    ann: ApiClient, bob: ApiClient, slug: str, chat: Chat, streams: Streams
 ) -> None:
     async with bob.listen(slug) as stream:
         await stream.ready()
@@ -107,17 +111,17 @@ async def test_a_message_that_the_bus_has_lost_is_told_before_the_next(
         await ann.say(slug, "one", "two")
         listeners.append(streams._on_event)
         await ann.say(slug, "three")
-        assert told(await stream.until("message", seq=3)) == [1, 2, 3]
+        assert message_seqs(await stream.until("message", seq=3)) == [1, 2, 3]
 
 
-async def test_who_comes_goes_and_looks_is_heard_of(
-    ann: Program, bob: Program, slug: str, come_in: Settle
+async def test_stream_delivers_membership_and_presence_events(
+    ann: ApiClient, bob: ApiClient, slug: str, sign_in: SignIn
 ) -> None:
-    cid = await come_in("Cid")
+    cid = await sign_in("Cid")
     async with ann.listen(slug) as stream:
         me = (await stream.until("presence", nickname="Ann"))[-1].data["author"]
-        cid_there = await cid.ask("PUT", f"/rooms/{slug}/membership")
-        author = cid_there["author"]
+        membership = await cid.ask("PUT", f"/rooms/{slug}/membership")
+        author = membership["author"]
         async with cid.listen(slug):
             assert (await ann.ask("GET", f"/rooms/{slug}"))["here"] == 2
         await cid.ask("DELETE", f"/rooms/{slug}/membership")
@@ -132,53 +136,53 @@ async def test_who_comes_goes_and_looks_is_heard_of(
     assert (await bob.ask("GET", f"/rooms/{slug}"))["here"] == 0
 
 
-async def test_what_is_deleted_or_expires_is_heard_of(
-    ann: Program, bob: Program, slug: str, chat: Chat, clock: FakeClock
+async def test_stream_delivers_deletion_and_expiry_events(
+    ann: ApiClient, bob: ApiClient, slug: str, chat: Chat, clock: FakeClock
 ) -> None:
     messages = await ann.say(slug, "one", "two", "three")
     async with bob.listen(slug) as stream:
         await stream.ready()
         await ann.ask("DELETE", f"/rooms/{slug}/messages/{messages[1]['id']}")
         assert (await stream.until("gone"))[-1].data == {"seqs": [2]}
-        clock.move(timedelta(days=1))
+        clock.advance(timedelta(days=1))
         await chat.expiry.purge()
         assert (await stream.until("gone"))[-1].data == {"seqs": [1, 3]}
 
 
-async def test_what_has_gone_meanwhile_is_told_on_return(
-    ann: Program, bob: Program, slug: str
+async def test_resumed_stream_reports_messages_deleted_meanwhile(
+    ann: ApiClient, bob: ApiClient, slug: str
 ) -> None:
     messages = await ann.say(slug, *"abcde")
     for message in (messages[1], messages[4]):
         await ann.ask("DELETE", f"/rooms/{slug}/messages/{message['id']}")
     async with bob.listen(slug, last_event_id=3) as stream:
         assert await stream.next() == Event("gone", None, {"seqs": [2]})
-        assert told(await stream.until("ready")) == [4]
+        assert message_seqs(await stream.until("ready")) == [4]
 
 
-async def test_after_another_room_took_the_address_everything_is_told(
-    ann: Program, slug: str
+async def test_stream_replays_everything_if_last_event_id_is_too_high(
+    ann: ApiClient, slug: str
 ) -> None:
     await ann.say(slug, "one", "two")
     async with ann.listen(slug, last_event_id=99) as stream:
-        assert told(await stream.until("ready", seq=2)) == [1, 2]
+        assert message_seqs(await stream.until("ready", seq=2)) == [1, 2]
 
 
-@pytest.mark.parametrize("way", ["leaving", "being forgotten", "expiring"])
-async def test_a_stream_ends_with_the_membership(
-    ann: Program, bob: Program, slug: str, chat: Chat, clock: FakeClock, way: str
+@pytest.mark.parametrize("end", ["leave", "delete visitor", "expire"])
+async def test_stream_ends_with_the_membership(
+    ann: ApiClient, bob: ApiClient, slug: str, chat: Chat, clock: FakeClock, end: str
 ) -> None:
     await ann.say(slug, "hello")
     async with bob.listen(slug) as stream:
         await stream.until("presence")
-        match way:
-            case "leaving":
+        match end:
+            case "leave":
                 await bob.ask("DELETE", f"/rooms/{slug}/membership")
-            case "being forgotten":
+            case "delete visitor":
                 await bob.ask("DELETE", "/visitors/me")
-            case "expiring":
+            case "expire":
                 for _ in range(6):  # Ann keeps the room alive
-                    clock.move(timedelta(days=5))
+                    clock.advance(timedelta(days=5))
                     await ann.say(slug, "still here")
                 await chat.expiry.purge()
         events = await stream.rest()
@@ -187,63 +191,61 @@ async def test_a_stream_ends_with_the_membership(
     assert "a secret" not in str(events)
 
 
-async def test_who_listens_is_not_forgotten_though_they_never_post(
-    bob: Program, slug: str, chat: Chat, clock: FakeClock
+async def test_streaming_visitor_is_not_deleted_as_inactive(
+    bob: ApiClient, slug: str, chat: Chat, clock: FakeClock
 ) -> None:
     async with bob.listen(slug) as stream:
         await stream.until("presence")
         for _ in range(30):
-            clock.move(timedelta(hours=1))
+            clock.advance(timedelta(hours=1))
             await chat.purge()
         assert (await bob.ask("GET", "/rooms/mine"))["items"]
 
 
-async def test_a_stream_ends_with_the_room(
-    ann: Program, slug: str, chat: Chat, clock: FakeClock
+async def test_stream_ends_with_the_room(
+    ann: ApiClient, slug: str, chat: Chat, clock: FakeClock
 ) -> None:
     async with ann.listen(slug) as stream:
         await stream.until("presence")
-        clock.move(timedelta(days=7))
-        await chat.lobby.turn()
+        clock.advance(timedelta(days=7))
+        await chat.room_directory.tick()
         assert await stream.rest() == [Event("ended", None, {})]
 
 
-async def test_a_stream_ends_with_the_server(ann: Program, slug: str, streams: Streams) -> None:
+async def test_stream_ends_with_the_server(ann: ApiClient, slug: str, streams: Streams) -> None:
     async with ann.listen(slug) as stream:
         await stream.until("presence")
         streams.stop()
-        assert told(await stream.rest()) == []
-    async with ann.listen(slug, after=0) as stream:  # on a connection that is still open
+        assert message_seqs(await stream.rest()) == []
+    async with ann.listen(slug, after=0) as stream:  # on an open connection, during shutdown
         assert "ready" in {event.kind for event in await stream.rest()}
 
 
-async def test_one_who_leaves_while_beginning_to_listen_hears_nothing_afterwards(
-    ann: Program, bob: Program, slug: str
+async def test_stream_ends_if_the_member_leaves_while_it_starts(
+    ann: ApiClient, bob: ApiClient, slug: str
 ) -> None:
     path = f"/rooms/{slug}"
     for _ in range(20):
         await bob.ask("PUT", f"{path}/membership")
-        answer, _ = await asyncio.gather(
+        response, _ = await asyncio.gather(
             bob.get(f"{path}/events"), bob.ask("DELETE", f"{path}/membership")
-        )  # ends in any case, or this would wait for ever
-        assert answer.status_code in (200, 403)
+        )  # the stream must end, otherwise `get` never returns
+        assert response.status_code in (200, 403)
 
 
-async def test_nothing_is_kept_of_a_reader_who_went_away(
-    ann: Program, bob: Program, slug: str, streams: Streams
+async def test_closed_stream_leaves_no_state(
+    ann: ApiClient, bob: ApiClient, slug: str, streams: Streams
 ) -> None:
     await ann.say(slug, "one")
-    for where in ({}, {"after": 0}, {"last_event_id": 1}):
-        async with bob.listen(slug, **where):
+    for start in ({}, {"after": 0}, {"last_event_id": 1}):
+        async with bob.listen(slug, **start):
             assert streams.count() == 1
         assert streams.count() == 0
-        assert (streams._readers, len(streams._open)) == ({}, 0)
+        assert (streams._subscribers, len(streams._connections)) == ({}, 0)
     assert (await ann.ask("GET", f"/rooms/{slug}"))["here"] == 0
 
 
-async def test_a_quiet_stream_says_that_it_is_there(
-    ann: Program, slug: str, streams: Streams
-) -> None:
+async def test_idle_stream_sends_heartbeats(ann: ApiClient, slug: str, streams: Streams) -> None:
     assert streams.heartbeat == 15
     streams.heartbeat = 0
     async with ann.listen(slug) as stream:
@@ -251,68 +253,66 @@ async def test_a_quiet_stream_says_that_it_is_there(
             assert line is not None
 
 
-async def test_a_reader_that_does_not_read_is_let_go_and_may_resume(
+async def test_stream_of_a_slow_reader_ends_and_can_be_resumed(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with (
         running_app(tmp_path, clock, stream_backlog_max=65_536) as web,
-        calling(web) as http,
+        api_client(web) as http,
     ):
-        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-        ann = Program(http, visitor["token"])
+        visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        ann = ApiClient(http, visitor["token"])
         await ann.open("room")
-        async with ann.listen("room") as slow, ann.listen("room") as quick:
+        async with ann.listen("room") as slow, ann.listen("room") as fast:
             await slow.ready()
             for number in range(1, 41):
                 await ann.say("room", f"{number} ".ljust(4_000, "x"))
-                await quick.until("message", seq=number)
-            heard = told(await slow.rest())
-        assert len(heard) < 40
-        async with ann.listen("room", last_event_id=heard[-1] if heard else 0) as stream:
-            heard += told(await stream.until("ready", seq=40))
-        assert heard == list(range(1, 41))
+                await fast.until("message", seq=number)
+            received = message_seqs(await slow.rest())
+        assert len(received) < 40
+        async with ann.listen("room", last_event_id=received[-1] if received else 0) as stream:
+            received += message_seqs(await stream.until("ready", seq=40))
+        assert received == list(range(1, 41))
 
 
-async def test_what_waits_for_a_reader_is_bounded(clock: FakeClock) -> None:
-    reader = Reader("visitor", clock=clock, backlog=100, patience=0)
+async def test_stream_backlog_is_limited(clock: FakeClock) -> None:
+    reader = Subscriber("visitor", clock=clock, backlog=100, heartbeat=0)
     for _ in range(10):
-        reader.hear(Notice(b"x" * 10))
+        reader.enqueue(StreamEvent(b"x" * 10))
     assert not reader.ended
-    reader.hear(Notice(b"x"))
-    reader.hear(Notice(b"x"))
+    reader.enqueue(StreamEvent(b"x"))
+    reader.enqueue(StreamEvent(b"x"))
     assert reader.ended
-    assert await reader.take() is None
+    assert await reader.receive() is None
 
 
-async def test_what_expires_while_it_waits_is_told_to_nobody(clock: FakeClock) -> None:
-    reader = Reader("visitor", clock=clock, backlog=100, patience=0)
-    moment = clock() + timedelta(seconds=10)
-    reader.hear(Notice(b"late", 1, moment))
-    reader.hear(lasting := Notice(b"lasting", 2, moment + timedelta(microseconds=1)))
-    clock.move(timedelta(seconds=10))
-    assert await reader.take() == [lasting]
-    assert await reader.take() == []
+async def test_message_that_expires_in_the_backlog_is_not_delivered(clock: FakeClock) -> None:
+    reader = Subscriber("visitor", clock=clock, backlog=100, heartbeat=0)
+    expiry = clock() + timedelta(seconds=10)
+    reader.enqueue(StreamEvent(b"expiring", 1, expiry))
+    reader.enqueue(lasting := StreamEvent(b"lasting", 2, expiry + timedelta(microseconds=1)))
+    clock.advance(timedelta(seconds=10))
+    assert await reader.receive() == [lasting]
+    assert await reader.receive() == []
 
 
-async def test_too_many_streams_of_one_visitor_are_refused(
-    tmp_path: Path, clock: FakeClock
-) -> None:
+async def test_streams_are_limited_per_visitor(tmp_path: Path, clock: FakeClock) -> None:
     async with (
         running_app(tmp_path, clock, streams_per_visitor_max=1) as web,
-        calling(web) as http,
+        api_client(web) as http,
     ):
         ann, bob = [
-            Program(
+            ApiClient(
                 http,
-                (await Program(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
+                (await ApiClient(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
             )
             for name in ("Ann", "Bob")
         ]
         for program in (ann, bob):
             await program.open("room")
         async with ann.listen("room") as stream:
-            answer = await ann.get("/rooms/room/events")
-            assert (answer.status_code, answer.json()["type"]) == (
+            response = await ann.get("/rooms/room/events")
+            assert (response.status_code, response.json()["type"]) == (
                 429,
                 "/api/v1/problems/limit-reached",
             )
@@ -322,17 +322,17 @@ async def test_too_many_streams_of_one_visitor_are_refused(
             await stream.ready()
 
 
-async def test_streams_of_one_network_are_bounded_and_keep_no_other_visitor_out(
+async def test_streams_of_one_network_are_limited_without_excluding_others(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with (
-        running_app(tmp_path, clock, sockets_per_address_max=1) as web,
-        calling(web) as http,
+        running_app(tmp_path, clock, sockets_per_ip_max=1) as web,
+        api_client(web) as http,
     ):
         ann, bob = [
-            Program(
+            ApiClient(
                 http,
-                (await Program(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
+                (await ApiClient(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
             )
             for name in ("Ann", "Bob")
         ]
@@ -342,8 +342,8 @@ async def test_streams_of_one_network_are_bounded_and_keep_no_other_visitor_out(
             for _ in range(4):
                 stream = await streams.enter_async_context(ann.listen("room"))
                 await stream.ready()
-            answer = await ann.get("/rooms/room/events")
-            assert (answer.status_code, answer.json()["type"]) == (
+            response = await ann.get("/rooms/room/events")
+            assert (response.status_code, response.json()["type"]) == (
                 429,
                 "/api/v1/problems/limit-reached",
             )
@@ -353,16 +353,14 @@ async def test_streams_of_one_network_are_bounded_and_keep_no_other_visitor_out(
             await stream.ready()
 
 
-async def test_many_ipv6_networks_of_one_48_may_have_so_many_streams(
-    tmp_path: Path, clock: FakeClock
-) -> None:
-    async with running_app(tmp_path, clock, connections_per_address_max=10) as web:
+async def test_streams_are_limited_per_ipv6_48(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_app(tmp_path, clock, connections_per_ip_max=10) as web:
         streams: Streams = web.state.streams
         chat: Chat = web.state.chat
 
-        def listen(number: int, address: str) -> AbstractContextManager[Reader]:
-            networks = chat.network_shares.of_address(address)
-            return streams.listen("room", visitor_id=f"visitor {number}", networks=networks)
+        def listen(number: int, address: str) -> AbstractContextManager[Subscriber]:
+            networks = chat.network_shares.networks_of_address(address)
+            return streams.subscribe("room", visitor_id=f"visitor {number}", networks=networks)
 
         with ExitStack() as open_streams:
             for number in range(40):
@@ -373,24 +371,22 @@ async def test_many_ipv6_networks_of_one_48_may_have_so_many_streams(
                 pass
 
 
-async def test_a_stream_ends_with_the_token_that_it_was_asked_for_with(
-    tmp_path: Path, clock: FakeClock
-) -> None:
+async def test_stream_ends_when_its_token_is_evicted(tmp_path: Path, clock: FakeClock) -> None:
     phrase = {"nickname": "Ann", "secret_phrase": "correct horse battery staple"}
     async with (
-        running_app(tmp_path, clock, browsers_per_visitor_max=1) as web,
-        calling(web) as http,
+        running_app(tmp_path, clock, sessions_per_visitor_max=1) as web,
+        api_client(web) as http,
     ):
-        visitor = await Program(http).ask("POST", "/visitors", json=phrase)
-        ann = Program(http, visitor["token"])
+        visitor = await ApiClient(http).ask("POST", "/visitors", json=phrase)
+        ann = ApiClient(http, visitor["token"])
         await ann.open("room")
         async with ann.listen("room") as stream:
             await stream.ready()
-            await Program(http).ask("POST", "/visitors", json=phrase)
+            await ApiClient(http).ask("POST", "/visitors", json=phrase)
             await stream.rest()
 
 
-async def test_a_stream_ends_when_its_token_is_signed_out(ann: Program, chat: Chat) -> None:
+async def test_stream_ends_when_its_token_is_signed_out(ann: ApiClient, chat: Chat) -> None:
     await ann.open("room")
     async with ann.listen("room") as stream:
         await stream.ready()
@@ -400,7 +396,7 @@ async def test_a_stream_ends_when_its_token_is_signed_out(ann: Program, chat: Ch
 
 
 @pytest.mark.parametrize(
-    "where",
+    "options",
     [
         {"params": {"after": -1}},
         {"params": {"after": "x"}},
@@ -409,41 +405,44 @@ async def test_a_stream_ends_when_its_token_is_signed_out(ann: Program, chat: Ch
         {"headers": {"Last-Event-ID": str(2**53)}},
     ],
 )
-async def test_a_start_that_cannot_be_is_refused_and_leaves_nothing(
-    ann: Program, slug: str, streams: Streams, where: dict[str, dict[str, str]]
+async def test_invalid_stream_start_is_refused_and_leaves_no_state(
+    ann: ApiClient, slug: str, streams: Streams, options: dict[str, dict[str, str]]
 ) -> None:
-    answer = await ann.get(f"/rooms/{slug}/events", **where)
-    assert (answer.status_code, answer.json()["type"]) == (422, "/api/v1/problems/invalid-request")
+    response = await ann.get(f"/rooms/{slug}/events", **options)
+    assert (response.status_code, response.json()["type"]) == (
+        422,
+        "/api/v1/problems/invalid-request",
+    )
     assert streams.count() == 0
     assert (await ann.ask("GET", f"/rooms/{slug}"))["here"] == 0
 
 
-class _Slow(MemoryBus):
-    """A bus that takes for ever to attend a room."""
+class _HangingBus(MemoryBus):
+    """A bus whose `subscribe_room` never returns."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.attended: Counter[str] = Counter()
-        self.begun = asyncio.Event()
+        self.subscriptions: Counter[str] = Counter()
+        self.started = asyncio.Event()
 
-    async def attend(self, room_id: str) -> None:
-        self.attended[room_id] += 1
-        self.begun.set()
+    async def subscribe_room(self, room_id: str) -> None:
+        self.subscriptions[room_id] += 1
+        self.started.set()
         await asyncio.Event().wait()
 
-    def leave(self, room_id: str) -> None:
-        self.attended[room_id] -= 1
+    def unsubscribe_room(self, room_id: str) -> None:
+        self.subscriptions[room_id] -= 1
 
 
-async def test_who_goes_before_the_stream_has_begun_leaves_the_room_unattended(
+async def test_stream_cancelled_while_starting_unsubscribes_from_the_room(
     web: FastAPI, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, (visitor,) = await gather_in(chat, "night train", "Nils")
-    bus = _Slow()
+    room, (visitor,) = await create_room_with_members(chat, "night train", "Nils")
+    bus = _HangingBus()
     monkeypatch.setattr(chat, "bus", bus)
-    listening = _listen(chat, web.state.streams, visitor, room, "")
-    beginning = asyncio.ensure_future(anext(listening))
-    await bus.begun.wait()
-    beginning.cancel()
-    await asyncio.wait([beginning])
-    assert bus.attended.total() == 0
+    events = _subscribe(chat, web.state.streams, visitor, room, "")
+    starting = asyncio.ensure_future(anext(events))
+    await bus.started.wait()
+    starting.cancel()
+    await asyncio.wait([starting])
+    assert bus.subscriptions.total() == 0

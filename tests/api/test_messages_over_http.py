@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from anonchat import Chat
-from tests.api.program import Program
-from tests.api.world import Settle
+from tests.api.api_client import ApiClient
+from tests.api.apps import SignIn
 from tests.fakes import FakeClock
 
 
-async def test_what_was_posted_is_read_by_every_member(
-    ann: Program, bob: Program, slug: str
+async def test_posted_message_is_readable_by_every_member(
+    ann: ApiClient, bob: ApiClient, slug: str
 ) -> None:
-    answer = await ann.call("POST", f"/rooms/{slug}/messages", json={"text": " Hi <b>all</b> "})
-    assert answer.status_code == 201
-    message = answer.json()
+    response = await ann.call("POST", f"/rooms/{slug}/messages", json={"text": " Hi <b>all</b> "})
+    assert response.status_code == 201
+    message = response.json()
     assert message == {
         "id": message["id"],
         "seq": 1,
@@ -30,27 +30,27 @@ async def test_what_was_posted_is_read_by_every_member(
     assert await bob.read(slug) == {"items": [message], "next": None}
 
 
-async def test_messages_posted_at_once_are_numbered_without_gaps(
-    ann: Program, bob: Program, slug: str
+async def test_concurrent_messages_are_numbered_without_gaps(
+    ann: ApiClient, bob: ApiClient, slug: str
 ) -> None:
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *((ann, bob)[number % 2].say(slug, f"text {number}") for number in range(100))
     )
-    assert sorted(message["seq"] for (message,) in answers) == list(range(1, 101))
+    assert sorted(message["seq"] for (message,) in responses) == list(range(1, 101))
     history = await ann.read(slug, after=0, limit=200)
     assert [message["seq"] for message in history["items"]] == list(range(1, 101))
 
 
-async def test_the_same_dedup_id_gives_the_same_message_however_often_and_at_once(
-    ann: Program, bob: Program, slug: str
+async def test_repeated_dedup_id_returns_the_same_message(
+    ann: ApiClient, bob: ApiClient, slug: str
 ) -> None:
     sent = {"json": {"text": "once", "dedup_id": "d1"}}
     path = f"/rooms/{slug}/messages"
-    answers = await asyncio.gather(*(ann.call("POST", path, **sent) for _ in range(20)))
-    answers.append(await ann.call("POST", path, **sent))
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.text for answer in answers}) == 1
-    assert (await bob.ask("POST", path, **sent))["id"] != answers[0].json()["id"]
+    responses = await asyncio.gather(*(ann.call("POST", path, **sent) for _ in range(20)))
+    responses.append(await ann.call("POST", path, **sent))
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.text for response in responses}) == 1
+    assert (await bob.ask("POST", path, **sent))["id"] != responses[0].json()["id"]
     assert [message["nickname"] for message in (await bob.read(slug))["items"]] == ["Ann", "Bob"]
 
 
@@ -72,23 +72,23 @@ async def test_the_same_dedup_id_gives_the_same_message_however_often_and_at_onc
         ({"text": "x", "author": "me"}, "invalid-request"),
     ],
 )
-async def test_what_cannot_be_posted_is_refused_and_read_by_nobody(
-    ann: Program, slug: str, sent: dict[str, Any], problem: str
+async def test_invalid_message_is_refused_and_not_stored(
+    ann: ApiClient, slug: str, sent: dict[str, Any], problem: str
 ) -> None:
-    answer = await ann.call("POST", f"/rooms/{slug}/messages", json=sent)
-    assert (answer.status_code, answer.json()["type"]) == (422, f"/api/v1/problems/{problem}")
+    response = await ann.call("POST", f"/rooms/{slug}/messages", json=sent)
+    assert (response.status_code, response.json()["type"]) == (422, f"/api/v1/problems/{problem}")
     assert (await ann.read(slug))["items"] == []
 
 
-async def test_strangers_and_former_members_may_do_nothing(
-    ann: Program, bob: Program, slug: str, come_in: Settle
+async def test_non_members_and_former_members_are_refused(
+    ann: ApiClient, bob: ApiClient, slug: str, sign_in: SignIn
 ) -> None:
     retried = {"json": {"text": "mine", "dedup_id": "d1"}}
     message = await bob.ask("POST", f"/rooms/{slug}/messages", **retried)
     await bob.ask("DELETE", f"/rooms/{slug}/membership")
-    for program in (bob, await come_in("Cid")):
-        answer = await program.call("POST", f"/rooms/{slug}/messages", **retried)
-        assert answer.status_code == 403, "a retry is a post like any other"
+    for program in (bob, await sign_in("Cid")):
+        response = await program.call("POST", f"/rooms/{slug}/messages", **retried)
+        assert response.status_code == 403, "a retry needs a membership too"
         for method, rest in (
             ("GET", "/messages"),
             ("POST", "/messages"),
@@ -97,15 +97,15 @@ async def test_strangers_and_former_members_may_do_nothing(
             ("GET", "/events"),
         ):
             sent = {"json": {"text": "hi"}} if method == "POST" else {}
-            answer = await program.call(method, f"/rooms/{slug}{rest}", **sent)
-            assert (answer.status_code, answer.json()["type"]) == (
+            response = await program.call(method, f"/rooms/{slug}{rest}", **sent)
+            assert (response.status_code, response.json()["type"]) == (
                 403,
                 "/api/v1/problems/not-a-member",
             )
     assert len((await ann.read(slug))["items"]) == 1
 
 
-async def test_history_is_paged_forwards_and_backwards(ann: Program, slug: str) -> None:
+async def test_history_is_paged_forwards_and_backwards(ann: ApiClient, slug: str) -> None:
     await ann.say(slug, *(str(number) for number in range(1, 11)))
 
     async def pages(**where: int) -> list[list[int]]:
@@ -141,68 +141,79 @@ async def test_history_is_paged_forwards_and_backwards(ann: Program, slug: str) 
         {"cursor": "WzFlOTksbnVsbF0"},  # [1e99,null]
     ],
 )
-async def test_history_that_cannot_be_is_refused(
-    ann: Program, slug: str, where: dict[str, object]
+async def test_invalid_history_query_is_refused(
+    ann: ApiClient, slug: str, where: dict[str, object]
 ) -> None:
-    answer = await ann.get(f"/rooms/{slug}/messages", params=where)
-    assert (answer.status_code, answer.json()["type"]) == (422, "/api/v1/problems/invalid-request")
+    response = await ann.get(f"/rooms/{slug}/messages", params=where)
+    assert (response.status_code, response.json()["type"]) == (
+        422,
+        "/api/v1/problems/invalid-request",
+    )
 
 
-async def test_the_expired_is_never_read_although_nothing_was_purged(
-    ann: Program, slug: str, clock: FakeClock
+async def test_expired_message_is_not_readable_before_the_purge(
+    ann: ApiClient, slug: str, clock: FakeClock
 ) -> None:
     await ann.say(slug, "one")
-    clock.move(timedelta(hours=1))
+    clock.advance(timedelta(hours=1))
     await ann.say(slug, "two")
-    clock.move(timedelta(hours=23))
+    clock.advance(timedelta(hours=23))
     assert [message["text"] for message in (await ann.read(slug))["items"]] == ["two"]
     async with ann.listen(slug, after=0) as stream:
         assert [event.id for event in await stream.until("ready")] == [2, 2]
 
 
-async def test_the_dedup_id_of_an_expired_message_posts_nothing(
-    ann: Program, slug: str, clock: FakeClock
+async def test_dedup_id_of_an_expired_message_posts_nothing(
+    ann: ApiClient, slug: str, clock: FakeClock
 ) -> None:
     sent = {"json": {"text": "once", "dedup_id": "d1"}}
     path = f"/rooms/{slug}/messages"
     await ann.ask("POST", path, **sent)
-    clock.move(timedelta(days=1))
-    answer = await ann.call("POST", path, **sent)
-    assert (answer.status_code, answer.json()["type"]) == (410, "/api/v1/problems/message-expired")
+    clock.advance(timedelta(days=1))
+    response = await ann.call("POST", path, **sent)
+    assert (response.status_code, response.json()["type"]) == (
+        410,
+        "/api/v1/problems/message-expired",
+    )
     assert (await ann.read(slug))["items"] == []
 
 
-async def test_the_author_and_the_owner_may_delete_and_others_may_not(
-    ann: Program, bob: Program, slug: str, come_in: Settle
+async def test_only_author_and_owner_can_delete_a_message(
+    ann: ApiClient, bob: ApiClient, slug: str, sign_in: SignIn
 ) -> None:
-    cid = await come_in("Cid")
+    cid = await sign_in("Cid")
     await cid.ask("PUT", f"/rooms/{slug}/membership")
     messages = await bob.say(slug, "one", "two", "three")
     paths = [f"/rooms/{slug}/messages/{message['id']}" for message in messages]
-    answer = await cid.call("DELETE", paths[0])
-    assert (answer.status_code, answer.json()["type"]) == (403, "/api/v1/problems/not-allowed")
+    response = await cid.call("DELETE", paths[0])
+    assert (response.status_code, response.json()["type"]) == (403, "/api/v1/problems/not-allowed")
     for program, path in ((bob, paths[0]), (ann, paths[1])):
-        answer = await program.call("DELETE", path)
-        assert (answer.status_code, answer.content) == (204, b"")
-        answer = await program.call("DELETE", path)
-        assert (answer.status_code, answer.json()["type"]) == (404, "/api/v1/problems/not-found")
+        response = await program.call("DELETE", path)
+        assert (response.status_code, response.content) == (204, b"")
+        response = await program.call("DELETE", path)
+        assert (response.status_code, response.json()["type"]) == (
+            404,
+            "/api/v1/problems/not-found",
+        )
     assert [message["text"] for message in (await cid.read(slug))["items"]] == ["three"]
 
 
-async def test_a_message_cannot_be_deleted_through_another_room(ann: Program, bob: Program) -> None:
+async def test_message_cannot_be_deleted_through_another_room(
+    ann: ApiClient, bob: ApiClient
+) -> None:
     await ann.open("one")
     (message,) = await ann.say("one", "hello")
     await bob.open("two")
     await bob.open("one")
-    answer = await bob.call("DELETE", f"/rooms/two/messages/{message['id']}")
-    assert answer.status_code == 404
+    response = await bob.call("DELETE", f"/rooms/two/messages/{message['id']}")
+    assert response.status_code == 404
     assert len((await ann.read("one"))["items"]) == 1
 
 
-async def test_api_and_screens_share_one_room_and_one_order(
-    ann: Program, slug: str, chat: Chat
+async def test_api_and_pages_share_rooms_and_message_order(
+    ann: ApiClient, slug: str, chat: Chat
 ) -> None:
-    visitor, _ = await chat.identity.come_in("Browser")
+    visitor, _ = await chat.identity.sign_in("Browser")
     room = await chat.rooms.find(slug)
     await chat.memberships.join(room.id, visitor_id=visitor.id)
     await asyncio.gather(

@@ -1,12 +1,12 @@
-"""Whatever goes wrong is answered with a problem document, and tells nothing that it should not."""
+"""Errors are answered with problem documents that reveal no internals."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from anonchat import Chat, ChatError, errors
-from anonchat.api.problems import _OF_ERRORS, PROBLEMS
-from tests.api.program import Program
+from anonchat.api.problems import _BY_ERROR, PROBLEMS
+from tests.api.api_client import ApiClient
 
 JSON = {"Content-Type": "application/json"}
 
@@ -29,24 +29,24 @@ JSON = {"Content-Type": "application/json"}
         b'{"nickname": "Bob", "nickname": 7}',
     ],
 )
-async def test_a_body_that_makes_no_sense_is_refused(stranger: Program, body: bytes) -> None:
-    answer = await stranger.call("POST", "/visitors", content=body, headers=JSON)
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["type"] == "/api/v1/problems/invalid-request"
+async def test_invalid_json_body_is_refused(anonymous: ApiClient, body: bytes) -> None:
+    response = await anonymous.call("POST", "/visitors", content=body, headers=JSON)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"] == "/api/v1/problems/invalid-request"
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "x", ""])
-async def test_a_body_that_is_not_said_to_be_json_is_refused(stranger: Program, kind: str) -> None:
-    answer = await stranger.call(
+async def test_body_with_another_content_type_is_refused(anonymous: ApiClient, kind: str) -> None:
+    response = await anonymous.call(
         "POST", "/visitors", content=b'{"nickname": "Bob"}', headers={"Content-Type": kind}
     )
-    assert (answer.status_code, answer.json()["status"]) == (422, 422)
+    assert (response.status_code, response.json()["status"]) == (422, 422)
 
 
-async def test_what_is_wrong_is_named(stranger: Program) -> None:
-    answer = await stranger.call("POST", "/visitors", json={"nick": "Bob"})
-    assert answer.json() == {
+async def test_validation_problem_lists_the_errors(anonymous: ApiClient) -> None:
+    response = await anonymous.call("POST", "/visitors", json={"nick": "Bob"})
+    assert response.json() == {
         "type": "/api/v1/problems/invalid-request",
         "title": "The request is not as this call expects it",
         "status": 422,
@@ -58,34 +58,37 @@ async def test_what_is_wrong_is_named(stranger: Program) -> None:
     }
 
 
-async def test_not_more_is_answered_than_was_asked(stranger: Program) -> None:
+async def test_validation_problem_is_limited_in_size(anonymous: ApiClient) -> None:
     sent = {"x" * 1_000 + str(number): 1 for number in range(60)}
-    answer = await stranger.call("POST", "/visitors", json=sent)
-    assert answer.status_code == 422
-    assert len(answer.content) < 10_000
+    response = await anonymous.call("POST", "/visitors", json=sent)
+    assert response.status_code == 422
+    assert len(response.content) < 10_000
 
 
-async def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_so(
-    ann: Program, slug: str
+async def test_oversized_body_is_refused_with_and_without_content_length(
+    ann: ApiClient, slug: str
 ) -> None:
     path = f"/rooms/{slug}/messages"
     text = "x" * 65_536
-    told = await ann.call("POST", path, json={"text": text})
-    untold = await ann.call("POST", path, content=_chunks(text), headers=JSON)
-    for answer in (told, untold):
-        assert (answer.status_code, answer.json()["type"]) == (413, "/api/v1/problems/too-large")
-    fitting = b'{"text": "hi"' + b" " * (65_536 - 14) + b"}"
-    fits = await ann.call("POST", path, content=fitting, headers=JSON)
-    assert fits.status_code == 201
+    with_length = await ann.call("POST", path, json={"text": text})
+    without_length = await ann.call("POST", path, content=_chunks(text), headers=JSON)
+    for response in (with_length, without_length):
+        assert (response.status_code, response.json()["type"]) == (
+            413,
+            "/api/v1/problems/too-large",
+        )
+    fitting_body = b'{"text": "hi"' + b" " * (65_536 - 14) + b"}"
+    accepted = await ann.call("POST", path, content=fitting_body, headers=JSON)
+    assert accepted.status_code == 201
 
 
 @pytest.mark.parametrize(
     "path", ["/nothing", "/rooms/", "/rooms/a/b/c", "/", "/docs/x", "/problems/x", "/a%0Ab"]
 )
-async def test_a_call_that_is_not_there_is_a_problem_too(stranger: Program, path: str) -> None:
-    answer = await stranger.get(path)
-    assert (answer.status_code, answer.json()["type"]) == (404, "/api/v1/problems/not-found")
-    assert answer.headers["content-type"] == "application/problem+json"
+async def test_unknown_path_is_a_problem(anonymous: ApiClient, path: str) -> None:
+    response = await anonymous.get(path)
+    assert (response.status_code, response.json()["type"]) == (404, "/api/v1/problems/not-found")
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(
@@ -101,42 +104,42 @@ async def test_a_call_that_is_not_there_is_a_problem_too(stranger: Program, path
         ("/rooms/x/events", "GET"),
     ],
 )
-async def test_a_method_that_is_not_there_is_told_which_are(
-    stranger: Program, path: str, allowed: str
+async def test_unsupported_method_lists_the_allowed_ones(
+    anonymous: ApiClient, path: str, allowed: str
 ) -> None:
     for method in ("PATCH", "OPTIONS", "TRACE", "BREW"):
-        answer = await stranger.call(method, path)
-        assert answer.status_code == 405
-        assert answer.headers["allow"] == allowed
-        assert answer.json()["type"] == "/api/v1/problems/method-not-allowed"
+        response = await anonymous.call(method, path)
+        assert response.status_code == 405
+        assert response.headers["allow"] == allowed
+        assert response.json()["type"] == "/api/v1/problems/method-not-allowed"
 
 
-async def test_what_breaks_here_tells_nothing_of_why(
-    ann: Program, chat: Chat, monkeypatch: pytest.MonkeyPatch
+async def test_internal_error_reveals_no_reason(
+    ann: ApiClient, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def breaks(*_: object) -> None:
-        raise RuntimeError("a secret of the house")
+    async def fail(*_: object) -> None:
+        raise RuntimeError("a secret of the server")
 
-    monkeypatch.setattr(chat.memberships, "list_mine", breaks)
-    answer = await ann.http.send(
+    monkeypatch.setattr(chat.memberships, "list_mine", fail)
+    response = await ann.http.send(
         ann.http.build_request(
             "GET", "/rooms/mine", headers={"Authorization": f"Bearer {ann.token}"}
         ),
         stream=True,
     )
-    body = b"".join([chunk async for chunk in answer.stream])
-    with pytest.raises(RuntimeError):  # it is the server's to log
-        await answer.aclose()
-    assert answer.status_code == 500
-    assert answer.headers["content-type"] == "application/problem+json"
+    body = b"".join([chunk async for chunk in response.stream])
+    with pytest.raises(RuntimeError):  # the server logs it
+        await response.aclose()
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
     assert b"/api/v1/problems/internal-error" in body
     assert b"secret" not in body
 
 
-async def test_every_error_of_the_chat_is_a_problem() -> None:
+async def test_every_chat_error_has_a_problem() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type)}
     for kind in kinds - {ChatError}:
-        assert not issubclass(kind, ChatError) or set(kind.__mro__) & set(_OF_ERRORS), kind
+        assert not issubclass(kind, ChatError) or set(kind.__mro__) & set(_BY_ERROR), kind
     assert len({problem.name for problem in PROBLEMS}) == len(set(PROBLEMS))
     assert len({problem.title for problem in PROBLEMS}) == len(set(PROBLEMS))
 

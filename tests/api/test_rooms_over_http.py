@@ -1,4 +1,4 @@
-"""Finding rooms, making them, joining and leaving over HTTP."""
+"""Finding, creating, joining and leaving rooms over HTTP."""
 
 import asyncio
 from datetime import timedelta
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from anonchat import Chat, RoomRead
-from tests.api.program import Program
-from tests.api.world import Settle, calling, running_app
-from tests.fakes import Ear, FakeClock
+from tests.api.api_client import ApiClient
+from tests.api.apps import SignIn, api_client, running_app
+from tests.fakes import EventRecorder, FakeClock
 
 
-async def test_a_new_room_is_created_and_joined(ann: Program) -> None:
-    answer = await ann.call("POST", "/rooms", json={"name": " Night  Train "})
-    assert answer.status_code == 201
-    assert answer.json() == {
+async def test_new_room_is_created_and_joined(ann: ApiClient) -> None:
+    response = await ann.call("POST", "/rooms", json={"name": " Night  Train "})
+    assert response.status_code == 201
+    assert response.json() == {
         "slug": "night-train",
         "name": "Night Train",
         "topic": "",
@@ -28,19 +28,19 @@ async def test_a_new_room_is_created_and_joined(ann: Program) -> None:
         "expires_at": "2030-01-02T12:00:00Z",
         "members": 1,
         "membership": {
-            "author": answer.json()["membership"]["author"],
+            "author": response.json()["membership"]["author"],
             "nickname": "Ann",
             "owner": True,
         },
     }
 
 
-async def test_a_room_that_exists_is_joined_and_stays_as_it_is(ann: Program, bob: Program) -> None:
+async def test_existing_room_is_joined_unchanged(ann: ApiClient, bob: ApiClient) -> None:
     await ann.open("Night Train", topic="where to?", message_ttl="10m")
-    for name in ("NIGHT TRAIN", "night-train"):  # its name, its address
-        answer = await bob.call("POST", "/rooms", json={"name": name, "message_ttl": "1h"})
-        assert answer.status_code == 200
-        room = answer.json()
+    for name in ("NIGHT TRAIN", "night-train"):  # its name, its slug
+        response = await bob.call("POST", "/rooms", json={"name": name, "message_ttl": "1h"})
+        assert response.status_code == 200
+        room = response.json()
         assert (room["slug"], room["topic"], room["message_ttl"]) == (
             "night-train",
             "where to?",
@@ -49,32 +49,32 @@ async def test_a_room_that_exists_is_joined_and_stays_as_it_is(ann: Program, bob
         assert (room["members"], room["membership"]["owner"]) == (2, False)
 
 
-async def test_a_name_that_looks_like_that_of_a_public_room_is_refused(
-    ann: Program, bob: Program
+async def test_room_name_that_resembles_a_public_room_is_refused(
+    ann: ApiClient, bob: ApiClient
 ) -> None:
     await ann.open("room 1")
-    answer = await bob.call("POST", "/rooms", json={"name": "room l"})
-    assert (answer.status_code, answer.json()["type"]) == (
+    response = await bob.call("POST", "/rooms", json={"name": "room l"})
+    assert (response.status_code, response.json()["type"]) == (
         409,
         "/api/v1/problems/room-name-taken",
     )
-    assert answer.json()["detail"].endswith("looks the same: room 1")
+    assert response.json()["detail"].endswith("looks the same: room 1")
     assert (await bob.call("POST", "/rooms", json={"name": "room l", "listed": False})).is_success
 
 
-async def test_a_room_that_all_want_at_once_is_created_once(
-    come_in: Settle, ann: Program, bob: Program
+async def test_room_requested_concurrently_is_created_once(
+    sign_in: SignIn, ann: ApiClient, bob: ApiClient
 ) -> None:
-    programs = [ann, bob, await come_in("Cid")]
-    answers = await asyncio.gather(
+    programs = [ann, bob, await sign_in("Cid")]
+    responses = await asyncio.gather(
         *(program.call("POST", "/rooms", json={"name": "night train"}) for program in programs)
     )
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 201]
-    assert {answer.json()["slug"] for answer in answers} == {"night-train"}
+    assert sorted(response.status_code for response in responses) == [200, 200, 201]
+    assert {response.json()["slug"] for response in responses} == {"night-train"}
     assert (await ann.ask("GET", "/rooms/night-train"))["members"] == 3
 
 
-async def test_a_room_takes_what_was_chosen_for_it(ann: Program) -> None:
+async def test_new_room_has_the_chosen_settings(ann: ApiClient) -> None:
     room = await ann.open(
         "secret club", listed=False, message_ttl="90s", room_ttl="48h", topic="psst"
     )
@@ -108,69 +108,70 @@ async def test_a_room_takes_what_was_chosen_for_it(ann: Program) -> None:
         ({"name": "a", "password": ""}, "not-supported"),
     ],
 )
-async def test_a_room_that_cannot_be_is_refused(
-    ann: Program, sent: dict[str, Any], problem: str
-) -> None:
-    answer = await ann.call("POST", "/rooms", json=sent)
-    assert (answer.status_code, answer.json()["type"]) == (422, f"/api/v1/problems/{problem}")
+async def test_invalid_room_is_refused(ann: ApiClient, sent: dict[str, Any], problem: str) -> None:
+    response = await ann.call("POST", "/rooms", json=sent)
+    assert (response.status_code, response.json()["type"]) == (422, f"/api/v1/problems/{problem}")
     assert (await ann.ask("GET", "/rooms"))["items"] == []
 
 
-async def test_too_many_rooms_are_refused(tmp_path: Path, clock: FakeClock) -> None:
-    async with running_app(tmp_path, clock, rooms_max=1) as web, calling(web) as http:
-        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-        ann = Program(http, visitor["token"])
+async def test_rooms_are_limited_in_total(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_app(tmp_path, clock, rooms_max=1) as web, api_client(web) as http:
+        visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        ann = ApiClient(http, visitor["token"])
         await ann.open("one")
-        answer = await ann.call("POST", "/rooms", json={"name": "two"})
-        assert (answer.status_code, answer.json()["type"]) == (
+        response = await ann.call("POST", "/rooms", json={"name": "two"})
+        assert (response.status_code, response.json()["type"]) == (
             429,
             "/api/v1/problems/limit-reached",
         )
 
 
-async def test_who_calls_too_often_is_told_when_to_come_back(
+async def test_client_over_the_call_limit_gets_retry_after(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with (
-        running_app(tmp_path, clock, calls_per_address="2/10s") as web,
-        calling(web) as http,
+        running_app(tmp_path, clock, api_calls_per_ip="2/10s") as web,
+        api_client(web) as http,
     ):
-        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-        ann = Program(http, visitor["token"])
+        visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        ann = ApiClient(http, visitor["token"])
         for _ in range(2):
             await ann.ask("GET", "/rooms")
-        answer = await ann.call("GET", "/rooms")
-        assert (answer.status_code, answer.json()["type"]) == (429, "/api/v1/problems/too-often")
-        assert answer.headers["Retry-After"] == "5"
-        clock.move(timedelta(seconds=5))
+        response = await ann.call("GET", "/rooms")
+        assert (response.status_code, response.json()["type"]) == (
+            429,
+            "/api/v1/problems/too-often",
+        )
+        assert response.headers["Retry-After"] == "5"
+        clock.advance(timedelta(seconds=5))
         await ann.ask("GET", "/rooms")
 
 
-async def test_strangers_of_a_network_use_up_nothing_of_a_visitor_there(
+async def test_anonymous_calls_of_a_network_do_not_use_a_visitors_limit(
     tmp_path: Path, clock: FakeClock
 ) -> None:
-    settings = {"calls_per_address": "12/1h", "work_per_visitor": "1000/1h"}
-    async with running_app(tmp_path, clock, **settings) as web, calling(web) as http:
-        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-        ann, invented = Program(http, visitor["token"]), Program(http, "x" * 65)
-        answers = [await invented.call("GET", "/rooms") for _ in range(20)]
-        answers += [await http.get("/nowhere") for _ in range(20)]
-        assert answers[0].status_code == 401
-        assert {answer.status_code for answer in answers[20:]} == {429}
+    settings = {"api_calls_per_ip": "12/1h", "work_per_visitor": "1000/1h"}
+    async with running_app(tmp_path, clock, **settings) as web, api_client(web) as http:
+        visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        ann, invented = ApiClient(http, visitor["token"]), ApiClient(http, "x" * 65)
+        responses = [await invented.call("GET", "/rooms") for _ in range(20)]
+        responses += [await http.get("/nowhere") for _ in range(20)]
+        assert responses[0].status_code == 401
+        assert {response.status_code for response in responses[20:]} == {429}
         for _ in range(12):
             await ann.ask("GET", "/rooms")
         assert (await ann.call("GET", "/rooms")).status_code == 429
 
 
-async def test_visitor_who_uses_up_the_own_work_is_refused_and_others_are_not(
+async def test_only_the_visitor_over_the_work_budget_is_refused(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     settings = {"work_per_visitor": "300/1h"}
-    async with running_app(tmp_path, clock, **settings) as web, calling(web) as http:
+    async with running_app(tmp_path, clock, **settings) as web, api_client(web) as http:
         ann, bob = [
-            Program(
+            ApiClient(
                 http,
-                (await Program(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
+                (await ApiClient(http).ask("POST", "/visitors", json={"nickname": name}))["token"],
             )
             for name in ("Ann", "Bob")
         ]
@@ -179,20 +180,20 @@ async def test_visitor_who_uses_up_the_own_work_is_refused_and_others_are_not(
         statuses = []
         while not statuses or statuses[-1] == 200:
             path = "/rooms/night-train/messages"
-            answer = await ann.get(path, params={"limit": 200})
-            statuses.append(answer.status_code)
+            response = await ann.get(path, params={"limit": 200})
+            statuses.append(response.status_code)
         assert statuses[-1] == 429
         assert len(statuses) > 5
         await bob.say("night-train", "hello")
 
 
-async def test_one_may_look_before_one_joins(ann: Program, bob: Program) -> None:
+async def test_room_can_be_viewed_before_joining(ann: ApiClient, bob: ApiClient) -> None:
     created = await ann.open("night train")
     seen = await bob.ask("GET", "/rooms/night-train")
     assert seen == {**created, "membership": None}
 
 
-async def test_joining_twice_and_leaving_twice_change_nothing(ann: Program, bob: Program) -> None:
+async def test_join_and_leave_are_idempotent(ann: ApiClient, bob: ApiClient) -> None:
     await ann.open("night train")
     path = "/rooms/night-train/membership"
     first = await bob.ask("PUT", path)
@@ -200,15 +201,18 @@ async def test_joining_twice_and_leaving_twice_change_nothing(ann: Program, bob:
     assert await bob.ask("PUT", path, json={}) == first
     assert (await bob.ask("GET", "/rooms/night-train"))["members"] == 2
     for _ in range(2):
-        answer = await bob.call("DELETE", path)
-        assert (answer.status_code, answer.content) == (204, b"")
+        response = await bob.call("DELETE", path)
+        assert (response.status_code, response.content) == (204, b"")
     assert (await bob.ask("GET", "/rooms/night-train"))["membership"] is None
 
 
-async def test_a_password_is_not_ignored_when_joining(ann: Program, bob: Program) -> None:
+async def test_join_with_a_password_is_refused(ann: ApiClient, bob: ApiClient) -> None:
     await ann.open("night train")
-    answer = await bob.call("PUT", "/rooms/night-train/membership", json={"password": "x"})
-    assert (answer.status_code, answer.json()["type"]) == (422, "/api/v1/problems/not-supported")
+    response = await bob.call("PUT", "/rooms/night-train/membership", json={"password": "x"})
+    assert (response.status_code, response.json()["type"]) == (
+        422,
+        "/api/v1/problems/not-supported",
+    )
     assert (await bob.ask("GET", "/rooms/night-train"))["membership"] is None
 
 
@@ -225,27 +229,21 @@ async def test_a_password_is_not_ignored_when_joining(ann: Program, bob: Program
     ],
 )
 @pytest.mark.parametrize("slug", ["nowhere", "%00", "%F0%9F%9A%82", "a%2Fb", "a b", "x" * 3_000])
-async def test_a_room_that_is_not_there_is_not_found(
-    ann: Program, method: str, rest: str, slug: str
-) -> None:
+async def test_unknown_room_is_not_found(ann: ApiClient, method: str, rest: str, slug: str) -> None:
     sent = {"json": {"text": "hi"}} if method == "POST" else {}
-    answer = await ann.call(method, f"/rooms/{slug}{rest}", **sent)
-    assert (answer.status_code, answer.json()["type"]) == (404, "/api/v1/problems/not-found")
+    response = await ann.call(method, f"/rooms/{slug}{rest}", **sent)
+    assert (response.status_code, response.json()["type"]) == (404, "/api/v1/problems/not-found")
 
 
-async def test_an_ended_room_is_not_found_although_nothing_was_purged(
-    ann: Program, clock: FakeClock
-) -> None:
+async def test_expired_room_is_not_found_before_the_purge(ann: ApiClient, clock: FakeClock) -> None:
     await ann.open("night train", room_ttl="1h")
-    clock.move(timedelta(hours=1))
+    clock.advance(timedelta(hours=1))
     assert (await ann.get("/rooms/night-train")).status_code == 404
     assert (await ann.ask("GET", "/rooms"))["items"] == []
     assert (await ann.ask("GET", "/rooms/mine"))["items"] == []
 
 
-async def test_ones_own_rooms_come_with_what_is_unread(
-    ann: Program, bob: Program, slug: str
-) -> None:
+async def test_own_rooms_include_unread_counts(ann: ApiClient, bob: ApiClient, slug: str) -> None:
     await ann.say(slug, "one", "two", "three")
 
     async def unread() -> int:
@@ -258,7 +256,7 @@ async def test_ones_own_rooms_come_with_what_is_unread(
     assert await unread() == 2
     await bob.read(slug)
     assert await unread() == 0
-    await bob.read(slug, before=2)  # looking back makes nothing unread again
+    await bob.read(slug, before=2)  # reading older messages does not change the count
     assert await unread() == 0
     await ann.say(slug, "four")
     async with bob.listen(slug, after=3) as stream:
@@ -266,50 +264,48 @@ async def test_ones_own_rooms_come_with_what_is_unread(
     assert await unread() == 0
 
 
-async def test_looking_back_is_no_news_to_the_screens(
-    ann: Program, bob: Program, slug: str, chat: Chat
+async def test_reading_older_messages_publishes_no_read_event(
+    ann: ApiClient, bob: ApiClient, slug: str, chat: Chat
 ) -> None:
     await ann.say(slug, "one", "two", "three")
     await bob.read(slug)
     await chat.memberships.write_read_marks()
-    ear = Ear(chat)
+    recorder = EventRecorder(chat)
     await bob.read(slug, before=3)
-    assert ear.all(RoomRead) == []
+    assert recorder.of_type(RoomRead) == []
 
 
-async def test_public_rooms_are_paged_through_the_busiest_first(
-    ann: Program, bob: Program, clock: FakeClock
+async def test_public_rooms_are_paged_busiest_first(
+    ann: ApiClient, bob: ApiClient, clock: FakeClock
 ) -> None:
     for number in range(7):
         await ann.open(f"room {number}")
-        clock.move(timedelta(seconds=1))
+        clock.advance(timedelta(seconds=1))
     async with ann.listen("room-2") as stream:
         await stream.ready()
         names = await _page_through(bob, limit=3)
     assert names == [["room 2", "room 6", "room 5"], ["room 4", "room 3", "room 1"], ["room 0"]]
 
 
-async def test_a_room_that_keeps_its_place_is_met_once_while_others_move(
-    ann: Program, clock: FakeClock
+async def test_paging_returns_unmoved_rooms_once_while_others_move(
+    ann: ApiClient, clock: FakeClock
 ) -> None:
     for number in range(6):
         await ann.open(f"room {number}")
-        clock.move(timedelta(seconds=1))
+        clock.advance(timedelta(seconds=1))
     first = await ann.ask("GET", "/rooms", params={"limit": 3})
     await ann.say("room-0", "I am the liveliest now")
     await ann.open("brand new")
-    clock.move(timedelta(seconds=1))
+    clock.advance(timedelta(seconds=1))
     second = await ann.ask("GET", "/rooms", params={"limit": 3, "cursor": first["next"]})
     assert [room["name"] for room in second["items"]] == ["room 2", "room 1"]
     assert second["next"] is None
 
 
-async def test_searching_pages_through_what_matches_the_best_match_first(
-    ann: Program, clock: FakeClock
-) -> None:
+async def test_search_is_paged_best_match_first(ann: ApiClient, clock: FakeClock) -> None:
     for name in ("midnight", "night", "Night Owls", "day"):
         await ann.open(name)
-        clock.move(timedelta(seconds=1))
+        clock.advance(timedelta(seconds=1))
     assert await _page_through(ann, limit=2, query="NIGHT") == [
         ["night", "Night Owls"],
         ["midnight"],
@@ -330,23 +326,28 @@ async def test_searching_pages_through_what_matches_the_best_match_first(
         {"cursor": "x" * 500},
         {"cursor": "AAAA"},
         {"cursor": "W10"},  # []
-        {"cursor": "MTA"},  # 10: a place in a search
-        {"query": "x", "cursor": "WzEsMiwiYSJd"},  # [1,2,"a"]: a place in the whole list
+        {"cursor": "MTA"},  # 10: a cursor of a search
+        {"query": "x", "cursor": "WzEsMiwiYSJd"},  # [1,2,"a"]: a cursor of the whole list
         {"query": "x", "cursor": "LTE"},  # -1
     ],
 )
-async def test_a_list_that_cannot_be_is_refused(ann: Program, where: dict[str, Any]) -> None:
-    answer = await ann.get("/rooms", params=where)
-    assert (answer.status_code, answer.json()["type"]) == (422, "/api/v1/problems/invalid-request")
+async def test_invalid_list_query_is_refused(ann: ApiClient, where: dict[str, Any]) -> None:
+    response = await ann.get("/rooms", params=where)
+    assert (response.status_code, response.json()["type"]) == (
+        422,
+        "/api/v1/problems/invalid-request",
+    )
 
 
-async def test_no_room_hides_the_list_of_ones_own(ann: Program, chat: Chat) -> None:
+async def test_room_named_mine_does_not_hide_the_list_of_own_rooms(
+    ann: ApiClient, chat: Chat
+) -> None:
     room = await ann.open("mine")
     assert room["slug"] == "mine-2"
     assert (await ann.ask("GET", "/rooms/mine-2"))["name"] == "mine"
 
 
-async def _page_through(program: Program, **where: Any) -> list[list[str]]:
+async def _page_through(program: ApiClient, **where: Any) -> list[list[str]]:
     pages, cursor = [], None
     while not pages or cursor:
         page = await program.ask(

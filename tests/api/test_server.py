@@ -1,4 +1,4 @@
-"""The API of a real server, as a program somewhere else meets it."""
+"""The API of a server process, called over the network."""
 
 import asyncio
 import signal
@@ -10,35 +10,35 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.program import Program
-from tests.browser.house import PATIENCE, ROOT, House
+from tests.api.api_client import ApiClient
+from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
 
 BOT = ROOT / "docs" / "examples" / "echo_bot.py"
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path)
-    await house.start()
-    yield house
-    await house.stop()
+async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    server = ServerProcess(tmp_path)
+    await server.start()
+    yield server
+    await server.stop()
 
 
 @pytest.fixture
-async def ann(house: House) -> AsyncIterator[Program]:
-    async with httpx.AsyncClient(base_url=f"{house.url}/api/v1", timeout=30) as http:
-        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-        yield Program(http, visitor["token"])
+async def ann(server: ServerProcess) -> AsyncIterator[ApiClient]:
+    async with httpx.AsyncClient(base_url=f"{server.url}/api/v1", timeout=30) as http:
+        visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        yield ApiClient(http, visitor["token"])
 
 
-async def test_the_example_bot_repeats_what_is_said_to_it_and_wants_to_be_forgotten(
-    house: House, ann: Program
+async def test_example_bot_echoes_messages_and_deletes_itself(
+    server: ServerProcess, ann: ApiClient
 ) -> None:
     await ann.open("night train")
     async with ann.listen("night-train") as stream:
         await stream.ready()
         bot = await asyncio.create_subprocess_exec(
-            sys.executable, BOT, house.url, "night train", preexec_fn=_listen_to_interrupts
+            sys.executable, BOT, server.url, "night train", preexec_fn=_enable_interrupts
         )
         try:
             await stream.until("presence", nickname="Echo", present=True)
@@ -53,44 +53,51 @@ async def test_the_example_bot_repeats_what_is_said_to_it_and_wants_to_be_forgot
     assert texts == ["!echo is anybody there?", "not for you"]
 
 
-async def test_streams_do_not_hold_up_the_end_of_the_server(house: House, ann: Program) -> None:
+async def test_open_streams_do_not_delay_the_shutdown(
+    server: ServerProcess, ann: ApiClient
+) -> None:
     await ann.open("room")
     async with ann.listen("room") as one, ann.listen("room") as two:
         for stream in (one, two):
             await stream.ready()
-        begun = time.monotonic()
-        await house.stop()
-        assert time.monotonic() - begun < 4  # uvicorn would have waited for 5 seconds
+        started = time.monotonic()
+        await server.stop()
+        assert time.monotonic() - started < 4  # uvicorn waits 5 s for open requests
         for stream in (one, two):
             await stream.rest()
 
 
-async def test_a_body_that_is_too_large_is_a_problem_too(ann: Program) -> None:
+async def test_oversized_body_is_a_problem(ann: ApiClient) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(70):
             yield b" " * 1_000
 
     headers = {"Content-Type": "application/json"}
     for content in (b" " * 70_000, chunks()):
-        answer = await ann.call("POST", "/rooms", content=content, headers=headers)
-        assert (answer.status_code, answer.json()["type"]) == (413, "/api/v1/problems/too-large")
+        response = await ann.call("POST", "/rooms", content=content, headers=headers)
+        assert (response.status_code, response.json()["type"]) == (
+            413,
+            "/api/v1/problems/too-large",
+        )
 
 
-async def test_a_stream_resumes_on_a_server_that_was_killed(house: House, ann: Program) -> None:
+async def test_stream_resumes_after_the_server_was_killed(
+    server: ServerProcess, ann: ApiClient
+) -> None:
     await ann.open("room")
     async with ann.listen("room", after=0) as stream:
         await stream.ready()
         await ann.say("room", "one")
         assert (await stream.until("message"))[-1].id == 1
         await ann.say("room", "two")
-        await house.kill()
-    await house.start()
+        await server.kill()
+    await server.start()
     await ann.say("room", "three")
     async with ann.listen("room", last_event_id=1) as stream:
         events = await stream.until("ready", seq=3)
     assert [event.data["text"] for event in events if event.kind == "message"] == ["two", "three"]
 
 
-def _listen_to_interrupts() -> None:
-    """Let Ctrl+C end the bot, though a shell in the background has told the tests to ignore it."""
+def _enable_interrupts() -> None:
+    """Restore the handler of SIGINT, which background shells set to be ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

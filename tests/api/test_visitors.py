@@ -1,4 +1,4 @@
-"""Coming in and being forgotten over HTTP."""
+"""Sign-in, authentication and deletion of visitors over HTTP."""
 
 from datetime import timedelta
 from hashlib import sha256
@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 
 from anonchat import Chat
-from tests.api.program import Program
-from tests.api.world import Settle, calling, running_app
+from tests.api.api_client import ApiClient
+from tests.api.apps import SignIn, api_client, running_app
 from tests.challenge import solve
 from tests.fakes import FakeClock
 
 PHRASE = "correct horse battery staple"
 
 
-async def test_coming_in_gives_a_token_that_is_known(stranger: Program) -> None:
-    answer = await stranger.call("POST", "/visitors", json={"nickname": " Ann "})
-    assert answer.status_code == 201
-    assert answer.json() == {
-        "token": answer.json()["token"],
+async def test_sign_in_returns_a_valid_token(anonymous: ApiClient) -> None:
+    response = await anonymous.call("POST", "/visitors", json={"nickname": " Ann "})
+    assert response.status_code == 201
+    assert response.json() == {
+        "token": response.json()["token"],
         "nickname": "Ann",
         "expires_at": "2030-01-01T12:10:00Z",
     }
-    assert len(answer.json()["token"]) >= 43
-    known = Program(stranger.http, answer.json()["token"])
-    assert await known.ask("GET", "/rooms/mine") == {"items": [], "next": None}
+    assert len(response.json()["token"]) >= 43
+    visitor = ApiClient(anonymous.http, response.json()["token"])
+    assert await visitor.ask("GET", "/rooms/mine") == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize(
@@ -46,32 +46,37 @@ async def test_coming_in_gives_a_token_that_is_known(stranger: Program) -> None:
         (None, "invalid-request"),
     ],
 )
-async def test_what_cannot_come_in_is_told_why(
-    stranger: Program, sent: object, problem: str
+async def test_invalid_sign_in_is_refused_with_the_reason(
+    anonymous: ApiClient, sent: object, problem: str
 ) -> None:
-    answer = await stranger.call("POST", "/visitors", json=sent)
-    assert (answer.status_code, answer.json()["type"]) == (422, f"/api/v1/problems/{problem}")
+    response = await anonymous.call("POST", "/visitors", json=sent)
+    assert (response.status_code, response.json()["type"]) == (422, f"/api/v1/problems/{problem}")
 
 
-async def test_a_nickname_that_is_taken_is_refused(ann: Program, stranger: Program) -> None:
-    answer = await stranger.call("POST", "/visitors", json={"nickname": "ANN"})
-    assert (answer.status_code, answer.json()["type"]) == (409, "/api/v1/problems/nickname-taken")
+async def test_taken_nickname_is_refused(ann: ApiClient, anonymous: ApiClient) -> None:
+    response = await anonymous.call("POST", "/visitors", json={"nickname": "ANN"})
+    assert (response.status_code, response.json()["type"]) == (
+        409,
+        "/api/v1/problems/nickname-taken",
+    )
 
 
-async def test_the_secret_phrase_brings_one_back_with_a_token_more(come_in: Settle) -> None:
-    first = await come_in("Ann", secret_phrase=PHRASE)
+async def test_sign_in_with_the_secret_phrase_adds_a_token(sign_in: SignIn) -> None:
+    first = await sign_in("Ann", secret_phrase=PHRASE)
     await first.open("night train")
-    second = await come_in("Ann", secret_phrase=PHRASE)
+    second = await sign_in("Ann", secret_phrase=PHRASE)
     assert second.token != first.token
     for program in (first, second):
         mine = await program.ask("GET", "/rooms/mine")
         assert [room["name"] for room in mine["items"]] == ["night train"]
 
 
-async def test_being_forgotten_takes_everything_back(ann: Program, bob: Program, slug: str) -> None:
+async def test_deleting_the_visitor_deletes_their_messages_and_token(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
     await ann.say(slug, "one", "two")
-    answer = await ann.call("DELETE", "/visitors/me")
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = await ann.call("DELETE", "/visitors/me")
+    assert (response.status_code, response.content) == (204, b"")
     assert (await bob.read(slug))["items"] == []
     assert (await ann.get("/rooms/mine")).status_code == 401
     assert (await ann.call("DELETE", "/visitors/me")).status_code == 401
@@ -80,7 +85,9 @@ async def test_being_forgotten_takes_everything_back(ann: Program, bob: Program,
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer ", "Bearer x", "Basic QW5u", "й", "x" * 99]
 )
-async def test_whoever_is_not_known_is_told_how_to_be(stranger: Program, header: str) -> None:
+async def test_unauthenticated_call_gets_www_authenticate(
+    anonymous: ApiClient, header: str
+) -> None:
     for method, path in (
         ("DELETE", "/visitors/me"),
         ("GET", "/rooms"),
@@ -95,66 +102,69 @@ async def test_whoever_is_not_known_is_told_how_to_be(stranger: Program, header:
         ("GET", "/rooms/x/events"),
     ):
         headers = {"Authorization": header.encode()} if header else {}
-        answer = await stranger.http.request(method, path, headers=headers)
-        assert answer.status_code == 401, (method, path)
-        assert answer.json()["type"] == "/api/v1/problems/unknown-visitor"
-        assert answer.headers["www-authenticate"] == 'Bearer realm="anonchat"'
+        response = await anonymous.http.request(method, path, headers=headers)
+        assert response.status_code == 401, (method, path)
+        assert response.json()["type"] == "/api/v1/problems/unknown-visitor"
+        assert response.headers["www-authenticate"] == 'Bearer realm="anonchat"'
 
 
-async def test_an_expired_visitor_is_known_no_more(ann: Program, clock: FakeClock) -> None:
-    clock.move(timedelta(days=30))
+async def test_expired_visitor_is_not_authenticated(ann: ApiClient, clock: FakeClock) -> None:
+    clock.advance(timedelta(days=30))
     assert (await ann.get("/rooms")).status_code == 401
 
 
-async def test_nothing_of_the_token_or_the_visitor_is_in_any_answer(
-    ann: Program, bob: Program, slug: str, chat: Chat
+async def test_responses_contain_no_token_and_no_visitor_id(
+    ann: ApiClient, bob: ApiClient, slug: str, chat: Chat
 ) -> None:
-    visitor = await chat.identity.recognise(ann.token)
+    visitor = await chat.identity.authenticate(ann.token)
     assert visitor
     await ann.say(slug, "hello")
     await ann.open("other")
-    seen = [
+    bodies = [
         (await program.get(path)).text
         for program in (ann, bob)
         for path in (f"/rooms/{slug}", "/rooms", "/rooms/mine", f"/rooms/{slug}/messages")
     ]
     async with bob.listen(slug, after=0) as stream:
         events = [await stream.next(), await stream.next()]
-    for told in (*seen, str(events)):
-        assert ann.token not in told
-        assert visitor.id not in told
+    for text in (*bodies, str(events)):
+        assert ann.token not in text
+        assert visitor.id not in text
     mine = (await ann.ask("GET", "/rooms/mine"))["items"]
-    assert len({room["membership"]["author"] for room in mine}) == 2  # another in each room
+    # a different pseudonym in each room
+    assert len({room["membership"]["author"] for room in mine}) == 2
 
 
-async def test_a_flooded_site_poses_a_puzzle_that_a_program_can_solve(
+async def test_required_proof_of_work_can_be_solved_by_a_client(
     tmp_path: Path, clock: FakeClock
 ) -> None:
-    async with running_app(tmp_path, clock, puzzle_bits=4) as web, calling(web) as http:
-        answer = await http.post("/visitors", json={"nickname": "Ann"})
-        assert answer.status_code == 403
-        assert answer.json()["type"] == "/api/v1/problems/puzzle-unsolved"
-        puzzle = answer.json()["puzzle"]
-        tries = (f"{puzzle['challenge']}:{number}" for number in count())
+    async with running_app(tmp_path, clock, pow_bits=4) as web, api_client(web) as http:
+        response = await http.post("/visitors", json={"nickname": "Ann"})
+        assert response.status_code == 403
+        assert response.json()["type"] == "/api/v1/problems/puzzle-unsolved"
+        puzzle = response.json()["puzzle"]
+        candidates = (f"{puzzle['challenge']}:{number}" for number in count())
         solution = next(
-            text for text in tries if sha256(text.encode()).digest()[0] < 2 ** (8 - puzzle["bits"])
+            text
+            for text in candidates
+            if sha256(text.encode()).digest()[0] < 2 ** (8 - puzzle["bits"])
         )
-        answer = await http.post("/visitors", json={"nickname": "Ann", "solution": solution})
-        assert answer.status_code == 201
+        response = await http.post("/visitors", json={"nickname": "Ann", "solution": solution})
+        assert response.status_code == 201
 
 
-async def test_busy_network_poses_a_puzzle_that_a_program_can_solve(
+async def test_busy_network_requires_a_solvable_proof_of_work(
     tmp_path: Path, clock: FakeClock
 ) -> None:
-    settings = {"arrivals_per_address": "1/1h"}
-    async with running_app(tmp_path, clock, **settings) as web, calling(web) as http:
+    settings = {"sign_ins_per_ip": "1/1h"}
+    async with running_app(tmp_path, clock, **settings) as web, api_client(web) as http:
         assert (await http.post("/visitors", json={"nickname": "Ann"})).status_code == 201
-        answer = await http.post("/visitors", json={"nickname": "Bob"})
-        assert (answer.status_code, answer.json()["type"]) == (
+        response = await http.post("/visitors", json={"nickname": "Bob"})
+        assert (response.status_code, response.json()["type"]) == (
             403,
             "/api/v1/problems/puzzle-unsolved",
         )
-        puzzle = answer.json()["puzzle"]
+        puzzle = response.json()["puzzle"]
         solution = solve(puzzle["challenge"], puzzle["bits"])
-        answer = await http.post("/visitors", json={"nickname": "Bob", "solution": solution})
-        assert answer.status_code == 201
+        response = await http.post("/visitors", json={"nickname": "Bob", "solution": solution})
+        assert response.status_code == 201

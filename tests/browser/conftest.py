@@ -1,4 +1,4 @@
-"""A real server and a real browser for every story."""
+"""Fixtures: a server process and browser contexts for each test."""
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
@@ -8,15 +8,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Error
 
-from tests.browser.house import House
-from tests.browser.world import Wardrobe, World, open_wardrobe
+from tests.browser.server_process import ServerProcess
+from tests.browser.world import BrowserContextPool, World, open_context_pool
 
 _HERE = Path(__file__).parent
 _failed = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all stories in one loop, for they share one browser."""
+    """Run all tests in one event loop, because they share one browser."""
     for item in items:
         if _HERE in item.path.parents and inspect.iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
@@ -24,56 +24,56 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Remember whether a story failed, so that its screens can be shown."""
+    """Record whether a test failed, so that its pages are added to the report."""
     report = yield
     item.stash[_failed] = item.stash.get(_failed, False) or report.failed
     return report
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def wardrobe() -> AsyncIterator[Wardrobe]:
-    """Start the browser."""
-    async with open_wardrobe() as wardrobe:
-        yield wardrobe
+async def context_pool() -> AsyncIterator[BrowserContextPool]:
+    """Start the browser of the session."""
+    async with open_context_pool() as context_pool:
+        yield context_pool
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def house(
+async def server_process(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[House]:
-    """Start a server for the module, with what its `SETTINGS` say."""
+) -> AsyncIterator[ServerProcess]:
+    """Start a server for the module with the module's `SETTINGS`."""
     settings = getattr(request.module, "SETTINGS", {})
-    house = House(tmp_path_factory.mktemp("house"), **settings)
-    await house.start()
-    yield house
-    await house.stop()
+    server_process = ServerProcess(tmp_path_factory.mktemp("house"), **settings)
+    await server_process.start()
+    yield server_process
+    await server_process.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(
-    request: pytest.FixtureRequest, house: House, wardrobe: Wardrobe
+    request: pytest.FixtureRequest, server_process: ServerProcess, context_pool: BrowserContextPool
 ) -> AsyncIterator[World]:
-    """Make the people of one story; when it failed, show what they had before them."""
-    world = World(house, wardrobe)
+    """Create the users of one test; if it fails, add their pages and the log to the report."""
+    world = World(server_process, context_pool)
     yield world
     if request.node.stash.get(_failed, False):
-        request.node.add_report_section("call", "screens", await _describe(world))
+        request.node.add_report_section("call", "pages", await _describe_pages(world))
     await world.end()
 
 
 @pytest.fixture
 def room(world: World) -> str:
-    """Return the name of a room that is this story's own."""
+    """Return a room name that is unique to the test."""
     return world.name("night train")
 
 
-async def _describe(world: World) -> str:
+async def _describe_pages(world: World) -> str:
     parts = []
     for person in world.people:
         try:
-            screen = await person.page.locator("body").aria_snapshot(timeout=2_000)
+            snapshot = await person.page.locator("body").aria_snapshot(timeout=2_000)
         except Error as error:
-            screen = str(error)
-        complaints = "\n".join(person.complaints)
-        parts.append(f"{person.nickname} at {person.page.url}\n{screen[:3_000]}\n{complaints}")
-    return "\n".join([*parts, f"the server\n{world.house.log}"])
+            snapshot = str(error)
+        errors = "\n".join(person.errors)
+        parts.append(f"{person.nickname} at {person.page.url}\n{snapshot[:3_000]}\n{errors}")
+    return "\n".join([*parts, f"server log\n{world.server_process.log}"])

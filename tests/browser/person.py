@@ -1,4 +1,4 @@
-"""A person in front of a browser: what they do and see, in the words of the screens."""
+"""Page object: a user of the browser, their actions and what their page shows."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -17,8 +17,8 @@ from playwright.async_api import (
 
 SECONDS = 1_000
 PATIENCE = 120 * SECONDS
-BROKEN_LINE = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
-_SAID = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
+CONNECTION_ERRORS = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
+_MESSAGE_TEXTS = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
     .map((text) => text.textContent)"""
 
 expect.set_options(timeout=PATIENCE)
@@ -26,7 +26,7 @@ expect.set_options(timeout=PATIENCE)
 
 @dataclass
 class Words:
-    """What the controls are called in one language."""
+    """Accessible names of the controls in one language."""
 
     nickname: str = "Nickname"
     enter: str = "Enter"
@@ -79,44 +79,44 @@ RUSSIAN = Words(
 
 @dataclass
 class Person:
-    """One browser of one person, with the tab they look at."""
+    """One user with one browser context, and the tab they use."""
 
     nickname: str
     home: str
     context: BrowserContext
     page: Page
     words: Words = field(default_factory=Words)
-    forgives: str = ""
-    complaints: list[str] = field(default_factory=list)
+    ignored_errors: str = ""
+    errors: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
-        """Note whatever a browser complains of, and every request that leaves the site."""
+        """Record console errors and warnings, page errors, and requests to other sites."""
         self.context.on("console", self._on_console)
         self.context.on("weberror", self._on_error)
         self.context.on("request", self._on_request)
 
-    def stop_watching(self) -> None:
-        """Note nothing of what comes after the story."""
+    def stop_recording_errors(self) -> None:
+        """Stop recording; called at the end of the test."""
         self.context.remove_listener("console", self._on_console)
         self.context.remove_listener("weberror", self._on_error)
         self.context.remove_listener("request", self._on_request)
 
     def _on_error(self, error: WebError) -> None:
-        self._complain(f"page error: {error.error}")
+        self._record_error(f"page error: {error.error}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self._complain(f"console {message.type}: {message.text}")
+            self._record_error(f"console {message.type}: {message.text}")
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.home}/", "data:", "blob:")):
-            self._complain(f"request to a third party: {request.url}")
+            self._record_error(f"request to a third party: {request.url}")
 
-    def _complain(self, complaint: str) -> None:
-        if not (self.forgives and re.search(self.forgives, complaint)):
-            self.complaints.append(f"{self.nickname}: {complaint}")
+    def _record_error(self, error: str) -> None:
+        if not (self.ignored_errors and re.search(self.ignored_errors, error)):
+            self.errors.append(f"{self.nickname}: {error}")
 
-    # What there is
+    # Locators
 
     def textbox(self, name: str) -> Locator:
         """Find a text box by its name."""
@@ -131,18 +131,18 @@ class Person:
         return self.page.get_by_role("region", name=name, exact=True)
 
     @property
-    def finder(self) -> Locator:
-        """The box that finds or creates a room."""
+    def room_search(self) -> Locator:
+        """The input that finds or creates a room."""
         return self.page.get_by_role("combobox", name=self.words.find, exact=True)
 
     @property
     def log(self) -> Locator:
-        """The messages of the room."""
+        """The message list of the room."""
         return self.page.get_by_role("log", name=self.words.messages, exact=True)
 
     @property
-    def box(self) -> Locator:
-        """The box one writes in."""
+    def message_input(self) -> Locator:
+        """The message input."""
         return self.textbox(self.words.message)
 
     @property
@@ -152,19 +152,19 @@ class Person:
 
     @property
     def dialog(self) -> Locator:
-        """The dialog that is open."""
+        """The open dialog."""
         return self.page.get_by_role("dialog")
 
     def alert(self, text: str) -> Locator:
-        """Find what is said about something that was refused."""
+        """Find an alert that contains the text."""
         return self.page.get_by_role("alert").filter(has_text=text)
 
     def own_room(self, name: str) -> Locator:
-        """Find a room among one's own."""
+        """Find a room in the list of own rooms."""
         return self._row(self.words.own, name)
 
     def public_room(self, name: str) -> Locator:
-        """Find a room in the public list."""
+        """Find a room in the list of public rooms."""
         return self._row(self.words.public, name)
 
     def _row(self, region: str, name: str) -> Locator:
@@ -172,28 +172,28 @@ class Person:
         return self.region(region).get_by_role("listitem").filter(has=named)
 
     def message(self, text: str) -> Locator:
-        """Find a message that is stored, by its whole text."""
+        """Find a stored message by its whole text."""
         whole = self.page.get_by_text(text, exact=True)
         return self.log.locator("[data-key]").filter(has=whole)
 
     def pending(self, text: str) -> Locator:
-        """Find a message that is still on its way."""
+        """Find a pending message that contains the text."""
         return self.log.locator("[data-pending]").filter(has_text=text)
 
-    # What they do
+    # Actions
 
-    async def goes_to(self, path: str) -> None:
-        """Type an address of this site."""
+    async def open_path(self, path: str) -> None:
+        """Open a path of the site."""
         await self.page.goto(f"{self.home}{path}")
 
-    async def comes_in(self, nickname: str = "", *, phrase: str = "") -> None:
-        """Come in with a nickname, and arrive in the lobby."""
-        await self.goes_to("/login")
-        await self.gives(nickname or self.nickname, phrase=phrase)
-        await self.is_at("/")
+    async def sign_in(self, nickname: str = "", *, phrase: str = "") -> None:
+        """Sign in with a nickname, and wait for the lobby."""
+        await self.open_path("/login")
+        await self.submit_login(nickname or self.nickname, phrase=phrase)
+        await self.expect_path("/")
 
-    async def gives(self, nickname: str, *, phrase: str = "") -> None:
-        """Fill in the form of the login page and send it."""
+    async def submit_login(self, nickname: str, *, phrase: str = "") -> None:
+        """Fill in the login form and submit it."""
         await self.textbox(self.words.nickname).fill(nickname)
         if phrase:
             if not await self.textbox(self.words.phrase).is_visible():
@@ -201,116 +201,118 @@ class Person:
             await self.textbox(self.words.phrase).fill(phrase)
         await self.button(self.words.enter).click()
 
-    async def opens(self, room: str) -> None:
-        """Find or create a room from where one is, and be in it."""
-        await self.finder.fill(room)
-        await self.finder.press("Enter")
-        await self.is_in(room)
+    async def open_room(self, room: str) -> None:
+        """Find or create a room from the current page, and wait until it is open."""
+        await self.room_search.fill(room)
+        await self.room_search.press("Enter")
+        await self.expect_room(room)
 
-    async def joins(self) -> None:
-        """Join the room that one looks at from outside."""
+    async def join_room(self) -> None:
+        """Join the room whose join panel is open."""
         await self.button(self.words.join).click()
-        await expect(self.box).to_be_visible()
+        await expect(self.message_input).to_be_visible()
 
-    async def leaves(self) -> None:
-        """Leave the room one is in."""
+    async def leave_room(self) -> None:
+        """Leave the open room, and wait for the lobby."""
         await self.button(self.words.leave).click()
-        await self.is_at("/")
+        await self.expect_path("/")
 
-    async def types(self, text: str) -> None:
-        """Write without sending."""
-        await self.box.fill(text)
+    async def fill_message(self, text: str) -> None:
+        """Fill in the message input without sending."""
+        await self.message_input.fill(text)
 
-    async def sends(self, text: str) -> None:
-        """Write and press Enter, whatever becomes of it."""
-        await self.box.fill(text)
-        await self.box.press("Enter")
+    async def send_message(self, text: str) -> None:
+        """Fill in the message input and press Enter; do not wait for the result."""
+        await self.message_input.fill(text)
+        await self.message_input.press("Enter")
 
-    async def says(self, *texts: str) -> None:
-        """Post messages, and see each of them stored."""
+    async def post_messages(self, *texts: str) -> None:
+        """Post messages one by one, and wait until each is stored."""
         for text in texts:
-            await self.sends(text)
-            await self.sees(text)
+            await self.send_message(text)
+            await self.expect_message(text)
 
-    async def opens_settings(self) -> None:
-        """Open the dialog about oneself."""
+    async def open_settings(self) -> None:
+        """Open the settings dialog."""
         await self.button(self.words.settings).click()
         await expect(self.dialog).to_be_visible()
 
-    async def asks_to_be_forgotten(self) -> None:
-        """Press through to the button that forgets."""
-        await self.opens_settings()
+    async def forget_me(self) -> None:
+        """Click "Forget me" in the settings and confirm."""
+        await self.open_settings()
         await self.dialog.locator("summary", has_text=self.words.forget).click()
         await self.button(self.words.forget_now).click()
 
-    async def signs_out(self) -> None:
-        """Press through to the button that signs this browser out."""
-        await self.opens_settings()
+    async def sign_out(self) -> None:
+        """Click "Sign out" in the settings, confirm, and wait for the login page."""
+        await self.open_settings()
         await self.button(self.words.sign_out).click()
         await self.button(self.words.sign_out_now).click()
-        await self.is_at("/login")
+        await self.expect_path("/login")
 
-    async def turns_to(self, page: Page) -> None:
-        """Look at another tab."""
+    async def switch_to_tab(self, page: Page) -> None:
+        """Switch to another tab."""
         self.page = page
         await page.bring_to_front()
 
-    async def opens_tab(self) -> Page:
-        """Open another tab, and look at it."""
+    async def open_tab_beside(self) -> Page:
+        """Open another tab and switch to it."""
         self.page = await self.context.new_page()
         return self.page
 
-    # What they see
+    # Expectations
 
-    async def is_at(self, path: str) -> None:
-        """Arrive at an address of this site."""
+    async def expect_path(self, path: str) -> None:
+        """Wait until the page is at this path and loaded."""
         await expect(self.page).to_have_url(f"{self.home}{path}")
         await self.page.wait_for_load_state()
 
-    async def is_in(self, room: str) -> None:
-        """See a room that one is a member of."""
+    async def expect_room(self, room: str) -> None:
+        """Wait until the room is open with its message input."""
         heading = self.page.get_by_role("heading", name=room, exact=True, level=1)
         await expect(heading).to_be_visible()
-        await expect(self.box).to_be_visible()
+        await expect(self.message_input).to_be_visible()
 
-    async def sees(self, text: str) -> None:
-        """See one message of this text, stored."""
+    async def expect_message(self, text: str) -> None:
+        """Wait until exactly one stored message has this text and is visible."""
         await expect(self.message(text)).to_have_count(1)
         await expect(self.message(text)).to_be_visible()
 
-    async def sees_no(self, text: str) -> None:
-        """See a message go, or be gone."""
+    async def expect_no_message(self, text: str) -> None:
+        """Wait until no stored or pending message contains the text."""
         await expect(
             self.log.locator("[data-key], [data-pending]").filter(has_text=text)
         ).to_have_count(0)
 
-    async def has_heard(self, *texts: str) -> None:
-        """See exactly these messages, in this order."""
-        await self.eventually(self.hears, list(texts))
+    async def expect_messages(self, *texts: str) -> None:
+        """Wait until exactly these messages are shown, in this order."""
+        await self.expect_eventually(self.message_texts, list(texts))
 
-    async def hears(self) -> list[str]:
-        """Return the text of every stored message on the screen, in order."""
-        said: list[str] = await self.log.evaluate(_SAID)
-        return said
+    async def message_texts(self) -> list[str]:
+        """Return the texts of the stored messages on the page, in order."""
+        texts: list[str] = await self.log.evaluate(_MESSAGE_TEXTS)
+        return texts
 
-    async def eventually(self, look: Callable[[], Awaitable[object]], wanted: object) -> None:
-        """Look again and again until there is what one wants."""
+    async def expect_eventually(
+        self, look: Callable[[], Awaitable[object]], wanted: object
+    ) -> None:
+        """Poll until `look` returns `wanted`; raise `AssertionError` after `PATIENCE`."""
         seen: object = None
         for _ in range(PATIENCE // 100):
             try:
                 seen = await look()
-            except Error as error:  # the page was just going
+            except Error as error:  # the page is navigating
                 seen = error
             if seen == wanted:
                 return
             await self.page.wait_for_timeout(100)
-        assert seen == wanted, f"{self.nickname} sees {seen} instead of {wanted}"
+        assert seen == wanted, f"{self.nickname}: got {seen}, expected {wanted}"
 
-    async def is_connected(self) -> None:
-        """Wait until the page hears from the server, and does not say otherwise."""
+    async def expect_connected(self) -> None:
+        """Wait until the page is connected and shows no connection status."""
         await self.page.wait_for_function("window.did_handshake && window.socket.connected")
         await expect(self.page.get_by_role("status")).to_be_hidden()
 
-    async def is_told(self, text: str) -> None:
-        """Read an alert."""
+    async def expect_alert(self, text: str) -> None:
+        """Wait until an alert with this text is visible."""
         await expect(self.alert(text)).to_be_visible()

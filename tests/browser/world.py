@@ -1,4 +1,4 @@
-"""The people of one story."""
+"""The users of one test and their browser contexts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,113 +7,113 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
-from tests.browser.house import Site
 from tests.browser.person import ENGLISH, PATIENCE, Person, Words
-from tests.browser.wire import Wire
+from tests.browser.server_process import Site
+from tests.browser.tcp_proxy import TcpProxy
 from tests.chromium import QUIET, find_chromium
 
 _numbers = count(1)
 
 
-class Wardrobe:
-    """Browser contexts to be worn again: a warm cache halves the time that a story takes."""
+class BrowserContextPool:
+    """Pool of browser contexts: a warm cache halves the time of a test."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._free: dict[str, list[BrowserContext]] = {}
-        self._kinds: dict[BrowserContext, str] = {}
+        self._keys: dict[BrowserContext, str] = {}
 
-    async def take(self, **options: Any) -> BrowserContext:
-        """Give a context that knows nobody."""
-        kind = repr(sorted(options.items()))
-        free = self._free.setdefault(kind, [])
+    async def acquire(self, **options: Any) -> BrowserContext:
+        """Return a context without cookies, reused if one with these options is free."""
+        key = repr(sorted(options.items()))
+        free = self._free.setdefault(key, [])
         context = free.pop() if free else await self._browser.new_context(**options)
         context.set_default_timeout(PATIENCE)
-        self._kinds[context] = kind
+        self._keys[context] = key
         return context
 
-    async def give_back(self, context: BrowserContext) -> None:
-        """Close what is open, and forget who wore it."""
+    async def release(self, context: BrowserContext) -> None:
+        """Close the pages of the context, clear its cookies and return it to the pool."""
         for page in context.pages:
             await page.close()
         await context.set_offline(False)
         await context.clear_cookies()
-        self._free[self._kinds.pop(context)].append(context)
+        self._free[self._keys.pop(context)].append(context)
 
 
 @asynccontextmanager
-async def open_wardrobe(*options: str) -> AsyncIterator[Wardrobe]:
-    """Start the browser, with further options."""
+async def open_context_pool(*options: str) -> AsyncIterator[BrowserContextPool]:
+    """Start the browser with additional command-line options."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=find_chromium(), args=[*QUIET, *options]
         )
-        yield Wardrobe(browser)
+        yield BrowserContextPool(browser)
         await browser.close()
 
 
 class World:
-    """Makes people, and names that nobody else in this house bears."""
+    """Creates the users of one test, and names that no other test uses."""
 
-    def __init__(self, house: Site, wardrobe: Wardrobe) -> None:
-        self.house = house
+    def __init__(self, server_process: Site, context_pool: BrowserContextPool) -> None:
+        self.server_process = server_process
         self.people: list[Person] = []
-        self._wardrobe = wardrobe
+        self._context_pool = context_pool
         self._number = next(_numbers)
-        self._wires: list[Wire] = []
+        self._wires: list[TcpProxy] = []
 
     def name(self, name: str) -> str:
-        """Return a name that is this story's own."""
+        """Return the name with a suffix that is unique to this test."""
         return f"{name} {self._number}"
 
     async def person(
         self,
         name: str,
         *,
-        wire: Wire | None = None,
+        wire: TcpProxy | None = None,
         words: Words = ENGLISH,
         locale: str = "en-GB",
         width: int = 1280,
         height: int = 800,
         **options: Any,
     ) -> Person:
-        """Give somebody a browser of their own; `wire` is what their connection runs through."""
-        context = await self._wardrobe.take(
+        """Create a user with a browser context, connected through the proxy `wire` if given."""
+        context = await self._context_pool.acquire(
             locale=locale, viewport={"width": width, "height": height}, **options
         )
-        home = wire.url if wire else self.house.url
+        home = wire.url if wire else self.server_process.url
         person = Person(self.name(name), home, context, await context.new_page(), words)
         person.watch()
         self.people.append(person)
         return person
 
     async def visitor(self, name: str, **options: Any) -> Person:
-        """Make a person who has come in."""
+        """Create a user and sign in."""
         person = await self.person(name, **options)
-        await person.comes_in()
+        await person.sign_in()
         return person
 
     async def members(self, room: str, *names: str, **options: Any) -> list[Person]:
-        """Make people who are in a room together."""
+        """Create signed-in users who have the room open."""
         people = []
         for name in names:
             people.append(await self.visitor(name, **options))
-            await people[-1].opens(room)
+            await people[-1].open_room(room)
         return people
 
-    async def wire(self) -> Wire:
-        """Lay a cable to the house."""
-        wire = Wire(self.house.port)
+    async def wire(self) -> TcpProxy:
+        """Open a TCP proxy to the server."""
+        wire = TcpProxy(self.server_process.port)
         await wire.open()
         self._wires.append(wire)
         return wire
 
     async def end(self) -> None:
-        """Close all browsers; nothing may have been complained of."""
+        """Return all contexts to the pool; raise `AssertionError` if a page reported an error."""
         for person in self.people:
-            person.stop_watching()
-            await self._wardrobe.give_back(person.context)
+            person.stop_recording_errors()
+            await self._context_pool.release(person.context)
         for wire in self._wires:
             await wire.close()
-        complaints = [complaint for person in self.people for complaint in person.complaints]
-        assert not complaints, "\n".join(complaints)
+        errors = [error for person in self.people for error in person.errors]
+        assert not errors, "\n".join(errors)

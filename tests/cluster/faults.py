@@ -1,4 +1,4 @@
-"""What breaks in a cluster, and is mended again: blows for a storm."""
+"""Faults of a cluster for a load run: each breaks something and repairs it again."""
 
 import asyncio
 import signal
@@ -8,134 +8,134 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
-from tests.browser.wire import Wire
+from tests.browser.tcp_proxy import TcpProxy
 from tests.fakes import UNLIMITED
 from tests.history.storm import SETTINGS
 from tools.cluster import Cluster
 
-LIARS = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-"""What tells a process another time than its machine has."""
+LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+"""libfaketime, which fakes the clock of a process; empty if it is not installed."""
 
 _SLOW_SECONDS = 0.03
 
 
 class Faults:
-    """A cluster to be broken. What is paused, cut off or slow is so for `seconds`.
+    """A cluster and its faults. Pauses, disconnections and delays last for `seconds`.
 
-    The clock of its second node is two minutes ahead of the others, if libfaketime is installed.
-    The last node reaches PostgreSQL and Redis over cables that can be pulled out.
+    The clock of the second node is two minutes ahead of the others, if libfaketime is installed.
+    The last node connects to PostgreSQL and Redis via TCP proxies.
     """
 
     def __init__(self, cluster: Cluster, *, seconds: float) -> None:
         self.cluster = cluster
-        self.left: list[float] = []
-        """How many seconds each node has taken to leave."""
+        self.stop_seconds: list[float] = []
+        """How many seconds each node took to stop."""
         self._seconds = seconds
-        self._to_postgres = Wire(cluster.postgres.port)
-        self.to_redis = Wire(cluster.redis.port)
-        """The cable between the last node and Redis."""
+        self._to_postgres = TcpProxy(cluster.postgres.port)
+        self.to_redis = TcpProxy(cluster.redis.port)
+        """The TCP proxy between the last node and Redis."""
 
     async def open(self) -> None:
-        """Lay the cables, and set the clock."""
-        _, early, far = self.cluster.nodes
-        if LIARS:
-            early.around |= lie(120)
-        for setting, wire, part in (
+        """Start the proxies, and set the clock of the second node."""
+        _, ahead, last = self.cluster.nodes
+        if LIBRARIES:
+            ahead.extra_environment |= fake_clock(120)
+        for setting, proxy, process in (
             ("database_url", self._to_postgres, self.cluster.postgres),
             ("bus_url", self.to_redis, self.cluster.redis),
         ):
-            await wire.open()
-            far.settings[setting] = part.url.replace(str(part.port), str(wire.port))
+            await proxy.open()
+            last.settings[setting] = process.url.replace(str(process.port), str(proxy.port))
 
     async def close(self) -> None:
-        """Take the cables away."""
+        """Stop the proxies."""
         await self._to_postgres.close()
         await self.to_redis.close()
 
     @property
-    def doors(self) -> Sequence[str]:
-        """The address of every node."""
+    def urls(self) -> Sequence[str]:
+        """The URLs of all nodes."""
         return [f"http://{node.address}" for node in self.cluster.nodes]
 
-    async def crashes_of_postgresql(self, _chance: Random) -> None:
-        """End it as `pg_ctl stop -m immediate` does."""
+    async def crashes_of_postgresql(self, _random: Random) -> None:
+        """Stop it as `pg_ctl stop -m immediate` does, and restart it."""
         await self.cluster.postgres.stop(signal.SIGQUIT)
         await self.cluster.postgres.start()
 
-    async def absences_of_postgresql(self, _chance: Random) -> None:
-        """Let it be away for a while."""
+    async def absences_of_postgresql(self, _random: Random) -> None:
+        """Stop it for a while."""
         await self.cluster.postgres.stop(signal.SIGQUIT)
         await asyncio.sleep(self._seconds)
         await self.cluster.postgres.start()
 
-    async def slow_lines_to_postgresql(self, _chance: Random) -> None:
-        """Let one node wait for every answer."""
-        self._to_postgres.slow_down(_SLOW_SECONDS)
+    async def slow_lines_to_postgresql(self, _random: Random) -> None:
+        """Delay all responses to one node."""
+        self._to_postgres.set_delay(_SLOW_SECONDS)
         await asyncio.sleep(self._seconds)
-        self._to_postgres.slow_down(0)
+        self._to_postgres.set_delay(0)
 
-    async def broken_lines_to_postgresql(self, _chance: Random) -> None:
-        """Let one node wait for answers that do not come, and leave its transactions open."""
+    async def broken_lines_to_postgresql(self, _random: Random) -> None:
+        """Hold back the traffic of one node, with its transactions open."""
         self._to_postgres.hold()
         await asyncio.sleep(self._seconds)
         self._to_postgres.release()
 
-    async def crashes_of_redis(self, _chance: Random) -> None:
-        """End it; it comes back and knows nothing."""
+    async def crashes_of_redis(self, _random: Random) -> None:
+        """Kill it, and restart it without data."""
         self.cluster.redis.kill()
         await self.cluster.redis.start()
 
-    async def absences_of_redis(self, _chance: Random) -> None:
-        """Let it be away for a while; it comes back and knows nothing."""
+    async def absences_of_redis(self, _random: Random) -> None:
+        """Kill it, and restart it without data after a while."""
         self.cluster.redis.kill()
         await asyncio.sleep(self._seconds)
         await self.cluster.redis.start()
 
-    async def pauses_of_redis(self, _chance: Random) -> None:
-        """Let it say nothing."""
+    async def pauses_of_redis(self, _random: Random) -> None:
+        """Suspend the process for a while."""
         self.cluster.redis.pause()
         await asyncio.sleep(self._seconds)
         self.cluster.redis.resume()
 
-    async def broken_lines_to_redis(self, _chance: Random) -> None:
-        """Let one node hear nothing of the others, nor they of it."""
+    async def broken_lines_to_redis(self, _random: Random) -> None:
+        """Hold back the events between one node and the others."""
         self.to_redis.hold()
         await asyncio.sleep(self._seconds)
         self.to_redis.release()
 
-    async def crashes_of_nodes(self, chance: Random) -> None:
-        """End one as a power cut does."""
-        node = chance.choice(self.cluster.nodes)
+    async def crashes_of_nodes(self, random: Random) -> None:
+        """Kill a random node, and restart it within a second."""
+        node = random.choice(self.cluster.nodes)
         node.kill()
-        await asyncio.sleep(chance.uniform(0, 1))
+        await asyncio.sleep(random.uniform(0, 1))
         await node.start()
 
-    async def absences_of_nodes(self, chance: Random) -> None:
-        """Let one be away for a while."""
-        node = chance.choice(self.cluster.nodes)
+    async def absences_of_nodes(self, random: Random) -> None:
+        """Kill a random node, and restart it after a while."""
+        node = random.choice(self.cluster.nodes)
         node.kill()
         await asyncio.sleep(self._seconds)
         await node.start()
 
-    async def pauses_of_nodes(self, chance: Random) -> None:
-        """Let one do nothing at all, in the middle of whatever it does."""
-        node = chance.choice(self.cluster.nodes)
+    async def pauses_of_nodes(self, random: Random) -> None:
+        """Suspend the process of a random node for a while."""
+        node = random.choice(self.cluster.nodes)
         node.pause()
         await asyncio.sleep(self._seconds)
         node.resume()
 
-    async def rolling_restarts(self, _chance: Random) -> None:
-        """Let every node leave and come back, one after the other."""
+    async def rolling_restarts(self, _random: Random) -> None:
+        """Stop and restart all nodes, one after the other."""
         for node in self.cluster.nodes:
-            began = time.monotonic()
+            start = time.monotonic()
             await node.stop()
-            self.left.append(time.monotonic() - began)
+            self.stop_seconds.append(time.monotonic() - start)
             await node.start()
 
 
 @asynccontextmanager
 async def open_faults(*, seconds: float) -> AsyncIterator[Faults]:
-    """Start a cluster to be broken."""
+    """Start a cluster with its faults."""
     faults = Faults(Cluster(settings=UNLIMITED | SETTINGS), seconds=seconds)
     await faults.open()
     try:
@@ -145,10 +145,10 @@ async def open_faults(*, seconds: float) -> AsyncIterator[Faults]:
         await faults.close()
 
 
-def lie(seconds: int) -> dict[str, str]:
-    """Return what a process finds around it whose clock is so far ahead."""
+def fake_clock(seconds: int) -> dict[str, str]:
+    """Return the environment variables that set a process's clock `seconds` ahead."""
     return {
-        "LD_PRELOAD": str(LIARS[0]),
+        "LD_PRELOAD": str(LIBRARIES[0]),
         "FAKETIME": f"{seconds:+}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }

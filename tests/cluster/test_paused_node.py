@@ -1,4 +1,4 @@
-"""A node that stands still, with all its lines open: whoever comes is answered by another."""
+"""nginx sends requests to another node while one is paused with open connections."""
 
 from collections.abc import AsyncIterator
 
@@ -7,7 +7,7 @@ import pytest
 
 from tools.cluster import Cluster
 
-_PATIENCE = 240
+_TIMEOUT = 240
 
 
 @pytest.fixture
@@ -16,16 +16,16 @@ async def cluster() -> AsyncIterator[Cluster]:
         yield cluster
 
 
-async def test_pages_and_sockets_of_a_node_that_stands_still_are_answered_by_another(
+async def test_requests_to_a_paused_node_are_answered_by_another(
     cluster: Cluster,
 ) -> None:
     cluster.nodes[0].pause()
     try:
-        async with httpx.AsyncClient(base_url=cluster.url, timeout=_PATIENCE) as http:
+        async with httpx.AsyncClient(base_url=cluster.url, timeout=_TIMEOUT) as http:
             for _ in range(4):
                 assert (await http.get("/login")).status_code == 200
-            socket = {"EIO": "4", "transport": "polling", "node": "n1"}
-            answer = await http.get("/_nicegui_ws/socket.io/", params=socket)
+            query = {"EIO": "4", "transport": "polling", "node": "n1"}
+            answer = await http.get("/_nicegui_ws/socket.io/", params=query)
             assert answer.status_code == 200
             assert "sid" in answer.text
     finally:

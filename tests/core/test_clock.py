@@ -1,4 +1,4 @@
-"""Time never goes back, whatever happens to the wall clock."""
+"""The clock never goes back, whatever the wall clock does."""
 
 from datetime import UTC, datetime
 
@@ -6,174 +6,178 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonchat import SteadyClock
-from anonchat.clock import DOUBT, CommonTime
+from anonchat import MonotonicWallClock
+from anonchat.runtime.clock import JUMP_CONFIRMATION, DatabaseTime
 
 
-class Watch:
-    """A wall clock and a count of seconds that a test can turn."""
+class FakeTime:
+    """A wall clock and a monotonic timer that a test can change."""
 
     def __init__(self) -> None:
         self.wall = 1_000_000.0
         self.elapsed = 50.0
 
-    def pass_by(self, seconds: float, *, jump: float = 0) -> None:
+    def advance(self, seconds: float, *, jump: float = 0) -> None:
         self.elapsed += seconds
         self.wall += seconds + jump
 
-    def common(self) -> CommonTime:
-        return CommonTime(wall=lambda: self.wall, elapsed=lambda: self.elapsed)
+    def database_time(self) -> DatabaseTime:
+        return DatabaseTime(wall=lambda: self.wall, elapsed=lambda: self.elapsed)
 
-    def clock(self) -> SteadyClock:
-        return SteadyClock(wall=lambda: self.wall, elapsed=lambda: self.elapsed)
+    def clock(self) -> MonotonicWallClock:
+        return MonotonicWallClock(wall=lambda: self.wall, elapsed=lambda: self.elapsed)
 
 
-def test_it_shows_the_time_of_the_wall_clock_in_utc() -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(30)
+def test_clock_returns_wall_clock_time_in_utc() -> None:
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(30)
     assert clock() == datetime.fromtimestamp(1_000_030, UTC)
     assert clock().tzinfo is UTC
 
 
-def test_it_follows_the_wall_clock_forward_by_a_small_step() -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(1, jump=120)
+def test_clock_follows_a_small_forward_step_of_the_wall_clock() -> None:
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(1, jump=120)
     assert clock() == datetime.fromtimestamp(1_000_121, UTC)
 
 
-def test_a_leap_is_said_loudly_and_not_believed(caplog: pytest.LogCaptureFixture) -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(1, jump=86_400)
+def test_clock_jump_is_logged_as_error_and_not_followed(caplog: pytest.LogCaptureFixture) -> None:
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(1, jump=86_400)
     for _ in range(3):
-        watch.pass_by(1)
+        time.advance(1)
         clock()
     assert clock() == datetime.fromtimestamp(1_000_004, UTC)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "leapt ahead by 86400 s" in caplog.text
+    assert "jumped ahead by 86400 s" in caplog.text
 
 
-def test_a_leap_that_is_taken_back_was_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(1, jump=86_400)
+def test_reverted_clock_jump_has_no_effect(caplog: pytest.LogCaptureFixture) -> None:
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(1, jump=86_400)
     clock()
-    watch.pass_by(600, jump=-86_400)
+    time.advance(600, jump=-86_400)
     assert clock() == datetime.fromtimestamp(1_000_601, UTC)
-    assert "has come back" in caplog.text
-    watch.pass_by(DOUBT.total_seconds(), jump=86_400)
-    assert clock() == datetime.fromtimestamp(1_000_601, UTC) + DOUBT, "doubts begin anew"
+    assert "was reverted" in caplog.text
+    time.advance(JUMP_CONFIRMATION.total_seconds(), jump=86_400)
+    assert clock() == datetime.fromtimestamp(1_000_601, UTC) + JUMP_CONFIRMATION, (
+        "a new jump is observed from the start"
+    )
 
 
-def test_a_leap_is_believed_once_the_wall_clock_has_held_on_to_it(
+def test_clock_jump_is_accepted_once_it_has_persisted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(1, jump=86_400)
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(1, jump=86_400)
     clock()
-    watch.pass_by(DOUBT.total_seconds() - 1)
-    assert clock() == datetime.fromtimestamp(1_000_000, UTC) + DOUBT
-    watch.pass_by(1)
-    assert clock() == datetime.fromtimestamp(1_086_401, UTC) + DOUBT
-    assert "believed now" in caplog.text
+    time.advance(JUMP_CONFIRMATION.total_seconds() - 1)
+    assert clock() == datetime.fromtimestamp(1_000_000, UTC) + JUMP_CONFIRMATION
+    time.advance(1)
+    assert clock() == datetime.fromtimestamp(1_086_401, UTC) + JUMP_CONFIRMATION
+    assert "accepted, everything expired" in caplog.text
 
 
-def test_a_clock_that_leaps_again_and_again_is_not_believed() -> None:
-    watch = Watch()
-    clock = watch.clock()
+def test_repeated_clock_jumps_are_not_followed() -> None:
+    time = FakeTime()
+    clock = time.clock()
     for _ in range(10):
-        watch.pass_by(600, jump=3_600)
+        time.advance(600, jump=3_600)
         clock()
     assert clock() == datetime.fromtimestamp(1_006_000, UTC)
 
 
-def test_time_that_the_machine_slept_through_has_passed() -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(8 * 3_600)
+def test_clock_includes_time_of_system_sleep() -> None:
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(8 * 3_600)
     assert clock() == datetime.fromtimestamp(1_028_800, UTC)
 
 
-def test_time_goes_on_from_where_it_was_before_a_restart(caplog: pytest.LogCaptureFixture) -> None:
-    watch = Watch()
-    clock = watch.clock()
-    clock.resume(datetime.fromtimestamp(1_007_200, UTC))
-    watch.pass_by(5)
+def test_clock_resumes_from_its_time_before_the_restart(caplog: pytest.LogCaptureFixture) -> None:
+    time = FakeTime()
+    clock = time.clock()
+    clock.advance_to(datetime.fromtimestamp(1_007_200, UTC))
+    time.advance(5)
     assert clock() == datetime.fromtimestamp(1_007_205, UTC)
     assert "7200 s behind" in caplog.text
-    clock.resume(datetime.fromtimestamp(900_000, UTC))
+    clock.advance_to(datetime.fromtimestamp(900_000, UTC))
     assert clock() == datetime.fromtimestamp(1_007_205, UTC)
 
 
-def test_it_goes_on_at_its_own_pace_when_the_wall_clock_is_set_back() -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(10, jump=-7_200)
+def test_clock_keeps_running_when_the_wall_clock_is_set_back() -> None:
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(10, jump=-7_200)
     assert clock() == datetime.fromtimestamp(1_000_010, UTC)
-    watch.pass_by(20)
+    time.advance(20)
     assert clock() == datetime.fromtimestamp(1_000_030, UTC)
 
 
-def test_a_step_forward_that_is_taken_back_is_not_gone_back() -> None:
-    watch = Watch()
-    clock = watch.clock()
-    watch.pass_by(1, jump=100)
+def test_clock_does_not_go_back_when_a_small_step_is_reverted() -> None:
+    time = FakeTime()
+    clock = time.clock()
+    time.advance(1, jump=100)
     clock()
-    watch.pass_by(1, jump=-100)
+    time.advance(1, jump=-100)
     assert clock() == datetime.fromtimestamp(1_000_102, UTC)
 
 
-def test_common_time_is_that_of_this_machine_until_a_server_has_told_it() -> None:
-    watch = Watch()
-    common = watch.common()
-    watch.pass_by(5)
-    assert common() == 1_000_005
+def test_database_time_is_local_time_until_the_server_has_answered() -> None:
+    time = FakeTime()
+    database_time = time.database_time()
+    time.advance(5)
+    assert database_time() == 1_000_005
 
 
-def test_what_a_server_has_told_is_corrected_by_half_the_time_that_it_took() -> None:
-    watch = Watch()
-    common = watch.common()
-    common.learn(2_000_000, 0.4)
-    assert common() == pytest.approx(2_000_000.2)
+def test_database_time_is_corrected_by_half_the_round_trip() -> None:
+    time = FakeTime()
+    database_time = time.database_time()
+    database_time.synchronize(2_000_000, 0.4)
+    assert database_time() == pytest.approx(2_000_000.2)
 
 
-def test_common_time_goes_on_at_its_natural_pace_whatever_the_machine_says() -> None:
-    watch = Watch()
-    common = watch.common()
-    common.learn(2_000_000, 0)
-    watch.pass_by(60, jump=-5_000)
-    assert common() == pytest.approx(2_000_060)
+def test_database_time_ignores_jumps_of_the_local_wall_clock() -> None:
+    time = FakeTime()
+    database_time = time.database_time()
+    database_time.synchronize(2_000_000, 0)
+    time.advance(60, jump=-5_000)
+    assert database_time() == pytest.approx(2_000_060)
 
 
-def test_answers_that_were_slow_do_not_push_common_time_ahead() -> None:
-    watch = Watch()
-    common = watch.common()
-    common.learn(2_000_000, 0.01)
+def test_slow_answers_do_not_move_database_time_ahead() -> None:
+    time = FakeTime()
+    database_time = time.database_time()
+    database_time.synchronize(2_000_000, 0.01)
     for second in range(1, 20):
-        watch.pass_by(1)
-        common.learn(2_000_000 + second - 1.9, 2)  # it told the time, and then came nothing
-        assert common() == pytest.approx(2_000_000.005 + second)
+        time.advance(1)
+        database_time.synchronize(
+            2_000_000 + second - 1.9, 2
+        )  # the answer was delayed on its way back
+        assert database_time() == pytest.approx(2_000_000.005 + second)
 
 
-def test_common_time_follows_a_server_whose_clock_was_set() -> None:
-    watch = Watch()
-    common = watch.common()
-    for told in (2_000_000, 2_000_500, 1_999_000):
-        common.learn(told, 0.2)
-        assert common() == pytest.approx(told + 0.1)
+def test_database_time_follows_a_change_of_the_server_clock() -> None:
+    time = FakeTime()
+    database_time = time.database_time()
+    for server_time in (2_000_000, 2_000_500, 1_999_000):
+        database_time.synchronize(server_time, 0.2)
+        assert database_time() == pytest.approx(server_time + 0.1)
 
 
-def test_a_clock_begins_where_its_wall_clock_is_even_if_that_was_ahead() -> None:
-    watch = Watch()
-    common = watch.common()
-    clock = SteadyClock(wall=common, elapsed=lambda: watch.elapsed)
-    common.learn(900_000, 0)  # the clock of this machine was ahead
-    clock.begin()
+def test_clock_begins_at_database_time_even_if_local_time_was_ahead() -> None:
+    time = FakeTime()
+    database_time = time.database_time()
+    clock = MonotonicWallClock(wall=database_time, elapsed=lambda: time.elapsed)
+    database_time.synchronize(900_000, 0)  # the clock of this machine was ahead
+    clock.reset()
     assert clock() == datetime.fromtimestamp(900_000, UTC)
-    common.learn(900_060, 0)
+    database_time.synchronize(900_060, 0)
     assert clock() == datetime.fromtimestamp(900_060, UTC)
 
 
@@ -181,14 +185,14 @@ steps = st.lists(st.tuples(st.floats(0, 1e5), st.floats(-1e6, 1e6)))
 
 
 @given(steps=steps)
-def test_it_never_goes_back_and_never_stands_still_longer_than_time_does(
+def test_clock_never_goes_back_or_runs_slower_than_elapsed_time(
     steps: list[tuple[float, float]],
 ) -> None:
-    watch = Watch()
-    clock = watch.clock()
+    time = FakeTime()
+    clock = time.clock()
     before = clock()
     for seconds, jump in steps:
-        watch.pass_by(seconds, jump=jump)
+        time.advance(seconds, jump=jump)
         now = clock()
         assert (now - before).total_seconds() >= seconds - 1e-3
         before = now

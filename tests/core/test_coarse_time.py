@@ -1,4 +1,4 @@
-"""Times that nobody needs exactly are stored to the minute."""
+"""Timestamps that need no precision are stored to the minute."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,35 +6,35 @@ import pytest
 from sqlmodel import select
 
 from anonchat import Chat
-from anonchat.coarse_time import minute_after, minute_before
+from anonchat.runtime.coarse_time import ceil_to_minute, floor_to_minute
 from models import MemberRow, TokenRow, TombstoneRow, VisitorRow
-from tests.fakes import FakeClock, say
+from tests.fakes import FakeClock, post_messages
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def test_moment_lies_between_the_two_minutes_around_it() -> None:
+def test_time_is_rounded_down_and_up_to_the_minute() -> None:
     later = NOON + timedelta(seconds=17, microseconds=250)
-    assert (minute_before(later), minute_after(later)) == (NOON, NOON + MINUTE)
-    assert minute_before(NOON) == minute_after(NOON) == NOON
+    assert (floor_to_minute(later), ceil_to_minute(later)) == (NOON, NOON + MINUTE)
+    assert floor_to_minute(NOON) == ceil_to_minute(NOON) == NOON
 
 
 @pytest.mark.usefixtures("either_place")
-async def test_what_people_do_is_dated_to_the_minute(chat: Chat, clock: FakeClock) -> None:
+async def test_stored_timestamps_are_rounded_to_the_minute(chat: Chat, clock: FakeClock) -> None:
     phrase = "correct horse battery"
-    clock.move(timedelta(seconds=17, microseconds=250))
-    ann, token = await chat.identity.come_in("Ann", phrase=phrase)
-    await chat.identity.come_in("Ann", phrase=phrase)
-    await chat.identity.recognise(token)
+    clock.advance(timedelta(seconds=17, microseconds=250))
+    ann, token = await chat.identity.sign_in("Ann", phrase=phrase)
+    await chat.identity.sign_in("Ann", phrase=phrase)
+    await chat.identity.authenticate(token)
     room = await chat.rooms.open("night train", visitor_id=ann.id)
-    bob, _ = await chat.identity.come_in("Bob")
+    bob, _ = await chat.identity.sign_in("Bob")
     await chat.memberships.join(room.id, visitor_id=bob.id)
-    await say(chat, room, ann, "one")
-    await say(chat, room, bob, "two")
+    await post_messages(chat, room, ann, "one")
+    await post_messages(chat, room, bob, "two")
     (message, _) = await chat.messages.history(room.id, visitor_id=ann.id, limit=9)
     await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
-    async with chat._database.reading() as session:
+    async with chat._database.read_session() as session:
         visitors = (await session.exec(select(VisitorRow))).all()
         members = (await session.exec(select(MemberRow))).all()
         tombstones = (await session.exec(select(TombstoneRow))).all()
@@ -48,7 +48,7 @@ async def test_what_people_do_is_dated_to_the_minute(chat: Chat, clock: FakeCloc
     }
     assert {moment.replace(second=0, microsecond=0) for moment in moments} == moments
     assert all(visitor.expires_at >= clock() + chat.settings.visitor_ttl for visitor in visitors)
-    # The microseconds of a token tell the order of those of one visitor, and no time.
+    # The microseconds of a token only encode the order of its visitor's tokens.
     assert sorted(token.created_at for token in tokens) == [
         NOON,
         NOON,

@@ -1,10 +1,10 @@
-"""Secret phrases that anybody would guess first."""
+"""Detection of easily guessed secret phrases."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonchat.common_phrases import is_common
+from anonchat.security.common_phrases import is_common
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_phrase_made_of_the_nickname_is_common(phrase: str) -> None:
         "",
     ],
 )
-def test_phrase_that_nobody_guesses_first_is_not_common(phrase: str) -> None:
+def test_uncommon_phrase_is_not_common(phrase: str) -> None:
     assert not is_common(phrase)
 
 
 @given(st.text(max_size=400), st.text(max_size=24))
-def test_any_phrase_is_judged_without_an_error(phrase: str, nickname: str) -> None:
+def test_any_phrase_is_checked_without_an_error(phrase: str, nickname: str) -> None:
     assert is_common(phrase, names=(nickname,)) in (True, False)

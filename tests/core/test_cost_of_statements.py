@@ -1,4 +1,4 @@
-"""What a statement of everyday life costs does not grow with how much has been said."""
+"""The cost of frequent SQL statements does not grow with the number of messages."""
 
 import asyncio
 import sqlite3
@@ -10,87 +10,87 @@ import pytest
 from sqlalchemy import event
 
 from anonchat import Chat
-from anonchat.keystore import SPAN
-from tests.fakes import FakeClock, gather_in
+from anonchat.security.keystore import SPAN
+from tests.fakes import FakeClock, create_room_with_members
 
 Statements = dict[str, Any]
 
-_SAID = 1_000
-_STEPS_MOST = 2_000  # of SQLite's machine; to look at every message takes several for each
+_MESSAGES = 1_000
+_STEPS_MAX = 2_000  # of SQLite's virtual machine; a scan takes several steps per message
 
 
 @pytest.fixture
 def statements(chat: Chat) -> Iterator[Statements]:
-    """Give every statement that is executed, with parameters for it."""
+    """Return every executed statement, with parameters for it."""
     executed: Statements = {}
 
-    def note(_connection: object, _cursor: object, sql: str, given: Any, *_: object) -> None:
-        executed[sql] = given[0] if isinstance(given, list) else given
+    def record(_connection: object, _cursor: object, sql: str, parameters: Any, *_: object) -> None:
+        executed[sql] = parameters[0] if isinstance(parameters, list) else parameters
 
     engine = chat._database._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", record)
     yield executed
-    event.remove(engine, "before_cursor_execute", note)
+    event.remove(engine, "before_cursor_execute", record)
 
 
-async def test_talking_in_a_long_room_costs_what_it_costs_in_a_short_one(
+async def test_message_statements_cost_does_not_grow_with_room_history(
     chat: Chat, clock: FakeClock, tmp_path: Path, statements: Statements
 ) -> None:
-    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+    room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
     post = chat.messages.post
-    await asyncio.gather(*(post(room.id, visitor_id=ann.id, text="one") for _ in range(_SAID)))
-    clock.move(SPAN)  # to delete one concerns those that end together with it
+    await asyncio.gather(*(post(room.id, visitor_id=ann.id, text="one") for _ in range(_MESSAGES)))
+    clock.advance(SPAN)  # a deletion affects all messages of the same span
     statements.clear()
     both = (
         post(room.id, visitor_id=visitor.id, text="two", dedup_id="2") for visitor in (ann, bob)
     )
-    said, _ = await asyncio.gather(*both)
+    message, _ = await asyncio.gather(*both)
     await chat.messages.history(room.id, visitor_id=ann.id, limit=2, after=1)
     await chat.messages.history(room.id, visitor_id=ann.id, limit=2, before=900)
-    await chat.messages.living_seqs(room.id, visitor_id=ann.id, first=1, last=900, limit=9)
-    await chat.messages.delete(room.id, visitor_id=ann.id, message_id=said.id)
+    await chat.messages.list_seqs(room.id, visitor_id=ann.id, first=1, last=900, limit=9)
+    await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
     await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=3)
     await chat.memberships.write_read_marks()
-    assert _find_dear(tmp_path, statements) == []
+    assert _find_expensive(tmp_path, statements) == []
 
 
-async def test_coming_and_going_costs_the_same_however_much_was_said(
+async def test_join_and_leave_statements_cost_does_not_grow_with_room_history(
     chat: Chat, tmp_path: Path, statements: Statements
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     post = chat.messages.post
-    await asyncio.gather(*(post(room.id, visitor_id=ann.id, text="one") for _ in range(_SAID)))
+    await asyncio.gather(*(post(room.id, visitor_id=ann.id, text="one") for _ in range(_MESSAGES)))
     statements.clear()
-    bob, token = await chat.identity.come_in("Bob")
-    await chat.identity.recognise(token)
-    await chat.identity.is_free("Cleo")
+    bob, token = await chat.identity.sign_in("Bob")
+    await chat.identity.authenticate(token)
+    await chat.identity.is_nickname_available("Cleo")
     await chat.rooms.find(room.slug)
     await chat.memberships.join(room.id, visitor_id=bob.id)
     await chat.memberships.list_members(room.id, visitor_id=bob.id)
-    await chat.memberships.list_mine(bob.id)
+    await chat.memberships.list_of_visitor(bob.id)
     await chat.memberships.read_marks(bob.id)
     await chat.memberships.leave(room.id, visitor_id=bob.id)
     await chat.expiry.purge()
     await chat.identity.forget(bob.id)
-    assert _find_dear(tmp_path, statements) == []
+    assert _find_expensive(tmp_path, statements) == []
 
 
-def _find_dear(folder: Path, statements: Statements) -> list[tuple[int, str]]:
+def _find_expensive(folder: Path, statements: Statements) -> list[tuple[int, str]]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     file = sqlite3.connect(folder / "data" / "anonchat.db")
     file.backup(connection)
     file.close()
-    found = []
-    for sql, given in statements.items():
+    expensive = []
+    for sql, parameters in statements.items():
         if sql.startswith(("SELECT", "UPDATE", "DELETE")):
-            steps = _count_steps(connection, sql, given)
-            if steps > _STEPS_MOST:
-                found.append((steps, sql))
+            steps = _count_steps(connection, sql, parameters)
+            if steps > _STEPS_MAX:
+                expensive.append((steps, sql))
     connection.close()
-    return found
+    return expensive
 
 
-def _count_steps(connection: sqlite3.Connection, sql: str, given: Any) -> int:
+def _count_steps(connection: sqlite3.Connection, sql: str, parameters: Any) -> int:
     steps = 0
 
     def count() -> None:
@@ -99,7 +99,7 @@ def _count_steps(connection: sqlite3.Connection, sql: str, given: Any) -> int:
 
     connection.execute("BEGIN")
     connection.set_progress_handler(count, 1)
-    connection.execute(sql, given).fetchall()
+    connection.execute(sql, parameters).fetchall()
     connection.set_progress_handler(None, 1)
     connection.execute("ROLLBACK")
     return steps

@@ -1,4 +1,4 @@
-"""What a transaction makes of an error, and who may read the file."""
+"""Error mapping of transactions, and permissions of the database files."""
 
 import asyncio
 import os
@@ -14,83 +14,83 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
 
 from anonchat import Chat, Unavailable
-from tests.fakes import FakeClock, gather_in, read, running_chat, say
+from tests.fakes import FakeClock, create_room_with_members, post_messages, read, running_chat
 
 
-async def test_a_full_disk_is_a_refusal_and_one_line_that_tells_nothing(
+async def test_full_disk_raises_unavailable_and_logs_one_line_without_content(
     chat: Chat, caplog: pytest.LogCaptureFixture
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
-    await _execute(chat, "PRAGMA max_page_count=1")  # the file may not grow any more
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    await _execute(chat, "PRAGMA max_page_count=1")  # the file cannot grow
     caplog.clear()
     with pytest.raises(Unavailable):
         for number in range(1_000):
-            await say(chat, room, ann, f"a secret {number} " * 100)
+            await post_messages(chat, room, ann, f"a secret {number} " * 100)
     (record,) = caplog.records
-    assert record.getMessage() == "the database refuses: OperationalError, SQLITE_FULL"
+    assert record.getMessage() == "database unavailable: OperationalError, SQLITE_FULL"
     assert record.exc_info is None
     await _execute(chat, "PRAGMA max_page_count=1000000")
-    await say(chat, room, ann, "later")
+    await post_messages(chat, room, ann, "later")
     assert (await read(chat, room, ann))[-1] == "later"
 
 
-async def test_a_locked_database_is_a_refusal(chat: Chat, tmp_path: Path) -> None:
+async def test_locked_database_raises_unavailable(chat: Chat, tmp_path: Path) -> None:
     await _execute(chat, "PRAGMA busy_timeout=10")
     other = sqlite3.connect(tmp_path / "data" / "anonchat.db")
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable):
-        await chat.identity.come_in("Ann")
+        await chat.identity.sign_in("Ann")
     other.rollback()
     other.close()
-    await chat.identity.come_in("Ann")
+    await chat.identity.sign_in("Ann")
 
 
-async def test_a_lock_of_three_seconds_is_waited_for(chat: Chat, tmp_path: Path) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+async def test_post_waits_for_a_lock_of_three_seconds(chat: Chat, tmp_path: Path) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     with _locked(tmp_path / "data" / "anonchat.db"):
-        posting = asyncio.create_task(say(chat, room, ann, "in spite of it"))
-        await asyncio.sleep(3)  # so long it is locked
+        posting = asyncio.create_task(post_messages(chat, room, ann, "in spite of it"))
+        await asyncio.sleep(3)  # the database stays locked meanwhile
         assert not posting.done()
         assert await read(chat, room, ann) == []
     await posting
     assert await read(chat, room, ann) == ["in spite of it"]
 
 
-async def test_a_lock_of_ten_seconds_is_a_refusal_and_trying_again_posts_once(
+async def test_lock_of_ten_seconds_raises_unavailable_and_retry_posts_once(
     chat: Chat, tmp_path: Path
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
 
     async def post() -> None:
         await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
 
-    begun = asyncio.get_running_loop().time()
-    refused = 0
+    started = asyncio.get_running_loop().time()
+    failures = 0
     with _locked(tmp_path / "data" / "anonchat.db"):
-        while asyncio.get_running_loop().time() < begun + 10:
+        while asyncio.get_running_loop().time() < started + 10:
             with pytest.raises(Unavailable, match="try again"):
                 await post()
-            refused += 1
-    assert refused <= 3, "it gave up too soon"
+            failures += 1
+    assert failures <= 3, "the wait for the lock was too short"
     await post()
     await post()
-    await chat.messages.finish()
+    await chat.messages.flush()
     assert await read(chat, room, ann) == ["hello"]
 
 
-async def test_a_mistake_in_the_code_is_no_refusal(chat: Chat) -> None:
+async def test_programming_error_is_not_mapped_to_unavailable(chat: Chat) -> None:
     with pytest.raises(OperationalError, match="no such column"):
         await _execute(chat, "SELECT nonsense FROM room")
 
 
-async def test_all_files_are_readable_by_their_owner_alone(
+async def test_data_files_are_readable_by_their_owner_only(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     (tmp_path / "data").mkdir(mode=0o755)
     before = os.umask(0)
     try:
         async with running_chat(tmp_path / "data", clock) as chat:
-            await gather_in(chat, "night train", "Ann")
+            await create_room_with_members(chat, "night train", "Ann")
             files = list((tmp_path / "data").iterdir())
             modes = {path.name: oct(path.stat().st_mode & 0o777) for path in files}
     finally:
@@ -106,7 +106,7 @@ async def _execute(chat: Chat, statement: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let another process write into the database, and not come to an end."""
+    """Hold the write lock of the database in another process."""
     program = "import sqlite3, sys; database = sqlite3.connect(sys.argv[1], isolation_level=None); "
     program += "database.execute('BEGIN IMMEDIATE'); print('locked', flush=True); input()"
     command = [sys.executable, "-c", program, str(path)]

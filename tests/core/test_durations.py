@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Parsing and formatting of durations."""
 
 from datetime import timedelta
 
@@ -10,13 +10,13 @@ from anonchat import format_duration, parse_duration
 
 
 @given(seconds=st.integers(1, 100 * 365 * 86_400))
-def test_what_is_formatted_is_read_back_as_the_same_duration(seconds: int) -> None:
+def test_formatted_duration_parses_to_the_same_duration(seconds: int) -> None:
     duration = timedelta(seconds=seconds)
     assert parse_duration(format_duration(duration)) == duration
 
 
 @given(text=st.from_regex(r"[1-9][0-9]{0,3}[smhd]", fullmatch=True))
-def test_formatting_what_was_read_means_the_same(text: str) -> None:
+def test_parsed_duration_keeps_its_value_when_formatted(text: str) -> None:
     assert parse_duration(format_duration(parse_duration(text))) == parse_duration(text)
 
 
@@ -29,7 +29,7 @@ def test_formatting_what_was_read_means_the_same(text: str) -> None:
         (" 7d ", timedelta(days=7)),
     ],
 )
-def test_the_forms_of_the_handbook_are_read(text: str, duration: timedelta) -> None:
+def test_documented_duration_forms_are_parsed(text: str, duration: timedelta) -> None:
     assert parse_duration(text) == duration
 
 
@@ -42,12 +42,12 @@ def test_the_forms_of_the_handbook_are_read(text: str, duration: timedelta) -> N
         (timedelta(), "0s"),
     ],
 )
-def test_the_largest_whole_unit_is_written(duration: timedelta, text: str) -> None:
+def test_duration_is_formatted_in_the_largest_whole_unit(duration: timedelta, text: str) -> None:
     assert format_duration(duration) == text
 
 
 @given(text=st.text())
-def test_any_other_text_is_refused(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
         assert parse_duration(text) > timedelta()
     except ValueError as error:
@@ -55,6 +55,6 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "0s", "-5m", "1.5h", "1w", "1h30m", "٣s", "999999999d"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_invalid_duration_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)

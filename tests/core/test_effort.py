@@ -1,4 +1,4 @@
-"""Whatever somebody writes, up to all that a request can hold, it does not hold up the others."""
+"""Processing a text of any size up to the largest request does not block the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,68 +8,68 @@ from functools import partial
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from anonchat import Chat, ChatError
-from anonchat.lookalikes import check_listed_name, check_new_nickname, skeletons
-from anonchat.text import (
-    fold,
+from anonchat.text.lookalikes import check_new_nickname, check_new_room_name, skeletons
+from anonchat.text.normalization import (
+    fold_case,
     make_slug,
-    tidy_message,
-    tidy_nickname,
-    tidy_room_name,
-    tidy_topic,
+    normalize_message,
+    normalize_nickname,
+    normalize_room_name,
+    normalize_topic,
 )
-from pages.live.feeds import draw_each
-from pages.rows import card_row, facts_row, member_row, message_row, rail_row
+from pages.feeds.hub import draw_each
+from pages.rows import card_row, facts_row, member_row, message_row, sidebar_row
 from tests.effort import MOST, effort, longest_step
-from tests.fakes import gather_in
-from tests.nasty import GOOD_EMOJI, NASTY
-from tests.pages.test_rows import ENGLISH, GLANCE, MEMBER, MESSAGE, ROOM
+from tests.fakes import create_room_with_members
+from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
+from tests.pages.test_rows import ENGLISH, MEMBER, MESSAGE, ROOM, ROOM_SUMMARY
 
-ALL = 65_536
-SIZES = (240, 600, 2_600, 4_000, 12_000, ALL)
+REQUEST_MAX = 65_536
+SIZES = (240, 600, 2_600, 4_000, 12_000, REQUEST_MAX)
 
-# What is repeated until there is as much of it as one wants.
+# Each piece is repeated until the text has the wanted size.
 PIECES = {
-    **{name: text for name, text in {**NASTY, **GOOD_EMOJI}.items() if text},
+    **{name: text for name, text in {**HOSTILE_TEXTS, **VALID_EMOJI}.items() if text},
     "letters": "a",
     "spaces": " ",
     "lines": "\n",
     "jamo": "\u1100",
     "flags": "\U0001f1ef",
-    "joined": "\U0001f469\u200d",
+    "zero width joiners": "\U0001f469\u200d",
     "marks": "\u0301",
     "marks out of order": "a\u0301\u0323",
-    "marks apart": "\u0301\u200d",
-    "marks beside": "\u093e",
-    "marks of a script": "\u0e01\u0e31\u0e34\u0e35\u0e36\u0e37\u0e47\u0e48\u0e4d\u0e38\u0e39",
+    "separated marks": "\u0301\u200d",
+    "spacing marks": "\u093e",
+    "marks of one script": "\u0e01\u0e31\u0e34\u0e35\u0e36\u0e37\u0e47\u0e48\u0e4d\u0e38\u0e39",
     "viramas": "\u1b44\u0ddc",
-    "long when composed": "\ufdfa",
-    "long when parted": "\u0390",
-    "never composed": "\u0958",
-    "syllables": "\uac01",
-    "selectors": "\ufe0f",
+    "long in NFKC": "\ufdfa",
+    "long in NFD": "\u0390",
+    "composition exclusions": "\u0958",
+    "hangul syllables": "\uac01",
+    "variation selectors": "\ufe0f",
     "look-alikes": "aA1lI\u0410",
-    "protocols": "https://",
-    "addresses": "http://a ",
-    "one address": "http://a.example/",
+    "url schemes": "https://",
+    "urls": "http://a ",
+    "one url": "http://a.example/",
     "brackets": "(",
     "closing brackets": ")",
-    "brackets from right to left": "\u05d0(",
-    "right to left": "\u05d0\u0627 a1",
+    "right-to-left brackets": "\u05d0(",
+    "right-to-left text": "\u05d0\u0627 a1",
     "brackets of two kinds": ")]",
     "full stops": ".",
     "full stops within": "." * 3_900 + "x",
     "apostrophes": "'",
-    "ideographic addresses": "（http://a）",
+    "urls in full-width brackets": "（http://a）",
     "entities": "<&\"'>",
     "slashes": "../",
 }
 
 
 def _nickname(text: str) -> None:
-    name = tidy_nickname(text)
+    name = normalize_nickname(text)
     skeletons(name)
     with suppress(ChatError):
         check_new_nickname(name)
@@ -78,127 +78,127 @@ def _nickname(text: str) -> None:
 
 
 def _room(text: str) -> None:
-    name = tidy_room_name(text)
-    fold(name)
+    name = normalize_room_name(text)
+    fold_case(name)
     skeletons(name)
     with suppress(ChatError):
-        check_listed_name(name)
+        check_new_room_name(name)
     make_slug(name)
-    glance = replace(GLANCE, room=replace(ROOM, name=name, topic=tidy_topic(text)))
-    rail_row(glance, language=ENGLISH)
-    card_row(glance, order=0, language=ENGLISH)
-    facts_row(glance, language=ENGLISH)
+    summary = replace(ROOM_SUMMARY, room=replace(ROOM, name=name, topic=normalize_topic(text)))
+    sidebar_row(summary, language=ENGLISH)
+    card_row(summary, order=0, language=ENGLISH)
+    facts_row(summary, language=ENGLISH)
 
 
 def _topic(text: str) -> None:
-    glance = replace(GLANCE, room=replace(ROOM, topic=tidy_topic(text)))
-    card_row(glance, order=0, language=ENGLISH)
+    summary = replace(ROOM_SUMMARY, room=replace(ROOM, topic=normalize_topic(text)))
+    card_row(summary, order=0, language=ENGLISH)
 
 
 def _message(text: str) -> None:
-    message_row(replace(MESSAGE, text=tidy_message(text)))
+    message_row(replace(MESSAGE, text=normalize_message(text)))
 
 
-acts = pytest.mark.parametrize(
-    "act", [_nickname, _room, _topic, _message], ids=lambda act: act.__name__
+each_process = pytest.mark.parametrize(
+    "process", [_nickname, _room, _topic, _message], ids=lambda process: process.__name__
 )
 
 
-@acts
+@each_process
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES.keys())
-@pytest.mark.parametrize("before", ["", "http://a.example/"], ids=["", "in an address"])
-def test_a_text_of_any_size_is_tidied_and_drawn_in_no_time(
-    act: Callable[[str], None], piece: str, before: str
+@pytest.mark.parametrize("before", ["", "http://a.example/"], ids=["", "in a url"])
+def test_text_of_any_size_is_normalized_and_rendered_quickly(
+    process: Callable[[str], None], piece: str, before: str
 ) -> None:
     for size in SIZES:
-        assert effort(partial(_try, act, _fill(piece, size, before))) < MOST, size
+        assert effort(partial(_call, process, _fill(piece, size, before))) < MOST, size
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES.keys())
-def test_twice_the_text_is_not_four_times_the_work(piece: str) -> None:
+def test_processing_time_does_not_grow_quadratically_with_the_text(piece: str) -> None:
     def work(size: int) -> float:
         text = _fill(piece, size, "http://a.example/")
-        return min(effort(partial(_try, _message, text)) for _ in range(3))
+        return min(effort(partial(_call, _message, text)) for _ in range(3))
 
     def grows_slowly() -> bool:
         whole = work(3_800)
         return whole < MOST / 10 or whole < 3 * work(1_900)
 
-    assert any(grows_slowly() for _ in range(5)), "others may have disturbed one measurement"
+    assert any(grows_slowly() for _ in range(5)), "other processes may disturb single measurements"
 
 
-@acts
+@each_process
 @settings(max_examples=30)
 @given(
-    pieces=some.lists(some.sampled_from([*PIECES.values()]) | some.text(max_size=30), max_size=6),
-    size=some.sampled_from(SIZES),
+    pieces=st.lists(st.sampled_from([*PIECES.values()]) | st.text(max_size=30), max_size=6),
+    size=st.sampled_from(SIZES),
 )
-def test_so_is_whatever_is_put_together(
-    act: Callable[[str], None], pieces: list[str], size: int
+def test_combined_text_is_normalized_and_rendered_quickly(
+    process: Callable[[str], None], pieces: list[str], size: int
 ) -> None:
-    assert effort(partial(_try, act, _fill("".join(pieces) or "x", size))) < MOST
+    assert effort(partial(_call, process, _fill("".join(pieces) or "x", size))) < MOST
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES.keys())
-async def test_no_service_is_held_up(chat: Chat, piece: str) -> None:
-    room, (ann, _) = await gather_in(chat, "room", "Ann", "Ben")
-    for size in (240, 4_000, ALL):
+async def test_text_of_any_size_does_not_block_any_service(chat: Chat, piece: str) -> None:
+    room, (ann, _) = await create_room_with_members(chat, "room", "Ann", "Ben")
+    for size in (240, 4_000, REQUEST_MAX):
         text = _fill(piece, size)
 
-        async def try_all(text: str = text) -> None:
-            for attempt in (
-                chat.identity.come_in(text),
-                chat.identity.come_in("Mira", phrase=text),
-                chat.identity.is_free(text),
-                chat.identity.recognise(text),
+        async def call_services(text: str = text) -> None:
+            for call in (
+                chat.identity.sign_in(text),
+                chat.identity.sign_in("Mira", phrase=text),
+                chat.identity.is_nickname_available(text),
+                chat.identity.authenticate(text),
                 chat.rooms.open(text, visitor_id=ann.id),
                 chat.rooms.create("name", visitor_id=ann.id, topic=text),
                 chat.rooms.find(text),
-                chat.lobby.find(text),
-                chat.lobby.search(text, limit=5),
-                chat.rooms.find_named(text),
+                chat.room_directory.find(text),
+                chat.room_directory.search(text, limit=5),
+                chat.rooms.find_by_name(text),
                 chat.messages.post(room.id, visitor_id=ann.id, text=text),
                 chat.messages.post(room.id, visitor_id=ann.id, text="x", dedup_id=text),
                 chat.messages.delete(room.id, visitor_id=ann.id, message_id=text),
             ):
                 with suppress(ChatError):
-                    await attempt
-            _try(partial(chat.puzzle._take, bits=18), text)
+                    await call
+            _call(partial(chat.proof_of_work._redeem, bits=18), text)
 
-        assert await longest_step(try_all) < MOST, size
+        assert await longest_step(call_services) < MOST, size
 
 
-async def test_history_of_long_messages_is_read_without_holding_anybody_up(chat: Chat) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+async def test_history_of_long_messages_does_not_block_the_event_loop(chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     text = "see https://a.example/ (and more) " * 110
     await asyncio.gather(
         *(chat.messages.post(room.id, visitor_id=ann.id, text=text) for _ in range(200))
     )
-    await chat.messages.finish()
+    await chat.messages.flush()
     chat.messages._pages.clear()
 
-    async def read_and_draw() -> None:
-        said = await chat.messages.history(room.id, visitor_id=ann.id, after=0, limit=200)
-        assert len(await draw_each(said, message_row)) == 200
+    async def read_and_render() -> None:
+        messages = await chat.messages.history(room.id, visitor_id=ann.id, after=0, limit=200)
+        assert len(await draw_each(messages, message_row)) == 200
 
-    assert await longest_step(read_and_draw) < MOST
+    assert await longest_step(read_and_render) < MOST
 
 
-async def test_search_among_many_rooms_holds_nobody_up(chat: Chat) -> None:
-    room, (_,) = await gather_in(chat, "room", "Ann")
+async def test_search_among_many_rooms_does_not_block_the_event_loop(chat: Chat) -> None:
+    room, (_,) = await create_room_with_members(chat, "room", "Ann")
     for number in range(20_000):
-        chat.lobby._rooms[str(number)] = room
-        chat.lobby._names[str(number)] = f"room number {number}"
-    assert await longest_step(lambda: chat.lobby.search("room", limit=8)) < MOST
-    found = await chat.lobby.search("number 12345", limit=8)
+        chat.room_directory._rooms[str(number)] = room
+        chat.room_directory._names[str(number)] = f"room number {number}"
+    assert await longest_step(lambda: chat.room_directory.search("room", limit=8)) < MOST
+    found = await chat.room_directory.search("number 12345", limit=8)
     assert len(found) == 1
 
 
-def _try(act: Callable[[str], object], text: str) -> None:
+def _call(process: Callable[[str], object], text: str) -> None:
     with suppress(ChatError):
-        act(text)
+        process(text)
 
 
 def _fill(piece: str, size: int, before: str = "") -> str:
-    """Return a text of that many characters, which are all a request holds at most."""
+    """Return `before` and repetitions of the piece, cut to this number of characters."""
     return (before + piece * (size // len(piece) + 1))[:size]

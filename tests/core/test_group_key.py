@@ -1,4 +1,4 @@
-"""Nodes agree on one key that is nowhere written down, whoever starts, ends or is away."""
+"""Nodes agree on one group key that is never stored, whichever nodes start, stop or are away."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,26 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Chat, MessagePosted, NewsMissed, StartError
+from anonchat import Chat, EventsLost, MessagePosted, StartupError
 from anonchat.bus import GroupKey, GroupKeyAgreement, ValkeyBus
+from anonchat.bus.client import Valkey
+from anonchat.crypto import derive_key
 from anonchat.events import VisitorForgotten
-from anonchat.seal import derive_key
-from anonchat.sharedkeys import SharedKeys
-from anonchat.valkey import Valkey
-from tests.fakes import Ear, FakeClock, crash, gather_in, make_settings, read, running_chat, say
-from tests.pages.tab import until
+from anonchat.security.replicated_keystore import ReplicatedKeyStore
+from tests.fakes import (
+    EventRecorder,
+    FakeClock,
+    crash,
+    create_room_with_members,
+    make_settings,
+    post_messages,
+    read,
+    running_chat,
+)
+from tests.pages.tab import wait_until
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 
 SECRET = "shared by all nodes"
-PLACE = "anonchat:group key id"
+GROUP_KEY_ID = "anonchat:group key id"
 
 
 @pytest.fixture
 def shared(postgres: Postgres, server: Redis) -> Iterator[dict[str, object]]:
     """Return the settings that all nodes share."""
     yield {"database_url": postgres.take(), "bus_url": server.url, "secret_key": SECRET}
-    postgres.give_all_back()
+    postgres.release_all()
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ def _group(node: Chat) -> GroupKey:
     return node.bus.agreement.current
 
 
-async def test_nodes_that_start_at_once_agree_on_one_group_key_and_one_hash_key(
+async def test_nodes_that_start_concurrently_agree_on_group_key_and_hash_key(
     shared: dict[str, object], tmp_path: Path, clock: FakeClock
 ) -> None:
     names = ("n1", "n2", "n3")
@@ -61,16 +70,16 @@ async def test_nodes_that_start_at_once_agree_on_one_group_key_and_one_hash_key(
     try:
         assert len({_group(node) for node in nodes}) == 1
         assert len({node._keys.hash_key for node in nodes}) == 1
-        room, (ann,) = await gather_in(nodes[0], "night train", "Ann")
-        await say(nodes[0], room, ann, "hello")
-        await until(lambda: nodes[2]._keys.get(f"room {room.id}") is not None)
+        room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
+        await post_messages(nodes[0], room, ann, "hello")
+        await wait_until(lambda: nodes[2]._keys.get(f"room {room.id}") is not None)
         assert await read(nodes[2], room, ann) == ["hello"]
     finally:
         for node in nodes:
             await node.stop()
 
 
-async def test_group_key_is_given_to_who_joins_and_ends_with_the_last_node(
+async def test_group_key_is_given_to_new_nodes_until_the_last_node_ends(
     shared: dict[str, object], tmp_path: Path, clock: FakeClock
 ) -> None:
     first = Chat(make_settings(tmp_path / "n1", node_id="n1", **shared), clock=clock)
@@ -78,9 +87,9 @@ async def test_group_key_is_given_to_who_joins_and_ends_with_the_last_node(
     old = _group(first)
     async with running_chat(tmp_path / "n2", clock, node_id="n2", **shared) as second:
         assert _group(second) == old
-        room, (ann,) = await gather_in(first, "night train", "Ann")
-        await say(first, room, ann, "hello")
-        await until(lambda: second._keys.get(f"room {room.id}") is not None)
+        room, (ann,) = await create_room_with_members(first, "night train", "Ann")
+        await post_messages(first, room, ann, "hello")
+        await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
     await crash(first)
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as again:
         assert _group(again) != old
@@ -90,127 +99,127 @@ async def test_group_key_is_given_to_who_joins_and_ends_with_the_last_node(
             assert await read(other, room, ann) == ["hello"]
 
 
-async def test_group_key_outlives_a_valkey_that_forgets_everything(
-    nodes: tuple[Chat, Chat], server: Redis
-) -> None:
+async def test_group_key_survives_valkey_data_loss(nodes: tuple[Chat, Chat], server: Redis) -> None:
     first, second = nodes
     before = _group(first)
-    room, (ann,) = await gather_in(first, "night train", "Ann")
-    await second.bus.attend(room.id)
+    room, (ann,) = await create_room_with_members(first, "night train", "Ann")
+    await second.bus.subscribe_room(room.id)
     server.forget()
-    await say(first, room, ann, "one")
+    await post_messages(first, room, ann, "one")
     server.kill()
-    await until(lambda: not first.bus.is_up and not second.bus.is_up)
+    await wait_until(lambda: not first.bus.is_up and not second.bus.is_up)
     server.start()
-    await until(lambda: first.bus.is_up and second.bus.is_up)
+    await wait_until(lambda: first.bus.is_up and second.bus.is_up)
     assert _group(first) == _group(second) == before
-    ear = Ear(second)
-    await until(lambda: second.bus.hearing(room.id) is not None)
-    await say(first, room, ann, "two")
-    await until(lambda: bool(ear.all(MessagePosted)))
+    recorder = EventRecorder(second)
+    await wait_until(lambda: second.bus.room_epoch(room.id) is not None)
+    await post_messages(first, room, ann, "two")
+    await wait_until(lambda: bool(recorder.of_type(MessagePosted)))
     assert await read(second, room, ann) == ["one", "two"]
 
 
-async def test_nodes_that_have_come_apart_agree_again_and_look_up_what_they_missed(
+async def test_nodes_with_different_group_keys_agree_again_and_catch_up(
     nodes: tuple[Chat, Chat], valkey: Valkey
 ) -> None:
     first, second = nodes
-    room, (ann,) = await gather_in(first, "night train", "Ann")
-    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    room, (ann,) = await create_room_with_members(first, "night train", "Ann")
+    await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
     assert isinstance(second.bus, ValkeyBus)
-    apart = GroupKey("x" * 16, bytes(32))
-    second.bus.agreement._held = apart  # as after a time in which each heard others
-    ears = Ear(first), Ear(second)
-    second.bus.send(VisitorForgotten("somebody"))
-    await until(lambda: bool(ears[0].all(NewsMissed)))
-    assert not ears[0].all(VisitorForgotten)
-    await until(lambda: _group(second) == _group(first) and second.bus.is_up)
-    await until(lambda: bool(ears[1].all(NewsMissed)))
-    assert _group(second) != apart
+    other_key = GroupKey("x" * 16, bytes(32))
+    second.bus.agreement._group_key = other_key  # as after a network partition
+    recorders = EventRecorder(first), EventRecorder(second)
+    second.bus.publish_remote(VisitorForgotten("somebody"))
+    await wait_until(lambda: bool(recorders[0].of_type(EventsLost)))
+    assert not recorders[0].of_type(VisitorForgotten)
+    await wait_until(lambda: _group(second) == _group(first) and second.bus.is_up)
+    await wait_until(lambda: bool(recorders[1].of_type(EventsLost)))
+    assert _group(second) != other_key
     other = await second.rooms.create("day train", visitor_id=ann.id)
-    await until(lambda: first._keys.get(f"room {other.id}") is not None)
+    await wait_until(lambda: first._keys.get(f"room {other.id}") is not None)
     assert {f"room {room.id}", f"room {other.id}"} <= set(second._keys.names())
 
 
-async def test_node_whose_group_key_nobody_gives_waits_until_its_holders_are_gone(
+async def test_group_key_is_replaced_if_its_holder_does_not_answer(
     shared: dict[str, object], valkey: Valkey, tmp_path: Path, clock: FakeClock
 ) -> None:
     agreement = GroupKeyAgreement(SECRET, valkey)
-    assert await agreement.renew()  # of a node that stands still from now on, with its lines open
-    async with valkey.listening() as line:
-        await line.ask("SUBSCRIBE", "anonchat:all")
-        await line.hear()
+    assert await agreement.renew()  # simulates a hung node with open connections
+    async with valkey.open_subscription() as subscription:
+        await subscription.send_command("SUBSCRIBE", "anonchat:all")
+        await subscription.receive()
         async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
             assert _group(node) != agreement.current
             assert not await agreement.renew()
 
 
-async def test_answer_to_another_question_is_no_group_key(valkey: Valkey, server: Redis) -> None:
-    holder, asker, thief = (GroupKeyAgreement(SECRET, valkey) for _ in range(3))
-    stranger = GroupKeyAgreement("another secret", valkey)
+async def test_group_key_is_accepted_only_in_response_to_own_request(
+    valkey: Valkey, server: Redis
+) -> None:
+    holder, requester, eavesdropper = (GroupKeyAgreement(SECRET, valkey) for _ in range(3))
+    outsider = GroupKeyAgreement("another secret", valkey)
     assert await holder.renew()
     packets: list[bytes] = []
-    async with valkey.listening() as line:
-        await line.ask("SUBSCRIBE", "anonchat:group key")
-        await line.hear()
+    async with valkey.open_subscription() as subscription:
+        await subscription.send_command("SUBSCRIBE", "anonchat:group key")
+        await subscription.receive()
 
-        async def pass_on() -> None:
+        async def forward() -> None:
             while True:
-                _, _, packet = await line.hear()
+                _, _, packet = await subscription.receive()
                 packets.append(packet)
-                for each in (stranger, holder, asker):
-                    await each.take_in(packet)
+                for each in (outsider, holder, requester):
+                    await each.handle_packet(packet)
 
-        passing = asyncio.create_task(pass_on())
-        await asker.agree(_count_one)
-        passing.cancel()
-        await asyncio.wait([passing])
-    assert asker.current == holder.current
-    assert stranger.current is None
-    assert len(packets) >= 2, "nobody answers those who have another secret, or holds nothing"
+        forwarding = asyncio.create_task(forward())
+        await requester.agree(_count_one)
+        forwarding.cancel()
+        await asyncio.wait([forwarding])
+    assert requester.current == holder.current
+    assert outsider.current is None
+    assert len(packets) >= 2, "the request and the answer are published"
     for packet in (*packets, b"", b"x" * 200):
-        await thief.take_in(packet)
-    assert thief.current is None
+        await eavesdropper.handle_packet(packet)
+    assert eavesdropper.current is None
 
 
 async def _count_one() -> int:
     return 1
 
 
-async def test_hash_key_of_a_site_is_random_and_stays(
+async def test_hash_key_of_a_site_is_random_and_persistent(
     shared: dict[str, object], server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         first = node._keys.hash_key
-        await gather_in(node, "night train", "Ann")
+        await create_room_with_members(node, "night train", "Ann")
     assert first != derive_key(SECRET.encode(), purpose="hash")
     server.forget()
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         assert node._keys.hash_key == first
         async with running_chat(tmp_path / "n2", clock, node_id="n2", **shared) as other:
             assert other._keys.hash_key == first
-            assert not await other.identity.is_free("Ann")
+            assert not await other.identity.is_nickname_available("Ann")
 
 
-async def test_new_node_that_finds_a_database_and_no_other_node_spoils_nothing(
+async def test_new_node_with_a_database_and_no_other_node_fails_to_start(
     shared: dict[str, object], server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         first = node._keys.hash_key
     server.forget()
-    fresh = make_settings(tmp_path / "n2", node_id="n2", **shared)
+    settings = make_settings(tmp_path / "n2", node_id="n2", **shared)
     for _ in range(2):
-        stranger = Chat(fresh, clock=clock)
-        with pytest.raises(StartError, match="start a node that has them first"):
-            await stranger.start()
-        await stranger.stop()
+        new_node = Chat(settings, clock=clock)
+        with pytest.raises(StartupError, match="first start one that has them"):
+            await new_node.start()
+        await new_node.stop()
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
-        assert node._keys.hash_key == first, "though nobody had any keys yet"
+        assert node._keys.hash_key == first, "the failed starts must not have changed it"
         async with running_chat(tmp_path / "n2", clock, node_id="n2", **shared) as other:
             assert other._keys.hash_key == first
 
 
-async def test_new_node_waits_for_keys_of_one_that_stood_still(
+async def test_new_node_waits_for_the_keys_of_a_paused_node(
     shared: dict[str, object],
     valkey: Valkey,
     tmp_path: Path,
@@ -219,38 +228,38 @@ async def test_new_node_waits_for_keys_of_one_that_stood_still(
 ) -> None:
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         assert isinstance(node.bus, ValkeyBus)
-        await gather_in(node, "night train", "Ann")
+        await create_room_with_members(node, "night train", "Ann")
         agreement = node.bus.agreement
-        renew, is_still, is_moving = agreement.renew, asyncio.Event(), asyncio.Event()
+        renew, is_paused, is_resumed = agreement.renew, asyncio.Event(), asyncio.Event()
 
-        async def stand_still() -> bool:
-            is_still.set()
-            await is_moving.wait()
+        async def renew_late() -> bool:
+            is_paused.set()
+            await is_resumed.wait()
             return await renew()
 
-        monkeypatch.setattr(agreement, "renew", stand_still)
-        await is_still.wait()
-        await valkey.call("DEL", PLACE)  # as when it expires
+        monkeypatch.setattr(agreement, "renew", renew_late)
+        await is_paused.wait()
+        await valkey.call("DEL", GROUP_KEY_ID)  # simulates its expiry
         other = Chat(make_settings(tmp_path / "n2", node_id="n2", **shared), clock=clock)
         starting = asyncio.create_task(other.start())
         try:
-            while await valkey.call("GET", PLACE) is None:
+            while await valkey.call("GET", GROUP_KEY_ID) is None:
                 pass
-            is_moving.set()
+            is_resumed.set()
             await starting
             assert other._keys.hash_key == node._keys.hash_key
-            assert not await other.identity.is_free("Ann")
+            assert not await other.identity.is_nickname_available("Ann")
         finally:
             await other.stop()
 
 
-async def test_hash_key_of_an_older_site_stays_and_is_that_of_new_nodes(
+async def test_hash_key_of_an_older_site_is_kept_and_given_to_new_nodes(
     shared: dict[str, object], tmp_path: Path, clock: FakeClock
 ) -> None:
     derived = derive_key(SECRET.encode(), purpose="hash")
     node = Chat(make_settings(tmp_path / "n1", node_id="n1", **shared), clock=clock)
     node._keys.open()
-    node._keys._put_head(derived)  # as it was made until now
+    node._keys._write_hash_key(derived)  # as earlier versions created it
     node._keys.close()
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         assert node._keys.hash_key == derived
@@ -258,26 +267,26 @@ async def test_hash_key_of_an_older_site_stays_and_is_that_of_new_nodes(
             assert other._keys.hash_key == derived
 
 
-async def test_message_that_is_heard_before_its_key_is_news_once_the_key_comes(
+async def test_events_lost_is_published_when_the_key_of_a_message_arrives_late(
     nodes: tuple[Chat, Chat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = nodes
-    room, (ann,) = await gather_in(first, "night train", "Ann")
-    await until(lambda: second._keys.get(f"room {room.id}") is not None)
-    await second.bus.attend(room.id)
+    room, (ann,) = await create_room_with_members(first, "night train", "Ann")
+    await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
+    await second.bus.subscribe_room(room.id)
     assert await read(second, room, ann) == []
-    assert isinstance(first._keys, SharedKeys)
-    ear = Ear(second)
+    assert isinstance(first._keys, ReplicatedKeyStore)
+    recorder = EventRecorder(second)
 
-    async def keep_to_oneself(_names: object) -> None:
-        """Share nothing yet."""
+    async def push_nothing(_names: object) -> None:
+        """Share no key."""
 
-    with monkeypatch.context() as trouble:
-        trouble.setattr(first._keys, "_push", keep_to_oneself)
-        await say(first, room, ann, "before its key")
-        first.bus.send(VisitorForgotten("the last word"))
-        await until(lambda: bool(ear.all(VisitorForgotten)))
-    assert ear.all(MessagePosted) == []
-    await first._keys.mend()
-    await until(lambda: bool(ear.all(NewsMissed)))
+    with monkeypatch.context() as patch:
+        patch.setattr(first._keys, "_push", push_nothing)
+        await post_messages(first, room, ann, "before its key")
+        first.bus.publish_remote(VisitorForgotten("the last word"))
+        await wait_until(lambda: bool(recorder.of_type(VisitorForgotten)))
+    assert recorder.of_type(MessagePosted) == []
+    await first._keys.reconcile()
+    await wait_until(lambda: bool(recorder.of_type(EventsLost)))
     assert await read(second, room, ann) == ["before its key"]

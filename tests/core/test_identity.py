@@ -1,4 +1,4 @@
-"""Coming in, being recognised, and being forgotten."""
+"""Signing in, authenticating and forgetting visitors."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ from anonchat import (
     InvalidPhrase,
     LimitReached,
     MemberLeft,
-    MessagesGone,
+    MessagesDeleted,
     NicknameTaken,
     TokenRevoked,
     Visitor,
@@ -24,16 +24,16 @@ from anonchat import (
 )
 from models import VisitorRow
 from tests.fakes import (
-    Ear,
+    EventRecorder,
     FakeClock,
-    bytes_in,
-    come_in,
     crash,
-    gather_in,
+    create_room_with_members,
     make_settings,
+    post_messages,
     read,
+    read_all_bytes,
     running_chat,
-    say,
+    sign_in,
 )
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -42,454 +42,462 @@ PHRASE = "correct horse battery"
 DAY = timedelta(days=1)
 
 
-async def test_whoever_comes_in_is_recognised_by_their_token(chat: Chat) -> None:
-    visitor, token = await chat.identity.come_in("Ann")
+async def test_signed_in_visitor_is_authenticated_by_their_token(chat: Chat) -> None:
+    visitor, token = await chat.identity.sign_in("Ann")
     assert visitor.nickname == "Ann"
-    assert await _recognised_as(chat, token) == visitor.id
+    assert await _authenticated_id(chat, token) == visitor.id
 
 
-async def test_no_other_token_is_recognised(chat: Chat) -> None:
-    visitor, token = await chat.identity.come_in("Ann")
+async def test_other_tokens_are_not_authenticated(chat: Chat) -> None:
+    visitor, token = await chat.identity.sign_in("Ann")
     for other in ("", visitor.id, token[:-1], token + "A", token.swapcase(), "\ud800", "ü"):
-        assert await chat.identity.recognise(other) is None
+        assert await chat.identity.authenticate(other) is None
 
 
-@pytest.mark.single("tests/cluster looks for tokens in what PostgreSQL has written")
+@pytest.mark.single("tests/cluster searches the files of PostgreSQL for tokens")
 async def test_only_a_hash_of_the_token_is_stored(chat: Chat, tmp_path: Path) -> None:
-    _, token = await chat.identity.come_in("Ann")
-    stored = bytes_in(tmp_path)
-    assert len(stored) > 10_000, "the database has to be there for this test to mean anything"
+    _, token = await chat.identity.sign_in("Ann")
+    stored = read_all_bytes(tmp_path)
+    assert len(stored) > 10_000, "the database must exist, otherwise the test proves nothing"
     assert token.encode() not in stored
 
 
-async def test_tokens_are_long_and_never_the_same(chat: Chat) -> None:
-    tokens = {(await chat.identity.come_in(f"Ann {n}"))[1] for n in range(20)}
+async def test_tokens_are_long_and_unique(chat: Chat) -> None:
+    tokens = {(await chat.identity.sign_in(f"Ann {n}"))[1] for n in range(20)}
     assert len(tokens) == 20
     assert all(len(token) >= 43 for token in tokens)
 
 
-async def test_a_visitor_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
+async def test_visitor_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock) as chat:
-        visitor, token = await chat.identity.come_in("Ann")
+        visitor, token = await chat.identity.sign_in("Ann")
     async with running_chat(tmp_path, clock) as chat:
-        assert await _recognised_as(chat, token) == visitor.id
+        assert await _authenticated_id(chat, token) == visitor.id
 
 
-async def test_a_visitor_survives_a_crash(tmp_path: Path, clock: FakeClock) -> None:
+async def test_visitor_survives_a_crash(tmp_path: Path, clock: FakeClock) -> None:
     chat = Chat(make_settings(tmp_path), clock=clock)
     await chat.start()
-    visitor, token = await chat.identity.come_in("Ann")
+    visitor, token = await chat.identity.sign_in("Ann")
     await crash(chat)
     async with running_chat(tmp_path, clock) as chat:
-        assert await _recognised_as(chat, token) == visitor.id
+        assert await _authenticated_id(chat, token) == visitor.id
 
 
 @pytest.mark.parametrize("nickname", ["Anna", "ANNA", "\uff21nna", " Anna\u200b ", "\u0391NNA"])
-async def test_a_nickname_that_looks_like_a_taken_one_is_taken(chat: Chat, nickname: str) -> None:
-    await come_in(chat, "Anna")
+async def test_nickname_that_looks_like_a_taken_one_is_taken(chat: Chat, nickname: str) -> None:
+    await sign_in(chat, "Anna")
     with pytest.raises(NicknameTaken):
-        await chat.identity.come_in(nickname)
+        await chat.identity.sign_in(nickname)
 
 
-async def test_a_nickname_in_another_alphabet_that_looks_like_a_taken_one_is_taken(
+async def test_nickname_in_another_alphabet_that_looks_like_a_taken_one_is_taken(
     chat: Chat,
 ) -> None:
-    await come_in(chat, "\u0421\u0410\u0425\u0410")  # Cyrillic
+    await sign_in(chat, "\u0421\u0410\u0425\u0410")  # Cyrillic
     for other in ("CAXA", "\u0421AXA"):
         with pytest.raises(NicknameTaken):
-            await chat.identity.come_in(other)
-    assert not await chat.identity.is_free("CAXA")
+            await chat.identity.sign_in(other)
+    assert not await chat.identity.is_nickname_available("CAXA")
 
 
-async def test_nicknames_that_mix_alphabets_or_imitate_a_badge_are_refused(chat: Chat) -> None:
+async def test_nickname_that_mixes_alphabets_or_imitates_a_badge_is_rejected(chat: Chat) -> None:
     for nickname in ("A\u04cfice", "\u0410nna", "1\u0968", "Ann \u2713 5m8t7", "\u2705"):
         with pytest.raises(InvalidNickname) as refused:
-            await chat.identity.come_in(nickname)
+            await chat.identity.sign_in(nickname)
         assert not isinstance(refused.value, NicknameTaken)
         with pytest.raises(InvalidNickname):
-            await chat.identity.is_free(nickname)
+            await chat.identity.is_nickname_available(nickname)
 
 
-async def test_stored_skeletons_of_an_earlier_release_are_replaced_at_the_start(
+async def test_stored_skeletons_of_an_earlier_release_are_replaced_at_start(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path, clock) as chat:
-        visitors = [await come_in(chat, f"Guest {n} of {n * n}") for n in range(120)]
+        visitors = [await sign_in(chat, f"Guest {n} of {n * n}") for n in range(120)]
         for visitor in visitors:
-            await _store_as_earlier(chat, visitor, visitor.nickname)
-        assert await chat.identity.is_free("Guest 7 of 49"), "the old skeletons differ"
+            await _store_as_earlier_release(chat, visitor, visitor.nickname)
+        assert await chat.identity.is_nickname_available("Guest 7 of 49"), (
+            "the earlier skeletons must differ"
+        )
     async with running_chat(tmp_path, clock) as chat:
         for visitor in visitors:
-            assert not await chat.identity.is_free(visitor.nickname.upper())
-        assert await chat.identity.update_skeletons() == 0, "once is enough"
+            assert not await chat.identity.is_nickname_available(visitor.nickname.upper())
+        assert await chat.identity.update_skeletons() == 0, "the start has updated all skeletons"
 
 
-async def test_visitors_of_an_earlier_release_who_look_alike_both_stay(
+async def test_visitors_of_an_earlier_release_with_lookalike_nicknames_are_kept(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     names = ("Alice", "A\u04cfice", "ALICE \u2713")
     async with running_chat(tmp_path, clock) as chat:
         tokens = []
         for number, name in enumerate(names):
-            visitor, token = await chat.identity.come_in(f"Guest {number}", phrase=PHRASE + name)
-            await chat.identity.recognise(token)
-            await _store_as_earlier(chat, visitor, name)
+            visitor, token = await chat.identity.sign_in(f"Guest {number}", phrase=PHRASE + name)
+            await chat.identity.authenticate(token)
+            await _store_as_earlier_release(chat, visitor, name)
             tokens.append(token)
     async with running_chat(tmp_path, clock) as chat:
         for name, token in zip(names, tokens, strict=True):
-            known = await chat.identity.recognise(token)
+            known = await chat.identity.authenticate(token)
             assert known
             assert known.nickname == name
-            again, _ = await chat.identity.come_in(name, phrase=PHRASE + name)
-            assert again.id == known.id, "the phrase leads there under the exact nickname"
+            again, _ = await chat.identity.sign_in(name, phrase=PHRASE + name)
+            assert again.id == known.id, "the phrase signs in to the exact nickname"
         with pytest.raises(NicknameTaken):
-            await chat.identity.come_in("alice")
+            await chat.identity.sign_in("alice")
 
 
-async def test_a_row_whose_key_is_gone_does_not_stop_the_update_of_skeletons(
+async def test_row_without_a_key_does_not_stop_the_update_of_skeletons(
     chat: Chat,
 ) -> None:
-    ann, ben = await come_in(chat, "Ann"), await come_in(chat, "Ben")
+    ann, ben = await sign_in(chat, "Ann"), await sign_in(chat, "Ben")
     for each in (ann, ben):
-        await _store_as_earlier(chat, each, each.nickname)
+        await _store_as_earlier_release(chat, each, each.nickname)
     await chat._keys.destroy([f"visitor {ann.id}"])
     await chat.identity.update_skeletons()
-    assert not await chat.identity.is_free("Ben")
+    assert not await chat.identity.is_nickname_available("Ben")
 
 
-async def test_a_nickname_that_looks_like_two_taken_ones_is_taken(
+async def test_nickname_is_taken_while_one_of_two_lookalikes_exists(
     chat: Chat, clock: FakeClock
 ) -> None:
     nu = "\u039d"
-    await come_in(chat, "N")  # looks like a Greek nu as it is written
-    clock.move(chat.settings.new_visitor_ttl / 2)
-    await come_in(chat, "v")  # looks like a small nu
-    clock.move(chat.settings.new_visitor_ttl / 2)
-    assert not await chat.identity.is_free(nu), "the second one is still there"
-    clock.move(chat.settings.new_visitor_ttl / 2)
-    assert await chat.identity.is_free(nu)
-    await come_in(chat, nu)
+    await sign_in(chat, "N")  # looks like a capital Greek nu
+    clock.advance(chat.settings.new_visitor_ttl / 2)
+    await sign_in(chat, "v")  # looks like a small Greek nu
+    clock.advance(chat.settings.new_visitor_ttl / 2)
+    assert not await chat.identity.is_nickname_available(nu), "the second lookalike still exists"
+    clock.advance(chat.settings.new_visitor_ttl / 2)
+    assert await chat.identity.is_nickname_available(nu)
+    await sign_in(chat, nu)
 
 
-async def test_a_bad_nickname_is_refused(chat: Chat) -> None:
+async def test_invalid_nickname_is_rejected(chat: Chat) -> None:
     for nickname in ("", " ", "\u200b", "a" * 25):
         with pytest.raises(InvalidNickname):
-            await chat.identity.come_in(nickname)
+            await chat.identity.sign_in(nickname)
         with pytest.raises(InvalidNickname):
-            await chat.identity.is_free(nickname)
+            await chat.identity.is_nickname_available(nickname)
 
 
-async def test_of_many_who_want_a_nickname_at_once_one_gets_it(chat: Chat) -> None:
-    answers = await asyncio.gather(
-        *(chat.identity.come_in(name) for name in ["Ann", "ANN", "\uff21nn", "ann"] * 5),
+async def test_one_of_many_concurrent_sign_ins_gets_the_nickname(chat: Chat) -> None:
+    results = await asyncio.gather(
+        *(chat.identity.sign_in(name) for name in ["Ann", "ANN", "\uff21nn", "ann"] * 5),
         return_exceptions=True,
     )
-    assert [type(answer) for answer in answers].count(tuple) == 1
-    assert [type(answer) for answer in answers].count(NicknameTaken) == 19
+    assert [type(result) for result in results].count(tuple) == 1
+    assert [type(result) for result in results].count(NicknameTaken) == 19
 
 
-async def test_a_nickname_is_free_again_once_its_visitor_was_forgotten(chat: Chat) -> None:
-    visitor = await come_in(chat, "Ann")
+async def test_nickname_is_free_after_its_visitor_is_forgotten(chat: Chat) -> None:
+    visitor = await sign_in(chat, "Ann")
     await chat.identity.forget(visitor.id)
-    assert await chat.identity.is_free("Ann")
-    assert (await come_in(chat, "Ann")).id != visitor.id
+    assert await chat.identity.is_nickname_available("Ann")
+    assert (await sign_in(chat, "Ann")).id != visitor.id
 
 
-async def test_a_nickname_is_free_again_after_its_time_even_if_the_janitor_is_dead(
+async def test_nickname_is_free_after_its_visitor_expires_even_without_a_purge(
     chat: Chat, clock: FakeClock
 ) -> None:
-    visitor, token = await chat.identity.come_in("Ann")
-    clock.move(chat.settings.visitor_ttl)
-    assert await chat.identity.is_free("ann")
-    assert await chat.identity.recognise(token) is None
-    assert (await come_in(chat, "Ann")).id != visitor.id
-    assert await chat.identity.recognise(token) is None
+    visitor, token = await chat.identity.sign_in("Ann")
+    clock.advance(chat.settings.visitor_ttl)
+    assert await chat.identity.is_nickname_available("ann")
+    assert await chat.identity.authenticate(token) is None
+    assert (await sign_in(chat, "Ann")).id != visitor.id
+    assert await chat.identity.authenticate(token) is None
 
 
-async def test_a_nickname_is_soon_free_again_if_its_token_never_arrived(
+async def test_nickname_is_free_after_ten_minutes_if_its_token_is_never_used(
     chat: Chat, clock: FakeClock
 ) -> None:
-    visitor, token = await chat.identity.come_in("Ann")
+    visitor, token = await chat.identity.sign_in("Ann")
     assert visitor.expires_at == clock() + timedelta(minutes=10)
-    clock.move(timedelta(minutes=10, microseconds=-1))
-    assert not await chat.identity.is_free("Ann")
-    clock.move(timedelta(microseconds=1))
-    assert await chat.identity.is_free("Ann")
-    assert await chat.identity.recognise(token) is None
+    clock.advance(timedelta(minutes=10, microseconds=-1))
+    assert not await chat.identity.is_nickname_available("Ann")
+    clock.advance(timedelta(microseconds=1))
+    assert await chat.identity.is_nickname_available("Ann")
+    assert await chat.identity.authenticate(token) is None
 
 
 @pytest.mark.parametrize("ttl", ["5m", "11m", "30d"])
-async def test_whoever_was_recognised_once_is_known_for_the_whole_time(
+async def test_new_visitor_expires_after_the_shorter_visitor_lifetime(
     tmp_path: Path, clock: FakeClock, ttl: str
 ) -> None:
     async with running_chat(tmp_path, clock, visitor_ttl=ttl) as chat:
-        visitor, token = await chat.identity.come_in("Ann")
+        visitor, token = await chat.identity.sign_in("Ann")
         assert visitor.expires_at <= clock() + chat.settings.visitor_ttl
-        recognised = await chat.identity.recognise(token)
-        assert recognised
-        life = min(chat.settings.new_visitor_ttl, chat.settings.visitor_ttl)
-        assert recognised.expires_at == clock() + life
+        authenticated = await chat.identity.authenticate(token)
+        assert authenticated
+        lifetime = min(chat.settings.new_visitor_ttl, chat.settings.visitor_ttl)
+        assert authenticated.expires_at == clock() + lifetime
 
 
-async def test_whoever_posts_has_arrived(chat: Chat, clock: FakeClock) -> None:
-    visitor, token = await chat.identity.come_in("Ann")
-    room = await chat.rooms.open("night train", visitor_id=visitor.id)
-    await say(chat, room, visitor, "hello")
-    clock.move(chat.settings.visitor_ttl - timedelta(seconds=1))
-    assert await chat.identity.recognise(token)
-
-
-@pytest.mark.single("of several nodes another might know the key; there the end comes first")
-async def test_a_nickname_is_free_again_if_the_disk_kept_the_row_of_a_forgotten_visitor(
-    chat: Chat,
-) -> None:
-    visitor = await come_in(chat, "Ann")
-    await chat._keys.destroy([f"visitor {visitor.id}"])
-    assert await chat.identity.is_free("Ann")
-    await come_in(chat, "Ann")
-
-
-async def test_a_visitor_who_comes_back_now_and_then_is_never_forgotten(
+async def test_visitor_who_has_posted_lives_for_the_visitor_lifetime(
     chat: Chat, clock: FakeClock
 ) -> None:
-    ann, token = await chat.identity.come_in("Ann")
-    await chat.identity.recognise(token)
+    visitor, token = await chat.identity.sign_in("Ann")
+    room = await chat.rooms.open("night train", visitor_id=visitor.id)
+    await post_messages(chat, room, visitor, "hello")
+    clock.advance(chat.settings.visitor_ttl - timedelta(seconds=1))
+    assert await chat.identity.authenticate(token)
+
+
+@pytest.mark.single("in a cluster another node might have the key")
+async def test_nickname_is_free_if_its_visitor_row_has_no_key(
+    chat: Chat,
+) -> None:
+    visitor = await sign_in(chat, "Ann")
+    await chat._keys.destroy([f"visitor {visitor.id}"])
+    assert await chat.identity.is_nickname_available("Ann")
+    await sign_in(chat, "Ann")
+
+
+async def test_visitor_who_returns_regularly_does_not_expire(chat: Chat, clock: FakeClock) -> None:
+    ann, token = await chat.identity.sign_in("Ann")
+    await chat.identity.authenticate(token)
     room = await chat.rooms.open("night train", visitor_id=ann.id)
-    await say(chat, room, ann, "hello")
+    await post_messages(chat, room, ann, "hello")
     for _ in range(5):
-        clock.move(chat.settings.visitor_ttl - DAY)
+        clock.advance(chat.settings.visitor_ttl - DAY)
         await chat.expiry.purge()
-        visitor = await chat.identity.recognise(token)
+        visitor = await chat.identity.authenticate(token)
         assert visitor
         assert visitor.expires_at == clock() + chat.settings.visitor_ttl
 
 
-async def test_a_short_life_is_put_off_just_as_well(tmp_path: Path, clock: FakeClock) -> None:
+async def test_short_visitor_lifetime_is_extended_by_authentication(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     async with running_chat(tmp_path, clock, visitor_ttl="10m") as chat:
-        _, token = await chat.identity.come_in("Ann")
+        _, token = await chat.identity.sign_in("Ann")
         for _ in range(10):
-            clock.move(timedelta(minutes=6))
-            assert await chat.identity.recognise(token)
+            clock.advance(timedelta(minutes=6))
+            assert await chat.identity.authenticate(token)
 
 
-async def test_being_recognised_never_shortens_a_life(tmp_path: Path, clock: FakeClock) -> None:
+async def test_authentication_never_shortens_a_visitor_lifetime(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     async with running_chat(tmp_path, clock, visitor_ttl="1h") as chat:
-        ann, token = await chat.identity.come_in("Ann")
+        ann, token = await chat.identity.sign_in("Ann")
         room = await chat.rooms.open("train", visitor_id=ann.id)
         await chat.memberships.join(room.id, visitor_id=ann.id)
-        await say(chat, room, ann, "lives for a day")
-        clock.move(timedelta(hours=2))
-        assert await chat.identity.recognise(token)
-        clock.move(timedelta(hours=2))
+        await post_messages(chat, room, ann, "lives for a day")
+        clock.advance(timedelta(hours=2))
+        assert await chat.identity.authenticate(token)
+        clock.advance(timedelta(hours=2))
         assert await read(chat, room, ann) == ["lives for a day"]
 
 
-async def test_one_who_is_recognised_while_being_forgotten_is_forgotten(
+async def test_visitor_who_authenticates_while_being_forgotten_is_forgotten(
     chat: Chat, clock: FakeClock
 ) -> None:
-    visitor, token = await chat.identity.come_in("Ann")
-    clock.move(2 * DAY)
+    visitor, token = await chat.identity.sign_in("Ann")
+    clock.advance(2 * DAY)
     await asyncio.gather(
-        *(chat.identity.recognise(token) for _ in range(5)),
+        *(chat.identity.authenticate(token) for _ in range(5)),
         chat.identity.forget(visitor.id),
-        *(chat.identity.recognise(token) for _ in range(5)),
+        *(chat.identity.authenticate(token) for _ in range(5)),
     )
-    assert await chat.identity.recognise(token) is None
-    assert await chat.identity.is_free("Ann")
-    clock.move(2 * chat.settings.visitor_ttl)
-    assert (await chat.expiry.purge()).visitors == 0, "no row may have come back"
+    assert await chat.identity.authenticate(token) is None
+    assert await chat.identity.is_nickname_available("Ann")
+    clock.advance(2 * chat.settings.visitor_ttl)
+    assert (await chat.expiry.purge()).visitors == 0, "no row may be restored"
 
 
-async def test_who_is_forgotten_is_out_of_all_rooms_with_all_they_said(chat: Chat) -> None:
-    room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
-    await say(chat, room, ann, "one")
-    await say(chat, room, bob, "two")
-    await say(chat, room, ann, "three")
+async def test_forgotten_visitor_is_removed_from_rooms_with_their_messages(chat: Chat) -> None:
+    room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
+    await post_messages(chat, room, ann, "one")
+    await post_messages(chat, room, bob, "two")
+    await post_messages(chat, room, ann, "three")
     author = (await chat.memberships.require(room.id, visitor_id=ann.id)).author
-    ear = Ear(chat)
+    recorder = EventRecorder(chat)
     await chat.identity.forget(ann.id)
     assert await read(chat, room, bob) == ["two"]
     members = await chat.memberships.list_members(room.id, visitor_id=bob.id)
     assert [member.nickname for member in members] == ["Bob"]
-    assert ear.heard == [
-        MessagesGone(room.id, (1, 3)),
+    assert recorder.events == [
+        MessagesDeleted(room.id, (1, 3)),
         MemberLeft(room.id, ann.id, author),
         VisitorForgotten(ann.id),
     ]
 
 
-async def test_who_has_said_much_is_forgotten_in_small_steps(
+async def test_messages_of_a_forgotten_visitor_are_deleted_in_batches(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path, clock) as chat:
-        room, (ann, bob) = await gather_in(chat, "night train", "Ann", "Bob")
+        room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
         *_, kept = await asyncio.gather(
             *(chat.messages.post(room.id, visitor_id=ann.id, text=str(n)) for n in range(1_201)),
             chat.messages.post(room.id, visitor_id=bob.id, text="still here"),
         )
-        await chat.messages.finish()
-        ear = Ear(chat)
+        await chat.messages.flush()
+        recorder = EventRecorder(chat)
         await chat.identity.forget(ann.id)
-        gone = ear.all(MessagesGone)
-        assert [len(event.seqs) for event in gone] == [500, 500, 201]
-        assert {seq for event in gone for seq in event.seqs} == set(range(1, 1_203)) - {kept.seq}
-        assert ear.heard[-1] == VisitorForgotten(ann.id)
+        events = recorder.of_type(MessagesDeleted)
+        assert [len(event.seqs) for event in events] == [500, 500, 201]
+        assert {seq for event in events for seq in event.seqs} == set(range(1, 1_203)) - {kept.seq}
+        assert recorder.events[-1] == VisitorForgotten(ann.id)
         assert await read(chat, room, bob) == ["still here"]
 
 
-async def test_all_tokens_of_a_forgotten_visitor_are_worthless(chat: Chat) -> None:
-    visitor, first = await chat.identity.come_in("Ann", phrase=PHRASE)
-    _, second = await chat.identity.come_in("Ann", phrase=PHRASE)
+async def test_all_tokens_of_a_forgotten_visitor_are_invalid(chat: Chat) -> None:
+    visitor, first = await chat.identity.sign_in("Ann", phrase=PHRASE)
+    _, second = await chat.identity.sign_in("Ann", phrase=PHRASE)
     await chat.identity.forget(visitor.id)
-    assert await chat.identity.recognise(first) is None
-    assert await chat.identity.recognise(second) is None
+    assert await chat.identity.authenticate(first) is None
+    assert await chat.identity.authenticate(second) is None
 
 
-async def test_there_are_only_so_many_visitors(tmp_path: Path, clock: FakeClock) -> None:
+async def test_number_of_visitors_is_limited(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock, visitors_max=2) as chat:
-        await come_in(chat, "Ann")
-        await come_in(chat, "Bob")
+        await sign_in(chat, "Ann")
+        await sign_in(chat, "Bob")
         with pytest.raises(LimitReached):
-            await come_in(chat, "Cid")
+            await sign_in(chat, "Cid")
 
 
-async def test_the_same_phrase_gives_the_same_badge_another_day(
+async def test_same_phrase_gives_the_same_badge_on_another_day(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path, clock) as chat:
-        first, _ = await chat.identity.come_in("Ann", phrase=PHRASE)
+        first, _ = await chat.identity.sign_in("Ann", phrase=PHRASE)
         await chat.identity.forget(first.id)
-    clock.move(100 * DAY)
+    clock.advance(100 * DAY)
     async with running_chat(tmp_path, clock) as chat:
-        second, _ = await chat.identity.come_in("Ann", phrase=f" {PHRASE} ")
-        other, _ = await chat.identity.come_in("Bob", phrase=PHRASE.title())
+        second, _ = await chat.identity.sign_in("Ann", phrase=f" {PHRASE} ")
+        other, _ = await chat.identity.sign_in("Bob", phrase=PHRASE.title())
     assert first.id != second.id
     assert first.badge == second.badge
     assert len(first.badge) == 5
     assert other.badge != first.badge
 
 
-async def test_without_a_phrase_there_is_no_badge(chat: Chat) -> None:
-    assert (await come_in(chat, "Ann")).badge == ""
+async def test_visitor_without_a_phrase_has_no_badge(chat: Chat) -> None:
+    assert (await sign_in(chat, "Ann")).badge == ""
 
 
-async def test_the_same_phrase_gives_another_badge_in_another_place(
+async def test_same_phrase_gives_another_badge_on_another_site(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     badges = set()
-    for place in ("here", "there"):
-        async with running_chat(tmp_path / place, clock) as chat:
-            badges.add((await chat.identity.come_in("Ann", phrase=PHRASE))[0].badge)
+    for site in ("here", "there"):
+        async with running_chat(tmp_path / site, clock) as chat:
+            badges.add((await chat.identity.sign_in("Ann", phrase=PHRASE))[0].badge)
     assert len(badges) == 2
 
 
-async def test_the_phrase_leads_into_the_same_identity_from_another_browser(chat: Chat) -> None:
-    visitor, first = await chat.identity.come_in("Ann", phrase=PHRASE)
-    again, second = await chat.identity.come_in("ann", phrase=PHRASE)
+async def test_phrase_signs_in_to_the_same_visitor_from_another_browser(chat: Chat) -> None:
+    visitor, first = await chat.identity.sign_in("Ann", phrase=PHRASE)
+    again, second = await chat.identity.sign_in("ann", phrase=PHRASE)
     assert again == visitor
     assert first != second
-    assert await _recognised_as(chat, first) == await _recognised_as(chat, second) == visitor.id
+    assert (
+        await _authenticated_id(chat, first) == await _authenticated_id(chat, second) == visitor.id
+    )
 
 
-async def test_a_wrong_phrase_is_refused(chat: Chat) -> None:
-    await chat.identity.come_in("Ann", phrase=PHRASE)
+async def test_wrong_phrase_is_rejected(chat: Chat) -> None:
+    await chat.identity.sign_in("Ann", phrase=PHRASE)
     for phrase in ("", "wrong horse battery", PHRASE.upper()):
         with pytest.raises(NicknameTaken):
-            await chat.identity.come_in("Ann", phrase=phrase)
+            await chat.identity.sign_in("Ann", phrase=phrase)
 
 
-async def test_no_phrase_opens_an_identity_that_has_none(chat: Chat) -> None:
-    await come_in(chat, "Ann")
+async def test_visitor_without_a_phrase_cannot_sign_in_again(chat: Chat) -> None:
+    await sign_in(chat, "Ann")
     for phrase in ("", PHRASE):
         with pytest.raises(NicknameTaken):
-            await chat.identity.come_in("Ann", phrase=phrase)
+            await chat.identity.sign_in("Ann", phrase=phrase)
 
 
 @pytest.mark.parametrize(
     "phrase", ["short", "1234567", "x" * 201, " " * 401, 12345678, ["list", "of", "it"]]
 )
-async def test_a_bad_phrase_is_refused(chat: Chat, phrase: str) -> None:
+async def test_invalid_phrase_is_rejected(chat: Chat, phrase: str) -> None:
     with pytest.raises(InvalidPhrase):
-        await chat.identity.come_in("Ann", phrase=phrase)
+        await chat.identity.sign_in("Ann", phrase=phrase)
 
 
-async def test_a_phrase_of_any_characters_works(chat: Chat) -> None:
+async def test_phrase_may_contain_any_characters(chat: Chat) -> None:
     for number, phrase in enumerate(["секретная фраза", "🔑" * 8, "half \ud83d of one", "\0" * 8]):
-        visitor, _ = await chat.identity.come_in(f"Ann {number}", phrase=phrase)
-        assert (await chat.identity.come_in(f"Ann {number}", phrase=phrase))[0] == visitor
+        visitor, _ = await chat.identity.sign_in(f"Ann {number}", phrase=phrase)
+        assert (await chat.identity.sign_in(f"Ann {number}", phrase=phrase))[0] == visitor
 
 
-async def test_the_phrase_is_in_no_file(chat: Chat, tmp_path: Path) -> None:
-    visitor, _ = await chat.identity.come_in("Ann", phrase=PHRASE)
-    stored = bytes_in(tmp_path)
+async def test_phrase_is_not_stored_in_any_file(chat: Chat, tmp_path: Path) -> None:
+    visitor, _ = await chat.identity.sign_in("Ann", phrase=PHRASE)
+    stored = read_all_bytes(tmp_path)
     assert PHRASE.encode() not in stored
     assert visitor.badge.encode() not in stored
 
 
-async def test_so_many_browsers_hold_an_identity_and_the_oldest_gives_way(
+async def test_oldest_session_of_a_visitor_is_revoked_beyond_the_limit(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     tokens = []
-    async with running_chat(tmp_path, clock, browsers_per_visitor_max=3) as chat:
-        ear = Ear(chat)
+    async with running_chat(tmp_path, clock, sessions_per_visitor_max=3) as chat:
+        recorder = EventRecorder(chat)
         for number in range(1, 6):
-            clock.move(timedelta(seconds=1))
-            visitor, token = await chat.identity.come_in("Ann", phrase=PHRASE)
+            clock.advance(timedelta(seconds=1))
+            visitor, token = await chat.identity.sign_in("Ann", phrase=PHRASE)
             tokens.append(token)
-            assert ear.all(TokenRevoked) == [TokenRevoked(visitor.id)] * max(0, number - 3)
-        known = [await chat.identity.recognise(token) is not None for token in tokens]
+            assert recorder.of_type(TokenRevoked) == [TokenRevoked(visitor.id)] * max(0, number - 3)
+        known = [await chat.identity.authenticate(token) is not None for token in tokens]
     assert known == [False, False, True, True, True]
 
 
-async def _store_as_earlier(chat: Chat, visitor: Visitor, nickname: str) -> None:
-    """Store a visitor as an earlier release did: under that nickname, with other skeletons."""
-    sealed = await chat.identity._vault.seal_visitor(
+async def _store_as_earlier_release(chat: Chat, visitor: Visitor, nickname: str) -> None:
+    """Store a visitor as an earlier release did: with this nickname and other skeletons."""
+    encrypted = await chat.identity._cipher.encrypt_visitor(
         visitor.id, nickname=nickname, badge=visitor.badge
     )
     async with chat._database.transaction() as session:
         row = await session.get(VisitorRow, visitor.id)
         assert row
-        row.sealed, row.skeleton_version = sealed, 0
+        row.sealed, row.skeleton_version = encrypted, 0
         row.nickname_key = hashlib.sha256(f"nickname {nickname}".encode()).digest()
         row.folded_key = hashlib.sha256(f"folded {nickname}".encode()).digest()
 
 
-async def _recognised_as(chat: Chat, token: str) -> str | None:
-    visitor = await chat.identity.recognise(token)
+async def _authenticated_id(chat: Chat, token: str) -> str | None:
+    visitor = await chat.identity.authenticate(token)
     return visitor.id if visitor else None
 
 
-async def test_a_forgotten_nickname_leaves_memory(chat: Chat) -> None:
-    visitor, token = await chat.identity.come_in("Swordfish")
-    assert await chat.identity.recognise(token)
+async def test_forgotten_nickname_is_removed_from_memory(chat: Chat) -> None:
+    visitor, token = await chat.identity.sign_in("Swordfish")
+    assert await chat.identity.authenticate(token)
     await chat.identity.forget(visitor.id)
-    assert "Swordfish" not in repr(chat.identity._known)
+    assert "Swordfish" not in repr(chat.identity._token_cache)
 
 
-async def test_a_token_that_was_read_before_it_was_revoked_is_not_known_after(
+async def test_token_read_before_its_revocation_is_invalid_afterwards(
     chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phrase = "correct horse battery staple"
-    _, oldest = await chat.identity.come_in("Ann", phrase=phrase)
-    clock.move(timedelta(seconds=1))
-    for _ in range(chat.settings.browsers_per_visitor_max - 1):
-        await chat.identity.come_in("Ann", phrase=phrase)
-    chat.identity._known.clear()
-    reading, go_on = asyncio.Event(), asyncio.Event()
-    open_visitor = chat._database.reading
+    _, oldest = await chat.identity.sign_in("Ann", phrase=phrase)
+    clock.advance(timedelta(seconds=1))
+    for _ in range(chat.settings.sessions_per_visitor_max - 1):
+        await chat.identity.sign_in("Ann", phrase=phrase)
+    chat.identity._token_cache.clear()
+    has_read, may_continue = asyncio.Event(), asyncio.Event()
+    read_session = chat._database.read_session
 
     @asynccontextmanager
     async def read_slowly() -> AsyncIterator[AsyncSession]:
-        async with open_visitor() as session:
+        async with read_session() as session:
             yield session
-        reading.set()
-        await go_on.wait()
+        has_read.set()
+        await may_continue.wait()
 
-    with monkeypatch.context() as patched:
-        patched.setattr(chat._database, "reading", read_slowly)
-        late = asyncio.create_task(chat.identity.recognise(oldest))
-        await reading.wait()
-    await chat.identity.come_in("Ann", phrase=phrase)
-    go_on.set()
-    await late
-    assert await chat.identity.recognise(oldest) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(chat._database, "read_session", read_slowly)
+        authentication = asyncio.create_task(chat.identity.authenticate(oldest))
+        await has_read.wait()
+    await chat.identity.sign_in("Ann", phrase=phrase)
+    may_continue.set()
+    await authentication
+    assert await chat.identity.authenticate(oldest) is None

@@ -1,4 +1,4 @@
-"""The janitor decides when: again and again, whatever goes wrong."""
+"""The janitor runs purges periodically, whatever fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,91 +6,91 @@ from datetime import timedelta
 
 import pytest
 
-from anonchat.janitor import Janitor
+from anonchat.runtime.janitor import Janitor
 
 SOON = timedelta(milliseconds=10)
 NEVER = timedelta(days=1)
 
 
-class Rounds:
-    """A purge that counts its rounds and can be waited for."""
+class CountingPurge:
+    """A purge that counts its runs and lets a test wait for them."""
 
     def __init__(self, *, failing: bool = False) -> None:
-        self.begun = 0
+        self.started = 0
         self.running = 0
-        self.most_at_once = 0
+        self.max_concurrent = 0
         self._failing = failing
         self._changed = asyncio.Condition()
 
     async def __call__(self) -> None:
         self.running += 1
-        self.most_at_once = max(self.most_at_once, self.running)
+        self.max_concurrent = max(self.max_concurrent, self.running)
         async with self._changed:
-            self.begun += 1
+            self.started += 1
             self._changed.notify_all()
         self.running -= 1
         if self._failing:
             raise RuntimeError("the disk is full")
 
     async def wait_for(self, count: int) -> None:
-        """Return once so many rounds have begun."""
+        """Return once this number of runs has started."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self.begun >= count)
+            await self._changed.wait_for(lambda: self.started >= count)
 
 
-async def test_it_purges_again_and_again() -> None:
-    rounds = Rounds()
-    janitor = Janitor(rounds, interval=SOON)
+async def test_janitor_purges_repeatedly() -> None:
+    purge = CountingPurge()
+    janitor = Janitor(purge, interval=SOON)
     janitor.start()
-    await rounds.wait_for(3)
+    await purge.wait_for(3)
     await janitor.stop()
 
 
-async def test_a_purge_that_fails_does_not_stop_it(caplog: pytest.LogCaptureFixture) -> None:
-    rounds = Rounds(failing=True)
-    janitor = Janitor(rounds, interval=SOON)
+async def test_failed_purge_does_not_stop_the_janitor(caplog: pytest.LogCaptureFixture) -> None:
+    purge = CountingPurge(failing=True)
+    janitor = Janitor(purge, interval=SOON)
     janitor.start()
-    await rounds.wait_for(3)
+    await purge.wait_for(3)
     await janitor.stop()
-    assert "a purge failed" in caplog.text
+    assert "purge failed, the next run retries" in caplog.text
 
 
-async def test_the_watchdog_purges_when_the_scheduler_does_not() -> None:
-    rounds = Rounds()
-    janitor = Janitor(rounds, interval=SOON)
+async def test_watchdog_purges_when_the_scheduler_does_not() -> None:
+    purge = CountingPurge()
+    janitor = Janitor(purge, interval=SOON)
     janitor.start()
-    janitor._scheduler.pause()  # as it seems to be while the wall clock is set back
-    await rounds.wait_for(3)
+    janitor._scheduler.pause()  # simulates a wall clock that is set back
+    await purge.wait_for(3)
     await janitor.stop()
 
 
-async def test_the_scheduler_purges_when_the_watchdog_does_not() -> None:
-    rounds = Rounds()
-    janitor = Janitor(rounds, interval=SOON)
+async def test_scheduler_purges_when_the_watchdog_does_not() -> None:
+    purge = CountingPurge()
+    janitor = Janitor(purge, interval=SOON)
     janitor.start()
     assert janitor._watchdog
     janitor._watchdog.cancel()
-    await rounds.wait_for(3)
+    await purge.wait_for(3)
     await janitor.stop()
 
 
-async def test_two_rounds_never_overlap() -> None:
-    rounds = Rounds()
-    janitor = Janitor(rounds, interval=NEVER)
-    await asyncio.gather(*(janitor.clean() for _ in range(10)))
-    assert (rounds.begun, rounds.most_at_once) == (10, 1)
+async def test_purges_never_overlap() -> None:
+    purge = CountingPurge()
+    janitor = Janitor(purge, interval=NEVER)
+    await asyncio.gather(*(janitor.run_purge() for _ in range(10)))
+    assert (purge.started, purge.max_concurrent) == (10, 1)
 
 
-async def test_stopping_lets_a_round_that_has_begun_finish() -> None:
-    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+async def test_stop_waits_for_a_running_purge() -> None:
+    started, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def purge() -> None:
-        begun.set()
+        started.set()
         await may_end.wait()
         ended.set()
 
     janitor = await _started(purge)
-    await begun.wait()
+    await started.wait()
     stopping = asyncio.create_task(janitor.stop())
     await asyncio.sleep(0)
     assert not stopping.done()
@@ -99,18 +99,18 @@ async def test_stopping_lets_a_round_that_has_begun_finish() -> None:
     assert ended.is_set()
 
 
-async def test_nothing_is_purged_after_it_was_stopped() -> None:
-    rounds = Rounds()
-    janitor = await _started(rounds)
-    await rounds.wait_for(1)
+async def test_stopped_janitor_runs_no_purge() -> None:
+    purge = CountingPurge()
+    janitor = await _started(purge)
+    await purge.wait_for(1)
     await janitor.stop()
     assert janitor._watchdog
     assert janitor._watchdog.done()
     assert not janitor._scheduler.running
 
 
-async def test_stopping_what_was_never_started_changes_nothing() -> None:
-    await Janitor(Rounds(), interval=NEVER).stop()
+async def test_stop_before_start_does_nothing() -> None:
+    await Janitor(CountingPurge(), interval=NEVER).stop()
 
 
 async def _started(purge: Callable[[], Awaitable[object]]) -> Janitor:

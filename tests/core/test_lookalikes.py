@@ -1,4 +1,4 @@
-"""Names that look alike share a skeleton, and no new name mixes what looks alike."""
+"""Lookalike names share a skeleton, and new names that mix scripts are rejected."""
 
 import hashlib
 import unicodedata
@@ -9,21 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonchat import ChatError, InvalidNickname, InvalidRoom
-from anonchat.confusables import OLDER_VERSIONS, PROTOTYPES, UNICODE_VERSION
-from anonchat.lookalikes import (
+from anonchat.text.confusables import OLDER_VERSIONS, PROTOTYPES, UNICODE_VERSION
+from anonchat.text.lookalikes import (
     SKELETON_VERSION,
-    check_listed_name,
     check_new_nickname,
+    check_new_room_name,
     skeletons,
 )
-from anonchat.text import fold, tidy_nickname
+from anonchat.text.normalization import fold_case, normalize_nickname
 
 MIXED_WORDS = [
     "A\u04cfice",  # Latin and Cyrillic
     "\u0410nna",
     "P\u03b1ul",  # Latin and Greek
     "\u0412\u03b1\u0441\u044f",  # Cyrillic and Greek
-    "\u13a0nna",  # Cherokee, which is rare, and Latin
+    "\u13a0nna",  # Cherokee (a rare script) and Latin
     "Be\u057c",  # Latin and Armenian
     "Ann\u0663",  # Latin letters and an Arabic digit
     "Anna \u0410nna",
@@ -44,7 +44,7 @@ BADGES = [
 ]  # fmt: skip
 
 
-def test_the_table_is_that_of_unicode_18_with_what_it_dropped_of_17() -> None:
+def test_table_is_that_of_unicode_18_plus_entries_dropped_since_17() -> None:
     assert (UNICODE_VERSION, OLDER_VERSIONS) == ("18.0.0", ["17.0.0"])
     assert len(PROTOTYPES) == 6_712 + 22
     assert PROTOTYPES["\u04cf"] == "l"
@@ -52,32 +52,32 @@ def test_the_table_is_that_of_unicode_18_with_what_it_dropped_of_17() -> None:
     assert PROTOTYPES["\u0430"] == "a"
 
 
-def test_skeletons_have_a_new_version_with_every_new_table() -> None:
+def test_skeleton_version_changes_with_the_table() -> None:
     table = "".join(sorted(map("".join, PROTOTYPES.items())))
     known = {1: "d2fe1b7a966234f5"}
     digest = hashlib.sha256(table.encode()).hexdigest()[:16]
-    assert known[SKELETON_VERSION] == digest, "raise SKELETON_VERSION, and add it here"
+    assert known[SKELETON_VERSION] == digest, "increase SKELETON_VERSION, and add the digest here"
 
 
 def test_every_character_of_the_table_collides_with_its_prototype() -> None:
-    pairs = _tidy_pairs(("{}", "a{}", "{}b", "\u0416{}\u0416"))
-    assert len(pairs) > 20_000, "the table has shrunk: this test would prove little"
+    pairs = _normalized_pairs(("{}", "a{}", "{}b", "\u0416{}\u0416"))
+    assert len(pairs) > 20_000, "the table is too small for a meaningful test"
     assert [pair for pair in pairs if skeletons(pair[0])[0] != skeletons(pair[1])[0]] == []
 
 
 def test_characters_with_the_same_prototype_collide_with_each_other() -> None:
     shapes = defaultdict(set)
     for character, prototype in PROTOTYPES.items():
-        if tidied := _tidied(character):
-            shapes[prototype].add(skeletons(tidied)[0])
+        if normalized := _normalize(character):
+            shapes[prototype].add(skeletons(normalized)[0])
     assert {prototype for prototype, each in shapes.items() if len(each) > 1} == set()
 
 
 @given(text=st.text() | st.text(alphabet=sorted(PROTOTYPES)[::7] + list("aI1l0 \u0301\u05d0")))
-def test_a_name_collides_with_its_own_spellings(text: str) -> None:
-    name = _tidied(text)
+def test_name_collides_with_its_folded_and_decomposed_forms(text: str) -> None:
+    name = _normalize(text)
     if name:
-        assert _look_alike(name, fold(name))
+        assert _look_alike(name, fold_case(name))
         assert _look_alike(name, unicodedata.normalize("NFD", name))
 
 
@@ -102,15 +102,15 @@ def test_a_name_collides_with_its_own_spellings(text: str) -> None:
         ("IVAN", "ivan"),
         ("O'Neil", "0\u2019Neil"),
         ("Stra\u00dfe", "STRASSE"),
-        ("\u0410\u041d\u041d\u0410", "\u0430\u043d\u043d\u0430"),  # Cyrillic and its small letters
-        ("\u0421\u0410\u0425\u0410", "CAXA"),  # Cyrillic alone, Latin alone
+        ("\u0410\u041d\u041d\u0410", "\u0430\u043d\u043d\u0430"),  # Cyrillic capitals
+        ("\u0421\u0410\u0425\u0410", "CAXA"),  # Cyrillic only, Latin only
         ("caf\u00e9", "cafe\u0301"),
         ("Ann", "A\u200bnn"),
         ("Ann", "A\u034fnn"),
         ("a b", "a\u00a0b"),
     ],
 )
-def test_look_alikes(one: str, other: str) -> None:
+def test_lookalike_names_share_a_skeleton(one: str, other: str) -> None:
     assert _look_alike(one, other)
 
 
@@ -123,21 +123,21 @@ def test_look_alikes(one: str, other: str) -> None:
         ("\u00e9", "\u00e9\u0301"),
     ],
 )
-def test_a_mark_that_nobody_sees_makes_no_other_name(one: str, other: str) -> None:
+def test_invisible_mark_does_not_distinguish_names(one: str, other: str) -> None:
     assert _look_alike(one, other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("ol", "\u0627\u0647"),  # alef and heh, which are seen from right to left
+        ("ol", "\u0627\u0647"),  # alef and heh, displayed right to left
         ("abc \u05d0\u05d1", "\u05d0\u05d1 abc"),
         ("Bob lll", "Bob \u0627\u0627\u0627"),
         ("\u05d0\u05d1 (abc)", "(abc) \u05d0\u05d1"),
-        ("\ufe93\u0628", "\u0629\u0628"),  # a form of presentation
+        ("\ufe93\u0628", "\u0629\u0628"),  # a presentation form
     ],
 )
-def test_names_that_are_seen_in_the_same_order_look_alike(one: str, other: str) -> None:
+def test_names_with_the_same_visual_order_look_alike(one: str, other: str) -> None:
     assert _look_alike(one, other)
 
 
@@ -149,39 +149,39 @@ def test_names_that_are_seen_in_the_same_order_look_alike(one: str, other: str) 
         ("Daniel", "Daniela"), ("דוד", "דור"), ("محمد", "أحمد"), ("田", "由"),
     ],
 )  # fmt: skip
-def test_names_that_look_different_are_different(one: str, other: str) -> None:
+def test_names_that_look_different_share_no_skeleton(one: str, other: str) -> None:
     assert not _look_alike(one, other)
 
 
 @pytest.mark.parametrize("name", MIXED_WORDS)
-def test_a_word_of_several_alphabets_is_refused(name: str) -> None:
+def test_word_of_several_alphabets_is_rejected(name: str) -> None:
     with pytest.raises(InvalidNickname, match="alphabets"):
         check_new_nickname(name)
     with pytest.raises(InvalidRoom, match="alphabets"):
-        check_listed_name(name)
+        check_new_room_name(name)
 
 
 @pytest.mark.parametrize("name", MIXED_DIGITS)
-def test_digits_of_several_kinds_are_refused(name: str) -> None:
+def test_digits_of_several_kinds_are_rejected(name: str) -> None:
     with pytest.raises(InvalidNickname, match="digits"):
         check_new_nickname(name)
     with pytest.raises(InvalidRoom, match="digits"):
-        check_listed_name(name)
+        check_new_room_name(name)
 
 
 @pytest.mark.parametrize("name", REAL_NAMES)
-def test_a_real_name_is_good(name: str) -> None:
-    check_new_nickname(tidy_nickname(name))
-    check_listed_name(name)
+def test_real_name_is_accepted(name: str) -> None:
+    check_new_nickname(normalize_nickname(name))
+    check_new_room_name(name)
 
 
 @pytest.mark.parametrize("name", BADGES)
-def test_a_nickname_that_imitates_a_badge_is_refused(name: str) -> None:
+def test_nickname_that_imitates_a_badge_is_rejected(name: str) -> None:
     with pytest.raises(InvalidNickname, match="badge"):
-        check_new_nickname(tidy_nickname(name))
+        check_new_nickname(normalize_nickname(name))
 
 
-def test_no_character_that_is_named_a_check_mark_is_in_a_nickname() -> None:
+def test_nickname_with_any_check_mark_is_rejected() -> None:
     for point in range(0x110000):
         name = unicodedata.name(chr(point), "")
         if "CHECK MARK" in name or "WITH CHECK" in name or "BOLD CHECK" in name:
@@ -189,20 +189,23 @@ def test_no_character_that_is_named_a_check_mark_is_in_a_nickname() -> None:
                 check_new_nickname(f"Ann {chr(point)}")
 
 
-def _tidy_pairs(patterns: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return the pairs of the table in these surroundings, without what no name contains."""
+def _normalized_pairs(patterns: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the pairs of the table in these patterns, without characters not allowed in names."""
     pairs = []
     for pattern in patterns:
         for character, prototype in PROTOTYPES.items():
-            one, other = _tidied(pattern.format(character)), _tidied(pattern.format(prototype))
-            if one and other and _tidied(f"a{character}") != "a":
+            one, other = (
+                _normalize(pattern.format(character)),
+                _normalize(pattern.format(prototype)),
+            )
+            if one and other and _normalize(f"a{character}") != "a":
                 pairs.append((one, other))
     return pairs
 
 
-def _tidied(text: str) -> str | None:
+def _normalize(text: str) -> str | None:
     try:
-        return tidy_nickname(text)
+        return normalize_nickname(text)
     except ChatError:
         return None
 

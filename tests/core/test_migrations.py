@@ -1,4 +1,4 @@
-"""The migrations make the very tables that the rows describe."""
+"""Migrations create exactly the tables that the models describe."""
 
 import sqlite3
 from pathlib import Path
@@ -11,15 +11,15 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect
 
 import models
-from anonchat import StartError
-from anonchat.database import Database
+from anonchat import StartupError
+from anonchat.storage.database import Database
 from models import SQLModel
 
 
-async def test_migrating_an_empty_file_makes_what_the_models_describe(tmp_path: Path) -> None:
+async def test_migration_of_an_empty_file_creates_the_tables_of_the_models(tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
     await _migrate(path)
-    with _look_into(path) as connection:
+    with _connect(path) as connection:
         assert _differences(connection) == []
         assert set(inspect(connection).get_table_names()) == {
             *SQLModel.metadata.tables,
@@ -27,19 +27,19 @@ async def test_migrating_an_empty_file_makes_what_the_models_describe(tmp_path: 
         }
 
 
-async def test_the_constraints_have_the_names_that_the_models_give_them(tmp_path: Path) -> None:
+async def test_migrated_constraints_have_the_names_of_the_models(tmp_path: Path) -> None:
     await _migrate(tmp_path / "migrated.db")
     engine = create_engine(f"sqlite:///{tmp_path}/created.db")
     SQLModel.metadata.create_all(engine)
     engine.dispose()
     with (
-        _look_into(tmp_path / "migrated.db") as migrated,
-        _look_into(tmp_path / "created.db") as created,
+        _connect(tmp_path / "migrated.db") as migrated,
+        _connect(tmp_path / "created.db") as created,
     ):
         assert _constraints(migrated) == _constraints(created)
 
 
-async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+async def test_second_migration_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     await _migrate(path)
     before = path.read_bytes()
@@ -47,22 +47,22 @@ async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-async def test_a_migration_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
+async def test_failed_migration_is_rolled_back(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     _execute(path, "CREATE TABLE token (in_the_way)")
-    with pytest.raises(StartError, match="token already exists"):
+    with pytest.raises(StartupError, match="token already exists"):
         await _migrate(path)
     _execute(path, "DROP TABLE token")
     await _migrate(path)
-    with _look_into(path) as connection:
+    with _connect(path) as connection:
         assert _differences(connection) == []
 
 
-async def test_a_database_in_which_two_have_posted_with_one_dedup_id_is_migrated(
+async def test_database_with_one_dedup_id_of_two_visitors_is_migrated(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "chat.db"
-    _make_as_it_was_first(path)
+    _create_first_revision(path)
     time = "'2030-01-01 12:00:00'"
     _execute(
         path,
@@ -79,12 +79,12 @@ async def test_a_database_in_which_two_have_posted_with_one_dedup_id_is_migrated
             f"{time}, {time})",
         )
     await _migrate(path)
-    with _look_into(path) as connection:
+    with _connect(path) as connection:
         assert _differences(connection) == []
         assert len(connection.exec_driver_sql("SELECT DISTINCT dedup_key FROM message").all()) == 2
 
 
-def _make_as_it_was_first(path: Path) -> None:
+def _create_first_revision(path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(models.__file__).parent / "migrations"))
     with create_engine(f"sqlite:///{path}").begin() as connection:
@@ -107,7 +107,7 @@ def _execute(path: Path, statement: str) -> None:
     connection.close()
 
 
-def _look_into(path: Path) -> Connection:
+def _connect(path: Path) -> Connection:
     return create_engine(f"sqlite:///{path}").connect()
 
 
@@ -117,14 +117,14 @@ def _differences(connection: Connection) -> object:
 
 
 def _constraints(connection: Connection) -> set[tuple[str, str]]:
-    look = inspect(connection)
+    inspector = inspect(connection)
     return {
         (table, str(constraint["name"]))
         for table in SQLModel.metadata.tables
         for constraint in (
-            look.get_pk_constraint(table),
-            *look.get_unique_constraints(table),
-            *look.get_foreign_keys(table),
-            *look.get_indexes(table),
+            inspector.get_pk_constraint(table),
+            *inspector.get_unique_constraints(table),
+            *inspector.get_foreign_keys(table),
+            *inspector.get_indexes(table),
         )
     }

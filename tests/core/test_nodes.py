@@ -1,4 +1,4 @@
-"""Several nodes on one database: nobody overtakes, nothing is doubled, no number is lost."""
+"""Several nodes on one database: no lost updates, duplicates or gaps in the numbering."""
 
 import asyncio
 import random
@@ -11,10 +11,10 @@ import pytest
 from anonchat import (
     Chat,
     ChatError,
+    EventsLost,
     LimitReached,
     Message,
     MessagePosted,
-    NewsMissed,
     NicknameTaken,
     NotFound,
     Room,
@@ -22,7 +22,16 @@ from anonchat import (
     Unavailable,
     Visitor,
 )
-from tests.fakes import Ear, FakeClock, come_in, execute, gather_in, read, running_chat, say
+from tests.fakes import (
+    EventRecorder,
+    FakeClock,
+    create_room_with_members,
+    execute,
+    post_messages,
+    read,
+    running_chat,
+    sign_in,
+)
 from tests.servers.postgres import Postgres
 
 _NODES = 3
@@ -32,7 +41,7 @@ _NODES = 3
 async def nodes(
     postgres: Postgres, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[Chat]]:
-    """Return some nodes that hold the same keys and hear nothing of each other."""
+    """Return nodes that share their keys and receive no events from each other."""
     url = postgres.take()
     async with running_chat(
         tmp_path / "data", clock, database_url=url, members_per_room_max=5
@@ -41,17 +50,20 @@ async def nodes(
         nodes = [first, *(Chat(first.settings, clock=clock) for _ in range(1, _NODES))]
         yield nodes
         for node in nodes[1:]:
-            await node.messages.finish()
+            await node.messages.flush()
             await node._database.close()
-    postgres.give_all_back()
+    postgres.release_all()
 
 
-async def test_posts_of_all_nodes_are_numbered_without_gap_or_double(
+async def test_posts_of_all_nodes_are_numbered_without_gaps_or_duplicates(
     nodes: list[Chat], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "anonchat")
-    rooms = [await gather_in(nodes[0], name, f"Ann {name}", f"Bob {name}") for name in "abc"]
-    said = await asyncio.gather(
+    rooms = [
+        await create_room_with_members(nodes[0], name, f"Ann {name}", f"Bob {name}")
+        for name in "abc"
+    ]
+    messages = await asyncio.gather(
         *(
             node.messages.post(room.id, visitor_id=visitor.id, text=str(number))
             for number in range(60)
@@ -60,177 +72,179 @@ async def test_posts_of_all_nodes_are_numbered_without_gap_or_double(
         )
     )
     for room, (ann, _) in rooms:
-        seqs = sorted(message.seq for message in said if message.room_id == room.id)
+        seqs = sorted(message.seq for message in messages if message.room_id == room.id)
         assert seqs == list(range(1, 121))
         assert (await nodes[1].rooms.find(room.slug)).last_seq == 120
         assert len(await read(nodes[1], room, ann)) == 120
-    assert caplog.messages == [], "they have to wait for each other, not to get in the way"
+    assert caplog.messages == [], "nodes must wait for each other instead of conflicting"
 
 
-async def test_what_is_posted_on_two_nodes_with_one_dedup_id_is_one_message(
+async def test_posts_on_all_nodes_with_one_dedup_id_create_one_message(
     nodes: list[Chat],
 ) -> None:
-    room, (ann,) = await gather_in(nodes[0], "night train", "Ann")
+    room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
     for number in range(20):
-        said: list[Message] = await asyncio.gather(
+        messages: list[Message] = await asyncio.gather(
             *(
                 node.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id=f"d{number}")
                 for node in nodes
             )
         )
-        assert {message.seq for message in said} == {number + 1}
-        assert len({message.id for message in said}) == 1
+        assert {message.seq for message in messages} == {number + 1}
+        assert len({message.id for message in messages}) == 1
 
 
-async def test_who_hears_of_a_message_before_the_one_before_it_reads_both(
+async def test_events_received_in_reverse_order_hide_no_message(
     nodes: list[Chat],
 ) -> None:
     here, there = nodes[:2]
-    room, (ann,) = await gather_in(here, "night train", "Ann")
-    ear = Ear(there)
-    await say(here, room, ann, "one")
+    room, (ann,) = await create_room_with_members(here, "night train", "Ann")
+    recorder = EventRecorder(there)
+    await post_messages(here, room, ann, "one")
     assert await read(here, room, ann) == ["one"]
-    await say(there, room, ann, "two", "three")
-    for posted in reversed(ear.all(MessagePosted)):
-        await here.bus.tell(posted)
+    await post_messages(there, room, ann, "two", "three")
+    for posted in reversed(recorder.of_type(MessagePosted)):
+        await here.bus.publish_local(posted)
         assert await read(here, room, ann) == ["one", "two", "three"]
 
 
-async def test_what_was_missed_is_read_from_the_database(nodes: list[Chat]) -> None:
+async def test_missed_changes_are_read_from_the_database(nodes: list[Chat]) -> None:
     here, there = nodes[:2]
-    room, (ann,) = await gather_in(here, "night train", "Ann")
-    bob = await come_in(here, "Bob")
+    room, (ann,) = await create_room_with_members(here, "night train", "Ann")
+    bob = await sign_in(here, "Bob")
     assert await read(here, room, ann) == []
     assert not await here.memberships.get(room.id, visitor_id=bob.id)
-    await say(there, room, ann, "hello")
+    await post_messages(there, room, ann, "hello")
     await there.memberships.join(room.id, visitor_id=bob.id)
-    await here.bus.tell(NewsMissed())
+    await here.bus.publish_local(EventsLost())
     assert await read(here, room, ann) == ["hello"]
     assert await here.memberships.get(room.id, visitor_id=bob.id)
 
 
-async def test_what_was_missed_is_looked_up_once_the_database_is_back(
+async def test_missed_changes_are_read_once_the_database_is_back(
     nodes: list[Chat], postgres: Postgres
 ) -> None:
     here, there = nodes[:2]
-    ann = await come_in(here, "Ann")
+    ann = await sign_in(here, "Ann")
     room = await there.rooms.create("night train", visitor_id=ann.id)
     postgres.stop("immediate")
     try:
-        await here.bus.tell(NewsMissed())
+        await here.bus.publish_local(EventsLost())
     finally:
         postgres.go_on()
-    assert here.lobby.glance(room.id) is None
-    await here.lobby.turn()
-    assert here.lobby.glance(room.id)
+    assert here.room_directory.summary(room.id) is None
+    await here.room_directory.tick()
+    assert here.room_directory.summary(room.id)
 
 
-async def test_of_those_who_want_one_nickname_one_gets_it(nodes: list[Chat]) -> None:
+async def test_of_concurrent_sign_ins_with_one_nickname_one_succeeds(nodes: list[Chat]) -> None:
     for number in range(10):
         names = (f"Ann {number}", f"ann {number}", f"ANN {number}")
-        came = await _settle(
-            *(node.identity.come_in(name) for node, name in zip(nodes, names, strict=True))
+        outcomes = await _settle(
+            *(node.identity.sign_in(name) for node, name in zip(nodes, names, strict=True))
         )
-        assert (_count(came, tuple), _count(came, NicknameTaken)) == (1, _NODES - 1)
-    kept = {name for name in nodes[0]._keys.names() if name.startswith("visitor ")}
-    assert len(kept) == 10, "no key is left of those who were too late"
+        assert (_count(outcomes, tuple), _count(outcomes, NicknameTaken)) == (1, _NODES - 1)
+    keys = {name for name in nodes[0]._keys.names() if name.startswith("visitor ")}
+    assert len(keys) == 10, "a refused sign-in must leave no key"
 
 
-async def test_with_the_same_phrase_all_come_in_as_the_same_visitor(nodes: list[Chat]) -> None:
-    came = await asyncio.gather(
-        *(node.identity.come_in("Ann", phrase="correct horse") for node in nodes)
-    )
-    assert len({visitor.id for visitor, _ in came}) == 1
-    for _, token in came:
-        assert await nodes[0].identity.recognise(token)
-
-
-async def test_of_those_who_make_a_room_of_one_name_one_makes_it_and_all_open_it(
+async def test_concurrent_sign_ins_with_one_phrase_return_the_same_visitor(
     nodes: list[Chat],
 ) -> None:
-    ann = await come_in(nodes[0], "Ann")
+    outcomes = await asyncio.gather(
+        *(node.identity.sign_in("Ann", phrase="correct horse") for node in nodes)
+    )
+    assert len({visitor.id for visitor, _ in outcomes}) == 1
+    for _, token in outcomes:
+        assert await nodes[0].identity.authenticate(token)
+
+
+async def test_room_name_is_created_by_one_node_and_opened_by_all(
+    nodes: list[Chat],
+) -> None:
+    ann = await sign_in(nodes[0], "Ann")
     for number in range(10):
-        made = await _settle(
+        outcomes = await _settle(
             *(node.rooms.create(f"room {number}", visitor_id=ann.id) for node in nodes)
         )
-        assert (_count(made, Room), _count(made, RoomNameTaken)) == (1, _NODES - 1)
+        assert (_count(outcomes, Room), _count(outcomes, RoomNameTaken)) == (1, _NODES - 1)
     for number in range(10):
         rooms = [node.rooms.open(f"hall {number}", visitor_id=ann.id) for node in nodes]
         assert len({room.id for room in await asyncio.gather(*rooms)}) == 1
-    kept = {name for name in nodes[0]._keys.names() if name.startswith("room ")}
-    assert len(kept) == 20
+    keys = {name for name in nodes[0]._keys.names() if name.startswith("room ")}
+    assert len(keys) == 20
 
 
-async def test_a_room_takes_in_as_many_as_it_may_and_no_more(nodes: list[Chat]) -> None:
-    room, _ = await gather_in(nodes[0], "night train", "Ann")
-    others = [await come_in(nodes[0], f"Bob {number}") for number in range(9)]
-    joined = await _settle(
+async def test_concurrent_joins_on_all_nodes_respect_the_member_limit(nodes: list[Chat]) -> None:
+    room, _ = await create_room_with_members(nodes[0], "night train", "Ann")
+    others = [await sign_in(nodes[0], f"Bob {number}") for number in range(9)]
+    outcomes = await _settle(
         *(
             nodes[number % _NODES].memberships.join(room.id, visitor_id=other.id)
             for number, other in enumerate(others)
         )
     )
-    assert _count(joined, LimitReached) == 5
+    assert _count(outcomes, LimitReached) == 5
     assert await nodes[0].memberships.count(room.id) == 5
 
 
-async def test_who_joins_on_two_nodes_is_in_once(nodes: list[Chat]) -> None:
-    room, _ = await gather_in(nodes[0], "night train", "Ann")
-    bob = await come_in(nodes[0], "Bob")
+async def test_concurrent_joins_by_one_visitor_create_one_membership(nodes: list[Chat]) -> None:
+    room, _ = await create_room_with_members(nodes[0], "night train", "Ann")
+    bob = await sign_in(nodes[0], "Bob")
     await asyncio.gather(*(node.memberships.join(room.id, visitor_id=bob.id) for node in nodes))
     assert await nodes[0].memberships.count(room.id) == 2
 
 
-async def test_who_has_joined_on_one_node_is_a_member_on_all_before_they_hear_of_it(
+async def test_member_is_recognised_on_other_nodes_before_the_event_arrives(
     nodes: list[Chat],
 ) -> None:
     first, second = nodes[:2]
-    room, (ann,) = await gather_in(first, "night train", "Ann")
-    bob = await come_in(first, "Bob")
+    room, (ann,) = await create_room_with_members(first, "night train", "Ann")
+    bob = await sign_in(first, "Bob")
     await second.memberships.list_members(room.id, visitor_id=ann.id)
     await first.memberships.join(room.id, visitor_id=bob.id)
-    assert await second.memberships.has(room.id, bob.id)
+    assert await second.memberships.is_member(room.id, bob.id)
     members = await second.memberships.list_members(room.id, visitor_id=bob.id)
     assert {member.nickname for member in members} == {"Ann", "Bob"}
 
 
-async def test_a_message_is_deleted_once_and_counted_once(nodes: list[Chat]) -> None:
-    room, (ann,) = await gather_in(nodes[0], "night train", "Ann")
+async def test_concurrent_deletions_of_one_message_are_counted_once(nodes: list[Chat]) -> None:
+    room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
     message = await nodes[0].messages.post(room.id, visitor_id=ann.id, text="hello")
-    gone = await _settle(
+    outcomes = await _settle(
         *(node.messages.delete(room.id, visitor_id=ann.id, message_id=message.id) for node in nodes)
     )
-    assert _count(gone, NotFound) == _NODES - 1
+    assert _count(outcomes, NotFound) == _NODES - 1
     assert await execute(nodes[0], "SELECT messages FROM ledger") == [(1,)]
 
 
-async def test_janitors_of_all_nodes_purge_together_and_count_all_once(
+async def test_concurrent_purges_on_all_nodes_count_everything_once(
     nodes: list[Chat], clock: FakeClock
 ) -> None:
-    room, (ann,) = await gather_in(nodes[0], "night train", "Ann")
+    room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
     post = nodes[0].messages.post
     await asyncio.gather(
         *(post(room.id, visitor_id=ann.id, text=str(number)) for number in range(1_200))
     )
-    clock.move(timedelta(days=60))
-    done = await asyncio.gather(*(node.expiry.purge() for node in nodes))
-    assert sum(each.messages for each in done) == 1_200
+    clock.advance(timedelta(days=60))
+    stats = await asyncio.gather(*(node.expiry.purge() for node in nodes))
+    assert sum(each.messages for each in stats) == 1_200
     counts = await execute(nodes[0], "SELECT messages, rooms, visitors FROM ledger")
     assert counts == [(1_200, 1, 1)]
     assert await execute(nodes[0], "SELECT count(*) FROM room") == [(0,)]
 
 
-async def test_what_a_node_began_to_forget_before_it_died_another_one_forgets(
+async def test_forget_interrupted_on_one_node_is_completed_by_another(
     nodes: list[Chat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, (ann, _) = await gather_in(nodes[0], "night train", "Ann", "Ben")
-    await say(nodes[0], room, ann, "remember me")
+    room, (ann, _) = await create_room_with_members(nodes[0], "night train", "Ann", "Ben")
+    await post_messages(nodes[0], room, ann, "remember me")
 
-    async def die(*_: object) -> None:
+    async def cancel(*_: object) -> None:
         raise asyncio.CancelledError
 
-    with monkeypatch.context() as trouble:
-        trouble.setattr(nodes[0].identity, "_delete_messages", die)
+    with monkeypatch.context() as patch:
+        patch.setattr(nodes[0].identity, "_delete_messages", cancel)
         with pytest.raises(asyncio.CancelledError):
             await nodes[0].identity.forget(ann.id)
     assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]
@@ -240,17 +254,17 @@ async def test_what_a_node_began_to_forget_before_it_died_another_one_forgets(
     assert await execute(nodes[1], "SELECT messages, visitors FROM ledger") == [(1, 1)]
 
 
-async def test_a_room_that_a_node_began_to_burn_before_it_died_is_ended_by_another(
+async def test_burn_interrupted_on_one_node_is_completed_by_another(
     nodes: list[Chat], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, (ann,) = await gather_in(nodes[0], "night train", "Ann")
-    await say(nodes[0], room, ann, "remember me")
+    room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
+    await post_messages(nodes[0], room, ann, "remember me")
 
-    async def die(*_: object) -> None:
+    async def cancel(*_: object) -> None:
         raise asyncio.CancelledError
 
-    with monkeypatch.context() as trouble:
-        trouble.setattr(nodes[0].rooms, "_delete_messages", die)
+    with monkeypatch.context() as patch:
+        patch.setattr(nodes[0].rooms, "_delete_messages", cancel)
         with pytest.raises(asyncio.CancelledError):
             await nodes[0].rooms.burn(room.id, visitor_id=ann.id)
     assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]
@@ -260,26 +274,28 @@ async def test_a_room_that_a_node_began_to_burn_before_it_died_is_ended_by_anoth
     assert await execute(nodes[1], "SELECT messages, rooms FROM ledger") == [(1, 1)]
 
 
-async def test_whatever_is_done_at_once_nothing_fails_in_another_way_than_it_may(
+async def test_random_concurrent_actions_raise_only_expected_errors(
     nodes: list[Chat], clock: FakeClock
 ) -> None:
-    chance = random.Random(7)
-    rooms = [(await gather_in(nodes[0], name, f"Owner {name}"))[0] for name in "abcd"]
+    rng = random.Random(7)
+    rooms = [
+        (await create_room_with_members(nodes[0], name, f"Owner {name}"))[0] for name in "abcd"
+    ]
 
-    async def live(number: int) -> None:
+    async def use_chat(number: int) -> None:
         node = nodes[number % _NODES]
-        visitor = await come_in(node, f"Visitor {number}")
+        visitor = await sign_in(node, f"Visitor {number}")
         for turn in range(25):
-            room = chance.choice(rooms)
+            room = rng.choice(rooms)
             try:
-                await _do_something(node, room, visitor, chance.random(), turn)
+                await _do_random_action(node, room, visitor, rng.random(), turn)
             except Unavailable:
                 raise
             except ChatError:
                 continue
         await node.identity.forget(visitor.id)
 
-    await asyncio.gather(*(live(number) for number in range(12)))
+    await asyncio.gather(*(use_chat(number) for number in range(12)))
     for room in rooms:
         seqs = [
             seq
@@ -291,24 +307,26 @@ async def test_whatever_is_done_at_once_nothing_fails_in_another_way_than_it_may
     assert await execute(nodes[0], "SELECT count(*) FROM visitor") == [(4,)]
 
 
-async def _do_something(node: Chat, room: Room, visitor: Visitor, chance: float, turn: int) -> None:
-    if chance < 0.5:
-        said = await node.messages.post(room.id, visitor_id=visitor.id, text=f"{turn}")
-        await node.memberships.mark_read(room.id, visitor_id=visitor.id, seq=said.seq)
-        if chance < 0.1:
-            await node.messages.delete(room.id, visitor_id=visitor.id, message_id=said.id)
-    elif chance < 0.8:
+async def _do_random_action(
+    node: Chat, room: Room, visitor: Visitor, roll: float, turn: int
+) -> None:
+    if roll < 0.5:
+        message = await node.messages.post(room.id, visitor_id=visitor.id, text=f"{turn}")
+        await node.memberships.mark_read(room.id, visitor_id=visitor.id, seq=message.seq)
+        if roll < 0.1:
+            await node.messages.delete(room.id, visitor_id=visitor.id, message_id=message.id)
+    elif roll < 0.8:
         await node.memberships.join(room.id, visitor_id=visitor.id)
-    elif chance < 0.9:
+    elif roll < 0.9:
         await node.memberships.leave(room.id, visitor_id=visitor.id)
-    elif chance < 0.95:
+    elif roll < 0.95:
         await node.memberships.write_read_marks()
     else:
         await node.expiry.purge()
 
 
-async def _settle(*acts: Awaitable[object]) -> list[object]:
-    return await asyncio.gather(*acts, return_exceptions=True)
+async def _settle(*awaitables: Awaitable[object]) -> list[object]:
+    return await asyncio.gather(*awaitables, return_exceptions=True)
 
 
 def _count(outcomes: list[object], kind: type) -> int:

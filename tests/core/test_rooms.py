@@ -1,4 +1,4 @@
-"""Finding and making rooms."""
+"""Finding, opening and creating rooms."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ from anonchat import (
     Visitor,
 )
 from models import RoomRow
-from tests.fakes import Ear, FakeClock, come_in, running_chat, say
+from tests.fakes import EventRecorder, FakeClock, post_messages, running_chat, sign_in
 
 pytestmark = pytest.mark.usefixtures("either_place")
 
@@ -30,10 +30,10 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 async def ann(chat: Chat) -> Visitor:
-    return await come_in(chat, "Ann")
+    return await sign_in(chat, "Ann")
 
 
-async def test_opening_a_name_that_is_new_creates_the_room(chat: Chat, ann: Visitor) -> None:
+async def test_open_with_a_new_name_creates_the_room(chat: Chat, ann: Visitor) -> None:
     room = await chat.rooms.open("  Night   Train ", visitor_id=ann.id)
     assert (room.name, room.slug, room.listed) == ("Night Train", "night-train", True)
     assert room.last_seq == 0
@@ -42,65 +42,61 @@ async def test_opening_a_name_that_is_new_creates_the_room(chat: Chat, ann: Visi
     assert await chat.rooms.find("night-train") == room
 
 
-async def test_a_new_room_is_announced_once_it_can_be_found(chat: Chat, ann: Visitor) -> None:
+async def test_new_room_can_be_found_when_its_event_is_published(chat: Chat, ann: Visitor) -> None:
     found = []
 
-    async def look(event: object) -> None:
+    async def find(event: object) -> None:
         if isinstance(event, RoomOpened):
             found.append(await chat.rooms.find(event.room.slug))
 
-    chat.bus.subscribe(look)
+    chat.bus.subscribe(find)
     room = await chat.rooms.open("night train", visitor_id=ann.id)
     assert found == [room]
 
 
 @pytest.mark.parametrize("listed", [True, False])
-async def test_whoever_makes_a_room_is_in_it_from_the_first_moment(
+async def test_creator_of_a_room_is_a_member_immediately(
     chat: Chat, ann: Visitor, listed: bool
 ) -> None:
-    ear = Ear(chat)
+    recorder = EventRecorder(chat)
     room = await chat.rooms.create("night train", visitor_id=ann.id, listed=listed)
     member = await chat.memberships.require(room.id, visitor_id=ann.id)
     assert member.author == room.owner
-    assert ear.heard == [RoomOpened(room), MemberJoined(room, member)]
+    assert recorder.events == [RoomOpened(room), MemberJoined(room, member)]
     assert await chat.memberships.join(room.id, visitor_id=ann.id) == member
-    assert len(ear.heard) == 2
+    assert len(recorder.events) == 2
 
 
-async def test_who_can_be_in_no_more_rooms_leaves_none_behind(
-    tmp_path: Path, clock: FakeClock
-) -> None:
+async def test_visitor_at_the_room_limit_creates_no_room(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock, rooms_per_visitor_max=1) as chat:
-        ann = await come_in(chat, "Ann")
+        ann = await sign_in(chat, "Ann")
         await chat.rooms.open("one", visitor_id=ann.id)
-        ear = Ear(chat)
+        recorder = EventRecorder(chat)
         for _ in range(2):
             with pytest.raises(LimitReached, match="too many rooms"):
                 await chat.rooms.open("two", visitor_id=ann.id)
-        assert await chat.rooms.find_named("two") is None
-        assert ear.heard == []
+        assert await chat.rooms.find_by_name("two") is None
+        assert recorder.events == []
         assert len(list(chat._keys.names())) == 2
 
 
 @pytest.mark.parametrize("name", ["Night Train", "NIGHT train", "ｎight  train", "night-train"])
-async def test_opening_a_name_that_exists_finds_the_room(
+async def test_open_with_an_existing_name_returns_the_room(
     chat: Chat, ann: Visitor, name: str
 ) -> None:
     room = await chat.rooms.open("Night Train", visitor_id=ann.id)
-    ear = Ear(chat)
+    recorder = EventRecorder(chat)
     assert await chat.rooms.open(name, visitor_id=ann.id) == room
-    assert ear.heard == []
+    assert recorder.events == []
 
 
-async def test_of_many_who_open_a_name_at_once_all_get_the_same_room(
-    chat: Chat, ann: Visitor
-) -> None:
+async def test_concurrent_opens_of_one_name_return_the_same_room(chat: Chat, ann: Visitor) -> None:
     names = ["night train", "Night Train", "NIGHT TRAIN"] * 5
     rooms = await asyncio.gather(*(chat.rooms.open(name, visitor_id=ann.id) for name in names))
     assert len({room.id for room in rooms}) == 1
 
 
-async def test_creating_a_name_that_exists_is_refused(chat: Chat, ann: Visitor) -> None:
+async def test_create_with_an_existing_name_is_refused(chat: Chat, ann: Visitor) -> None:
     await chat.rooms.open("night train", visitor_id=ann.id)
     with pytest.raises(RoomNameTaken):
         await chat.rooms.create("Night Train", visitor_id=ann.id)
@@ -116,23 +112,21 @@ async def test_creating_a_name_that_exists_is_refused(chat: Chat, ann: Visitor) 
         ("Bob", "B0B"),
     ],
 )
-async def test_a_name_that_looks_like_that_of_a_listed_room_opens_and_creates_nothing(
+async def test_name_confusable_with_that_of_a_listed_room_is_refused(
     chat: Chat, ann: Visitor, name: str, other: str
 ) -> None:
     room = await chat.rooms.open(name, visitor_id=ann.id)
-    ear = Ear(chat)
-    assert await chat.rooms.find_named(other) is None
-    for act in (chat.rooms.open, chat.rooms.create):
+    recorder = EventRecorder(chat)
+    assert await chat.rooms.find_by_name(other) is None
+    for method in (chat.rooms.open, chat.rooms.create):
         with pytest.raises(RoomNameConfusable, match="looks the same") as refused:
-            await act(other, visitor_id=ann.id)
+            await method(other, visitor_id=ann.id)
         assert refused.value.details == {"name": name}
-    assert ear.heard == []
+    assert recorder.events == []
     assert await chat.rooms.open(name, visitor_id=ann.id) == room
 
 
-async def test_the_name_of_an_unlisted_room_may_look_like_any_other(
-    chat: Chat, ann: Visitor
-) -> None:
+async def test_name_of_an_unlisted_room_may_be_confusable(chat: Chat, ann: Visitor) -> None:
     await chat.rooms.open("CAXA", visitor_id=ann.id)
     for name in ("\u0421\u0410\u0425\u0410", "\u0421AXA"):
         hidden = await chat.rooms.create(name, visitor_id=ann.id, listed=False)
@@ -141,21 +135,21 @@ async def test_the_name_of_an_unlisted_room_may_look_like_any_other(
     assert (await chat.rooms.open("ATTlC", visitor_id=ann.id)).listed
 
 
-async def test_the_name_of_a_listed_room_mixes_no_alphabets_in_a_word(
+async def test_listed_room_name_with_mixed_alphabets_in_a_word_is_refused(
     chat: Chat, ann: Visitor
 ) -> None:
     for name in ("N\u0456ght train", "room 1\u0968"):
-        for act in (chat.rooms.open, chat.rooms.create):
+        for method in (chat.rooms.open, chat.rooms.create):
             with pytest.raises(InvalidRoom, match="mixes"):
-                await act(name, visitor_id=ann.id)
+                await method(name, visitor_id=ann.id)
     assert await chat.rooms.open("DJ \u0412\u0430\u0441\u044f", visitor_id=ann.id)
 
 
-async def test_a_name_that_looks_like_that_of_an_ended_room_is_free(
+async def test_name_confusable_with_that_of_an_ended_room_is_free(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     await chat.rooms.create("room 1", visitor_id=ann.id, room_ttl=HOUR)
-    clock.move(HOUR)
+    clock.advance(HOUR)
     assert (await chat.rooms.open("room l", visitor_id=ann.id)).name == "room l"
 
 
@@ -163,11 +157,11 @@ async def test_rooms_of_an_earlier_release_get_skeletons_and_keep_their_names(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path, clock) as chat:
-        ann = await come_in(chat, "Ann")
+        ann = await sign_in(chat, "Ann")
         rooms = []
         for name in ("room 1", "attic", "r\u043e\u043em 1"):
             room = await chat.rooms.create(f"new {name[:1]}{len(rooms)}", visitor_id=ann.id)
-            await _store_as_earlier(chat, room, name)
+            await _store_as_earlier_release(chat, room, name)
             rooms.append((name, room.id))
         hidden = await chat.rooms.create("hidden", visitor_id=ann.id, listed=False)
     async with running_chat(tmp_path, clock) as chat:
@@ -181,21 +175,19 @@ async def test_rooms_of_an_earlier_release_get_skeletons_and_keep_their_names(
         assert await chat.rooms.update_skeletons() == 0
 
 
-async def _store_as_earlier(chat: Chat, room: Room, name: str) -> None:
+async def _store_as_earlier_release(chat: Chat, room: Room, name: str) -> None:
     """Store a room as an earlier release did: under that name, without skeletons."""
-    sealed = await chat.rooms._vault.seal_room(room.id, name=name, topic="", slug=room.slug)
+    encrypted = await chat.rooms._cipher.encrypt_room(room.id, name=name, topic="", slug=room.slug)
     async with chat._database.transaction() as session:
         row = await session.get(RoomRow, room.id)
         assert row
-        row.sealed, row.name_key = sealed, chat.rooms._name_key(name)
+        row.sealed, row.name_key = encrypted, chat.rooms._name_key(name)
         row.shape_key, row.folded_key, row.skeleton_version = None, None, 0
 
 
-async def test_an_unlisted_room_is_found_by_its_address_and_not_by_its_name(
-    chat: Chat, ann: Visitor
-) -> None:
+async def test_unlisted_room_is_found_by_slug_and_not_by_name(chat: Chat, ann: Visitor) -> None:
     hidden = await chat.rooms.create("night train", visitor_id=ann.id, listed=False)
-    assert await chat.rooms.find_named("night train") is None
+    assert await chat.rooms.find_by_name("night train") is None
     with pytest.raises(NotFound):
         await chat.rooms.find("night-train")
     assert await chat.rooms.find(hidden.slug) == hidden
@@ -215,7 +207,7 @@ async def test_an_unlisted_room_is_found_by_its_address_and_not_by_its_name(
         "/r/Night-train",
     ],
 )
-async def test_opening_an_address_finds_its_room_and_never_makes_one(
+async def test_open_with_a_room_url_finds_the_room_and_never_creates_one(
     chat: Chat, ann: Visitor, address: str
 ) -> None:
     with pytest.raises(NotFound):
@@ -225,15 +217,13 @@ async def test_opening_an_address_finds_its_room_and_never_makes_one(
     hidden = await chat.rooms.create("hidden", visitor_id=ann.id, listed=False)
     link = re.sub("night-train", hidden.slug, address, flags=re.IGNORECASE)
     assert await chat.rooms.open(link, visitor_id=ann.id) == hidden
-    assert chat.lobby.count() == (0, 1)
+    assert chat.room_directory.count() == (0, 1)
 
 
 @pytest.mark.parametrize(
     "text", ["https://elsewhere.example", "http://x/rooms/night-train", "javascript://r/x", "://"]
 )
-async def test_an_address_of_something_else_makes_no_room(
-    chat: Chat, ann: Visitor, text: str
-) -> None:
+async def test_url_that_is_not_of_a_room_is_refused(chat: Chat, ann: Visitor, text: str) -> None:
     with pytest.raises(InvalidRoom, match="address"):
         await chat.rooms.open(text, visitor_id=ann.id)
     with pytest.raises(InvalidRoom, match="address"):
@@ -241,14 +231,12 @@ async def test_an_address_of_something_else_makes_no_room(
 
 
 @pytest.mark.parametrize("name", ["r/night", "and/or", "12:30", "a // b"])
-async def test_a_name_that_only_resembles_an_address_is_a_name(
-    chat: Chat, ann: Visitor, name: str
-) -> None:
+async def test_name_that_resembles_a_url_is_accepted(chat: Chat, ann: Visitor, name: str) -> None:
     assert (await chat.rooms.open(name, visitor_id=ann.id)).name == name
 
 
 @pytest.mark.parametrize("name", ["night-train", "NIGHT-TRAIN", "ｎight-train"])
-async def test_no_room_can_be_named_as_the_address_of_another(
+async def test_room_name_equal_to_the_slug_of_another_room_is_refused(
     chat: Chat, ann: Visitor, name: str
 ) -> None:
     room = await chat.rooms.open("Night Train", visitor_id=ann.id)
@@ -258,23 +246,21 @@ async def test_no_room_can_be_named_as_the_address_of_another(
     assert (await chat.rooms.create(name, visitor_id=ann.id, listed=False)).name == name
 
 
-async def test_the_address_of_an_ended_room_is_a_free_name(
+async def test_slug_of_an_ended_room_is_free_as_a_name(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     old = await chat.rooms.open("Night Train", visitor_id=ann.id)
-    clock.move(old.room_ttl)
+    clock.advance(old.room_ttl)
     assert (await chat.rooms.open("night-train", visitor_id=ann.id)).id != old.id
 
 
-async def test_the_address_of_an_unlisted_room_cannot_be_guessed(chat: Chat, ann: Visitor) -> None:
+async def test_slug_of_an_unlisted_room_cannot_be_guessed(chat: Chat, ann: Visitor) -> None:
     rooms = [await chat.rooms.create("x", visitor_id=ann.id, listed=False) for _ in range(10)]
     assert len({room.slug for room in rooms}) == 10
     assert all(len(room.slug) == 27 and room.slug.isalnum() for room in rooms)
 
 
-async def test_names_that_make_the_same_slug_get_slugs_of_their_own(
-    chat: Chat, ann: Visitor
-) -> None:
+async def test_names_with_the_same_slug_get_distinct_slugs(chat: Chat, ann: Visitor) -> None:
     names = ["C", "C++", "C#", "C!", "C?", "C*", "C=", "¡C"]
     rooms = [await chat.rooms.open(name, visitor_id=ann.id) for name in names]
     slugs = [room.slug for room in rooms]
@@ -288,7 +274,7 @@ async def test_names_that_make_the_same_slug_get_slugs_of_their_own(
     ("name", "slug"),
     [("🎉", "room"), ("Ночной поезд", "nochnoi-poezd"), ("夜行列車", "ye-xing-lie-che")],
 )
-async def test_a_name_in_any_script_makes_a_room_with_an_address(
+async def test_room_name_in_any_script_gets_a_slug(
     chat: Chat, ann: Visitor, name: str, slug: str
 ) -> None:
     room = await chat.rooms.open(name, visitor_id=ann.id)
@@ -296,18 +282,18 @@ async def test_a_name_in_any_script_makes_a_room_with_an_address(
     assert await chat.rooms.open(name.upper(), visitor_id=ann.id) == room
 
 
-async def test_an_address_where_nothing_is_is_not_found(chat: Chat) -> None:
+async def test_unknown_slug_is_not_found(chat: Chat) -> None:
     for slug in ("", "nowhere", "../etc", "\ud800", "x" * 5_000, "\0"):
         with pytest.raises(NotFound):
             await chat.rooms.find(slug)
 
 
 @pytest.mark.parametrize("name", ["", " ", "\u200b", "a" * 61])
-async def test_a_bad_name_is_refused(chat: Chat, ann: Visitor, name: str) -> None:
+async def test_invalid_room_name_is_refused(chat: Chat, ann: Visitor, name: str) -> None:
     with pytest.raises(InvalidRoom):
         await chat.rooms.open(name, visitor_id=ann.id)
     with pytest.raises(InvalidRoom):
-        await chat.rooms.find_named(name)
+        await chat.rooms.find_by_name(name)
 
 
 async def test_a_topic_that_is_too_long_is_refused(chat: Chat, ann: Visitor) -> None:
@@ -315,7 +301,7 @@ async def test_a_topic_that_is_too_long_is_refused(chat: Chat, ann: Visitor) -> 
         await chat.rooms.create("night train", visitor_id=ann.id, topic="a" * 201)
 
 
-async def test_only_a_known_visitor_can_open_a_room(chat: Chat, ann: Visitor) -> None:
+async def test_unknown_visitor_cannot_open_a_room(chat: Chat, ann: Visitor) -> None:
     await chat.identity.forget(ann.id)
     for visitor_id in (ann.id, "nobody"):
         with pytest.raises(UnknownVisitor):
@@ -323,7 +309,7 @@ async def test_only_a_known_visitor_can_open_a_room(chat: Chat, ann: Visitor) ->
 
 
 @pytest.mark.parametrize("ttl", [timedelta(0), -HOUR, timedelta(seconds=9), timedelta(days=31)])
-async def test_messages_cannot_live_shorter_or_longer_than_the_settings_say(
+async def test_message_ttl_outside_the_configured_range_is_refused(
     chat: Chat, ann: Visitor, ttl: timedelta
 ) -> None:
     with pytest.raises(InvalidRoom, match="between 10s and 30d"):
@@ -331,42 +317,40 @@ async def test_messages_cannot_live_shorter_or_longer_than_the_settings_say(
 
 
 @pytest.mark.parametrize("ttl", [timedelta(0), -HOUR, timedelta(seconds=9), timedelta(days=91)])
-async def test_a_room_cannot_live_shorter_or_longer_than_the_settings_say(
+async def test_room_ttl_outside_the_configured_range_is_refused(
     chat: Chat, ann: Visitor, ttl: timedelta
 ) -> None:
     with pytest.raises(InvalidRoom, match="between 10s and 90d"):
         await chat.rooms.create("night train", visitor_id=ann.id, room_ttl=ttl)
 
 
-async def test_no_message_outlives_its_quiet_room(chat: Chat, ann: Visitor) -> None:
+async def test_message_ttl_is_capped_by_the_room_ttl(chat: Chat, ann: Visitor) -> None:
     room = await chat.rooms.create("night train", visitor_id=ann.id, room_ttl=HOUR)
     assert room.message_ttl == room.room_ttl == HOUR
 
 
-async def test_a_longer_life_of_messages_than_of_their_room_is_refused(
-    chat: Chat, ann: Visitor
-) -> None:
+async def test_message_ttl_above_the_room_ttl_is_refused(chat: Chat, ann: Visitor) -> None:
     with pytest.raises(InvalidRoom, match="outlive"):
         await chat.rooms.create(
             "night train", visitor_id=ann.id, message_ttl=2 * HOUR, room_ttl=HOUR
         )
 
 
-async def test_an_ended_room_is_not_found_even_if_the_janitor_is_dead(
+async def test_ended_room_is_not_found_before_it_is_purged(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     room = await chat.rooms.open("night train", visitor_id=ann.id)
-    clock.move(room.room_ttl)
-    assert await chat.rooms.find_named("night train") is None
+    clock.advance(room.room_ttl)
+    assert await chat.rooms.find_by_name("night train") is None
     with pytest.raises(NotFound):
         await chat.rooms.find(room.slug)
 
 
-async def test_the_name_of_an_ended_room_is_free_even_if_the_janitor_is_dead(
+async def test_name_of_an_ended_room_is_free_before_it_is_purged(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     old = await chat.rooms.open("night train", visitor_id=ann.id)
-    clock.move(old.room_ttl)
+    clock.advance(old.room_ttl)
     new = await chat.rooms.open("Night Train", visitor_id=ann.id)
     assert new.id != old.id
     assert new.slug == "night-train"
@@ -374,35 +358,35 @@ async def test_the_name_of_an_ended_room_is_free_even_if_the_janitor_is_dead(
     assert await chat.rooms.find("night-train") == new
 
 
-async def test_a_room_in_which_something_happens_lives_on(
+async def test_posting_extends_the_lifetime_of_the_room(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     room = await chat.rooms.create("night train", visitor_id=ann.id, room_ttl=HOUR)
     await chat.memberships.join(room.id, visitor_id=ann.id)
     for _ in range(3):
-        clock.move(HOUR - timedelta(seconds=1))
-        await say(chat, room, ann, "still here")
+        clock.advance(HOUR - timedelta(seconds=1))
+        await post_messages(chat, room, ann, "still here")
     found = await chat.rooms.find(room.slug)
     assert found.expires_at == clock() + HOUR
 
 
-async def test_joining_a_room_prolongs_its_life_but_looking_at_it_does_not(
+async def test_joining_extends_the_lifetime_of_the_room_but_finding_does_not(
     chat: Chat, ann: Visitor, clock: FakeClock
 ) -> None:
     room = await chat.rooms.open("night train", visitor_id=ann.id)
-    bob = await come_in(chat, "Bob")
-    clock.move(HOUR)
+    bob = await sign_in(chat, "Bob")
+    clock.advance(HOUR)
     assert (await chat.rooms.find(room.slug)).expires_at == room.expires_at
     await chat.memberships.join(room.id, visitor_id=bob.id)
     assert (await chat.rooms.find(room.slug)).expires_at == clock() + room.room_ttl
-    clock.move(HOUR)
+    clock.advance(HOUR)
     await chat.memberships.join(room.id, visitor_id=bob.id)
     assert (await chat.rooms.find(room.slug)).expires_at == clock() + room.room_ttl - HOUR
 
 
-async def test_there_are_only_so_many_rooms(tmp_path: Path, clock: FakeClock) -> None:
+async def test_room_beyond_the_room_limit_is_refused(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock, rooms_max=2) as chat:
-        ann = await come_in(chat, "Ann")
+        ann = await sign_in(chat, "Ann")
         await chat.rooms.open("one", visitor_id=ann.id)
         await chat.rooms.open("two", visitor_id=ann.id)
         with pytest.raises(LimitReached):
@@ -412,7 +396,7 @@ async def test_there_are_only_so_many_rooms(tmp_path: Path, clock: FakeClock) ->
 
 async def test_a_room_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock) as chat:
-        ann = await come_in(chat, "Ann")
+        ann = await sign_in(chat, "Ann")
         room: Room = await chat.rooms.create("night train", visitor_id=ann.id, topic="all aboard")
     async with running_chat(tmp_path, clock) as chat:
         assert await chat.rooms.find(room.slug) == room

@@ -1,4 +1,4 @@
-"""Each setting is checked at the start; a wrong one is named in one clear line."""
+"""Settings are validated at startup; each error names the setting in one line."""
 
 import ast
 import asyncio
@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from anonchat import Chat, Settings, StartError, read_settings
-from anonchat.keystore import SPAN
-from anonchat.secret import _keep_secret
-from anonchat.valkey import Valkey
-from pages.language import load_languages
+from anonchat import Chat, Settings, StartupError, read_settings
+from anonchat.bus.client import Valkey
+from anonchat.security.keystore import SPAN
+from anonchat.security.master_key import _get_or_create_in_folder
+from pages.i18n.language import load_languages
 from tests.fakes import FakeClock, make_settings
 
 
 @pytest.fixture
 def threads_before() -> set[threading.Thread]:
-    """Return the threads of whatever else runs in this process."""
+    """Return the threads that run in this process before the test."""
     return {*threading.enumerate()}
 
 
@@ -76,28 +76,28 @@ def threads_before() -> set[threading.Thread]:
         ("ROOMS_PER_VISITOR_MAX", "none"),
         ("MEMBERS_PER_ROOM_MAX", "0"),
         ("VISITORS_MAX", "-1"),
-        ("BROWSERS_PER_VISITOR_MAX", "0"),
-        ("WAITING_POSTS_MAX", "0"),
+        ("SESSIONS_PER_VISITOR_MAX", "0"),
+        ("POST_QUEUE_MAX", "0"),
         ("POSTS_PER_VISITOR", "often"),
         ("POSTS_PER_ROOM", "0/1m"),
         ("DELETIONS_PER_VISITOR", "all"),
         ("JOINS_PER_VISITOR", "10"),
         ("NEW_ROOMS_PER_VISITOR", "10/ten"),
-        ("ARRIVALS_PER_ADDRESS", "-1/1m"),
-        ("PAGES_PER_ADDRESS", "1/"),
-        ("EVENTS_PER_SCREEN", "1/1x"),
-        ("PAGES_WAITING_MAX", "0"),
-        ("CALLS_PER_ADDRESS", "\udcff"),
+        ("SIGN_INS_PER_IP", "-1/1m"),
+        ("PAGE_VIEWS_PER_IP", "1/"),
+        ("SOCKET_EVENTS_PER_PAGE", "1/1x"),
+        ("UNCONNECTED_PAGES_MAX", "0"),
+        ("API_CALLS_PER_IP", "\udcff"),
         ("DATA_DIR", "\udcff"),
         ("SECRET_KEY", "\udcff" * 16),
-        ("PUZZLE_BITS", "-1"),
-        ("PUZZLE_BITS", "27"),
-        ("SOCKETS_PER_ADDRESS_MAX", "0"),
-        ("UNANSWERED_MAX", "9"),
+        ("POW_BITS", "-1"),
+        ("POW_BITS", "27"),
+        ("SOCKETS_PER_IP_MAX", "0"),
+        ("PENDING_REQUESTS_MAX", "9"),
         ("CONNECTIONS_MAX", "9"),
-        ("CONNECTIONS_PER_ADDRESS_MAX", "0"),
+        ("CONNECTIONS_PER_IP_MAX", "0"),
         ("UNREAD_MAX", "1000"),
-        ("UNREAD_PER_ADDRESS_MAX", "many"),
+        ("UNREAD_PER_IP_MAX", "many"),
         ("TRUSTED_PROXIES", "*"),
         ("TRUSTED_PROXIES", "10.0.0.1, banana"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
@@ -107,18 +107,18 @@ def threads_before() -> set[threading.Thread]:
         ("PAGE_SIZE", "1000"),
     ],
 )
-def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
+def test_invalid_setting_fails_startup_with_one_line_that_names_it(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"ANONCHAT_{name}", value)
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(StartupError) as caught:
         read_settings()
     line = str(caught.value)
     assert f"ANONCHAT_{name}" in line
-    assert "hush" not in line, "a password is nothing for a terminal or a log"
+    assert "hush" not in line, "a password must not be printed or logged"
     assert "\n" not in line
     assert len(line) < 160
-    assert "^" not in line, "a pattern is nothing that an operator reads"
+    assert "^" not in line, "a regular expression is not readable for operators"
     assert "nput should" not in line
 
 
@@ -133,34 +133,34 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
         ("SECRET_KEY", "short", "needs 16 characters or more, got 5"),
     ],
 )
-def test_wrong_setting_is_told_with_what_it_needs_and_what_it_got(
+def test_error_states_the_expected_and_the_actual_value(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, line: str
 ) -> None:
     monkeypatch.setenv(f"ANONCHAT_{name}", value)
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(StartupError) as caught:
         read_settings()
     assert str(caught.value) == f"ANONCHAT_{name}: {line}"
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "BUS_URL", "SECRET_KEY"])
-def test_wrong_setting_that_may_hold_a_password_is_not_quoted(
+def test_invalid_setting_that_may_hold_a_password_is_not_quoted(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(f"ANONCHAT_{name}", "hush")
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(StartupError) as caught:
         read_settings()
     assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("empty", ["", " "])
-@pytest.mark.parametrize("place", ["variable", "line", "file"])
+@pytest.mark.parametrize("source", ["variable", "line", "file"])
 def test_empty_settings_are_the_defaults(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: str, place: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty: str, source: str
 ) -> None:
     for name in Settings.model_fields:
-        if place == "variable":
+        if source == "variable":
             monkeypatch.setenv(f"ANONCHAT_{name.upper()}", empty)
-        elif place == "line":
+        elif source == "line":
             with Path(".env").open("a") as file:
                 file.write(f"ANONCHAT_{name.upper()}={empty}\n")
         else:
@@ -178,25 +178,25 @@ def test_empty_settings_are_the_defaults(
         ("anonchat_prot", "ANONCHAT_PORT"),
     ],
 )
-@pytest.mark.parametrize("place", ["variable", "line", "file"])
-def test_misspelt_setting_stops_the_start_and_the_nearest_is_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, misspelt: str, nearest: str, place: str
+@pytest.mark.parametrize("source", ["variable", "line", "file"])
+def test_misspelt_setting_fails_startup_and_the_nearest_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, misspelt: str, nearest: str, source: str
 ) -> None:
-    if place == "variable":
+    if source == "variable":
         monkeypatch.setenv(misspelt, "10m")
-    elif place == "line":
+    elif source == "line":
         Path(".env").write_text(f"# ours\n\n{misspelt}=10m\n")
     else:
         (tmp_path / misspelt.lower()).write_text("10m")
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(StartupError) as caught:
         read_settings()
     line = str(caught.value)
-    assert line.lower().endswith(f"{misspelt} is no setting; the nearest is {nearest}".lower())
-    assert line.startswith(".env, line 3: ") == (place == "line")
+    assert line.lower().endswith(f"{misspelt} is not a setting; the nearest is {nearest}".lower())
+    assert line.startswith(".env, line 3: ") == (source == "line")
 
 
-def test_setting_is_known_by_its_name_in_small_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_name_is_accepted_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("anonchat_port", "8081")
     assert read_settings().port == 8081
 
@@ -211,45 +211,47 @@ def test_setting_is_known_by_its_name_in_small_letters(monkeypatch: pytest.Monke
         (b"ANONCHAT_NODE_ID='n1\n", ".env, line 1: needs NAME=value"),
     ],
 )
-def test_line_of_dot_env_that_cannot_be_read_is_named(content: bytes, line: str) -> None:
+def test_invalid_line_of_dot_env_is_named(content: bytes, line: str) -> None:
     Path(".env").write_bytes(content)
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(StartupError) as caught:
         read_settings()
     assert str(caught.value) == line
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfANONCHAT_PORT=8081", b"ANONCHAT_PORT=8081\r\n"])
-def test_dot_env_of_other_systems_is_read(content: bytes) -> None:
+def test_dot_env_with_byte_order_mark_or_crlf_is_read(content: bytes) -> None:
     Path(".env").write_bytes(content)
     assert read_settings().port == 8081
 
 
-def test_lines_of_other_programs_in_dot_env_are_theirs() -> None:
+def test_lines_of_other_programs_in_dot_env_are_ignored() -> None:
     Path(".env").write_text("SOMETHING ELSE\nANONCHATTER=1\n")
     assert read_settings() == Settings()
 
 
-def test_secret_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_secret_file_that_is_not_utf_8_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "anonchat_secret_key").write_bytes(b"\xff" * 16)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(StartError, match="anonchat_secret_key, line 1: needs text in UTF-8"):
+    with pytest.raises(StartupError, match="anonchat_secret_key, line 1: needs text in UTF-8"):
         read_settings()
 
 
-def test_empty_name_of_the_folder_of_secrets_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_credentials_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "")
     assert read_settings() == Settings()
 
 
-def test_folder_of_secrets_that_is_none_is_named(
+def test_missing_credentials_directory_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "nowhere"))
-    with pytest.raises(StartError, match=r"^CREDENTIALS_DIRECTORY: .+$"):
+    with pytest.raises(StartupError, match=r"^CREDENTIALS_DIRECTORY: .+$"):
         read_settings()
 
 
-def test_languages_that_are_known_are_those_of_the_screens(
+def test_language_setting_accepts_every_language_of_the_pages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for code in ("auto", *load_languages()):
@@ -258,17 +260,17 @@ def test_languages_that_are_known_are_those_of_the_screens(
 
 
 @pytest.mark.parametrize(
-    ("given", "taken"),
+    ("given", "expected"),
     [
         ("https://чат.example:8443", "https://xn--80a0bn.example:8443"),
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_base_url_is_written_as_browsers_name_it(given: str, taken: str) -> None:
-    assert Settings(base_url=given).base_url == taken
+def test_base_url_is_normalized_as_in_browsers(given: str, expected: str) -> None:
+    assert Settings(base_url=given).base_url == expected
 
 
-def test_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_is_expanded_to_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
     settings = Settings(data_dir=Path("~/data"), database_url="sqlite:///~/chat.db")
     assert settings.data_dir == Path("/home/ann/data")
@@ -276,46 +278,46 @@ def test_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["why?", "50%41", "a#b", "a b", "чат", "a+b"])
-def test_any_folder_may_hold_the_data(tmp_path: Path, name: str) -> None:
+def test_data_folder_name_may_contain_special_characters(tmp_path: Path, name: str) -> None:
     settings = Settings(data_dir=tmp_path / name)
     file = tmp_path / name / "anonchat.db"
     assert settings.database_file == file
-    assert make_url(settings.database_location).database == str(file)
-    assert not make_url(settings.database_location).query
+    assert make_url(settings.resolved_database_url).database == str(file)
+    assert not make_url(settings.resolved_database_url).query
 
 
-def test_line_of_an_error_stays_one_line(tmp_path: Path) -> None:
+def test_startup_error_is_one_line_if_a_path_contains_a_newline(tmp_path: Path) -> None:
     (tmp_path / "two\nlines").touch()
-    with pytest.raises(StartError) as caught:
+    with pytest.raises(StartupError) as caught:
         Chat(make_settings(tmp_path / "two\nlines"))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("options", ["?db=x", "?nothing=1", ":port", ":99999"])
-def test_bus_whose_options_are_unknown_stops_the_start_with_one_line(options: str) -> None:
-    with pytest.raises(StartError, match=r"^ANONCHAT_BUS_URL: .+$") as caught:
+def test_bus_url_with_invalid_options_fails_startup_with_one_line(options: str) -> None:
+    with pytest.raises(StartupError, match=r"^ANONCHAT_BUS_URL: .+$") as caught:
         Valkey(f"redis://:hush@127.0.0.1{options}")
     assert "hush" not in str(caught.value)
 
 
-def test_a_quiet_room_may_live_shorter_than_messages_usually_do(
+def test_room_ttl_may_be_shorter_than_the_default_message_ttl(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ANONCHAT_ROOM_TTL", "20s")
     assert read_settings().room_ttl == timedelta(seconds=20)
 
 
-def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANONCHAT_MESSAGE_TTL", "10m")
     assert read_settings().message_ttl == timedelta(minutes=10)
 
 
-def test_a_file_named_dot_env_is_read() -> None:
+def test_dot_env_file_is_read() -> None:
     Path(".env").write_text("ANONCHAT_PORT=8081\nSOMETHING_ELSE=1\n")
     assert read_settings().port == 8081
 
 
-def test_a_secret_may_come_in_a_file_of_its_own(
+def test_secret_is_read_from_the_credentials_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "anonchat_secret_key").write_text("sixteen letters or more\n")
@@ -326,11 +328,11 @@ def test_a_secret_may_come_in_a_file_of_its_own(
     assert (settings.secret_key, settings.port) == ("sixteen letters or more", 8082)
 
 
-def test_without_any_setting_the_defaults_hold() -> None:
+def test_defaults_apply_without_any_setting() -> None:
     assert read_settings() == Settings()
 
 
-def test_every_setting_says_what_it_is() -> None:
+def test_every_setting_has_a_description() -> None:
     (definition,) = ast.parse(inspect.getsource(Settings)).body
     assert isinstance(definition, ast.ClassDef)
     bodies = zip(definition.body, definition.body[1:], strict=False)
@@ -345,77 +347,77 @@ def test_every_setting_says_what_it_is() -> None:
     assert described == Settings.model_fields.keys()
 
 
-def test_the_slowest_janitor_still_keeps_the_promised_minute() -> None:
+def test_longest_janitor_interval_purges_within_one_minute() -> None:
     with pytest.raises(ValueError, match="ANONCHAT_JANITOR_INTERVAL"):
         Settings(janitor_interval=timedelta(seconds=21))
     slowest = Settings(janitor_interval=timedelta(seconds=20)).janitor_interval
     assert SPAN + 1.5 * slowest <= timedelta(minutes=1)
 
 
-def test_a_data_folder_that_is_a_file_stops_the_start_with_one_line(tmp_path: Path) -> None:
+def test_data_folder_that_is_a_file_fails_startup_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StartError, match=r"^ANONCHAT_DATA_DIR: .+$"):
+    with pytest.raises(StartupError, match=r"^ANONCHAT_DATA_DIR: .+$"):
         Chat(make_settings(tmp_path / "file"))
 
 
-async def test_a_database_that_cannot_be_opened_stops_the_start_with_one_line(
+async def test_database_that_cannot_be_opened_fails_startup_with_one_line(
     tmp_path: Path, clock: FakeClock, threads_before: set[threading.Thread]
 ) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/chat.db"
     chat = Chat(make_settings(tmp_path / "data", database_url=url), clock=clock)
-    with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
+    with pytest.raises(StartupError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
         await chat.start()
     await chat.stop()
-    await _see_connections_end(threads_before)
+    await _wait_for_connections_to_end(threads_before)
 
 
-async def test_a_file_that_is_no_database_stops_the_start_with_one_line(
+async def test_file_that_is_not_a_database_fails_startup_with_one_line(
     tmp_path: Path, clock: FakeClock, threads_before: set[threading.Thread]
 ) -> None:
     chat = Chat(make_settings(tmp_path / "data"), clock=clock)
     (tmp_path / "data" / "anonchat.db").write_text("something else altogether" * 100)
-    with pytest.raises(StartError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
+    with pytest.raises(StartupError, match=r"^ANONCHAT_DATABASE_URL: .+$"):
         await chat.start()
     await chat.stop()
-    await _see_connections_end(threads_before)
+    await _wait_for_connections_to_end(threads_before)
 
 
-def test_the_secret_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_secret_key_is_created_once_and_readable_only_by_its_owner(tmp_path: Path) -> None:
     Chat(make_settings(tmp_path))
-    made = (tmp_path / "secret.key").read_text()
-    assert len(made) >= 43
+    created = (tmp_path / "secret.key").read_text()
+    assert len(created) >= 43
     assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0
     Chat(make_settings(tmp_path))
-    assert (tmp_path / "secret.key").read_text() == made
+    assert (tmp_path / "secret.key").read_text() == created
 
 
-def test_a_secret_key_that_a_crash_left_unwritten_is_made_anew(tmp_path: Path) -> None:
+def test_empty_secret_key_file_left_by_a_crash_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "secret.key").touch()
     Chat(make_settings(tmp_path))
     assert (tmp_path / "secret.key").read_text()
 
 
-def test_all_who_start_first_at_once_have_the_same_secret_key(tmp_path: Path) -> None:
-    for place in map(str, range(20)):
+def test_concurrent_first_starts_use_the_same_secret_key(tmp_path: Path) -> None:
+    for folder in map(str, range(20)):
         with ThreadPoolExecutor(8) as pool:
-            secrets = list(pool.map(_keep_secret, [tmp_path / place] * 8))
+            secrets = list(pool.map(_get_or_create_in_folder, [tmp_path / folder] * 8))
         assert len(set(secrets)) == 1
-        assert (tmp_path / place / "secret.key").read_text() == secrets[0]
+        assert (tmp_path / folder / "secret.key").read_text() == secrets[0]
 
 
-def test_a_secret_key_that_cannot_be_written_stops_the_start_with_one_line(tmp_path: Path) -> None:
+def test_secret_key_that_cannot_be_written_fails_startup_with_one_line(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
     try:
-        with pytest.raises(StartError, match=r"^ANONCHAT_DATA_DIR: .+$"):
-            _keep_secret(tmp_path)
+        with pytest.raises(StartupError, match=r"^ANONCHAT_DATA_DIR: .+$"):
+            _get_or_create_in_folder(tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert len(_keep_secret(tmp_path)) >= 43, "a part of a key is none"
+    assert len(_get_or_create_in_folder(tmp_path)) >= 43, "a partly written key must not be used"
 
 
-async def _see_connections_end(before: set[threading.Thread]) -> None:
-    """Return once no connection is open that was not before: each has a thread of its own."""
+async def _wait_for_connections_to_end(before: set[threading.Thread]) -> None:
+    """Wait until no new database connection is open. Each connection has its own thread."""
     for thread in {*threading.enumerate()} - before:
         if "_connection_worker" in thread.name:
             await asyncio.to_thread(thread.join, 10)

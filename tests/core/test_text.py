@@ -1,4 +1,4 @@
-"""What people write is made safe to keep and fair to compare."""
+"""Normalization of messages and names, and their comparison."""
 
 import time
 import unicodedata
@@ -12,33 +12,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonchat import ChatError, InvalidMessage, InvalidNickname, InvalidRoom
-from anonchat.lookalikes import skeletons
-from anonchat.text import (
-    MARKS_DEEP,
+from anonchat.text.lookalikes import skeletons
+from anonchat.text.normalization import (
+    MAX_MARKS,
+    MAX_SCRIPT_MARKS,
     MESSAGE_CHARACTERS,
     MESSAGE_LINES,
     NICKNAME_GRAPHEMES,
     ROOM_NAME_GRAPHEMES,
-    SCRIPT_MARKS_DEEP,
     TOPIC_GRAPHEMES,
     count_graphemes,
-    fold,
+    fold_case,
     make_slug,
-    tidy_message,
-    tidy_nickname,
-    tidy_room_name,
-    tidy_topic,
+    normalize_message,
+    normalize_nickname,
+    normalize_room_name,
+    normalize_topic,
 )
-from tests.nasty import GOOD_EMOJI, NASTY, STACKED_MARKS
+from tests.hostile_texts import HOSTILE_TEXTS, STACKED_MARKS, VALID_EMOJI
 
-Tidy = Callable[[str], str]
+Normalizer = Callable[[str], str]
 
-tidies = pytest.mark.parametrize("tidy", [tidy_nickname, tidy_room_name, tidy_topic, tidy_message])
-name_tidies = pytest.mark.parametrize("tidy", [tidy_nickname, tidy_room_name, tidy_topic])
-nasty_texts = pytest.mark.parametrize("text", NASTY.values(), ids=NASTY.keys())
-emoji_texts = pytest.mark.parametrize("text", GOOD_EMOJI.values(), ids=GOOD_EMOJI.keys())
+all_normalizers = pytest.mark.parametrize(
+    "normalizer", [normalize_nickname, normalize_room_name, normalize_topic, normalize_message]
+)
+name_normalizers = pytest.mark.parametrize(
+    "normalizer", [normalize_nickname, normalize_room_name, normalize_topic]
+)
+nasty_texts = pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS.keys())
+emoji_texts = pytest.mark.parametrize("text", VALID_EMOJI.values(), ids=VALID_EMOJI.keys())
 
-# Ordinary text of any kind, and text made of what is special somewhere below.
+# Ordinary text, and text of the characters that are handled specially.
 anything = st.text() | st.text(
     alphabet=st.characters(categories=["Cc", "Cf", "Cs", "Co", "Mn", "Me", "Zs", "Zl", "Zp", "So"])
     | st.sampled_from(
@@ -48,78 +52,80 @@ anything = st.text() | st.text(
 )
 
 
-@tidies
+@all_normalizers
 @given(text=anything)
-def test_tidying_twice_is_tidying_once(tidy: Tidy, text: str) -> None:
-    tidied = _tidied(tidy, text)
-    assert tidied is None or tidied == _tidied(tidy, tidied)
+def test_normalization_is_idempotent(normalizer: Normalizer, text: str) -> None:
+    normalized = _normalize_or_none(normalizer, text)
+    assert normalized is None or normalized == _normalize_or_none(normalizer, normalized)
 
 
-@tidies
+@all_normalizers
 @given(text=anything)
-def test_any_text_is_tidied_or_refused_with_a_reason(tidy: Tidy, text: str) -> None:
-    _tidied(tidy, text)
+def test_any_text_is_normalized_or_refused_with_an_error(normalizer: Normalizer, text: str) -> None:
+    _normalize_or_none(normalizer, text)
 
 
-@tidies
+@all_normalizers
 @given(text=anything)
-def test_marks_are_piled_to_a_limit(tidy: Tidy, text: str) -> None:
-    tidied = _tidied(tidy, text) or ""
-    assert _deepest_marks(tidied) <= SCRIPT_MARKS_DEEP
-    accents = regex.sub(r"(?V1)[\p{M}--[\p{sc=Inherited}\p{sc=Common}]]", "", tidied)
-    assert _deepest_marks(accents) <= MARKS_DEEP or accents != tidied
+def test_stacked_marks_are_limited(normalizer: Normalizer, text: str) -> None:
+    normalized = _normalize_or_none(normalizer, text) or ""
+    assert _max_mark_depth(normalized) <= MAX_SCRIPT_MARKS
+    accents = regex.sub(r"(?V1)[\p{M}--[\p{sc=Inherited}\p{sc=Common}]]", "", normalized)
+    assert _max_mark_depth(accents) <= MAX_MARKS or accents != normalized
 
 
-@tidies
+@all_normalizers
 @pytest.mark.parametrize("word", STACKED_MARKS)
-def test_every_mark_of_ordinary_orthography_is_kept(tidy: Tidy, word: str) -> None:
+def test_every_mark_of_ordinary_orthography_is_kept(normalizer: Normalizer, word: str) -> None:
     composed = unicodedata.normalize("NFC", word)
-    if tidy is not tidy_message:  # no name keeps what nobody sees
+    if normalizer is not normalize_message:  # names lose invisible characters
         composed = composed.replace("\u034f", "")
-    assert tidy(word) == unicodedata.normalize("NFC", composed)
-    assert tidy(unicodedata.normalize("NFD", word)) == unicodedata.normalize("NFC", composed)
+    assert normalizer(word) == unicodedata.normalize("NFC", composed)
+    assert normalizer(unicodedata.normalize("NFD", word)) == unicodedata.normalize("NFC", composed)
 
 
-@tidies
+@all_normalizers
 @pytest.mark.parametrize("mark", ["\u0e49", "\u0e47", "\u0f90", "\u094d", "\u1b44", "\u05b8"])
-def test_one_mark_of_any_script_piles_four_deep_at_most(tidy: Tidy, mark: str) -> None:
-    tidied = tidy("\u0e01" + mark * 50 + "b")
-    assert tidied == "\u0e01" + mark * MARKS_DEEP + "b"
+def test_one_repeated_mark_of_any_script_is_limited_to_4(normalizer: Normalizer, mark: str) -> None:
+    normalized = normalizer("\u0e01" + mark * 50 + "b")
+    assert normalized == "\u0e01" + mark * MAX_MARKS + "b"
 
 
-@tidies
-def test_different_marks_of_scripts_pile_to_a_limit(tidy: Tidy) -> None:
+@all_normalizers
+def test_different_stacked_marks_of_a_script_are_limited(normalizer: Normalizer) -> None:
     points = "".join(map(chr, range(0x591, 0x5AF)))
-    assert _deepest_marks(tidy(f"\u05d0{points}b")) == SCRIPT_MARKS_DEEP
+    assert _max_mark_depth(normalizer(f"\u05d0{points}b")) == MAX_SCRIPT_MARKS
 
 
-@tidies
-def test_spacing_marks_between_do_not_make_marks_shallow(tidy: Tidy) -> None:
-    assert tidy("\u0915" + "\u0301\u093e" * 20).count("\u0301") == MARKS_DEEP
+@all_normalizers
+def test_spacing_marks_in_between_do_not_reset_the_limit_on_marks(normalizer: Normalizer) -> None:
+    assert normalizer("\u0915" + "\u0301\u093e" * 20).count("\u0301") == MAX_MARKS
 
 
-@tidies
-def test_spacing_marks_do_not_pile(tidy: Tidy) -> None:
-    yes = "\u0939" + "\u093e" * 20
-    assert tidy(yes) == yes
+@all_normalizers
+def test_spacing_marks_are_not_limited(normalizer: Normalizer) -> None:
+    text = "\u0939" + "\u093e" * 20
+    assert normalizer(text) == text
 
 
-@tidies
+@all_normalizers
 @pytest.mark.parametrize("joiner", ["\u200c", "\u200d", "\u200b", "\u2060", "\U000e0041"])
-def test_what_joins_without_being_seen_does_not_make_marks_shallow(tidy: Tidy, joiner: str) -> None:
-    tidied = tidy("a" + ("\u0301" * 4 + joiner) * 50 + "b")
-    assert _deepest_marks(tidied) == MARKS_DEEP
-    assert (tidied[0], tidied[-1]) == ("\xe1", "b")
+def test_invisible_joiners_do_not_reset_the_limit_on_marks(
+    normalizer: Normalizer, joiner: str
+) -> None:
+    normalized = normalizer("a" + ("\u0301" * 4 + joiner) * 50 + "b")
+    assert _max_mark_depth(normalized) == MAX_MARKS
+    assert (normalized[0], normalized[-1]) == ("\xe1", "b")
 
 
 @pytest.mark.parametrize(
     "marks", ["\u0e34\u0e35\u0e36\u0e37\u0e38\u0e39", "\u05b0\u05b1\u05b2\u05b3\u05b4\u05b5"]
 )
-def test_marks_of_another_script_are_piled_four_deep_at_most(marks: str) -> None:
-    assert tidy_message(f"a{marks}") == unicodedata.normalize("NFC", f"a{marks[:MARKS_DEEP]}")
+def test_stacked_marks_of_another_script_are_limited_to_4(marks: str) -> None:
+    assert normalize_message(f"a{marks}") == unicodedata.normalize("NFC", f"a{marks[:MAX_MARKS]}")
 
 
-@tidies
+@all_normalizers
 @pytest.mark.parametrize(
     "text",
     [
@@ -129,62 +135,62 @@ def test_marks_of_another_script_are_piled_four_deep_at_most(marks: str) -> None
         "\u0301\u0323" * 1_000,
     ],
 )
-def test_no_pile_of_marks_is_given_to_be_sorted(
-    tidy: Tidy, text: str, monkeypatch: pytest.MonkeyPatch
+def test_long_stacks_of_marks_are_cut_before_unicode_normalization(
+    normalizer: Normalizer, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sorted_piles = [0]
+    mark_depths = [0]
 
     def normalize(form: str, given: str) -> str:
-        sorted_piles.append(_deepest_marks(given))
+        mark_depths.append(_max_mark_depth(given))
         return unicodedata.normalize(form, given)
 
     patched = SimpleNamespace(normalize=normalize, name=unicodedata.name)
-    monkeypatch.setattr("anonchat.text.unicodedata", patched)
+    monkeypatch.setattr("anonchat.text.normalization.unicodedata", patched)
     begin = time.perf_counter()
-    _tidied(tidy, text)
+    _normalize_or_none(normalizer, text)
     assert time.perf_counter() - begin < 0.5
-    assert max(sorted_piles) <= 3 * SCRIPT_MARKS_DEEP, "sorting takes the square of its length"
+    assert max(mark_depths) <= 3 * MAX_SCRIPT_MARKS, "sorting takes quadratic time"
 
 
-def test_a_message_is_measured_before_anything_is_done_with_it() -> None:
+def test_message_length_is_checked_before_any_other_work() -> None:
     with pytest.raises(InvalidMessage, match=r"12002 .* 4000"):
-        tidy_message("a" + " " * 12_000 + "a")
+        normalize_message("a" + " " * 12_000 + "a")
 
 
 @pytest.mark.parametrize("around", [" ", "\n", "\r\n", "\t\n", "\u3000", "\u2029"])
-def test_a_message_is_measured_without_what_surrounds_it(around: str) -> None:
-    assert tidy_message(around * 30_000 + "a" * 3_990 + around * 30_000) == "a" * 3_990
+def test_message_length_excludes_surrounding_whitespace(around: str) -> None:
+    assert normalize_message(around * 30_000 + "a" * 3_990 + around * 30_000) == "a" * 3_990
     with pytest.raises(InvalidMessage, match=r"4001 .* 4000"):
-        tidy_message(around * 30_000 + "a" * 4_001 + around * 30_000)
+        normalize_message(around * 30_000 + "a" * 4_001 + around * 30_000)
 
 
-def test_a_decomposed_message_is_measured_as_it_is_kept() -> None:
-    assert tidy_message("e\u0323\u0302" * MESSAGE_CHARACTERS) == "\u1ec7" * MESSAGE_CHARACTERS
+def test_message_length_is_counted_after_composition() -> None:
+    assert normalize_message("e\u0323\u0302" * MESSAGE_CHARACTERS) == "\u1ec7" * MESSAGE_CHARACTERS
 
 
-@name_tidies
-def test_a_name_is_found_among_any_space(tidy: Tidy) -> None:
-    assert tidy(" \n" * 5_000 + "name" + " \n" * 5_000) == "name"
+@name_normalizers
+def test_name_is_stripped_of_any_amount_of_whitespace(normalizer: Normalizer) -> None:
+    assert normalizer(" \n" * 5_000 + "name" + " \n" * 5_000) == "name"
 
 
-@tidies
+@all_normalizers
 @given(text=anything)
-def test_no_control_character_is_kept(tidy: Tidy, text: str) -> None:
-    kept = set(_tidied(tidy, text) or "") - {"\n", "\t"}
+def test_no_control_character_is_kept(normalizer: Normalizer, text: str) -> None:
+    kept = set(_normalize_or_none(normalizer, text) or "") - {"\n", "\t"}
     assert not {character for character in kept if unicodedata.category(character) in ("Cc", "Cs")}
 
 
-@tidies
+@all_normalizers
 @given(text=anything)
-def test_a_tidied_text_is_composed_and_can_be_written_down(tidy: Tidy, text: str) -> None:
-    tidied = _tidied(tidy, text) or ""
-    assert unicodedata.is_normalized("NFC", tidied)
-    tidied.encode()
+def test_normalized_text_is_composed_and_encodable(normalizer: Normalizer, text: str) -> None:
+    normalized = _normalize_or_none(normalizer, text) or ""
+    assert unicodedata.is_normalized("NFC", normalized)
+    normalized.encode()
 
 
 @given(text=anything)
 def test_a_nickname_has_between_1_and_24_graphemes_on_one_line(text: str) -> None:
-    nickname = _tidied(tidy_nickname, text)
+    nickname = _normalize_or_none(normalize_nickname, text)
     if nickname is not None:
         assert 1 <= count_graphemes(nickname) <= NICKNAME_GRAPHEMES
         assert len(nickname) <= 10 * NICKNAME_GRAPHEMES
@@ -193,112 +199,114 @@ def test_a_nickname_has_between_1_and_24_graphemes_on_one_line(text: str) -> Non
 
 @given(text=anything)
 def test_skeletons_slugs_and_foldings_can_be_made_of_any_name(text: str) -> None:
-    name = _tidied(tidy_room_name, text)
+    name = _normalize_or_none(normalize_room_name, text)
     if name is not None:
         skeletons(name)
         assert regex.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", make_slug(name))
-        assert fold(fold(name)) == fold(name)
+        assert fold_case(fold_case(name)) == fold_case(name)
 
 
-@tidies
+@all_normalizers
 @nasty_texts
-def test_a_nasty_text_is_tidied_or_refused_with_a_reason(tidy: Tidy, text: str) -> None:
-    tidied = _tidied(tidy, text)
-    if tidied:
-        assert _tidied(tidy, tidied) == tidied
-        tidied.encode()
+def test_hostile_text_is_normalized_or_refused_with_an_error(
+    normalizer: Normalizer, text: str
+) -> None:
+    normalized = _normalize_or_none(normalizer, text)
+    if normalized:
+        assert _normalize_or_none(normalizer, normalized) == normalized
+        normalized.encode()
 
 
-@name_tidies
+@name_normalizers
 @nasty_texts
-def test_nothing_invisible_is_left_in_a_name(tidy: Tidy, text: str) -> None:
+def test_name_contains_no_invisible_characters(normalizer: Normalizer, text: str) -> None:
     unseen = r"\p{Cf}|\p{Cc}|\p{Co}|\p{Cn}|[\u115f\u2800\u3164\uffa0\u2028\u2029]"
-    tidied = _tidied(tidy, text) or ""
-    assert not regex.search(unseen, tidied.replace("\u200d", ""))
-    assert "\u200d" not in tidied or text == NASTY["one endless grapheme"]
+    normalized = _normalize_or_none(normalizer, text) or ""
+    assert not regex.search(unseen, normalized.replace("\u200d", ""))
+    assert "\u200d" not in normalized or text == HOSTILE_TEXTS["one endless grapheme"]
 
 
-@tidies
+@all_normalizers
 @emoji_texts
-def test_an_emoji_survives_whole(tidy: Tidy, text: str) -> None:
-    assert tidy(text) == text
+def test_emoji_is_kept_as_one_grapheme(normalizer: Normalizer, text: str) -> None:
+    assert normalizer(text) == text
     assert count_graphemes(text) == 1
 
 
-@tidies
-@pytest.mark.parametrize("thing", [None, 7, 1.5, True, b"bytes", ["list"], {"a": "dict"}])
-def test_what_is_no_text_is_refused_and_never_kept(tidy: Tidy, thing: object) -> None:
-    assert not _tidied(tidy, thing)  # type: ignore[arg-type]
+@all_normalizers
+@pytest.mark.parametrize("value", [None, 7, 1.5, True, b"bytes", ["list"], {"a": "dict"}])
+def test_value_that_is_not_a_string_is_refused(normalizer: Normalizer, value: object) -> None:
+    assert not _normalize_or_none(normalizer, value)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("tidy", "most", "refusal"),
+    ("normalizer", "limit", "error"),
     [
-        (tidy_nickname, NICKNAME_GRAPHEMES, InvalidNickname),
-        (tidy_room_name, ROOM_NAME_GRAPHEMES, InvalidRoom),
-        (tidy_topic, TOPIC_GRAPHEMES, InvalidRoom),
+        (normalize_nickname, NICKNAME_GRAPHEMES, InvalidNickname),
+        (normalize_room_name, ROOM_NAME_GRAPHEMES, InvalidRoom),
+        (normalize_topic, TOPIC_GRAPHEMES, InvalidRoom),
     ],
 )
-def test_a_name_is_measured_as_its_reader_sees_it(
-    tidy: Tidy, most: int, refusal: type[ChatError]
+def test_name_length_is_counted_in_graphemes(
+    normalizer: Normalizer, limit: int, error: type[ChatError]
 ) -> None:
-    family = GOOD_EMOJI["family"]
-    assert tidy(family * most) == family * most
-    with pytest.raises(refusal, match=str(most)):
-        tidy(family * (most + 1))
+    family = VALID_EMOJI["family"]
+    assert normalizer(family * limit) == family * limit
+    with pytest.raises(error, match=str(limit)):
+        normalizer(family * (limit + 1))
 
 
-@name_tidies
+@name_normalizers
 @pytest.mark.parametrize("text", ["one endless grapheme", "endless jamo"])
-def test_one_grapheme_without_end_is_too_long(tidy: Tidy, text: str) -> None:
+def test_endless_grapheme_is_too_long(normalizer: Normalizer, text: str) -> None:
     with pytest.raises(ChatError, match="too long"):
-        tidy(NASTY[text])
+        normalizer(HOSTILE_TEXTS[text])
 
 
-@name_tidies
-def test_runs_of_spaces_in_a_name_become_one(tidy: Tidy) -> None:
-    assert tidy(" night \t\n\u00a0 train ") == "night train"
+@name_normalizers
+def test_runs_of_spaces_in_a_name_become_one(normalizer: Normalizer) -> None:
+    assert normalizer(" night \t\n\u00a0 train ") == "night train"
 
 
-def test_a_name_of_invisible_characters_is_no_name() -> None:
+def test_name_of_invisible_characters_is_refused() -> None:
     for text in ("zero width alone", "fillers", "spaces", "nothing"):
         with pytest.raises(InvalidNickname):
-            tidy_nickname(NASTY[text])
+            normalize_nickname(HOSTILE_TEXTS[text])
 
 
-def test_a_message_of_invisible_characters_is_nothing_to_send() -> None:
+def test_message_of_invisible_characters_is_refused() -> None:
     for text in ("zero width alone", "fillers", "spaces", "nothing"):
         with pytest.raises(InvalidMessage, match="nothing to send"):
-            tidy_message(NASTY[text])
+            normalize_message(HOSTILE_TEXTS[text])
 
 
 def test_a_message_has_4000_characters_at_most() -> None:
-    assert len(tidy_message("a" * MESSAGE_CHARACTERS)) == MESSAGE_CHARACTERS
+    assert len(normalize_message("a" * MESSAGE_CHARACTERS)) == MESSAGE_CHARACTERS
     with pytest.raises(InvalidMessage, match=r"4001 .* 4000"):
-        tidy_message("a" * (MESSAGE_CHARACTERS + 1))
+        normalize_message("a" * (MESSAGE_CHARACTERS + 1))
 
 
 def test_a_message_has_200_lines_at_most() -> None:
-    assert tidy_message("\n".join(["a"] * MESSAGE_LINES)).count("\n") == MESSAGE_LINES - 1
+    assert normalize_message("\n".join(["a"] * MESSAGE_LINES)).count("\n") == MESSAGE_LINES - 1
     with pytest.raises(InvalidMessage, match="lines"):
-        tidy_message("\n".join(["a"] * (MESSAGE_LINES + 1)))
+        normalize_message("\n".join(["a"] * (MESSAGE_LINES + 1)))
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"])
-def test_every_kind_of_line_end_counts_as_a_line(end: str) -> None:
-    assert tidy_message(f"a{end}b") == "a\nb"
+def test_every_kind_of_line_end_becomes_a_newline(end: str) -> None:
+    assert normalize_message(f"a{end}b") == "a\nb"
 
 
 def test_the_inner_spaces_and_tabs_of_a_message_are_kept() -> None:
     code = "def f():\n\treturn  1\n\n    # done"
-    assert tidy_message(f"\n {code} \n") == code
+    assert normalize_message(f"\n {code} \n") == code
 
 
 @pytest.mark.parametrize(
     "text", ["<script>alert(1)</script>", "\u202eevil", "a & b < c", "{{7*7}}", "'; DROP TABLE"]
 )
-def test_a_message_is_kept_as_it_was_written(text: str) -> None:
-    assert tidy_message(text) == text
+def test_markup_in_a_message_is_kept_unchanged(text: str) -> None:
+    assert normalize_message(text) == text
 
 
 @pytest.mark.parametrize(
@@ -312,7 +320,7 @@ def test_a_message_is_kept_as_it_was_written(text: str) -> None:
         ("../..", "room"),
     ],
 )
-def test_a_slug_is_made_of_what_an_address_can_carry(name: str, slug: str) -> None:
+def test_slug_contains_only_url_path_characters(name: str, slug: str) -> None:
     assert make_slug(name) == slug
 
 
@@ -324,30 +332,30 @@ def test_the_slug_of_a_long_name_is_cut_between_words() -> None:
 
 def test_room_names_in_another_case_or_width_are_the_same_name() -> None:
     spellings = ["Night Straße", "NIGHT STRASSE", "ｎｉｇｈｔ straße"]
-    assert all(fold(one) == fold(other) for one, other in pairwise(spellings))
+    assert all(fold_case(one) == fold_case(other) for one, other in pairwise(spellings))
 
 
-def _tidied(tidy: Tidy, text: str) -> str | None:
+def _normalize_or_none(normalizer: Normalizer, text: str) -> str | None:
     try:
-        return tidy(text)
+        return normalizer(text)
     except ChatError:
         return None
 
 
-def _deepest_marks(text: str) -> int:
-    """Return how many marks the deepest pile has, whatever stands between or beside them."""
-    beside = r"(?V1)[[\p{Cf}&&\p{Default_Ignorable_Code_Point}][\p{Mc}&&\p{ccc=0}]]"
-    seen = regex.sub(beside, "", unicodedata.normalize("NFD", text))
-    piles = regex.findall(r"\p{M}+", seen)
-    return max(map(len, piles), default=0)
+def _max_mark_depth(text: str) -> int:
+    """Return the height of the highest stack of marks, ignoring spacing marks and joiners."""
+    ignored = r"(?V1)[[\p{Cf}&&\p{Default_Ignorable_Code_Point}][\p{Mc}&&\p{ccc=0}]]"
+    seen = regex.sub(ignored, "", unicodedata.normalize("NFD", text))
+    stacks = regex.findall(r"\p{M}+", seen)
+    return max(map(len, stacks), default=0)
 
 
 @pytest.mark.parametrize("name", ["\ufffc", "\u0301", "\u0489", "\u20e3", "\U0001d159", "\u303f"])
-def test_a_name_that_nobody_can_see_is_none(name: str) -> None:
+def test_nickname_without_visible_characters_is_refused(name: str) -> None:
     with pytest.raises(InvalidNickname):
-        tidy_nickname(name)
+        normalize_nickname(name)
 
 
 @pytest.mark.parametrize("filler", ["\ufffc", "\u303f", "\U0001d159", "\u2800"])
-def test_a_filler_that_nobody_sees_makes_no_other_nickname(filler: str) -> None:
-    assert tidy_nickname(f"Anna{filler}") == "Anna"
+def test_invisible_filler_is_removed_from_a_nickname(filler: str) -> None:
+    assert normalize_nickname(f"Anna{filler}") == "Anna"

@@ -1,12 +1,12 @@
-"""Where Valkey, or Redis, is said to be."""
+"""Parsing of Valkey and Redis URLs."""
 
 import pytest
 
-from anonchat.valkey import Valkey
+from anonchat.bus.client import Valkey
 
 
 @pytest.mark.parametrize(
-    ("url", "place"),
+    ("url", "expected"),
     [
         ("redis://valkey:6379", {"host": "valkey", "port": 6379}),
         ("valkey://valkey.example/2", {"host": "valkey.example", "db": 2}),
@@ -14,8 +14,8 @@ from anonchat.valkey import Valkey
         ("unix:///run/valkey/valkey.sock", {"path": "/run/valkey/valkey.sock"}),
     ],
 )
-def test_a_host_or_a_file_may_be_called_like_the_program(
-    url: str, place: dict[str, object]
+def test_valkey_url_is_parsed_if_the_host_or_path_contains_valkey(
+    url: str, expected: dict[str, object]
 ) -> None:
-    given = Valkey(url)._client.connection_pool.connection_kwargs
-    assert {name: given[name] for name in place} == place
+    kwargs = Valkey(url)._client.connection_pool.connection_kwargs
+    assert {name: kwargs[name] for name in expected} == expected

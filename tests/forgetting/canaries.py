@@ -1,4 +1,4 @@
-"""Words that nobody would write by chance, and the search for them in all shapes."""
+"""Random marker texts ("canaries"), and a search for them in files in many encodings."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.fakes import bytes_in
+from tests.fakes import read_all_bytes
 
 SHAPES: dict[str, Callable[[str], bytes]] = {
     "plain": str.encode,
@@ -15,24 +15,24 @@ SHAPES: dict[str, Callable[[str], bytes]] = {
     "hex": lambda text: text.encode().hex().encode(),
     "JSON": lambda text: json.dumps(text).encode(),
 }
-"""How a careless program may write a text down."""
+"""Encodings in which a program may write a text to disk."""
 
 
 def canary(field: str) -> str:
-    """Return a text for a field; its letters are not all ASCII, so that JSON escapes it."""
+    """Return a random text for a field, with non-ASCII letters, which JSON escapes."""
     return f"{field} Kanáriěk {secrets.token_hex(6)}"
 
 
 def find(canaries: Iterable[str], folder: Path) -> list[str]:
-    """Return those that stand in any file under `folder`, in whatever shape."""
-    stored = bytes_in(folder)
-    return [text for text in canaries if any(form in stored for form in _forms(text))]
+    """Return the canaries that are in any file under `folder`, in any encoding."""
+    content = read_all_bytes(folder)
+    return [text for text in canaries if any(encoding in content for encoding in _encodings(text))]
 
 
-def _forms(text: str) -> list[bytes]:
+def _encodings(text: str) -> list[bytes]:
     plain = text.encode()
     shifted = (base64.b64encode(b"." * shift + plain)[4:-4] for shift in range(3))
-    forms = [
+    encodings = [
         plain,
         text.lower().encode(),
         text.upper().encode(),
@@ -44,4 +44,4 @@ def _forms(text: str) -> list[bytes]:
         json.dumps(text)[1:-1].encode(),
         *shifted,
     ]
-    return [form for form in forms if len(form) > 4]
+    return [encoding for encoding in encodings if len(encoding) > 4]

@@ -1,4 +1,4 @@
-"""Somebody on the wire between the nodes and Valkey, who writes down all that is said to it."""
+"""Records all commands that the nodes send to Valkey (with `MONITOR`)."""
 
 import asyncio
 import codecs
@@ -6,50 +6,50 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-_WORD = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ARGUMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 
 class Recorder:
-    """Every command that a Redis was given, as its words."""
+    """The commands that a Redis server has received, each split into its arguments."""
 
     def __init__(self) -> None:
         self.commands: list[list[bytes]] = []
 
     def published(self) -> list[tuple[str, bytes]]:
-        """Return what was published, with the channels."""
+        """Return the published messages with their channels."""
         return [
             (channel.decode(), data)
             for verb, channel, data, *_ in (each for each in self.commands if len(each) > 2)
             if verb == b"PUBLISH"
         ]
 
-    def words(self) -> set[bytes]:
-        """Return every word of every command."""
-        return {word for command in self.commands for word in command}
+    def arguments(self) -> set[bytes]:
+        """Return all arguments of all commands."""
+        return {argument for command in self.commands for argument in command}
 
-    async def listen(self, reader: asyncio.StreamReader) -> None:
-        """Write down what comes."""
+    async def record(self, reader: asyncio.StreamReader) -> None:
+        """Record commands until the connection ends."""
         while line := await reader.readline():
-            if words := [_unescape(word) for word in _WORD.findall(line)]:
-                self.commands.append(words)
+            if arguments := [_unescape(quoted) for quoted in _ARGUMENT.findall(line)]:
+                self.commands.append(arguments)
 
 
 @asynccontextmanager
 async def recording(port: int) -> AsyncIterator[Recorder]:
-    """Write down what the Redis at this port is told meanwhile."""
+    """Record the commands that the Redis server at this port receives meanwhile."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
     writer.write(b"MONITOR\r\n")
     assert await reader.readline() == b"+OK\r\n"
     recorder = Recorder()
-    listening = asyncio.create_task(recorder.listen(reader))
+    recording_task = asyncio.create_task(recorder.record(reader))
     try:
         yield recorder
     finally:
-        listening.cancel()
+        recording_task.cancel()
         with suppress(asyncio.CancelledError):
-            await listening
+            await recording_task
         writer.close()
 
 
-def _unescape(word: bytes) -> bytes:
-    return codecs.escape_decode(word)[0]  # type: ignore[attr-defined,no-any-return]
+def _unescape(quoted: bytes) -> bytes:
+    return codecs.escape_decode(quoted)[0]  # type: ignore[attr-defined,no-any-return]

@@ -1,4 +1,4 @@
-"""Nothing that a person has written can be read in any file, at any time; and nothing later."""
+"""No file contains plaintext at any time, and deleted texts cannot be decrypted later."""
 
 import asyncio
 import sqlite3
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Chat, Event, MessagesGone
-from anonchat.keystore import SPAN
-from tests.fakes import FakeClock, bytes_in, crash, make_settings, read, running_chat
+from anonchat import Chat, Event, MessagesDeleted
+from anonchat.security.keystore import SPAN
+from tests.fakes import FakeClock, crash, make_settings, read, read_all_bytes, running_chat
 from tests.forgetting.canaries import SHAPES, find
-from tests.forgetting.thief import SECRET, Thief
-from tests.forgetting.town import HOUR, Town, settle
-from tests.forgetting.unsealed import seal_nothing
+from tests.forgetting.canary_site import HOUR, CanarySite, populate
+from tests.forgetting.disk_copies import SECRET, DiskCopies
+from tests.forgetting.unencrypted import disable_encryption
 
 MINUTE = timedelta(minutes=1)
 
@@ -25,8 +25,8 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def thief(data: Path, tmp_path: Path) -> Thief:
-    return Thief(data, tmp_path / "loot")
+def disk_copies(data: Path, tmp_path: Path) -> DiskCopies:
+    return DiskCopies(data, tmp_path / "copy")
 
 
 @pytest.fixture
@@ -36,158 +36,168 @@ async def chat(data: Path, clock: FakeClock) -> AsyncIterator[Chat]:
 
 
 @pytest.fixture
-async def town(chat: Chat, thief: Thief) -> Town:
-    town = await settle(chat)
-    thief.copies()
-    assert thief.reads() >= {message.text for message in town.said.values()}, (
-        "a thief who cannot read what is alive proves nothing"
+async def site(chat: Chat, disk_copies: DiskCopies) -> CanarySite:
+    site = await populate(chat)
+    disk_copies.copy_database()
+    assert disk_copies.decrypt() >= {message.text for message in site.messages.values()}, (
+        "the copies and keys have to decrypt live messages"
     )
-    return town
+    return site
 
 
-async def test_nothing_is_readable_at_any_time(data: Path, clock: FakeClock) -> None:
-    def look(when: str) -> None:
-        assert town.long.id.encode() in bytes_in(data) or when == "purged", "a scan that is blind"
-        assert find(town.canaries, data) == [], when
+async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeClock) -> None:
+    def assert_no_plaintext(when: str) -> None:
+        assert site.long.id.encode() in read_all_bytes(data) or when == "purged", (
+            "the search finds nothing that is stored"
+        )
+        assert find(site.canaries, data) == [], when
 
     chat = Chat(make_settings(data), clock=clock)
     await chat.start()
-    town = await settle(chat)
+    site = await populate(chat)
     assert (data / "anonchat.db-wal").stat().st_size > 0
-    look("while it runs")
+    assert_no_plaintext("while it runs")
     await chat.messages.delete(
-        town.long.id, visitor_id=town.ben.id, message_id=town.said["ben-0-long"].id
+        site.long.id, visitor_id=site.ben.id, message_id=site.messages["ben-0-long"].id
     )
-    look("after a deletion")
+    assert_no_plaintext("after a deletion")
     await crash(chat)
-    look("after a crash")
+    assert_no_plaintext("after a crash")
     async with running_chat(data, clock) as chat:
-        look("after a start")
-        clock.move(town.short.message_ttl)
+        assert_no_plaintext("after a start")
+        clock.advance(site.short.message_ttl)
         await chat.expiry.purge()
-        look("after the first messages")
-        await chat.identity.forget(town.ben.id)
-        look("after somebody was forgotten")
-        await chat.rooms.burn(town.short.id, visitor_id=town.ann.id)
-        look("after a room was burnt")
-        clock.move(chat.settings.visitor_ttl)
+        assert_no_plaintext("after the first messages")
+        await chat.identity.forget(site.ben.id)
+        assert_no_plaintext("after a visitor was deleted")
+        await chat.rooms.burn(site.short.id, visitor_id=site.ann.id)
+        assert_no_plaintext("after a room was burnt")
+        clock.advance(chat.settings.visitor_ttl)
         await chat.expiry.purge()
-        look("purged")
-    look("purged")
+        assert_no_plaintext("purged")
+    assert_no_plaintext("purged")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_the_scan_finds_every_field_when_nothing_is_sealed(
+async def test_scan_finds_every_field_if_nothing_is_encrypted(
     data: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, shape: str
 ) -> None:
-    seal_nothing(monkeypatch, SHAPES[shape])
+    disable_encryption(monkeypatch, SHAPES[shape])
     async with running_chat(data, clock) as chat:
-        town = await settle(chat)
-        hashed = ("phrase", *(text for text in town.canaries if len(text) >= 43))
-        sealed = [text for text in town.canaries if len(text) > 5 and not text.startswith(hashed)]
-        assert len(sealed) == 15
-        assert set(find(town.canaries, data)) >= set(sealed), "the scan is blind"
+        site = await populate(chat)
+        hashed = ("phrase", *(text for text in site.canaries if len(text) >= 43))
+        encrypted = [
+            text for text in site.canaries if len(text) > 5 and not text.startswith(hashed)
+        ]
+        assert len(encrypted) == 15
+        assert set(find(site.canaries, data)) >= set(encrypted), "the search misses encodings"
 
 
-async def test_what_has_expired_opens_with_no_key_after_a_minute(
-    chat: Chat, town: Town, thief: Thief, clock: FakeClock
+async def test_expired_message_cannot_be_decrypted_after_a_minute(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies, clock: FakeClock
 ) -> None:
-    clock.move(town.short.message_ttl + MINUTE)
+    clock.advance(site.short.message_ttl + MINUTE)
     await chat.expiry.purge()
-    left = thief.reads()
-    gone = {message.text for word, message in town.said.items() if word.endswith("short")}
+    left = disk_copies.decrypt()
+    gone = {message.text for word, message in site.messages.items() if word.endswith("short")}
     assert len(gone) == 4
     assert left.isdisjoint(gone)
-    assert left >= {message.text for word, message in town.said.items() if word.endswith("long")}
-
-
-async def test_a_deleted_message_opens_with_no_key_at_once_and_its_neighbours_live(
-    chat: Chat, town: Town, thief: Thief
-) -> None:
-    await chat.messages.delete(
-        town.long.id, visitor_id=town.ann.id, message_id=town.said["ben-0-long"].id
-    )
-    left = thief.reads()
-    assert town.text("ben-0-long") not in left
-    assert town.text("ann-0-long") not in left, "the old key has to be gone for everybody"
-    thief.copies()
-    living = {message.text for word, message in town.said.items() if word != "ben-0-long"}
-    assert thief.reads() & {message.text for message in town.said.values()} == living
-    assert set(await read(chat, town.long, town.ann)) == {
-        town.text(word) for word in town.said if word.endswith("long") and word != "ben-0-long"
+    assert left >= {
+        message.text for word, message in site.messages.items() if word.endswith("long")
     }
 
 
-async def test_who_is_forgotten_opens_with_no_key_at_once(
-    chat: Chat, town: Town, thief: Thief
+async def test_deleted_message_cannot_be_decrypted_and_others_are_kept(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
 ) -> None:
-    await chat.identity.forget(town.ben.id)
-    left = thief.reads()
-    assert left.isdisjoint(town.text(word) for word in town.said if word.startswith("ben"))
-    assert town.ben.nickname not in left
-    assert left >= {town.text(word) for word in town.said if word.startswith("ann")}
+    await chat.messages.delete(
+        site.long.id, visitor_id=site.ann.id, message_id=site.messages["ben-0-long"].id
+    )
+    left = disk_copies.decrypt()
+    assert site.text("ben-0-long") not in left
+    assert site.text("ann-0-long") not in left, "the old key of the span has to be destroyed"
+    disk_copies.copy_database()
+    living = {message.text for word, message in site.messages.items() if word != "ben-0-long"}
+    assert disk_copies.decrypt() & {message.text for message in site.messages.values()} == living
+    assert set(await read(chat, site.long, site.ann)) == {
+        site.text(word) for word in site.messages if word.endswith("long") and word != "ben-0-long"
+    }
 
 
-async def test_a_burnt_room_opens_with_no_key_at_once(chat: Chat, town: Town, thief: Thief) -> None:
-    await chat.rooms.burn(town.long.id, visitor_id=town.ann.id)
-    left = thief.reads()
-    assert left.isdisjoint(town.text(word) for word in town.said if word.endswith("long"))
-    assert town.long.name not in left
-    assert town.long.topic not in left
-    assert left >= {town.text(word) for word in town.said if word.endswith("short")}
+async def test_data_of_a_forgotten_visitor_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
+) -> None:
+    await chat.identity.forget(site.ben.id)
+    left = disk_copies.decrypt()
+    assert left.isdisjoint(site.text(word) for word in site.messages if word.startswith("ben"))
+    assert site.ben.nickname not in left
+    assert left >= {site.text(word) for word in site.messages if word.startswith("ann")}
 
 
-async def test_a_busy_reader_keeps_ciphertext_in_the_journal_and_no_key(
-    chat: Chat, town: Town, thief: Thief, data: Path, clock: FakeClock
+async def test_burnt_room_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
+) -> None:
+    await chat.rooms.burn(site.long.id, visitor_id=site.ann.id)
+    left = disk_copies.decrypt()
+    assert left.isdisjoint(site.text(word) for word in site.messages if word.endswith("long"))
+    assert site.long.name not in left
+    assert site.long.topic not in left
+    assert left >= {site.text(word) for word in site.messages if word.endswith("short")}
+
+
+async def test_long_read_keeps_ciphertext_in_the_journal_but_no_key(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies, data: Path, clock: FakeClock
 ) -> None:
     reader = sqlite3.connect(data / "anonchat.db", isolation_level=None)
     reader.execute("BEGIN")
     assert reader.execute("SELECT count(*) FROM message").fetchone() == (8,)
-    clock.move(town.short.message_ttl + MINUTE)
+    clock.advance(site.short.message_ttl + MINUTE)
     await chat.expiry.purge()
-    assert (data / "anonchat.db-wal").stat().st_size > 0, "the reader has to be in the way"
+    assert (data / "anonchat.db-wal").stat().st_size > 0, (
+        "the read transaction has to keep the journal"
+    )
     assert reader.execute("SELECT count(*) FROM message").fetchone() == (8,)
-    thief.copies()
-    gone = {town.text(word) for word in town.said if word.endswith("short")}
-    assert thief.reads().isdisjoint(gone)
-    assert find(town.canaries, data) == []
+    disk_copies.copy_database()
+    gone = {site.text(word) for word in site.messages if word.endswith("short")}
+    assert disk_copies.decrypt().isdisjoint(gone)
+    assert find(site.canaries, data) == []
     reader.close()
     await chat.expiry.purge()
 
 
-async def test_a_dead_scheduler_is_replaced_by_the_watchdog(
-    data: Path, clock: FakeClock, thief: Thief
+async def test_stopped_scheduler_is_replaced_by_the_watchdog(
+    data: Path, clock: FakeClock, disk_copies: DiskCopies
 ) -> None:
     async with running_chat(
         data, clock, secret_key=SECRET, janitor_interval="1s", message_ttl_min="1s"
     ) as chat:
         chat.janitor._scheduler.remove_all_jobs()
-        town = await settle(chat)
-        thief.copies()
-        clock.move(town.short.message_ttl + SPAN)
+        site = await populate(chat)
+        disk_copies.copy_database()
+        clock.advance(site.short.message_ttl + SPAN)
         async with asyncio.timeout(240):
-            await _until_gone(chat)
-        gone = {town.text(word) for word in town.said if word.endswith("short")}
-        assert thief.reads().isdisjoint(gone)
+            await _wait_for_deletion(chat)
+        gone = {site.text(word) for word in site.messages if word.endswith("short")}
+        assert disk_copies.decrypt().isdisjoint(gone)
 
 
-async def test_nobody_is_given_what_has_expired_even_if_nobody_purges(
-    chat: Chat, town: Town, clock: FakeClock
+async def test_expired_messages_are_not_returned_even_without_a_purge(
+    chat: Chat, site: CanarySite, clock: FakeClock
 ) -> None:
     chat.janitor._scheduler.remove_all_jobs()
     chat.janitor._watchdog.cancel()
-    clock.move(town.short.message_ttl)
-    assert await read(chat, town.short, town.ann) == []
-    clock.move(5 * HOUR)
-    assert await read(chat, town.long, town.ann) == []
+    clock.advance(site.short.message_ttl)
+    assert await read(chat, site.short, site.ann) == []
+    clock.advance(5 * HOUR)
+    assert await read(chat, site.long, site.ann) == []
 
 
-async def _until_gone(chat: Chat) -> None:
+async def _wait_for_deletion(chat: Chat) -> None:
     gone = asyncio.Event()
 
-    async def hear(event: Event) -> None:
-        if isinstance(event, MessagesGone):
+    async def on_event(event: Event) -> None:
+        if isinstance(event, MessagesDeleted):
             gone.set()
 
-    chat.bus.subscribe(hear)
+    chat.bus.subscribe(on_event)
     await gone.wait()

@@ -1,4 +1,4 @@
-"""What crosses the bus opens with no file and no secret, neither then nor later."""
+"""Recorded bus traffic contains no plaintext, and the secret key decrypts none of it later."""
 
 import re
 from collections.abc import AsyncIterator
@@ -6,28 +6,28 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from anonchat import Chat, MessagesGone
+from anonchat import Chat, MessagesDeleted
 from anonchat.bus import GroupKey, ValkeyBus
 from anonchat.bus.codec import Codec
+from anonchat.crypto import DecryptionError, decrypt, derive_key
 from anonchat.events import (
     Event,
-    KeysMade,
+    KeysCreated,
     MemberJoined,
     MessagePosted,
-    PresenceTold,
-    RollTold,
+    PeerPresence,
+    PresenceSnapshot,
+    RoomActivity,
     RoomOpened,
-    RoomsStirred,
 )
-from anonchat.seal import BrokenSeal, derive_key, unseal
-from tests.fakes import Ear, FakeClock, come_in, running_chat
+from tests.fakes import EventRecorder, FakeClock, running_chat, sign_in
 from tests.forgetting.canaries import canary, find
 from tests.forgetting.recorder import Recorder, recording
-from tests.pages.tab import until
+from tests.pages.tab import wait_until
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 
-SECRET = "known to whoever listens"
+SECRET = "known to the eavesdropper"
 ROOT = Path(__file__).parents[2]
 _PURPOSE = re.compile(r'purpose="([^"]+)"')
 
@@ -45,7 +45,7 @@ async def _running_nodes(
             for name in ("n1", "n2")
         ]
         yield first, second
-    postgres.give_all_back()
+    postgres.release_all()
 
 
 def _group(node: Chat) -> GroupKey:
@@ -55,67 +55,70 @@ def _group(node: Chat) -> GroupKey:
 
 
 def _read_events(recorder: Recorder, group: GroupKey) -> list[Event]:
-    """Return all events, as whoever has the group key reads them."""
+    """Return all published events, decrypted with the group key."""
     codec = Codec(SECRET)
-    opened = [
-        codec.unpack(data[16:], group, channel=channel)  # after the name of the line
+    events = [
+        codec.decode(data[16:], group, channel=channel)  # after the name of the connection
         for channel, data in recorder.published()
         if channel != "anonchat:group key"
     ]
-    return [event for event in opened if event]
+    return [event for event in events if event]
 
 
-async def _live(first: Chat, second: Chat, words: dict[str, str]) -> str:
-    """Do everything that nodes tell each other of; return the id of a message."""
-    ann, ben = [await come_in(node, words[node.settings.node_id]) for node in (first, second)]
+async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> str:
+    """Trigger all events that nodes exchange; return the id of a message."""
+    ann, ben = [await sign_in(node, words[node.settings.node_id]) for node in (first, second)]
     room = await first.rooms.create(words["room"], visitor_id=ann.id, topic=words["topic"])
-    await until(lambda: second._keys.get(f"room {room.id}") is not None)
+    await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
     ben_in = await second.memberships.join(room.id, visitor_id=ben.id)
-    ear = Ear(first)
-    await first.bus.attend(room.id)
-    await second.presence.enter(ben_in, screen="one")
-    first.presence.ask()
+    event_recorder = EventRecorder(first)
+    await first.bus.subscribe_room(room.id)
+    await second.presence.enter(ben_in, page_id="one")
+    first.presence.request_snapshots()
     message = await second.messages.post(
         room.id, visitor_id=ben.id, text=words["text"], dedup_id=words["dedup"].split()[-1]
     )
-    await until(lambda: bool(ear.all(MessagePosted) and ear.all(RoomsStirred)))
-    heard = ear.all(MessagePosted)[0]
-    assert (heard.message, heard.visitor_id) == (message, ben.id)
-    assert heard.room.name == words["room"]
-    await until(lambda: any(each.members for each in ear.all(RollTold)))
-    await until(lambda: first.presence.list_present(room.id) == {ben_in.author})
-    await second.presence.leave(ben_in, screen="one")
-    await until(lambda: not first.presence.list_present(room.id))
+    await wait_until(
+        lambda: bool(event_recorder.of_type(MessagePosted) and event_recorder.of_type(RoomActivity))
+    )
+    received = event_recorder.of_type(MessagePosted)[0]
+    assert (received.message, received.visitor_id) == (message, ben.id)
+    assert received.room.name == words["room"]
+    await wait_until(lambda: any(each.members for each in event_recorder.of_type(PresenceSnapshot)))
+    await wait_until(lambda: first.presence.list_present(room.id) == {ben_in.author})
+    await second.presence.leave(ben_in, page_id="one")
+    await wait_until(lambda: not first.presence.list_present(room.id))
     hidden = await second.rooms.create(words["hidden"], visitor_id=ben.id, listed=False)
-    await until(lambda: first.lobby.glance(hidden.id) is not None)
-    assert (await first.lobby.find(hidden.slug)).name == words["hidden"]
+    await wait_until(lambda: first.room_directory.summary(hidden.id) is not None)
+    assert (await first.room_directory.find(hidden.slug)).name == words["hidden"]
     words["address"] = hidden.slug
     return message.id
 
 
-async def test_no_text_crosses_the_bus_even_for_who_has_the_group_key(
+async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
     words = {name: canary(name) for name in ("room", "topic", "text", "hidden", "dedup")}
     words |= {name: canary(name)[:24] for name in ("n1", "n2")}
     async with recording(server.port) as recorder:
         async with _running_nodes(postgres, server, tmp_path, clock) as (first, second):
-            message_id = await _live(first, second, words)
+            message_id = await _trigger_events(first, second, words)
             events = _read_events(recorder, _group(first))
     words["dedup"] = words["dedup"].split()[-1]
     kinds = {type(event) for event in events}
     assert kinds >= {
-        RoomOpened, MemberJoined, MessagePosted, RoomsStirred, PresenceTold, RollTold, KeysMade
+        RoomOpened, MemberJoined, MessagePosted, RoomActivity, PeerPresence, PresenceSnapshot,
+        KeysCreated,
     }  # fmt: skip
-    place = tmp_path / "recorded"
-    place.mkdir()
-    (place / "events").write_text("\n".join(map(repr, events)))
-    (place / "words").write_bytes(b"\0".join(recorder.words()))
-    assert find([message_id], place) == [message_id], "a scan that is blind"
-    assert find(words.values(), place) == []
+    folder = tmp_path / "recorded"
+    folder.mkdir()
+    (folder / "events").write_text("\n".join(map(repr, events)))
+    (folder / "arguments").write_bytes(b"\0".join(recorder.arguments()))
+    assert find([message_id], folder) == [message_id], "the search finds nothing that is recorded"
+    assert find(words.values(), folder) == []
 
 
-async def test_recorded_traffic_and_the_secret_key_open_nothing(
+async def test_recorded_traffic_and_the_secret_key_reveal_no_key(
     postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
     words = {name: canary(name) for name in ("room", "topic", "text", "hidden", "dedup")}
@@ -123,27 +126,27 @@ async def test_recorded_traffic_and_the_secret_key_open_nothing(
     keys: set[bytes] = set()
     async with recording(server.port) as recorder:
         async with _running_nodes(postgres, server, tmp_path, clock) as (first, second):
-            await _live(first, second, words)
+            await _trigger_events(first, second, words)
             for node in (first, second):
                 keys |= {key for name in node._keys.names() if (key := node._keys.get(name))}
                 keys.add(node._keys.hash_key)
             keys.add(_group(first).key)
-            ear = Ear(first)
-            clock.move(timedelta(minutes=11))
+            event_recorder = EventRecorder(first)
+            clock.advance(timedelta(minutes=11))
             for node in (first, second):
                 await node.purge()
-            await until(lambda: bool(ear.all(MessagesGone)))
-    assert any(command[0] == b"HSET" for command in recorder.commands), "keys were stored"
-    opened = _open_all(recorder)
-    assert opened, "the questions and answers by which nodes agree can be read"
+            await wait_until(lambda: bool(event_recorder.of_type(MessagesDeleted)))
+    assert any(command[0] == b"HSET" for command in recorder.commands), "no keys were stored"
+    plaintexts = _decrypt_all(recorder)
+    assert plaintexts, "no request or response of the key agreement was decrypted"
     for key in keys:
-        for text in opened | recorder.words():
+        for text in plaintexts | recorder.arguments():
             assert key not in text
             assert key.hex().encode() not in text
 
 
-def _open_all(recorder: Recorder) -> set[bytes]:
-    """Return all that any key opens that follows from the secret, wherever it may begin."""
+def _decrypt_all(recorder: Recorder) -> set[bytes]:
+    """Return all that keys derived from the secret decrypt, at several offsets."""
     purposes = {"bus", "travelling keys", "hash", "wrap"}
     for path in (ROOT / "anonchat").rglob("*.py"):
         purposes |= set(_PURPOSE.findall(path.read_text()))
@@ -151,13 +154,13 @@ def _open_all(recorder: Recorder) -> set[bytes]:
     every_key += [derive_key(SECRET.encode(), purpose=purpose) for purpose in purposes]
     found: set[bytes] = set()
     for command in recorder.commands:
-        places = {word.decode() for word in command if word.isascii()}
+        names = {word.decode() for word in command if word.isascii()}
         for word in command:
-            for begin in (0, 16, 32, 48):
+            for offset in (0, 16, 32, 48):
                 for key in every_key:
-                    for place in (*places, "anonchat:group key id"):
+                    for name in (*names, "anonchat:group key id"):
                         try:
-                            found.add(unseal(key, word[begin:], place=place))
-                        except BrokenSeal:
+                            found.add(decrypt(key, word[offset:], associated_data=name))
+                        except DecryptionError:
                             continue
     return found

@@ -1,15 +1,16 @@
-"""Taking back one message, or a whole room: at once, for good, and nothing else with it."""
+"""Deleting a message or burning a room: immediate, permanent and without side effects."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from anonchat import (
     Chat,
     MemberJoined,
     MessageExpired,
-    MessagesGone,
+    MessagesDeleted,
     NotAllowed,
     NotAMember,
     NotFound,
@@ -17,175 +18,195 @@ from anonchat import (
     Unavailable,
 )
 from anonchat.events import Event
-from anonchat.keystore import span_of
+from anonchat.security.keystore import span_at
+from models import MessageRow
+from tests.effort import MOST, effort
 from tests.fakes import (
-    Ear,
+    EventRecorder,
     FakeClock,
-    come_in,
     crash,
-    find_unsettled,
-    gather_in,
+    create_room_with_members,
+    find_decryptable_deleted_spans,
+    post_messages,
     read,
     running_chat,
-    say,
+    sign_in,
 )
 
 pytestmark = pytest.mark.usefixtures("either_place")
 
 
-async def test_a_deletion_renews_the_key_of_the_span_and_leaves_one(chat: Chat) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
-    await say(chat, room, ann, "one", "two")
-    await say(chat, room, ben, "three")
+async def test_deletion_replaces_the_key_of_the_span(chat: Chat) -> None:
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
+    await post_messages(chat, room, ann, "one", "two")
+    await post_messages(chat, room, ben, "three")
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
-    span = span_of(page[1].expires_at)
-    (before,) = chat._keys.names_of_span(span)
+    span = span_at(page[1].expires_at)
+    (before,) = chat._keys.span_key_names(span)
     await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[1].id)
-    (after,) = chat._keys.names_of_span(span)
-    assert (before, after) == tuple(chat._keys.own_of_span(span, number) for number in (0, 1))
+    (after,) = chat._keys.span_key_names(span)
+    assert (before, after) == tuple(chat._keys.own_span_key(span, number) for number in (0, 1))
     assert await read(chat, room, ben) == ["one", "three"]
-    async with chat._database.reading():
-        chat.messages._pages.drop(room.id)
-    assert await read(chat, room, ben) == ["one", "three"], "from the disk as well"
-    await say(chat, room, ann, "four")
+    async with chat._database.read_session():
+        chat.messages._pages.invalidate(room.id)
+    assert await read(chat, room, ben) == ["one", "three"], "also without the cache"
+    await post_messages(chat, room, ann, "four")
     assert await read(chat, room, ben) == ["one", "three", "four"]
 
 
-async def test_many_deletions_at_once_take_what_they_should_and_nothing_else(chat: Chat) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
-    await say(chat, room, ann, *map(str, range(40)))
+async def test_concurrent_deletions_delete_only_their_messages(chat: Chat) -> None:
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
+    await post_messages(chat, room, ann, *map(str, range(40)))
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=50)
     await asyncio.gather(
         *(
             chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
             for message in page[::2]
         ),
-        say(chat, room, ben, *map(str, range(100, 110))),
+        post_messages(chat, room, ben, *map(str, range(100, 110))),
     )
-    chat.messages._pages.drop(room.id)
+    chat.messages._pages.invalidate(room.id)
     wanted = {str(number) for number in (*range(1, 40, 2), *range(100, 110))}
     assert set(await read(chat, room, ben)) == wanted
-    assert await find_unsettled(chat) == []
+    assert await find_decryptable_deleted_spans(chat) == []
 
 
-async def test_deletions_that_wait_share_one_renewal(chat: Chat) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
-    await say(chat, room, ann, *map(str, range(10)))
+async def test_waiting_deletions_share_one_reencryption(chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    await post_messages(chat, room, ann, *map(str, range(10)))
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
-    sealed = []
-    seal_anew = chat.expiry._vault.seal_anew
-    chat.expiry._vault.seal_anew = lambda row, to: (sealed.append(row.id), seal_anew(row, to))  # type: ignore
-    async with chat.expiry._renewing.holding(span_of(page[0].expires_at)):
+    reencrypted = []
+    reencrypt = chat.expiry._cipher.reencrypt
+    chat.expiry._cipher.reencrypt = lambda row, to: (reencrypted.append(row.id), reencrypt(row, to))  # type: ignore
+    async with chat.expiry._rotation_locks.hold(span_at(page[0].expires_at)):
         deleting = [
             asyncio.create_task(
                 chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
             )
             for message in page[:8]
         ]
-        ear = Ear(chat)
-        while len(ear.all(MessagesGone)) < 8:  # noqa: ASYNC110 - what was heard tells nobody
+        recorder = EventRecorder(chat)
+        while len(recorder.of_type(MessagesDeleted)) < 8:  # noqa: ASYNC110 - the recorder has no signal
             await asyncio.sleep(0)
     await asyncio.gather(*deleting)
-    assert len(sealed) == 2, "the two that live are sealed once, not eight times"
+    assert len(reencrypted) == 2, "the two remaining messages are reencrypted once, not eight times"
+
+
+async def test_decryption_time_does_not_grow_with_key_generations(chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    message = await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    async with chat._database.read_session() as session:
+        row = (await session.exec(select(MessageRow).where(MessageRow.id == message.id))).one()
+    cipher, span = chat.messages._cipher, span_at(message.expires_at)
+
+    def decrypt() -> None:
+        for _ in range(100):
+            assert cipher.decrypt_message(row) == message
+
+    before = effort(decrypt)
+    await chat._keys.get_or_create(*(chat._keys.own_span_key(span, each) for each in range(1, 100)))
+    assert effort(decrypt) < 5 * before + MOST / 10
 
 
 async def test_deletions_in_different_spans_do_not_wait_for_each_other(
     chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
     long = await chat.messages.post(room.id, visitor_id=ann.id, text="in a span with much in it")
-    clock.move(timedelta(minutes=1))
+    clock.advance(timedelta(minutes=1))
     short = await chat.messages.post(room.id, visitor_id=ben.id, text="in a span by itself")
-    seal_anew, others_is_done = chat.expiry._seal_anew, asyncio.Event()
+    reencrypt, other_is_done = chat.expiry._reencrypt, asyncio.Event()
 
-    async def take_long(number: int, generation: int, pause: float) -> bool:
-        if number == span_of(long.expires_at):
-            await others_is_done.wait()
-        return await seal_anew(number, generation, pause)
+    async def delay_first_span(number: int, generation: int, pause: float) -> bool:
+        if number == span_at(long.expires_at):
+            await other_is_done.wait()
+        return await reencrypt(number, generation, pause)
 
-    monkeypatch.setattr(chat.expiry, "_seal_anew", take_long)
-    ear = Ear(chat)
+    monkeypatch.setattr(chat.expiry, "_reencrypt", delay_first_span)
+    recorder = EventRecorder(chat)
     first = asyncio.create_task(
         chat.messages.delete(room.id, visitor_id=ann.id, message_id=long.id)
     )
-    while not ear.all(MessagesGone):  # noqa: ASYNC110 - what was heard tells nobody
+    while not recorder.of_type(MessagesDeleted):  # noqa: ASYNC110 - the recorder has no signal
         await asyncio.sleep(0)
-    async with asyncio.timeout(60):  # else each would wait for the other
+    async with asyncio.timeout(60):  # a shared lock would deadlock
         await chat.messages.delete(room.id, visitor_id=ben.id, message_id=short.id)
     assert not first.done()
-    assert await find_unsettled(chat) == [span_of(long.expires_at)]
-    others_is_done.set()
+    assert await find_decryptable_deleted_spans(chat) == [span_at(long.expires_at)]
+    other_is_done.set()
     await first
-    assert await find_unsettled(chat) == []
-    assert not chat.expiry._renewing.is_held(span_of(long.expires_at))
+    assert await find_decryptable_deleted_spans(chat) == []
+    assert not chat.expiry._rotation_locks.is_held(span_at(long.expires_at))
 
 
-async def test_janitor_renews_what_nobody_is_renewing(
+async def test_janitor_reencrypts_spans_that_are_not_locked(
     chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
-    busy = await chat.messages.post(room.id, visitor_id=ann.id, text="somebody is at it")
-    clock.move(timedelta(minutes=1))
-    left = await chat.messages.post(room.id, visitor_id=ann.id, text="refused before")
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    locked = await chat.messages.post(room.id, visitor_id=ann.id, text="in a locked span")
+    clock.advance(timedelta(minutes=1))
+    free = await chat.messages.post(room.id, visitor_id=ann.id, text="in a free span")
 
     async def refuse(*_: object) -> None:
         raise Unavailable("The disk is full.")
 
-    with monkeypatch.context() as trouble:
-        trouble.setattr(chat.expiry, "_seal_anew", refuse)
-        for message in (busy, left):
+    with monkeypatch.context() as patch:
+        patch.setattr(chat.expiry, "_reencrypt", refuse)
+        for message in (locked, free):
             await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
-    async with chat.expiry._renewing.holding(span_of(busy.expires_at)):
-        async with asyncio.timeout(60):  # else the round would wait for who is at it
+    async with chat.expiry._rotation_locks.hold(span_at(locked.expires_at)):
+        async with asyncio.timeout(60):  # the purge skips the locked span
             await chat.purge()
-        assert await find_unsettled(chat) == [span_of(busy.expires_at)]
+        assert await find_decryptable_deleted_spans(chat) == [span_at(locked.expires_at)]
     await chat.purge()
-    assert await find_unsettled(chat) == []
+    assert await find_decryptable_deleted_spans(chat) == []
 
 
-async def test_a_renewal_that_was_refused_is_done_in_the_next_round(
+async def test_failed_reencryption_is_retried_at_the_next_purge(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
-    await say(chat, room, ann, "one", "two")
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    await post_messages(chat, room, ann, "one", "two")
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
 
     async def refuse(*_: object) -> None:
         raise Unavailable("The disk is full.")
 
-    with monkeypatch.context() as trouble:
-        trouble.setattr(chat.expiry, "_seal_anew", refuse)
+    with monkeypatch.context() as patch:
+        patch.setattr(chat.expiry, "_reencrypt", refuse)
         await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
-        assert await find_unsettled(chat)
-        chat.messages._pages.drop(room.id)
-        assert await read(chat, room, ann) == ["two"], "the older key opens what is not renewed"
+        assert await find_decryptable_deleted_spans(chat)
+        chat.messages._pages.invalidate(room.id)
+        assert await read(chat, room, ann) == ["two"], (
+            "the older key decrypts what is not reencrypted yet"
+        )
     await chat.purge()
-    assert await find_unsettled(chat) == []
-    chat.messages._pages.drop(room.id)
+    assert await find_decryptable_deleted_spans(chat) == []
+    chat.messages._pages.invalidate(room.id)
     assert await read(chat, room, ann) == ["two"]
 
 
-async def test_a_deletion_that_is_not_kept_leaves_the_message(
+async def test_failed_deletion_keeps_the_message(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
-    await say(chat, room, ann, "one")
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    await post_messages(chat, room, ann, "one")
     (message,) = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
 
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as trouble:
-        trouble.setattr(chat._keys, "_write", refuse)
+    with monkeypatch.context() as patch:
+        patch.setattr(chat._keys, "_write_keys", refuse)
         with pytest.raises(Unavailable):
             await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
     assert await read(chat, room, ann) == ["one"]
 
 
-async def test_a_late_retry_of_a_deleted_message_is_refused_until_it_would_have_expired(
+async def test_retry_of_a_deleted_message_is_refused_until_its_expiry(
     chat: Chat, clock: FakeClock
 ) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
     message = await chat.messages.post(room.id, visitor_id=ann.id, text="oops", dedup_id="1")
     await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
     for _ in range(2):
@@ -194,13 +215,15 @@ async def test_a_late_retry_of_a_deleted_message_is_refused_until_it_would_have_
         await chat.expiry.purge()
     assert await read(chat, room, ben) == []
     await chat.messages.post(room.id, visitor_id=ben.id, text="mine", dedup_id="1")
-    clock.move(room.message_ttl)
+    clock.advance(room.message_ttl)
     await chat.expiry.purge()
     assert (await chat.messages.post(room.id, visitor_id=ann.id, text="new", dedup_id="1")).seq == 3
 
 
-async def test_a_late_retry_is_refused_after_a_restart_too(chat: Chat, clock: FakeClock) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+async def test_retry_of_a_deleted_message_is_refused_after_a_restart(
+    chat: Chat, clock: FakeClock
+) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     message = await chat.messages.post(room.id, visitor_id=ann.id, text="oops", dedup_id="1")
     await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
     await crash(chat)
@@ -211,12 +234,12 @@ async def test_a_late_retry_is_refused_after_a_restart_too(chat: Chat, clock: Fa
 
 
 async def test_only_the_owner_may_burn_a_room_while_a_member(chat: Chat) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
-    stranger = await come_in(chat, "Cid")
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
+    non_member = await sign_in(chat, "Cid")
     with pytest.raises(NotAllowed):
         await chat.rooms.burn(room.id, visitor_id=ben.id)
     with pytest.raises(NotAMember):
-        await chat.rooms.burn(room.id, visitor_id=stranger.id)
+        await chat.rooms.burn(room.id, visitor_id=non_member.id)
     await chat.memberships.leave(room.id, visitor_id=ann.id)
     with pytest.raises(NotAMember):
         await chat.rooms.burn(room.id, visitor_id=ann.id)
@@ -225,82 +248,82 @@ async def test_only_the_owner_may_burn_a_room_while_a_member(chat: Chat) -> None
     assert (await chat.rooms.find("night-train")).id == room.id
 
 
-async def test_a_burnt_room_is_gone_for_everybody_and_its_name_is_free(chat: Chat) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
+async def test_burnt_room_is_gone_and_its_name_is_free(chat: Chat) -> None:
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
     await asyncio.gather(
         *(chat.messages.post(room.id, visitor_id=ben.id, text=str(n)) for n in range(1_100))
     )
-    await chat.messages.finish()
-    ear = Ear(chat)
+    await chat.messages.flush()
+    recorder = EventRecorder(chat)
     await chat.rooms.burn(room.id, visitor_id=ann.id)
-    assert ear.heard == [RoomEnded(room.id, burnt=True)]
+    assert recorder.events == [RoomEnded(room.id, burnt=True)]
     with pytest.raises(NotFound):
         await chat.rooms.burn(room.id, visitor_id=ann.id)
     with pytest.raises(NotFound):
         await chat.rooms.find("night-train")
     with pytest.raises(NotFound):
-        await chat.lobby.find("night-train")
+        await chat.room_directory.find("night-train")
     with pytest.raises(NotAMember):
         await read(chat, room, ben)
-    assert await chat.memberships.list_mine(ben.id) == []
+    assert await chat.memberships.list_of_visitor(ben.id) == []
     assert (await chat.rooms.open("night train", visitor_id=ben.id)).id != room.id
 
 
-async def test_a_round_of_the_janitor_while_a_room_burns_does_not_say_that_it_was_quiet(
+async def test_purge_during_burning_reports_the_room_as_burnt(
     chat: Chat,
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
-    ear = Ear(chat)
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    recorder = EventRecorder(chat)
 
     async def purge(_event: Event) -> None:
-        if len(ear.heard) == 1:
+        if len(recorder.events) == 1:
             await chat.expiry.purge()
 
     chat.bus.subscribe(purge)
     await chat.rooms.burn(room.id, visitor_id=ann.id)
-    assert set(ear.heard) == {RoomEnded(room.id, burnt=True)}
+    assert set(recorder.events) == {RoomEnded(room.id, burnt=True)}
 
 
-async def test_who_posts_while_a_room_burns_is_refused_and_nobody_else_is(chat: Chat) -> None:
-    room, (_, ben) = await gather_in(chat, "night train", "Ann", "Ben")
-    other, _ = await gather_in(chat, "day train", "Cid")
+async def test_post_during_burning_is_refused_only_in_that_room(chat: Chat) -> None:
+    room, (_, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
+    other, _ = await create_room_with_members(chat, "day train", "Cid")
     await chat.memberships.join(other.id, visitor_id=ben.id)
     await chat._keys.destroy([f"room {room.id}"])
-    lost, kept = await asyncio.gather(
+    refused, kept = await asyncio.gather(
         chat.messages.post(room.id, visitor_id=ben.id, text="too late"),
         chat.messages.post(other.id, visitor_id=ben.id, text="in time"),
         return_exceptions=True,
     )
-    assert isinstance(lost, NotFound)
+    assert isinstance(refused, NotFound)
     assert not isinstance(kept, BaseException)
     assert kept.text == "in time"
 
 
-@pytest.mark.single("of several nodes another might know the key; there the end comes first")
-async def test_the_name_of_a_burnt_room_is_free_although_its_rows_are_still_there(
+@pytest.mark.single("in a cluster another node might have the key; there the row is deleted first")
+async def test_name_of_a_burnt_room_is_free_before_its_rows_are_deleted(
     chat: Chat,
 ) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     await chat._keys.destroy([f"room {room.id}"])
     assert (await chat.rooms.create("night train", visitor_id=ann.id)).id != room.id
 
 
-async def test_the_ledger_counts_what_was_forgotten_and_outlives_a_restart(
+async def test_purge_stats_count_deletions_and_survive_a_restart(
     chat: Chat, clock: FakeClock
 ) -> None:
-    room, (ann, ben) = await gather_in(chat, "night train", "Ann", "Ben")
-    await gather_in(chat, "day train", "Cid")
-    await say(chat, room, ann, "one", "two")
-    said_at = clock.now
-    clock.move(timedelta(minutes=1))
-    await say(chat, room, ben, "three")
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
+    await create_room_with_members(chat, "day train", "Cid")
+    await post_messages(chat, room, ann, "one", "two")
+    posted_at = clock.now
+    clock.advance(timedelta(minutes=1))
+    await post_messages(chat, room, ben, "three")
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
     await chat.expiry.purge()
-    tally = chat.ledger.tally
-    assert tally
-    assert (tally.messages, tally.rooms, tally.visitors) == (0, 0, 0)
-    assert tally.oldest == said_at
-    assert (tally.purged_at, tally.next_purge - tally.purged_at) == (
+    stats = chat.purge_stats.stats
+    assert stats
+    assert (stats.messages, stats.rooms, stats.visitors) == (0, 0, 0)
+    assert stats.oldest == posted_at
+    assert (stats.purged_at, stats.next_purge - stats.purged_at) == (
         clock.now,
         chat.settings.janitor_interval,
     )
@@ -308,36 +331,36 @@ async def test_the_ledger_counts_what_was_forgotten_and_outlives_a_restart(
     await chat.identity.forget(ben.id)
     await chat.rooms.burn(room.id, visitor_id=ann.id)
     await chat.expiry.purge()
-    tally = chat.ledger.tally
-    assert tally
-    assert (tally.messages, tally.rooms, tally.visitors, tally.oldest) == (3, 1, 1, None)
-    clock.move(chat.settings.visitor_ttl)
+    stats = chat.purge_stats.stats
+    assert stats
+    assert (stats.messages, stats.rooms, stats.visitors, stats.oldest) == (3, 1, 1, None)
+    clock.advance(chat.settings.visitor_ttl)
     await chat.expiry.purge()
     await chat.expiry.purge()
     await crash(chat)
     chat.janitor._watchdog = None
     async with running_chat(chat.settings.data_dir, clock) as again:
-        tally = again.ledger.tally
-        assert tally
-        assert (tally.messages, tally.rooms, tally.visitors) == (3, 2, 3)
+        stats = again.purge_stats.stats
+        assert stats
+        assert (stats.messages, stats.rooms, stats.visitors) == (3, 2, 3)
 
 
-async def test_time_goes_on_from_the_last_round_after_a_restart(
+async def test_clock_continues_from_the_last_purge_after_a_restart(
     chat: Chat, clock: FakeClock
 ) -> None:
     await chat.expiry.purge()
-    reached = clock.now
+    before = clock.now
     await crash(chat)
     chat.janitor._watchdog = None
     clock.now -= timedelta(hours=3)
     async with running_chat(chat.settings.data_dir, clock):
-        assert clock.now == reached
+        assert clock.now == before
 
 
-async def test_late_word_of_a_burnt_room_does_not_bring_it_back_into_the_lobby(chat: Chat) -> None:
-    room, (ann,) = await gather_in(chat, "night train", "Ann")
+async def test_late_event_of_a_burnt_room_does_not_restore_it_in_the_lobby(chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     member = await chat.memberships.require(room.id, visitor_id=ann.id)
     await chat.rooms.burn(room.id, visitor_id=ann.id)
     await chat.bus.publish(MemberJoined(room, member))
-    assert await chat.lobby.search("night", limit=5) == []
-    assert chat.lobby.glance(room.id) is None
+    assert await chat.room_directory.search("night", limit=5) == []
+    assert chat.room_directory.summary(room.id) is None

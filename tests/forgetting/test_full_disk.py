@@ -1,4 +1,4 @@
-"""A full disk refuses what is new, and keeps nothing back from being forgotten."""
+"""A full disk refuses posts but delays no deletion."""
 
 import sqlite3
 import subprocess
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from anonchat import Unavailable
-from tests.fakes import FakeClock, read, running_chat, say
+from tests.fakes import FakeClock, post_messages, read, running_chat
 from tests.forgetting.canaries import find
-from tests.forgetting.thief import SECRET, Thief
-from tests.forgetting.town import settle
+from tests.forgetting.canary_site import populate
+from tests.forgetting.disk_copies import SECRET, DiskCopies
 
 SIZE = "2m"
 MINUTE = timedelta(minutes=1)
@@ -20,53 +20,53 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a disk of two megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "anonchat", str(place)]
+    """Mount a file system of 2 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "anonchat", str(folder)]
     try:
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
     except OSError as error:
-        pytest.skip(f"no disk can be mounted here: {error}")
+        pytest.skip(f"cannot mount a file system: {error}")
     if done.returncode:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+        pytest.skip(f"cannot mount a file system: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
-async def test_a_full_disk_forgets_in_time_and_goes_on_once_there_is_room(
+async def test_full_disk_delays_no_deletion_and_posts_resume_with_free_space(
     small_disk: Path, tmp_path: Path, clock: FakeClock
 ) -> None:
     data = small_disk / "data"
     ballast = small_disk / "ballast"
-    thief = Thief(data, tmp_path / "loot")
+    disk_copies = DiskCopies(data, tmp_path / "copy")
     async with running_chat(data, clock, secret_key=SECRET) as chat:
-        town = await settle(chat)
-        thief.copies()
-        gone = {town.text(word) for word in town.said if word.endswith("short")}
-        kept = {town.text(word) for word in town.said if word.endswith("long")}
-        assert thief.reads() >= gone | kept
+        site = await populate(chat)
+        disk_copies.copy_database()
+        gone = {site.text(word) for word in site.messages if word.endswith("short")}
+        kept = {site.text(word) for word in site.messages if word.endswith("long")}
+        assert disk_copies.decrypt() >= gone | kept
         _fill(ballast)
         with pytest.raises(Unavailable):
             for number in range(2_000):
-                await town.says(chat, town.long, town.ann, f"more-{number}")
+                await site.post(chat, site.long, site.ann, f"more-{number}")
         assert not await chat.is_disk_writable()
-        clock.move(town.short.message_ttl + MINUTE)
-        await chat.janitor.clean()
-        assert thief.reads() & (gone | kept) == kept
-        assert find(town.canaries, small_disk) == []
-        assert await read(chat, town.short, town.ann) == []
-        assert set(await read(chat, town.long, town.ann)) >= kept
+        clock.advance(site.short.message_ttl + MINUTE)
+        await chat.janitor.run_purge()
+        assert disk_copies.decrypt() & (gone | kept) == kept
+        assert find(site.canaries, small_disk) == []
+        assert await read(chat, site.short, site.ann) == []
+        assert set(await read(chat, site.long, site.ann)) >= kept
 
-        await chat.rooms.burn(town.long.id, visitor_id=town.ann.id)
-        assert thief.reads().isdisjoint(gone | kept)
+        await chat.rooms.burn(site.long.id, visitor_id=site.ann.id)
+        assert disk_copies.decrypt().isdisjoint(gone | kept)
         ballast.unlink()
         assert await chat.is_disk_writable()
-        await chat.janitor.clean()
-        assert _ids(data, "room") == {town.short.id}, "what the disk has refused is done later"
+        await chat.janitor.run_purge()
+        assert _ids(data, "room") == {site.short.id}, "rows are deleted once the disk has space"
         assert _ids(data, "message") == set()
-        await say(chat, town.short, town.ann, "there is room again")
-    assert find(town.canaries, small_disk) == []
+        await post_messages(chat, site.short, site.ann, "there is room again")
+    assert find(site.canaries, small_disk) == []
 
 
 def _fill(path: Path) -> None:

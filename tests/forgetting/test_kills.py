@@ -1,4 +1,4 @@
-"""Whatever step a kill comes at: nothing is readable, what had to go is gone, the rest lives."""
+"""Kills at each step of an operation: no plaintext on disk, and the operation is atomic."""
 
 import json
 import shutil
@@ -13,24 +13,24 @@ from typing import Any
 import pytest
 
 from anonchat import Chat
-from tests.fakes import FakeClock, find_unsettled, read, running_chat
+from tests.fakes import FakeClock, find_decryptable_deleted_spans, read, running_chat
 from tests.forgetting.canaries import find
-from tests.forgetting.thief import SECRET, Thief
-from tests.forgetting.town import Town, settle
+from tests.forgetting.canary_site import CanarySite, populate
+from tests.forgetting.disk_copies import SECRET, DiskCopies
 
 ROOT = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
 KILLED = -9
-MOST = 200  # steps: an act that has more is not the act that we know
+MOST = 200  # steps: more would mean that the operation has changed
 
 
-class Executioner:
-    """Kills a process at one step after the other, each time in a fresh copy of the data."""
+class StepKiller:
+    """Kills a process at each step in turn, each time with a fresh copy of the data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.forgetting.doomed"],
+            [sys.executable, "-m", "tests.forgetting.crash_process"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -38,27 +38,27 @@ class Executioner:
         )
 
     def __call__(self, data: Path, **job: Any) -> Iterator[Path]:
-        """Give the data as each death has left it, and at last as the whole act has left it."""
+        """Yield the data folder after each kill, and at last after the complete operation."""
         for step in range(1, MOST):
             copy = self._folder / f"step {step}"
             shutil.copytree(data, copy)
-            how = self._end_of({"folder": str(copy), "step": step, **job})
-            assert how in (0, KILLED), "the act has failed by itself"
+            exit_code = self._run({"folder": str(copy), "step": step, **job})
+            assert exit_code in (0, KILLED), "the operation has failed"
             yield copy
-            if how == 0:
-                assert step > 3, "there has to be something to be killed at"
+            if exit_code == 0:
+                assert step > 3, "the operation has too few steps"
                 return
-        pytest.fail("the act has no end")
+        pytest.fail("the operation has too many steps")
 
-    def end(self) -> None:
-        """Let the process go."""
+    def close(self) -> None:
+        """End the process."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 
-    def _end_of(self, job: dict[str, Any]) -> int:
+    def _run(self, job: dict[str, Any]) -> int:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps({"settings": {"secret_key": SECRET}, **job}) + "\n")
@@ -67,26 +67,26 @@ class Executioner:
 
 
 @pytest.fixture
-def kill_at_each_step(tmp_path: Path) -> Iterator[Executioner]:
-    executioner = Executioner(tmp_path)
-    yield executioner
-    executioner.end()
+def kill_at_each_step(tmp_path: Path) -> Iterator[StepKiller]:
+    killer = StepKiller(tmp_path)
+    yield killer
+    killer.close()
 
 
 @pytest.fixture
-async def town(tmp_path: Path, clock: FakeClock) -> Town:
+async def site(tmp_path: Path, clock: FakeClock) -> CanarySite:
     async with running_chat(tmp_path / "data", clock, secret_key=SECRET) as chat:
-        return await settle(chat)
+        return await populate(chat)
 
 
 @pytest.fixture
-def thief(town: Town, tmp_path: Path) -> Thief:
-    thief = Thief(tmp_path / "data", tmp_path / "loot")
-    thief.copies()
-    return thief
+def disk_copies(site: CanarySite, tmp_path: Path) -> DiskCopies:
+    disk_copies = DiskCopies(tmp_path / "data", tmp_path / "copy")
+    disk_copies.copy_database()
+    return disk_copies
 
 
-Pick = Callable[[str], bool]
+Predicate = Callable[[str], bool]
 
 
 def _is_long(word: str) -> bool:
@@ -102,7 +102,7 @@ def _is_not_deleted(word: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("act", "lives"),
+    ("act", "is_kept"),
     [
         ("purge", _is_long),
         ("delete", _is_not_deleted),
@@ -110,93 +110,99 @@ def _is_not_deleted(word: str) -> bool:
         ("burn", lambda word: not _is_long(word)),
     ],
 )
-async def test_a_kill_at_any_step_forgets_all_or_nothing_and_loses_nothing(
-    kill_at_each_step: Executioner,
-    town: Town,
-    thief: Thief,
+async def test_operation_killed_at_any_step_is_atomic(
+    kill_at_each_step: StepKiller,
+    site: CanarySite,
+    disk_copies: DiskCopies,
     tmp_path: Path,
     clock: FakeClock,
     act: str,
-    lives: Pick,
+    is_kept: Predicate,
 ) -> None:
-    then = clock.now + (town.short.message_ttl + MINUTE if act == "purge" else timedelta())
-    owner = town.ben if act == "forget" else town.ann
+    then = clock.now + (site.short.message_ttl + MINUTE if act == "purge" else timedelta())
+    owner = site.ben if act == "forget" else site.ann
     job = {
         "act": act,
         "now": clock.now.isoformat(),
         "then": then.isoformat(),
-        "room": town.long.id,
+        "room": site.long.id,
         "visitor": owner.id,
-        "message": town.said["ben-0-long"].id,
+        "message": site.messages["ben-0-long"].id,
     }
-    kept = {message.text for word, message in town.said.items() if lives(word)}
-    gone = {message.text for message in town.said.values()} - kept
+    kept = {message.text for word, message in site.messages.items() if is_kept(word)}
+    gone = {message.text for message in site.messages.values()} - kept
     outcomes = []
     for data in kill_at_each_step(tmp_path / "data", **job):
-        assert find(town.canaries, data) == []
-        assert _is_whole(data, tmp_path / "looked at")
+        assert find(site.canaries, data) == []
+        assert _is_intact(data, tmp_path / "checked")
         clock.now = then
         async with running_chat(data, clock, secret_key=SECRET) as chat:
             await chat.expiry.purge()
-            shown = await _shown(chat, town)
-            assert shown >= kept, "what lives was lost"
-            assert shown in (kept, kept | gone), "something was forgotten by halves"
-            assert not await find_unsettled(chat)
+            shown = await _read_all(chat, site)
+            assert shown >= kept, "live messages were lost"
+            assert shown in (kept, kept | gone), "only a part was deleted"
+            assert not await find_decryptable_deleted_spans(chat)
             outcomes.append(shown == kept)
-        assert find(town.canaries, data) == []
+        assert find(site.canaries, data) == []
         if shown == kept:
-            assert thief.reads(data=data).isdisjoint(gone), "gone from screens and not from copies"
-    assert outcomes[-1], "the whole act has forgotten nothing"
-    assert outcomes == sorted(outcomes), "a later death has undone what an earlier one had done"
+            assert disk_copies.decrypt(data=data).isdisjoint(gone), (
+                "deleted texts can still be decrypted"
+            )
+    assert outcomes[-1], "the complete operation has deleted nothing"
+    assert outcomes == sorted(outcomes), "a later kill has undone the deletion"
 
 
-async def test_a_kill_at_any_step_of_the_start_is_finished_by_the_next_one(
-    kill_at_each_step: Executioner, town: Town, thief: Thief, tmp_path: Path, clock: FakeClock
+async def test_startup_killed_at_any_step_is_completed_by_the_next_one(
+    kill_at_each_step: StepKiller,
+    site: CanarySite,
+    disk_copies: DiskCopies,
+    tmp_path: Path,
+    clock: FakeClock,
 ) -> None:
-    clock.move(town.short.message_ttl + MINUTE)
-    gone = {message.text for word, message in town.said.items() if not _is_long(word)}
+    clock.advance(site.short.message_ttl + MINUTE)
+    gone = {message.text for word, message in site.messages.items() if not _is_long(word)}
     for data in kill_at_each_step(tmp_path / "data", act="start", now=clock.now.isoformat()):
-        assert find(town.canaries, data) == []
+        assert find(site.canaries, data) == []
         async with running_chat(data, clock, secret_key=SECRET) as chat:
-            assert len(await read(chat, town.long, town.ann)) == 4
-        assert thief.reads(data=data).isdisjoint(gone)
+            assert len(await read(chat, site.long, site.ann)) == 4
+        assert disk_copies.decrypt(data=data).isdisjoint(gone)
 
 
-async def test_a_kill_at_any_step_of_a_rotation_leaves_a_store_that_starts(
-    kill_at_each_step: Executioner, tmp_path: Path, clock: FakeClock
+async def test_key_rotation_killed_at_any_step_leaves_a_usable_store(
+    kill_at_each_step: StepKiller, tmp_path: Path, clock: FakeClock
 ) -> None:
     data = tmp_path / "own"
     async with running_chat(data, clock) as chat:
-        town = await settle(chat)
+        site = await populate(chat)
     old = (data / "secret.key").read_text()
-    everything = {message.text for message in town.said.values()}
+    all_texts = {message.text for message in site.messages.values()}
     rotated = []
     for copy in kill_at_each_step(data, act="rotate", settings={}):
         async with running_chat(copy, clock) as chat:
-            assert await _shown(chat, town) == everything
+            assert await _read_all(chat, site) == all_texts
         rotated.append((copy / "secret.key").read_text() != old)
         assert {path.name for path in copy.iterdir()} <= {
             "anonchat.db", "anonchat.db-wal", "anonchat.db-shm", "keys", "secret.key",
         }  # fmt: skip
-        assert find([*town.canaries, *([old] if rotated[-1] else [])], copy) == []
+        assert find([*site.canaries, *([old] if rotated[-1] else [])], copy) == []
     assert rotated[-1]
     assert rotated == sorted(rotated)
 
 
-def _is_whole(data: Path, place: Path) -> bool:
-    """Ask SQLite whether it finds anything wrong; in a copy, for asking mends."""
-    shutil.copytree(data, place, ignore=shutil.ignore_patterns("admin.sock"))
-    database = sqlite3.connect(place / "anonchat.db")
+def _is_intact(data: Path, copy: Path) -> bool:
+    """Return whether SQLite finds no damage; checks a copy, because opening repairs."""
+    shutil.copytree(data, copy, ignore=shutil.ignore_patterns("admin.sock"))
+    database = sqlite3.connect(copy / "anonchat.db")
     answers = database.execute("PRAGMA integrity_check").fetchall()
     database.close()
-    shutil.rmtree(place)
+    shutil.rmtree(copy)
     return answers == [("ok",)]
 
 
-async def _shown(chat: Chat, town: Town) -> set[str]:
+async def _read_all(chat: Chat, site: CanarySite) -> set[str]:
     shown: set[str] = set()
-    for room in (town.long, town.short):
-        for who in (town.ann, town.ben):
-            if await chat.memberships.has(room.id, who.id):
+    for room in (site.long, site.short):
+        for who in (site.ann, site.ben):
+            if await chat.memberships.is_member(room.id, who.id):
                 shown |= {*await read(chat, room, who)}
     return shown

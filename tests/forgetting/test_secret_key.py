@@ -1,4 +1,4 @@
-"""The secret key: made once, missed aloud, and changed with one command."""
+"""The secret key: created once, required at startup, and rotated with a command."""
 
 import json
 import os
@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Chat, StartError
-from anonchat.keystore import KeyStore
-from anonchat.seal import KEY_BYTES, derive_key
-from tests.browser.house import House
-from tests.fakes import FakeClock, gather_in, make_settings, read, running_chat, say
-from tests.forgetting.thief import SECRET, read_keys
+from anonchat import Chat, StartupError
+from anonchat.crypto import KEY_BYTES, derive_key
+from anonchat.security.keystore import KeyStore
+from tests.browser.server_process import ServerProcess
+from tests.fakes import (
+    FakeClock,
+    create_room_with_members,
+    make_settings,
+    post_messages,
+    read,
+    running_chat,
+)
+from tests.forgetting.disk_copies import SECRET, read_keys
 
 ROOT = Path(__file__).parents[2]
 NEW = "another secret altogether"
@@ -22,89 +29,89 @@ NEW = "another secret altogether"
 
 @pytest.fixture
 async def data(tmp_path: Path, clock: FakeClock) -> Path:
-    """Give a folder in which something has been said."""
+    """Create a data folder with one message."""
     data = tmp_path / "data"
     async with running_chat(data, clock) as chat:
-        room, (ann,) = await gather_in(chat, "night train", "Ann")
-        await say(chat, room, ann, "one")
+        room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+        await post_messages(chat, room, ann, "one")
     return data
 
 
 @pytest.fixture
 async def guarded(tmp_path: Path, clock: FakeClock) -> Path:
-    """Give such a folder whose secret key was set by the operator."""
+    """Create a data folder with one message, whose secret key is a setting."""
     data = tmp_path / "guarded"
     async with running_chat(data, clock, secret_key=SECRET) as chat:
-        room, (ann,) = await gather_in(chat, "night train", "Ann")
-        await say(chat, room, ann, "one")
+        room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+        await post_messages(chat, room, ann, "one")
     return data
 
 
-async def _reads(data: Path, clock: FakeClock, **settings: str) -> list[str]:
-    """Come back with what Ann has in her hands: the name of the room, and her nickname."""
+async def _read_messages(data: Path, clock: FakeClock, **settings: str) -> list[str]:
+    """Find Ann and her room by name, and return the messages."""
     async with running_chat(data, clock, **settings) as chat:
         room = await chat.rooms.find("night-train")
-        assert not await chat.identity.is_free("Ann"), "hashes have to survive too"
+        assert not await chat.identity.is_nickname_available("Ann"), "the hash key has changed"
         (ann,) = [name.removeprefix("visitor ") for name in chat._keys.names() if "visitor" in name]
         history = await chat.messages.history(room.id, visitor_id=ann, limit=10)
         return [message.text for message in history]
 
 
-async def _fails_to_start(data: Path, clock: FakeClock, match: str, **settings: str) -> None:
-    with pytest.raises(StartError, match=match) as refusal:
+async def _assert_startup_fails(data: Path, clock: FakeClock, match: str, **settings: str) -> None:
+    with pytest.raises(StartupError, match=match) as error:
         chat = Chat(make_settings(data, **settings), clock=clock)
         try:
             await chat.start()
         finally:
             await chat.stop()
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(error.value)
 
 
-async def test_a_missing_secret_key_stops_the_start_and_no_other_is_made(
+async def test_startup_fails_without_the_secret_key_and_creates_none(
     data: Path, clock: FakeClock, tmp_path: Path
 ) -> None:
     (data / "secret.key").rename(tmp_path / "kept")
     for _ in range(2):
-        await _fails_to_start(data, clock, r"^ANONCHAT_SECRET_KEY: .+secret.key is missing")
+        await _assert_startup_fails(data, clock, r"^ANONCHAT_SECRET_KEY: .+secret.key is missing")
     assert not (data / "secret.key").exists()
     (tmp_path / "kept").rename(data / "secret.key")
-    assert await _reads(data, clock) == ["one"]
+    assert await _read_messages(data, clock) == ["one"]
 
 
-async def test_missing_keys_stop_the_start_and_destroy_no_row(
+async def test_startup_fails_without_the_keys_and_deletes_no_row(
     data: Path, clock: FakeClock, tmp_path: Path
 ) -> None:
     (data / "keys").rename(tmp_path / "kept")
     for _ in range(2):
-        await _fails_to_start(data, clock, r"^ANONCHAT_DATA_DIR: the keys are not those")
+        await _assert_startup_fails(data, clock, r"^ANONCHAT_DATA_DIR: the keys are not those")
     shutil.copy(tmp_path / "kept", data / "keys")
-    assert await _reads(data, clock) == ["one"]
+    assert await _read_messages(data, clock) == ["one"]
 
 
-async def test_the_keys_of_another_folder_stop_the_start(
+async def test_startup_fails_with_the_keys_of_another_folder(
     guarded: Path, clock: FakeClock, tmp_path: Path
 ) -> None:
     async with running_chat(tmp_path / "other", clock, secret_key=SECRET):
         pass
     shutil.copy(guarded / "keys", tmp_path / "kept")
     shutil.copy(tmp_path / "other" / "keys", guarded / "keys")
-    await _fails_to_start(
+    await _assert_startup_fails(
         guarded, clock, r"^ANONCHAT_DATA_DIR: the keys are not those", secret_key=SECRET
     )
     shutil.copy(tmp_path / "kept", guarded / "keys")
-    assert await _reads(guarded, clock, secret_key=SECRET) == ["one"]
+    assert await _read_messages(guarded, clock, secret_key=SECRET) == ["one"]
 
 
-async def test_an_empty_database_stops_the_start_and_destroys_no_key(
+async def test_startup_fails_with_an_empty_database_and_destroys_no_key(
     data: Path, clock: FakeClock, tmp_path: Path
 ) -> None:
     shutil.copytree(data, tmp_path / "kept")
     _remove_database(data)
     for _ in range(2):
-        await _fails_to_start(data, clock, r"^ANONCHAT_DATABASE_URL: the database is empty")
+        await _assert_startup_fails(data, clock, r"^ANONCHAT_DATABASE_URL: the database is empty")
     _remove_database(data)
     shutil.copytree(tmp_path / "kept", data, dirs_exist_ok=True)
-    assert await _reads(data, clock) == ["one"]
+    assert await _read_messages(data, clock) == ["one"]
 
 
 def _remove_database(data: Path) -> None:
@@ -112,11 +119,11 @@ def _remove_database(data: Path) -> None:
         path.unlink()
 
 
-async def test_a_rotated_key_opens_everything_and_the_old_one_nothing(
+async def test_rotated_key_decrypts_everything_and_the_old_one_nothing(
     data: Path, clock: FakeClock
 ) -> None:
     old = (data / "secret.key").read_text()
-    answer = _run(data, "--json")
+    answer = _run_command(data, "--json")
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout) == {"keys": 3}
     new = (data / "secret.key").read_text()
@@ -125,56 +132,60 @@ async def test_a_rotated_key_opens_everything_and_the_old_one_nothing(
     assert (data / "keys").stat().st_mode & 0o077 == 0
     assert read_keys(data / "keys", old) == {}
     assert len(read_keys(data / "keys", new)) == 4
-    assert await _reads(data, clock) == ["one"]
-    await _fails_to_start(data, clock, "^ANONCHAT_SECRET_KEY does not open", secret_key=old)
+    assert await _read_messages(data, clock) == ["one"]
+    await _assert_startup_fails(
+        data, clock, "^ANONCHAT_SECRET_KEY does not decrypt", secret_key=old
+    )
 
 
-async def test_an_operator_who_has_set_the_old_key_hands_in_the_new_one(
+async def test_rotation_reads_the_new_key_from_stdin_if_the_old_one_is_set(
     guarded: Path, clock: FakeClock
 ) -> None:
-    answer = _run(guarded, said=f"{NEW}\n", secret_key=SECRET)
+    answer = _run_command(guarded, stdin=f"{NEW}\n", secret_key=SECRET)
     assert answer.returncode == 0, answer.stderr
     assert "3 keys" in answer.stdout
     assert NEW not in answer.stdout + answer.stderr
     assert not (guarded / "secret.key").exists()
-    assert await _reads(guarded, clock, secret_key=NEW) == ["one"]
-    await _fails_to_start(guarded, clock, "^ANONCHAT_SECRET_KEY", secret_key=SECRET)
+    assert await _read_messages(guarded, clock, secret_key=NEW) == ["one"]
+    await _assert_startup_fails(guarded, clock, "^ANONCHAT_SECRET_KEY", secret_key=SECRET)
 
 
-@pytest.mark.parametrize("said", ["", "\n", "too short\n"])
-async def test_a_bad_new_key_changes_nothing(guarded: Path, clock: FakeClock, said: str) -> None:
-    answer = _run(guarded, "--json", said=said, secret_key=SECRET)
+@pytest.mark.parametrize("new_key", ["", "\n", "too short\n"])
+async def test_rotation_with_an_invalid_key_changes_nothing(
+    guarded: Path, clock: FakeClock, new_key: str
+) -> None:
+    answer = _run_command(guarded, "--json", stdin=new_key, secret_key=SECRET)
     assert answer.returncode == 1
     assert "16 characters" in json.loads(answer.stderr)["error"]
-    assert await _reads(guarded, clock, secret_key=SECRET) == ["one"]
+    assert await _read_messages(guarded, clock, secret_key=SECRET) == ["one"]
 
 
 async def test_the_key_of_a_running_server_is_not_rotated(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    await house.start()
-    before = (house.data / "secret.key").read_text()
-    answer = _run(house.data)
+    server_process = ServerProcess(tmp_path)
+    await server_process.start()
+    before = (server_process.data / "secret.key").read_text()
+    answer = _run_command(server_process.data)
     assert answer.returncode == 1
     assert "in use by another anonchat" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
-    assert (house.data / "secret.key").read_text() == before
-    await house.stop()
+    assert (server_process.data / "secret.key").read_text() == before
+    await server_process.stop()
 
 
-def test_an_unknown_command_says_which_there_are(tmp_path: Path) -> None:
-    answer = _run(tmp_path, command="dance")
+def test_unknown_command_lists_the_commands(tmp_path: Path) -> None:
+    answer = _run_command(tmp_path, command="dance")
     assert answer.returncode == 2
     assert "rotate-key" in answer.stderr
 
 
-async def test_a_store_of_the_first_kind_keeps_its_hashes(tmp_path: Path) -> None:
+async def test_key_store_of_the_first_format_keeps_its_hash_key(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     keys = KeyStore(path, SECRET)
     keys.open()
     keys._slots = {}
-    keys._size = 0
+    keys._slot_count = 0
     first = {"anonchat keys 1": bytes(32), "room a": bytes(32)}
-    keys._write(first, {name: keys._take_slot() for name in first})
+    keys._write_keys(first, {name: keys._allocate_slot() for name in first})
     keys.close()
     for _ in range(2):
         keys = KeyStore(path, SECRET)
@@ -184,34 +195,34 @@ async def test_a_store_of_the_first_kind_keeps_its_hashes(tmp_path: Path) -> Non
         keys.close()
 
 
-async def test_the_hashes_of_a_new_store_do_not_follow_from_its_secret(
+async def test_hash_key_of_a_new_store_is_not_derived_from_the_secret_key(
     tmp_path: Path, clock: FakeClock
 ) -> None:
-    made = set()
-    for place in ("one", "two"):
-        chat = Chat(make_settings(tmp_path / place, secret_key=SECRET), clock=clock)
+    hash_keys = set()
+    for name in ("one", "two"):
+        chat = Chat(make_settings(tmp_path / name, secret_key=SECRET), clock=clock)
         await chat.start()
-        made.add(chat._keys.hash_key)
+        hash_keys.add(chat._keys.hash_key)
         await chat.stop()
-    assert {len(key) for key in made} == {KEY_BYTES}
-    assert len(made) == 2
-    assert derive_key(SECRET.encode(), purpose="hash") not in made
+    assert {len(key) for key in hash_keys} == {KEY_BYTES}
+    assert len(hash_keys) == 2
+    assert derive_key(SECRET.encode(), purpose="hash") not in hash_keys
 
 
-async def test_what_was_acknowledged_is_there_after_a_kill(data: Path, clock: FakeClock) -> None:
+async def test_acknowledged_message_survives_a_kill(data: Path, clock: FakeClock) -> None:
     chat = Chat(make_settings(data), clock=clock)
     await chat.start()
-    room, (bob,) = await gather_in(chat, "day train", "Bob")
-    await say(chat, room, bob, "two")
-    copy = data.with_name("as the kill has left it")
+    room, (bob,) = await create_room_with_members(chat, "day train", "Bob")
+    await post_messages(chat, room, bob, "two")
+    copy = data.with_name("after the kill")
     shutil.copytree(data, copy)
     await chat.stop()
     async with running_chat(copy, clock) as chat:
         assert await read(chat, room, bob) == ["two"]
 
 
-def _run(
-    data: Path, *options: str, command: str = "rotate-key", said: str = "", secret_key: str = ""
+def _run_command(
+    data: Path, *options: str, command: str = "rotate-key", stdin: str = "", secret_key: str = ""
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(ROOT / "main.py"), command, *options],
@@ -221,7 +232,7 @@ def _run(
             "ANONCHAT_DATA_DIR": str(data),
             "ANONCHAT_SECRET_KEY": secret_key,
         },
-        input=said,
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Floods beside a storm: one client after the other does one thing as fast as it is answered."""
+"""Floods during a load run: a client repeats one action as fast as it is answered."""
 
 import asyncio
 import sqlite3
@@ -14,11 +14,11 @@ from typing import Self
 
 from anonchat import Settings
 from anonchat.rates import Rate
-from tests.benchmarks.attacks.attacker import Attacker
-from tests.benchmarks.attacks.scene import Scene
+from benchmarks.attacks.attacker import Attacker
+from benchmarks.attacks.scene import Scene
+from tests.history.api_clients import Program
 from tests.history.place import Place
-from tests.history.programs import Program
-from tests.history.storm import SETTINGS, Blow, Report
+from tests.history.storm import SETTINGS, Disruption, Report
 
 WAYS = (
     "socket: no handshake, held",
@@ -48,31 +48,31 @@ LIMITED = (
     | SETTINGS
     | {"posts_per_visitor": "1200/1m", "deletions_per_visitor": "600/1m"}
 )
-"""Settings of a site that is flooded: the limits of every site, but who talks in a storm does so
-more often than people do."""
+"""Settings of a flooded site: the default limits, but higher ones for posts and deletions, because
+the clients of a load run post more often than people."""
 
-_PURGED_SECONDS = 60.0  # for how long a row may outlive its message: that is promised
+_PURGED_SECONDS = 60.0  # for which a row may outlive its message, as promised
 _ATTACKERS = 4
 _CONNECTIONS = 16
 _FULL = 200
 _LONG = "long " * 790
-_LOOK_SECONDS = 0.2
-_EXPECTED_REFUSALS = ("invalid-message", "not-a-member")  # of what a storm tries on purpose
+_MEASURE_SECONDS = 0.2
+_EXPECTED_REFUSALS = ("invalid-message", "not-a-member")  # of requests that are invalid on purpose
 
 
 class Floods:
-    """Visitors of an attacker on a site (`programs`), and what came of their floods.
+    """The visitors of an attacker (`programs`), and the results of their floods.
 
-    `tally` counts what was done, refused, and never answered; `skipped` names the floods that could
-    not even begin, as the site had refused what they need. `said` is how much is in the attacker's
-    rooms.
+    `tally` counts requests that were done, refused and unanswered. `skipped` lists the floods that
+    could not start because the site refused their preparation. `message_count` is the number of
+    messages in each room of the attacker.
     """
 
-    def __init__(self, url: str, *, said: int = _FULL) -> None:
+    def __init__(self, url: str, *, message_count: int = _FULL) -> None:
         self.tally: Counter[str] = Counter()
         self.skipped: list[str] = []
         self._url = url
-        self._said = said
+        self._message_count = message_count
         self.programs = [Program(url, f"Attacker {number}") for number in range(_ATTACKERS)]
         self._addresses = count(2)
         self._rooms = ("", "")
@@ -80,16 +80,16 @@ class Floods:
     async def __aenter__(self) -> Self:
         first = self.programs[0]
         for program in self.programs:
-            await program.come_in()
+            await program.sign_in()
         full, own = await first.open("attackers"), await first.open("attackers-own")
         self._rooms = full, own
         for slug, text in ((full, _LONG), (own, "own")):
             for program in self.programs:
                 await program.join(Place(slug, ttl=3_600))
-            for number in range(self._said):
+            for number in range(self._message_count):
                 body = {"text": f"{number} {text}"}
-                speaker = self.programs[number % _ATTACKERS]
-                answer = await speaker.call("POST", f"/rooms/{slug}/messages", json=body)
+                author = self.programs[number % _ATTACKERS]
+                answer = await author.call("POST", f"/rooms/{slug}/messages", json=body)
                 answer.raise_for_status()
         return self
 
@@ -97,18 +97,18 @@ class Floods:
         for program in self.programs:
             await program.close()
 
-    def in_turn(self, ways: Sequence[str], *, room: str, seconds: float) -> list[Blow]:
-        """Return blows of which each floods one way in for so long; they come into the room too."""
+    def in_turn(self, ways: Sequence[str], *, room: str, seconds: float) -> list[Disruption]:
+        """Return disruptions that each flood one entry point, as members of the room."""
 
-        def make(way: str) -> Blow:
-            async def floods(_chance: Random) -> None:
+        def make_flood(way: str) -> Disruption:
+            async def floods(_random: Random) -> None:
                 for program in self.programs:
                     await program.call("PUT", f"/rooms/{room}/membership")
                 await self._flood(way, room, seconds)
 
             return floods
 
-        return [make(way) for way in ways]
+        return [make_flood(way) for way in ways]
 
     async def _flood(self, way: str, room: str, seconds: float) -> None:
         async with Attacker() as attacker:
@@ -136,7 +136,7 @@ class Floods:
 
 
 class PurgeWatch:
-    """Sees for how many seconds at most the row of a message outlives it, from outside."""
+    """Measures the longest time in seconds for which a row outlives its message."""
 
     def __init__(self, database: Path) -> None:
         self.lateness = 0.0
@@ -144,7 +144,7 @@ class PurgeWatch:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look_again_and_again())
+        self._task = asyncio.create_task(self._measure_repeatedly())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -153,12 +153,12 @@ class PurgeWatch:
         with suppress(asyncio.CancelledError):
             await self._task
 
-    async def _look_again_and_again(self) -> None:
+    async def _measure_repeatedly(self) -> None:
         while True:
-            self.lateness = max(self.lateness, await asyncio.to_thread(self._look))
-            await asyncio.sleep(_LOOK_SECONDS)
+            self.lateness = max(self.lateness, await asyncio.to_thread(self._measure))
+            await asyncio.sleep(_MEASURE_SECONDS)
 
-    def _look(self) -> float:
+    def _measure(self) -> float:
         with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:
             (oldest,) = database.execute("SELECT min(expires_at) FROM message").fetchone()
         if oldest is None:
@@ -170,10 +170,10 @@ class PurgeWatch:
 def find_flood_faults(
     report: Report, skipped: Sequence[str], lateness: float, *, alarms: Sequence[str]
 ) -> list[str]:
-    """Return a sentence for each thing that a flood should not have changed.
+    """Return a sentence for each fault that the floods have caused.
 
-    `skipped` are the floods that did not begin, `lateness` is for how many seconds a row outlived
-    its message, `alarms` are the lines of the server's log that say that something went wrong.
+    `skipped` are the floods that did not start, `lateness` is the longest time in seconds for which
+    a row outlived its message, `alarms` are error lines of the server log.
     """
     faults = [
         f"turned away: {number} posts of others were refused: {reason}"
@@ -184,5 +184,5 @@ def find_flood_faults(
     if lateness > _PURGED_SECONDS:
         faults.append(f"late: a row outlived its message by {lateness:.1f} s")
     if alarms:
-        faults.append(f"alarm: {len(alarms)} lines of the log, such as {alarms[0][:300]}")
+        faults.append(f"alarm: {len(alarms)} log lines, such as {alarms[0][:300]}")
     return faults

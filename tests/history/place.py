@@ -1,11 +1,11 @@
-"""A room as those see it who take part from outside, and what is noted down of it."""
+"""A room that clients use from outside, with its record."""
 
 import time
 from dataclasses import dataclass, field
 
 from tests.history.record import Post, Record
 
-now = time.time  # the house and its guests live on one machine, and so by one clock
+now = time.time  # server and clients run on one machine and share its clock
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,5 +17,5 @@ class Place:
     record: Record = field(default_factory=Record)
 
     def post(self, text: str, *, dedup_id: str, author: str) -> Post:
-        """Note that somebody is about to say this."""
-        return self.record.post(text, dedup_id=dedup_id, author=author, until=now() + self.ttl)
+        """Record a message that is about to be posted."""
+        return self.record.post(text, dedup_id=dedup_id, author=author, expires_at=now() + self.ttl)

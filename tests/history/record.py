@@ -1,32 +1,32 @@
-"""What happened in one room, as all who took part have noted it down."""
+"""The record of one room: everything that its readers and writers have observed."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message as somebody sees it. Programs are told its `id`, screens its `dedup_id`."""
+    """A message as a reader gets it. API clients get its `id`, pages its `dedup_id`."""
 
     seq: int
     text: str
     author: str
-    until: float = field(compare=False)
+    expires_at: float = field(compare=False)
     dedup_id: str = field(default="", compare=False)
     id: str = field(default="", compare=False)
 
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """What somebody wanted to say once, each text only here, and what they were answered.
+    """A message to post, with a unique text, and the responses to all attempts.
 
-    It may have been tried more often than it was answered. Of what was `accepted` we know when; a
-    program is also told what was `stored`. It lives until `until` at least.
+    There may be fewer responses than `tries`. `accepted` holds the times of the acknowledgements,
+    `stored` the messages that API clients get in response. It expires at `expires_at` or later.
     """
 
     text: str
     dedup_id: str
     author: str
-    until: float
+    expires_at: float
     tries: int = 0
     accepted: list[float] = field(default_factory=list)
     stored: list[Line] = field(default_factory=list)
@@ -34,15 +34,15 @@ class Post:
 
     @property
     def is_refused(self) -> bool:
-        """Tell whether it was refused whenever it was tried."""
+        """Whether all attempts were refused."""
         return 0 < len(self.refused) == self.tries
 
 
 @dataclass(slots=True, eq=False)
 class Removal:
-    """One message that was deleted, or all of an author who was forgotten, and when."""
+    """A deletion of one message, or of all messages of an `author`, and its times."""
 
-    asked: float
+    requested_at: float
     seq: int = 0
     author: str = ""
     done: float | None = None
@@ -50,51 +50,51 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a reader had before them at one moment.
+    """The list of a reader at one moment.
 
-    `asked` is when they asked for what they are sure to have; before the answer, and after a
-    broken line, they are not `sure`. With `more`, there is something before the first line.
+    It contains everything that was stored at `requested_at` if it `is_synced`; before the response
+    and after a disconnection it is not. With `more`, there are messages before the first line.
     """
 
     reader: str
     at: float
-    asked: float
+    requested_at: float
     lines: tuple[Line, ...]
-    sure: bool = True
+    is_synced: bool = True
     more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What the server answered a reader who had asked at that moment."""
+    """A response of the server to a reader, and the time of the request."""
 
     reader: str
-    asked: float
+    requested_at: float
     lines: tuple[Line, ...]
 
 
 @dataclass(slots=True)
 class Record:
-    """Everything that was noted down of one room.
+    """All observations of one room.
 
-    `streams` has, by reader, the numbers of what they were told once and in order; `ends` what each
-    reader saw when everything had come to rest.
+    `streams` has the sequence numbers that each reader received in its event stream; `ends` has the
+    final list of each reader.
     """
 
     posts: dict[str, Post] = field(default_factory=dict)
     removals: list[Removal] = field(default_factory=list)
     sights: list[Sight] = field(default_factory=list)
-    tellings: list[Telling] = field(default_factory=list)
+    responses: list[Telling] = field(default_factory=list)
     streams: dict[str, list[int]] = field(default_factory=dict)
     ends: dict[str, Sight] = field(default_factory=dict)
 
-    def post(self, text: str, *, dedup_id: str, author: str, until: float) -> Post:
-        """Note that somebody is about to say this."""
-        assert text not in self.posts, "a text is said once, so that it can be told from others"
-        self.posts[text] = Post(text, dedup_id, author, until)
+    def post(self, text: str, *, dedup_id: str, author: str, expires_at: float) -> Post:
+        """Record a message that is about to be posted."""
+        assert text not in self.posts, "texts have to be unique"
+        self.posts[text] = Post(text, dedup_id, author, expires_at)
         return self.posts[text]
 
-    def removal(self, *, asked: float, seq: int = 0, author: str = "") -> Removal:
-        """Note that somebody is about to take something back."""
-        self.removals.append(Removal(asked, seq, author))
+    def removal(self, *, requested_at: float, seq: int = 0, author: str = "") -> Removal:
+        """Record a deletion that is about to be requested."""
+        self.removals.append(Removal(requested_at, seq, author))
         return self.removals[-1]

@@ -1,4 +1,4 @@
-"""What `pages/live/feed.js` does with what the server says, without a screen."""
+"""The logic of `pages/elements/live_list.js` in Python, without a DOM."""
 
 import re
 from html import unescape
@@ -17,66 +17,67 @@ Packed = list[Any]
 
 
 class Rows:
-    """The rows of one list by their keys, and the question whose answer makes them sure."""
+    """The rows of one list by their keys, and the state of its synchronization."""
 
     def __init__(self, rows: list[Packed], *, more: bool) -> None:
         self.more = more
-        self.sure = False
+        self.is_synced = False
         self._lines: dict[str, Line] = {}
-        self._question = self._doubted = 0
-        self._asked: list[str] = []
-        self._fresher: set[str] = set()
+        self._question = self._question_at_disconnect = 0
+        self._requested_keys: list[str] = []
+        self._changed_keys: set[str] = set()
         self._put(rows)
 
-    def doubt(self) -> None:
-        """The line broke: something may be missing until a question is asked anew and answered."""
-        self.sure = False
-        self._doubted = self._question
+    def mark_disconnected(self) -> None:
+        """Mark the list as incomplete until a new sync is answered, because the socket closed."""
+        self.is_synced = False
+        self._question_at_disconnect = self._question
 
-    def ask(self) -> dict[str, Any]:
-        """Return the question for what was missed."""
-        self.sure = False
+    def request_sync(self) -> dict[str, Any]:
+        """Return a sync request for missed changes."""
+        self.is_synced = False
         self._question += 1
-        self._asked = list(self._lines)
-        self._fresher = set()
-        return {"question": self._question, "keys": self._asked, "older": self.more}
+        self._requested_keys = list(self._lines)
+        self._changed_keys = set()
+        return {"question": self._question, "keys": self._requested_keys, "older": self.more}
 
-    def confirm(self) -> None:
-        """Nothing was missed while the page was loaded, unless a question had to be asked."""
-        self.sure = self.sure or self._question == 0
+    def confirm_initial(self) -> None:
+        """Mark the list as complete after loading the page, unless a sync was requested."""
+        self.is_synced = self.is_synced or self._question == 0
 
     def catch_up(self, answer: dict[str, Any]) -> tuple[Line, ...] | None:
-        """Take the answer in, if it is the one to the last question; return what it says is there.
+        """Apply the response to the last sync request, and return the lines that it contains.
 
-        Of what was heard of in between it says nothing: that is newer.
+        Rows that changed after the request are newer than the response, and stay. Returns `None`
+        for the response to an earlier request.
         """
         if answer["question"] != self._question:
             return None
-        told = [self._lines[key] for key in answer["keep"] if key in self._lines]
-        told += map(read_line, answer["put"])
-        kept = {*answer["keep"], *(row[0] for row in answer["put"]), *self._fresher}
-        for key in self._asked:
+        lines = [self._lines[key] for key in answer["keep"] if key in self._lines]
+        lines += map(read_line, answer["put"])
+        kept = {*answer["keep"], *(row[0] for row in answer["put"]), *self._changed_keys}
+        for key in self._requested_keys:
             if key not in kept:
                 self._lines.pop(key, None)
-        self._asked = []
+        self._requested_keys = []
         if answer["more"] is not None:
             self.more = answer["more"]
-        self._put([row for row in answer["put"] if row[0] not in self._fresher])
-        self.sure = self._question > self._doubted
-        return tuple(told)
+        self._put([row for row in answer["put"] if row[0] not in self._changed_keys])
+        self.is_synced = self._question > self._question_at_disconnect
+        return tuple(lines)
 
     def receive(self, packet: dict[str, Any]) -> None:
-        """Take in what happened just now."""
+        """Apply an update packet."""
         put, drop = packet.get("put", []), packet.get("drop", [])
         self._put(put)
         for key in drop:
             self._lines.pop(key, None)
-        self._fresher.update(row[0] for row in put if row[0] in self._lines)
-        self._fresher.update(drop)
+        self._changed_keys.update(row[0] for row in put if row[0] in self._lines)
+        self._changed_keys.update(drop)
 
     def show(self, now: float) -> tuple[Line, ...]:
-        """Forget what has come to its end, and return the others in order."""
-        for key in [key for key, line in self._lines.items() if line.until <= now]:
+        """Remove expired rows, and return the others in order."""
+        for key in [key for key, line in self._lines.items() if line.expires_at <= now]:
             del self._lines[key]
         return tuple(sorted(self._lines.values(), key=lambda line: line.seq))
 
@@ -89,14 +90,14 @@ class Rows:
 
 
 def read_line(row: Packed) -> Line:
-    """Read the message that a row shows."""
+    """Parse the message in a row."""
     _, order, html = row
     found = _LINE.search(html)
-    assert found, f"this row shows no message: {html}"
+    assert found, f"no message in this row: {html}"
     return Line(
         seq=order,
         text=unescape(found["text"]),
         author=found["author"],
-        until=int(found["until"]) / 1000,
+        expires_at=int(found["until"]) / 1000,
         dedup_id=found["dedup_id"],
     )

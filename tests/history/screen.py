@@ -1,4 +1,4 @@
-"""A tab that is open on a room, without a browser: it says and hears what our scripts would."""
+"""A client that behaves like a page of a room in a browser, without a browser."""
 
 import asyncio
 import contextlib
@@ -19,40 +19,40 @@ from tests.history.rows import Rows, read_line
 
 _ESCAPES = {"&#36;": "$", "&#96;": "`", "&gt;": ">", "&lt;": "<", "&amp;": "&"}
 _ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
-_DRAWN = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
+_INITIAL_CONTENT = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
 _QUERY = re.compile(r"'client_id': '([^']+)'")
 _NODE = re.compile(r"'node': '([^']+)'")
 _CALL = re.compile(r'return runMethod\((\d+), "(\w+)", (.*)\)', re.DOTALL)
-_RETRY = (0.1, 0.5)  # seconds: sooner than a browser, for the same order of things
+_RETRY = (0.1, 0.5)  # seconds: shorter than a browser's, to test more reconnections
 _ACK_SECONDS = 3
-_BROKEN = (OSError, TimeoutError, WebSocketException, httpx.TransportError)
+_CONNECTION_ERRORS = (OSError, TimeoutError, WebSocketException, httpx.TransportError)
 
 
 class Reload(Exception):
-    """The page has to be loaded anew."""
+    """The page has to be reloaded."""
 
 
-class Elsewhere(Exception):
-    """The page has gone to another address."""
+class NavigatedAway(Exception):
+    """The page has navigated to another URL."""
 
 
 @dataclass
 class _Page:
-    """What one loading of the page has brought, and its line."""
+    """A loaded page and the state of its socket."""
 
     client_id: str
     node: str
     feed: dict[str, Any]
     composer: dict[str, Any]
     rows: Rows
-    asked: float
-    is_connected: bool = False
+    requested_at: float
+    expect_connected: bool = False
     next_message_id: int = 0
     unsent: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     questions: dict[int, float] = field(default_factory=dict)
 
     def emit(self, element: dict[str, Any], kind: str, arguments: dict[str, Any]) -> None:
-        """Let an element say something."""
+        """Queue an event of an element."""
         event = {
             "id": element["id"],
             "client_id": self.client_id,
@@ -63,86 +63,88 @@ class _Page:
 
 
 class Screen:
-    """One tab. It loads its page, keeps its line, shows its rows, and notes down what it sees."""
+    """One tab: loads its page, keeps its socket connected, and records its rows."""
 
-    def __init__(self, name: str, *, url: str, token: str, author: str, place: Place) -> None:
+    def __init__(self, name: str, *, url: str, token: str, author: str, room: Place) -> None:
         self.name = name
         self.token = token
         self.author = author
         self.loaded = 0
         self.connected = 0
-        self.reads = asyncio.Event()  # as long as this is not set, the screen leaves all unread
+        self.reads = asyncio.Event()  # while unset, the page does not read its socket
         self.reads.set()
         self._url = url
-        self._place = place
-        self._chance = random.Random(name)
+        self._room = room
+        self._random = random.Random(name)
         self._page: _Page | None = None
-        self._tab_id = f"{name} {self._chance.random()}"
-        self._waiting: dict[str, tuple[Post, asyncio.Future[None]]] = {}
+        self._tab_id = f"{name} {self._random.random()}"
+        self._pending: dict[str, tuple[Post, asyncio.Future[None]]] = {}
         self._last: tuple[object, ...] = ()
 
     async def live(self) -> None:
-        """Be open. Whatever goes wrong, the page is loaded again, as a person would."""
+        """Run until cancelled; reload the page after any failure, as a person would."""
         cookies = {"anonchat": self.token}
         async with httpx.AsyncClient(base_url=self._url, cookies=cookies, timeout=10) as http:
             while True:
-                with contextlib.suppress(Reload, Elsewhere, *_BROKEN):
-                    await self._stay(await self._load(http))
+                with contextlib.suppress(Reload, NavigatedAway, *_CONNECTION_ERRORS):
+                    await self._keep_connected(await self._load(http))
                 await self._pause()
 
     async def say(self, text: str, *, dedup_id: str) -> Post:
-        """Write and press Enter; return when the message is settled."""
-        post = self._place.post(text, dedup_id=dedup_id, author=self.author)
+        """Post a message; return when it is accepted, rejected or given up."""
+        post = self._room.post(text, dedup_id=dedup_id, author=self.author)
         settled = asyncio.get_running_loop().create_future()
-        self._waiting[dedup_id] = (post, settled)
+        self._pending[dedup_id] = (post, settled)
         self._send(post)
         await settled
         return post
 
     def look(self) -> Sight | None:
-        """Return what is on the screen now, unless the page is just being loaded."""
+        """Return the current list, or `None` while the page is loading."""
         if self._page is None:
             return None
         rows, at = self._page.rows, now()
-        return Sight(self.name, at, self._page.asked, rows.show(at), rows.sure, rows.more)
+        return Sight(
+            self.name, at, self._page.requested_at, rows.show(at), rows.is_synced, rows.more
+        )
 
     def describe(self) -> str:
-        """Return where its page comes from, and whether anything new can reach it."""
+        """Return the node and the connection state of the page for a report."""
         if (page := self._page) is None:
             return f"{self.name} is loading its page"
-        state = "has a line" if page.is_connected else "has no line"
+        state = "is connected" if page.expect_connected else "is not connected"
         return (
             f"{self.name} {state} to {page.node}: loaded {self.loaded} times,"
-            f" connected {self.connected} times, asked {page.asked:.3f}, {page.questions}"
+            f" connected {self.connected} times, synced {page.requested_at:.3f}, {page.questions}"
         )
 
     async def _load(self, http: httpx.AsyncClient) -> _Page:
-        asked = now()
-        answer = await http.get(f"/r/{self._place.slug}")
+        requested_at = now()
+        answer = await http.get(f"/r/{self._room.slug}")
         if answer.status_code != 200:
             raise Reload
         elements = read_elements(answer.text)
         feeds = [e for e in elements if e["props"].get("channel") == "messages"]
         composers = [e for e in elements if e["tag"] == "nicegui-composer"]
-        if not feeds or not composers:  # one who is not in sees the way in
-            raise Elsewhere
-        drawn = dict(_DRAWN.findall(answer.text))
-        first = json.loads(drawn[str(feeds[0]["id"])])
+        if not feeds or not composers:  # a non-member gets the join panel
+            raise NavigatedAway
+        initial_content = dict(_INITIAL_CONTENT.findall(answer.text))
+        initial_rows = json.loads(initial_content[str(feeds[0]["id"])])
         self.loaded += 1
-        self._tell(asked, tuple(map(read_line, first)))
-        rows = Rows(first, more=feeds[0]["props"]["more"])
+        self._record_response(requested_at, tuple(map(read_line, initial_rows)))
+        rows = Rows(initial_rows, more=feeds[0]["props"]["more"])
         client_id, node = read_client_id(answer.text), read_node(answer.text)
-        return _Page(client_id, node, feeds[0], composers[0], rows, asked)
+        return _Page(client_id, node, feeds[0], composers[0], rows, requested_at)
 
-    async def _stay(self, page: _Page) -> None:
-        """Keep the line of a page, for as long as the server knows the page."""
+    async def _keep_connected(self, page: _Page) -> None:
+        """Reconnect the socket of a page, as long as the server knows the page."""
         self._page = page
         try:
             while True:
-                with contextlib.suppress(*_BROKEN):
-                    async with self._connect(page) as line:
-                        await self._converse(page, line)
-                page.rows.doubt()
+                with contextlib.suppress(*_CONNECTION_ERRORS):
+                    async with self._connect(page) as socket:
+                        await self._exchange(page, socket)
+                page.rows.mark_disconnected()
                 await self._pause()
         finally:
             self._page = None
@@ -160,39 +162,39 @@ class Screen:
             proxy=None,
         )
 
-    async def _converse(self, page: _Page, line: ClientConnection) -> None:
+    async def _exchange(self, page: _Page, socket: ClientConnection) -> None:
         async with asyncio.timeout(30):
-            hello = json.loads(str(await line.recv())[1:])
-            await line.send("40")
-            told = []  # what is told already may come before the answer
-            while not (answer := str(await line.recv())).startswith("40"):
+            handshake = json.loads(str(await socket.recv())[1:])
+            await socket.send("40")
+            early = []  # packets may arrive before the connect response
+            while not (answer := str(await socket.recv())).startswith("40"):
                 if answer.startswith("44"):
                     raise Reload
-                told.append(answer)
+                early.append(answer)
         self.connected += 1
-        patience = (hello["pingInterval"] + hello["pingTimeout"]) / 1000
-        page.unsent = asyncio.Queue()  # what was given to a broken line is lost
-        page.is_connected = True
-        page.emit(page.feed, "page", {})  # once this is answered, nothing else has to be asked
-        saying = asyncio.create_task(_keep_saying(page, line))
+        timeout = (handshake["pingInterval"] + handshake["pingTimeout"]) / 1000
+        page.unsent = asyncio.Queue()  # unsent events of the old connection are lost
+        page.expect_connected = True
+        page.emit(page.feed, "page", {})  # the response confirms that the loaded rows are complete
+        sender = asyncio.create_task(_send_events(page, socket))
         try:
-            for frame in told:
-                self._hear(page, *json.loads(frame[2:]))
+            for frame in early:
+                self._receive_event(page, *json.loads(frame[2:]))
             while True:
                 await self.reads.wait()
-                async with asyncio.timeout(patience):
-                    frame = str(await line.recv())
+                async with asyncio.timeout(timeout):
+                    frame = str(await socket.recv())
                 if frame == "2":
-                    await line.send("3")
+                    await socket.send("3")
                 elif frame.startswith("42"):
-                    self._hear(page, *json.loads(frame[2:]))
+                    self._receive_event(page, *json.loads(frame[2:]))
                 elif frame.startswith("41"):
                     return
         finally:
-            page.is_connected = False
-            saying.cancel()
+            page.expect_connected = False
+            sender.cancel()
 
-    def _hear(self, page: _Page, event: str, content: dict[str, Any]) -> None:
+    def _receive_event(self, page: _Page, event: str, content: dict[str, Any]) -> None:
         if "_id" in content:
             if content["_id"] < page.next_message_id:
                 return
@@ -203,17 +205,17 @@ class Screen:
             case "run_javascript":
                 self._run(page, content["code"])
             case "open":
-                raise Elsewhere
+                raise NavigatedAway
             case "move":
                 raise Reload
 
     def _receive(self, page: _Page, packet: dict[str, Any]) -> None:
         room_id = page.composer["props"]["draft_key"]
         if any(news.get("gone") or news.get("left") == room_id for news in packet.get("news", [])):
-            raise Elsewhere
+            raise NavigatedAway
         if packet["channel"] == "messages":
             page.rows.receive(packet)
-            self._note()
+            self._record_sight()
 
     def _run(self, page: _Page, code: str) -> None:
         call = _CALL.fullmatch(code)
@@ -223,95 +225,96 @@ class Screen:
             return
         element, method, arguments = int(call[1]), call[2], json.loads(call[3])
         if element == page.feed["id"] and method == "sync":
-            question = page.rows.ask()
+            question = page.rows.request_sync()
             page.questions = {question["question"]: now()}
             page.emit(page.feed, "sync", question)
         elif element == page.feed["id"] and method == "catchUp":
             self._catch_up(page, *arguments)
         elif element == page.feed["id"] and method == "showPage":
-            page.rows.confirm()
-            self._note()
+            page.rows.confirm_initial()
+            self._record_sight()
         elif element == page.composer["id"]:
             getattr(self, f"_{method}")(*arguments)
 
     def _catch_up(self, page: _Page, answer: dict[str, Any]) -> None:
-        told = page.rows.catch_up(answer)
-        if told is not None:
-            page.asked = page.questions[answer["question"]]
-            self._tell(page.asked, told)
-            self._note()
+        lines = page.rows.catch_up(answer)
+        if lines is not None:
+            page.requested_at = page.questions[answer["question"]]
+            self._record_response(page.requested_at, lines)
+            self._record_sight()
 
     def _resend(self) -> None:
-        for post, _ in list(self._waiting.values()):
-            if now() < post.until - self._place.ttl / 2:
+        for post, _ in list(self._pending.values()):
+            if now() < post.expires_at - self._room.ttl / 2:
                 self._send(post)
-            else:  # it may have been said and be gone by the time this arrives
+            else:  # it may have been stored and have expired already
                 self._settle(post.dedup_id)
 
     def _accept(self, dedup_id: str) -> None:
-        if waited := self._settle(dedup_id):
-            waited.accepted.append(now())
+        if post := self._settle(dedup_id):
+            post.accepted.append(now())
 
-    def _refuse(self, dedup_id: str, reason: str) -> None:
-        waited = self._settle(dedup_id)
-        if waited and "could not be kept" not in reason:  # then it may have been kept after all
-            waited.refused.append(reason)
+    def _reject(self, dedup_id: str, reason: str, has_expired: bool = False) -> None:
+        post = self._settle(dedup_id)
+        # After an expiry the message was stored; after "could not be kept" it may be stored.
+        if post and not has_expired and "could not be kept" not in reason:
+            post.refused.append(reason)
 
     def _settle(self, dedup_id: str) -> Post | None:
-        post, settled = self._waiting.pop(dedup_id, (None, None))
+        post, settled = self._pending.pop(dedup_id, (None, None))
         if settled and not settled.done():
             settled.set_result(None)
         return post
 
     def _send(self, post: Post) -> None:
-        if self._page and self._page.is_connected:
+        if self._page and self._page.expect_connected:
             post.tries += 1
             message = {"text": post.text, "dedup": post.dedup_id}
             self._page.emit(self._page.composer, "post", message)
 
-    def _tell(self, asked: float, lines: tuple[Line, ...]) -> None:
-        self._place.record.tellings.append(Telling(self.name, asked, lines))
+    def _record_response(self, requested_at: float, lines: tuple[Line, ...]) -> None:
+        self._room.record.responses.append(Telling(self.name, requested_at, lines))
 
-    def _note(self) -> None:
+    def _record_sight(self) -> None:
         sight = self.look()
         assert sight
-        what = (sight.asked, sight.sure, sight.lines)
-        if what != self._last:
-            self._last = what
-            self._place.record.sights.append(sight)
+        state = (sight.requested_at, sight.is_synced, sight.lines)
+        if state != self._last:
+            self._last = state
+            self._room.record.sights.append(sight)
 
     async def _pause(self) -> None:
-        await asyncio.sleep(self._chance.uniform(*_RETRY))
+        await asyncio.sleep(self._random.uniform(*_RETRY))
 
 
-async def _keep_saying(page: _Page, line: ClientConnection) -> None:
-    """Send what waits, and acknowledge now and then what has come."""
-    with contextlib.suppress(*_BROKEN):
+async def _send_events(page: _Page, socket: ClientConnection) -> None:
+    """Send queued events, and acknowledge received messages at intervals."""
+    with contextlib.suppress(*_CONNECTION_ERRORS):
         while True:
             try:
                 async with asyncio.timeout(_ACK_SECONDS):
-                    await line.send(await page.unsent.get())
+                    await socket.send(await page.unsent.get())
             except TimeoutError:
                 ack = {"client_id": page.client_id, "next_message_id": page.next_message_id}
-                await line.send("42" + json.dumps(["ack", ack]))
+                await socket.send("42" + json.dumps(["ack", ack]))
 
 
 def read_client_id(html: str) -> str:
-    """Return the id that a page goes by."""
+    """Return the client id of a page."""
     found = _QUERY.search(html)
     assert found, html
     return found[1]
 
 
 def read_node(html: str) -> str:
-    """Return the name of the node that drew a page."""
+    """Return the name of the node that rendered a page."""
     found = _NODE.search(html)
     assert found, html
     return found[1]
 
 
 def introduce(client_id: str, *, tab_id: str, after: int = 0) -> dict[str, str | int]:
-    """Return what a page says of itself when it connects."""
+    """Return the query parameters with which a page connects its socket."""
     return {
         "EIO": "4",
         "client_id": client_id,
@@ -323,7 +326,7 @@ def introduce(client_id: str, *, tab_id: str, after: int = 0) -> dict[str, str |
 
 
 def read_elements(html: str) -> list[dict[str, Any]]:
-    """Return the elements of a page, with what they listen to."""
+    """Return the elements of a page with their event listeners."""
     found = _ELEMENTS.search(html)
     assert found, html
     raw = found[1]

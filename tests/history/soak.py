@@ -1,4 +1,4 @@
-"""Storm after storm over one house, an absence of half a minute, and floods: `make soak`."""
+"""Load runs with kills, disconnections of half a minute, and floods: `make soak`."""
 
 import asyncio
 import os
@@ -10,34 +10,28 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tests.benchmarks.machine import describe_machine
-from tests.browser.house import ROOT, House
-from tests.browser.wire import Wire
-from tests.browser.world import Wardrobe, open_wardrobe
-from tests.history.floods import (
-    LIMITED,
-    WAYS,
-    Floods,
-    PurgeWatch,
-    find_flood_faults,
-)
+from benchmarks.machine import describe_machine
+from tests.browser.server_process import ROOT, ServerProcess
+from tests.browser.tcp_proxy import TcpProxy
+from tests.browser.world import BrowserContextPool, open_context_pool
+from tests.history.api_clients import Program
+from tests.history.floods import LIMITED, WAYS, Floods, PurgeWatch, find_flood_faults
 from tests.history.place import Place
-from tests.history.programs import Program
-from tests.history.storm import PATIENCE, SETTINGS, Report, Storm, kill_again_and_again
+from tests.history.storm import PATIENCE, SETTINGS, Report, Storm, kill_repeatedly
 from tests.history.window import Window, open_window
 
 STORMS = 10
 KILLS = 20
 ABSENCES = 5
 ABSENCE_SECONDS = 30
-SAID_MEANWHILE = 40  # messages: less than a page
+POSTS_MEANWHILE = 40  # messages: less than a page
 FLOOD_SECONDS = 4.0
 KINDS = ("lost", "doubled", "a ghost", "late", "out of order")
-"""What may be wrong."""
+"""The kinds of faults that are always listed."""
 _PAGE = ROOT / "docs" / "soak.md"
 
 _TEXT = """\
-Written by `make soak`: storm after storm over one server that is killed again and again.
+Written by `make soak`: repeated runs with one server that is killed again and again.
 
 | what happened | times |
 | --- | --- |
@@ -47,9 +41,9 @@ Written by `make soak`: storm after storm over one server that is killed again a
 | --- | --- |
 {faults}
 
-A row whose time was over left each screen {lateness:.1f} s late at the most. Browsers that had been
-cut off for half a minute showed everything that was said meanwhile, in order, so many seconds after
-their line was mended: {absences}.
+An expired row left each screen at most {lateness:.1f} s late. Browsers that had been disconnected
+for half a minute showed all messages posted meanwhile, in order, this many seconds after their
+connection was restored: {absences}.
 
 On this machine, which others may have been using:
 
@@ -57,9 +51,9 @@ On this machine, which others may have been using:
 
 
 _FLOOD_TEXT = """\
-Written by `make soak`: one storm over one server that nobody kills, with the limits of every site.
-Beside those who talk in it a client at another address floods one way in after the other for
-{seconds:.0f} seconds: {ways}.
+Written by `make soak`: one run with one server that is not killed, with the default limits. While
+people chat, a client at another address floods one entry point after the other for {seconds:.0f}
+seconds each: {ways}.
 
 | what happened | times |
 | --- | --- |
@@ -69,7 +63,7 @@ Beside those who talk in it a client at another address floods one way in after 
 | --- | --- |
 {faults}
 
-The row of a message outlived it by {lateness:.1f} s at the most; a minute is promised.
+Rows were deleted at most {lateness:.1f} s after their message expired; a minute is promised.
 
 On this machine, which others may have been using:
 
@@ -77,114 +71,128 @@ On this machine, which others may have been using:
 
 
 async def soak(seed: str) -> bool:
-    """Tell whether all went well."""
-    began = time.monotonic()
+    """Run everything; return whether no fault was found."""
+    start = time.monotonic()
     total = Report(seed)
     with tempfile.TemporaryDirectory() as folder:
-        house = House(Path(folder), **SETTINGS)
-        await house.start()
+        server_process = ServerProcess(Path(folder), **SETTINGS)
+        await server_process.start()
         try:
-            async with open_wardrobe() as wardrobe:
+            async with open_context_pool() as context_pool:
                 for number in range(STORMS):
-                    blows = kill_again_and_again(house, KILLS)
-                    storm = Storm(house, wardrobe, seed=f"{seed}-{number}", blows=blows)
-                    report = await storm.rage()
-                    _print(f"{_since(began)} {report}")
+                    disruptions = kill_repeatedly(server_process, KILLS)
+                    storm = Storm(
+                        server_process,
+                        context_pool,
+                        seed=f"{seed}-{number}",
+                        disruptions=disruptions,
+                    )
+                    report = await storm.run()
+                    _print(f"{_since(start)} {report}")
                     total.add(report)
-                _print(f"{_since(began)} altogether: {total}")
-                absences = await _be_away(house, wardrobe)
+                _print(f"{_since(start)} total: {total}")
+                absences = await _measure_absences(server_process, context_pool)
                 for absence in absences:
-                    _print(f"complete and in order {absence:.2f} s after {ABSENCE_SECONDS} s away")
-            await house.stop()
+                    _print(
+                        f"complete and in order {absence:.2f} s after {ABSENCE_SECONDS} s offline"
+                    )
+            await server_process.stop()
         finally:
-            await house.kill()
+            await server_process.kill()
     kinds = _count_kinds(total)
     _print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
     _write(total, kinds, absences)
     flooded, lateness = await flood(seed)
-    _print(f"{_since(began)} floods: {flooded}\n  purged {lateness:.1f} s late at the most")
+    _print(f"{_since(start)} floods: {flooded}\n  purged at most {lateness:.1f} s late")
     _write_floods(flooded, lateness)
     return not (total.faults or flooded.faults)
 
 
 async def flood(seed: str) -> tuple[Report, float]:
-    """Let it storm beside floods; return for how long at most a row outlived its message, too."""
+    """Run the load with floods; return the report and the longest lateness of a row."""
     with tempfile.TemporaryDirectory() as folder:
-        house = House(Path(folder), **LIMITED)
-        await house.start()
+        server_process = ServerProcess(Path(folder), **LIMITED)
+        await server_process.start()
         try:
             async with (
-                open_wardrobe() as wardrobe,
-                Floods(house.url) as floods,
-                PurgeWatch(house.data / "anonchat.db") as watch,
+                open_context_pool() as context_pool,
+                Floods(server_process.url) as floods,
+                PurgeWatch(server_process.data / "anonchat.db") as watch,
             ):
-                storm = Storm(house, wardrobe, seed=f"{seed}-floods", blows=[])
+                storm = Storm(server_process, context_pool, seed=f"{seed}-floods", disruptions=[])
                 room = storm.lasting.slug
-                storm.blows = floods.in_turn(WAYS, room=room, seconds=FLOOD_SECONDS)
-                report = await storm.rage()
-            with suppress(AssertionError):  # the alarms are faults like others
-                await house.stop()
+                storm.disruptions = floods.in_turn(WAYS, room=room, seconds=FLOOD_SECONDS)
+                report = await storm.run()
+            with suppress(AssertionError):  # log alarms are reported as faults
+                await server_process.stop()
         finally:
-            await house.kill()
+            await server_process.kill()
         report.counts.update({f"flooding requests {how}": n for how, n in floods.tally.items()})
         report.faults += find_flood_faults(
-            report, floods.skipped, watch.lateness, alarms=house.alarms
+            report, floods.skipped, watch.lateness, alarms=server_process.error_lines
         )
     return report, watch.lateness
 
 
-async def _be_away(house: House, wardrobe: Wardrobe) -> list[float]:
-    """Cut browsers off for a while; return how long after being back each has seen everything."""
-    speaker = Program(house.url, "Speaker")
-    await speaker.come_in()
-    place = Place(await speaker.open("absence"), ttl=3_600)
-    author = await speaker.join(place)
-    guests = [await _seat(house, wardrobe, place, f"Absent {n}") for n in range(ABSENCES)]
+async def _measure_absences(
+    server_process: ServerProcess, context_pool: BrowserContextPool
+) -> list[float]:
+    """Disconnect browsers; return how long each needs to be complete after reconnecting."""
+    author_client = Program(server_process.url, "Speaker")
+    await author_client.sign_in()
+    room = Place(await author_client.open("absence"), ttl=3_600)
+    author = await author_client.join(room)
+    readers = [
+        await _open_reader(server_process, context_pool, room, f"Absent {n}")
+        for n in range(ABSENCES)
+    ]
     try:
-        await _say(speaker, place, author, 1)
-        for _, window in guests:
-            await _sees_all(window, place)
-        for wire, _ in guests:
-            wire.cut()
+        await _say(author_client, room, author, 1)
+        for _, window in readers:
+            await _wait_until_complete(window, room)
+        for proxy, _ in readers:
+            proxy.disconnect()
         await asyncio.gather(
-            asyncio.sleep(ABSENCE_SECONDS), _say(speaker, place, author, SAID_MEANWHILE)
+            asyncio.sleep(ABSENCE_SECONDS), _say(author_client, room, author, POSTS_MEANWHILE)
         )
-        return [await _come_back(wire, window, place) for wire, window in guests]
+        return [await _reconnect(proxy, window, room) for proxy, window in readers]
     finally:
-        for wire, window in guests:
-            await wardrobe.give_back(window.context)
-            await wire.close()
-        await speaker.close()
+        for proxy, window in readers:
+            await context_pool.release(window.context)
+            await proxy.close()
+        await author_client.close()
 
 
-async def _seat(house: House, wardrobe: Wardrobe, place: Place, name: str) -> tuple[Wire, Window]:
-    guest = Program(house.url, name)
-    await guest.come_in()
-    await guest.join(place)
+async def _open_reader(
+    server_process: ServerProcess, context_pool: BrowserContextPool, room: Place, name: str
+) -> tuple[TcpProxy, Window]:
+    guest = Program(server_process.url, name)
+    await guest.sign_in()
+    await guest.join(room)
     await guest.close()
-    wire = Wire(house.port)
-    await wire.open()
-    return wire, await open_window(wardrobe, name, url=wire.url, token=guest.token, place=place)
+    proxy = TcpProxy(server_process.port)
+    await proxy.open()
+    return proxy, await open_window(context_pool, name, url=proxy.url, token=guest.token, room=room)
 
 
-async def _say(speaker: Program, place: Place, author: str, count: int) -> None:
-    begun = len(place.record.posts)
-    for number in range(begun, begun + count):
-        await speaker.say(place, f"line {number}", dedup_id=str(number), author=author)
+async def _say(author_client: Program, room: Place, author: str, count: int) -> None:
+    start = len(room.record.posts)
+    for number in range(start, start + count):
+        await author_client.say(room, f"line {number}", dedup_id=str(number), author=author)
 
 
-async def _come_back(wire: Wire, window: Window, place: Place) -> float:
-    wire.mend()
-    began = time.monotonic()
-    await _sees_all(window, place)
-    return time.monotonic() - began
+async def _reconnect(proxy: TcpProxy, window: Window, room: Place) -> float:
+    proxy.restore()
+    start = time.monotonic()
+    await _wait_until_complete(window, room)
+    return time.monotonic() - start
 
 
-async def _sees_all(window: Window, place: Place) -> None:
+async def _wait_until_complete(window: Window, room: Place) -> None:
     async with asyncio.timeout(PATIENCE):
         while True:
-            sight = await window.glance()
-            if sight and [line.text for line in sight.lines] == list(place.record.posts):
+            sight = await window.summary()
+            if sight and [line.text for line in sight.lines] == list(room.record.posts):
                 return
             await asyncio.sleep(0.02)
 
@@ -199,45 +207,45 @@ def _write_floods(report: Report, lateness: float) -> None:
     text = _FLOOD_TEXT.format(
         seconds=FLOOD_SECONDS,
         ways="; ".join(WAYS),
-        counts=_draw_counts(report.counts),
-        faults=_draw_counts(_count_kinds(report)),
+        counts=_render_counts(report.counts),
+        faults=_render_counts(_count_kinds(report)),
         lateness=lateness,
-        machine=_tell_machine(),
+        machine=_describe_machine(),
     )
     write_section("floods", text)
 
 
 def _write(total: Report, kinds: Mapping[str, int], absences: list[float]) -> None:
     text = _TEXT.format(
-        counts=_draw_counts(total.counts),
-        faults=_draw_counts(kinds),
+        counts=_render_counts(total.counts),
+        faults=_render_counts(kinds),
         lateness=total.lateness,
         absences=", ".join(f"{seconds:.1f}" for seconds in sorted(absences)),
-        machine=_tell_machine(),
+        machine=_describe_machine(),
     )
     write_section("one server", text)
 
 
-def _draw_counts(counts: Mapping[str, int]) -> str:
+def _render_counts(counts: Mapping[str, int]) -> str:
     return "\n".join(f"| {what} | {count:,} |" for what, count in sorted(counts.items()))
 
 
-def _tell_machine() -> str:
+def _describe_machine() -> str:
     return "\n".join(f"- {line}" for line in describe_machine(load_before=os.getloadavg()[2]))
 
 
 def write_section(name: str, text: str) -> None:
-    """Write what was found between the marks of that name; what stands around them stays."""
+    """Replace the text between the marks of that name in docs/soak.md."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     before, _, rest = _PAGE.read_text().partition(begin)
     _, found, after = rest.partition(end)
     if not found:
-        raise RuntimeError(f"{_PAGE.name} has lost its marks {begin} and {end}")
+        raise RuntimeError(f"{_PAGE.name} lacks the marks {begin} and {end}")
     _PAGE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
-def _since(began: float) -> str:
-    return f"{time.monotonic() - began:4.0f} s"
+def _since(start: float) -> str:
+    return f"{time.monotonic() - start:4.0f} s"
 
 
 def _print(line: str) -> None:

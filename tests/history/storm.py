@@ -1,4 +1,4 @@
-"""Many who talk at once while everything breaks. The same seed makes the same plans."""
+"""A load run with faults: many clients chat while something breaks. A seed repeats its plan."""
 
 import asyncio
 import contextlib
@@ -8,383 +8,390 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.browser.house import House, Site
-from tests.browser.wire import Wire
-from tests.browser.world import Wardrobe
+from tests.browser.server_process import ServerProcess, Site
+from tests.browser.tcp_proxy import TcpProxy
+from tests.browser.world import BrowserContextPool
+from tests.history.api_clients import Program, StreamClient
 from tests.history.checker import find_delay, find_faults, find_lateness
 from tests.history.place import Place, now
-from tests.history.programs import Ear, Program
 from tests.history.record import Post, Sight
 from tests.history.screen import Screen
 from tests.history.window import Window, open_window
 
 SETTINGS = {"message_ttl_min": "5s", "janitor_interval": "2s"}
-PATIENCE = 60  # seconds until all must have come to rest
+PATIENCE = 60  # seconds within which all clients must be in the same state
 _FLEETING_SECONDS = 8
-_TOLERANCE = 1.0  # a second is what is promised
+_TOLERANCE = 1.0  # seconds, as promised
 _TOO_LONG = "x" * 4_001
 
 
-Blow = Callable[[Random], Awaitable[None]]
-"""Breaks something big and mends it again; its name says what is counted."""
+Disruption = Callable[[Random], Awaitable[None]]
+"""Breaks a component and repairs it; the report counts it under the name of the function."""
 
 
 @dataclass
 class Report:
-    """What a storm was made of, and what was wrong afterwards.
+    """The counts and the faults of a run.
 
-    `delay` is for how many seconds after the last mending somebody who was there lacked something
-    that was acknowledged, `rest` how many it took until all was said, seen and the same.
+    After the end of the last disruption, an acknowledged message was missing on a page or stream
+    for at most `delay` seconds; all clients were in the same state after `stable_after` seconds.
     """
 
     seed: str
     counts: Counter[str] = field(default_factory=Counter)
     lateness: float = 0.0
     delay: float = 0.0
-    rest: float = 0.0
+    stable_after: float = 0.0
     faults: list[str] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
-    """How many posts were refused in the end, by why."""
-    lookers: list[str] = field(default_factory=list)
-    """How those who looked on fared when something was wrong at the end."""
+    """How many posts were finally refused, by reason."""
+    reader_states: list[str] = field(default_factory=list)
+    """The states of pages and streams if a fault was found at the end."""
 
     def __str__(self) -> str:
         counted = ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
-        faults = "".join(f"\n  {each}" for each in [*self.faults[:20], *self.lookers])
+        faults = "".join(f"\n  {each}" for each in [*self.faults[:20], *self.reader_states])
         return (
-            f"seed {self.seed}: {counted}, rows gone {self.lateness:.1f} s late at the most,"
-            f" everywhere after {self.delay:.1f} s, at rest after {self.rest:.1f} s,"
+            f"seed {self.seed}: {counted}, rows removed at most {self.lateness:.1f} s late,"
+            f" complete after {self.delay:.1f} s, stable after {self.stable_after:.1f} s,"
             f" {len(self.faults)} faults{faults}"
         )
 
     def add(self, other: "Report") -> None:
-        """Count another storm as well."""
+        """Add the counts and faults of another run."""
         self.counts.update(other.counts)
         self.lateness = max(self.lateness, other.lateness)
         self.delay = max(self.delay, other.delay)
-        self.rest = max(self.rest, other.rest)
+        self.stable_after = max(self.stable_after, other.stable_after)
         self.faults += other.faults
         self.refusals += other.refusals
-        self.lookers += other.lookers
+        self.reader_states += other.reader_states
 
 
-def kill_again_and_again(house: House, times: int) -> Sequence[Blow]:
-    """Return blows of which each ends the house as a power cut does."""
+def kill_repeatedly(server_process: ServerProcess, times: int) -> Sequence[Disruption]:
+    """Return disruptions that each kill the server and restart it."""
 
-    async def kills(chance: Random) -> None:
-        await house.kill()
-        await asyncio.sleep(chance.choice([0, 0, 0.3]))
-        await house.start()
+    async def kills(random: Random) -> None:
+        await server_process.kill()
+        await asyncio.sleep(random.choice([0, 0, 0.3]))
+        await server_process.start()
 
     return [kills] * times
 
 
 class Storm:
-    """One storm over one site: a room that lasts, and one whose messages are gone soon.
+    """One run on one site, with a room of a long and a room of a short `message_ttl`.
 
-    Real browsers look on, if there is a wardrobe of them. `distance` is how many seconds word may
-    take from one node to another while something is broken. At the end what can be read is the same
-    at each of the `doors`.
+    With browser contexts (`context_pool`), real browsers read too. Events may take
+    `propagation_seconds` between nodes during a disruption. At the end, the same messages must be
+    readable at all `urls`.
     """
 
     def __init__(
         self,
         site: Site,
-        wardrobe: Wardrobe | None,
+        context_pool: BrowserContextPool | None,
         *,
         seed: str,
-        blows: Sequence[Blow],
-        distance: float = 0.0,
-        doors: Sequence[str] = (),
+        disruptions: Sequence[Disruption],
+        propagation_seconds: float = 0.0,
+        urls: Sequence[str] = (),
     ) -> None:
         self.report = Report(seed)
         self.lasting = Place(f"harbour-{seed}", ttl=3_600)
         self.fleeting = Place(f"ferry-{seed}", ttl=_FLEETING_SECONDS)
         self._site = site
-        self._wardrobe = wardrobe
-        self.blows = blows
-        self._distance = distance
-        self._doors = doors or [site.url]
-        self._mended = 0.0
+        self._context_pool = context_pool
+        self.disruptions = disruptions
+        self._propagation_seconds = propagation_seconds
+        self._urls = urls or [site.url]
+        self._repaired_at = 0.0
         self._numbers = iter(range(1_000_000))
-        self._over = asyncio.Event()
-        self._away: list[str] = []  # who leaves and comes back
-        self._wires: list[Wire] = []
+        self._is_over = asyncio.Event()
+        self._absent: list[str] = []  # readers who leave and rejoin
+        self._proxies: list[TcpProxy] = []
         self._programs: list[Program] = []
         self._screens: dict[Place, list[Screen]] = {self.lasting: [], self.fleeting: []}
-        self._ears: dict[Place, list[Ear]] = {self.lasting: [], self.fleeting: []}
+        self._streams: dict[Place, list[StreamClient]] = {self.lasting: [], self.fleeting: []}
         self._windows: dict[Place, list[Window]] = {self.lasting: [], self.fleeting: []}
-        self._acts: list[Coroutine[Any, Any, None]] = []
+        self._actions: list[Coroutine[Any, Any, None]] = []
 
-    async def rage(self) -> Report:
-        """Let it storm, wait until all have come to rest, and check what they have noted."""
+    async def run(self) -> Report:
+        """Run the load and the disruptions, wait for a stable state, and check the record."""
         try:
             await self._open_rooms()
-            async with self._living():
-                breaking = [asyncio.create_task(self._shake(wire)) for wire in self._wires]
-                talking = [asyncio.create_task(act) for act in self._acts]
-                for number, blow in enumerate(self.blows):
-                    await self._strike(number, blow)
-                self._mended = now()
-                self._over.set()
+            async with self._running_clients():
+                disrupting = [
+                    asyncio.create_task(self._disrupt_connection(proxy)) for proxy in self._proxies
+                ]
+                acting = [asyncio.create_task(action) for action in self._actions]
+                for number, disruption in enumerate(self.disruptions):
+                    await self._disrupt(number, disruption)
+                self._repaired_at = now()
+                self._is_over.set()
                 async with asyncio.timeout(PATIENCE):
-                    await asyncio.gather(*breaking, *talking)
-                await self._rest()
-                self.report.rest = now() - self._mended
+                    await asyncio.gather(*disrupting, *acting)
+                await self._wait_for_stable_state()
+                self.report.stable_after = now() - self._repaired_at
         finally:
             for program in self._programs:
                 await program.close()
-            if self._wardrobe:
+            if self._context_pool:
                 for window in self._all(self._windows):
-                    await self._wardrobe.give_back(window.context)
-            for wire in self._wires:
-                await wire.close()
+                    await self._context_pool.release(window.context)
+            for proxy in self._proxies:
+                await proxy.close()
         self._count()
         return self.report
 
     @contextlib.asynccontextmanager
-    async def _living(self) -> AsyncIterator[None]:
-        """Let everybody look on and talk."""
-        for number, place in enumerate((self.lasting, self.fleeting, self.lasting)):
-            await self._add_talker(f"Talker {number}")
-            await self._add_screen(f"Screen {number}", place, talks=number < 2)
-            await self._add_ear(f"Ear {number}", place)
-            if number < 2 and self._wardrobe:
-                await self._add_window(f"Window {number}", self._wardrobe, place)
-        await self._add_wanderer("Wanderer")
-        self._acts += [self._come_and_be_forgotten("Guest")]
-        lookers = [*self._all(self._screens), *self._all(self._ears), *self._all(self._windows)]
-        lives = [asyncio.create_task(looker.live()) for looker in lookers]
+    async def _running_clients(self) -> AsyncIterator[None]:
+        """Start all readers, and prepare the authors."""
+        for number, room in enumerate((self.lasting, self.fleeting, self.lasting)):
+            await self._add_author(f"Talker {number}")
+            await self._add_screen(f"Screen {number}", room, posts=number < 2)
+            await self._add_stream(f"Ear {number}", room)
+            if number < 2 and self._context_pool:
+                await self._add_window(f"Window {number}", self._context_pool, room)
+        await self._add_leaver("Wanderer")
+        self._actions += [self._sign_in_and_delete_visitors("Guest")]
+        readers = [*self._all(self._screens), *self._all(self._streams), *self._all(self._windows)]
+        tasks = [asyncio.create_task(reader.live()) for reader in readers]
         try:
             yield
         finally:
-            for life in lives:
-                life.cancel()
-            ends = await asyncio.gather(*lives, return_exceptions=True)
-            broken = [end for end in ends if not isinstance(end, asyncio.CancelledError)]
-        assert not broken, broken
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            failed = [end for end in ends if not isinstance(end, asyncio.CancelledError)]
+        assert not failed, failed
 
-    # Who is there
+    # Clients
 
     async def _open_rooms(self) -> None:
         host = await self._program("Host")
-        for place in (self.lasting, self.fleeting):
-            slug = await host.open(place.slug, message_ttl=f"{place.ttl}s")
-            assert slug == place.slug
+        for room in (self.lasting, self.fleeting):
+            slug = await host.open(room.slug, message_ttl=f"{room.ttl}s")
+            assert slug == room.slug
 
-    async def _wire(self) -> Wire:
-        wire = Wire(self._site.port)
-        await wire.open()
-        self._wires.append(wire)
-        return wire
+    async def _add_proxy(self) -> TcpProxy:
+        proxy = TcpProxy(self._site.port)
+        await proxy.open()
+        self._proxies.append(proxy)
+        return proxy
 
-    async def _program(self, name: str, *, url: str = "", come_in: bool = True) -> Program:
+    async def _program(self, name: str, *, url: str = "", sign_in: bool = True) -> Program:
         program = Program(url or self._site.url, f"{name} {self.report.seed}")
         self._programs.append(program)
-        if come_in:
-            await program.come_in()
+        if sign_in:
+            await program.sign_in()
         return program
 
-    async def _add_talker(self, name: str) -> None:
-        program = await self._program(name, url=(await self._wire()).url)
-        authors = {place: await program.join(place) for place in self._screens}
-        self._acts.append(self._talk(name, program, authors))
+    async def _add_author(self, name: str) -> None:
+        program = await self._program(name, url=(await self._add_proxy()).url)
+        authors = {room: await program.join(room) for room in self._screens}
+        self._actions.append(self._talk(name, program, authors))
 
-    async def _add_screen(self, name: str, place: Place, *, talks: bool) -> Screen:
+    async def _add_screen(self, name: str, room: Place, *, posts: bool) -> Screen:
         program = await self._program(name)
-        author = await program.join(place)
-        url = (await self._wire()).url
-        screen = Screen(name, url=url, token=program.token, author=author, place=place)
-        self._screens[place].append(screen)
-        if talks:
-            self._acts.append(self._write(screen))
+        author = await program.join(room)
+        url = (await self._add_proxy()).url
+        screen = Screen(name, url=url, token=program.token, author=author, room=room)
+        self._screens[room].append(screen)
+        if posts:
+            self._actions.append(self._write(screen))
         return screen
 
-    async def _add_ear(self, name: str, place: Place) -> None:
-        program = await self._program(name, url=(await self._wire()).url)
-        await program.join(place)
-        self._ears[place].append(Ear(name, program, place))
+    async def _add_stream(self, name: str, room: Place) -> None:
+        program = await self._program(name, url=(await self._add_proxy()).url)
+        await program.join(room)
+        self._streams[room].append(StreamClient(name, program, room))
 
-    async def _add_window(self, name: str, wardrobe: Wardrobe, place: Place) -> None:
+    async def _add_window(self, name: str, context_pool: BrowserContextPool, room: Place) -> None:
         program = await self._program(name)
-        await program.join(place)
-        url = (await self._wire()).url
-        window = await open_window(wardrobe, name, url=url, token=program.token, place=place)
-        self._windows[place].append(window)
+        await program.join(room)
+        url = (await self._add_proxy()).url
+        window = await open_window(context_pool, name, url=url, token=program.token, room=room)
+        self._windows[room].append(window)
 
-    async def _add_wanderer(self, name: str) -> None:
-        """Let somebody leave and come again, who has the room open all the while."""
-        self._away.append(name)
-        screen = await self._add_screen(name, self.lasting, talks=False)
-        program = await self._program(name, come_in=False)
+    async def _add_leaver(self, name: str) -> None:
+        """Add a visitor who leaves and rejoins the room with its page open."""
+        self._absent.append(name)
+        screen = await self._add_screen(name, self.lasting, posts=False)
+        program = await self._program(name, sign_in=False)
         program.token = screen.token
-        self._acts.append(self._wander(name, program, screen))
+        self._actions.append(self._leave_and_rejoin(name, program, screen))
 
-    # What they do
+    # Actions of the clients
 
     async def _talk(self, name: str, program: Program, authors: dict[Place, str]) -> None:
-        """Post, sometimes twice at once or again later; take back some; try what cannot be."""
-        chance = self._chance(name)
-        said: list[tuple[Place, Post]] = []
-        while not self._over.is_set():
-            await asyncio.sleep(chance.uniform(0.02, 0.2))
-            place = chance.choice(list(authors))
-            match chance.choices(["say", "twice", "again", "delete", "nonsense"], [8, 2, 1, 2, 1]):
-                case ["say"] | ["twice"] as what:
-                    at_once = 2 if what == ["twice"] else 1
-                    said.append((place, await self._say(program, place, authors, at_once=at_once)))
-                case ["again"] if said:
-                    await program.say_again(*chance.choice(said))
-                case ["delete"] if said:
-                    where, post = said.pop(chance.randrange(len(said)))
+        """Post, sometimes concurrently or repeatedly; delete some messages; post invalid ones."""
+        random = self._random(name)
+        posted: list[tuple[Place, Post]] = []
+        while not self._is_over.is_set():
+            await asyncio.sleep(random.uniform(0.02, 0.2))
+            room = random.choice(list(authors))
+            match random.choices(["say", "twice", "again", "delete", "nonsense"], [8, 2, 1, 2, 1]):
+                case ["say"] | ["twice"] as action:
+                    concurrency = 2 if action == ["twice"] else 1
+                    posted.append(
+                        (room, await self._say(program, room, authors, concurrency=concurrency))
+                    )
+                case ["again"] if posted:
+                    await program.say_again(*random.choice(posted))
+                case ["delete"] if posted:
+                    posted_in, post = posted.pop(random.randrange(len(posted)))
                     if post.stored:
-                        await program.delete(where, post)
+                        await program.delete(posted_in, post)
                 case ["nonsense"]:
-                    await self._say(program, place, authors, more=_TOO_LONG)
+                    await self._say(program, room, authors, suffix=_TOO_LONG)
 
     async def _say(
         self,
         program: Program,
-        place: Place,
+        room: Place,
         authors: dict[Place, str],
         *,
-        at_once: int = 1,
-        more: str = "",
+        concurrency: int = 1,
+        suffix: str = "",
     ) -> Post:
         number = next(self._numbers)
         return await program.say(
-            place,
-            f"{number} by {program.nickname}{more}",
+            room,
+            f"{number} by {program.nickname}{suffix}",
             dedup_id=f"p{number}",
-            author=authors[place],
-            at_once=at_once,
+            author=authors[room],
+            concurrency=concurrency,
         )
 
     async def _write(self, screen: Screen) -> None:
-        chance = self._chance(screen.name)
-        while not self._over.is_set():
-            await asyncio.sleep(chance.uniform(0.05, 0.4))
+        random = self._random(screen.name)
+        while not self._is_over.is_set():
+            await asyncio.sleep(random.uniform(0.05, 0.4))
             number = next(self._numbers)
             await screen.say(f"{number} by {screen.name}", dedup_id=f"s{number}")
 
-    async def _wander(self, name: str, program: Program, screen: Screen) -> None:
-        chance = self._chance(f"{name} wanders")
-        while not self._over.is_set():
-            await asyncio.sleep(chance.uniform(0.5, 2))
+    async def _leave_and_rejoin(self, name: str, program: Program, screen: Screen) -> None:
+        random = self._random(f"{name} wanders")
+        while not self._is_over.is_set():
+            await asyncio.sleep(random.uniform(0.5, 2))
             await program.leave(self.lasting)
             authors = {self.lasting: screen.author}
-            await self._say(program, self.lasting, authors)  # no member any more: refused
+            await self._say(program, self.lasting, authors)  # not a member any more: refused
             await program.join(self.lasting)
             await self._say(program, self.lasting, authors)
 
-    async def _come_and_be_forgotten(self, name: str) -> None:
-        chance = self._chance(name)
+    async def _sign_in_and_delete_visitors(self, name: str) -> None:
+        random = self._random(name)
         for number in range(1_000):
-            if self._over.is_set():
+            if self._is_over.is_set():
                 return
             program = await self._program(f"{name} {number}")
-            authors = {place: await program.join(place) for place in self._screens}
-            for _ in range(chance.randrange(1, 6)):
-                await self._say(program, chance.choice(list(authors)), authors)
-            await program.be_forgotten(authors)
-            await asyncio.sleep(chance.uniform(0.1, 1))
+            authors = {room: await program.join(room) for room in self._screens}
+            for _ in range(random.randrange(1, 6)):
+                await self._say(program, random.choice(list(authors)), authors)
+            await program.delete_visitor(authors)
+            await asyncio.sleep(random.uniform(0.1, 1))
 
-    # What goes wrong
+    # Disruptions
 
-    async def _shake(self, wire: Wire) -> None:
-        """Break a line in one way or another, again and again."""
-        chance = self._chance(f"wire {self._wires.index(wire)}")
-        while not self._over.is_set():
-            await self._wait(chance.uniform(0.5, 5))
-            match chance.choice(["cuts", "held lines", "lost answers"]):
-                case "held lines" as what:
-                    wire.hold()
-                    await self._wait(chance.uniform(0.1, 1.5))
-                    wire.release()
-                case what:
-                    if what == "lost answers":
-                        wire.swallow_answers()
-                        await self._wait(chance.uniform(0.05, 0.5))
-                    wire.cut()
-                    await self._wait(chance.uniform(0, 0.8))
-                    wire.mend()
-            self.report.counts[what] += 1
+    async def _disrupt_connection(self, proxy: TcpProxy) -> None:
+        """Disrupt a connection repeatedly in random ways."""
+        random = self._random(f"wire {self._proxies.index(proxy)}")
+        while not self._is_over.is_set():
+            await self._wait(random.uniform(0.5, 5))
+            match random.choice(["cuts", "held lines", "lost answers"]):
+                case "held lines" as kind:
+                    proxy.hold()
+                    await self._wait(random.uniform(0.1, 1.5))
+                    proxy.release()
+                case kind:
+                    if kind == "lost answers":
+                        proxy.drop_responses()
+                        await self._wait(random.uniform(0.05, 0.5))
+                    proxy.disconnect()
+                    await self._wait(random.uniform(0, 0.8))
+                    proxy.restore()
+            self.report.counts[kind] += 1
 
-    async def _strike(self, number: int, blow: Blow) -> None:
-        chance = self._chance(f"blow {number}")
-        await asyncio.sleep(chance.uniform(0.3, 3))
-        await blow(chance)
-        self.report.counts[blow.__name__.replace("_", " ")] += 1
+    async def _disrupt(self, number: int, disruption: Disruption) -> None:
+        random = self._random(f"blow {number}")
+        await asyncio.sleep(random.uniform(0.3, 3))
+        await disruption(random)
+        self.report.counts[disruption.__name__.replace("_", " ")] += 1
 
-    def _chance(self, name: str) -> Random:
+    def _random(self, name: str) -> Random:
         return Random(f"{self.report.seed} {name}")
 
     async def _wait(self, seconds: float) -> None:
-        """Wait, unless the storm is over before."""
+        """Wait, but not beyond the end of the run."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), seconds)
+            await asyncio.wait_for(self._is_over.wait(), seconds)
 
-    # How it ends
+    # The end of a run
 
-    async def _rest(self) -> None:
-        """Wait until all see the same; if they never do, what they see then is what is checked."""
-        readers = [await self._reader(door) for door in self._doors]
-        for place in (self.lasting, self.fleeting):
-            await readers[0].join(place)
+    async def _wait_for_stable_state(self) -> None:
+        """Wait until all clients are in the same state, at most `PATIENCE`, and check it."""
+        readers = [await self._add_reader(url) for url in self._urls]
+        for room in (self.lasting, self.fleeting):
+            await readers[0].join(room)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    while not await self._is_at_rest(place, readers):  # noqa: ASYNC110 - others move
+                    while not await self._is_stable(room, readers):  # noqa: ASYNC110 - other tasks
                         await asyncio.sleep(0.2)
-            if faults := self._find_faults(place):
-                lookers = [*self._screens[place], *self._ears[place]]
+            if faults := self._find_faults(room):
+                observers = [*self._screens[room], *self._streams[room]]
                 self.report.faults += faults
-                self.report.lookers += [each.describe() for each in lookers]
+                self.report.reader_states += [each.describe() for each in observers]
 
-    async def _reader(self, door: str) -> Program:
-        """Let the host come to a door."""
-        program = await self._program(f"Host at {door}", url=door, come_in=False)
+    async def _add_reader(self, url: str) -> Program:
+        """Return a client of the host at a URL."""
+        program = await self._program(f"Host at {url}", url=url, sign_in=False)
         program.token = self._programs[0].token
         return program
 
-    async def _is_at_rest(self, place: Place, readers: Sequence[Program]) -> bool:
-        truths = [Sight(each.nickname, now(), now(), await each.read(place)) for each in readers]
-        sights = [*truths, *await self._look(place)]
-        place.record.ends = {sight.reader: sight for sight in sights if sight}
-        last = truths[-1].lines[-1:]
+    async def _is_stable(self, room: Place, readers: Sequence[Program]) -> bool:
+        api_lists = [Sight(each.nickname, now(), now(), await each.read(room)) for each in readers]
+        sights = [*api_lists, *await self._read_lists(room)]
+        room.record.ends = {sight.reader: sight for sight in sights if sight}
+        last = api_lists[-1].lines[-1:]
         return all(
             sight and sight.lines[-1:] == last for sight in sights
-        ) and not self._find_faults(place)
+        ) and not self._find_faults(room)
 
-    def _find_faults(self, place: Place) -> list[str]:
+    def _find_faults(self, room: Place) -> list[str]:
         return find_faults(
-            place.record, tolerance=_TOLERANCE, distance=self._distance, life=place.ttl
+            room.record,
+            tolerance=_TOLERANCE,
+            propagation_seconds=self._propagation_seconds,
+            ttl=room.ttl,
         )
 
-    async def _look(self, place: Place) -> list[Sight | None]:
-        glances = [await window.glance() for window in self._windows[place]]
+    async def _read_lists(self, room: Place) -> list[Sight | None]:
+        summaries = [await window.summary() for window in self._windows[room]]
         return [
-            *glances,
-            *(screen.look() for screen in self._screens[place]),
-            *(ear.look() for ear in self._ears[place]),
+            *summaries,
+            *(screen.look() for screen in self._screens[room]),
+            *(stream.look() for stream in self._streams[room]),
         ]
 
     def _count(self) -> None:
         counts = self.report.counts
-        for place in (self.lasting, self.fleeting):
-            posts = place.record.posts.values()
+        for room in (self.lasting, self.fleeting):
+            posts = room.record.posts.values()
             counts["posts"] += len(posts)
             counts["acknowledged"] += sum(bool(post.accepted) for post in posts)
             counts["refused"] += sum(post.is_refused for post in posts)
             self.report.refusals.update(post.refused[-1] for post in posts if post.is_refused)
             counts["tried again"] += sum(post.tries > 1 for post in posts)
-            counts["removals"] += len(place.record.removals)
-            self.report.lateness = max(self.report.lateness, find_lateness(place.record))
-            delay = find_delay(place.record, since=self._mended, away=self._away)
+            counts["removals"] += len(room.record.removals)
+            self.report.lateness = max(self.report.lateness, find_lateness(room.record))
+            delay = find_delay(room.record, since=self._repaired_at, absent=self._absent)
             self.report.delay = max(self.report.delay, delay)
-            counts["observations"] += len(place.record.sights) + len(place.record.tellings)
+            counts["observations"] += len(room.record.sights) + len(room.record.responses)
         counts["loaded pages"] = sum(screen.loaded for screen in self._all(self._screens))
-        counts["resumed streams"] = sum(ear.resumed for ear in self._all(self._ears))
+        counts["resumed streams"] = sum(stream.resumed for stream in self._all(self._streams))
 
     @staticmethod
-    def _all(by_place: dict[Place, list[Any]]) -> list[Any]:
-        return [each for several in by_place.values() for each in several]
+    def _all(by_room: dict[Place, list[Any]]) -> list[Any]:
+        return [each for several in by_room.values() for each in several]

@@ -1,4 +1,4 @@
-"""The checker finds what is wrong, and nothing where all is well."""
+"""The checker finds each kind of fault, and none in a correct record."""
 
 from dataclasses import replace
 
@@ -8,25 +8,28 @@ from tests.history.checker import find_delay, find_faults, find_lateness
 from tests.history.record import Line, Record, Sight, Telling
 
 ONE, TWO, THREE = (
-    Line(seq, text, author, until=100.0, dedup_id=f"d{seq}")
+    Line(seq, text, author, expires_at=100.0, dedup_id=f"d{seq}")
     for seq, text, author in ((1, "one", "Ann"), (2, "two", "Bob"), (3, "three", "Ann"))
 )
 
 
 @pytest.fixture
 def record() -> Record:
-    """Return what is noted down of a room in which all went well.
+    """Return a record without faults.
 
-    Three were stored at the moments 1, 2 and 3; one was refused, of one nobody knows.
+    Three messages were stored at the times 1, 2 and 3; one was refused, and the outcome of one is
+    unknown.
     """
     record = Record()
     for line in (ONE, TWO, THREE):
-        post = record.post(line.text, dedup_id=line.dedup_id, author=line.author, until=line.until)
+        post = record.post(
+            line.text, dedup_id=line.dedup_id, author=line.author, expires_at=line.expires_at
+        )
         post.tries = 2
         post.accepted.append(float(line.seq))
         post.stored.append(line)
     for text in ("refused", "open"):
-        record.post(text, dedup_id=text, author="Bob", until=100).tries = 1
+        record.post(text, dedup_id=text, author="Bob", expires_at=100).tries = 1
     record.posts["refused"].refused.append("too long")
     record.sights += [
         see(1.5, ONE),
@@ -34,7 +37,7 @@ def record() -> Record:
         see(3.5, ONE, TWO, THREE),
         see(4.5, TWO, THREE, more=True),
     ]
-    record.tellings.append(Telling("Zoë", 2.5, (ONE, TWO)))
+    record.responses.append(Telling("Zoë", 2.5, (ONE, TWO)))
     record.streams["Zoë"] = [1, 2, 3]
     record.ends = {
         name: see(9, ONE, TWO, THREE, reader=name, more=name == "Mira") for name in ("Mira", "Zoë")
@@ -46,50 +49,50 @@ def see(
     at: float,
     *lines: Line,
     reader: str = "Mira",
-    asked: float = 0,
-    sure: bool = True,
+    requested_at: float = 0,
+    is_synced: bool = True,
     more: bool = False,
 ) -> Sight:
-    return Sight(reader, at, asked or at, lines, sure, more)
+    return Sight(reader, at, requested_at or at, lines, is_synced, more)
 
 
 def faults(record: Record) -> set[str]:
-    """Return the kinds of what was found."""
+    """Return the kinds of the faults in the record."""
     return {fault.partition(":")[0] for fault in find_faults(record)}
 
 
-def test_where_all_is_well_nothing_is_found(record: Record) -> None:
+def test_checker_finds_no_fault_in_a_correct_record(record: Record) -> None:
     assert find_faults(record) == []
 
 
-def test_a_message_that_is_missing_in_the_middle_is_lost(record: Record) -> None:
-    record.sights.append(see(5, ONE, THREE, asked=0.1))
+def test_message_missing_between_others_is_lost(record: Record) -> None:
+    record.sights.append(see(5, ONE, THREE, requested_at=0.1))
     assert faults(record) == {"lost"}
 
 
-def test_a_message_that_was_acknowledged_before_one_asked_is_lost_at_the_end(
+def test_missing_last_message_is_lost_if_acknowledged_before_the_request(
     record: Record,
 ) -> None:
-    record.sights.append(see(5, ONE, TWO, asked=2.9))
+    record.sights.append(see(5, ONE, TWO, requested_at=2.9))
     assert faults(record) == set()
-    record.sights.append(see(5, ONE, TWO, asked=3.1))
+    record.sights.append(see(5, ONE, TWO, requested_at=3.1))
     assert faults(record) == {"lost"}
 
 
-def test_what_lies_before_the_first_row_of_many_is_not_lost(record: Record) -> None:
+def test_message_before_the_first_row_is_not_lost_if_there_are_more(record: Record) -> None:
     record.sights.append(see(5, THREE, more=True))
     assert faults(record) == set()
     record.sights.append(see(5, THREE))
     assert faults(record) == {"lost"}
 
 
-def test_who_is_still_asking_misses_nothing(record: Record) -> None:
-    record.sights.append(see(5, ONE, THREE, sure=False))
+def test_message_is_not_lost_while_the_reader_is_unsure(record: Record) -> None:
+    record.sights.append(see(5, ONE, THREE, is_synced=False))
     assert faults(record) == set()
 
 
-def test_what_was_removed_or_fades_is_not_lost(record: Record) -> None:
-    record.removal(asked=6, seq=2)
+def test_deleted_message_is_not_lost(record: Record) -> None:
+    record.removal(requested_at=6, seq=2)
     record.sights.append(see(6.1, ONE, THREE))
     record.ends.clear()
     assert faults(record) == set()
@@ -97,72 +100,72 @@ def test_what_was_removed_or_fades_is_not_lost(record: Record) -> None:
     assert faults(record) == {"lost"}
 
 
-def test_what_was_accepted_and_was_never_seen_is_lost(record: Record) -> None:
+def test_accepted_message_that_is_never_seen_is_lost(record: Record) -> None:
     record.posts["open"].accepted.append(4)
     assert faults(record) == {"lost"}
 
 
-def test_what_was_accepted_of_one_who_was_forgotten_may_never_be_seen(record: Record) -> None:
+def test_unseen_message_of_a_forgotten_author_is_not_lost(record: Record) -> None:
     record.posts["open"].accepted.append(4)
     record.posts["open"].author = "Zoë"
-    record.removal(asked=5, author="Zoë")
+    record.removal(requested_at=5, author="Zoë")
     assert faults(record) == set()
 
 
-def test_a_row_that_is_there_twice_is_doubled(record: Record) -> None:
+def test_row_shown_twice_is_doubled(record: Record) -> None:
     record.sights.append(see(5, ONE, TWO, TWO, THREE))
     assert faults(record) == {"doubled"}
 
 
-def test_a_text_that_was_stored_twice_is_doubled(record: Record) -> None:
-    record.tellings.append(Telling("Zoë", 5, (replace(THREE, seq=4),)))
+def test_text_stored_twice_is_doubled(record: Record) -> None:
+    record.responses.append(Telling("Zoë", 5, (replace(THREE, seq=4),)))
     assert "doubled" in faults(record)
 
 
-def test_an_answer_that_names_another_number_the_second_time_is_doubled(record: Record) -> None:
+def test_second_response_with_another_seq_is_doubled(record: Record) -> None:
     record.posts["three"].stored.append(replace(THREE, seq=4))
     assert "doubled" in faults(record)
 
 
-def test_an_answer_of_another_post_is_mixed_up(record: Record) -> None:
+def test_response_of_another_post_is_mixed_up(record: Record) -> None:
     record.posts["two"].stored.append(ONE)
     assert faults(record) == {"mixed up"}
 
 
-def test_a_row_of_another_dedup_id_is_mixed_up(record: Record) -> None:
+def test_row_with_another_dedup_id_is_mixed_up(record: Record) -> None:
     record.sights.append(see(5, ONE, replace(TWO, dedup_id="d1"), THREE))
     assert faults(record) == {"mixed up"}
 
 
-def test_rows_in_another_order_are_out_of_order(record: Record) -> None:
+def test_rows_in_wrong_order_are_out_of_order(record: Record) -> None:
     record.sights.append(see(5, TWO, ONE, THREE))
     assert faults(record) == {"out of order"}
 
 
-def test_an_order_that_differs_between_readers_is_out_of_order(record: Record) -> None:
+def test_different_order_between_readers_is_out_of_order(record: Record) -> None:
     swapped = replace(ONE, seq=2), replace(TWO, seq=1)
     record.sights.append(see(5, *sorted(swapped, key=lambda line: line.seq), reader="Zoë"))
     assert "out of order" in faults(record)
 
 
-@pytest.mark.parametrize("told", [[1, 2, 2, 3], [1, 3, 2]])
-def test_a_stream_that_repeats_itself_or_goes_back_is_out_of_order(
-    record: Record, told: list[int]
+@pytest.mark.parametrize("seqs", [[1, 2, 2, 3], [1, 3, 2]])
+def test_stream_with_a_repeated_or_lower_seq_is_out_of_order(
+    record: Record, seqs: list[int]
 ) -> None:
-    record.streams["Zoë"] = told
+    record.streams["Zoë"] = seqs
     assert faults(record) == {"out of order"}
 
 
-def test_a_number_that_nobody_knows_is_skipped_unless_a_post_is_open(record: Record) -> None:
-    five = Line(5, "five", "Ann", until=100, dedup_id="d5")
-    record.post("five", dedup_id="d5", author="Ann", until=100).tries = 1
-    record.sights.append(see(8, ONE, TWO, THREE, five, sure=False))
+def test_missing_seq_is_skipped_unless_a_post_is_unresolved(record: Record) -> None:
+    five = Line(5, "five", "Ann", expires_at=100, dedup_id="d5")
+    record.post("five", dedup_id="d5", author="Ann", expires_at=100).tries = 1
+    record.sights.append(see(8, ONE, TWO, THREE, five, is_synced=False))
     assert faults(record) == set()
     record.posts["open"].refused.append("too long")
     assert faults(record) == {"skipped"}
 
 
-def test_a_row_that_stays_for_longer_than_a_second_is_late(record: Record) -> None:
+def test_row_shown_over_a_second_after_its_expiry_is_late(record: Record) -> None:
     record.sights.append(see(100.9, ONE, TWO, THREE))
     assert faults(record) == set()
     record.sights.append(see(101.1, ONE, TWO, THREE))
@@ -171,74 +174,76 @@ def test_a_row_that_stays_for_longer_than_a_second_is_late(record: Record) -> No
     assert find_lateness(record) == pytest.approx(1.1)
 
 
-def test_what_was_stored_again_after_its_end_is_not_doubled(record: Record) -> None:
-    again = Line(4, "one", "Ann", until=161.0)
+def test_text_stored_again_after_its_expiry_is_not_doubled(record: Record) -> None:
+    again = Line(4, "one", "Ann", expires_at=161.0)
     record.sights.append(see(105, again))
     assert "doubled" in faults(record)
-    assert "doubled" in {fault.partition(":")[0] for fault in find_faults(record, life=62)}
-    assert not any(fault.startswith("doubled") for fault in find_faults(record, life=60))
+    assert "doubled" in {fault.partition(":")[0] for fault in find_faults(record, ttl=62)}
+    assert not any(fault.startswith("doubled") for fault in find_faults(record, ttl=60))
 
 
-def test_what_ended_before_word_of_it_could_travel_is_not_lost(record: Record) -> None:
-    post = record.post("brief", dedup_id="d4", author="Ann", until=8.0)
+def test_message_that_expired_before_its_event_could_arrive_is_not_lost(record: Record) -> None:
+    post = record.post("brief", dedup_id="d4", author="Ann", expires_at=8.0)
     post.accepted.append(4.0)
     record.sights.append(see(6, ONE, TWO, THREE))
     assert faults(record) == {"lost"}
-    assert find_faults(record, distance=3) == []
+    assert find_faults(record, propagation_seconds=3) == []
 
 
-def test_what_was_acknowledged_and_is_seen_later_is_lacking_until_then(record: Record) -> None:
+def test_delay_lasts_until_an_acknowledged_message_is_seen(record: Record) -> None:
     assert find_delay(record, since=0) == pytest.approx(0.5)
     record.sights += [see(7, reader="Zoë"), see(9, ONE, TWO, THREE, reader="Zoë")]
     assert find_delay(record, since=0) == pytest.approx(8)
     assert find_delay(record, since=4) == pytest.approx(5)
-    assert find_delay(record, since=4, away=["Zoë"]) == 0
+    assert find_delay(record, since=4, absent=["Zoë"]) == 0
 
 
-def test_what_had_ended_before_one_asked_is_told_late(record: Record) -> None:
-    record.tellings.append(Telling("Zoë", 100.1, (THREE,)))
+def test_message_returned_after_its_expiry_is_late(record: Record) -> None:
+    record.responses.append(Telling("Zoë", 100.1, (THREE,)))
     assert faults(record) == {"late"}
 
 
-def test_what_was_refused_and_is_there_is_a_ghost(record: Record) -> None:
-    record.sights.append(see(5, ONE, TWO, THREE, Line(4, "refused", "Bob", until=100)))
+def test_refused_message_that_is_shown_is_a_ghost(record: Record) -> None:
+    record.sights.append(see(5, ONE, TWO, THREE, Line(4, "refused", "Bob", expires_at=100)))
     record.ends.clear()
     assert faults(record) == {"a ghost"}
 
 
-def test_what_nobody_has_said_is_a_ghost(record: Record) -> None:
-    record.tellings.append(Telling("Zoë", 5, (Line(4, "boo", "Bob", until=100),)))
+def test_message_that_was_never_posted_is_a_ghost(record: Record) -> None:
+    record.responses.append(Telling("Zoë", 5, (Line(4, "boo", "Bob", expires_at=100),)))
     assert faults(record) == {"a ghost"}
 
 
-def test_what_was_removed_before_one_asked_and_is_told_is_a_ghost(record: Record) -> None:
-    record.removal(asked=5, seq=2).done = 6
+def test_message_returned_after_its_deletion_is_a_ghost(record: Record) -> None:
+    record.removal(requested_at=5, seq=2).done = 6
     record.ends.clear()
-    record.tellings.append(Telling("Mira", 5.5, (TWO,)))
+    record.responses.append(Telling("Mira", 5.5, (TWO,)))
     assert faults(record) == set()
-    record.tellings.append(Telling("Mira", 6.5, (TWO,)))
+    record.responses.append(Telling("Mira", 6.5, (TWO,)))
     assert faults(record) == {"a ghost"}
 
 
-def test_what_was_removed_and_stays_is_a_ghost(record: Record) -> None:
-    record.removal(asked=5, seq=2).done = 6
+def test_deleted_message_that_remains_is_a_ghost(record: Record) -> None:
+    record.removal(requested_at=5, seq=2).done = 6
     assert faults(record) == {"a ghost"}
 
 
-def test_what_is_still_there_of_one_who_was_forgotten_is_a_ghost(record: Record) -> None:
-    record.removal(asked=5, author="Ann").done = 6
-    record.ends = {"Mira": see(9, TWO, asked=5)}
+def test_remaining_message_of_a_forgotten_author_is_a_ghost(record: Record) -> None:
+    record.removal(requested_at=5, author="Ann").done = 6
+    record.ends = {"Mira": see(9, TWO, requested_at=5)}
     assert faults(record) == set()
-    record.ends = {"Mira": see(9, ONE, TWO, asked=5)}
+    record.ends = {"Mira": see(9, ONE, TWO, requested_at=5)}
     assert faults(record) == {"a ghost"}
 
 
-def test_what_was_acknowledged_and_is_missing_at_the_end_is_lost(record: Record) -> None:
-    record.ends = {name: see(9, ONE, TWO, reader=name, asked=0.1) for name in ("Mira", "Zoë")}
+def test_acknowledged_message_missing_at_the_end_is_lost(record: Record) -> None:
+    record.ends = {
+        name: see(9, ONE, TWO, reader=name, requested_at=0.1) for name in ("Mira", "Zoë")
+    }
     assert faults(record) == {"lost"}
 
 
-def test_readers_who_never_come_to_see_the_same_are_apart(record: Record) -> None:
+def test_readers_with_different_final_lists_are_apart(record: Record) -> None:
     record.posts["three"].accepted.clear()
-    record.ends["Zoë"] = see(9, ONE, TWO, reader="Zoë", asked=0.1)
+    record.ends["Zoë"] = see(9, ONE, TWO, reader="Zoë", requested_at=0.1)
     assert faults(record) == {"apart"}

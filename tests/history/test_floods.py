@@ -1,4 +1,4 @@
-"""The floods of a soak reach the server, and what they must not change is noticed."""
+"""The floods of the soak test reach the server, and their faults are reported."""
 
 import asyncio
 import sqlite3
@@ -7,35 +7,35 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from tests.benchmarks.attacks.catalogue import WAYS as ALL_WAYS
-from tests.browser.house import PATIENCE, House
+from benchmarks.attacks.catalogue import WAYS as ALL_WAYS
+from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.history.floods import LIMITED, WAYS, Floods, PurgeWatch, find_flood_faults
 from tests.history.storm import Report
 
 ROOM = "harbour"
 
 
-async def test_floods_are_counted_and_those_that_cannot_begin_are_named(tmp_path: Path) -> None:
-    house = House(tmp_path, **LIMITED)
-    await house.start()
+async def test_floods_are_counted_and_those_that_cannot_start_are_listed(tmp_path: Path) -> None:
+    server_process = ServerProcess(tmp_path, **LIMITED)
+    await server_process.start()
     try:
-        async with Floods(house.url, said=4) as floods:
+        async with Floods(server_process.url, message_count=4) as floods:
             await floods.programs[0].open(ROOM)
             ways = ("API: joins and leaves", "event: no such thing")
-            for blow in floods.in_turn(ways, room=ROOM, seconds=1):
-                await blow(Random(1))
+            for disruption in floods.in_turn(ways, room=ROOM, seconds=1):
+                await disruption(Random(1))
     finally:
-        await house.kill()
+        await server_process.kill()
     assert floods.tally.keys() == {"done", "refused", "unanswered"}
     (skipped,) = floods.skipped
     assert skipped.startswith("event: no such thing")
 
 
-def test_floods_of_a_soak_are_ways_that_are_measured() -> None:
+def test_flood_kinds_exist_in_the_attack_catalogue() -> None:
     assert set(WAYS) <= ALL_WAYS.keys()
 
 
-async def test_row_that_outlives_its_message_is_noticed(tmp_path: Path) -> None:
+async def test_row_that_outlives_its_message_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "anonchat.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE message (expires_at TEXT)")
@@ -50,7 +50,7 @@ async def test_row_that_outlives_its_message_is_noticed(tmp_path: Path) -> None:
     assert fault.startswith("late: ")
 
 
-def test_posts_of_others_that_are_refused_for_the_flood_are_faults() -> None:
+def test_refused_posts_of_others_are_reported_as_faults() -> None:
     report = Report("1")
     report.refusals.update({"/api/v1/problems/not-a-member": 3, "/api/v1/problems/too-often": 2})
     faults = find_flood_faults(report, ["page: /login: 429"], 0.0, alarms=["ERROR here"])

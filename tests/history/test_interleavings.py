@@ -1,7 +1,7 @@
-"""Any order of posts, deletions, expiries, cuts and answers leaves every screen with the same list.
+"""Any order of posts, deletions, expiries, disconnections and syncs leads to equal lists.
 
-The services, the catch-up and the rows are the real ones. The lines in between are made here, so
-that everything on them can be early, late or lost; and time moves only when it is told to.
+The services, the sync and the rows are real. The connections are simulated, so that packets can be
+early, late or lost; the clock is fake.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from anonchat import (
     Member,
     Message,
     MessagePosted,
-    MessagesGone,
+    MessagesDeleted,
     Visitor,
 )
-from pages.conversation import Conversation
-from pages.live.feed import Shown
+from pages.elements.live_list import ClientState
+from pages.message_log import MessageLog
 from pages.rows import message_row
-from tests.fakes import FakeClock, crash, gather_in, make_settings
+from tests.fakes import FakeClock, crash, create_room_with_members, make_settings
 from tests.history.checker import find_faults
 from tests.history.record import Line, Post, Record, Sight, Telling
 from tests.history.rows import Packed, Rows, read_line
@@ -40,39 +40,39 @@ pytestmark = pytest.mark.usefixtures("either_place")
 TICK = timedelta(milliseconds=1)
 TTL = 60
 PAGE = 10
-SPEAKERS = ("Ann", "Bob")
+AUTHORS = ("Ann", "Bob")
 TABS = 2
-POSTS = (1, 1, 1, 1, 2, 2, 3, PAGE + 2)  # how many at once
+POSTS = (1, 1, 1, 1, 2, 2, 3, PAGE + 2)  # messages per post action
 WAITS = (1, 1, 5, 20, TTL + 1)  # seconds
-OFTEN = ("post", "hear", "send", "read", "answer")
-NOW_AND_THEN = ("delete", "cut", "mend", "ask", "wait", "blink", "overtake")
+OFTEN = ("post", "receive", "send", "read", "answer")
+SOMETIMES = ("delete", "cut", "connect", "request_sync", "wait", "miss", "overtake")
 RARELY = ("retry", "purge", "load", "crash")
 
 ACTIONS = some.tuples(
-    some.sampled_from(OFTEN * 3 + NOW_AND_THEN * 2 + RARELY),
+    some.sampled_from(OFTEN * 3 + SOMETIMES * 2 + RARELY),
     some.integers(0, TABS - 1),
     some.integers(0, 99),
 )
 
 
-# A story that fails is told at once: to look for a shorter one would take minutes.
+# No shrink phase: it would take minutes.
 @settings(max_examples=15, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(actions=some.lists(ACTIONS, min_size=20, max_size=80))
-def test_any_order_of_things_leaves_every_screen_with_the_same_list(
+def test_any_order_of_events_leaves_all_pages_with_the_same_list(
     actions: list[tuple[str, int, int]],
 ) -> None:
-    assert asyncio.run(_play(actions)) == []
+    assert asyncio.run(_run(actions)) == []
 
 
-async def _play(actions: list[tuple[str, int, int]]) -> list[str]:
+async def _run(actions: list[tuple[str, int, int]]) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder))
-        await story.begin()
+        await story.start()
         try:
             for name, tab, number in actions:
-                story.clock.move(TICK)
+                story.clock.advance(TICK)
                 await getattr(story, f"_{name}")(story.tabs[tab], number)
-            await story.rest()
+            await story.finish()
         finally:
             await story.chat.stop()
     return find_faults(story.record)
@@ -80,34 +80,34 @@ async def _play(actions: list[tuple[str, int, int]]) -> list[str]:
 
 @dataclass(eq=False)
 class Tab:
-    """A screen and its line: what is on its way to it, to the server, and not yet answered."""
+    """A page and its simulated connection: packets in transit and unanswered syncs."""
 
     name: str
     rows: Rows | None = None
-    asked: float = 0
-    joined: bool = False
-    is_to_ask: bool = False
+    requested_at: float = 0
+    expect_connected: bool = False
+    has_to_sync: bool = False
     inbox: list[tuple[str, Any]] = field(default_factory=list)
     questions: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
     times: dict[int, float] = field(default_factory=dict)
 
-    def show(self, rows: list[Packed], *, more: bool, asked: float) -> None:
-        """Begin with a page that was loaded anew."""
-        self.rows, self.asked = Rows(rows, more=more), asked
+    def show(self, rows: list[Packed], *, more: bool, requested_at: float) -> None:
+        """Reset the state for a newly loaded page."""
+        self.rows, self.requested_at = Rows(rows, more=more), requested_at
         self.inbox, self.questions, self.answers, self.times = [], [], [], {}
 
     def cut(self) -> None:
-        """Lose what is on its way, but for what NiceGUI will send again."""
-        self.joined = self.is_to_ask = False
-        self.inbox = [(kind, what) for kind, what in self.inbox if kind != "feed"]
+        """Disconnect: packets in transit are lost, except for those that NiceGUI sends again."""
+        self.expect_connected = self.has_to_sync = False
+        self.inbox = [(kind, content) for kind, content in self.inbox if kind != "feed"]
         self.questions = []
         if self.rows:
-            self.rows.doubt()
+            self.rows.mark_disconnected()
 
 
 class Story:
-    """A room, two who speak, the tabs of one who looks on, and a witness who misses nothing."""
+    """A room with two authors, the tabs of a reader, and a witness that receives everything."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
@@ -115,32 +115,34 @@ class Story:
         self.chat: Chat
         self._settings = make_settings(folder, message_ttl=f"{TTL}s", page_size=PAGE)
         self.tabs = [Tab(f"tab {number}") for number in range(TABS)]
-        self._parcel: dict[str, list[Any]] = {}
+        self._updates: dict[str, list[Any]] = {}
         self._posted: list[Post] = []
 
-    async def begin(self) -> None:
-        """Open the house, and let everybody in."""
+    async def start(self) -> None:
+        """Start the chat, sign visitors in, and connect the tabs."""
         await self._open()
-        names = (*SPEAKERS, "Mira")
-        self._room, (*speakers, mira) = await gather_in(self.chat, "night train", *names)
-        self._visitors: dict[str, Visitor] = dict(zip(SPEAKERS, speakers, strict=True))
+        names = (*AUTHORS, "Mira")
+        self._room, (*authors, mira) = await create_room_with_members(
+            self.chat, "night train", *names
+        )
+        self._visitors: dict[str, Visitor] = dict(zip(AUTHORS, authors, strict=True))
         self._mira: Member = await self.chat.memberships.require(self._room.id, visitor_id=mira.id)
         self._witness = Tab("witness")
-        self._witness.show([], more=False, asked=self._now)
+        self._witness.show([], more=False, requested_at=self._now)
         for tab in self.tabs:
-            await self._mend(tab)
+            await self._connect(tab)
 
-    async def rest(self) -> None:
-        """Mend what is broken, deliver everything, and note what is seen then."""
+    async def finish(self) -> None:
+        """Reconnect all tabs, deliver everything, and record the final lists."""
         await self._send()
         for tab in self.tabs:
-            await self._mend(tab)
-            await self._ask(tab)
+            await self._connect(tab)
+            await self._request_sync(tab)
             while tab.inbox or tab.questions or tab.answers:
                 await self._read(tab)
                 await self._answer(tab)
-                await self._hear(tab)
-        self.clock.move(TICK)
+                await self._receive(tab)
+        self.clock.advance(TICK)
         for tab in (*self.tabs, self._witness):
             self.record.ends[tab.name] = self._look(tab)
         history = await self.chat.messages.history(
@@ -149,11 +151,11 @@ class Story:
         lines = tuple(map(_line, history))
         self.record.ends["history"] = Sight("history", self._now, self._now, lines)
 
-    # What people do
+    # Actions of visitors
 
     async def _post(self, _tab: Tab, number: int) -> None:
-        """Post at once, each message twice."""
-        who = SPEAKERS[number % 2]
+        """Post messages concurrently, each one twice."""
+        who = AUTHORS[number % 2]
         visitor = self._visitors[who]
         member = await self.chat.memberships.require(self._room.id, visitor_id=visitor.id)
         new = []
@@ -162,29 +164,29 @@ class Story:
                 f"{count} by {who}",
                 dedup_id=str(count),
                 author=member.author,
-                until=self._now + TTL,
+                expires_at=self._now + TTL,
             )
             new.append(post)
         self._posted += new
         await asyncio.gather(*(self._try(post) for post in (*new, *new)))
-        await self.chat.messages.finish()
+        await self.chat.messages.flush()
 
     async def _retry(self, _tab: Tab, number: int) -> None:
-        """Post again what is still there, as one does whose answer was lost."""
+        """Post a stored message again, as after a lost response."""
         removed = {removal.seq for removal in self.record.removals}
-        known = [post for post in self._posted if post.until > self._now]
+        known = [post for post in self._posted if post.expires_at > self._now]
         known = [post for post in known if post.stored[0].seq not in removed]
         if known:
             await self._try(known[number % len(known)])
-            await self.chat.messages.finish()
+            await self.chat.messages.flush()
 
     async def _delete(self, _tab: Tab, number: int) -> None:
-        """Delete one of the newest."""
+        """Delete one of the newest messages."""
         if not self._posted:
             return
         post = self._posted[-1 - number % min(3, len(self._posted))]
-        removal = self.record.removal(asked=self._now, seq=post.stored[0].seq)
-        with contextlib.suppress(ChatError):  # it is gone already
+        removal = self.record.removal(requested_at=self._now, seq=post.stored[0].seq)
+        with contextlib.suppress(ChatError):  # it is already gone
             await self.chat.messages.delete(
                 self._room.id,
                 visitor_id=self._author(post).id,
@@ -206,18 +208,18 @@ class Story:
     def _author(self, post: Post) -> Visitor:
         return self._visitors[post.text.split()[-1]]
 
-    # What time and the house do
+    # Actions of the server
 
     async def _wait(self, _tab: Tab, number: int) -> None:
-        self.clock.move(timedelta(seconds=WAITS[number % len(WAITS)]))
+        self.clock.advance(timedelta(seconds=WAITS[number % len(WAITS)]))
 
     async def _purge(self, _tab: Tab, _number: int) -> None:
         await self.chat.expiry.purge()
 
     async def _crash(self, _tab: Tab, _number: int) -> None:
-        """Let the house fall over, and open it again: it knows no tab any more."""
+        """Crash the server and restart it; all pages are lost."""
         await crash(self.chat)
-        self._parcel = {}
+        self._updates = {}
         for tab in self.tabs:
             tab.cut()
             tab.rows = None
@@ -232,51 +234,51 @@ class Story:
         match event:
             case MessagePosted(_, message):
                 news = {"put": [message_row(message).pack()]}
-            case MessagesGone(_, seqs):
+            case MessagesDeleted(_, seqs):
                 news = {"drop": [*map(str, seqs)]}
             case _:
                 return
         for kind, rows in news.items():
-            self._parcel.setdefault(kind, []).extend(rows)
-        self._receive(self._witness, news)
+            self._updates.setdefault(kind, []).extend(rows)
+        self._update(self._witness, news)
 
-    # What is on the lines
+    # Actions of the connections
 
     async def _send(self, _tab: object = None, _number: int = 0) -> None:
-        """Send what was gathered to all who listen."""
-        parcel, self._parcel = self._parcel, {}
+        """Send the collected updates to all connected tabs."""
+        updates, self._updates = self._updates, {}
         for tab in self.tabs:
-            if tab.joined and parcel:
-                tab.inbox.append(("feed", parcel))
+            if tab.expect_connected and updates:
+                tab.inbox.append(("feed", updates))
 
-    async def _hear(self, tab: Tab, number: int = 0) -> None:
-        """Let the first of what is on its way to a tab arrive, or all."""
-        if tab.rows is None or not tab.joined:
+    async def _receive(self, tab: Tab, number: int = 0) -> None:
+        """Deliver the first packets in transit to a tab, or all."""
+        if tab.rows is None or not tab.expect_connected:
             return
         count = number % 3 or len(tab.inbox)
         arrived, tab.inbox = tab.inbox[:count], tab.inbox[count:]
-        for kind, what in arrived:
-            self.clock.move(TICK)
+        for kind, content in arrived:
+            self.clock.advance(TICK)
             match kind:
                 case "feed":
-                    self._receive(tab, what)
+                    self._update(tab, content)
                 case "sync":
-                    question = tab.rows.ask()
+                    question = tab.rows.request_sync()
                     tab.times[question["question"]] = self._now
-                    # One is being answered; of those that wait for it only the newest does.
+                    # The first is being answered; of the queued ones only the newest is kept.
                     tab.questions = [*tab.questions[:1], question]
                 case "catchUp":
-                    told = tab.rows.catch_up(what)
-                    if told is not None:
-                        tab.asked = tab.times[what["question"]]
-                        self._tell(tab, told)
+                    lines = tab.rows.catch_up(content)
+                    if lines is not None:
+                        tab.requested_at = tab.times[content["question"]]
+                        self._record_response(tab, lines)
 
     async def _read(self, tab: Tab, _number: int = 0) -> None:
-        """Let the server work out what a tab has missed; the answer is not on its way yet."""
+        """Let the server compute the response to a sync request, without sending it."""
         if not tab.questions:
             return
         question = tab.questions.pop(0)
-        shown = Shown(question["keys"], older=question["older"])
+        shown = ClientState(question["keys"], older=question["older"])
         news = await self._conversation()._catch_up(shown)
         assert news
         put = [row.pack() for row in news.put]
@@ -289,77 +291,77 @@ class Story:
     async def _cut(self, tab: Tab, _number: int) -> None:
         tab.cut()
 
-    async def _mend(self, tab: Tab, number: int = 0) -> None:
-        """Connect a tab: it listens from now on, and is told to ask a little later."""
+    async def _connect(self, tab: Tab, number: int = 0) -> None:
+        """Connect a tab; it is subscribed at once, and gets the sync command later."""
         if tab.rows is None:
             await self._load(tab, number)
-        tab.is_to_ask = tab.is_to_ask or not tab.joined
-        tab.joined = True
+        tab.has_to_sync = tab.has_to_sync or not tab.expect_connected
+        tab.expect_connected = True
 
-    async def _ask(self, tab: Tab, _number: int = 0) -> None:
-        if tab.is_to_ask:
-            tab.is_to_ask = False
+    async def _request_sync(self, tab: Tab, _number: int = 0) -> None:
+        if tab.has_to_sync:
+            tab.has_to_sync = False
             tab.inbox.append(("sync", None))
 
-    # Moments that are rare by chance, and hard
+    # Combinations that random choice rarely finds
 
-    async def _blink(self, tab: Tab, number: int) -> None:
-        """Let a tab miss something, and get what follows before it has asked."""
+    async def _miss(self, tab: Tab, number: int) -> None:
+        """Let a tab miss a message, and receive the next one before its sync."""
         await self._cut(tab, number)
         await self._post(tab, number)
         await self._send()
-        await self._mend(tab)
+        await self._connect(tab)
         await self._post(tab, number)
         await self._send()
-        await self._hear(tab)
+        await self._receive(tab)
 
     async def _overtake(self, tab: Tab, number: int) -> None:
-        """Let something happen after the answer to a tab was worked out, and arrive before it."""
-        await self._mend(tab)
-        await self._ask(tab)
-        await self._hear(tab)
+        """Deliver an event that follows the computed sync response before that response."""
+        await self._connect(tab)
+        await self._request_sync(tab)
+        await self._receive(tab)
         await self._read(tab)
         await (self._delete if number % 2 else self._post)(tab, number)
         await self._send()
-        await self._hear(tab)
+        await self._receive(tab)
         await self._answer(tab)
 
     async def _load(self, tab: Tab, _number: int) -> None:
-        """Load a page anew; its line comes later."""
+        """Load a page again; it connects later."""
         tab.cut()
-        asked = self._now
+        requested_at = self._now
         rows = [message_row(message).pack() for message in await self._conversation()._history()]
-        tab.show(rows, more=len(rows) == PAGE, asked=asked)
-        self._tell(tab, tuple(map(read_line, rows)))
+        tab.show(rows, more=len(rows) == PAGE, requested_at=requested_at)
+        self._record_response(tab, tuple(map(read_line, rows)))
 
-    def _conversation(self) -> Conversation:
+    def _conversation(self) -> MessageLog:
         site: Any = SimpleNamespace(chat=self.chat)
         nothing: Any = None
-        return Conversation(site, nothing, self._room, self._mira, nothing)
+        return MessageLog(site, nothing, self._room, self._mira, nothing)
 
-    # What is noted down
+    # Recording
 
     @property
     def _now(self) -> float:
         return self.clock().timestamp()
 
-    def _receive(self, tab: Tab, packet: dict[str, Any]) -> None:
+    def _update(self, tab: Tab, packet: dict[str, Any]) -> None:
         assert tab.rows
         tab.rows.receive(packet)
-        self._note(tab)
+        self._record_sight(tab)
 
-    def _tell(self, tab: Tab, told: tuple[Line, ...]) -> None:
-        self.record.tellings.append(Telling(tab.name, tab.asked, told))
-        self._note(tab)
+    def _record_response(self, tab: Tab, lines: tuple[Line, ...]) -> None:
+        self.record.responses.append(Telling(tab.name, tab.requested_at, lines))
+        self._record_sight(tab)
 
-    def _note(self, tab: Tab) -> None:
+    def _record_sight(self, tab: Tab) -> None:
         self.record.sights.append(self._look(tab))
 
     def _look(self, tab: Tab) -> Sight:
         assert tab.rows
-        sure = tab.rows.sure or tab is self._witness
+        is_synced = tab.rows.is_synced or tab is self._witness
         lines = tab.rows.show(self._now)
-        return Sight(tab.name, self._now, tab.asked, lines, sure, tab.rows.more)
+        return Sight(tab.name, self._now, tab.requested_at, lines, is_synced, tab.rows.more)
 
 
 def _line(message: Message) -> Line:

@@ -1,4 +1,4 @@
-"""Screens whose line is slow, or of another kind: they fall behind, but they come to the same."""
+"""Pages with a slow socket or with polling catch up and do not delay others."""
 
 import asyncio
 import json
@@ -10,66 +10,77 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.program import Program
-from tests.browser.house import PATIENCE, House
+from tests.api.api_client import ApiClient
+from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.history.place import Place
 from tests.history.screen import Screen, introduce, read_client_id
 
 _POSTS = 600
-_MORE_THAN_A_QUEUE = 230
-_AT_ONCE = 20
+_MORE_THAN_QUEUE_MAX = 230
+_BATCH = 20
 _LONG = "long " * 790
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path)
-    await house.start()
-    yield house
-    await house.stop()
+async def server_process(tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    server_process = ServerProcess(tmp_path)
+    await server_process.start()
+    yield server_process
+    await server_process.stop()
 
 
 @pytest.fixture
-async def ann(house: House) -> AsyncIterator[Program]:
-    async with httpx.AsyncClient(base_url=f"{house.url}/api/v1", timeout=PATIENCE) as http:
-        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-        program = Program(http, visitor["token"])
+async def ann(server_process: ServerProcess) -> AsyncIterator[ApiClient]:
+    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=PATIENCE) as http:
+        visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        program = ApiClient(http, visitor["token"])
         await program.open("harbour")
         yield program
 
 
-async def test_a_reader_that_stops_reading_is_cut_off_and_catches_up(
-    house: House, ann: Program
+async def test_page_that_stops_reading_is_disconnected_and_catches_up(
+    server_process: ServerProcess, ann: ApiClient
 ) -> None:
-    async with _open(house, ann, "sleeper") as sleeper, _open(house, ann, "waker") as waker:
-        sleeper.reads.clear()
-        await _say_much(ann, waker)
-        assert waker.connected == 1
-        sleeper.reads.set()
-        await _until(lambda: sleeper.connected == 2)
-        await _until(partial(_shows, sleeper, _POSTS))
+    async with (
+        _open(server_process, ann, "stopped") as stopped,
+        _open(server_process, ann, "reading") as reading,
+    ):
+        stopped.reads.clear()
+        await _post_many(ann, reading)
+        assert reading.connected == 1
+        stopped.reads.set()
+        await _wait_until(lambda: stopped.connected == 2)
+        await _wait_until(partial(_shows, stopped, _POSTS))
 
 
-async def test_a_screen_that_polls_hears_what_is_said(house: House, ann: Program) -> None:
-    async with _poll(house, ann) as poll:
+async def test_polling_page_receives_messages(
+    server_process: ServerProcess, ann: ApiClient
+) -> None:
+    async with _poll(server_process, ann) as poll:
         await ann.say("harbour", "land ahoy")
-        heard = ""
-        while "land ahoy" not in heard:
-            heard += await poll()
+        received = ""
+        while "land ahoy" not in received:
+            received += await poll()
 
 
-async def test_a_screen_that_ceases_to_poll_holds_nobody_up(house: House, ann: Program) -> None:
-    async with _open(house, ann, "waker") as waker, _poll(house, ann):
-        for _ in range(_MORE_THAN_A_QUEUE):
+async def test_page_that_stops_polling_does_not_delay_others(
+    server_process: ServerProcess, ann: ApiClient
+) -> None:
+    async with _open(server_process, ann, "reading") as reading, _poll(server_process, ann):
+        for _ in range(_MORE_THAN_QUEUE_MAX):
             await ann.say("harbour", "land ahoy")
-        await _until(lambda: _newest(waker) >= _MORE_THAN_A_QUEUE)
+        await _wait_until(lambda: _newest(reading) >= _MORE_THAN_QUEUE_MAX)
 
 
 @asynccontextmanager
-async def _poll(house: House, program: Program) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """Open a tab that has no web socket; give what asks for what is there for it."""
+async def _poll(
+    server_process: ServerProcess, program: ApiClient
+) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """Open a page that uses polling; yield a function that polls once."""
     cookies = {"anonchat": program.token}
-    async with httpx.AsyncClient(base_url=house.url, cookies=cookies, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(
+        base_url=server_process.url, cookies=cookies, timeout=PATIENCE
+    ) as http:
         client_id = read_client_id((await http.get("/r/harbour")).text)
         query = {**introduce(client_id, tab_id="tab"), "transport": "polling"}
 
@@ -77,43 +88,45 @@ async def _poll(house: House, program: Program) -> AsyncIterator[Callable[[], Aw
             return (await http.get("/_nicegui_ws/socket.io/", params=query)).text
 
         query["sid"] = json.loads((await poll())[1:])["sid"]
-        origin = {"origin": house.url}
+        origin = {"origin": server_process.url}
         await http.post("/_nicegui_ws/socket.io/", params=query, content="40", headers=origin)
         await program.say("harbour", "all aboard")
-        heard = ""
-        while "all aboard" not in heard:  # then it has joined its topics
+        received = ""
+        while "all aboard" not in received:  # until the page is subscribed
             await program.say("harbour", "all aboard")
-            heard += await poll()
+            received += await poll()
         yield poll
 
 
 @asynccontextmanager
-async def _open(house: House, program: Program, name: str) -> AsyncIterator[Screen]:
-    """Open a tab, and wait until it shows what there is."""
-    place = Place("harbour", ttl=3_600)
-    screen = Screen(name, url=house.url, token=program.token, author="", place=place)
-    life = asyncio.create_task(screen.live())
-    await _until(lambda: _is_sure(screen))
+async def _open(
+    server_process: ServerProcess, program: ApiClient, name: str
+) -> AsyncIterator[Screen]:
+    """Open a page, and wait until its list is complete."""
+    room = Place("harbour", ttl=3_600)
+    screen = Screen(name, url=server_process.url, token=program.token, author="", room=room)
+    task = asyncio.create_task(screen.live())
+    await _wait_until(lambda: _is_synced(screen))
     yield screen
-    life.cancel()
+    task.cancel()
 
 
-async def _say_much(program: Program, reader: Screen) -> None:
-    """Post much more than may wait for one who does not read; the reader is given time to."""
-    for said in range(_AT_ONCE, _POSTS + 1, _AT_ONCE):
-        await asyncio.gather(*(program.say("harbour", _LONG) for _ in range(_AT_ONCE)))
-        await _until(partial(_shows, reader, said))
+async def _post_many(program: ApiClient, reader: Screen) -> None:
+    """Post more than may be queued for a page, at the speed of the given reader."""
+    for count in range(_BATCH, _POSTS + 1, _BATCH):
+        await asyncio.gather(*(program.say("harbour", _LONG) for _ in range(_BATCH)))
+        await _wait_until(partial(_shows, reader, count))
 
 
-async def _until(is_so: Callable[[], bool]) -> None:
+async def _wait_until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not is_so():  # noqa: ASYNC110 - another process
+        while not condition():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 
 
-def _is_sure(screen: Screen) -> bool:
+def _is_synced(screen: Screen) -> bool:
     sight = screen.look()
-    return sight is not None and sight.sure
+    return sight is not None and sight.is_synced
 
 
 def _shows(screen: Screen, seq: int) -> bool:

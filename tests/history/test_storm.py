@@ -1,4 +1,4 @@
-"""A short storm over a real server: it is killed, lines break, and nobody sees anything wrong."""
+"""A short load run on a real server that is killed, over connections that are disrupted."""
 
 import os
 import sqlite3
@@ -7,32 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.house import House
-from tests.browser.world import open_wardrobe
-from tests.history.storm import SETTINGS, Storm, kill_again_and_again
+from tests.browser.server_process import ServerProcess
+from tests.browser.world import open_context_pool
+from tests.history.storm import SETTINGS, Storm, kill_repeatedly
 
 KILLS = 5
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = House(tmp_path, **SETTINGS)
-    await house.start()
-    yield house
-    await house.stop()
+async def server_process(tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    server_process = ServerProcess(tmp_path, **SETTINGS)
+    await server_process.start()
+    yield server_process
+    await server_process.stop()
 
 
-async def test_a_storm_loses_nothing_doubles_nothing_and_leaves_all_with_the_same(
-    house: House,
+async def test_load_with_kills_loses_nothing_and_duplicates_nothing(
+    server_process: ServerProcess,
 ) -> None:
-    seed = os.environ.get("SEED") or os.urandom(3).hex()  # make test SEED=… plans the same again
-    async with open_wardrobe() as wardrobe:
-        blows = kill_again_and_again(house, KILLS)
-        report = await Storm(house, wardrobe, seed=seed, blows=blows).rage()
+    seed = os.environ.get("SEED") or os.urandom(3).hex()  # make test SEED=… repeats a run
+    async with open_context_pool() as context_pool:
+        disruptions = kill_repeatedly(server_process, KILLS)
+        report = await Storm(server_process, context_pool, seed=seed, disruptions=disruptions).run()
     assert not report.faults, str(report)
     assert report.counts["kills"] == KILLS
     assert report.counts["acknowledged"]
-    await house.kill()
-    with sqlite3.connect(house.data / "anonchat.db") as database:
+    await server_process.kill()
+    with sqlite3.connect(server_process.data / "anonchat.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     database.close()

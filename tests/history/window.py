@@ -1,4 +1,4 @@
-"""A real browser that looks at a room while it storms."""
+"""A real browser that reads a room during a load run."""
 
 import asyncio
 import contextlib
@@ -6,13 +6,13 @@ import time
 
 from playwright.async_api import Error, Page
 
-from tests.browser.world import Wardrobe
+from tests.browser.world import BrowserContextPool
 from tests.history.place import Place
 from tests.history.record import Line, Sight
 
 _LOOK_SECONDS = 0.1
-_HALF_SECONDS = 15.0
-_IS_WHOLE = "document.querySelector('.feed-messages') !== null"
+_INCOMPLETE_SECONDS = 15.0
+_IS_COMPLETE = "document.querySelector('.feed-messages') !== null"
 _ROWS = """() => [Date.now() / 1000, [...document.querySelectorAll(".feed-messages [data-key]")]
     .filter((row) => !row.classList.contains("going"))
     .map((row) => [Number(row.dataset.key), row.querySelector(".text").textContent,
@@ -20,60 +20,60 @@ _ROWS = """() => [Date.now() / 1000, [...document.querySelectorAll(".feed-messag
 
 
 class Window:
-    """One page of a browser; `glance` returns what it shows, by its own clock."""
+    """One page of a browser; `summary` returns its list, with the time of the browser."""
 
-    def __init__(self, name: str, page: Page, *, url: str, place: Place) -> None:
+    def __init__(self, name: str, page: Page, *, url: str, room: Place) -> None:
         self.name = name
         self.context = page.context
         self._page = page
-        self._address = f"{url}/r/{place.slug}"
-        self._place = place
+        self._url = f"{url}/r/{room.slug}"
+        self._room = room
 
     async def live(self) -> None:
-        """Look on; a page of which nothing or half has come is loaded again, as a person would."""
-        seen: tuple[Line, ...] | None = None
-        whole = time.monotonic()
+        """Record the list until cancelled; reload a page that is incomplete, as a person would."""
+        last_lines: tuple[Line, ...] | None = None
+        complete_at = time.monotonic()
         while True:
-            if await self._is_whole():
-                whole = time.monotonic()
-            if self._page.url != self._address or time.monotonic() - whole > _HALF_SECONDS:
+            if await self._is_complete():
+                complete_at = time.monotonic()
+            if self._page.url != self._url or time.monotonic() - complete_at > _INCOMPLETE_SECONDS:
                 await self.load()
-                whole = time.monotonic()
-            sight = await self.glance()
-            if sight and sight.lines != seen:
-                self._place.record.sights.append(sight)
-                seen = sight.lines
-            elif sight and any(line.until < sight.at for line in sight.lines):
-                self._place.record.sights.append(sight)
+                complete_at = time.monotonic()
+            sight = await self.summary()
+            if sight and sight.lines != last_lines:
+                self._room.record.sights.append(sight)
+                last_lines = sight.lines
+            elif sight and any(line.expires_at < sight.at for line in sight.lines):
+                self._room.record.sights.append(sight)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def load(self) -> None:
         """Open the room."""
         with contextlib.suppress(Error):
-            await self._page.goto(self._address, wait_until="commit")
+            await self._page.goto(self._url, wait_until="commit")
 
-    async def _is_whole(self) -> bool:
+    async def _is_complete(self) -> bool:
         try:
-            return bool(await self._page.evaluate(_IS_WHOLE))
+            return bool(await self._page.evaluate(_IS_COMPLETE))
         except Error:
             return False
 
-    async def glance(self) -> Sight | None:
-        """Return what is shown now, unless the page is just being loaded."""
+    async def summary(self) -> Sight | None:
+        """Return the current list, or `None` while the page is loading."""
         try:
             at, rows = await self._page.evaluate(_ROWS)
         except Error:
             return None
         lines = tuple(Line(*row) for row in rows)
-        return Sight(self.name, at, 0, lines, sure=False, more=True)
+        return Sight(self.name, at, 0, lines, is_synced=False, more=True)
 
 
 async def open_window(
-    wardrobe: Wardrobe, name: str, *, url: str, token: str, place: Place
+    context_pool: BrowserContextPool, name: str, *, url: str, token: str, room: Place
 ) -> Window:
-    """Give a browser to somebody who is in the room already, and open the room."""
-    context = await wardrobe.take()
+    """Open the room in a new browser context of a member."""
+    context = await context_pool.acquire()
     await context.add_cookies([{"name": "anonchat", "value": token, "url": url}])
-    window = Window(name, await context.new_page(), url=url, place=place)
+    window = Window(name, await context.new_page(), url=url, room=room)
     await window.load()
     return window

@@ -1,4 +1,4 @@
-"""nginx before the house, as the documents tell an operator to set it up."""
+"""nginx in front of the server, configured as in `docs/operations.md`."""
 
 import asyncio
 import os
@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.browser.house import PATIENCE, ROOT, House
+from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
 
 _LOCATION = re.compile(r"```nginx\n(.*?)```", re.DOTALL)
-_CONFIGURATION = """
+_NGINX_CONF = """
 daemon off;
 user root;
 pid {folder}/nginx.pid;
@@ -34,8 +34,8 @@ http {{
     server {{
         listen 127.0.0.1:{port} ssl;
         server_tokens off;
-        ssl_certificate {folder}/own.pem;
-        ssl_certificate_key {folder}/own.key;
+        ssl_certificate {folder}/server.pem;
+        ssl_certificate_key {folder}/server.key;
         error_page 497 =301 https://$http_host$request_uri;
         {location}
     }}
@@ -44,19 +44,19 @@ http {{
 
 
 @asynccontextmanager
-async def secured(house: House, port: int, folder: Path) -> AsyncIterator[Path]:
-    """Speak https for the house; give the certificate that its own is signed by."""
+async def run_https_proxy(house: ServerProcess, port: int, folder: Path) -> AsyncIterator[Path]:
+    """Run nginx with TLS in front of the server; yield the path of the CA certificate."""
     authority = _make_certificates(folder)
     (location,) = _LOCATION.findall((ROOT / "docs" / "operations.md").read_text())
     location = location.replace("127.0.0.1:8080", f"127.0.0.1:{house.port}")
     configuration = folder / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, location=location))
+    configuration.write_text(_NGINX_CONF.format(folder=folder, port=port, location=location))
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
     command = (program, "-c", str(configuration), "-e", str(folder / "nginx.log"))
     nginx = await asyncio.create_subprocess_exec(*command)
     try:
         async with asyncio.timeout(PATIENCE):
-            while not await _answers(port, authority):
+            while not await _is_listening(port, authority):
                 assert nginx.returncode is None, (folder / "nginx.log").read_text()
                 await asyncio.sleep(0.05)
         yield authority
@@ -65,7 +65,7 @@ async def secured(house: House, port: int, folder: Path) -> AsyncIterator[Path]:
         await nginx.wait()
 
 
-async def _answers(port: int, authority: Path) -> bool:
+async def _is_listening(port: int, authority: Path) -> bool:
     context = ssl.create_default_context(cafile=authority)
     try:
         _, writer = await asyncio.open_connection("localhost", port, ssl=context)
@@ -76,17 +76,17 @@ async def _answers(port: int, authority: Path) -> bool:
 
 
 def _make_certificates(folder: Path) -> Path:
-    """Make an authority of our own, and a certificate for this machine."""
+    """Create a CA and a certificate for localhost; return the path of the CA certificate."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    signer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "anonchat tests")])
-    authority = _sign(signer, authority_key.public_key(), signer, authority_key, is_authority=True)
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "anonchat tests")])
+    authority = _sign(issuer, authority_key.public_key(), issuer, authority_key, is_authority=True)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    own = _sign(subject, key.public_key(), signer, authority_key, is_authority=False)
+    certificate = _sign(subject, key.public_key(), issuer, authority_key, is_authority=False)
     encoding = serialization.Encoding.PEM
-    (folder / "own.key").write_bytes(
+    (folder / "server.key").write_bytes(
         key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    (folder / "own.pem").write_bytes(own.public_bytes(encoding))
+    (folder / "server.pem").write_bytes(certificate.public_bytes(encoding))
     path = folder / "authority.pem"
     path.write_bytes(authority.public_bytes(encoding))
     return path
@@ -95,8 +95,8 @@ def _make_certificates(folder: Path) -> Path:
 def _sign(
     subject: x509.Name,
     key: ec.EllipticCurvePublicKey,
-    signer: x509.Name,
-    signing: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    signing_key: ec.EllipticCurvePrivateKey,
     *,
     is_authority: bool,
 ) -> x509.Certificate:
@@ -104,12 +104,12 @@ def _sign(
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(signer)
+        .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=30))
         .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(signing, hashes.SHA256())
+        .sign(signing_key, hashes.SHA256())
     )

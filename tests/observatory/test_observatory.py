@@ -1,4 +1,4 @@
-"""What MDN's HTTP Observatory says of a site that is set up as the documents say."""
+"""MDN's HTTP Observatory grades a site that is set up as documented."""
 
 import asyncio
 import json
@@ -11,27 +11,27 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.program import Program
-from tests.browser.house import PATIENCE, House, free_port
+from tests.api.api_client import ApiClient
 from tests.browser.person import Person
-from tests.browser.world import open_wardrobe
-from tests.observatory.proxy import secured
+from tests.browser.server_process import PATIENCE, ServerProcess, free_port
+from tests.browser.world import open_context_pool
+from tests.observatory.proxy import run_https_proxy
 
 _HERE = Path(__file__).parent
 _OBSERVATORY = _HERE / "node_modules" / "@mdn" / "mdn-http-observatory"
 
 
 class Site:
-    """A house behind https."""
+    """A server behind an HTTPS proxy."""
 
     def __init__(self, address: str, authority: Path) -> None:
         self.address = address
         self.authority = authority
 
     async def scan(self) -> dict[str, Any]:
-        """Let the Observatory look at it."""
-        assert _OBSERVATORY.exists(), f"npm ci is needed in {_HERE}; make test does it"
-        # It would fetch this list from the net when it is installed; we are not in it.
+        """Scan the site with the Observatory and return its report."""
+        assert _OBSERVATORY.exists(), f"run `npm ci` in {_HERE}, or `make test`"
+        # Normally downloaded during installation; localhost is not in the list.
         (_OBSERVATORY / "conf" / "hsts-preload.json").write_text("{}")
         scan = await asyncio.create_subprocess_exec(
             "node",
@@ -41,8 +41,8 @@ class Site:
             stdout=asyncio.subprocess.PIPE,
         )
         async with asyncio.timeout(PATIENCE):
-            said, _ = await scan.communicate()
-        report: dict[str, Any] = json.loads(said)
+            output, _ = await scan.communicate()
+        report: dict[str, Any] = json.loads(output)
         return report
 
 
@@ -50,47 +50,47 @@ class Site:
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     port = free_port()
     address = f"https://localhost:{port}"
-    house = House(tmp_path, base_url=address, trusted_proxies="127.0.0.1")
+    house = ServerProcess(tmp_path, base_url=address, trusted_proxies="127.0.0.1")
     await house.start()
-    async with secured(house, port, tmp_path) as authority:
+    async with run_https_proxy(house, port, tmp_path) as authority:
         yield Site(address, authority)
     await house.stop()
 
 
-async def test_the_observatory_finds_little_to_complain_of(site: Site) -> None:
+async def test_observatory_grades_the_site_a_plus(site: Site) -> None:
     report = await site.scan()
     assert "tests" in report, report
-    marks = {name: test["scoreModifier"] for name, test in report["tests"].items()}
-    assert report["scan"]["grade"] == "A+", marks
-    assert report["scan"]["score"] >= 110, marks
+    modifiers = {name: test["scoreModifier"] for name, test in report["tests"].items()}
+    assert report["scan"]["grade"] == "A+", modifiers
+    assert report["scan"]["score"] >= 110, modifiers
 
 
-async def test_one_comes_in_and_talks_over_https(site: Site) -> None:
-    async with open_wardrobe("--ignore-certificate-errors") as wardrobe:
-        context = await wardrobe.take(locale="en-GB")
+async def test_visitor_signs_in_and_posts_over_https(site: Site) -> None:
+    async with open_context_pool("--ignore-certificate-errors") as context_pool:
+        context = await context_pool.acquire(locale="en-GB")
         ann = Person("Ann", site.address, context, await context.new_page())
         ann.watch()
-        await ann.comes_in()
+        await ann.sign_in()
         (cookie,) = await context.cookies()
         assert cookie["name"] == "__Host-anonchat"
         assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Lax")
-        await ann.opens("night train")
-        await ann.is_connected()
-        await ann.says("is anybody there?")
+        await ann.open_room("night train")
+        await ann.expect_connected()
+        await ann.post_messages("is anybody there?")
         assert await ann.page.evaluate("window.socket.io.engine.transport.name") == "websocket"
-        await ann.asks_to_be_forgotten()
-        await ann.is_at("/login")
+        await ann.forget_me()
+        await ann.expect_path("/login")
         assert await context.cookies() == []
-        assert ann.complaints == []
+        assert ann.errors == []
 
 
-async def test_programs_come_in_over_https(site: Site) -> None:
+async def test_api_client_signs_in_over_https(site: Site) -> None:
     async with httpx.AsyncClient(
         base_url=f"{site.address}/api/v1",
         verify=ssl.create_default_context(cafile=site.authority),
         timeout=PATIENCE,
     ) as http:
-        visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-        assert await Program(http, visitor["token"]).open("night train")
-        answer = await http.get("/docs")
-        assert "max-age=31536000" in answer.headers["strict-transport-security"]
+        visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+        assert await ApiClient(http, visitor["token"]).open("night train")
+        response = await http.get("/docs")
+        assert "max-age=31536000" in response.headers["strict-transport-security"]

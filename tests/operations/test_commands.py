@@ -1,4 +1,4 @@
-"""What an operator says to the program, while it runs and while it does not."""
+"""The commands of the program, with a running and with a stopped server."""
 
 import asyncio
 import json
@@ -13,36 +13,36 @@ from typing import Any
 import httpx
 import pytest
 
-from anonchat.commands import run_command
-from tests.api.program import Program
-from tests.browser.house import PATIENCE, ROOT, House, free_port
-from tests.fakes import FakeClock, gather_in, running_chat, say
+from anonchat.cli.main import run_command
+from tests.api.api_client import ApiClient
+from tests.browser.server_process import PATIENCE, ROOT, ServerProcess, free_port
+from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
 
-Done = subprocess.CompletedProcess[str]
-Open = Callable[[], Awaitable[tuple[House, Program]]]
+Completed = subprocess.CompletedProcess[str]
+OpenHouse = Callable[[], Awaitable[tuple[ServerProcess, ApiClient]]]
 
 
 @pytest.fixture
-async def open_house(tmp_path: Path) -> AsyncIterator[Open]:
-    """Give a running server, and Ann, who has said three things in a room."""
-    house = House(tmp_path / "house")
+async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
+    """Yield a function that starts a server with three messages of Ann in a room."""
+    server_process = ServerProcess(tmp_path / "house")
     async with httpx.AsyncClient(timeout=PATIENCE) as http:
 
-        async def open_it() -> tuple[House, Program]:
-            await house.start()
-            http.base_url = f"{house.url}/api/v1"
-            visitor = await Program(http).ask("POST", "/visitors", json={"nickname": "Ann"})
-            ann = Program(http, visitor["token"])
+        async def start() -> tuple[ServerProcess, ApiClient]:
+            await server_process.start()
+            http.base_url = f"{server_process.url}/api/v1"
+            visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
+            ann = ApiClient(http, visitor["token"])
             await ann.open("night train")
             await ann.say("night-train", "one", "two", "three")
-            return house, ann
+            return server_process, ann
 
-        yield open_it
-    await house.stop()
+        yield start
+    await server_process.stop()
 
 
-async def run(data: Path, *words: str, **settings: str) -> Done:
-    """Run the program with these words."""
+async def run(data: Path, *words: str, **settings: str) -> Completed:
+    """Run the program with these arguments."""
     given = {f"ANONCHAT_{name.upper()}": value for name, value in settings.items()}
     return await asyncio.to_thread(
         subprocess.run,
@@ -56,35 +56,40 @@ async def run(data: Path, *words: str, **settings: str) -> Done:
     )
 
 
-def answer_of(done: Done) -> dict[str, Any]:
+def parse_result(done: Completed) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
-async def test_a_room_that_is_closed_while_the_site_runs_ends_for_all_who_listen(
-    open_house: Open,
+async def test_close_room_ends_the_streams_of_a_running_site(
+    open_house: OpenHouse,
 ) -> None:
-    house, ann = await open_house()
-    keys = (house.data / "keys").read_bytes()
+    server_process, ann = await open_house()
+    keys = (server_process.data / "keys").read_bytes()
     async with ann.listen("night-train") as stream:
         await stream.ready()
-        assert answer_of(await run(house.data, "close-room", "night-train", "--json")) == {
-            "messages": 3
-        }
+        assert parse_result(
+            await run(server_process.data, "close-room", "night-train", "--json")
+        ) == {"messages": 3}
         assert (await stream.rest())[-1].kind == "ended"
     assert (await ann.call("GET", "/rooms/night-train")).status_code == 404
-    assert (house.data / "keys").read_bytes() != keys, "its key has to be overwritten"
-    again = await run(house.data, "close-room", "night-train", "--json")
+    assert (server_process.data / "keys").read_bytes() != keys, (
+        "the key of the room was not overwritten"
+    )
+    again = await run(server_process.data, "close-room", "night-train", "--json")
     assert again.returncode == 1
     assert json.loads(again.stderr)["error"].startswith("There is no such room")
 
 
-async def test_the_running_site_and_the_stopped_one_say_the_same(open_house: Open) -> None:
-    house, _ = await open_house()
+async def test_stats_and_rooms_are_equal_while_running_and_stopped(open_house: OpenHouse) -> None:
+    server_process, _ = await open_house()
 
     async def ask_all() -> list[Any]:
-        return [answer_of(await run(house.data, each, "--json")) for each in ("stats", "rooms")]
+        return [
+            parse_result(await run(server_process.data, each, "--json"))
+            for each in ("stats", "rooms")
+        ]
 
     stats, rooms = while_it_runs = await ask_all()
     assert {**stats, "oldest": 0, "purged_at": 0} == {
@@ -93,118 +98,118 @@ async def test_the_running_site_and_the_stopped_one_say_the_same(open_house: Ope
     (room,) = rooms["rooms"]
     assert room.items() >= {"name": "night train", "slug": "night-train", "members": 1}.items()
     assert room["messages"] == 3
-    assert answer_of(await run(house.data, "purge", "--json"))["messages"] == 0
-    await house.stop()
-    assert not (house.data / "admin.sock").exists()
+    assert parse_result(await run(server_process.data, "purge", "--json"))["messages"] == 0
+    await server_process.stop()
+    assert not (server_process.data / "admin.sock").exists()
     stats, rooms = await ask_all()
     assert {**stats, "purged_at": 0} == {**while_it_runs[0], "purged_at": 0}
     assert rooms == while_it_runs[1]
 
 
-async def test_commands_reach_a_site_that_was_killed(open_house: Open) -> None:
-    house, _ = await open_house()
-    await house.kill()
-    assert (house.data / "admin.sock").exists()
-    assert answer_of(await run(house.data, "stats", "--json"))["messages"] == 3
-    await house.start()
-    assert answer_of(await run(house.data, "stats", "--json"))["messages"] == 3
+async def test_commands_work_after_a_kill(open_house: OpenHouse) -> None:
+    server_process, _ = await open_house()
+    await server_process.kill()
+    assert (server_process.data / "admin.sock").exists()
+    assert parse_result(await run(server_process.data, "stats", "--json"))["messages"] == 3
+    await server_process.start()
+    assert parse_result(await run(server_process.data, "stats", "--json"))["messages"] == 3
 
 
-async def test_nobody_else_may_speak_to_the_running_site(open_house: Open) -> None:
-    house, _ = await open_house()
-    assert (house.data / "admin.sock").stat().st_mode & 0o777 == 0o600
-    for nonsense in (b"", b"x" * 100_000, b"[]\n", b'{"request": "dance", "about": ""}\n'):
-        reader, writer = await asyncio.open_unix_connection(house.data / "admin.sock")
-        writer.write(nonsense)
-        if not nonsense.endswith(b"\n"):
+async def test_admin_socket_is_private_and_survives_invalid_requests(open_house: OpenHouse) -> None:
+    server_process, _ = await open_house()
+    assert (server_process.data / "admin.sock").stat().st_mode & 0o777 == 0o600
+    for invalid in (b"", b"x" * 100_000, b"[]\n", b'{"request": "dance", "about": ""}\n'):
+        reader, writer = await asyncio.open_unix_connection(server_process.data / "admin.sock")
+        writer.write(invalid)
+        if not invalid.endswith(b"\n"):
             writer.write_eof()
         assert await reader.read() == b""
         writer.close()
-    assert answer_of(await run(house.data, "stats", "--json"))["messages"] == 3
+    assert parse_result(await run(server_process.data, "stats", "--json"))["messages"] == 3
 
 
-async def test_what_expired_while_the_site_was_stopped_is_purged_by_the_command(
+async def test_purge_deletes_messages_that_expired_while_stopped(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     data = tmp_path / "data"
     clock.now = clock.now.replace(year=2020)
     async with running_chat(data, clock) as chat:
-        room, (ann,) = await gather_in(chat, "night train", "Ann")
-        await say(chat, room, ann, "one", "two")
+        room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+        await post_messages(chat, room, ann, "one", "two")
     done = await run(data, "purge")
-    assert done.stdout == "2 messages, 1 rooms and 1 visitors are gone.\n"
-    counts = answer_of(await run(data, "stats", "--json"))
+    assert done.stdout == "Purged 2 messages, 1 rooms and 1 visitors.\n"
+    counts = parse_result(await run(data, "stats", "--json"))
     assert (counts["visitors"], counts["rooms"], counts["messages"]) == (0, 0, 0)
 
 
-async def test_a_command_for_people_is_told_in_words(tmp_path: Path, clock: FakeClock) -> None:
+async def test_commands_without_json_print_text(tmp_path: Path, clock: FakeClock) -> None:
     data = tmp_path / "data"
     async with running_chat(data, clock) as chat:
-        await gather_in(chat, "night train", "Ann")
+        await create_room_with_members(chat, "night train", "Ann")
     assert "/r/night-train  night train" in (await run(data, "rooms")).stdout
     assert "rooms      1" in (await run(data, "stats")).stdout
-    assert (await run(data, "close-room", "night-train")).stdout.startswith("The room has ended")
+    assert (await run(data, "close-room", "night-train")).stdout.startswith("Deleted the room")
 
 
-async def test_a_folder_without_a_chat_is_not_made_into_one(tmp_path: Path) -> None:
+async def test_commands_do_not_create_a_missing_data_folder(tmp_path: Path) -> None:
     done = await run(tmp_path / "nowhere", "stats")
     assert done.returncode == 1
-    assert done.stderr == f"ANONCHAT_DATA_DIR: there is no anonchat in {tmp_path / 'nowhere'}\n"
+    assert done.stderr == f"ANONCHAT_DATA_DIR: no anonchat data in {tmp_path / 'nowhere'}\n"
     assert (await run(tmp_path / "nowhere", "check")).returncode == 0
     assert not (tmp_path / "nowhere").exists()
 
 
-async def test_everything_is_found_well_where_a_site_is(open_house: Open) -> None:
-    house, _ = await open_house()
+async def test_check_succeeds_with_a_running_and_a_stopped_site(open_house: OpenHouse) -> None:
+    server_process, _ = await open_house()
     for is_running in (True, False):
-        found = answer_of(await run(house.data, "check", "--json"))
+        found = parse_result(await run(server_process.data, "check", "--json"))
         assert (found["well"], found["running"]) == (True, is_running)
         parts = [part["part"] for part in found["parts"]]
         assert parts == ["settings", "keys", "database", "database", "clock"]
-        await house.stop()
+        await server_process.stop()
 
 
 @pytest.mark.parametrize(
-    ("harm", "line"),
+    ("damage", "line"),
     [
-        (lambda data: (data / "secret.key").write_text("x" * 43), "WRONG  keys: do not open"),
-        (lambda data: (data / "secret.key").unlink(), "WRONG  keys: do not open"),
+        (lambda data: (data / "secret.key").write_text("x" * 43), "FAILED  keys: do not match"),
+        (lambda data: (data / "secret.key").unlink(), "FAILED  keys: do not match"),
         (lambda data: (data / "secret.key").write_bytes(b"\xff" * 43), "secret.key is damaged"),
-        (lambda data: (data / "anonchat.db").unlink(), "WRONG  database: does not answer"),
-        (lambda data: (data / "anonchat.db").write_bytes(b"?" * 9_999), "WRONG  database: "),
+        (lambda data: (data / "anonchat.db").unlink(), "FAILED  database: does not answer"),
+        (lambda data: (data / "anonchat.db").write_bytes(b"?" * 9_999), "FAILED  database: "),
         (
             lambda data: shutil.copytree(data.with_name("other"), data, dirs_exist_ok=True),
-            "WRONG  database: was written with other keys",
+            "FAILED  database: was written with other keys",
         ),
     ],
 )
-async def test_what_is_wrong_is_said_and_nothing_is_changed(
-    tmp_path: Path, clock: FakeClock, harm: Callable[[Path], object], line: str
+async def test_check_reports_damage_and_changes_nothing(
+    tmp_path: Path, clock: FakeClock, damage: Callable[[Path], object], line: str
 ) -> None:
-    for place in ("data", "other"):
-        async with running_chat(tmp_path / place, clock):
+    for name in ("data", "other"):
+        async with running_chat(tmp_path / name, clock):
             pass
     (tmp_path / "other" / "anonchat.db").unlink()
-    harm(data := tmp_path / "data")
+    damage(data := tmp_path / "data")
     before = {path.name: path.read_bytes() for path in data.iterdir()}
     done = await run(data, "check")
     assert done.returncode == 1
     assert line in done.stdout
-    kept = {path.name: path.read_bytes() for path in data.iterdir()}
-    assert {name: kept[name] for name in before} == before
-    assert kept.keys() - before.keys() <= {"anonchat.db-shm", "anonchat.db-wal"}
+    after = {path.name: path.read_bytes() for path in data.iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() <= {"anonchat.db-shm", "anonchat.db-wal"}
 
 
-async def test_a_clock_that_is_behind_is_found(tmp_path: Path, clock: FakeClock) -> None:
+async def test_check_reports_a_clock_that_is_behind(tmp_path: Path, clock: FakeClock) -> None:
     clock.now = clock.now.replace(year=2100)
     async with running_chat(tmp_path / "data", clock):
         pass
     done = await run(tmp_path / "data", "check")
     assert done.returncode == 1
-    assert "WRONG  clock: is " in done.stdout
+    assert "FAILED  clock: is " in done.stdout
 
 
-async def test_help_says_how_to_serve_and_names_every_command(tmp_path: Path) -> None:
+async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> None:
     done = await run(tmp_path / "data", "--help")
     assert done.returncode == 0
     for word in (
@@ -221,19 +226,19 @@ async def test_help_says_how_to_serve_and_names_every_command(tmp_path: Path) ->
     [["rotate-key"], ["migrate-data", "--from", "sqlite:///old.db", "--to", "sqlite:///new.db"]],
     ids=lambda words: words[0],
 )
-def test_a_folder_that_is_nobodys_is_taken_for_a_mistake(
+def test_command_fails_without_a_data_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     assert run_command(words) == 1
-    assert "there is no anonchat in data" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir()), "nothing was made"
+    assert "no anonchat data in data" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "files were created"
 
 
 @pytest.mark.parametrize(
     ("source", "says"),
-    [("old.db", "--from: that is no address of a database"), ("sqlite:///old.db", "no such file")],
+    [("old.db", "--from: not a database URL"), ("sqlite:///old.db", "no such file")],
 )
-def test_what_cannot_be_moved_from_is_named(
+def test_migrate_data_reports_an_invalid_source(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, says: str
 ) -> None:
     (tmp_path / "data").mkdir()
@@ -243,7 +248,7 @@ def test_what_cannot_be_moved_from_is_named(
     assert not list(tmp_path.glob("*.db"))
 
 
-def test_before_the_first_start_the_servers_are_looked_for(
+def test_check_contacts_the_servers_before_the_first_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ANONCHAT_BUS_URL", f"redis://127.0.0.1:{free_port()}")
@@ -252,4 +257,4 @@ def test_before_the_first_start_the_servers_are_looked_for(
     assert run_command(["check"]) == 1
     said = capsys.readouterr().out
     for part in ("bus", "database"):
-        assert f"WRONG  {part}: does not answer" in said
+        assert f"FAILED  {part}: does not answer" in said

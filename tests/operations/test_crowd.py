@@ -1,6 +1,6 @@
-"""Many people behind one address, as in an office or a school, with the limits that every site has.
+"""Many visitors behind one IP address, as in an office or a school, with the default limits.
 
-They come in together, and nobody is refused or sent to a challenge.
+They sign in at the same time, and no request is refused or needs a challenge.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.benchmarks.attacks.client import Client
-from tests.benchmarks.attacks.page import Page
-from tests.benchmarks.server import limited_anonchat
-from tests.pages.tab import PATIENCE, until
+from benchmarks.attacks.client import Client
+from benchmarks.attacks.page import Page
+from benchmarks.server import limited_anonchat
+from tests.pages.tab import PATIENCE, wait_until
 
 _PEOPLE = 60
 _POSTS = 200
@@ -25,7 +25,7 @@ _ASSET = re.compile(r'(?:src|href)="(/(?:_nicegui|assets)/[^"]+)"')
 
 
 class _Tab(Page):
-    """A page that also does what a browser is told to: to sign in, and to go elsewhere."""
+    """A page that also handles the commands to sign in and to navigate."""
 
     def __init__(self, client: Client, path: str, token: str = "") -> None:
         super().__init__(client, path, token)
@@ -42,21 +42,21 @@ class _Tab(Page):
 
 
 class _Person:
-    """Somebody with a browser of their own, whose cache is empty."""
+    """A visitor with a browser whose cache is empty."""
 
     def __init__(self, client: Client, number: int) -> None:
         self._client = client
         self._number = number
-        self.heard: set[str] = set()
+        self.received: set[str] = set()
         self.accepted: set[str] = set()
         self.refused: list[object] = []
 
-    async def come_in(self) -> None:
+    async def sign_in(self) -> None:
         login = _Tab(self._client, "/login")
         await self._load_assets(login)
         await login.open()
         await login.press("enter", nickname=f"Guest no. {self._number}")
-        ticket = await _patiently(login.ticket)
+        ticket = await _wait_for(login.ticket)
         url = self._client.url
         own = {"Origin": url}
         async with self._client.http.post(f"{url}/session", data=ticket, headers=own) as answer:
@@ -68,11 +68,11 @@ class _Person:
     async def open_room(self) -> None:
         lobby = _Tab(self._client, "/", self._token)
         await lobby.open()
-        await lobby.emit("nicegui-finder", "open", _ROOM)
-        path = await _patiently(lobby.destination)
+        await lobby.emit("nicegui-room_search", "open", _ROOM)
+        path = await _wait_for(lobby.destination)
         await lobby.close()
         self.room = _Tab(self._client, path, self._token)
-        self.room.on_feed, self.room.on_call = self._hear, self._be_told
+        self.room.on_feed, self.room.on_call = self._on_feed, self._on_call
         await self.room.open()
 
     async def say(self, text: str) -> None:
@@ -82,19 +82,21 @@ class _Person:
         html = (await self._client.ask("GET", page.path)).decode()
         await asyncio.gather(*(self._client.ask("GET", path) for path in set(_ASSET.findall(html))))
 
-    def _hear(self, packet: dict[str, Any]) -> None:
-        self.heard |= {row for row in re.findall(r"said-\w{32}", str(packet))}
+    def _on_feed(self, packet: dict[str, Any]) -> None:
+        self.received |= {row for row in re.findall(r"said-\w{32}", str(packet))}
 
-    async def _be_told(self, part: str, method: str, arguments: list[Any]) -> None:
+    async def _on_call(self, part: str, method: str, arguments: list[Any]) -> None:
         if (part, method) == ("nicegui-composer", "accept"):
             self.accepted.add(arguments[0])
-        elif method == "refuse":
+        elif method == "reject":
             self.refused.append(arguments)
 
 
-@pytest.mark.parametrize("elsewhere", ["nobody is there", "somebody reads"])
-async def test_sixty_people_behind_one_address_come_in_and_talk(
-    tmp_path: Path, elsewhere: str
+@pytest.mark.parametrize(
+    "has_other_client", [False, True], ids=["no other client", "another client"]
+)
+async def test_sixty_visitors_behind_one_address_sign_in_and_talk(
+    tmp_path: Path, has_other_client: bool
 ) -> None:
     texts = [f"said-{uuid4().hex}" for _ in range(_POSTS)]
     async with (
@@ -103,30 +105,30 @@ async def test_sixty_people_behind_one_address_come_in_and_talk(
         Client(server.url, "127.0.0.2", patience=PATIENCE) as reader,
         asyncio.TaskGroup() as tasks,
     ):
-        if elsewhere == "somebody reads":
-            reading = tasks.create_task(_keep_reading(reader))
+        if has_other_client:
+            loading = tasks.create_task(_keep_loading(reader))
         people = [_Person(client, number) for number in range(_PEOPLE)]
 
-        def is_everywhere() -> bool:
+        def is_delivered() -> bool:
             accepted = set().union(*(person.accepted for person in people))
-            return accepted == {*texts} and all(person.heard == accepted for person in people)
+            return accepted == {*texts} and all(person.received == accepted for person in people)
 
-        await asyncio.gather(*(person.come_in() for person in people))
+        await asyncio.gather(*(person.sign_in() for person in people))
         await asyncio.gather(*(person.open_room() for person in people))
         await asyncio.gather(
             *(people[number % _PEOPLE].say(text) for number, text in enumerate(texts))
         )
-        await until(lambda: any(person.refused for person in people) or is_everywhere())
+        await wait_until(lambda: any(person.refused for person in people) or is_delivered())
         assert [person.refused for person in people if person.refused] == []
-        if elsewhere == "somebody reads":
-            reading.cancel()
+        if has_other_client:
+            loading.cancel()
 
 
-async def _keep_reading(client: Client) -> None:
+async def _keep_loading(client: Client) -> None:
     while True:
         await client.ask("GET", "/login")
 
 
-async def _patiently(wait: Awaitable[str]) -> str:
+async def _wait_for(wait: Awaitable[str]) -> str:
     async with asyncio.timeout(PATIENCE):
         return await wait

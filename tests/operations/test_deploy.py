@@ -1,4 +1,4 @@
-"""The files that an operator takes: they say what is so, and those they are for read them."""
+"""The files for operators are correct, and the programs that read them accept them."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from anonchat import Settings
 from deploy.nginx.nodes import write_nodes
-from tests.browser.house import PATIENCE, ROOT, House, free_port
+from tests.browser.server_process import PATIENCE, ROOT, ServerProcess, free_port
 
 DEPLOY = ROOT / "deploy"
 CLUSTER = ROOT / "compose.cluster.yaml"
@@ -26,7 +26,7 @@ _DOCUMENTED = re.compile(r"`(anonchat_[a-z_]+)(?:\{[a-z]+\})?`")
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run a program that reads one of the files; whoever has not got it is spared."""
+    """Run a program that reads one of the files; skip the test if it is not installed."""
     program = shutil.which(str(words[0]), path="/usr/sbin:/usr/local/bin:/usr/bin:/bin")
     if program is None:
         pytest.skip(f"{words[0]} is not installed")
@@ -35,7 +35,7 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def is_read(*words: str | Path) -> None:
+def assert_accepted(*words: str | Path) -> None:
     done = run(*words)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -46,25 +46,27 @@ def read_rules() -> list[dict[str, Any]]:
     return rules
 
 
-async def test_every_metric_that_is_asked_for_exists_and_every_one_is_documented(
+async def test_metrics_in_queries_exist_and_all_metrics_are_documented(
     tmp_path: Path,
 ) -> None:
-    house = House(tmp_path, metrics_port=str(free_port()))
-    await house.start()
+    server_process = ServerProcess(tmp_path, metrics_port=str(free_port()))
+    await server_process.start()
     async with httpx.AsyncClient(timeout=PATIENCE) as http:
-        told = await http.get(f"http://127.0.0.1:{house.settings['metrics_port']}/metrics")
-    await house.stop()
+        response = await http.get(
+            f"http://127.0.0.1:{server_process.settings['metrics_port']}/metrics"
+        )
+    await server_process.stop()
     known = set()
-    for family in parse(told.text):
+    for family in parse(response.text):
         known |= {
             "counter": {f"{family.name}_total"},
             "histogram": {f"{family.name}{end}" for end in ("", "_bucket", "_count", "_sum")},
         }.get(family.type, {family.name})
     dashboard = json.loads((DEPLOY / "grafana" / "anonchat.json").read_text())
-    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    asked += [rule["expr"] for rule in read_rules()]
-    asked.append((DEPLOY / "prometheus" / "alerts_test.yml").read_text())
-    named = {name for text in asked for name in _METRIC.findall(text)}
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += [rule["expr"] for rule in read_rules()]
+    queries.append((DEPLOY / "prometheus" / "alerts_test.yml").read_text())
+    named = {name for query in queries for name in _METRIC.findall(query)}
     assert len(named) > 15
     assert named <= known
     documented = set(_DOCUMENTED.findall((ROOT / "docs" / "operations.md").read_text()))
@@ -72,7 +74,7 @@ async def test_every_metric_that_is_asked_for_exists_and_every_one_is_documented
     assert documented == {name for name in ours if not name.endswith(("_bucket", "_count", "_sum"))}
 
 
-def test_every_alarm_is_tried_out_and_documented() -> None:
+def test_all_alerts_are_tested_and_documented() -> None:
     tests = yaml.safe_load((DEPLOY / "prometheus" / "alerts_test.yml").read_text())["tests"]
     (fires,) = tests[1]["promql_expr_test"]
     assert fires["exp_samples"][0]["value"] == len(read_rules())
@@ -81,14 +83,14 @@ def test_every_alarm_is_tried_out_and_documented() -> None:
         assert f"`{rule['alert']}`" in documented, rule["alert"]
 
 
-def test_prometheus_reads_the_rules_and_they_fire_when_they_should() -> None:
-    is_read("promtool", "check", "rules", DEPLOY / "prometheus" / "alerts.yml")
-    is_read("promtool", "test", "rules", DEPLOY / "prometheus" / "alerts_test.yml")
-    is_read("promtool", "check", "config", DEPLOY / "prometheus" / "prometheus.yml")
+def test_prometheus_rules_are_valid_and_fire_as_expected() -> None:
+    assert_accepted("promtool", "check", "rules", DEPLOY / "prometheus" / "alerts.yml")
+    assert_accepted("promtool", "test", "rules", DEPLOY / "prometheus" / "alerts_test.yml")
+    assert_accepted("promtool", "check", "config", DEPLOY / "prometheus" / "prometheus.yml")
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("compose*.yaml")), ids=lambda path: path.name)
-def test_a_compose_file_names_settings_that_there_are_and_confines_what_is_ours(path: Path) -> None:
+def test_compose_file_uses_known_settings_and_confines_our_services(path: Path) -> None:
     compose = yaml.safe_load(path.read_text())
     ours = [service for service in compose["services"].values() if "build" in service]
     assert ours
@@ -104,7 +106,7 @@ def test_a_compose_file_names_settings_that_there_are_and_confines_what_is_ours(
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
-def test_the_nodes_of_the_compose_file_are_those_that_nginx_knows() -> None:
+def test_nodes_of_the_compose_file_match_the_nginx_configuration() -> None:
     services = yaml.safe_load(CLUSTER.read_text())["services"]
     nodes = {name: service for name, service in services.items() if "build" in service}
     written = (DEPLOY / "nginx" / "nodes.compose.conf").read_text()
@@ -114,31 +116,33 @@ def test_the_nodes_of_the_compose_file_are_those_that_nginx_knows() -> None:
         if isinstance(service["networks"], dict)
     }
     assert written == write_nodes({name: f"{addresses[name]}:8080" for name in nodes})
-    (place,) = yaml.safe_load(CLUSTER.read_text())["networks"]["inside"]["ipam"]["config"]
+    (pool,) = yaml.safe_load(CLUSTER.read_text())["networks"]["inside"]["ipam"]["config"]
     for address in addresses.values():
-        assert address in ip_network(place["subnet"])
-        assert address not in ip_network(place["ip_range"]), "somebody else may be given it"
+        assert address in ip_network(pool["subnet"])
+        assert address not in ip_network(pool["ip_range"]), (
+            "the address may be assigned to another container"
+        )
     for name, node in nodes.items():
         assert node["environment"]["ANONCHAT_NODE_ID"] == name
-        assert node["volumes"] == [f"{name}:/data"], "each has keys of its own"
+        assert node["volumes"] == [f"{name}:/data"], "nodes share a volume"
     front = services["nginx"]["networks"]["inside"]["ipv4_address"]
     assert nodes["n1"]["environment"]["ANONCHAT_TRUSTED_PROXIES"] == front
 
 
-def test_what_holds_keys_in_the_compose_file_writes_nothing_down() -> None:
+def test_valkey_of_the_compose_file_writes_nothing_to_disk() -> None:
     valkey = yaml.safe_load(CLUSTER.read_text())["services"]["valkey"]
     assert valkey["command"] == ["valkey-server", "--save", "", "--appendonly", "no"]
     assert valkey["read_only"]
     assert "volumes" not in valkey
 
 
-def test_systemd_reads_the_unit(tmp_path: Path) -> None:
+def test_systemd_unit_is_valid(tmp_path: Path) -> None:
     unit = (DEPLOY / "systemd" / "anonchat@.service").read_text()
     program = "ExecStart=/opt/anonchat/.venv/bin/python /opt/anonchat/main.py"
     assert program in unit
-    place = tmp_path / "anonchat@.service"
-    place.write_text(unit.replace(program, f"ExecStart={sys.executable} {ROOT / 'main.py'}"))
-    done = run("systemd-analyze", "verify", "--man=no", place)
+    path = tmp_path / "anonchat@.service"
+    path.write_text(unit.replace(program, f"ExecStart={sys.executable} {ROOT / 'main.py'}"))
+    done = run("systemd-analyze", "verify", "--man=no", path)
     complaints = [line for line in done.stderr.splitlines() if "anonchat@" in line]
     assert (done.returncode, complaints) == (0, []), done.stderr
     for name in re.findall(r"ANONCHAT_\w+", unit):
@@ -147,15 +151,15 @@ def test_systemd_reads_the_unit(tmp_path: Path) -> None:
         assert name.upper() in SETTINGS
 
 
-def test_haproxy_and_caddy_read_what_is_for_them() -> None:
-    is_read("haproxy", "-c", "-f", DEPLOY / "haproxy.cfg")
-    is_read("caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile")
+def test_haproxy_and_caddy_configurations_are_valid() -> None:
+    assert_accepted("haproxy", "-c", "-f", DEPLOY / "haproxy.cfg")
+    assert_accepted("caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile")
 
 
-def test_every_way_of_traefik_leads_somewhere() -> None:
+def test_traefik_routes_use_exactly_the_defined_services() -> None:
     http = yaml.safe_load((DEPLOY / "traefik.yaml").read_text())["http"]
-    ways = [router["service"] for router in http["routers"].values()]
+    targets = [router["service"] for router in http["routers"].values()]
     for service in http["services"].values():
         if failover := service.get("failover"):
-            ways += [failover["service"], failover["fallback"]]
-    assert set(ways) == set(http["services"])
+            targets += [failover["service"], failover["fallback"]]
+    assert set(targets) == set(http["services"])

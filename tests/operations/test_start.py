@@ -1,4 +1,4 @@
-"""The program starts where it is told to, or ends with one line that says why it does not."""
+"""The server listens where configured, or exits with a one-line error."""
 
 import asyncio
 import os
@@ -14,19 +14,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from anonchat import StartError
-from anonchat.commands import run_command
-from anonchat.listening import bind, write_url
-from tests.browser.house import PATIENCE, ROOT, free_port
+from anonchat import StartupError
+from anonchat.cli.main import run_command
+from anonchat.runtime.listening import bind, format_url
+from tests.browser.server_process import PATIENCE, ROOT, free_port
 
 Process = asyncio.subprocess.Process
 
-_OPEN = re.compile(r"open at (http://\S+)")
+_LISTENING = re.compile(r"listening at (http://\S+)")
 
 
 @asynccontextmanager
 async def program(folder: Path, *words: str, **settings: str) -> AsyncIterator[Process]:
-    """Give the program, started in a folder; whatever is left of it ends."""
+    """Start the program in a folder; kill it at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         ROOT / "main.py",
@@ -51,70 +51,76 @@ def _write_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, s
 
 
 async def run(folder: Path, *words: str, **settings: str) -> tuple[int | None, str, str]:
-    """Return with which status the program ends, and what it says on both outputs."""
+    """Run the program; return its exit status, standard output and standard error."""
     async with program(folder, *words, **settings) as process, asyncio.timeout(PATIENCE):
-        said, complained = await process.communicate()
-    return process.returncode, said.decode(), complained.decode()
+        stdout, stderr = await process.communicate()
+    return process.returncode, stdout.decode(), stderr.decode()
 
 
 async def read_url(process: Process) -> str:
-    """Return where it says that it is open, with its other lines passed over."""
+    """Return the URL from the log line that announces it."""
     assert process.stderr
     async with asyncio.timeout(PATIENCE):
         while line := (await process.stderr.readline()).decode():
-            if found := _OPEN.search(line):
+            if found := _LISTENING.search(line):
                 return found[1]
-    raise AssertionError("it has ended")
+    raise AssertionError("the program has exited")
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-async def test_orderly_end_has_status_0(tmp_path: Path, end: signal.Signals) -> None:
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
+async def test_graceful_stop_exits_with_status_0(
+    tmp_path: Path, stop_signal: signal.Signals
+) -> None:
     async with program(tmp_path) as process, asyncio.timeout(PATIENCE):
         await read_url(process)
-        process.send_signal(end)
-        _, complained = await process.communicate()
+        process.send_signal(stop_signal)
+        _, stderr = await process.communicate()
     assert process.returncode == 0
-    assert b"Traceback" not in complained
+    assert b"Traceback" not in stderr
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", ""])
-async def test_address_that_is_told_is_listened_on(tmp_path: Path, host: str) -> None:
-    if host == "::1" and not _speaks_ipv6():
+async def test_server_listens_only_on_the_configured_host(tmp_path: Path, host: str) -> None:
+    if host == "::1" and not _has_ipv6():
         pytest.skip("this machine does not speak IPv6")
     async with program(tmp_path, host=host) as process:
         url = await read_url(process)
         async with httpx.AsyncClient(timeout=PATIENCE) as http:
             assert (await http.get(f"{url}/healthz")).text == "ok"
-        assert _list_listening(httpx.URL(url).port) <= {"127.0.0.1", "::1"}, "it is not wider"
+        assert _list_listening_addresses(httpx.URL(url).port) <= {"127.0.0.1", "::1"}, (
+            "the server listens on other addresses"
+        )
 
 
-async def test_port_in_use_ends_the_start_with_one_line_and_makes_nothing(tmp_path: Path) -> None:
+async def test_port_in_use_fails_the_start_with_one_line_and_creates_nothing(
+    tmp_path: Path,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        status, said, complained = await run(tmp_path, port=port)
-    assert (status, said) == (1, "")
-    assert complained.startswith("ANONCHAT_PORT: needs a port that is free")
-    assert f"got {port} on 127.0.0.1: Address already in use" in complained
-    assert complained.count("\n") == 1
+        status, stdout, stderr = await run(tmp_path, port=port)
+    assert (status, stdout) == (1, "")
+    assert stderr.startswith("ANONCHAT_PORT: needs a port that is free")
+    assert f"got {port} on 127.0.0.1: Address already in use" in stderr
+    assert stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
 
 
-async def test_port_that_is_taken_while_it_starts_ends_the_start_with_one_line(
+async def test_port_taken_during_startup_fails_the_start_with_one_line(
     tmp_path: Path,
 ) -> None:
     port = str(free_port())
-    metrics = {"metrics_host": "127.0.0.1", "metrics_port": port}  # which begin to listen first
-    status, _, complained = await run(tmp_path, host="localhost", port=port, **metrics)
+    metrics = {"metrics_host": "127.0.0.1", "metrics_port": port}  # listens first
+    status, _, stderr = await run(tmp_path, host="localhost", port=port, **metrics)
     assert status == 1
-    assert complained.splitlines()[-1].startswith("ANONCHAT_PORT: needs a port that is free")
-    assert "open at" not in complained
-    assert "Traceback" not in complained
+    assert stderr.splitlines()[-1].startswith("ANONCHAT_PORT: needs a port that is free")
+    assert "listening at" not in stderr
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"host": "192.0.2.1"}, "ANONCHAT_HOST"),  # of nobody: RFC 5737
+        ({"host": "192.0.2.1"}, "ANONCHAT_HOST"),  # for documentation: RFC 5737
         ({"host": "no-such-host.invalid"}, "ANONCHAT_HOST"),
         ({"metrics_host": "192.0.2.1", "metrics_port": "1"}, "ANONCHAT_METRICS_HOST"),
         ({"data_dir": "/proc/x"}, "ANONCHAT_DATA_DIR"),
@@ -128,7 +134,7 @@ async def test_port_that_is_taken_while_it_starts_ends_the_start_with_one_line(
           "database_url": "postgresql://127.0.0.1:1/x"}, "ANONCHAT_BUS_URL"),
     ],
 )  # fmt: skip
-def test_what_the_start_refuses_is_found_by_check(
+def test_check_reports_what_startup_rejects(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -144,53 +150,53 @@ def test_what_the_start_refuses_is_found_by_check(
     assert line.startswith(name)
     assert "Traceback" not in done.stderr
     assert run_command(["check"]) == 1
-    said = capsys.readouterr()
-    assert line in said.out + said.err
+    output = capsys.readouterr()
+    assert line in output.out + output.err
 
 
-async def test_port_in_use_is_found_by_check_unless_it_is_our_own(tmp_path: Path) -> None:
+async def test_check_reports_a_port_in_use_unless_it_is_our_own(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        status, said, _ = await run(tmp_path, "check", port=str(other.getsockname()[1]))
+        status, stdout, _ = await run(tmp_path, "check", port=str(other.getsockname()[1]))
     assert status == 1
-    assert "WRONG  settings: ANONCHAT_PORT: needs a port that is free" in said
+    assert "FAILED  settings: ANONCHAT_PORT: needs a port that is free" in stdout
     port = str(free_port())
     async with program(tmp_path, port=port) as process:
         await read_url(process)
-        status, said, _ = await run(tmp_path, "check", port=port)
-    assert (status, "anonchat is running here" in said) == (0, True), said
+        status, stdout, _ = await run(tmp_path, "check", port=port)
+    assert (status, "anonchat is running in this data folder" in stdout) == (0, True), stdout
 
 
-async def test_check_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_check_leaves_no_file(tmp_path: Path) -> None:
     status, _, _ = await run(tmp_path, "check")
     assert status == 0
     assert os.listdir(tmp_path) == []
 
 
-async def test_home_folder_may_hold_the_data(tmp_path: Path) -> None:
+async def test_data_dir_may_be_in_the_home_folder(tmp_path: Path) -> None:
     async with program(tmp_path, data_dir="~/da?ta") as process:
         await read_url(process)
         assert (tmp_path / "da?ta" / "anonchat.db").exists()
 
 
 def test_all_addresses_of_a_host_have_the_same_port() -> None:
-    doors = bind("localhost", 0)
-    assert len({door.getsockname()[1] for door in doors}) == 1
-    for door in doors:
-        door.close()
+    listeners = bind("localhost", 0)
+    assert len({listener.getsockname()[1] for listener in listeners}) == 1
+    for listener in listeners:
+        listener.close()
 
 
-def test_port_that_another_has_bound_and_listens_on_is_refused() -> None:
+def test_bind_fails_if_another_process_listens_on_the_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        with pytest.raises(StartError, match=r"^ANONCHAT_METRICS_PORT: "):
+        with pytest.raises(StartupError, match=r"^ANONCHAT_METRICS_PORT: "):
             bind("127.0.0.1", other.getsockname()[1], setting="ANONCHAT_METRICS")
 
 
 def test_url_of_an_ipv6_address_has_brackets() -> None:
-    assert write_url("::1", 8080) == "http://[::1]:8080"
-    assert write_url("chat.example", 80) == "http://chat.example:80"
+    assert format_url("::1", 8080) == "http://[::1]:8080"
+    assert format_url("chat.example", 80) == "http://chat.example:80"
 
 
-def _speaks_ipv6() -> bool:
+def _has_ipv6() -> bool:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
             return True
@@ -198,14 +204,14 @@ def _speaks_ipv6() -> bool:
         return False
 
 
-def _list_listening(port: int | None) -> set[str]:
-    """Return the addresses on which somebody listens on a port."""
+def _list_listening_addresses(port: int | None) -> set[str]:
+    """Return the local addresses with a listening socket at a port."""
     found = set()
     for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
         path = Path("/proc/net", table)
         for line in path.read_text().splitlines()[1:] if path.exists() else ():
-            _, place, _, state, *_ = line.split()
-            address, _, number = place.partition(":")
+            _, local, _, state, *_ = line.split()
+            address, _, number = local.partition(":")
             if state == "0A" and int(number, 16) == port:
                 words = [bytes.fromhex(address[n : n + 8])[::-1] for n in range(0, len(address), 8)]
                 found.add(socket.inet_ntop(family, b"".join(words)))

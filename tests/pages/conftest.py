@@ -1,4 +1,4 @@
-"""The whole application, without and with a port."""
+"""Fixtures: the whole application, in process and on a port."""
 
 import asyncio
 import socket
@@ -12,15 +12,15 @@ from fastapi import FastAPI
 
 from anonchat import Chat
 from anonchat.api.application import ApiMount
-from pages.frame import page
-from pages.live.sockets import Sockets
+from pages.layout import page
 from pages.server import create_app, create_server
+from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.fakes import make_settings
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
-    """Start the application; there is one in a process, as in real life."""
+    """Start the application; NiceGUI allows only one per process."""
     web = create_app(make_settings(tmp_path_factory.mktemp("data")))
 
     @page("/broken")
@@ -40,7 +40,7 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI
     async def very_broken() -> None:
         raise RuntimeError("the password is xyzzy-plugh")
 
-    web.router.routes.insert(0, web.router.routes.pop())  # NiceGUI would answer for it
+    web.router.routes.insert(0, web.router.routes.pop())  # before the routes of NiceGUI
 
     async with web.router.lifespan_context(web):
         yield web
@@ -55,12 +55,12 @@ async def browser(web: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def url(web: FastAPI) -> AsyncIterator[str]:
-    """Serve the application, as it is served to the world, on a port of this machine."""
+    """Serve the application on a local port, with the production server settings."""
     server = create_server(web, make_settings(Path("unused")))
-    server.config.lifespan = "off"  # it has begun already
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        serving = asyncio.create_task(server.serve([door]))
-        yield f"http://127.0.0.1:{door.getsockname()[1]}"
+    server.config.lifespan = "off"  # the `web` fixture runs it
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server.serve([listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         await serving
 
@@ -74,7 +74,7 @@ def chat(web: FastAPI) -> Chat:
 
 
 @pytest.fixture
-def sockets(web: FastAPI) -> Sockets:
-    """Return what stands between the sockets and the pages."""
-    sockets: Sockets = web.state.sockets
+def sockets(web: FastAPI) -> SocketAuthorizer:
+    """Return the authorizer of the sockets of the pages."""
+    sockets: SocketAuthorizer = web.state.sockets
     return sockets

@@ -1,4 +1,4 @@
-"""Every sentence that can reach a screen is in every catalogue, and nothing else is."""
+"""Every catalogue contains all translatable texts of the code and no others."""
 
 import ast
 import re
@@ -12,46 +12,48 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parents[2]
-CATALOGUES = sorted((ROOT / "pages" / "locale").glob("*.po"))
-_SAYS = ("language", "_language", "N_")
+CATALOGUES = sorted((ROOT / "pages" / "i18n" / "locale").glob("*.po"))
+_TRANSLATORS = ("language", "_language", "N_")
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """A sentence in the code: one form, or one and many, or words in a context."""
+class SourceText:
+    """A translatable text in the code: one form, singular and plural, or a text with a context."""
 
     forms: tuple[str, ...]
     context: str = ""
-    place: str = ""
+    location: str = ""
 
 
-def _sentences() -> Iterator[Sentence]:
+def _find_texts() -> Iterator[SourceText]:
     for folder in ("pages", "anonchat"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             tree = ast.parse(path.read_text())
             constants = _constants(tree)
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call):
-                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
-                    yield from _of_call(node, constants, place)
+                    location = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    yield from _texts_of_call(node, constants, location)
 
 
-def _of_call(call: ast.Call, constants: dict[str, str], place: str) -> Iterator[Sentence]:
+def _texts_of_call(
+    call: ast.Call, constants: dict[str, str], location: str
+) -> Iterator[SourceText]:
     texts = [_text(argument, constants) for argument in call.args]
     target = call.func
-    if _is_speaker(target) and texts:
-        yield Sentence((texts[0] or "",), place=place)
-    elif isinstance(target, ast.Attribute) and _is_speaker(target.value):
+    if _is_translator(target) and texts:
+        yield SourceText((texts[0] or "",), location=location)
+    elif isinstance(target, ast.Attribute) and _is_translator(target.value):
         if target.attr == "count":
-            yield Sentence((texts[0] or "", texts[1] or ""), place=place)
+            yield SourceText((texts[0] or "", texts[1] or ""), location=location)
         elif target.attr == "words":
-            yield Sentence((texts[1] or "",), context=texts[0] or "", place=place)
+            yield SourceText((texts[1] or "",), context=texts[0] or "", location=location)
 
 
-def _is_speaker(node: ast.expr) -> bool:
-    """Tell whether this is what translates; `site.language(request)` chooses and is not."""
+def _is_translator(node: ast.expr) -> bool:
+    """Tell whether an expression translates texts."""
     if isinstance(node, ast.Name):
-        return node.id in _SAYS
+        return node.id in _TRANSLATORS
     if isinstance(node, ast.Attribute):
         return node.attr == "_language"
     return (
@@ -78,11 +80,11 @@ def _constants(tree: ast.Module) -> dict[str, str]:
     }
 
 
-SENTENCES = [
-    sentence
-    for sentence in _sentences()
-    # the one place that passes on what was marked elsewhere
-    if not sentence.place.startswith("pages/language.py")
+SOURCE_TEXTS = [
+    source
+    for source in _find_texts()
+    # this module translates texts that are marked elsewhere
+    if not source.location.startswith("pages/i18n/language.py")
 ]
 
 
@@ -99,47 +101,47 @@ def _placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
-def test_there_is_something_to_check() -> None:
-    assert len(SENTENCES) > 80
+def test_translatable_texts_and_catalogues_are_found() -> None:
+    assert len(SOURCE_TEXTS) > 80
     assert [path.stem for path in CATALOGUES] == ["ru"]
 
 
-def test_every_sentence_is_written_out_where_it_is_said() -> None:
-    assert [sentence.place for sentence in SENTENCES if not all(sentence.forms)] == []
+def test_translatable_text_is_a_literal() -> None:
+    assert [source.location for source in SOURCE_TEXTS if not all(source.forms)] == []
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
-def test_every_sentence_is_translated(path: Path) -> None:
+def test_catalogue_translates_every_text(path: Path) -> None:
     catalogue = _read(path)
     missing = []
-    for sentence in SENTENCES:
-        entry = catalogue.get(sentence.forms[0], sentence.context or None)
+    for source in SOURCE_TEXTS:
+        entry = catalogue.get(source.forms[0], source.context or None)
         forms = _forms(entry) if entry else []
-        wanted = catalogue.num_plurals if len(sentence.forms) == 2 else 1
-        if len(forms) != wanted or not all(form.strip() for form in forms):
-            missing.append(f"{sentence.place}: {sentence.forms[0]}")
+        expected = catalogue.num_plurals if len(source.forms) == 2 else 1
+        if len(forms) != expected or not all(form.strip() for form in forms):
+            missing.append(f"{source.location}: {source.forms[0]}")
     assert missing == []
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
-def test_every_translation_has_the_placeholders_of_its_sentence(path: Path) -> None:
+def test_translation_has_the_placeholders_of_its_source(path: Path) -> None:
     wrong = []
     for entry in _entries(_read(path)):
         ids = entry.id if isinstance(entry.id, tuple) else (entry.id,)
-        wanted = _placeholders(ids[-1])
-        wrong += [form for form in _forms(entry) if _placeholders(form) != wanted]
+        expected = _placeholders(ids[-1])
+        wrong += [form for form in _forms(entry) if _placeholders(form) != expected]
     assert wrong == []
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
-def test_no_full_stop_follows_a_duration_that_may_end_in_one(path: Path) -> None:
+def test_translation_has_no_full_stop_after_a_duration(path: Path) -> None:
     forms = [form for entry in _entries(_read(path)) for form in _forms(entry)]
     assert [form for form in forms if re.search(r"\{(room_)?time\}\.", form)] == []
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
-def test_every_translation_is_used(path: Path) -> None:
-    used = {(sentence.forms, sentence.context) for sentence in SENTENCES}
+def test_translation_is_used_in_the_code(path: Path) -> None:
+    used = {(source.forms, source.context) for source in SOURCE_TEXTS}
     unused = []
     for entry in _entries(_read(path)):
         ids = entry.id if isinstance(entry.id, tuple) else (entry.id,)
@@ -149,7 +151,7 @@ def test_every_translation_is_used(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
-def test_no_translation_is_in_doubt(path: Path) -> None:
+def test_catalogue_has_no_fuzzy_translation(path: Path) -> None:
     assert [entry.id for entry in _entries(_read(path)) if entry.fuzzy] == []
 
 

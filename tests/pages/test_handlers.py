@@ -1,4 +1,4 @@
-"""How many events of a page are handled at once, and what becomes of the others."""
+"""Event handlers that limit concurrency: queueing, order and rejection of events."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,27 +7,27 @@ from typing import Any
 
 import pytest
 
-from anonchat import TooOften
-from pages.live.handlers import InOrder, NewestOnly
+from anonchat import RateLimited
+from pages.elements.handlers import LatestOnlyHandler, QueueHandler
 
 
 class _Page:
-    """Events of one page, and a handler that waits until it is told to go on."""
+    """Events of one page, and a handler that waits until `may_finish` is set."""
 
     def __init__(self) -> None:
         self.sender = SimpleNamespace(is_deleted=False)
         self.handled: list[object] = []
-        self.may_go_on = asyncio.Event()
+        self.may_finish = asyncio.Event()
         self.tasks: list[asyncio.Future[None]] = []
         self.error: Exception | None = None
 
     async def handle(self, arguments: Any) -> None:
         self.handled.append(arguments.args)
-        await self.may_go_on.wait()
+        await self.may_finish.wait()
         if self.error:
             raise self.error
 
-    async def fire(self, listener: NewestOnly | InOrder, *events: object) -> None:
+    async def fire(self, listener: LatestOnlyHandler | QueueHandler, *events: object) -> None:
         for event in events:
             arguments: Any = SimpleNamespace(sender=self.sender, args=event)
             running: Awaitable[None] | None = listener(arguments)
@@ -36,13 +36,13 @@ class _Page:
             await asyncio.sleep(0)
 
     async def finish(self) -> None:
-        self.may_go_on.set()
+        self.may_finish.set()
         await asyncio.gather(*self.tasks)
 
 
-async def test_of_events_that_wait_only_the_newest_is_handled() -> None:
+async def test_newest_only_handles_only_the_newest_queued_event() -> None:
     page = _Page()
-    listener = NewestOnly(page.handle)
+    listener = LatestOnlyHandler(page.handle)
     await page.fire(listener, *range(100))
     assert page.handled == [0]
     assert len(page.tasks) == 1
@@ -53,13 +53,13 @@ async def test_of_events_that_wait_only_the_newest_is_handled() -> None:
     await page.finish()
 
 
-async def test_events_are_handled_in_order_and_those_beyond_the_bound_are_refused() -> None:
+async def test_in_order_handles_events_in_order_and_rejects_the_excess() -> None:
     page, refused = _Page(), list[object]()
-    listener = InOrder(
+    listener = QueueHandler(
         page.handle,
-        at_once=2,
-        waiting_most=3,
-        refuse=lambda arguments: refused.append(arguments.args),
+        concurrency=2,
+        queue_max=3,
+        reject=lambda arguments: refused.append(arguments.args),
     )
     await page.fire(listener, *range(8))
     assert page.handled == [0, 1]
@@ -71,9 +71,11 @@ async def test_events_are_handled_in_order_and_those_beyond_the_bound_are_refuse
     await page.finish()
 
 
-@pytest.mark.parametrize("error", [RuntimeError(), TooOften("Not so often.")])
-@pytest.mark.parametrize("kind", [NewestOnly, lambda handle: InOrder(handle, waiting_most=3)])
-async def test_event_that_fails_does_not_keep_the_next_one_from_being_handled(
+@pytest.mark.parametrize("error", [RuntimeError(), RateLimited("Not so often.")])
+@pytest.mark.parametrize(
+    "kind", [LatestOnlyHandler, lambda handle: QueueHandler(handle, queue_max=3)]
+)
+async def test_failed_event_does_not_block_the_next_one(
     kind: Any, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = _Page()
@@ -82,10 +84,12 @@ async def test_event_that_fails_does_not_keep_the_next_one_from_being_handled(
     await page.fire(listener, 1, 2)
     await page.finish()
     assert page.handled == [1, 2]
-    assert ("could not be handled" in caplog.text) is isinstance(error, RuntimeError)
+    assert ("unhandled exception in a page event" in caplog.text) is isinstance(error, RuntimeError)
 
 
-@pytest.mark.parametrize("kind", [NewestOnly, lambda handle: InOrder(handle, waiting_most=3)])
+@pytest.mark.parametrize(
+    "kind", [LatestOnlyHandler, lambda handle: QueueHandler(handle, queue_max=3)]
+)
 async def test_event_of_a_closed_page_is_not_handled(kind: Any) -> None:
     page = _Page()
     listener = kind(page.handle)

@@ -1,4 +1,4 @@
-"""What people write is drawn as text, whatever it is."""
+"""Rows: visitor texts are escaped, links are found, and every field is shown."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
-from anonchat import Glance, InvalidMessage, Member, Message, Room
-from anonchat.text import tidy_message
-from pages.language import load_languages
-from pages.rows import card_row, facts_row, hall_row, member_row, message_row, rail_row
-from tests.nasty import GOOD_EMOJI, NASTY
+from anonchat import InvalidMessage, Member, Message, Room, RoomSummary
+from anonchat.text.normalization import normalize_message
+from pages.i18n.language import load_languages
+from pages.rows import card_row, facts_row, lobby_counts_row, member_row, message_row, sidebar_row
+from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 LANGUAGES = load_languages()
@@ -43,38 +43,38 @@ ROOM = Room(
     expires_at=NOW + timedelta(days=7),
     last_seq=7,
 )
-GLANCE = Glance(ROOM, 2, 5, NOW + timedelta(minutes=5))
+ROOM_SUMMARY = RoomSummary(ROOM, 2, 5, NOW + timedelta(minutes=5))
 MEMBER = Member("r", "v", "abcdef012345678901", "Ann", "", 0)
-EVIL = "<img src=x onerror=alert(1)>\"'&amp;{{1}}"
+HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;{{1}}"
 
 
-ENDS = ["_", "~", "*", "-", "/", "=", "&", "#", "+", "@", "$", "%20", "é", "日", "मी", "＿"]
-"""What may end an address."""
-NO_ENDS = [
+URL_ENDS = ["_", "~", "*", "-", "/", "=", "&", "#", "+", "@", "$", "%20", "é", "日", "मी", "＿"]
+"""Characters that may end a URL."""
+TRAILING_PUNCTUATION = [
     *".,;:!?'…‥。．，、！？：；｡､",
     *"؟،؛۔।॥།༎។៕၊။።፣፧፨։՞՜׳״·—–‼⁇᠂᠃꓿꘎꛳߹",
     *"«»‹›„“”‘’‚「」『』【】〔〕《》〈〉（）［］｛｝｢｣﴾﴿༼༽᚛᚜⟨⟩",
     *("?!", "...", ").", "),", "'.", "’。", "」。", "）！"),
 ]
-"""What belongs to the sentence at the end of an address."""
-AROUND = [
+"""Punctuation after a URL that does not belong to it."""
+ENCLOSING = [
     "''",
     "()",
     "[]",
     *('（） 「」 『』 【】 《》 〈〉 “” ‘’ «» »« „“ ‹› ［］ ｛｝ ﴾﴿ ༼༽ <> {} ""'.split()),
 ]
-"""What stands around an address."""
+"""Pairs of characters that may enclose a URL."""
 
 
-class Drawn(HTMLParser):
-    """What a browser makes of a row: its elements, their attributes, and its texts by class."""
+class ParsedRow(HTMLParser):
+    """A row as a browser parses it: elements with attributes, and texts by class."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
         self.elements: list[tuple[str, dict[str, str]]] = []
         self._open: list[str] = []
         self._texts: dict[str, str] = {}
-        self.feed(html.encode().decode())  # plain text, which nothing escapes once more
+        self.feed(html.encode().decode())  # as plain `str`, so that `Markup` escapes nothing again
         self.close()
         assert self._open == []
 
@@ -99,31 +99,31 @@ class Drawn(HTMLParser):
             self._texts[name] = self._texts.get(name, "") + data
 
 
-@given(some.text(max_size=200))
-def test_a_message_is_shown_letter_by_letter(text: str) -> None:
+@given(st.text(max_size=200))
+def test_message_text_is_shown_unchanged(text: str) -> None:
     try:
-        kept = tidy_message(text)
+        normalized = normalize_message(text)
     except InvalidMessage:
         return
-    assert Drawn(message_row(replace(MESSAGE, text=kept)).html).text("text") == kept
+    assert ParsedRow(message_row(replace(MESSAGE, text=normalized)).html).text("text") == normalized
 
 
-@pytest.mark.parametrize("name", [*NASTY, *GOOD_EMOJI])
-def test_nasty_texts_are_shown_letter_by_letter(name: str) -> None:
+@pytest.mark.parametrize("name", [*HOSTILE_TEXTS, *VALID_EMOJI])
+def test_hostile_texts_are_shown_unchanged(name: str) -> None:
     try:
-        kept = tidy_message({**NASTY, **GOOD_EMOJI}[name])
+        normalized = normalize_message({**HOSTILE_TEXTS, **VALID_EMOJI}[name])
     except InvalidMessage:
         return
-    drawn = Drawn(message_row(replace(MESSAGE, text=kept)).html)
-    assert drawn.text("text") == kept
-    assert {tag for tag, _ in drawn.elements} <= {"article", "span", "div", "bdi", "time", "a"}
+    parsed = ParsedRow(message_row(replace(MESSAGE, text=normalized)).html)
+    assert parsed.text("text") == normalized
+    assert {tag for tag, _ in parsed.elements} <= {"article", "span", "div", "bdi", "time", "a"}
 
 
-@given(some.text(alphabet="htps:/.a<>\"' &?#)(]\n", max_size=60))
-def test_only_http_becomes_a_link_and_no_letter_is_lost(text: str) -> None:
-    drawn = Drawn(message_row(replace(MESSAGE, text=text)).html)
-    assert drawn.text("text").replace("\r", "") == text
-    for link in drawn.of("a"):
+@given(st.text(alphabet="htps:/.a<>\"' &?#)(]\n", max_size=60))
+def test_only_http_urls_become_links_and_no_text_is_lost(text: str) -> None:
+    parsed = ParsedRow(message_row(replace(MESSAGE, text=text)).html)
+    assert parsed.text("text").replace("\r", "") == text
+    for link in parsed.of("a"):
         assert link.keys() == {"href", "target", "rel"}
         assert link["href"].startswith(("http://", "https://"))
         assert link["rel"] == "noopener noreferrer nofollow"
@@ -139,15 +139,18 @@ def test_only_http_becomes_a_link_and_no_letter_is_lost(text: str) -> None:
         ("javascript:alert(1) data:text/html,x ftp://a.example //a.example a.example", []),
         ('http://a.example/"onclick="x', ["http://a.example/"]),
         ("http://a.example/<b>", ["http://a.example/"]),
-        *((f"https://ex.example/@mira{end}", [f"https://ex.example/@mira{end}"]) for end in ENDS),
-        *((f"https://ex.example/a{end}", ["https://ex.example/a"]) for end in NO_ENDS),
+        *(
+            (f"https://ex.example/@mira{end}", [f"https://ex.example/@mira{end}"])
+            for end in URL_ENDS
+        ),
+        *((f"https://ex.example/a{end}", ["https://ex.example/a"]) for end in TRAILING_PUNCTUATION),
         *(
             (f"https://ex.example/a{end}然后", ["https://ex.example/a"])
             for end in "，。、！？；：…"
         ),
-        *((f"{a}https://ex.example/a{b}", ["https://ex.example/a"]) for a, b in AROUND),
-        *((f"{a}https://ex.example/a{b}and", ["https://ex.example/a"]) for a, b in AROUND),
-        *((f"{a}见 https://ex.example/a{b}。", ["https://ex.example/a"]) for a, b in AROUND),
+        *((f"{a}https://ex.example/a{b}", ["https://ex.example/a"]) for a, b in ENCLOSING),
+        *((f"{a}https://ex.example/a{b}and", ["https://ex.example/a"]) for a, b in ENCLOSING),
+        *((f"{a}见 https://ex.example/a{b}。", ["https://ex.example/a"]) for a, b in ENCLOSING),
         ("https://ex.example/a_(b)_(c).", ["https://ex.example/a_(b)_(c)"]),
         ("(https://ex.example/a_(b))", ["https://ex.example/a_(b)"]),
         ("[https://ex.example/a(b])", ["https://ex.example/a(b"]),
@@ -167,52 +170,52 @@ def test_only_http_becomes_a_link_and_no_letter_is_lost(text: str) -> None:
         ("https://。 https://... https://（", []),
     ],
 )
-def test_what_is_a_link(text: str, links: list[str]) -> None:
-    drawn = Drawn(message_row(replace(MESSAGE, text=text)).html)
-    assert [link["href"] for link in drawn.of("a")] == links
-    assert drawn.text("text") == text
+def test_links_are_found_in_text(text: str, links: list[str]) -> None:
+    parsed = ParsedRow(message_row(replace(MESSAGE, text=text)).html)
+    assert [link["href"] for link in parsed.of("a")] == links
+    assert parsed.text("text") == text
 
 
-def test_a_message_carries_its_times_and_its_place() -> None:
+def test_message_row_carries_its_times_and_its_order() -> None:
     row = message_row(MESSAGE)
     assert (row.key, row.order) == ("7", 7)
-    (article,) = Drawn(row.html).of("article")
+    (article,) = ParsedRow(row.html).of("article")
     assert article["data-from"] == str(int(NOW.timestamp() * 1000))
     assert article["data-until"] == str(int(MESSAGE.expires_at.timestamp() * 1000))
     assert article["data-group"] == MESSAGE.author
 
 
-def test_the_colour_of_a_person_comes_from_the_pseudonym_alone() -> None:
+def test_message_colour_depends_only_on_the_author_pseudonym() -> None:
     def style(**changes: str) -> str:
-        return Drawn(message_row(replace(MESSAGE, **changes)).html).of("article")[0]["style"]
+        return ParsedRow(message_row(replace(MESSAGE, **changes)).html).of("article")[0]["style"]
 
     assert style() == style(nickname="Mira", text="x")
     assert style() != style(author="123456012345678901")
 
 
-def test_a_badge_is_shown_only_to_those_who_have_one() -> None:
-    assert Drawn(message_row(MESSAGE).html).text("badge") == ""
-    assert "k7f2q" in Drawn(message_row(replace(MESSAGE, badge="k7f2q")).html).text("badge")
+def test_badge_is_shown_only_if_the_author_has_one() -> None:
+    assert ParsedRow(message_row(MESSAGE).html).text("badge") == ""
+    assert "k7f2q" in ParsedRow(message_row(replace(MESSAGE, badge="k7f2q")).html).text("badge")
 
 
 @pytest.mark.parametrize("language", [ENGLISH, RUSSIAN], ids=["en", "ru"])
-def test_names_and_topics_are_text_in_every_row(language) -> None:
-    room = replace(ROOM, name=EVIL, topic=EVIL)
-    glance = replace(GLANCE, room=room)
+def test_names_and_topics_are_escaped_in_every_row(language) -> None:
+    room = replace(ROOM, name=HOSTILE, topic=HOSTILE)
+    summary = replace(ROOM_SUMMARY, room=room)
     rows = [
-        message_row(replace(MESSAGE, nickname=EVIL)),
-        member_row(replace(MEMBER, nickname=EVIL), present=True, language=language),
-        rail_row(glance, language=language),
-        card_row(glance, order=0, language=language),
+        message_row(replace(MESSAGE, nickname=HOSTILE)),
+        member_row(replace(MEMBER, nickname=HOSTILE), present=True, language=language),
+        sidebar_row(summary, language=language),
+        card_row(summary, order=0, language=language),
     ]
     for row in rows:
-        drawn = Drawn(row.html)
-        assert drawn.of("img") == []
-        assert EVIL in (drawn.text("who"), drawn.text("bdi"))
-    assert EVIL in Drawn(rows[3].html).text("li")
+        parsed = ParsedRow(row.html)
+        assert parsed.of("img") == []
+        assert HOSTILE in (parsed.text("who"), parsed.text("bdi"))
+    assert HOSTILE in ParsedRow(rows[3].html).text("li")
 
 
-def test_members_who_are_here_come_first_then_by_nickname() -> None:
+def test_members_are_ordered_by_presence_then_nickname() -> None:
     def order(nickname: str, *, present: bool) -> object:
         member = replace(MEMBER, nickname=nickname)
         return member_row(member, present=present, language=ENGLISH).order
@@ -220,27 +223,29 @@ def test_members_who_are_here_come_first_then_by_nickname() -> None:
     people = [("Zoë", True), ("ann", True), ("Bo", False), ("Cy", True)]
     in_order = sorted(people, key=lambda person: order(person[0], present=person[1]))
     assert in_order == [("ann", True), ("Cy", True), ("Zoë", True), ("Bo", False)]
-    away = member_row(MEMBER, present=False, language=ENGLISH)
-    assert "away" in Drawn(away.html).text("li")
+    absent = member_row(MEMBER, present=False, language=ENGLISH)
+    assert "away" in ParsedRow(absent.html).text("li")
 
 
-def test_a_card_says_who_is_there_and_how_long_things_live() -> None:
-    text = Drawn(card_row(GLANCE, order=0, language=ENGLISH).html).text("li")
+def test_room_card_shows_presence_and_message_lifetime() -> None:
+    text = ParsedRow(card_row(ROOM_SUMMARY, order=0, language=ENGLISH).html).text("li")
     assert "2 here" in text
     assert "10 min" in text
-    nobody = replace(GLANCE, here=0)
-    assert "nobody" in Drawn(card_row(nobody, order=0, language=ENGLISH).html).text("li")
+    empty = replace(ROOM_SUMMARY, here=0)
+    assert "nobody" in ParsedRow(card_row(empty, order=0, language=ENGLISH).html).text("li")
 
 
-def test_a_room_of_ones_own_tells_what_is_unread_and_can_be_left() -> None:
-    drawn = Drawn(rail_row(GLANCE, language=ENGLISH).html)
-    assert drawn.of("li")[0]["data-first"] == "5"
-    assert drawn.of("li")[0]["data-last"] == "7"
-    assert drawn.of("button")[0]["aria-label"] == "Leave “night train”"
-    assert drawn.of("a")[0]["href"] == "/r/night-train"
+def test_sidebar_row_shows_unread_range_and_leave_button() -> None:
+    parsed = ParsedRow(sidebar_row(ROOM_SUMMARY, language=ENGLISH).html)
+    assert parsed.of("li")[0]["data-first"] == "5"
+    assert parsed.of("li")[0]["data-last"] == "7"
+    assert parsed.of("button")[0]["aria-label"] == "Leave “night train”"
+    assert parsed.of("a")[0]["href"] == "/r/night-train"
 
 
-def test_facts_and_counts_are_drawn_in_the_language_of_the_reader() -> None:
-    assert "10" in Drawn(facts_row(GLANCE, language=RUSSIAN).html).text("div")
-    assert Drawn(hall_row(1, 1, language=ENGLISH).html).text("span").endswith("1 room")
-    assert Drawn(hall_row(5, 2, language=RUSSIAN).html).text("span").endswith("2 комнаты")
+def test_facts_and_counts_are_in_the_language_of_the_reader() -> None:
+    assert "10" in ParsedRow(facts_row(ROOM_SUMMARY, language=RUSSIAN).html).text("div")
+    assert ParsedRow(lobby_counts_row(1, 1, language=ENGLISH).html).text("span").endswith("1 room")
+    assert (
+        ParsedRow(lobby_counts_row(5, 2, language=RUSSIAN).html).text("span").endswith("2 комнаты")
+    )

@@ -1,4 +1,4 @@
-"""The whole application, asked over HTTP."""
+"""HTTP requests to the whole application."""
 
 import asyncio
 import json
@@ -14,63 +14,61 @@ from nicegui import Client
 from starlette.types import Message
 
 from anonchat import Chat
-from pages import frame, talk
-from pages.door import local_path
-from pages.live.feed import Feed
-from tests.nasty import NASTY
-from tests.pages.tab import Tab, connect_page, until
+from pages import layout, room_view
+from pages.elements.live_list import LiveList
+from pages.http.auth import local_path
+from tests.hostile_texts import HOSTILE_TEXTS
+from tests.pages.tab import Tab, connect_page, wait_until
 from tests.payloads import PAYLOADS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_it_lives_and_is_ready(browser: httpx.AsyncClient) -> None:
+async def test_health_checks_answer(browser: httpx.AsyncClient) -> None:
     assert (await browser.get("/healthz")).text == "ok"
     assert (await browser.get("/readyz")).text == "ready"
     for path in ("/healthz", "/readyz"):
-        answer = await browser.head(path)
-        assert (answer.status_code, answer.text) == (200, "")
+        response = await browser.head(path)
+        assert (response.status_code, response.text) == (200, "")
 
 
 @pytest.mark.parametrize(
     "path",
     ["/", "/login", "/privacy", "/nowhere", "/r/none", "STYLE", "/favicon.ico", "/healthz"],
 )
-async def test_head_is_answered_like_get_without_a_body(
-    browser: httpx.AsyncClient, path: str
-) -> None:
-    path = path.replace("STYLE", frame.STYLE_SHEET)
-    for _ in range(2):  # the second time from the cache
-        asked, told = await browser.get(path), await browser.head(path)
-        assert told.status_code == asked.status_code
-        assert told.content == b""
-        assert {*told.headers} == {*asked.headers}
+async def test_head_response_equals_get_without_body(browser: httpx.AsyncClient, path: str) -> None:
+    path = path.replace("STYLE", layout.STYLE_SHEET)
+    for _ in range(2):  # the second time, from the cache
+        get, head = await browser.get(path), await browser.head(path)
+        assert head.status_code == get.status_code
+        assert head.content == b""
+        assert {*head.headers} == {*get.headers}
         for name in ("content-type", "location", "cache-control", "etag"):
-            assert told.headers.get(name) == asked.headers.get(name)
+            assert head.headers.get(name) == get.headers.get(name)
 
 
-async def test_what_is_allowed_names_head(browser: httpx.AsyncClient) -> None:
+async def test_allow_header_lists_head(browser: httpx.AsyncClient) -> None:
     origin = {"origin": "http://chat.localhost"}
     for path in ("/privacy", "/login"):
         assert (await browser.post(path, headers=origin)).headers["allow"] == "GET, HEAD"
 
 
-async def test_head_of_a_room_is_answered_to_its_visitor(
+async def test_head_of_a_room_is_answered_to_its_member(
     browser: httpx.AsyncClient, url: str
 ) -> None:
-    address = await _visit(browser, "Heading Hal", "a room to head for")
-    async with httpx.AsyncClient(base_url=url, cookies=browser.cookies) as wire:
-        told = await wire.head(address)
-        assert (told.status_code, told.content) == (200, b"")
-        assert told.headers["content-type"].startswith("text/html")
-        assert (await wire.head(frame.STYLE_SHEET)).headers["content-length"] > "0"
-        assert (await wire.get("/healthz")).text == "ok"  # on the same connection
+    address = await _create_room(browser, "Heading Hal", "a room to head for")
+    async with httpx.AsyncClient(base_url=url, cookies=browser.cookies) as http:
+        response = await http.head(address)
+        assert (response.status_code, response.content) == (200, b"")
+        assert response.headers["content-type"].startswith("text/html")
+        assert (await http.head(layout.STYLE_SHEET)).headers["content-length"] > "0"
+        assert (await http.get("/healthz")).text == "ok"  # on the same connection
 
 
 @pytest.mark.parametrize(
     ("path", "login"), [("/", "/login"), ("/r/night-train", "/login?next=/r/night-train")]
 )
-async def test_strangers_are_sent_to_the_login(
+async def test_anonymous_client_is_redirected_to_login(
     browser: httpx.AsyncClient, path: str, login: str
 ) -> None:
     response = await browser.get(path)
@@ -78,16 +76,16 @@ async def test_strangers_are_sent_to_the_login(
     assert response.headers["location"] == login
 
 
-async def test_a_stranger_learns_nothing_of_which_rooms_there_are(
+async def test_anonymous_client_cannot_detect_rooms(
     browser: httpx.AsyncClient,
 ) -> None:
-    answers = {(await browser.get(f"/r/{slug}")).status_code for slug in ("a", "b", "%00", "..")}
-    assert answers <= {303, 404}
+    responses = {(await browser.get(f"/r/{slug}")).status_code for slug in ("a", "b", "%00", "..")}
+    assert responses <= {303, 404}
 
 
 @pytest.mark.parametrize("path", ["/login", "/privacy", "/nowhere", "/r", "/r/a/b"])
 @pytest.mark.parametrize("code", ["en", "ru"])
-async def test_pages_for_everybody_are_in_the_language_of_the_browser(
+async def test_public_pages_follow_accept_language(
     browser: httpx.AsyncClient, path: str, code: str
 ) -> None:
     response = await browser.get(path, headers={"accept-language": code})
@@ -95,14 +93,14 @@ async def test_pages_for_everybody_are_in_the_language_of_the_browser(
     assert response.status_code == (200 if path in ("/login", "/privacy") else 404)
 
 
-async def test_nothing_is_loaded_from_elsewhere(browser: httpx.AsyncClient) -> None:
+async def test_login_page_loads_nothing_from_other_sites(browser: httpx.AsyncClient) -> None:
     text = (await browser.get("/login")).text
     for mark in ('src="http', 'href="http', 'src="//', 'href="//', 'url("http', 'url("//'):
         assert mark not in text
 
 
 @pytest.mark.parametrize("path", ["/broken", "/broken-late", "/very-broken"])
-async def test_what_breaks_says_so_without_saying_why(
+async def test_internal_error_page_contains_no_reason(
     browser: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     before = set(Client.instances)
@@ -115,11 +113,11 @@ async def test_what_breaks_says_so_without_saying_why(
     assert set(Client.instances) <= before
 
 
-async def test_a_page_that_takes_too_long_says_nothing_of_it(
+async def test_page_build_timeout_shows_the_error_page(
     browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(Client.instances)
-    monkeypatch.setattr(frame, "_BUILD_SECONDS", 0.05)
+    monkeypatch.setattr(layout, "_BUILD_SECONDS", 0.05)
     response = await browser.get("/slow")
     assert response.status_code == 500
     assert "Something went wrong here." in response.text
@@ -127,8 +125,8 @@ async def test_a_page_that_takes_too_long_says_nothing_of_it(
     assert set(Client.instances) <= before
 
 
-async def test_where_there_is_nothing_no_page_is_kept(browser: httpx.AsyncClient) -> None:
-    await _visit(browser, "Lost Lou", "a room that is there")
+async def test_error_responses_keep_no_page(browser: httpx.AsyncClient) -> None:
+    await _create_room(browser, "Lost Lou", "a room that is there")
     before = set(Client.instances)
     for method, path, status, words in (
         ("GET", "/nowhere", 404, "По этому адресу ничего нет."),
@@ -145,7 +143,7 @@ async def test_where_there_is_nothing_no_page_is_kept(browser: httpx.AsyncClient
     assert set(Client.instances) <= before
 
 
-async def test_the_bare_address_of_the_api_answers_as_the_api_does(
+async def test_api_root_answers_with_problem_documents(
     browser: httpx.AsyncClient,
 ) -> None:
     for path in ("/api/v1", "/api/v1/", "/api/v1/nothing"):
@@ -154,7 +152,7 @@ async def test_the_bare_address_of_the_api_answers_as_the_api_does(
         assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_style_sheet_and_the_icon_are_there(browser: httpx.AsyncClient) -> None:
+async def test_style_sheet_and_icon_are_served(browser: httpx.AsyncClient) -> None:
     page = (await browser.get("/nowhere")).text
     address = page.split('rel="stylesheet" href="')[1].split('"')[0]
     response = await browser.get(address)
@@ -163,44 +161,46 @@ async def test_the_style_sheet_and_the_icon_are_there(browser: httpx.AsyncClient
     assert (await browser.get("/favicon.ico")).status_code == 200
 
 
-async def test_there_are_no_doors_that_nobody_made(browser: httpx.AsyncClient) -> None:
+async def test_undeclared_paths_are_not_found(browser: httpx.AsyncClient) -> None:
     for path in ("/docs", "/redoc", "/openapi.json", "/assets/../main.py", "/.env"):
         assert (await browser.get(path)).status_code == 404
 
 
-async def _visit(browser: httpx.AsyncClient, nickname: str, room: str) -> str:
-    """Come in by the API, open a room, and return the address of its page."""
-    answer = await browser.post("/api/v1/visitors", json={"nickname": nickname})
-    token = answer.json()["token"]
+async def _create_room(browser: httpx.AsyncClient, nickname: str, room: str) -> str:
+    """Sign in by the API, open a room and return the path of its page."""
+    response = await browser.post("/api/v1/visitors", json={"nickname": nickname})
+    token = response.json()["token"]
     browser.cookies.set("anonchat", token)
-    made = await browser.post(
+    created = await browser.post(
         "/api/v1/rooms", json={"name": room}, headers={"authorization": f"Bearer {token}"}
     )
-    return f"/r/{made.json()['slug']}"
+    return f"/r/{created.json()['slug']}"
 
 
-async def _say(browser: httpx.AsyncClient, address: str, text: str) -> None:
-    answer = await browser.post(
+async def _post(browser: httpx.AsyncClient, address: str, text: str) -> None:
+    response = await browser.post(
         f"/api/v1/rooms/{address[3:]}/messages",
         json={"text": text},
         headers={"authorization": f"Bearer {browser.cookies['anonchat']}"},
     )
-    assert answer.status_code == 201
+    assert response.status_code == 201
 
 
 @asynccontextmanager
 async def _connect(url: str, page: str) -> AsyncIterator[Tab]:
-    """Connect to a page as its browser does, until it was told what it missed."""
+    """Connect to a page as its browser does, and wait for its initial sync."""
     async with connect_page(url, page) as tab:
-        feeds = [element for element in tab.client.elements.values() if isinstance(element, Feed)]
+        feeds = [
+            element for element in tab.client.elements.values() if isinstance(element, LiveList)
+        ]
         assert feeds
-        await until(lambda: all(feed._drawn_at is None for feed in feeds))
-        await tab.say("ack", {"client_id": tab.client.id, "next_message_id": 0})
+        await wait_until(lambda: all(feed._initial_version is None for feed in feeds))
+        await tab.emit("ack", {"client_id": tab.client.id, "next_message_id": 0})
         yield tab
 
 
-def _is_asked(tab: Tab) -> bool:
-    return any('\\"sync\\"' in frame for frame in tab.heard)
+def _requested_sync(tab: Tab) -> bool:
+    return any('\\"sync\\"' in frame for frame in tab.received)
 
 
 @pytest.mark.parametrize(
@@ -213,100 +213,100 @@ def _is_asked(tab: Tab) -> bool:
         ("/privacy/?x", "/privacy?x"),
     ],
 )
-async def test_every_spelling_of_an_address_leads_to_one(
+async def test_address_variants_redirect_to_the_canonical_url(
     browser: httpx.AsyncClient, path: str, canonical: str
 ) -> None:
-    await _visit(browser, f"Spelling {abs(hash(path)) % 10_000}", "lounge")
-    answer = await browser.get(path, follow_redirects=True)
-    ways = [way.headers["location"] for way in answer.history]
-    assert ways
-    if canonical.startswith("/login"):  # who is known goes on from there
-        assert ways[0] == canonical
+    await _create_room(browser, f"Spelling {abs(hash(path)) % 10_000}", "lounge")
+    response = await browser.get(path, follow_redirects=True)
+    locations = [each.headers["location"] for each in response.history]
+    assert locations
+    if canonical.startswith("/login"):  # redirects signed-in visitors further
+        assert locations[0] == canonical
     else:
-        assert (ways[-1], answer.status_code) == (canonical, 200)
+        assert (locations[-1], response.status_code) == (canonical, 200)
 
 
-async def test_a_stranger_learns_no_address_from_another_spelling(
+async def test_address_variants_reveal_no_room_to_anonymous_clients(
     browser: httpx.AsyncClient,
 ) -> None:
-    await _visit(browser, "Spelling Sue", "lounge")
+    await _create_room(browser, "Spelling Sue", "lounge")
     browser.cookies.clear()
-    there, nowhere = await browser.get("/r/LOUNGE"), await browser.get("/r/NOWHERE")
-    assert there.headers["location"] == "/login?next=/r/LOUNGE"
-    assert nowhere.headers["location"] == "/login?next=/r/NOWHERE"
+    existing, missing = await browser.get("/r/LOUNGE"), await browser.get("/r/NOWHERE")
+    assert existing.headers["location"] == "/login?next=/r/LOUNGE"
+    assert missing.headers["location"] == "/login?next=/r/NOWHERE"
 
 
-async def test_what_people_write_is_no_markup_on_a_page(browser: httpx.AsyncClient) -> None:
-    address = await _visit(browser, "</script><u>Ann", "</template></script><b>room")
-    await _say(browser, address, "</script><script>alert(1)</script>")
+async def test_visitor_texts_are_escaped_on_pages(browser: httpx.AsyncClient) -> None:
+    address = await _create_room(browser, "</script><u>Ann", "</template></script><b>room")
+    await _post(browser, address, "</script><script>alert(1)</script>")
     for path in ("/", address):
         page = (await browser.get(path)).text.lower()
-        for trap in ("<u>ann", "<b>room", "<script>alert"):
-            assert trap not in page
+        for markup in ("<u>ann", "<b>room", "<script>alert"):
+            assert markup not in page
 
 
-async def test_no_message_spoils_the_page_of_its_room(browser: httpx.AsyncClient) -> None:
-    drawn = 0
+async def test_hostile_message_does_not_break_the_room_page(browser: httpx.AsyncClient) -> None:
+    rendered = 0
     token = {}
-    for number, text in enumerate([*NASTY.values(), *PAYLOADS[::10]]):
-        if not number % 40:  # nobody may be in countless rooms
-            await _visit(browser, f"Taster {number}", f"poison {number}")
+    for number, text in enumerate([*HOSTILE_TEXTS.values(), *PAYLOADS[::10]]):
+        if not number % 40:  # the rooms per visitor are limited
+            await _create_room(browser, f"Taster {number}", f"poison {number}")
             token = {"authorization": f"Bearer {browser.cookies['anonchat']}"}
-        made = await browser.post("/api/v1/rooms", json={"name": f"p {number}"}, headers=token)
-        address = f"/r/{made.json()['slug']}"
-        said = await browser.post(
+        created = await browser.post("/api/v1/rooms", json={"name": f"p {number}"}, headers=token)
+        address = f"/r/{created.json()['slug']}"
+        posted = await browser.post(
             f"/api/v1/rooms/{address[3:]}/messages",
             content=json.dumps({"text": text}),
             headers={**token, "content-type": "application/json"},
         )
-        assert said.status_code in (201, 413, 422)
+        assert posted.status_code in (201, 413, 422)
         page = await browser.get(address)
         assert page.status_code == 200
-        drawn += "composer" in page.text and said.status_code == 201
-    assert drawn > 40
+        rendered += "composer" in page.text and posted.status_code == 201
+    assert rendered > 40
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def quiet(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """Let nothing be told that is told once a second, and that may fall anywhere."""
-    stands, goes_on = asyncio.Event(), asyncio.Event()
+async def paused_room_directory(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Pause the updates that are sent once a second, at unpredictable times."""
+    is_paused, may_continue = asyncio.Event(), asyncio.Event()
 
-    async def stand() -> set[str]:
-        stands.set()
-        await goes_on.wait()
+    async def pause() -> set[str]:
+        is_paused.set()
+        await may_continue.wait()
         return set()
 
-    monkeypatch.setattr(chat.lobby, "turn", stand)
-    await stands.wait()
+    monkeypatch.setattr(chat.room_directory, "tick", pause)
+    await is_paused.wait()
     yield
-    goes_on.set()
+    may_continue.set()
 
 
-@pytest.mark.usefixtures("quiet")
+@pytest.mark.usefixtures("paused_room_directory")
 @pytest.mark.parametrize("path", ["/privacy", "/", ""])
-async def test_a_page_that_missed_nothing_asks_for_nothing(
+async def test_page_without_missed_changes_does_not_sync(
     browser: httpx.AsyncClient, url: str, path: str
 ) -> None:
-    address = await _visit(browser, f"Quiet Quinn of {path}", f"quiet room {path}")
+    address = await _create_room(browser, f"Quiet Quinn of {path}", f"quiet room {path}")
     async with _connect(url, (await browser.get(path or address)).text) as tab:
-        assert not _is_asked(tab)
+        assert not _requested_sync(tab)
 
 
-async def test_a_page_asks_for_what_was_said_while_it_was_on_its_way(
+async def test_page_syncs_messages_posted_before_it_connected(
     browser: httpx.AsyncClient, url: str
 ) -> None:
-    address = await _visit(browser, "Busy Bea", "busy room")
+    address = await _create_room(browser, "Busy Bea", "busy room")
     page = (await browser.get(address)).text
-    await _say(browser, address, "too early for the page")
+    await _post(browser, address, "too early for the page")
     async with _connect(url, page) as tab:
-        assert _is_asked(tab)
+        assert _requested_sync(tab)
 
 
-async def test_nothing_of_what_was_drawn_stays_behind_once_the_browser_has_it(
+async def test_rendered_messages_are_released_after_delivery(
     browser: httpx.AsyncClient, url: str
 ) -> None:
-    address = await _visit(browser, "Fading Fay", "fading room")
-    await _say(browser, address, "not to be found in memory")
+    address = await _create_room(browser, "Fading Fay", "fading room")
+    await _post(browser, address, "not to be found in memory")
     page = (await browser.get(address)).text
     assert "not to be found in memory" in page
     async with _connect(url, page) as tab:
@@ -315,13 +315,13 @@ async def test_nothing_of_what_was_drawn_stays_behind_once_the_browser_has_it(
             assert "not to be found" not in f"{vars(element)}"
 
 
-async def test_a_page_is_made_of_few_elements(browser: httpx.AsyncClient, url: str) -> None:
-    page = (await browser.get(await _visit(browser, "Frugal Fred", "frugal room"))).text
+async def test_page_has_few_elements(browser: httpx.AsyncClient, url: str) -> None:
+    page = (await browser.get(await _create_room(browser, "Frugal Fred", "frugal room"))).text
     async with _connect(url, page) as tab:
         assert len(tab.client.elements) < 20
 
 
-async def test_whoever_goes_before_the_answer_is_no_error(web: FastAPI) -> None:
+async def test_client_disconnect_before_the_response_is_no_error(web: FastAPI) -> None:
     async def receive() -> Message:
         await asyncio.sleep(0)
         return {"type": "http.disconnect"}
@@ -341,25 +341,25 @@ async def test_whoever_goes_before_the_answer_is_no_error(web: FastAPI) -> None:
     await web(scope, receive, send)
 
 
-async def test_who_leaves_while_their_page_is_drawn_hears_of_nobody(
+async def test_member_who_leaves_during_rendering_gets_no_room_feeds(
     browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = await _visit(browser, "Leaver", "a room to leave")
-    drawing = talk.Talk._members
+    address = await _create_room(browser, "Leaver", "a room to leave")
+    build_members = room_view.RoomView._members
 
-    async def leave_first(member: talk.Talk) -> Feed:
+    async def leave_first(view: room_view.RoomView) -> LiveList:
         token = {"authorization": f"Bearer {browser.cookies['anonchat']}"}
         await browser.delete(f"/api/v1/rooms/{address[3:]}/membership", headers=token)
-        return await drawing(member)
+        return await build_members(view)
 
-    monkeypatch.setattr(talk.Talk, "_members", leave_first)
+    monkeypatch.setattr(room_view.RoomView, "_members", leave_first)
     page = (await browser.get(address)).text
     client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
-    feeds = [element for element in client.elements.values() if isinstance(element, Feed)]
+    feeds = [element for element in client.elements.values() if isinstance(element, LiveList)]
     assert not {"messages", "members"} & {topic.channel for feed in feeds for topic in feed._topics}
 
 
-_ELSEWHERE = [
+_EXTERNAL_TARGETS = [
     f"{before}{host}{after}"
     for before in (
         "//",
@@ -399,7 +399,7 @@ _ELSEWHERE = [
 
 
 @pytest.mark.parametrize(
-    "told",
+    "headers",
     [
         {},
         {"x-forwarded-prefix": "//evil.example", "x-forwarded-host": "evil.example"},
@@ -409,27 +409,27 @@ _ELSEWHERE = [
             "x-script-name": "//e",
         },
     ],
-    ids=["as it is", "through a proxy", "through another"],
+    ids=["direct", "x-forwarded", "forwarded"],
 )
-async def test_nobody_is_ever_led_to_another_site(
-    browser: httpx.AsyncClient, told: dict[str, str]
+async def test_redirects_never_lead_to_another_site(
+    browser: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
-    assert len(_ELSEWHERE) == 240
-    for target in _ELSEWHERE:
-        for way_back in (local_path(target), local_path(unquote(target))):
-            assert way_back.startswith("/")
-            assert not way_back.replace("\\", "/").startswith("//")
+    assert len(_EXTERNAL_TARGETS) == 240
+    for target in _EXTERNAL_TARGETS:
+        for local_target in (local_path(target), local_path(unquote(target))):
+            assert local_target.startswith("/")
+            assert not local_target.replace("\\", "/").startswith("//")
         for path in (f"/{target}", f"/r/{target}", "/login", "/"):
-            request = browser.build_request("GET", "/login", headers=told)
+            request = browser.build_request("GET", "/login", headers=headers)
             request.url = request.url.copy_with(
                 raw_path=f"{path}?{httpx.QueryParams(next=target)}".encode()
             )
-            answer = await browser.send(request)
-            assert answer.status_code < 500
-            place = answer.headers.get("location", "/")
-            assert place.isprintable()
-            assert urlsplit(place.replace("\\", "/"))[:2] in (
+            response = await browser.send(request)
+            assert response.status_code < 500
+            location = response.headers.get("location", "/")
+            assert location.isprintable()
+            assert urlsplit(location.replace("\\", "/"))[:2] in (
                 ("", ""),
                 ("http", "chat.localhost"),
-            ), place
-            assert "evil" not in place.partition("?")[0], place
+            ), location
+            assert "evil" not in location.partition("?")[0], location

@@ -1,1 +1,1 @@
-"""Servers that tests start for themselves."""
+"""Database and bus servers that tests start."""

@@ -1,4 +1,4 @@
-"""A Redis of our own, which can be ended, paused and started again."""
+"""A Redis server for tests, which can be killed, paused and restarted."""
 
 import os
 import shutil
@@ -9,11 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-_PATIENCE = 240
+_TIMEOUT = 240
 
 
 class Redis:
-    """A server on a free port of this machine, which writes nothing down."""
+    """A server on a free local port, without persistence."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="anonchat-redis-"))
@@ -24,14 +24,14 @@ class Redis:
 
     @property
     def url(self) -> str:
-        """Its address, as a setting."""
+        """The URL of the server."""
         return f"redis://127.0.0.1:{self.port}"
 
     def start(self, *options: str) -> None:
-        """Start it with further options, and wait until it listens."""
+        """Start the server with additional options, and wait until it listens."""
         program = shutil.which("valkey-server") or shutil.which("redis-server")
         assert program, "make test installs redis-server"
-        words = (
+        arguments = (
             "--databases",
             "10000",
             "--bind",
@@ -44,40 +44,40 @@ class Redis:
             "no",
         )
         self._process = subprocess.Popen(
-            [program, *words, "--dir", self.folder, *options], stdout=subprocess.DEVNULL
+            [program, *arguments, "--dir", self.folder, *options], stdout=subprocess.DEVNULL
         )
-        until = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 return
             except OSError:
-                assert time.monotonic() < until
+                assert time.monotonic() < deadline
                 time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it; it forgets everything."""
+        """Kill the server; its data is lost."""
         if self._process:
             self._process.kill()
             self._process.wait()
 
     def pause(self) -> None:
-        """Let it hear and say nothing, with all its lines open."""
+        """Suspend the process, with its connections open."""
         assert self._process
         os.kill(self._process.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let it go on."""
+        """Resume the suspended process."""
         assert self._process
         os.kill(self._process.pid, signal.SIGCONT)
 
     def forget(self) -> None:
-        """Let it forget everything, for whoever comes next."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE) as line:
-            line.sendall(b"FLUSHALL\r\n")
-            assert line.recv(64) == b"+OK\r\n"
+        """Delete all data, for the next test."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=_TIMEOUT) as connection:
+            connection.sendall(b"FLUSHALL\r\n")
+            assert connection.recv(64) == b"+OK\r\n"
 
     def remove(self) -> None:
-        """End it, and leave nothing behind."""
+        """Kill the server and delete its folder."""
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)

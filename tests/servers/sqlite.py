@@ -1,4 +1,4 @@
-"""Databases of SQLite that have their tables already, which take long to be made."""
+"""Copies of an empty SQLite database with its tables, because creating them is slow."""
 
 import asyncio
 import atexit
@@ -9,24 +9,24 @@ from functools import cache
 from pathlib import Path
 
 from anonchat import Settings
-from anonchat.database import Database
+from anonchat.storage.database import Database
 
 
 def lay_out_tables(settings: Settings) -> None:
-    """Let a folder that is to have a database of its own, and has none yet, have an empty one."""
+    """Copy an empty database into the data folder if it needs one and has none."""
     path = settings.data_dir / "anonchat.db"
     if not settings.database_url and not path.exists():
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_make_empty(), path)
+        shutil.copy(_create_template(), path)
 
 
 @cache
-def _make_empty() -> Path:
+def _create_template() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="anonchat-sqlite-"))
     atexit.register(shutil.rmtree, folder)
     path = folder / "anonchat.db"
-    with ThreadPoolExecutor() as aside:  # a loop may run here
-        aside.submit(asyncio.run, _migrate(path)).result()
+    with ThreadPoolExecutor() as executor:  # the caller may have a running event loop
+        executor.submit(asyncio.run, _migrate(path)).result()
     return path
 
 

@@ -1,4 +1,4 @@
-"""Leaves a site behind for later releases: `python -m tests.upgrades.make 0003`, once for each."""
+"""Saves a site of this release for upgrade tests: `python -m tests.upgrades.make 0003`."""
 
 import asyncio
 import json
@@ -10,30 +10,30 @@ from typing import Any
 
 from anonchat import Chat
 from tests.fakes import FakeClock, make_settings
-from tests.upgrades.site import SECRET, describe, settle
+from tests.upgrades.site import SECRET, describe, populate
 
 
-async def _live(data: Path) -> dict[str, Any]:
+async def _create_site(data: Path) -> dict[str, Any]:
     clock = FakeClock()
     chat = Chat(make_settings(data, secret_key=SECRET), clock=clock)
     await chat.start()
-    keepsake = await settle(chat, clock)
-    keepsake["now"] = clock().isoformat()
-    keepsake["site"] = await describe(chat, keepsake)
+    saved = await populate(chat, clock)
+    saved["now"] = clock().isoformat()
+    saved["site"] = await describe(chat, saved)
     await chat.stop()
-    return keepsake
+    return saved
 
 
-def _leave(place: Path) -> None:
-    place.mkdir()
+def _save(target: Path) -> None:
+    target.mkdir()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        keepsake = asyncio.run(_live(data))
-        (place / "keys").write_bytes((data / "keys").read_bytes())
-        (place / "site.json").write_text(json.dumps(keepsake, indent=1, ensure_ascii=False))
+        saved = asyncio.run(_create_site(data))
+        (target / "keys").write_bytes((data / "keys").read_bytes())
+        (target / "site.json").write_text(json.dumps(saved, indent=1, ensure_ascii=False))
         with sqlite3.connect(data / "anonchat.db") as database:
-            (place / "anonchat.sql").write_text("\n".join(database.iterdump()) + "\n")
+            (target / "anonchat.sql").write_text("\n".join(database.iterdump()) + "\n")
 
 
 if __name__ == "__main__":
-    _leave(Path(__file__).parent / sys.argv[1])
+    _save(Path(__file__).parent / sys.argv[1])

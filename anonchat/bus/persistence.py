@@ -1,0 +1,77 @@
+"""Checks that Valkey does not persist its data to disk, because the data includes keys."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from ..errors import StartupError
+from .client import Persistence, Valkey, ValkeyUnavailable
+
+_LOG_EVERY_SECONDS = 60.0
+_OPAQUE = "Valkey forbids CONFIG GET and INFO, so whether it writes to disk is unknown"
+_log = logging.getLogger(__name__)
+
+
+class PersistenceMonitor:
+    """Checks at startup and while running whether Valkey persists its data.
+
+    While Valkey is unavailable, the last result stays valid.
+    """
+
+    def __init__(self, valkey: Valkey, *, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._valkey = valkey
+        self._elapsed = elapsed
+        self._logged_at: float | None = None
+        self._last_snapshot: tuple[str, int] | None = None
+        self.reasons: tuple[str, ...] = ()
+        self.snapshots = 0
+
+    @property
+    def is_unsafe(self) -> bool:
+        """Whether Valkey persists its data, so that no keys must be stored in it."""
+        return bool(self.reasons)
+
+    async def require_disabled(self) -> None:
+        """Raise `StartupError` if Valkey persists its data, or that cannot be found out."""
+        try:
+            found = await self._valkey.read_persistence()
+        except ValkeyUnavailable as error:
+            reason = _OPAQUE if error.is_command_rejected else "no answer from Valkey"
+            raise StartupError(f"ANONCHAT_BUS_URL: {reason}") from error
+        if found.reasons:
+            raise StartupError(f"ANONCHAT_BUS_URL: {found}")
+        if not found.is_certain:
+            _log.warning(
+                "Valkey forbids CONFIG GET, so its option save is unknown: make sure that it "
+                'is ""; snapshots are only detected after they are written'
+            )
+        self._note_snapshot(found)
+
+    async def check(self) -> None:
+        """Check again; log persistence at most once a minute."""
+        try:
+            found = await self._valkey.read_persistence()
+        except ValkeyUnavailable:
+            return
+        is_new_snapshot = self._note_snapshot(found)
+        was_unsafe, self.reasons = self.is_unsafe, found.reasons
+        if self.reasons:
+            self._log_error("keys withheld from Valkey: %s", str(found))
+        elif was_unsafe:
+            _log.warning("Valkey no longer persists its data: keys are stored in it again")
+            self._logged_at = None
+        if is_new_snapshot and not self.reasons:
+            self._log_error("Valkey has written a snapshot of its memory to disk: remove the file")
+
+    def _note_snapshot(self, found: Persistence) -> bool:
+        """Return whether the server wrote a snapshot since the last check and was not restarted."""
+        last, self._last_snapshot = self._last_snapshot, (found.server, found.saved_at)
+        is_new = last is not None and last[0] == found.server and last[1] < found.saved_at
+        self.snapshots += is_new
+        return is_new
+
+    def _log_error(self, text: str, *details: str) -> None:
+        now = self._elapsed()
+        if self._logged_at is None or now - self._logged_at >= _LOG_EVERY_SECONDS:
+            self._logged_at = now
+            _log.error(text, *details)

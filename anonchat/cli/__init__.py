@@ -1,0 +1,1 @@
+"""Command line: admin commands, preflight checks and the admin socket."""

@@ -1,0 +1,103 @@
+"""Entities as frozen dataclasses, returned by services and carried by events."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """An identity that browsers sign in as. `badge` proves a secret phrase, or is empty."""
+
+    id: str
+    nickname: str
+    badge: str
+    expires_at: datetime
+    has_posted: bool = True
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Room:
+    """A room. `message_ttl` is the lifetime of messages, `room_ttl` that of an inactive room.
+
+    `was_entered` is whether a second visitor ever joined; until then the room expires sooner.
+    """
+
+    id: str
+    slug: str
+    name: str
+    topic: str
+    listed: bool
+    owner: str
+    message_ttl: timedelta
+    room_ttl: timedelta
+    created_at: datetime
+    active_at: datetime
+    expires_at: datetime
+    last_seq: int
+    was_entered: bool = True
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Member:
+    """A visitor in a room. `author` is the pseudonym, which is valid in this room only."""
+
+    room_id: str
+    visitor_id: str
+    author: str
+    nickname: str
+    badge: str
+    read_seq: int
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Message:
+    """A message. `seq` counts 1, 2, 3 … in its room; `dedup_id` is chosen by the client."""
+
+    id: str
+    room_id: str
+    seq: int
+    author: str
+    nickname: str
+    badge: str
+    text: str
+    dedup_id: str
+    posted_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A room that a visitor has joined, with the number of unread messages."""
+
+    room: Room
+    member: Member
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSummary:
+    """A room as listed in the lobby.
+
+    `here` counts the members who have the room open, `first_seq` is the oldest live message and
+    `next_expiry` the time when it expires.
+    """
+
+    room: Room
+    here: int
+    first_seq: int
+    next_expiry: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeStats:
+    """Counts of everything purged so far, with the times of the last and the next purge.
+
+    `oldest` is when the oldest stored message was posted.
+    """
+
+    messages: int
+    rooms: int
+    visitors: int
+    purged_at: datetime
+    next_purge: datetime
+    oldest: datetime | None

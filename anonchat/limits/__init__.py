@@ -1,0 +1,1 @@
+"""Rate limits, processor time budgets and fair shares."""

@@ -1,0 +1,75 @@
+"""Costs of operations in milliseconds of processor time, which `WorkBudget` charges."""
+
+from typing import Final
+
+
+class Cost:
+    """Estimated processor time in milliseconds, summed over all threads of the process.
+
+    Most values were measured on a server with two processors at 2.1 GHz, SQLite, and rooms of 200
+    messages of 3,900 characters, as processor time of the process while one operation ran ten times
+    a second. They were raised where `make bench ARGS=flood` showed that a flood of the operation
+    still slowed down other clients. On other machines all values are off by about the same factor,
+    which is sufficient for a budget.
+    """
+
+    PACKET: Final = 0.8
+    """A packet over a socket: parsing it and calling its handler."""
+    PACKET_KIB: Final = 0.02
+    """Each KiB of a packet."""
+    SOCKET: Final = 6.0
+    """Opening a socket: the handshake, and the subscriptions of every list of its page."""
+    POLL: Final = 1.0
+    """A long-polling request of a socket."""
+    LIST_QUERY: Final = 3.0
+    """The database query of a list that catches up or loads a page of rows."""
+    ROW: Final = 0.06
+    """Each row of the result: reading, decrypting and rendering it, unless it is cached."""
+    SENT_KIB: Final = 0.03
+    """Each KiB sent to one browser page."""
+    PAGE_UPDATE: Final = 0.02
+    """One update sent to one browser page."""
+    SEARCH: Final = 0.5
+    """A search for rooms."""
+    ROOM_SEARCHED: Final = 0.003
+    """Each public room that a search examines, assuming that it matches."""
+    POST: Final = 5.0
+    """A post: encrypting, committing and rendering it once."""
+    POST_CHARACTER: Final = 0.002
+    """Each character of a post."""
+    DELETE: Final = 70.0
+    """A deletion: a new key for the span, and re-encryption of its other messages."""
+    JOIN: Final = 8.0
+    """Joining or leaving a room: a transaction, and updates of member and room lists."""
+    NEW_ROOM: Final = 24.0
+    """Creating a room: its key is written to disk, and lobbies are updated."""
+    READ_MARK: Final = 1.5
+    """Storing how far a member has read."""
+    PRESENCE: Final = 1.0
+    """A change of presence, without the update of each browser page in the room."""
+    SUGGESTION: Final = 4.0
+    """Suggesting a nickname, including the check that it is free."""
+    SIGN_IN: Final = 15.0
+    """Signing in: a key is written to disk."""
+    API_CALL: Final = 1.5
+    """An API call, without the operation itself."""
+    LOOKUP: Final = 5.0
+    """Loading one room and its members."""
+    OWN_ROOM: Final = 0.15
+    """Each room in the list of a visitor's own rooms."""
+    STREAM: Final = 10.0
+    """Opening an event stream: presence changes, and missed events are sent."""
+    STREAM_WRITE: Final = 0.15
+    """One write to an event stream."""
+    LOBBY_PAGE: Final = 24.0
+    """The lobby page."""
+    ROOM_PAGE: Final = 30.0
+    """A room page."""
+    STATIC_PAGE: Final = 7.0
+    """A page without lists: login, privacy or an error."""
+    REDIRECT: Final = 4.0
+    """A redirect."""
+    ASSET: Final = 0.7
+    """A script or stylesheet, from memory."""
+    PURGE: Final = 50.0
+    """Burning a room or forgetting a visitor: keys and rows are destroyed."""

@@ -1,0 +1,281 @@
+"""Limits the processor time of each visitor and each client network, by delaying work."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ..errors import N_, LimitReached, RateLimited, Unavailable
+from ..runtime.fair_semaphore import FairSemaphore
+from .rate_limits import Limit, Limits, client_network, client_networks, rate_limited_error
+
+MAX_WAIT = timedelta(seconds=10)
+_PACE_WAIT_MAX = timedelta(seconds=5)
+_RECENT = timedelta(seconds=10)
+_UNLIMITED = timedelta(days=1)
+_WAITING_MAX = 200
+_EXCLUSIVE_WAITING_MAX = 5_000  # all lists of all pages that a visitor may have open
+
+
+@dataclass(slots=True)
+class Charge:
+    """The final cost of an operation in milliseconds, to be set once it is known."""
+
+    milliseconds: float
+
+
+class WorkBudget:
+    """Delays work once its visitor or client network has used up its limit of processor time.
+
+    Costs are estimates in milliseconds, the same on every machine (see `Cost`). Beyond a limit,
+    work proceeds at the rate of the limit, so that it does not delay others. Below the limits, only
+    bursts are delayed, and only while other networks use the server too (see `_Pool`). Waiting
+    visitors of one network are served round robin.
+
+    The strangers of a network have a budget apart from that of its visitors, so that they cannot
+    delay visitors; they wait while the visitors' budget is used up. Strangers who have solved a
+    challenge (newcomers) have a third budget, and are served round robin by their passes.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._visitor_limit = limits.work_of_visitor
+        network, activity = limits.work_of_network, _Activity()
+        self._visitor_pool = _Pool(network, limits.pace_of_network, activity)
+        self._stranger_pool = _Pool(
+            limits.work_of_strangers, limits.pace_of_strangers, activity, yields_to=network
+        )
+        self._asset_pool = _Pool(
+            limits.work_of_assets, limits.pace_of_assets, activity, yields_to=network
+        )
+        self._newcomer_pool = _Pool(limits.work_of_newcomers, limits.pace_of_newcomers, activity)
+        self._waiting: Counter[str] = Counter()  # waiting tasks of each visitor
+        self._exclusive = _Queues(_EXCLUSIVE_WAITING_MAX)
+
+    async def spend(
+        self,
+        milliseconds: float,
+        *,
+        visitor_id: str = "",
+        pass_id: str = "",
+        address: str = "",
+        max_wait: timedelta | None = MAX_WAIT,
+    ) -> None:
+        """Wait until the visitor and the client network may use this much processor time.
+
+        An empty visitor or address is not counted. Without a visitor it is the work of a stranger;
+        `pass_id` is the pass of a stranger who has solved a challenge. Raises `RateLimited` if the
+        wait would exceed `max_wait` (`None`: no limit), and `LimitReached` if too many tasks wait
+        for the same visitor or network. If it raises, nothing is counted.
+        """
+        max_wait = _UNLIMITED if max_wait is None else max_wait
+        waited = timedelta()
+        if visitor_id:
+            waited = await self._spend_visitor(visitor_id, milliseconds, max_wait)
+        if address:
+            pool, group = self._select_pool(visitor_id, pass_id), visitor_id or pass_id
+            try:
+                await pool.spend(
+                    milliseconds, address=address, group=group, max_wait=max_wait - waited
+                )
+            except BaseException:
+                if visitor_id:
+                    self._visitor_limit.refund(visitor_id, milliseconds)
+                raise
+
+    async def spend_on_asset(self, milliseconds: float, *, address: str) -> None:
+        """Wait as `spend` does, for a script or stylesheet that a stranger loads."""
+        if address:
+            await self._asset_pool.spend(milliseconds, address=address, group="", max_wait=MAX_WAIT)
+
+    @asynccontextmanager
+    async def run_exclusively(
+        self,
+        milliseconds: float,
+        *,
+        visitor_id: str = "",
+        pass_id: str = "",
+        address: str = "",
+        max_wait: timedelta = _UNLIMITED,
+    ) -> AsyncIterator[Charge]:
+        """Run the blocks of each visitor one at a time, and charge the actual cost of each.
+
+        `milliseconds` is the usual maximum. It is spent before the block, and the difference to the
+        `Charge` is refunded after it. Raises `LimitReached` if too many tasks of the visitor wait,
+        and `Unavailable` or `RateLimited` if the wait would exceed `max_wait`.
+        """
+        deadline = _now() + max_wait
+        key = visitor_id or pass_id or client_network(address)
+        async with self._exclusive.turn(key, max_wait=max_wait):
+            await self.spend(
+                milliseconds,
+                visitor_id=visitor_id,
+                pass_id=pass_id,
+                address=address,
+                max_wait=deadline - _now(),
+            )
+            charge = Charge(milliseconds)
+            try:
+                yield charge
+            finally:
+                unused = milliseconds - charge.milliseconds
+                if visitor_id:
+                    self._visitor_limit.refund(visitor_id, unused)
+                if address:
+                    self._select_pool(visitor_id, pass_id).refund(address, unused)
+
+    def _select_pool(self, visitor_id: str, pass_id: str) -> "_Pool":
+        if visitor_id:
+            return self._visitor_pool
+        return self._newcomer_pool if pass_id else self._stranger_pool
+
+    async def _spend_visitor(self, visitor_id: str, cost: float, max_wait: timedelta) -> timedelta:
+        """Charge a visitor's own budget; return the time waited."""
+        if self._waiting[visitor_id] >= _WAITING_MAX:
+            raise LimitReached(N_("Too much is asked for at once. Please try again."))
+        wait = self._visitor_limit.reserve(visitor_id, cost, max_wait=max_wait)
+        if wait:
+            self._waiting[visitor_id] += 1
+            try:
+                await asyncio.sleep(wait.total_seconds())
+            except BaseException:
+                self._visitor_limit.refund(visitor_id, cost)
+                raise
+            finally:
+                self._waiting[visitor_id] -= 1
+                if not self._waiting[visitor_id]:
+                    del self._waiting[visitor_id]
+        return wait
+
+
+class _Pool:
+    """A budget that one class of clients of each network shares; waiting tasks take turns.
+
+    `limit` bounds the total. `pace` bounds bursts while other networks use the server too: without
+    it a network could delay the others until it reaches its limit. The pace refuses no task, and
+    delays it by at most `_PACE_WAIT_MAX`. If a pool `yields_to` a limit, its tasks also wait while
+    their network has used up that limit.
+    """
+
+    def __init__(
+        self, limit: Limit, pace: Limit, activity: "_Activity", *, yields_to: Limit | None = None
+    ) -> None:
+        self.limit = limit
+        self._pace = pace
+        self._activity = activity
+        self._yields_to = yields_to
+        self._queues = _Queues(_WAITING_MAX)
+
+    async def spend(self, cost: float, *, address: str, group: str, max_wait: timedelta) -> None:
+        """Wait until the pool allows the cost; raise as `WorkBudget.spend` does.
+
+        Groups take turns. The default group is the smallest network of the address.
+        """
+        group = group or client_network(address)
+        network = client_networks(address)[-1][0]
+        self._activity.note(network)
+        if network not in self._queues and not self._yield_time(address):
+            with suppress(RateLimited):
+                self._spend_without_wait(network, address, cost)
+                return
+        deadline = _now() + max_wait
+        try:
+            async with self._queues.turn(network, group=group, max_wait=max_wait):
+                await self._yield_to_limit(address, deadline)
+                left = max(timedelta(), deadline - _now())
+                wait = self.limit.reserve_address(address, cost, max_wait=left)
+                pace = self._reserve_pace(network, address, cost)
+                try:
+                    await asyncio.sleep(max(wait, min(pace, _PACE_WAIT_MAX)).total_seconds())
+                except BaseException:
+                    self.refund(address, cost)
+                    raise
+        except Unavailable:  # timed out in the queue; only the limit may refuse, not the pace
+            self.limit.hit_address(address, cost)
+
+    def refund(self, address: str, cost: float) -> None:
+        """Refund `cost`: work that was counted in advance did not happen, or cost less."""
+        self.limit.refund_address(address, cost)
+        self._pace.refund_address(address, cost)
+
+    def _spend_without_wait(self, network: str, address: str, cost: float) -> None:
+        """Count the cost if it need not wait; else raise `RateLimited`."""
+        self.limit.hit_address(address, cost)
+        try:
+            if not self._activity.is_alone(network):
+                self._pace.hit_address(address, cost)
+        except RateLimited:
+            self.limit.refund_address(address, cost)
+            raise
+
+    def _reserve_pace(self, network: str, address: str, cost: float) -> timedelta:
+        if self._activity.is_alone(network):
+            return timedelta()
+        return self._pace.reserve_address(address, cost, max_wait=_UNLIMITED)
+
+    async def _yield_to_limit(self, address: str, deadline: timedelta) -> None:
+        """Wait while the preceding limit is used up; raise `RateLimited` if that takes too long."""
+        while wait := self._yield_time(address):
+            if _now() + wait > deadline:
+                raise rate_limited_error(wait)
+            await asyncio.sleep(wait.total_seconds())
+
+    def _yield_time(self, address: str) -> timedelta:
+        return self._yields_to.wait_time_of_address(address) if self._yields_to else timedelta()
+
+
+class _Activity:
+    """Tracks whether more than one client network has used the server recently."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[str, timedelta] = ("", -_RECENT)
+        self._other: tuple[str, timedelta] = ("", -_RECENT)  # the last network before it
+
+    def note(self, network: str) -> None:
+        """Record that a network uses the server now."""
+        if network != self._latest[0]:
+            self._other = self._latest
+        self._latest = (network, _now())
+
+    def is_alone(self, network: str) -> bool:
+        """Return whether no other network has used the server recently."""
+        since = _now() - _RECENT
+        return all(each == network or at <= since for each, at in (self._latest, self._other))
+
+
+@dataclass(slots=True)
+class _Queue:
+    semaphore: FairSemaphore
+    users: int = 0
+
+
+class _Queues:
+    """A queue for each key, which exists while tasks wait or run in it."""
+
+    def __init__(self, queue_max: int) -> None:
+        self._waiting_most = queue_max
+        self._queues: dict[str, _Queue] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._queues
+
+    @asynccontextmanager
+    async def turn(self, key: str, *, group: str = "", max_wait: timedelta) -> AsyncIterator[None]:
+        """Run the block exclusively for this key; waiting groups take turns, one task each."""
+        if (queue := self._queues.get(key)) is None:
+            semaphore = FairSemaphore(1, reserved=0, queue_max=self._waiting_most)
+            queue = self._queues[key] = _Queue(semaphore)
+        queue.users += 1
+        try:
+            async with queue.semaphore.slot(group, timeout_seconds=max_wait.total_seconds()):
+                yield
+        finally:
+            queue.users -= 1
+            if not queue.users:
+                del self._queues[key]
+
+
+def _now() -> timedelta:
+    """Return the time of the event loop."""
+    return timedelta(seconds=asyncio.get_running_loop().time())

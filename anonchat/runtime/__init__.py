@@ -1,0 +1,1 @@
+"""Process runtime: clock, scheduling, logging, metrics, files and sockets."""

@@ -1,0 +1,1 @@
+"""Encryption, keys, secret phrases, proof of work and process hardening."""

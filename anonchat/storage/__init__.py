@@ -1,0 +1,1 @@
+"""Database access: connections, transactions, batched writes and caches."""

@@ -1,0 +1,1 @@
+"""Texts and names: normalization, look-alikes and display order."""

@@ -1,0 +1,30 @@
+"""`python -m benchmarks [NAME…]`: prints the named measures; without names, writes the page."""
+
+from contextlib import suppress
+
+from benchmarks import browser, fanout, flood, leaks, opening, posting, purging, rooms, stalling
+from benchmarks.report import write_page
+from benchmarks.running import run
+
+_MEASURES = {
+    "fanout": fanout.measure,
+    "posting": posting.measure,
+    "opening": opening.measure,
+    "rooms": rooms.measure,
+    "purging": purging.measure,
+    "flood": flood.measure,
+    "leaks": leaks.measure,
+    "stalling": stalling.measure,
+    "browser": browser.measure,
+}
+_ONLY_BY_NAME = ("leaks",)  # takes too long for a full run
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        run(
+            _MEASURES,
+            write=write_page,
+            prog="python -m benchmarks",
+            description=__doc__,
+            only_by_name=_ONLY_BY_NAME,
+        )

@@ -1,0 +1,210 @@
+"""Attacks on every route of the API."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from benchmarks.attacks.client import Client
+from benchmarks.attacks.scene import Scene
+from benchmarks.attacks.way import Act, Prepare, Way
+
+_API = "/api/v1"
+_API_LIMIT = ("api_calls_per_ip",)
+
+_GUESSED = 8
+_PHRASE_ROUND = 60  # per round, because each needs an Argon2id hash
+
+Route = tuple[str, str]
+
+
+def _call(
+    method: str,
+    path: Callable[[Scene, int], str],
+    body: Callable[[int], object] | None = None,
+) -> Prepare:
+    async def prepare(client: Client, scene: Scene) -> Act:
+        async def act(number: int) -> None:
+            options: dict[str, Any] = {"json": body(number)} if body else {}
+            target = _API + path(scene, number)
+            await client.ask(method, target, token=scene.token(number), **options)
+
+        return act
+
+    return prepare
+
+
+def _sign_in(**fields: str) -> Prepare:
+    async def prepare(client: Client, _scene: Scene) -> Act:
+        async def act(_number: int) -> None:
+            await _request_token(client, **fields)
+
+        return act
+
+    return prepare
+
+
+async def _request_token(client: Client, **fields: str) -> str:
+    body = {name: text.replace("*", uuid4().hex[:12]) for name, text in fields.items()}
+    return str(json.loads(await client.ask("POST", f"{_API}/visitors", json=body))["token"])
+
+
+async def _guess_phrases(client: Client, _scene: Scene) -> Act:
+    """Try secret phrases against a few nicknames in turn."""
+    nicknames = [f"g {uuid4().hex[:12]}" for _ in range(_GUESSED)]
+    for nickname in nicknames:
+        await _request_token(client, nickname=nickname, secret_phrase="the right one, and long")
+
+    async def act(number: int) -> None:
+        nickname = nicknames[number % len(nicknames)]
+        wrong = {"nickname": nickname, "secret_phrase": f"wrong {uuid4()}"}
+        await client.ask("POST", f"{_API}/visitors", json=wrong, expect=[409])
+
+    return act
+
+
+async def _use_false_token(client: Client, _scene: Scene) -> Act:
+    async def act(_number: int) -> None:
+        await client.ask("GET", f"{_API}/rooms/mine", token=uuid4().hex, expect=[401])
+
+    return act
+
+
+async def _delete_visitor(client: Client, _scene: Scene) -> Act:
+    async def act(_number: int) -> None:
+        token = await _request_token(client, nickname="d *")
+        await client.ask("DELETE", f"{_API}/visitors/me", token=token)
+
+    return act
+
+
+async def _join_and_leave(client: Client, scene: Scene) -> Act:
+    path = f"{_API}/rooms/{scene.lively_room}/membership"
+
+    async def act(number: int) -> None:
+        turn = number // len(scene.tokens)
+        method = "PUT" if turn % 2 else "DELETE"
+        await client.ask(method, path, token=scene.token(number))
+
+    return act
+
+
+async def _delete_room(client: Client, scene: Scene) -> Act:
+    """Create a room and delete it."""
+
+    async def act(number: int) -> None:
+        token, name = scene.token(number), f"burn-{uuid4().hex[:12]}"
+        await client.ask("POST", f"{_API}/rooms", token=token, json={"name": name})
+        await client.ask("DELETE", f"{_API}/rooms/{name}", token=token)
+
+    return act
+
+
+async def _delete_messages(client: Client, scene: Scene) -> Act:
+    """Delete messages in the attacker's own room."""
+    path, ids = f"{_API}/rooms/{scene.own_room}/messages", list[tuple[str, str]]()
+    after = 0
+    while len(ids) < 1_000:
+        body = await client.ask("GET", f"{path}?after={after}&limit=200", token=scene.token(0))
+        items = json.loads(body)["items"]
+        if not items:
+            break
+        ids += [(item["id"], item["author"]) for item in items]
+        after = items[-1]["seq"]
+    owner = await _find_authors(client, scene)
+    own = [(id, owner[author]) for id, author in ids if author in owner]
+
+    async def act(number: int) -> None:
+        id, token = own[number % len(own)]
+        await client.ask("DELETE", f"{path}/{id}", token=token, expect=[204, 404])
+
+    return act
+
+
+async def _find_authors(client: Client, scene: Scene) -> dict[str, str]:
+    """Return the token of each author of the attacker."""
+    path = f"{_API}/rooms/{scene.own_room}/membership"
+    found = {}
+    for token in scene.tokens:
+        found[json.loads(await client.ask("PUT", path, token=token))["author"]] = token
+    return found
+
+
+async def _open_streams(client: Client, scene: Scene) -> Act:
+    """Open an event stream of all messages, read its beginning, and disconnect."""
+    path = f"{_API}/rooms/{scene.full_room}/events?after=0"
+
+    async def act(number: int) -> None:
+        async with client.http.get(
+            client.url + path, headers={"Authorization": f"Bearer {scene.token(number)}"}
+        ) as response:
+            response.raise_for_status()
+            await response.content.readany()
+
+    return act
+
+
+def _way(name: str, route: Route, prepare: Prepare, *limits: str) -> Way:
+    return Way(f"API: {name}", prepare, (route,), allowed=(*_API_LIMIT, *limits))
+
+
+def _text(length: int) -> Callable[[int], object]:
+    return lambda _: {"text": "x" * length}
+
+
+_SIGN_IN = (("POST", "/visitors"),)
+WAYS = (
+    Way("API: sign-in", _sign_in(nickname="n *"), _SIGN_IN, round=300),
+    Way(
+        "API: sign-in with a phrase",
+        _sign_in(nickname="p *", secret_phrase="phrase *"),
+        _SIGN_IN,
+        round=_PHRASE_ROUND,
+    ),
+    Way("API: phrases guessed", _guess_phrases, _SIGN_IN, round=_PHRASE_ROUND),
+    Way("API: be forgotten", _delete_visitor, (("DELETE", "/visitors/me"),), round=200),
+    Way("API: false token", _use_false_token, round=1_000),
+    _way("public rooms", ("GET", "/rooms"), _call("GET", lambda *_: "/rooms?limit=200")),
+    _way(
+        "rooms searched",
+        ("GET", "/rooms"),
+        _call("GET", lambda *_: "/rooms?query=room&limit=200"),
+    ),
+    _way("own rooms", ("GET", "/rooms/mine"), _call("GET", lambda *_: "/rooms/mine")),
+    _way(
+        "rooms made",
+        ("POST", "/rooms"),
+        _call("POST", lambda *_: "/rooms", lambda _: {"name": f"m {uuid4().hex[:12]}"}),
+        "new_rooms_per_visitor",
+    ),
+    _way(
+        "room looked at",
+        ("GET", "/rooms/{slug}"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.full_room}"),
+    ),
+    _way("room burnt", ("DELETE", "/rooms/{slug}"), _delete_room, "new_rooms_per_visitor"),
+    Way(
+        "API: joins and leaves",
+        _join_and_leave,
+        (("PUT", "/rooms/{slug}/membership"), ("DELETE", "/rooms/{slug}/membership")),
+        allowed=(*_API_LIMIT, "joins_per_visitor"),
+    ),
+    _way(
+        "messages read",
+        ("GET", "/rooms/{slug}/messages"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/messages?limit=200"),
+    ),
+    _way(
+        "posts",
+        ("POST", "/rooms/{slug}/messages"),
+        _call("POST", lambda scene, _: f"/rooms/{scene.full_room}/messages", _text(200)),
+        "posts_per_visitor",
+    ),
+    _way(
+        "messages deleted",
+        ("DELETE", "/rooms/{slug}/messages/{message_id}"),
+        _delete_messages,
+        "deletions_per_visitor",
+    ),
+    _way("streams opened and closed", ("GET", "/rooms/{slug}/events"), _open_streams),
+)

@@ -1,0 +1,348 @@
+"""Attacks by events that pages listen to."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from benchmarks.attacks.client import Client, Refused
+from benchmarks.attacks.page import Event, Page
+from benchmarks.attacks.scene import Scene
+from benchmarks.attacks.way import Act, Prepare, Way
+
+_SCREEN = "nicegui-screen"
+_ROOM_SEARCH = "nicegui-room_search"
+_ROOM = re.compile(r'href="/r/([^"]+)"')
+_SYNC: dict[str, Any] = {"question": 1, "keys": [], "older": False, "beyond": ""}
+
+Path = Callable[[Scene], str]
+Emit = Callable[[Page, Scene, int], Any]
+
+
+def _lobby(_scene: Scene) -> str:
+    return "/"
+
+
+def _login(_scene: Scene) -> str:
+    return "/login"
+
+
+def _privacy(_scene: Scene) -> str:
+    return "/privacy"
+
+
+def _full_room(scene: Scene) -> str:
+    return f"/r/{scene.full_room}"
+
+
+def _own_room(scene: Scene) -> str:
+    return f"/r/{scene.own_room}"
+
+
+def _lively_room(scene: Scene) -> str:
+    return f"/r/{scene.lively_room}"
+
+
+def _on_pages(path: Path, emit: Emit, *, signed_in: bool = True) -> Prepare:
+    """Open all pages of the attacker, and emit events on them in turn.
+
+    A page whose socket was closed is loaded again.
+    """
+
+    async def prepare(client: Client, scene: Scene) -> Act:
+        pages = [
+            Page(client, path(scene), scene.token(number) if signed_in else "")
+            for number in range(scene.browser)
+        ]
+        for page in pages:
+            await page.open()
+        opening: set[Page] = set()
+
+        async def act(number: int) -> None:
+            page = pages[number % len(pages)]
+            if not page.expect_connected:
+                if page in opening:
+                    raise Refused("the page is being loaded again")
+                opening.add(page)
+                try:
+                    await page.open()
+                finally:
+                    opening.discard(page)
+            before = page.refusals
+            await emit(page, scene, number)
+            if page.refusals > before:
+                raise Refused("refused on the page")
+
+        return act
+
+    return prepare
+
+
+def _event(part: str, event: str, args: object | Callable[[Scene, int], object]) -> Emit:
+    async def emit(page: Page, scene: Scene, number: int) -> None:
+        await page.emit(part, event, args(scene, number) if callable(args) else args)
+
+    return emit
+
+
+def _press(button: str, **fields: str) -> Emit:
+    async def emit(page: Page, _scene: Scene, number: int) -> None:
+        await page.press(button, **{name: _unique(text) for name, text in fields.items()})
+
+    return emit
+
+
+def _send(event: str, message: dict[str, Any]) -> Emit:
+    async def emit(page: Page, _scene: Scene, _number: int) -> None:
+        await page.call(event, {"client_id": page.client_id, **message})
+
+    return emit
+
+
+def _unique(text: str) -> str:
+    return text.replace("*", uuid4().hex[:12])
+
+
+def _way(
+    name: str,
+    path: Path,
+    emit: Emit,
+    *covers: Event,
+    allowed: tuple[str, ...] = (),
+) -> Way:
+    return Way(
+        f"event: {name}",
+        _on_pages(path, emit),
+        covers,
+        allowed=("socket_events_per_page", *allowed),
+    )
+
+
+def _anonymous_way(name: str, path: Path, emit: Emit, *covers: Event, round: int) -> Way:
+    return Way(f"event: {name}", _on_pages(path, emit, signed_in=False), covers, round=round)
+
+
+def _small_lists(*channels: str) -> tuple[Event, ...]:
+    return tuple((channel, event) for channel in channels for event in ("sync", "page"))
+
+
+async def _sync_small(page: Page, _scene: Scene, number: int) -> None:
+    channel = ("facts", "present", "members")[number % 3]
+    await page.emit(channel, ("sync", "page")[number // 3 % 2], _SYNC)
+
+
+async def _leave_and_return(page: Page, scene: Scene, number: int) -> None:
+    """Leave a room from the list of own rooms, and join it again."""
+    kept = (scene.full_room, scene.own_room)
+    rooms = [
+        (key, found[1])
+        for key, html in page.rows["rail"].items()
+        if (found := _ROOM.search(html)) and found[1] not in kept
+    ]
+    key, slug = rooms[number % len(rooms)]
+    await page.emit("rail", "act", {"act": "leave", "key": key})
+    path = f"/api/v1/rooms/{slug}/membership"
+    await page.client.ask("PUT", path, token=page.token)
+
+
+async def _post_and_delete(page: Page, scene: Scene, _number: int) -> None:
+    """Post a message through the API, and delete it on the page."""
+    path = f"/api/v1/rooms/{scene.own_room}/messages"
+    message = await page.client.ask("POST", path, token=page.token, json={"text": "to be deleted"})
+    await page.emit("messages", "act", {"act": "delete", "key": str(json.loads(message)["seq"])})
+
+
+async def _delete_room(page: Page, _scene: Scene, _number: int) -> None:
+    """Create a room and delete it on its page."""
+    name = _unique("burn-*")
+    await page.client.ask("POST", "/api/v1/rooms", token=page.token, json={"name": name})
+    own = Page(page.client, f"/r/{name}", page.token)
+    await own.open()
+    await own.press("burn")
+    await own.close()
+
+
+async def _delete_visitor(page: Page, _scene: Scene, _number: int) -> None:
+    """Sign a new visitor in and delete them on their page."""
+    body = await page.client.ask("POST", "/api/v1/visitors", json={"nickname": _unique("f *")})
+    own = Page(page.client, "/", json.loads(body)["token"])
+    await own.open()
+    await own.press("forget")
+    await own.close()
+
+
+async def _join_and_leave(page: Page, _scene: Scene, _number: int) -> None:
+    """Press "Leave" and "Join" on pages of the lively room, which all its pages show."""
+    other = Page(page.client, page.path, page.token)
+    await other.open()
+    await other.press("leave" if "leave" in other.buttons else "join")
+    await other.close()
+
+
+WAYS = (
+    _way(
+        "a room's messages catch up",
+        _full_room,
+        _event("messages", "sync", _SYNC),
+        ("messages", "sync"),
+    ),
+    _way(
+        "a room's messages catch up, 1,000 keys",
+        _full_room,
+        _event("messages", "sync", {**_SYNC, "keys": [str(n) for n in range(1, 1_001)]}),
+        ("messages", "sync"),
+    ),
+    _way(
+        "a room's messages turn the page",
+        _full_room,
+        _event("messages", "page", {"question": 1, "before": "190"}),
+        ("messages", "page"),
+    ),
+    _way(
+        "a room's small lists catch up",
+        _full_room,
+        _sync_small,
+        *_small_lists("facts", "present", "members"),
+    ),
+    _way(
+        "own rooms catch up",
+        _lobby,
+        _event("rail", "sync", _SYNC),
+        *_small_lists("rail"),
+    ),
+    _way(
+        "public rooms catch up",
+        _lobby,
+        _event("card", "sync", _SYNC),
+        ("card", "sync"),
+        *_small_lists("hall"),
+    ),
+    _way(
+        "public rooms turn the page",
+        _lobby,
+        _event("card", "page", {"question": 1}),
+        ("card", "page"),
+    ),
+    _way(
+        "read marks",
+        _full_room,
+        _event("messages", "read", lambda _, n: {"seq": 1 + n}),
+        ("messages", "read"),
+    ),
+    _way(
+        "messages deleted",
+        _own_room,
+        _post_and_delete,
+        ("messages", "act"),
+        allowed=("posts_per_visitor", "deletions_per_visitor"),
+    ),
+    _way(
+        "rooms left in the list",
+        _lobby,
+        _leave_and_return,
+        ("rail", "act"),
+        allowed=("joins_per_visitor",),
+    ),
+    _way(
+        "room said to have ended",
+        _full_room,
+        _event("messages", "ended", {"why": "expired"}),
+        ("messages", "ended"),
+        ("facts", "ended"),
+    ),
+    _way(
+        "posts",
+        _full_room,
+        _event("nicegui-composer", "post", lambda _, n: {"text": "x" * 200, "dedup": f"{uuid4()}"}),
+        ("nicegui-composer", "post"),
+        allowed=("posts_per_visitor",),
+    ),
+    _way(
+        "long posts",
+        _full_room,
+        _event(
+            "nicegui-composer", "post", lambda _, n: {"text": "x" * 4_000, "dedup": f"{uuid4()}"}
+        ),
+        ("nicegui-composer", "post"),
+        allowed=("posts_per_visitor",),
+    ),
+    _way("rooms searched", _lobby, _event(_ROOM_SEARCH, "query", "room"), (_ROOM_SEARCH, "query")),
+    _way(
+        "rooms opened by name",
+        _lobby,
+        _event(_ROOM_SEARCH, "open", lambda _, n: _unique("room *")),
+        (_ROOM_SEARCH, "open"),
+        allowed=("new_rooms_per_visitor",),
+    ),
+    _way(
+        "rooms picked",
+        _lobby,
+        _event(_ROOM_SEARCH, "pick", lambda scene, _: scene.lively_room),
+        (_ROOM_SEARCH, "pick"),
+        allowed=("joins_per_visitor",),
+    ),
+    _way(
+        "rooms created",
+        _lobby,
+        _press("create", name="room *", listed="yes"),
+        (_SCREEN, "call:create"),
+        allowed=("new_rooms_per_visitor",),
+    ),
+    _way(
+        "rooms joined and left",
+        _lively_room,
+        _join_and_leave,
+        (_SCREEN, "call:join"),
+        (_SCREEN, "call:leave"),
+        allowed=("joins_per_visitor",),
+    ),
+    _way(
+        "rooms burnt",
+        _lobby,
+        _delete_room,
+        (_SCREEN, "call:burn"),
+        allowed=("new_rooms_per_visitor",),
+    ),
+    _way("visitors forgotten", _lobby, _delete_visitor, (_SCREEN, "call:forget")),
+    _way(
+        "answers and acknowledgements of NiceGUI",
+        _full_room,
+        _send("javascript_response", {"request_id": "1", "result": "x" * 10_000}),
+    ),
+    _way(
+        "layout of NiceGUI",
+        _full_room,
+        _event("q-layout", "sub_pages_open", "/"),
+        ("q-layout", "sub_pages_open"),
+        ("q-layout", "sub_pages_navigate"),
+    ),
+    _anonymous_way(
+        "nicknames suggested",
+        _login,
+        _press("suggest"),
+        (_SCREEN, "call:suggest"),
+        round=300,
+    ),
+    _anonymous_way(
+        "what was purged catches up",
+        _privacy,
+        _event("ledger", "sync", _SYNC),
+        *_small_lists("ledger"),
+        round=500,
+    ),
+    _anonymous_way(
+        "sign-in",
+        _login,
+        _press("enter", nickname="a *"),
+        (_SCREEN, "call:enter"),
+        round=200,
+    ),
+    _anonymous_way(
+        "sign-in with a phrase",
+        _login,
+        _press("enter", nickname="b *", phrase="phrase *"),
+        (_SCREEN, "call:enter"),
+        round=60,
+    ),
+)

@@ -1,0 +1,88 @@
+"""Attacks by requests for pages and files."""
+
+from collections.abc import Callable, Container
+
+from benchmarks.attacks.client import Client
+from benchmarks.attacks.page import Page
+from benchmarks.attacks.scene import Scene
+from benchmarks.attacks.way import Act, Prepare, Way
+
+_PAGE_LIMIT = ("page_views_per_ip",)
+_ROUND = 300
+
+
+def _get(
+    path: str | Callable[[Scene, int], str],
+    *,
+    signed_in: bool = False,
+    expect: Container[int] = range(200, 400),
+    method: str = "GET",
+    **options: object,
+) -> Prepare:
+    async def prepare(client: Client, scene: Scene) -> Act:
+        async def act(number: int) -> None:
+            await client.ask(
+                method,
+                path if isinstance(path, str) else path(scene, number),
+                cookie=scene.token(number) if signed_in else "",
+                expect=expect,
+                **options,
+            )
+
+        return act
+
+    return prepare
+
+
+async def _reload_room(client: Client, scene: Scene) -> Act:
+    """Open a room's page and close it at once, which changes the presence that others see."""
+
+    async def act(number: int) -> None:
+        page = Page(client, f"/r/{scene.lively_room}", scene.token(number))
+        await page.open()
+        await page.close()
+
+    return act
+
+
+async def _reconnect_room(client: Client, scene: Scene) -> Act:
+    """Reconnect the sockets of open pages."""
+    paths = [f"/r/{scene.lively_room}"] * scene.browser
+    pages = [Page(client, path, scene.token(number)) for number, path in enumerate(paths)]
+    for page in pages:
+        await page.open()
+
+    async def act(number: int) -> None:
+        page = pages[number % len(pages)]
+        await page.close()
+        await page.connect()
+
+    return act
+
+
+WAYS = (
+    Way("page: /login", _get("/login"), round=_ROUND),
+    Way("page: /privacy", _get("/privacy"), round=_ROUND),
+    Way("page: unknown", _get(lambda _, n: f"/no/{n}", expect=[404]), round=_ROUND),
+    Way("page: / without a cookie", _get("/", expect=[303]), round=_ROUND),
+    Way(
+        "page: / with a false cookie",
+        _get("/", expect=[303], headers={"Cookie": f"anonchat={'x' * 43}"}),
+        round=_ROUND,
+    ),
+    Way(
+        "page: /session with a false ticket",
+        _get("/session", expect=[403], method="POST", data="x" * 200),
+        round=_ROUND,
+    ),
+    Way("file: style sheet", _get("/assets/theme.css"), round=_ROUND),
+    Way("file: health", _get("/healthz"), round=_ROUND),
+    Way("file: API reference", _get("/api/v1/docs"), round=_ROUND),
+    Way("page: lobby", _get("/", signed_in=True), allowed=_PAGE_LIMIT),
+    Way("page: room", _get(lambda s, _: f"/r/{s.full_room}", signed_in=True), allowed=_PAGE_LIMIT),
+    Way(
+        "page: unknown room", _get("/r/nowhere", signed_in=True, expect=[404]), allowed=_PAGE_LIMIT
+    ),
+    Way("page: room opened and closed", _reload_room, allowed=_PAGE_LIMIT),
+    Way("page: room's socket reconnected", _reconnect_room, allowed=_PAGE_LIMIT),
+)

@@ -1,0 +1,1 @@
+"""Benchmarks of a cluster; `make bench-cluster` runs them."""

@@ -1,0 +1,1 @@
+"""Servers that anonchat is compared with; each does the same work."""

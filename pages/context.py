@@ -1,0 +1,31 @@
+"""The services that every page is built from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from anonchat import Chat, Cost
+
+from .feeds.hub import FeedHub
+from .feeds.publisher import messages_topic
+from .http.auth import SessionAuth
+from .i18n.language import Language, choose_language
+
+
+@dataclass(frozen=True)
+class PageContext:
+    """The chat, its feeds, authentication and the languages of the pages."""
+
+    chat: Chat
+    feeds: FeedHub
+    auth: SessionAuth
+    languages: Mapping[str, Language]
+
+    def broadcast_cost(self, room_id: str) -> float:
+        """Return the cost, in milliseconds, of sending one change to all pages of a room."""
+        return Cost.PAGE_UPDATE * self.feeds.count(messages_topic(room_id))
+
+    def language(self, request: Request) -> Language:
+        """Return the language of the page that answers this request."""
+        return choose_language(request, self.languages, default=self.chat.settings.language)

@@ -1,0 +1,1 @@
+"""NiceGUI elements, each a Python class with its script."""

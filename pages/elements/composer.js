@@ -1,0 +1,149 @@
+// The message composer. The draft and the unanswered messages are stored in this tab only.
+
+const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is removed in any case
+const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
+const TEXT_BYTES_MAX = 60_000; // a socket frame holds 65,536
+
+export default {
+  props: {
+    feed: Number, // id of the list that shows pending messages
+    draft_key: String,
+    author: String, // part of the storage keys: other visitors of this tab must not see the draft
+    placeholder: String,
+    label: String,
+    send_label: String,
+    resend_within: Number, // age in ms up to which an unanswered message is sent again
+    late: String,
+    too_long: String,
+  },
+  emits: ["post"],
+  render() {
+    return Vue.h("form", { class: "composer", onSubmit: this.onSubmit }, [
+      Vue.h("p", { ref: "alert", role: "alert", class: "alert" }),
+      Vue.h("div", { class: "field" }, [
+        Vue.h("textarea", {
+          ref: "box",
+          rows: 1,
+          placeholder: this.placeholder,
+          "aria-label": this.label,
+          enterkeyhint: "send",
+          autocomplete: "off",
+          onInput: this.onInput,
+          onKeydown: this.onKeydown,
+        }),
+        Vue.h("button", { class: "button icon-only", type: "submit", "aria-label": this.send_label }, [
+          Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
+        ]),
+      ]),
+    ]);
+  },
+  mounted() {
+    this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
+    this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
+    this.resize();
+    this.$nextTick(() => this.unanswered.forEach(({ text }, dedup) => this.list()?.addPending(dedup, text)));
+    this.onViewport = () => {
+      // A phone's keyboard covers the page instead of resizing it: reduce the height of the page.
+      document.documentElement.style.setProperty("--screen", `${window.visualViewport.height}px`);
+      window.scrollTo(0, 0);
+    };
+    window.visualViewport?.addEventListener("resize", this.onViewport);
+    if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
+  },
+  unmounted() {
+    window.visualViewport?.removeEventListener("resize", this.onViewport);
+  },
+  methods: {
+    key(name) {
+      return `${name}:${this.draft_key}:${this.author}`;
+    },
+    list() {
+      return getElement(this.feed);
+    },
+    onKeydown(event) {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      if (event.keyCode === COMPOSING) return;
+      this.onSubmit(event);
+    },
+    onSubmit(event) {
+      event.preventDefault();
+      const text = this.$refs.box.value.trim();
+      if (!text) return this.$refs.box.focus();
+      if (countBytes(text) > TEXT_BYTES_MAX) {
+        return this.showAlert(this.too_long.replace("{}", countCharacters(text)));
+      }
+      // A rejected message may be stored after all: if unchanged, it keeps its id.
+      const dedup = this.rejected?.text === text ? this.rejected.dedup : newId();
+      this.rejected = undefined;
+      this.setText("");
+      this.showAlert("");
+      this.unanswered.set(dedup, { text, since: Date.now() });
+      this.saveUnanswered();
+      this.list()?.addPending(dedup, text);
+      // A disconnected socket would buffer it and send it even after it went back into the box.
+      if (window.socket?.connected) this.$emit("post", { text, dedup });
+      this.$refs.box.focus();
+    },
+    onInput() {
+      this.showAlert("");
+      this.resize();
+      sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
+    },
+    resend() {
+      this.unanswered.forEach(({ text, since }, dedup) => {
+        if (Date.now() - since < this.resend_within) this.$emit("post", { text, dedup });
+        else this.reject(dedup, this.late);
+      });
+    },
+    accept(dedup) {
+      this.forget(dedup);
+      // The stored row replaces the pending one, unless it expired before.
+      setTimeout(() => this.list()?.removePending(dedup), ROW_TIMEOUT);
+    },
+    reject(dedup, reason, hasExpired) {
+      const { text } = this.unanswered.get(dedup) || {};
+      if (text === undefined) return;
+      this.forget(dedup);
+      this.rejected = hasExpired ? undefined : { text, dedup };
+      this.list()?.removePending(dedup);
+      const draft = this.$refs.box.value;
+      this.setText(draft ? `${text}\n${draft}` : text);
+      this.showAlert(reason);
+      this.$refs.box.focus();
+    },
+    forget(dedup) {
+      this.unanswered.delete(dedup);
+      this.saveUnanswered();
+    },
+    setText(text) {
+      this.$refs.box.value = text;
+      this.onInput();
+    },
+    showAlert(reason) {
+      this.$refs.alert.textContent = reason;
+    },
+    saveUnanswered() {
+      sessionStorage.setItem(this.key("waiting"), JSON.stringify([...this.unanswered]));
+    },
+    resize() {
+      const box = this.$refs.box;
+      box.style.height = "auto";
+      box.style.height = `${Math.min(box.scrollHeight, 200)}px`;
+    },
+  },
+};
+
+// Counts like the server: after trimming and Unicode normalisation.
+function countCharacters(text) {
+  return [...text.normalize()].length;
+}
+
+// A text is encoded as JSON twice: as an event argument, and in the packet around it.
+function countBytes(text) {
+  return new TextEncoder().encode(JSON.stringify(JSON.stringify(text))).length;
+}
+
+function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,321 @@
+"""A list whose rows are updated live."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from nicegui import core
+from nicegui.events import GenericEventArguments
+
+from anonchat import Charge, Cost
+
+from ..feeds.hub import FeedHub, Topic, socket_room
+from ..i18n.language import Language
+from ..rows.row import Row
+from .component import Component
+from .handlers import Handle, LatestOnlyHandler, QueueHandler
+from .retry import call_with_retry
+
+_KEYS_MAX = 1_000
+_QUEUE_MAX = 20
+
+EventHandler = Callable[[dict[str, Any]], Awaitable[object] | object]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientState:
+    """What a page shows: the keys of its rows, and whether there are older ones.
+
+    `newest_key` is the last key that the page has received, if its rows end before that one.
+    """
+
+    keys: list[str]
+    older: bool = False
+    newest_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """The response to a sync: rows to insert or replace, and shown keys that still exist."""
+
+    put: list[Row]
+    keep: list[str]
+    more: bool | None = None
+    read: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The requested page of rows: before or after a key, else the last one."""
+
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of rows, and whether there are more beyond it."""
+
+    rows: list[Row]
+    more: bool
+
+
+class LiveList(Component, component="live_list.js", dependencies=["live_list/*.js"]):
+    """A list whose rows come from `FeedHub`; it synchronises after each (re)connection.
+
+    It subscribes to its topics when it is created; pass rows that were read after that to `begin`.
+    `catch_up` gets the state of the page and returns what it has missed, or `None` if the page is
+    being redirected. `load_page` loads another page of rows. With `row_channel`, the list also
+    subscribes to the topic of each of its rows, named by the row's key. `viewer` is the id of the
+    visitor who sees the list.
+
+    Requests of one kind are answered one at a time, and only the newest of the queued ones: the
+    page ignores responses to any other. All lists of a visitor are answered one after the other,
+    and charged for the rows read and the characters sent.
+    """
+
+    def __init__(
+        self,
+        feeds: FeedHub,
+        *topics: Topic,
+        tag: str,
+        label: str,
+        language: Language,
+        viewer: str,
+        catch_up: Callable[[ClientState], Awaitable[SyncResult | None]],
+        load_page: Callable[[Cursor], Awaitable[Page]] | None = None,
+        row_channel: str = "",
+        **props: object,
+    ) -> None:
+        super().__init__(feeds.budget)
+        self.language = language
+        self.viewer = viewer
+        self._feeds = feeds
+        self._catch_up = catch_up
+        self._load_page = load_page
+        self._row_channel = row_channel
+        self._base_topics = frozenset(topics)
+        self._topics: set[Topic] = set()
+        self._initial_version: int | None = feeds.version
+        self.is_stopped = False
+        self._cost_max = Cost.LIST_QUERY  # of the responses so far
+        self._props.update(
+            channel=topics[0].channel,
+            tag=tag,
+            label=label,
+            language=language.code,
+            now=feeds.now(),
+            **props,
+        )
+        for topic in topics:
+            self._subscribe(topic)
+        self.client.on_connect(self._on_connect)
+        self.on("sync", LatestOnlyHandler(self._on_sync))
+        self.on("page", LatestOnlyHandler(self._on_page))
+
+    def set_initial_rows(self, first: SyncResult) -> Self:
+        """Set the initial rows, which must have been read after the list was created."""
+        self.initial_content = [row.pack() for row in first.put]
+        self._cost_max = _cost(first.put, sum(len(row.html) for row in first.put))
+        if first.more or first.read:
+            self._props.update(more=first.more, read=dict(first.read))
+        for topic in self._row_topics(row.key for row in first.put):
+            self._subscribe(topic)
+        return self
+
+    def on_event(self, event: str, handler: EventHandler) -> None:
+        """Call `handler` with the arguments of each `event` of the list, one at a time."""
+        self.on(event, QueueHandler(_make_handler(handler), queue_max=_QUEUE_MAX))
+
+    def on_latest_event(self, event: str, handler: EventHandler) -> None:
+        """Do what `answer` does, but skip events that a newer one supersedes."""
+        self.on(event, LatestOnlyHandler(_make_handler(handler)))
+
+    async def subscribe_row(self, key: str) -> None:
+        """Subscribe to the topic of a row that was pushed."""
+        await self._subscribe_all(self._row_topics([key]))
+
+    async def unsubscribe_row(self, key: str) -> None:
+        """Unsubscribe from the topic of a removed row."""
+        for topic in self._row_topics([key]):
+            await self._unsubscribe(topic)
+
+    async def stop(self) -> None:
+        """Unsubscribe from all topics; the rows stay until the page is redirected."""
+        self.is_stopped = True
+        self._initial_version = None  # makes a page that connects later sync, which redirects it
+        for topic in list(self._topics):
+            await self._unsubscribe(topic)
+
+    async def request_sync(self) -> None:
+        """Make the page request a sync."""
+        if not self.is_deleted:
+            await self.call_script("sync")
+
+    async def _on_connect(self) -> None:
+        if self.is_deleted:  # the handler outlives the element inside one client
+            return
+        for topic in list(self._topics):
+            await self._enter_room(topic)
+        initial_version, self._initial_version = self._initial_version, None
+        self.initial_content = None  # already sent; here it would outlive its expiry
+        if initial_version is None or self._feeds.has_changed(self._topics, since=initial_version):
+            await self.call_script("sync")
+
+    async def _on_sync(self, arguments: GenericEventArguments) -> None:
+        request = arguments.args if isinstance(arguments.args, dict) else {}
+        keys = request.get("keys")
+        keys = [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
+        shown = ClientState(
+            keys[:_KEYS_MAX],
+            older=request.get("older") is True,
+            newest_key=_text(request.get("beyond")),
+        )
+        question = _number(request.get("question"))
+        await call_with_retry(lambda: self._answer_sync(shown, question))
+
+    async def _answer_sync(self, shown: ClientState, question: int) -> None:
+        async with self.work.run_exclusively(self._cost_max) as charge:
+            charge.milliseconds = Cost.LIST_QUERY
+            since, known = self._feeds.version, set(self._topics)
+            if result := await self._catch_up(shown):
+                await self._send_sync(result, question, known, since, charge)
+
+    async def _send_sync(
+        self, result: SyncResult, question: int, known: set[Topic], since: int, charge: Charge
+    ) -> None:
+        row_topics = self._row_topics(row.key for row in result.put)
+        for topic in known - {*self._base_topics, *row_topics}:
+            await self._unsubscribe(topic)
+        added = await self._subscribe_all(row_topics)
+        length = await self.call_script(
+            "catchUp",
+            {
+                "question": question,
+                "put": [row.pack() for row in result.put],
+                "keep": result.keep,
+                "more": result.more,
+                "read": dict(result.read),
+                "now": self._feeds.now(),
+            },
+        )
+        self._set_charge(charge, result.put, length)
+        self._sync_if_changed(added, since)
+
+    async def _on_page(self, arguments: GenericEventArguments) -> None:
+        request = arguments.args if isinstance(arguments.args, dict) else {}
+        if (load_page := self._load_page) is None:
+            return
+        cursor = Cursor(before=_text(request.get("before")), after=_text(request.get("after")))
+        question = _number(request.get("question"))
+        await call_with_retry(lambda: self._answer_page(lambda: load_page(cursor), question))
+
+    async def _answer_page(self, load_page: Callable[[], Awaitable[Page]], question: int) -> None:
+        async with self.work.run_exclusively(self._cost_max) as charge:
+            charge.milliseconds = Cost.LIST_QUERY
+            since = self._feeds.version
+            page = await load_page()
+            added = await self._subscribe_all(self._row_topics(row.key for row in page.rows))
+            length = await self.call_script(
+                "showPage",
+                {
+                    "question": question,
+                    "rows": [row.pack() for row in page.rows],
+                    "more": page.more,
+                },
+            )
+            self._set_charge(charge, page.rows, length)
+            self._sync_if_changed(added, since)
+
+    def _set_charge(self, charge: Charge, rows: Sequence[Row], length: int) -> None:
+        charge.milliseconds = _cost(rows, length)
+        self._cost_max = max(self._cost_max, charge.milliseconds)
+
+    async def _subscribe_all(self, topics: Iterable[Topic]) -> list[Topic]:
+        """Subscribe to these topics and return the new ones."""
+        added = [topic for topic in topics if topic not in self._topics]
+        for topic in added:
+            self._subscribe(topic)
+            await self._enter_room(topic)
+        return added
+
+    def _sync_if_changed(self, topics: Iterable[Topic], since: int) -> None:
+        """Make the page sync if rows changed between being read and being subscribed to."""
+        if self._feeds.has_changed(topics, since=since):
+            self.run_method("sync")
+
+    def _row_topics(self, keys: Iterable[str]) -> list[Topic]:
+        return [Topic(self._row_channel, key) for key in keys] if self._row_channel else []
+
+    def _subscribe(self, topic: Topic) -> None:
+        self._topics.add(topic)
+        self._feeds.subscribe(self, topic)
+
+    async def _enter_room(self, topic: Topic) -> None:
+        room = socket_room(topic, self.language.code)
+        for sid in self._sids():
+            await core.sio.enter_room(sid, room)
+
+    async def _unsubscribe(self, topic: Topic) -> None:
+        self._topics.discard(topic)
+        self._feeds.unsubscribe(self, topic)
+        for sid in self._sids():
+            await core.sio.leave_room(sid, socket_room(topic, self.language.code))
+
+    def _sids(self) -> list[str]:
+        return [sid for sid, _ in core.sio.manager.get_participants("/", self.client.id)]
+
+    def _handle_delete(self) -> None:
+        for topic in self._topics:
+            self._feeds.unsubscribe(self, topic)
+        super()._handle_delete()
+
+
+def _make_handler(handler: EventHandler) -> Handle:
+    async def handle(arguments: GenericEventArguments) -> None:
+        result = handler(arguments.args if isinstance(arguments.args, dict) else {})
+        if inspect.isawaitable(result):
+            await result
+
+    return handle
+
+
+def _cost(rows: Sequence[Row], length: int) -> float:
+    """Return the cost, in milliseconds, of a response with these rows and this many characters."""
+    return Cost.LIST_QUERY + Cost.ROW * len(rows) + Cost.SENT_KIB * length / 1024
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def snapshot_list(
+    feeds: FeedHub,
+    topic: Topic,
+    draw: Callable[[], list[Row]],
+    *,
+    tag: str,
+    language: Language,
+    viewer: str,
+    label: str = "",
+) -> LiveList:
+    """Return a list of a few rows, all of which are drawn again at each sync."""
+
+    async def catch_up(_shown: ClientState) -> SyncResult:
+        return SyncResult(draw(), keep=[])
+
+    feed = LiveList(
+        feeds,
+        topic,
+        tag=tag,
+        label=label,
+        language=language,
+        viewer=viewer,
+        catch_up=catch_up,
+    )
+    return feed.set_initial_rows(SyncResult(draw(), keep=[]))

@@ -1,0 +1,95 @@
+// The part of a long list that is on the page, and the requests that load more of it.
+
+export const BEFORE = "before";
+export const AFTER = "after";
+export const END = "end";
+
+const CHANGES_MAX = 1_000;
+let lastNumber = 0;
+
+// An unanswered request. It records the changes received meanwhile, which may be newer than the
+// response.
+export class PendingRequest {
+  constructor(keys = []) {
+    this.keys = keys; // of the rows on the page
+  }
+
+  number = (lastNumber += 1);
+  sentAt = Date.now();
+  hasOverflowed = false; // too many changes to record: the response has to be ignored
+  changes = new Map(); // rows by key, null for removed ones
+
+  receive({ put = [], drop = [] }) {
+    for (const row of put) this.changes.set(row[0], row);
+    for (const key of drop) this.changes.set(key, null);
+    if (this.changes.size <= CHANGES_MAX) return;
+    this.hasOverflowed = true;
+    this.changes.clear();
+  }
+}
+
+export class ListWindow {
+  #rows;
+  #emit;
+  #pending = null;
+  #side;
+
+  constructor(rows, { before, after, emit }) {
+    this.#rows = rows;
+    this.#emit = emit;
+    this.before = before; // whether the server has rows before the first, and after the last
+    this.after = after;
+  }
+
+  get isLoading() {
+    return this.#pending !== null;
+  }
+
+  isAfterWindow({ key, order }) {
+    return this.after && !this.#rows.has(key) && !(order <= this.#rows.last?.order);
+  }
+
+  receive(packet) {
+    this.#pending?.receive(packet);
+  }
+
+  request(side) {
+    if (this.isLoading && side !== END) return;
+    const cursor = {};
+    if (side === BEFORE && this.#rows.size) cursor.before = this.#rows.first.key;
+    else if (side === AFTER && this.#rows.size) cursor.after = this.#rows.last.key;
+    else side = END;
+    this.#pending = new PendingRequest();
+    this.#side = side;
+    this.#emit({ question: this.#pending.number, ...cursor });
+  }
+
+  // Removes rows from one end of the page; a pending request for rows beyond that end is dropped.
+  evict(side, count, remove) {
+    const rows = side === BEFORE ? this.#rows.slice(0, count) : this.#rows.slice(-count);
+    for (const row of rows) remove(row);
+    this[side] = true;
+    if (this.#side === side) this.#pending = null;
+  }
+
+  // Drops the pending request after a reconnection; a request for the end is sent again.
+  resetRequest() {
+    const wantedEnd = this.isLoading && this.#side === END;
+    this.#pending = null;
+    if (wantedEnd) this.request(END);
+  }
+
+  // Returns the side and the current rows of a requested page, or null if it is out of date.
+  receivePage({ question, rows, more }) {
+    if (question !== this.#pending?.number) return null;
+    const { changes, hasOverflowed } = this.#pending;
+    this.#pending = null;
+    if (hasOverflowed) return null;
+    const current = rows.map((row) => (changes.has(row[0]) ? changes.get(row[0]) : row));
+    if (this.#side === BEFORE) this.before = more;
+    else if (this.#side === AFTER) this.after = more;
+    else [this.before, this.after] = [more, false];
+    const later = this.after ? [] : [...changes.values()];
+    return { side: this.#side, rows: [...current, ...later].filter(Boolean) };
+  }
+}

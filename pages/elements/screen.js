@@ -1,0 +1,122 @@
+// The content of a page: HTML drawn by the server with live elements in it, and the clicks that need
+// no server.
+
+const YEAR = 31_536_000; // seconds
+
+export default {
+  emits: ["call"],
+  render() {
+    return Vue.h(
+      "div",
+      {
+        onVnodeBeforeMount: ({ el }) => this.insertHtml(el),
+        onClick: this.onClick,
+        onSubmit: this.onSubmit,
+        onKeydown: this.onKeydown,
+      },
+      this.$slots.default?.(),
+    );
+  },
+  methods: {
+    insertHtml(screen) {
+      // Before the first rendering: replaces the placeholders by the live elements.
+      const drawn = document.getElementById(`drawn-${this.$attrs.id}`);
+      screen.prepend(drawn.content);
+      drawn.remove();
+      for (const placeholder of screen.querySelectorAll("[data-part]")) {
+        const element = screen.querySelector(`#${placeholder.dataset.part}`);
+        element.drawn = JSON.parse(placeholder.textContent);
+        placeholder.replaceWith(element);
+      }
+    },
+    onClick(event) {
+      const button = event.target.closest("button");
+      const { calls, opens, closes, turns, copies, remembers, signsOut } = button?.dataset ?? {};
+      if (calls !== undefined) this.$emit("call", { name: calls, fields: {} });
+      if (opens !== undefined) this.open(opens);
+      if (closes !== undefined) button.closest("dialog").close();
+      if (turns !== undefined) this.toggle(turns);
+      if (copies !== undefined) this.copy(copies, button);
+      if (remembers !== undefined) this.remember(remembers);
+      if (signsOut !== undefined) this.signOut(button.closest("dialog"));
+    },
+    onSubmit(event) {
+      const form = event.target;
+      if (form.dataset.calls === undefined) return;
+      event.preventDefault();
+      for (const alert of form.querySelectorAll("[data-says]")) this.showAlert(alert.dataset.says, "");
+      this.$emit("call", { name: form.dataset.calls, fields: Object.fromEntries(new FormData(form)) });
+    },
+    onKeydown(event) {
+      const panel = event.key === "Escape" && event.target.closest("[data-turned]");
+      if (panel) this.toggle(panel.id);
+    },
+
+    // Actions of buttons
+    open(id) {
+      const dialog = document.getElementById(id);
+      for (const box of dialog.querySelectorAll("[data-address]")) {
+        box.value = window.location.origin + window.location.pathname;
+      }
+      dialog.showModal();
+    },
+    toggle(id) {
+      // On a phone the panel covers the page, so the focus moves into it and back.
+      const panel = document.getElementById(id);
+      const buttons = [...this.$el.querySelectorAll(`[data-turns="${id}"]`)];
+      const opener = buttons.find((button) => !panel.contains(button));
+      const closer = buttons.find((button) => panel.contains(button));
+      panel.classList.toggle("turned");
+      const open = getComputedStyle(panel).display !== "none";
+      opener.setAttribute("aria-expanded", open);
+      if (open && closer.offsetParent) closer.focus();
+      else opener.focus();
+    },
+    copy(id, button) {
+      const box = document.getElementById(id);
+      box.select();
+      if (navigator.clipboard) navigator.clipboard.writeText(box.value);
+      else document.execCommand("copy");
+      button.textContent = button.dataset.copied;
+    },
+    remember(preference) {
+      const age = preference.endsWith("=") ? 0 : YEAR;
+      document.cookie = `${preference}; path=/; max-age=${age}; samesite=lax`;
+      window.location.reload();
+    },
+    async signOut(dialog) {
+      const failed = dialog.querySelector("[data-failed]");
+      failed.hidden = true;
+      // The server may redirect this page before it responds: `keepalive` lets the request finish.
+      const forget = () => sessionStorage.clear();
+      window.addEventListener("pagehide", forget);
+      const request = fetch("/session", { method: "DELETE", keepalive: true });
+      if (await request.then((response) => response.ok, () => false)) {
+        window.location.replace("/login");
+      } else {
+        window.removeEventListener("pagehide", forget);
+        failed.hidden = false;
+      }
+    },
+
+    // Messages of the server
+    showAlert(name, text) {
+      this.$el.querySelector(`[data-says="${name}"]`).textContent = text;
+      this.field(name)?.setAttribute("aria-invalid", String(text !== ""));
+    },
+    reject(name, reason) {
+      this.showAlert(name, reason);
+      this.field(name)?.focus();
+    },
+    fill(name, text) {
+      this.showAlert(name, "");
+      this.field(name).value = text;
+    },
+    replace(id, html) {
+      document.getElementById(id).outerHTML = html;
+    },
+    field(name) {
+      return this.$el.querySelector(`[aria-describedby="alert-${name}"]`);
+    },
+  },
+};

@@ -1,0 +1,104 @@
+"""Static pages for errors: not found, not allowed, rate limited, failed."""
+
+from collections.abc import Callable
+
+from fastapi import HTTPException, Request
+from fastapi.responses import HTMLResponse, Response
+from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
+from htpy import title as title_tag
+from nicegui import app
+
+from anonchat import LimitReached, NotFound, Unavailable
+
+from .context import PageContext
+from .i18n.language import Language
+from .layout import STYLE_SHEET
+
+
+def register(
+    context: PageContext,
+) -> tuple[Callable[[Request], Response], Callable[[Request, LimitReached], Response]]:
+    """Register the handlers for missing and failing pages.
+
+    Return two functions, which make the response to a failure and to a rate-limited request.
+
+    NiceGUI's default error page would stay in memory for a minute and show the error's text.
+    """
+
+    @app.exception_handler(404)
+    async def not_found(request: Request, _error: Exception) -> Response:
+        language = context.language(request)
+        return _page(
+            language,
+            h1[language("There is nothing at this address.")],
+            p[language("Perhaps it was here once. Things go away in this place.")],
+            status=404,
+        )
+
+    @app.exception_handler(NotFound)
+    async def room_not_found(request: Request, error: NotFound) -> Response:
+        language = context.language(request)
+        return _page(
+            language,
+            h1[language.explain(error)],
+            p[language("Rooms here come and go. Perhaps it is time for a new one.")],
+            status=404,
+        )
+
+    @app.exception_handler(Unavailable)
+    async def unavailable(request: Request, _error: Unavailable) -> Response:
+        response = error_page(request)
+        response.status_code = 503
+        return response
+
+    @app.exception_handler(405)
+    async def method_not_allowed(request: Request, error: HTTPException) -> Response:
+        language = context.language(request)
+        response = _page(language, h1[language("This cannot be done here.")], status=405)
+        response.headers.update(error.headers or {})
+        if response.headers.get("Allow") == "GET":
+            response.headers["Allow"] = "GET, HEAD"
+        return response
+
+    def error_page(request: Request) -> Response:
+        language = context.language(request)
+        return _page(
+            language,
+            h1[language("Something went wrong here.")],
+            p[language("It is not your doing. Please try again in a moment.")],
+            status=500,
+        )
+
+    @app.exception_handler(Exception)
+    async def unhandled(request: Request, error: Exception) -> Response:
+        return error_page(request)
+
+    def rate_limited_page(request: Request, error: LimitReached) -> Response:
+        language = context.language(request)
+        response = _page(language, h1[language.explain(error)], status=429)
+        response.headers["Retry-After"] = str(error.details.get("seconds", 1))
+        return response
+
+    @app.exception_handler(LimitReached)
+    async def rate_limited(request: Request, error: LimitReached) -> Response:
+        return rate_limited_page(request, error)
+
+    return error_page, rate_limited_page
+
+
+def lobby_link(language: Language) -> Element:
+    """Return the link back to the lobby."""
+    return a(class_="button", href="/")[language("Back to the lobby")]
+
+
+def _page(language: Language, *nodes: Node, status: int) -> Response:
+    page = html(lang=language.code)[
+        head[
+            meta(charset="utf-8"),
+            meta(name="viewport", content="width=device-width, initial-scale=1"),
+            title_tag["anonchat"],
+            link(rel="stylesheet", href=STYLE_SHEET),
+        ],
+        body[main(class_="nothing page")[nodes, lobby_link(language)]],
+    ]
+    return HTMLResponse(str(page), status)

@@ -1,0 +1,1 @@
+"""Live lists: topics, fan-out to open pages, and rendering of events."""

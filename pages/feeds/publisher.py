@@ -1,0 +1,246 @@
+"""Publishes bus events to the live lists: chooses the topics and draws the rows."""
+
+import asyncio
+from functools import partial
+
+from anonchat import (
+    Chat,
+    Event,
+    EventsLost,
+    Member,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    MessagesDeleted,
+    PeriodicTask,
+    PresenceChanged,
+    PurgeStats,
+    RoomActivity,
+    RoomEnded,
+    RoomOpened,
+    RoomRead,
+    RoomSummary,
+    VisitorForgotten,
+)
+
+from ..i18n.language import Language
+from ..rows import (
+    PURGE_STATS_LINES,
+    Row,
+    card_row,
+    facts_row,
+    lobby_counts_row,
+    member_row,
+    message_row,
+    presence_row,
+    purge_stats_rows,
+    sidebar_row,
+)
+from .hub import FeedHub, Topic
+
+_INTERVAL_SECONDS = 1.0
+_ROOMS_BATCH = 10
+
+LOBBY_COUNTS = Topic("hall", "")
+NEW_ROOMS = Topic("card", "new")
+PURGE_STATS = Topic("ledger", "")
+
+
+def messages_topic(room_id: str) -> Topic:
+    """Return the topic of the messages of a room."""
+    return Topic("messages", room_id)
+
+
+def members_topic(room_id: str) -> Topic:
+    """Return the topic of the members of a room."""
+    return Topic("members", room_id)
+
+
+def facts_topic(room_id: str) -> Topic:
+    """Return the topic of the facts of a room."""
+    return Topic("facts", room_id)
+
+
+def presence_topic(room_id: str) -> Topic:
+    """Return the topic of the number of members present in a room."""
+    return Topic("present", room_id)
+
+
+def card_topic(room_id: str) -> Topic:
+    """Return the topic of a public room in the lobby."""
+    return Topic("card", room_id)
+
+
+def sidebar_room_topic(room_id: str) -> Topic:
+    """Return the topic of a room in the sidebars of its members."""
+    return Topic("rail", room_id)
+
+
+def sidebar_topic(visitor_id: str) -> Topic:
+    """Return the topic of one visitor's sidebar."""
+    return Topic("rail", f"visitor {visitor_id}")
+
+
+class FeedPublisher:
+    """Subscribes to the bus and updates the live lists.
+
+    Messages are published at once. Rows that many messages change slightly (the unread count, the
+    next expiry, the activity of a room) are drawn at most once per second.
+    """
+
+    def __init__(self, chat: Chat, feeds: FeedHub) -> None:
+        self._chat = chat
+        self._feeds = feeds
+        self._changed_rooms: set[str] = set()
+        self._presence_changed: set[str] = set()  # rooms with a changed number present
+        self._last_deleted: dict[str, int] = {}  # highest deleted seq by room id
+        self._counts = (-1, -1)
+        self._stats: PurgeStats | None = None
+        self._task = PeriodicTask(self._update, seconds=_INTERVAL_SECONDS, name="feed publisher")
+        chat.bus.subscribe(self._on_event)
+
+    def start(self) -> None:
+        """Start the periodic updates."""
+        self._task.start()
+
+    def stop(self) -> None:
+        """Stop the periodic updates."""
+        self._task.stop()
+
+    async def _on_event(self, event: Event) -> None:
+        feeds = self._feeds
+        match event:
+            case MessagePosted(room, message):
+                row = message_row(message)
+                feeds.put(messages_topic(room.id), lambda _: row)
+                self._changed_rooms.add(room.id)
+            case MessagesDeleted(room_id, seqs):
+                feeds.drop(messages_topic(room_id), *map(str, seqs))
+                self._last_deleted[room_id] = max(self._last_deleted.get(room_id, 0), *seqs)
+                self._changed_rooms.add(room_id)
+            case RoomOpened(room):
+                if room.listed and (summary := self._chat.room_directory.summary(room.id)):
+                    # New rooms come first; the others keep their place: no jumps while reading.
+                    first = -room.created_at.timestamp()
+                    feeds.put(
+                        NEW_ROOMS,
+                        lambda language: card_row(summary, order=first, language=language),
+                    )
+                    for feed in feeds.subscribers(NEW_ROOMS):
+                        await feed.subscribe_row(room.id)
+            case RoomEnded(room_id, burnt):
+                for topic in (messages_topic(room_id), facts_topic(room_id)):
+                    feeds.send_event(topic, ended="burnt" if burnt else "quiet")
+                feeds.remove_topic(card_topic(room_id))
+                feeds.remove_topic(sidebar_room_topic(room_id))
+            case MemberJoined(room, member):
+                self._put_member(member, present=False)
+                self._changed_rooms.add(room.id)
+                await self._add_to_sidebar(member)
+            case MemberLeft(room_id, visitor_id, author):
+                feeds.drop(members_topic(room_id), author)
+                feeds.drop(sidebar_topic(visitor_id), room_id)
+                self._changed_rooms.add(room_id)
+                self._presence_changed.add(room_id)
+                await self._remove_member(room_id, visitor_id)
+            case PresenceChanged(member, present):
+                self._put_member(member, present=present)
+                self._changed_rooms.add(member.room_id)
+                self._presence_changed.add(member.room_id)
+            case RoomRead(visitor_id, room_id, seq):
+                feeds.send_event(sidebar_topic(visitor_id), read={room_id: seq})
+            case RoomActivity(rooms, deleted_seqs):
+                for room_id, seq in deleted_seqs.items():
+                    self._last_deleted[room_id] = max(self._last_deleted.get(room_id, 0), seq)
+                self._changed_rooms.update(deleted_seqs, (room.id for room in rooms))
+            case EventsLost():
+                feeds.request_sync()
+            case VisitorForgotten(visitor_id):
+                feeds.send_event(sidebar_topic(visitor_id), gone=True)
+
+    def _put_member(self, member: Member, *, present: bool) -> None:
+        self._feeds.put(
+            members_topic(member.room_id),
+            lambda language: member_row(member, present=present, language=language),
+        )
+
+    async def _add_to_sidebar(self, member: Member) -> None:
+        """Add a room that was just joined to the visitor's sidebar, with its read mark."""
+        summary = self._chat.room_directory.summary(member.room_id)
+        own = sidebar_topic(member.visitor_id)
+        if summary is None:
+            return
+        self._feeds.put(own, lambda language: sidebar_row(summary, language=language))
+        self._feeds.send_event(own, read={member.room_id: member.read_seq})
+        for feed in self._feeds.subscribers(own):
+            await feed.subscribe_row(member.room_id)
+
+    async def _remove_member(self, room_id: str, visitor_id: str) -> None:
+        """Remove the room from all pages of a former member and redirect those that show it."""
+        own = sidebar_topic(visitor_id)
+        self._feeds.send_event(own, left=room_id)
+        for feed in self._feeds.subscribers(own):
+            await feed.unsubscribe_row(room_id)
+        for topic in tuple(
+            of(room_id) for of in (messages_topic, members_topic, facts_topic, presence_topic)
+        ):
+            for feed in self._feeds.subscribers(topic):
+                if feed.viewer == visitor_id:
+                    await feed.stop()
+
+    async def _update(self) -> None:
+        self._put_present_rows()
+        changed = self._changed_rooms | await self._chat.room_directory.tick()
+        deleted_seqs = self._last_deleted
+        self._changed_rooms, self._last_deleted = set(), {}
+        summaries = await self._chat.room_directory.summaries(changed)
+        for number, summary in enumerate(summaries, 1):
+            self._put_room(summary, last_deleted=deleted_seqs.get(summary.room.id, 0))
+            if number % _ROOMS_BATCH == 0:
+                await asyncio.sleep(0)
+        counts = self._chat.room_directory.count()
+        if counts != self._counts:
+            self._counts = counts
+            self._feeds.put(
+                LOBBY_COUNTS, lambda language: lobby_counts_row(*counts, language=language)
+            )
+        self._put_ledger_rows()
+
+    def _put_present_rows(self) -> None:
+        room_ids, self._presence_changed = self._presence_changed, set()
+        for summary in map(self._chat.room_directory.summary, room_ids):
+            if summary:
+                self._put_present_row(summary)
+
+    def _put_present_row(self, summary: RoomSummary) -> None:
+        self._feeds.put(
+            presence_topic(summary.room.id),
+            lambda language: presence_row(summary, language=language),
+        )
+
+    def _put_ledger_rows(self) -> None:
+        stats = self._chat.purge_stats.stats
+        if stats is None or stats == self._stats:
+            return
+        self._stats = stats
+        for line in range(PURGE_STATS_LINES):
+            self._feeds.put(PURGE_STATS, partial(_ledger_row, stats, line))
+
+    def _put_room(self, summary: RoomSummary, *, last_deleted: int) -> None:
+        room = summary.room
+        if last_deleted >= summary.first_seq:
+            # A message after the first is deleted: first and last seq do not give the unread count.
+            self._feeds.send_event(sidebar_room_topic(room.id), recount=True)
+        self._feeds.put(
+            sidebar_room_topic(room.id), lambda language: sidebar_row(summary, language=language)
+        )
+        self._feeds.put(
+            facts_topic(room.id), lambda language: facts_row(summary, language=language)
+        )
+        self._feeds.put(
+            card_topic(room.id), lambda language: card_row(summary, order=None, language=language)
+        )
+
+
+def _ledger_row(stats: PurgeStats, line: int, language: Language) -> Row:
+    return purge_stats_rows(stats, language=language)[line]

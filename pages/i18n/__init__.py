@@ -1,0 +1,1 @@
+"""Translations, language selection and formatting."""

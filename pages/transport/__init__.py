@@ -1,0 +1,1 @@
+"""Connections, WebSockets and their socket.io packets."""

@@ -1,1 +1,0 @@
-"""Measures anonchat beside its peers; `make bench` runs it, docs/benchmarks.md is what it found."""

@@ -1,1 +1,0 @@
-"""What many nodes cost, and how far they carry: `make bench-cluster`."""

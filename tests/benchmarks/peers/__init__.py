@@ -1,1 +1,0 @@
-"""What anonchat is measured against: each file is a server that does the same work."""

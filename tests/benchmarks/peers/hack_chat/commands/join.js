@@ -1,9 +1,0 @@
-// Puts a socket into a channel; the package comes without this command.
-export async function run({ server, socket, payload }) {
-  socket.channel = payload.channel;
-  socket.nick = payload.nick;
-  server.reply({ cmd: "onlineSet", nicks: [] }, socket);
-}
-
-export const requiredData = ["channel", "nick"];
-export const info = { name: "join", category: "core", description: "Join a channel" };

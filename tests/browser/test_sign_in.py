@@ -1,0 +1,289 @@
+"""Sign-in, sessions, sign-out and "Forget me"."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.world import World
+
+
+async def test_login_needs_only_a_nickname(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/")
+    await ann.expect_path("/login")
+    await ann.submit_login(ann.nickname)
+    await ann.expect_path("/")
+    await expect(ann.page.get_by_role("heading", level=1)).to_contain_text(ann.nickname)
+
+
+async def test_login_form_is_submitted_by_enter(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await expect(ann.textbox("Nickname")).to_be_focused()
+    await ann.page.keyboard.type(ann.nickname)
+    await ann.page.keyboard.press("Enter")
+    await ann.expect_path("/")
+
+
+@pytest.mark.parametrize(
+    ("nickname", "error"),
+    [
+        ("", "Please choose a nickname"),
+        ("   ", "Please choose a nickname"),
+        ("\u200b\u202e\u3164", "Please choose a nickname"),
+        ("a" * 25, "24 characters at most"),
+        ("A\u04cfice", "Use one alphabet in each word"),
+        ("Ann \u2713 5m8t7", "looks like a badge"),
+    ],
+    ids=["empty", "spaces", "invisible", "too long", "mixed alphabets", "badge"],
+)
+async def test_invalid_nickname_is_refused_beside_the_field(
+    world: World, nickname: str, error: str
+) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.submit_login(nickname)
+    await ann.expect_alert(error)
+    await expect(ann.textbox("Nickname")).to_have_value(nickname)
+    await expect(ann.textbox("Nickname")).to_be_focused()
+    await expect(ann.textbox("Nickname")).to_have_accessible_description(
+        await ann.alert(error).inner_text()
+    )
+    await ann.submit_login(ann.nickname)
+    await ann.expect_path("/")
+
+
+async def test_nickname_may_have_24_characters_of_any_script(world: World) -> None:
+    for number, character in enumerate(("я", "字", "👩‍🚀", "é")):
+        person = await world.person("Ann")
+        person.nickname = character * (23 - number)
+        await person.sign_in()
+
+
+@pytest.mark.parametrize("template", ["{0}", "  {0} ", "АNN {1}", "ann {1}", "Ａｎｎ {1}"])
+async def test_nickname_similar_to_a_taken_one_is_refused(world: World, template: str) -> None:
+    ann = await world.visitor("Ann")
+    other = await world.person("Ann")
+    await other.open_path("/login")
+    nickname = template.format(ann.nickname, ann.nickname.removeprefix("Ann "))
+    await other.submit_login(nickname)
+    await other.expect_alert("is taken")
+    await expect(other.textbox("Nickname")).to_have_value(nickname)
+
+
+async def test_suggestion_fills_in_a_free_nickname(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.button("Suggest a nickname").click()
+    await expect(ann.textbox("Nickname")).to_have_value(re.compile(r"\w+ \w+"))
+    first = await ann.textbox("Nickname").input_value()
+    await ann.button("Suggest a nickname").click()
+    await expect(ann.textbox("Nickname")).not_to_have_value(first)
+    chosen = await ann.textbox("Nickname").input_value()
+    await ann.button("Enter").click()
+    await ann.expect_path("/")
+    await expect(ann.page.get_by_role("heading", level=1)).to_contain_text(chosen)
+
+
+async def test_deep_link_redirects_to_its_room_after_login(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    mira = await world.person("Mira")
+    await mira.page.goto(ann.page.url)
+    await expect(mira.textbox("Nickname")).to_be_visible()
+    await mira.submit_login(mira.nickname)
+    await mira.page.wait_for_url(ann.page.url)
+    await expect(mira.button("Join room")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "r/x"],
+)
+async def test_login_never_redirects_to_another_site(world: World, target: str) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path(f"/login?next={target}")
+    await ann.submit_login(ann.nickname)
+    await ann.expect_path("/")
+
+
+async def test_login_page_redirects_a_signed_in_visitor(world: World) -> None:
+    ann = await world.visitor("Ann")
+    await ann.open_path("/login?next=/privacy")
+    await ann.expect_path("/privacy")
+
+
+async def test_session_cookie_is_http_only_and_same_site(world: World) -> None:
+    ann = await world.visitor("Ann")
+    (cookie,) = [cookie for cookie in await ann.context.cookies() if cookie["name"] == "anonchat"]
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    assert cookie["path"] == "/"
+    assert await ann.page.evaluate("document.cookie") == ""
+
+
+async def test_reload_keeps_the_session(world: World) -> None:
+    ann = await world.visitor("Ann")
+    await ann.page.reload()
+    await ann.expect_path("/")
+    await expect(ann.page.get_by_role("heading", level=1)).to_contain_text(ann.nickname)
+
+
+async def test_secret_phrase_shows_a_badge_and_restores_the_visitor(
+    world: World, room: str
+) -> None:
+    ann = await world.person("Ann")
+    await ann.sign_in(phrase="correct horse battery")
+    await ann.open_room(room)
+    await ann.post_messages("it is me")
+    badge = await ann.message("it is me").locator(".badge").inner_text()
+    assert len(badge) > 3
+
+    second_browser = await world.person("Ann")
+    second_browser.nickname = ann.nickname
+    await second_browser.sign_in(phrase="correct horse battery")
+    await expect(second_browser.own_room(room)).to_be_visible()
+    await second_browser.own_room(room).get_by_role("link").click()
+    await second_browser.expect_room(room)
+    await second_browser.expect_message("it is me")
+    await second_browser.post_messages("and again")
+    await ann.expect_message("and again")
+    await expect(ann.members.get_by_role("listitem")).to_have_count(1)
+    await expect(ann.members).to_contain_text(badge)
+
+
+async def test_wrong_secret_phrase_is_refused(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.sign_in(phrase="correct horse battery")
+    attacker = await world.person("Ann")
+    await attacker.open_path("/login")
+    await attacker.submit_login(ann.nickname, phrase="incorrect horse")
+    await attacker.expect_alert("is taken")
+    await expect(attacker.textbox("Secret phrase")).to_have_value("incorrect horse")
+
+
+async def test_common_secret_phrase_is_refused_beside_its_field(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.submit_login(ann.nickname, phrase="qwertyuiop")
+    await ann.expect_alert("too easy to guess")
+    await expect(ann.textbox("Secret phrase")).to_be_focused()
+    await ann.submit_login(ann.nickname, phrase="correct horse battery")
+    await ann.expect_path("/")
+
+
+async def test_sixth_phrase_attempt_is_rate_limited_and_owner_stays_signed_in(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.sign_in(phrase="correct horse battery")
+    attacker = await world.person("Ann")
+    await attacker.open_path("/login")
+    for number in range(5):
+        await attacker.submit_login(ann.nickname, phrase=f"incorrect horse {number}")
+        await attacker.expect_alert("not its secret phrase")
+        await expect(attacker.textbox("Secret phrase")).to_be_focused()
+        await attacker.textbox("Secret phrase").blur()
+    await attacker.submit_login(ann.nickname, phrase="correct horse battery")
+    await attacker.expect_alert("Too many secret phrases")
+    await ann.open_path("/")
+    await ann.expect_path("/")
+
+
+async def test_sign_out_ends_every_tab_of_one_browser(world: World, room: str) -> None:
+    ann = await world.person("Ann")
+    await ann.sign_in(phrase="correct horse battery")
+    await ann.open_room(room)
+    await ann.fill_message("half a thought")
+    first = ann.page
+    other = await world.person("Ann")
+    other.nickname = ann.nickname
+    await other.sign_in(phrase="correct horse battery")
+    await ann.open_tab_beside()
+    await ann.open_path("/")
+    await ann.sign_out()
+    await ann.switch_to_tab(first)
+    await ann.expect_path("/login")
+    cookies = {cookie["name"] for cookie in await ann.context.cookies()}
+    assert "anonchat" not in cookies
+    await other.open_path("/")
+    await expect(other.own_room(room)).to_be_visible()
+
+    bob = ann  # another visitor in the same tab
+    await bob.sign_in(f"{ann.nickname} too")
+    await bob.open_room(room)
+    await expect(bob.message_input).to_have_value("")
+
+
+async def test_failed_sign_out_shows_an_error_and_keeps_the_session(
+    world: World, room: str
+) -> None:
+    ann = await world.visitor("Ann")
+    await ann.open_room(room)
+    await ann.fill_message("half a thought")
+    ann.ignored_errors = "Failed to load resource"
+    await ann.page.route("**/session", lambda route: route.abort())
+    await ann.open_settings()
+    await ann.button(ann.words.sign_out).click()
+    await ann.button(ann.words.sign_out_now).click()
+    await ann.expect_alert("could not be signed out")
+    await ann.page.reload()
+    await expect(ann.message_input).to_have_value("half a thought")
+    await ann.page.unroute("**/session")
+    await ann.sign_out()
+
+
+async def test_sign_out_warns_a_visitor_without_secret_phrase(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.sign_in()
+    await ann.open_settings()
+    await ann.button("Sign out").click()
+    await expect(ann.page.get_by_role("dialog", name="Sign out")).to_contain_text(
+        "You have no secret phrase"
+    )
+    await ann.button("Yes, sign out").click()
+    await ann.expect_path("/login")
+    await ann.submit_login(ann.nickname)
+    await ann.expect_alert("is taken")
+
+
+async def test_short_secret_phrase_is_refused_beside_its_field(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.submit_login(ann.nickname, phrase="short")
+    await ann.expect_alert("8 to 200 characters")
+    await expect(ann.textbox("Secret phrase")).to_be_focused()
+    await expect(ann.textbox("Nickname")).to_have_value(ann.nickname)
+
+
+async def test_forget_me_removes_everything_from_every_page(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    await ann.post_messages("remember me")
+    await mira.post_messages("I shall")
+    await mira.expect_message("remember me")
+    first = ann.page
+    await ann.open_tab_beside()
+    await ann.open_path("/")
+    await ann.forget_me()
+    await ann.expect_path("/login")
+    await ann.switch_to_tab(first)
+    await ann.expect_path("/login")
+
+    await mira.expect_no_message("remember me")
+    await expect(mira.members).not_to_contain_text(ann.nickname)
+    await mira.expect_messages("I shall")
+
+    await ann.open_path("/")
+    await ann.expect_path("/login")
+    newcomer = await world.person("Newcomer")
+    await newcomer.sign_in(ann.nickname)
+    await expect(newcomer.region("Your rooms")).to_contain_text("You are in no room yet")
+
+
+async def test_login_form_submitted_before_its_socket_opens_is_accepted(world: World) -> None:
+    wire = await world.wire()
+    ann = await world.person("Ann", wire=wire)
+    wire.hold_websockets()
+    await ann.open_path("/login")
+    await ann.submit_login(ann.nickname)
+    await expect(ann.textbox("Nickname")).to_have_value(ann.nickname)
+    wire.release_websockets()
+    await ann.expect_path("/")
