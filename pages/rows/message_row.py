@@ -7,9 +7,8 @@ from htpy import Element, a, article, div, i, span, time
 
 from anonchat import Member, Message
 
-from .moment import milliseconds
 from .person import hue, initials, nickname_with_badge
-from .row import Row
+from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
 
 _cache = DrawnRowCache()
@@ -42,8 +41,8 @@ def _draw(message: Message) -> Row:
         tabindex="-1",
         data_group=message.author,
         data_dedup=message.dedup_id,
-        data_from=milliseconds(message.posted_at),
-        data_until=milliseconds(message.expires_at),
+        data_from=unix_milliseconds(message.posted_at),
+        data_until=unix_milliseconds(message.expires_at),
     )[
         initials(message.nickname, message.author),
         div(class_="body")[
@@ -53,7 +52,7 @@ def _draw(message: Message) -> Row:
             ],
             div(class_="text", dir="auto")[list(_link(message.text))],
         ],
-        span(class_="left", role="timer", data_left=milliseconds(message.expires_at)),
+        span(class_="left", role="timer", data_left=unix_milliseconds(message.expires_at)),
     ]
     return Row(str(message.seq), message.seq, str(html))
 

@@ -5,8 +5,7 @@ from htpy import Element, li, span
 from anonchat import PurgeStats
 
 from ..i18n.language import Language
-from .moment import milliseconds
-from .row import Row
+from .row import Row, unix_milliseconds
 
 PURGE_STATS_LINES = 4
 
@@ -21,14 +20,14 @@ def purge_stats_rows(stats: PurgeStats, *, language: Language) -> list[Row]:
             ", ",
             language.count("{n} visitor", "{n} visitors", stats.visitors),
         ],
-        _line(language("Last round {time}", time="{}"), since=milliseconds(stats.purged_at)),
+        _line(language("Last round {time}", time="{}"), since=unix_milliseconds(stats.purged_at)),
         _line(
             language("The oldest message that is still kept was posted {time}", time="{}"),
-            since=milliseconds(stats.oldest),
+            since=unix_milliseconds(stats.oldest),
         )
         if stats.oldest
         else li[language("No message was kept at that moment")],
-        _line(language("Next round in {time}", time="{}"), left=milliseconds(stats.next_purge)),
+        _line(language("Next round in {time}", time="{}"), left=unix_milliseconds(stats.next_purge)),
     ]
     return [Row(str(number), number, str(line)) for number, line in enumerate(lines)]
 

@@ -7,8 +7,7 @@ from htpy import Element, a, b, bdi, button, div, i, li, p, small, span
 from anonchat import RoomSummary
 
 from ..i18n.language import Language
-from .moment import milliseconds
-from .row import Row
+from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
 
 _sidebar_cache = DrawnRowCache()
@@ -76,7 +75,7 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
             ],
             small[
                 span(
-                    data_since=milliseconds(room.active_at),
+                    data_since=unix_milliseconds(room.active_at),
                     data_say=language("active {time}", time="{}"),
                 ),
                 " · ",
@@ -140,4 +139,4 @@ def _room_end(moment: datetime, language: Language) -> Element:
 
 
 def _time_left(moment: datetime, text: str) -> Element:
-    return span(data_left=milliseconds(moment), data_say=text)
+    return span(data_left=unix_milliseconds(moment), data_say=text)

@@ -1,6 +1,7 @@
 """The row type of live lists."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,8 @@ class Row:
     def pack(self) -> list[str | float | None]:
         """Return the row as sent to the browser."""
         return [self.key, self.order, self.html]
+
+
+def unix_milliseconds(moment: datetime) -> str:
+    """Return a time as milliseconds since 1970, as JavaScript expects it."""
+    return str(int(moment.timestamp() * 1000))
