@@ -27,7 +27,10 @@ def purge_stats_rows(stats: PurgeStats, *, language: Language) -> list[Row]:
         )
         if stats.oldest
         else li[language("No message was kept at that moment")],
-        _line(language("Next round in {time}", time="{}"), left=unix_milliseconds(stats.next_purge)),
+        _line(
+            language("Next round in {time}", time="{}"),
+            left=unix_milliseconds(stats.next_purge),
+        ),
     ]
     return [Row(str(number), number, str(line)) for number, line in enumerate(lines)]
 
