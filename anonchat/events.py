@@ -150,7 +150,7 @@ class PresenceSnapshot(Event):
 
 @dataclass(frozen=True, slots=True)
 class LimitUsage(Event):
-    """Hits that another node counted: by the name of the limit, then by the blurred subject."""
+    """Hits that another node counted: by the name of the limit, then by the hashed key."""
 
     spent: dict[str, dict[str, float]]
 

@@ -64,7 +64,7 @@ def field(text: str, *, name: str, addon: Node = None, **attributes: str | int |
 
 
 def alert(name: str) -> Element:
-    """Draw the empty alert that `Screen.say` fills by name."""
+    """Draw the empty alert that `Screen.show_alert` fills by name."""
     return p(id=f"alert-{name}", role="alert", class_="alert", data_says=name)
 
 

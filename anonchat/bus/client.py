@@ -155,7 +155,7 @@ class Subscription:
         self._connection = connection
 
     async def send_command(self, *command: str) -> None:
-        """Send a command; `hear` returns the response. Raises `ValkeyUnavailable`."""
+        """Send a command; `receive` returns the response. Raises `ValkeyUnavailable`."""
         with _translating_errors():
             await self._connection.send_command(*command, check_health=False)
 

@@ -8,7 +8,7 @@ from ..errors import StartupError
 from .client import Persistence, Valkey, ValkeyUnavailable
 
 _LOG_EVERY_SECONDS = 60.0
-_OPAQUE = "Valkey forbids CONFIG GET and INFO, so whether it writes to disk is unknown"
+_UNKNOWN_PERSISTENCE = "Valkey forbids CONFIG GET and INFO, so whether it writes to disk is unknown"
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +36,7 @@ class PersistenceMonitor:
         try:
             found = await self._valkey.read_persistence()
         except ValkeyUnavailable as error:
-            reason = _OPAQUE if error.is_command_rejected else "no answer from Valkey"
+            reason = _UNKNOWN_PERSISTENCE if error.is_command_rejected else "no answer from Valkey"
             raise StartupError(f"ANONCHAT_BUS_URL: {reason}") from error
         if found.reasons:
             raise StartupError(f"ANONCHAT_BUS_URL: {found}")
@@ -45,7 +45,7 @@ class PersistenceMonitor:
                 "Valkey forbids CONFIG GET, so its option save is unknown: make sure that it "
                 'is ""; snapshots are only detected after they are written'
             )
-        self._note_snapshot(found)
+        self._record_snapshot(found)
 
     async def check(self) -> None:
         """Check again; log persistence at most once a minute."""
@@ -53,7 +53,7 @@ class PersistenceMonitor:
             found = await self._valkey.read_persistence()
         except ValkeyUnavailable:
             return
-        is_new_snapshot = self._note_snapshot(found)
+        is_new_snapshot = self._record_snapshot(found)
         was_unsafe, self.reasons = self.is_unsafe, found.reasons
         if self.reasons:
             self._log_error("keys withheld from Valkey: %s", str(found))
@@ -63,7 +63,7 @@ class PersistenceMonitor:
         if is_new_snapshot and not self.reasons:
             self._log_error("Valkey has written a snapshot of its memory to disk: remove the file")
 
-    def _note_snapshot(self, found: Persistence) -> bool:
+    def _record_snapshot(self, found: Persistence) -> bool:
         """Return whether the server wrote a snapshot since the last check and was not restarted."""
         last, self._last_snapshot = self._last_snapshot, (found.server, found.saved_at)
         is_new = last is not None and last[0] == found.server and last[1] < found.saved_at

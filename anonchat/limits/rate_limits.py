@@ -93,19 +93,19 @@ class Limits:
         self.work_of_network = limit(settings.work_per_network)
         """Estimated processor time of the visitors of a client network, in milliseconds."""
         self.work_of_strangers = limit(_with_burst(settings.work_per_visitor))
-        """The same for its strangers: together as much as one visitor, with a larger burst."""
+        """Processor time of all anonymous clients of a network: as one visitor, with a larger burst."""
         self.work_of_newcomers = limit(_with_burst(settings.work_per_visitor))
-        """The same for its newcomers."""
+        """Processor time of the clients of a network that have solved a challenge."""
         self.work_of_assets = limit(settings.work_per_network)
-        """The same for scripts and stylesheets that its strangers load."""
-        self.pace_of_network = limit(_spread(settings.work_per_network, at_once=1 / 10))
+        """Processor time for scripts and stylesheets that anonymous clients of a network load."""
+        self.pace_of_network = limit(_with_small_burst(settings.work_per_network, fraction=1 / 10))
         """Burst limit for the work of a network's visitors (see `WorkBudget`)."""
-        self.pace_of_strangers = limit(_spread(settings.work_per_network, at_once=1 / 6))
-        """The same for its strangers."""
-        self.pace_of_newcomers = limit(_spread(settings.work_per_network, at_once=1 / 6))
-        """The same for its newcomers."""
-        self.pace_of_assets = limit(_spread(settings.work_per_network, at_once=1 / 10))
-        """The same for scripts and stylesheets."""
+        self.pace_of_strangers = limit(_with_small_burst(settings.work_per_network, fraction=1 / 6))
+        """Burst limit for the work of its anonymous clients."""
+        self.pace_of_newcomers = limit(_with_small_burst(settings.work_per_network, fraction=1 / 6))
+        """Burst limit for the work of its clients that have solved a challenge."""
+        self.pace_of_assets = limit(_with_small_burst(settings.work_per_network, fraction=1 / 10))
+        """Burst limit for scripts and stylesheets."""
         self.wrong_phrases = _make_phrase_window(clock)
         """Wrong secret phrases for a nickname that is taken."""
         self.new_phrases = _make_phrase_window(clock)
@@ -279,13 +279,13 @@ class Limit:
 
 
 def _with_burst(rate: Rate) -> Rate:
-    """Return the same rate with a larger burst: sixty clients of a network may arrive together."""
+    """Return the same rate with a larger burst: sixty people of a network may connect at once."""
     return Rate(_BURST * rate.times, _BURST * rate.span)
 
 
-def _spread(rate: Rate, *, at_once: float) -> Rate:
-    """Return two thirds of the rate, with `at_once` times its burst."""
-    return Rate(round(rate.times * at_once), rate.span * at_once * 3 / 2)
+def _with_small_burst(rate: Rate, *, fraction: float) -> Rate:
+    """Return a rate with a `fraction` of the burst, which refills at two thirds of the speed."""
+    return Rate(round(rate.times * fraction), rate.span * fraction * 3 / 2)
 
 
 def client_networks(address: str) -> tuple[tuple[str, float], ...]:

@@ -29,14 +29,15 @@ class Charge:
 class WorkBudget:
     """Delays work once its visitor or client network has used up its limit of processor time.
 
-    Costs are estimates in milliseconds, the same on every machine (see `Cost`). Beyond a limit,
-    work proceeds at the rate of the limit, so that it does not delay others. Below the limits, only
+    Costs are estimates in milliseconds, the same on every machine (see `Cost`). Once a limit
+    is used up, work is delayed to the rate of the limit, so that it does not delay others. Below the limits, only
     bursts are delayed, and only while other networks use the server too (see `_Pool`). Waiting
     visitors of one network are served round robin.
 
-    The strangers of a network have a budget apart from that of its visitors, so that they cannot
-    delay visitors; they wait while the visitors' budget is used up. Strangers who have solved a
-    challenge (newcomers) have a third budget, and are served round robin by their passes.
+    The anonymous clients of a network ("strangers") have a budget apart from that of its visitors,
+    so that they cannot delay visitors; they wait while the visitors' budget is used up. Anonymous
+    clients that have solved a challenge ("newcomers") have a third budget, and are served round
+    robin by their passes.
     """
 
     def __init__(self, limits: Limits) -> None:

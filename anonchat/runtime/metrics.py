@@ -36,7 +36,7 @@ class Metrics:
     """All metrics of this process.
 
     Events are counted where they happen. Current values, and counters kept elsewhere, are read at
-    each scrape (`watch…`).
+    each scrape (`add_gauge`, `add_counter`, `add_labelled_counter`).
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Metrics:
             ["over"],
             registry=registry,
         )
-        self._screen_deliveries = self._deliveries.labels("screen")
+        self._page_deliveries = self._deliveries.labels("screen")
         self._stream_deliveries = self._deliveries.labels("stream")
         self._delivery_seconds = _histogram(
             "anonchat_delivery_seconds",
@@ -123,7 +123,7 @@ class Metrics:
     def note_broadcast(self, screens: int, *, begun: float) -> None:
         """Count a packet written to `screens` pages; `begun` is its start by `perf_counter`."""
         if screens:
-            self._screen_deliveries.inc(screens)
+            self._page_deliveries.inc(screens)
             self._delivery_seconds.observe(time.perf_counter() - begun)
 
     def record_stream_event(self, streams: int) -> None:

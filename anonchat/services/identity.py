@@ -114,7 +114,7 @@ class Identity:
         self._network_throttle = network_throttle
         self._proof_of_work = proof_of_work
         self._shares = shares
-        self._open_screens = open_pages
+        self._open_pages = open_pages
         self._keys = keys
         self._cipher = cipher
         self._hasher = hasher
@@ -361,7 +361,7 @@ class Identity:
         if self._marked_at and now - self._marked_at < interval:
             return
         self._marked_at = now
-        ids = sorted(self._open_screens.list_visitors())
+        ids = sorted(self._open_pages.list_visitors())
         before = now - self._seen_interval(has_posted=False)
         for begin in range(0, len(ids), _BATCH):
             in_batch = col(VisitorRow.id).in_(ids[begin : begin + _BATCH])
@@ -617,7 +617,7 @@ class Identity:
         """Return the ids of visitors with an open page or stream or a cached token on this node."""
         now = self._clock()
         cached = {visitor.id for until, visitor in self._token_cache.values() if until > now}
-        return self._open_screens.list_visitors() | cached
+        return self._open_pages.list_visitors() | cached
 
     def _idle(self) -> SelectOfScalar[VisitorRow]:
         """Select visitors who have never posted and seem inactive, the earliest expiry first.

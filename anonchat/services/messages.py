@@ -102,7 +102,7 @@ class Messages:
         self._hasher = hasher
         self._metrics = metrics
         self._is_member = is_member
-        self._renew_span = rotate_span_keys
+        self._rotate_span_keys = rotate_span_keys
         self._writer = MessageWriter(
             settings=settings,
             database=database,
@@ -182,7 +182,7 @@ class Messages:
         seq, number = await self._remove(room_id, visitor_id, message_id, charge)
         await self._bus.publish(MessagesDeleted(room_id, (seq,)))
         with suppress(Unavailable):  # the next purge retries
-            await self._renew_span(number)
+            await self._rotate_span_keys(number)
 
     @retry_on_conflict
     async def _remove(

@@ -47,9 +47,9 @@ class Presence:
         self._remote: dict[str, _Members] = {}  # by node
         self._last_seen: dict[str, float] = {}  # by node
         self._heartbeat_at = self._snapshot_at = 0.0
-        self._answers: asyncio.Queue[str] | None = None  # node ids, while `introduce` waits
-        self._is_introduced = False
-        self._is_leaving = False
+        self._answers: asyncio.Queue[str] | None = None  # node ids, while `announce` waits
+        self._is_announced = False
+        self._is_shutting_down = False
         bus.subscribe(self._on_event)
 
     async def enter(self, member: Member, *, page_id: str) -> None:
@@ -113,7 +113,7 @@ class Presence:
                         raise StartupError(
                             f"ANONCHAT_NODE_ID: another running node has the id {self._node}"
                         )
-        self._answers, self._is_introduced = None, True
+        self._answers, self._is_announced = None, True
 
     def publish_snapshot(self) -> None:
         """Send the present members of this node to the other nodes."""
@@ -125,9 +125,9 @@ class Presence:
 
     def announce_shutdown(self) -> None:
         """Announce to the other nodes that this node stops and that no events of it were lost."""
-        if self._is_introduced:
+        if self._is_announced:
             self._bus.publish_remote(PresenceSnapshot(self._node, (), leaves=True))
-            self._is_leaving = True
+            self._is_shutting_down = True
 
     def _send_snapshot(self, *, asks: bool = False) -> None:
         self._snapshot_at = self._elapsed()
@@ -136,7 +136,7 @@ class Presence:
     def _send_heartbeat(self, members: tuple[Member, ...] | None, *, asks: bool = False) -> None:
         """Send a heartbeat, with a snapshot unless `members` is `None`."""
         self._heartbeat_at = self._elapsed()
-        if self._is_leaving:  # else other nodes would add it again
+        if self._is_shutting_down:  # else other nodes would add it again
             return
         self._bus.publish_remote(PresenceSnapshot(self._node, members, asks))
 

@@ -64,7 +64,7 @@ class Page:
 class LiveList(Component, component="live_list.js", dependencies=["live_list/*.js"]):
     """A list whose rows come from `FeedHub`; it synchronises after each (re)connection.
 
-    It subscribes to its topics when it is created; pass rows that were read after that to `begin`.
+    It subscribes to its topics when it is created; pass rows that were read after that to `set_initial_rows`.
     `catch_up` gets the state of the page and returns what it has missed, or `None` if the page is
     being redirected. `load_page` loads another page of rows. With `row_channel`, the list also
     subscribes to the topic of each of its rows, named by the row's key. `viewer` is the id of the
@@ -129,7 +129,7 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
         self.on(event, QueueHandler(_make_handler(handler), queue_max=_QUEUE_MAX))
 
     def on_latest_event(self, event: str, handler: EventHandler) -> None:
-        """Do what `answer` does, but skip events that a newer one supersedes."""
+        """Do what `on_event` does, but skip events that a newer one supersedes."""
         self.on(event, LatestOnlyHandler(_make_handler(handler)))
 
     async def subscribe_row(self, key: str) -> None:

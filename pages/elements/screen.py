@@ -21,7 +21,7 @@ class Screen(Component, component="screen.js"):
     """One element for all static HTML of a page.
 
     Create the live elements in it (`with screen:`), then `draw` HTML that contains them.
-    `data_calls="name"` on a button or a form calls the handler that `answer` registered by that
+    `data_calls="name"` on a button or a form calls the handler that `on_call` registered by that
     name. The browser alone handles `data_opens`, `data_closes`, `data_turns`, `data_copies`,
     `data_remembers` and `data_signs_out` (see screen.js).
     """

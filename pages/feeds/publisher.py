@@ -204,7 +204,7 @@ class FeedPublisher:
             self._feeds.put(
                 LOBBY_COUNTS, lambda language: lobby_counts_row(*counts, language=language)
             )
-        self._put_ledger_rows()
+        self._put_purge_stats_rows()
 
     def _put_present_rows(self) -> None:
         room_ids, self._presence_changed = self._presence_changed, set()
@@ -218,13 +218,13 @@ class FeedPublisher:
             lambda language: presence_row(summary, language=language),
         )
 
-    def _put_ledger_rows(self) -> None:
+    def _put_purge_stats_rows(self) -> None:
         stats = self._chat.purge_stats.stats
         if stats is None or stats == self._stats:
             return
         self._stats = stats
         for line in range(PURGE_STATS_LINES):
-            self._feeds.put(PURGE_STATS, partial(_ledger_row, stats, line))
+            self._feeds.put(PURGE_STATS, partial(_purge_stats_row, stats, line))
 
     def _put_room(self, summary: RoomSummary, *, last_deleted: int) -> None:
         room = summary.room
@@ -242,5 +242,5 @@ class FeedPublisher:
         )
 
 
-def _ledger_row(stats: PurgeStats, line: int, language: Language) -> Row:
+def _purge_stats_row(stats: PurgeStats, line: int, language: Language) -> Row:
     return purge_stats_rows(stats, language=language)[line]

@@ -146,7 +146,7 @@ class EngineSockets:
             if socket and resources.polls and socket.queue.empty():
                 socket.queue.put_nowait(packet.Packet(packet.CLOSE))
             await asyncio.wait(requests)
-            await asyncio.sleep(0)  # lets `serving` untrack them
+            await asyncio.sleep(0)  # lets `track_request` untrack them
         core.sio.eio.sockets.pop(engine_id, None)
         if socket:
             socket.queue.clear()

@@ -69,7 +69,7 @@ class _Socket:
 
     address: str
     networks: Networks
-    holder: str  # `Holder.name`
+    holder: str  # `PageHolder.name`
     handshake_timer: asyncio.TimerHandle
     abort: Callable[[], None]
     is_aborted: bool = False

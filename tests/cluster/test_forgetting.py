@@ -52,7 +52,7 @@ class DiskCopies:
 
     async def _read_redis(self) -> dict[str, bytes]:
         """Check that the secret key decrypts no key in Redis; return an empty dictionary."""
-        purposes = ("travelling keys", "group key", "keys", "wrap", "bus")
+        purposes = ("group key", "keys", "wrap", "bus", "hash")
         wrapping_keys = [derive_key(SECRET.encode(), purpose=purpose) for purpose in purposes]
         keys, count = {}, 0
         async with Redis.from_url(self._cluster.redis.url) as redis:

@@ -609,7 +609,7 @@ async def test_deletion_interrupted_by_a_crash_is_finished_by_another_node(
     room, (ann,) = await create_room_with_members(first, "night train", "Ann")
     await post_messages(first, room, ann, "mine", "mine too")
     page = await first.messages.history(room.id, visitor_id=ann.id, limit=9)
-    monkeypatch.setattr(first.messages, "_renew_span", _crash)
+    monkeypatch.setattr(first.messages, "_rotate_span_keys", _crash)
     with pytest.raises(asyncio.CancelledError):
         await first.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
     assert await find_decryptable_deleted_spans(first)

@@ -147,7 +147,7 @@ async def test_recorded_traffic_and_the_secret_key_reveal_no_key(
 
 def _decrypt_all(recorder: Recorder) -> set[bytes]:
     """Return all that keys derived from the secret decrypt, at several offsets."""
-    purposes = {"bus", "travelling keys", "hash", "wrap"}
+    purposes = {"bus", "group key", "hash", "wrap"}
     for path in (ROOT / "anonchat").rglob("*.py"):
         purposes |= set(_PURPOSE.findall(path.read_text()))
     every_key = [SECRET.encode()[:32].ljust(32)]
