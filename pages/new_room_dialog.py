@@ -94,7 +94,7 @@ def _draw(settings: Settings, language: Language) -> Markup:
                         language,
                         default=default_message_ttl,
                         shortest=settings.message_ttl_min,
-                        max_wait=settings.message_ttl_max,
+                        max_lifetime=settings.message_ttl_max,
                     ),
                     selected=format_duration(default_message_ttl),
                 ),
@@ -106,7 +106,7 @@ def _draw(settings: Settings, language: Language) -> Markup:
                         language,
                         default=settings.room_ttl,
                         shortest=settings.message_ttl_min,
-                        max_wait=settings.room_ttl_max,
+                        max_lifetime=settings.room_ttl_max,
                     ),
                     selected=format_duration(settings.room_ttl),
                 ),
@@ -132,13 +132,13 @@ def _ttl_options(
     *,
     default: timedelta,
     shortest: timedelta,
-    max_wait: timedelta,
+    max_lifetime: timedelta,
 ) -> list[tuple[str, str]]:
     durations = {parse_duration(ttl) for ttl in ttls} | {default}
     return [
         (format_duration(duration), language.duration(duration))
         for duration in sorted(durations)
-        if shortest <= duration <= max_wait or duration == default
+        if shortest <= duration <= max_lifetime or duration == default
     ]
 
 

@@ -13,6 +13,7 @@ from ..chat import Chat
 from ..entities import Member, Message, Room
 from ..errors import ChatError
 from ..limits.costs import Cost
+from ..limits.work_budget import MAX_WAIT
 from .dependencies import (
     ROOM_PROBLEMS,
     Caller,
@@ -243,12 +244,13 @@ class _EventReplay:
     async def _load_missed(self) -> list[Message]:
         cost = Cost.LIST_QUERY + PAGE_MAX * Cost.STREAM_WRITE
         async with self._chat.work_budget.run_exclusively(
-            cost, visitor_id=self._visitor_id, address=self._address
+            cost, visitor_id=self._visitor_id, address=self._address, max_wait=MAX_WAIT
         ) as charge:
+            charge.milliseconds = Cost.LIST_QUERY
             messages = await self._chat.messages.history(
                 self._room.id, visitor_id=self._visitor_id, after=self._sent_seq, limit=PAGE_MAX
             )
-            charge.milliseconds = Cost.LIST_QUERY + len(messages) * Cost.STREAM_WRITE
+            charge.milliseconds += len(messages) * Cost.STREAM_WRITE
         return messages
 
     async def _find_gone(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,9 +30,9 @@ class WorkBudget:
     """Delays work once its visitor or client network has used up its limit of processor time.
 
     Costs are estimates in milliseconds, the same on every machine (see `Cost`). Once a limit
-    is used up, work is delayed to the rate of the limit, so that it does not delay others. Below the limits, only
-    bursts are delayed, and only while other networks use the server too (see `_Pool`). Waiting
-    visitors of one network are served round robin.
+    is used up, work is delayed to the rate of the limit, so that it does not delay others. Below
+    the limits, only bursts are delayed, and only while other networks use the server too (see
+    `_Pool`). Waiting visitors of one network are served round robin.
 
     The anonymous clients of a network ("strangers") have a budget apart from that of its visitors,
     so that they cannot delay visitors; they wait while the visitors' budget is used up. Anonymous
@@ -104,11 +104,15 @@ class WorkBudget:
 
         `milliseconds` is the usual maximum. It is spent before the block, and the difference to the
         `Charge` is refunded after it. Raises `LimitReached` if too many tasks of the visitor wait,
-        and `Unavailable` or `RateLimited` if the wait would exceed `max_wait`.
+        and `RateLimited` if the wait would exceed `max_wait`.
         """
         deadline = _now() + max_wait
         key = visitor_id or pass_id or client_network(address)
-        async with self._exclusive.turn(key, max_wait=max_wait):
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._exclusive.turn(key, max_wait=max_wait))
+            except Unavailable as error:
+                raise rate_limited_error(max_wait) from error
             await self.spend(
                 milliseconds,
                 visitor_id=visitor_id,

@@ -64,7 +64,8 @@ class Page:
 class LiveList(Component, component="live_list.js", dependencies=["live_list/*.js"]):
     """A list whose rows come from `FeedHub`; it synchronises after each (re)connection.
 
-    It subscribes to its topics when it is created; pass rows that were read after that to `set_initial_rows`.
+    It subscribes to its topics when it is created; pass rows that were read after that to
+    `set_initial_rows`.
     `catch_up` gets the state of the page and returns what it has missed, or `None` if the page is
     being redirected. `load_page` loads another page of rows. With `row_channel`, the list also
     subscribes to the topic of each of its rows, named by the row's key. `viewer` is the id of the

@@ -5,7 +5,7 @@ const QUERY_DELAY = 120; // ms
 const REFRESH_DELAY = 1500; // ms; rooms change while the list is open
 
 export default {
-  props: { label: String, button_label: String, longest: Number },
+  props: { label: String, button_label: String, max_characters: Number },
   emits: ["query", "open", "pick"],
   // picked: a slug, kept after its room has ended
   data: () => ({ options: [], picked: null, reason: "" }),
@@ -28,7 +28,7 @@ export default {
             placeholder: this.label,
             autocomplete: "off",
             enterkeyhint: "go",
-            maxlength: this.longest,
+            maxlength: this.max_characters,
             onInput: this.onInput,
             onKeydown: this.onKeydown,
             onBlur: () => setTimeout(this.close, 150),

@@ -41,7 +41,7 @@ class RoomSearch(Component, component="room_search.js"):
         self._props.update(
             label=language("Find or create a room"),
             button_label=language("Open") if with_button else "",
-            max_wait=NAME_CHARACTERS,
+            max_characters=NAME_CHARACTERS,
         )
         self.on("query", LatestOnlyHandler(self._on_query))
         self.on("open", LatestOnlyHandler(lambda arguments: self._run(self._open, arguments)))

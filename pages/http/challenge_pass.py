@@ -30,8 +30,8 @@ class ChallengePasses:
     def read(self, connection: HTTPConnection) -> str:
         """Return the id of the request's pass; "" if it has none or an invalid one."""
         cookie = connection.cookies.get(self._cookie_name(connection), "")
-        payload, _, nickname_with_badge = cookie.rpartition(".")
-        if not hmac.compare_digest(self._sign(payload).encode(), nickname_with_badge.encode()):
+        payload, _, signature = cookie.rpartition(".")
+        if not hmac.compare_digest(self._sign(payload).encode(), signature.encode()):
             return ""
         expires_at, bits, id = payload.split(".")
         needed = (

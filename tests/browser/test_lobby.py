@@ -41,6 +41,11 @@ async def test_invalid_room_name_is_refused_beside_the_field(world: World) -> No
     await expect(ann.room_search).to_be_focused()
 
 
+async def test_room_search_limits_the_length_of_its_text(world: World) -> None:
+    ann = await world.visitor("Ann")
+    await expect(ann.room_search).to_have_attribute("maxlength", "1000")
+
+
 async def test_room_name_of_the_longest_emoji_is_not_truncated(world: World) -> None:
     name = VALID_EMOJI["kiss in two skins"] * 56 + world.name("")
     ann = await world.visitor("Ann")

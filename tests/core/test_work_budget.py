@@ -193,3 +193,12 @@ async def test_cancelled_wait_is_not_charged_to_the_network(
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert limits.work_of_strangers.read_load(HERE) == used
+
+
+async def test_exclusive_work_that_waits_too_long_for_its_turn_is_rate_limited(
+    work: WorkBudget,
+) -> None:
+    async with work.run_exclusively(1, visitor_id="ann"):
+        with pytest.raises(RateLimited):
+            async with work.run_exclusively(1, visitor_id="ann", max_wait=timedelta()):
+                pytest.fail("two blocks run at a time")
