@@ -93,7 +93,7 @@ class Limits:
         self.work_of_network = limit(settings.work_per_network)
         """Estimated processor time of the visitors of a client network, in milliseconds."""
         self.work_of_strangers = limit(_with_burst(settings.work_per_visitor))
-        """Processor time of the anonymous clients of a network: one visitor's, with a larger burst."""
+        """Processor time of the anonymous clients of a network, all together."""
         self.work_of_newcomers = limit(_with_burst(settings.work_per_visitor))
         """Processor time of the clients of a network that have solved a challenge."""
         self.work_of_assets = limit(settings.work_per_network)
