@@ -121,8 +121,10 @@ def _lock_file(path: Path) -> Iterator[Path]:
 def _finish_rotation(path: Path) -> None:
     """Keep the master key that the key store is encrypted with, if a crash left two."""
     new = replacement_path(path)
-    if new.exists() and can_decrypt_keys(path.with_name("keys"), new.read_text()):
-        replace_and_shred(path)
+    if new.exists():
+        secret = new.read_text(encoding="utf-8", errors="replace")  # a torn file is no key
+        if can_decrypt_keys(path.with_name("keys"), secret):
+            replace_and_shred(path)
     clean_up_replacement(path)
 
 

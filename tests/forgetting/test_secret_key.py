@@ -160,6 +160,12 @@ async def test_rotation_with_an_invalid_key_changes_nothing(
     assert await _read_messages(guarded, clock, secret_key=SECRET) == ["one"]
 
 
+async def test_damaged_leftover_of_a_rotation_is_removed(data: Path, clock: FakeClock) -> None:
+    (data / "secret.key.new").write_bytes(b"\xff" * 32)
+    assert await _read_messages(data, clock) == ["one"]
+    assert not (data / "secret.key.new").exists()
+
+
 async def test_the_key_of_a_running_server_is_not_rotated(tmp_path: Path) -> None:
     server_process = ServerProcess(tmp_path)
     await server_process.start()
