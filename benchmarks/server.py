@@ -11,7 +11,7 @@ from typing import Self
 
 from tests.fakes import UNLIMITED
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 _TIMEOUT_SECONDS = 120
 _TICKS = os.sysconf("SC_CLK_TCK")
 
