@@ -120,7 +120,7 @@ async def test_internal_error_reveals_no_reason(
     async def fail(*_: object) -> None:
         raise RuntimeError("a secret of the server")
 
-    monkeypatch.setattr(chat.memberships, "list_mine", fail)
+    monkeypatch.setattr(chat.memberships, "list_of_visitor", fail)
     response = await ann.http.send(
         ann.http.build_request(
             "GET", "/rooms/mine", headers={"Authorization": f"Bearer {ann.token}"}

@@ -16,9 +16,9 @@ from tests.browser.server_process import ROOT
 _LINE = LogEntry(0, "WARNING", "anonchat.storage.database", "database.py:7", "the database is away")
 _PROGRAM = """
 import logging
-from anonchat.runtime.logging import set_up_logs
+from anonchat.runtime.logging import configure_logging
 from anonchat.settings import Settings
-set_up_logs(Settings())
+configure_logging(Settings())
 for number in range(1000):
     logging.getLogger("anonchat").warning("refused %d sockets", number)
     logging.getLogger("some.library").error("what a stranger said: %d", number)
