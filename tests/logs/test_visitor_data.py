@@ -21,7 +21,7 @@ from tests.history.screen import introduce, read_client_id, read_elements
 from tests.pages.tab import PATIENCE, complete_handshake, open_websocket
 
 FAILING_APP = ROOT / "tests" / "logs" / "failing_app.py"
-NEVER_LOGGED = {"phrase", "huge", "field", "raw", "path", "log", "tab c", "tab r", "tab f"}
+NEVER_LOGGED = {"phrase", "huge", "field", "raw", "path", "log", "tab f", "tab r"}
 ADDRESS = "203.0.113.77"
 _FORGED = "\n2030-01-01T12:00:00.000+00:00 ERROR anonchat: forged\x1b[2K\r\u2028"
 _LINE = re.compile(r"[0-9-]{10}T[0-9:.]{12}\+00:00 [A-Z]+ [\w.]+: \S.*")
