@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from anonchat import Chat, Room, Settings, parse_duration  # noqa: E402  # needs ROOT in sys.path
 from tests.chromium import QUIET, find_chromium  # noqa: E402
+from tests.fakes import FakeClock  # noqa: E402
 
 OLDEST_MESSAGE_TTL = timedelta(seconds=100)  # from the start until the oldest message expires
 SECONDS_LEFT = 44  # on the oldest message in the screenshots
@@ -105,8 +106,9 @@ async def store_history(
     folder: Path, screenshots_at: datetime
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Fill the data folder; return the path of each room and the token of each visitor."""
-    now = screenshots_at - timedelta(hours=3)
-    chat = Chat(Settings(data_dir=folder), clock=lambda: now)
+    clock = FakeClock()
+    clock.now = screenshots_at - timedelta(hours=3)
+    chat = Chat(Settings(data_dir=folder), clock=clock)
     await chat.start()
     ids, tokens = {}, {}
     for nickname in (ANN, MIRA, TIMUR, JOON, LADA, KIT):
@@ -128,7 +130,7 @@ async def store_history(
     oldest_message = (3600 - SECONDS_LEFT, NIGHT_TRAIN, KIT, "forgot my stop, worth it")
     seqs: dict[str, int] = {}
     for age, name, nickname, text in sorted((*MESSAGES, oldest_message), reverse=True):
-        now = screenshots_at - timedelta(seconds=age)
+        clock.now = screenshots_at - timedelta(seconds=age)
         if age <= ANN_READ_AT and (seq := seqs.pop(NIGHT_TRAIN, 0)):
             await chat.memberships.mark_read(rooms[name].id, visitor_id=ids[ANN], seq=seq)
         message = await chat.messages.post(rooms[name].id, visitor_id=ids[nickname], text=text)
