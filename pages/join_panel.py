@@ -31,14 +31,14 @@ async def draw_join_panel(
 
     def on_ended(event: dict[str, Any]) -> None:
         facts.delete()  # a repeated event would show the notice again
-        show_room_ended(screen, "entrance", language, event)
+        show_room_ended(screen, "join-panel", language, event)
 
     screen.on_call("join", join)
     facts = room_facts_list(context, visitor.id, language, room)
     facts.on_event("ended", on_ended)
     members = await context.chat.memberships.count(room.id)
     present = len(context.chat.presence.list_present(room.id))
-    return div(class_="entrance", id="entrance")[
+    return div(class_="join-panel", id="join-panel")[
         h1[bdi[room.name]],
         p(class_="topic", dir="auto")[room.topic],
         div(class_="chips")[

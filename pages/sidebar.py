@@ -50,7 +50,7 @@ async def sidebar(
     current: str = "",
 ) -> Element:
     """Draw the sidebar; `current` is the id of the open room."""
-    return nav(class_="rail", aria_label=language("Rooms"))[
+    return nav(class_="sidebar", aria_label=language("Rooms"))[
         header[logo(), icon_button("plus", language("New room"), data_opens="new-room")],
         new_room_dialog(context, visitor, language, screen),
         search_box,
@@ -116,7 +116,7 @@ async def _own_rooms(
         language=language,
         viewer=visitor.id,
         catch_up=catch_up,
-        row_channel="rail",
+        row_channel="sidebar",
         current=current,
     )
     feed.on_event("act", act)

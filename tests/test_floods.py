@@ -56,7 +56,7 @@ ANSWERS = {
     "event: a room's messages catch up, 1,000 keys": "messages catchUp",
     "event: a room's messages turn the page": "messages showPage",
     "event: a room's small lists catch up": "members catchUp",
-    "event: own rooms catch up": "rail catchUp",
+    "event: own rooms catch up": "sidebar catchUp",
     "event: public rooms catch up": "card catchUp",
     "event: public rooms turn the page": "card showPage",
     "event: rooms searched": "nicegui-room_search show",

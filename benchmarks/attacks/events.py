@@ -137,11 +137,11 @@ async def _leave_and_return(page: Page, scene: Scene, number: int) -> None:
     kept = (scene.full_room, scene.own_room)
     rooms = [
         (key, found[1])
-        for key, html in page.rows["rail"].items()
+        for key, html in page.rows["sidebar"].items()
         if (found := _ROOM.search(html)) and found[1] not in kept
     ]
     key, slug = rooms[number % len(rooms)]
-    await page.emit("rail", "act", {"act": "leave", "key": key})
+    await page.emit("sidebar", "act", {"act": "leave", "key": key})
     path = f"/api/v1/rooms/{slug}/membership"
     await page.client.ask("PUT", path, token=page.token)
 
@@ -208,8 +208,8 @@ WAYS = (
     _way(
         "own rooms catch up",
         _lobby,
-        _event("rail", "sync", _SYNC),
-        *_small_lists("rail"),
+        _event("sidebar", "sync", _SYNC),
+        *_small_lists("sidebar"),
     ),
     _way(
         "public rooms catch up",
@@ -241,7 +241,7 @@ WAYS = (
         "rooms left in the list",
         _lobby,
         _leave_and_return,
-        ("rail", "act"),
+        ("sidebar", "act"),
         allowed=("joins_per_visitor",),
     ),
     _way(

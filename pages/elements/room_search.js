@@ -12,8 +12,8 @@ export default {
   render() {
     const id = this.$.uid;
     const shown = this.options.length > 0;
-    return Vue.h("form", { class: "finder", onSubmit: this.onSubmit }, [
-      Vue.h("div", { class: "finder-line" }, [
+    return Vue.h("form", { class: "room-search", onSubmit: this.onSubmit }, [
+      Vue.h("div", { class: "room-search-line" }, [
         Vue.h("div", { class: "field" }, [
           Vue.h("i", { class: "icon icon-search", "aria-hidden": "true" }),
           Vue.h("input", {
@@ -23,8 +23,8 @@ export default {
             "aria-label": this.label,
             "aria-expanded": String(shown),
             "aria-autocomplete": "list",
-            "aria-controls": `finder-${id}`,
-            "aria-activedescendant": this.active < 0 ? undefined : `finder-${id}-${this.active}`,
+            "aria-controls": `room-search-${id}`,
+            "aria-activedescendant": this.active < 0 ? undefined : `room-search-${id}-${this.active}`,
             placeholder: this.label,
             autocomplete: "off",
             enterkeyhint: "go",
@@ -38,12 +38,12 @@ export default {
       ]),
       Vue.h(
         "ul",
-        { id: `finder-${id}`, role: "listbox", class: "options", "aria-label": this.label, hidden: !shown },
+        { id: `room-search-${id}`, role: "listbox", class: "options", "aria-label": this.label, hidden: !shown },
         this.options.map((option, index) =>
           Vue.h(
             "li",
             {
-              id: `finder-${id}-${index}`,
+              id: `room-search-${id}-${index}`,
               role: "option",
               "aria-selected": String(index === this.active),
               onMousedown: (event) => event.preventDefault(),

@@ -73,12 +73,12 @@ def card_topic(room_id: str) -> Topic:
 
 def sidebar_room_topic(room_id: str) -> Topic:
     """Return the topic of a room in the sidebars of its members."""
-    return Topic("rail", room_id)
+    return Topic("sidebar", room_id)
 
 
 def sidebar_topic(visitor_id: str) -> Topic:
     """Return the topic of one visitor's sidebar."""
-    return Topic("rail", f"visitor {visitor_id}")
+    return Topic("sidebar", f"visitor {visitor_id}")
 
 
 class FeedPublisher:

@@ -26,12 +26,12 @@ def sidebar_row(summary: RoomSummary, *, language: Language) -> Row:
 def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
     room = summary.room
     html = li(
-        class_="rail-row",
+        class_="sidebar-row",
         data_room=room.id,
         data_first=str(summary.first_seq),
         data_last=str(room.last_seq),
     )[
-        a(class_="rail-room", href=f"/r/{room.slug}")[
+        a(class_="sidebar-room", href=f"/r/{room.slug}")[
             b[bdi[room.name]],
             span(class_="count", data_unread=True, hidden=True)[
                 span, span(class_="hidden")[" ", language("unread")]

@@ -77,7 +77,7 @@ async def room(url: str, chat: Chat, request: pytest.FixtureRequest) -> AsyncIte
         ("sync", "catchUp", "messages"),
         ("page", "showPage", "messages"),
         ("sync", "catchUp", "members"),
-        ("sync", "catchUp", "rail"),
+        ("sync", "catchUp", "sidebar"),
         ("sync", "catchUp", "facts"),
         ("sync", "catchUp", "present"),
     ],
