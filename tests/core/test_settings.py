@@ -110,6 +110,7 @@ def threads_before() -> set[threading.Thread]:
 def test_invalid_setting_fails_startup_with_one_line_that_names_it(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
+    assert name.lower() in Settings.model_fields, "an unknown name is refused anyway"
     monkeypatch.setenv(f"ANONCHAT_{name}", value)
     with pytest.raises(StartupError) as caught:
         read_settings()
