@@ -26,14 +26,16 @@ class Client:
     pages, such as `messages catchUp`. Raises `ValueError` for addresses other than loopback.
     """
 
-    def __init__(self, url: str, address: str = "127.0.0.1", *, patience: float = 10) -> None:
+    def __init__(
+        self, url: str, address: str = "127.0.0.1", *, timeout_seconds: float = 10
+    ) -> None:
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "", parts.port or 0
         if not (self.host.startswith(_LOOPBACK) and address.startswith(_LOOPBACK)):
             raise ValueError(f"only loopback may be attacked, not {url} from {address}")
         self.url = url
         self.address = address
-        self.patience = patience
+        self.timeout_seconds = timeout_seconds
         self.method_calls: Counter[str] = Counter()
         self._writers: list[asyncio.StreamWriter] = []
 
@@ -58,7 +60,7 @@ class Client:
                 local_addr=(self.address, 0), limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self.patience),
+            timeout=aiohttp.ClientTimeout(total=self.timeout_seconds),
         )
 
     async def ask(

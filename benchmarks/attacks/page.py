@@ -147,7 +147,7 @@ class Page:
         response = self._responses[number] = asyncio.get_running_loop().create_future()
         try:
             await self.send(f"42{number}{json.dumps([event, message])}")
-            async with asyncio.timeout(self.client.patience):
+            async with asyncio.timeout(self.client.timeout_seconds):
                 await response
         finally:
             self._responses.pop(number, None)
@@ -165,7 +165,7 @@ class Page:
         """Return the packets received before the end of the handshake."""
         early: list[str] = []
         try:
-            async with asyncio.timeout(self.client.patience):
+            async with asyncio.timeout(self.client.timeout_seconds):
                 await socket.receive_str()
                 await socket.send_str("40")
                 while not (packet := await socket.receive_str()).startswith("40"):

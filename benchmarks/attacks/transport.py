@@ -107,7 +107,7 @@ async def _open_socket(client: Client) -> tuple[asyncio.StreamReader, asyncio.St
         "Connection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
-    async with asyncio.timeout(client.patience):
+    async with asyncio.timeout(client.timeout_seconds):
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError) as error:

@@ -8,11 +8,16 @@ from ipaddress import ip_address
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .refusal import refuse
+from .request_rate_limit import HEALTH_CHECK_PATHS
+
 SOCKET_PATH = "/_nicegui_ws/"
 
 _API = "/api/v1"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _DEFAULT_PORTS: Mapping[str, str] = {"http": ":80", "https": ":443"}
+_PLAIN_TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
+_PROBLEM = ((b"content-type", b"application/problem+json"),)
 _FORBIDDEN = json.dumps(
     {
         "type": "about:blank",
@@ -23,7 +28,6 @@ _FORBIDDEN = json.dumps(
 ).encode()
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?::\d{1,5})?", re.IGNORECASE)
 _LOCAL = re.compile(r"(?:[a-z0-9-]+\.)*localhost", re.IGNORECASE)
-_PROBES = ("/healthz", "/readyz")  # they reveal nothing, so any host name is accepted
 _MISDIRECTED = (
     b"This server answers to localhost and to IP addresses only. To serve it under another name, "
     b"its operator sets ANONCHAT_BASE_URL to the address that visitors use, such as "
@@ -49,12 +53,18 @@ class CrossOriginProtectionMiddleware:
         """Handle a request."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-        elif not (self._base_origin or is_local_host(scope) or scope["path"] in _PROBES):
-            await _refuse(scope, send, 421, b"text/plain; charset=utf-8", _MISDIRECTED)
+        elif not self._serves_host(scope):
+            await refuse(scope, send, 421, headers=_PLAIN_TEXT, body=_MISDIRECTED)
         elif self._is_allowed(scope):
             await self._app(scope, receive, send)
         else:
-            await _refuse(scope, send, 403, b"application/problem+json", _FORBIDDEN)
+            await refuse(scope, send, 403, headers=_PROBLEM, body=_FORBIDDEN)
+
+    def _serves_host(self, scope: Scope) -> bool:
+        """Return whether the requested host may be answered; health checks reveal nothing."""
+        if self._base_origin or scope["path"] in HEALTH_CHECK_PATHS:
+            return True
+        return is_local_host(scope)
 
     def _is_allowed(self, scope: Scope) -> bool:
         if sum(name == b"host" for name, _ in scope["headers"]) > 1:
@@ -69,15 +79,6 @@ class CrossOriginProtectionMiddleware:
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return False
         return is_safe or path == _API or path.startswith(f"{_API}/")
-
-
-async def _refuse(scope: Scope, send: Send, status: int, content_type: bytes, body: bytes) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def is_local_host(scope: Scope) -> bool:

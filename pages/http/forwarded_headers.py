@@ -7,11 +7,12 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from .request_rate_limit import HEALTH_CHECK_PATHS
+
 _log = logging.getLogger(__name__)
 
 _FORWARDED_FOR = b"x-forwarded-for"
 _FORWARDED_HEADERS = {_FORWARDED_FOR, b"forwarded", b"x-real-ip"}
-_PROBES = ("/healthz", "/readyz")  # a proxy sends these on its own behalf
 
 
 class ForwardedHeadersMiddleware:
@@ -38,7 +39,8 @@ class ForwardedHeadersMiddleware:
         app: Any = self._app
         if client and client[0] in self._proxied_app.trusted_hosts:
             app = self._proxied_app
-            if _FORWARDED_FOR not in names and scope["path"] not in _PROBES:
+            # A proxy sends health checks on its own behalf.
+            if _FORWARDED_FOR not in names and scope["path"] not in HEALTH_CHECK_PATHS:
                 self._warn(
                     "a proxy in ANONCHAT_TRUSTED_PROXIES sends no X-Forwarded-For header: all its "
                     "visitors count as one address; configure the proxy to send that header"

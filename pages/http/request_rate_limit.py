@@ -9,9 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from anonchat import Limit, RateLimited
 
 from .client_address import client_address
+from .refusal import refuse
 
 _MAX_WAIT = timedelta(seconds=10)
 _MAX_PROBE_WAIT = timedelta(seconds=1)
+_RETRY_LATER = ((b"retry-after", b"10"),)
 HEALTH_CHECK_PATHS = ("/healthz", "/readyz")
 """Paths of the health checks."""
 
@@ -39,18 +41,9 @@ class RequestRateLimitMiddleware:
                 wait = self._limit.reserve_address(address, 1, max_wait=max_wait)
             except RateLimited:
                 if path not in HEALTH_CHECK_PATHS and not path.startswith("/api/"):
-                    await _refuse(scope, send)
+                    await refuse(scope, send, 429, close_code=1013, headers=_RETRY_LATER)
                     return
                 wait = max_wait
             if wait:
                 await asyncio.sleep(wait.total_seconds())
         await self._app(scope, receive, send)
-
-
-async def _refuse(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1013})
-        return
-    headers = [(b"content-length", b"0"), (b"retry-after", b"10")]
-    await send({"type": "http.response.start", "status": 429, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

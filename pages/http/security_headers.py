@@ -7,6 +7,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from nicegui.client import templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .asset_cache import ASSET_PATHS
 from .cross_origin import normalize_origin, request_origin
 
 _NONCE_BYTES = 16
@@ -15,7 +16,6 @@ _PERMISSIONS = ("camera", "display-capture", "geolocation", "microphone", "payme
 _YEAR = 31_536_000
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)  # a client may send any host
 _CSP = b"content-security-policy"
-_ASSETS = ("/_nicegui/", "/assets/", "/favicon.ico")
 _CACHEABLE_STATUSES = (200, 206, 304)
 
 COMMON_HEADERS = (
@@ -73,7 +73,7 @@ class SecurityHeadersMiddleware:
 
     def _add_headers(self, scope: Scope, message: Message, nonce: str) -> Message:
         headers = [*message.get("headers", ()), *COMMON_HEADERS]
-        if not (scope["path"].startswith(_ASSETS) and message["status"] in _CACHEABLE_STATUSES):
+        if not (scope["path"].startswith(ASSET_PATHS) and message["status"] in _CACHEABLE_STATUSES):
             headers = [pair for pair in headers if pair[0].lower() != NO_STORE[0]] + [NO_STORE]
         names = {name.lower(): value for name, value in headers}
         origin = self._base_origin or request_origin(scope)

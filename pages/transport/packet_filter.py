@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..http.cross_origin import SOCKET_PATH
+from ..http.refusal import refuse
 from .engine import EngineSockets
 from .websocket import close_if_stale, websocket_of
 
@@ -54,7 +55,7 @@ class PacketFilterMiddleware:
             return
         engine_id = read_engine_id(scope)
         if engine_id is None:
-            await _refuse(scope, send)
+            await refuse(scope, send, 400)
         elif scope["type"] == "websocket":
             if engine_id:
                 await self._upgrade(engine_id, scope, receive, send)
@@ -71,7 +72,7 @@ class PacketFilterMiddleware:
     async def _poll(self, engine_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a poll for the packets of a socket; a browser sends one at a time."""
         if self._engine.find_polling(engine_id) is None:
-            await _refuse(scope, send)
+            await refuse(scope, send, 400)
         elif self._engine.is_polled(engine_id):
             await self._refuse_malformed(engine_id, scope, send)
         else:
@@ -91,7 +92,7 @@ class PacketFilterMiddleware:
         if not is_valid_post_body(body, pinged=bool(socket and socket.last_ping)):
             await self._refuse_malformed(engine_id, scope, send)
         elif socket is None:
-            await _refuse(scope, send)
+            await refuse(scope, send, 400)
         else:
             await self._serve(engine_id, scope, body, receive, send)
 
@@ -123,14 +124,14 @@ class PacketFilterMiddleware:
         if not work.cancelled():
             work.result()
         if not response.has_started:
-            await _refuse(scope, send)
+            await refuse(scope, send, 400)
 
     async def _upgrade(self, engine_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Upgrade a polling socket to one WebSocket, within `_UPGRADE_TIMEOUT_SECONDS`."""
         socket = self._engine.find_polling(engine_id)
         websocket = websocket_of(scope)
         if socket is None or websocket is None or self._engine.has_websocket(engine_id):
-            await _refuse(scope, send)
+            await refuse(scope, send, 400)
             return
 
         def abort_if_late() -> None:
@@ -148,7 +149,7 @@ class PacketFilterMiddleware:
     async def _refuse_malformed(self, engine_id: str, scope: Scope, send: Send) -> None:
         self._refused["malformed"] += 1
         self._close_socket(engine_id)
-        await _refuse(scope, send)
+        await refuse(scope, send, 400)
 
 
 class _WebSocketCheck:
@@ -283,12 +284,3 @@ def _do_nothing() -> None:
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _refuse(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    headers = [(b"content-length", b"0")]
-    await send({"type": "http.response.start", "status": 400, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})

@@ -150,7 +150,7 @@ class Storm:
         for number, room in enumerate((self.lasting, self.fleeting, self.lasting)):
             await self._add_author(f"Talker {number}")
             await self._add_screen(f"Screen {number}", room, posts=number < 2)
-            await self._add_stream(f"Ear {number}", room)
+            await self._add_stream(f"Stream {number}", room)
             if number < 2 and self._context_pool:
                 await self._add_window(f"Window {number}", self._context_pool, room)
         await self._add_leaver("Wanderer")

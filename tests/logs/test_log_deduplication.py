@@ -21,7 +21,7 @@ from anonchat.settings import Settings
 configure_logging(Settings())
 for number in range(1000):
     logging.getLogger("anonchat").warning("refused %d sockets", number)
-    logging.getLogger("some.library").error("what a stranger said: %d", number)
+    logging.getLogger("some_package").error("what a stranger said: %d", number)
 logging.getLogger("anonchat").warning("another matter")
 """
 

@@ -101,8 +101,8 @@ async def test_sixty_visitors_behind_one_address_sign_in_and_talk(
     texts = [f"said-{uuid4().hex}" for _ in range(_POSTS)]
     async with (
         limited_anonchat(tmp_path / "data") as server,
-        Client(server.url, patience=PATIENCE) as client,
-        Client(server.url, "127.0.0.2", patience=PATIENCE) as reader,
+        Client(server.url, timeout_seconds=PATIENCE) as client,
+        Client(server.url, "127.0.0.2", timeout_seconds=PATIENCE) as reader,
         asyncio.TaskGroup() as tasks,
     ):
         if has_other_client:
