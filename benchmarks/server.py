@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.fakes import UNLIMITED
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 _TIMEOUT_SECONDS = 120
@@ -123,11 +123,3 @@ def limited_anonchat(data: Path, **settings: str) -> Server:
 def _read_processor(stat: Path) -> float:
     fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def free_port() -> int:
-    """Return an unused port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -12,7 +12,6 @@ import resource
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deploy.nginx.nodes import write_nodes
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 NGINX = ROOT / "deploy" / "nginx"
@@ -447,14 +447,6 @@ class Cluster:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
-
-
-def free_port() -> int:
-    """Return a free TCP port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 async def _request(port: int, request: str) -> str:

@@ -6,7 +6,6 @@ the same data, and each visitor opens pages in a browser context of their own.
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from anonchat import Chat, Room, Settings, parse_duration  # noqa: E402  # needs ROOT in sys.path
 from tests.chromium import QUIET, find_chromium  # noqa: E402
 from tests.fakes import FakeClock  # noqa: E402
+from tools.ports import free_port  # noqa: E402
 
 OLDEST_MESSAGE_TTL = timedelta(seconds=100)  # from the start until the oldest message expires
 SECONDS_LEFT = 44  # on the oldest message in the screenshots
@@ -191,9 +191,7 @@ def late_evening_time_zone() -> str:
 @contextmanager
 def running_server(folder: Path) -> Iterator[str]:
     """Run the server on a free port; yield its URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"ANONCHAT_PORT": str(port), "ANONCHAT_DATA_DIR": str(folder)}
     server = subprocess.Popen([sys.executable, ROOT / "main.py"], env=environment)
     try:

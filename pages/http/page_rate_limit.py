@@ -168,4 +168,10 @@ def _delete_oldest_unconnected(max_pages: int) -> None:
         unconnected.remove(oldest)
         for network, weight in networks[addresses[oldest]].items():
             page_counts[network] -= weight
-        oldest.delete()
+        _delete(oldest)
+
+
+def _delete(client: Client) -> None:
+    for deletion in client._delete_tasks.values():  # it waits for a reconnection
+        deletion.cancel()
+    client.delete()

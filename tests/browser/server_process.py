@@ -3,23 +3,20 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Protocol
 
 import httpx
 
 from tests.fakes import UNLIMITED
+from tools.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240  # seconds; enough for an overloaded machine
 
-_ports = count(os.getpid() % 1_000)
 _ERROR_MARKERS = ("ERROR", "CRITICAL", "Traceback")
 
 
@@ -136,19 +133,3 @@ class ServerProcess:
             return (await client.get(f"{self.url}/healthz")).status_code == 200
         except httpx.TransportError:
             return False
-
-
-def free_port() -> int:
-    """Return a free port that no other test and no outgoing connection takes before it is used.
-
-    The ports are below the ephemeral range, and each test worker has its own thousand.
-    """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for number in _ports:
-        port = 20_000 + worker % 12 * 1_000 + number % 1_000
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-    raise AssertionError("unreachable")

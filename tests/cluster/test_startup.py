@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.server_process import PATIENCE
-from tools.cluster import Node, Postgres, Redis, free_port
+from tools.cluster import Node, Postgres, Redis
+from tools.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

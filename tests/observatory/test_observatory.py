@@ -13,9 +13,10 @@ import pytest
 
 from tests.api.api_client import ApiClient
 from tests.browser.person import Person
-from tests.browser.server_process import PATIENCE, ServerProcess, free_port
+from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.browser.world import open_context_pool
 from tests.observatory.proxy import run_https_proxy
+from tools.ports import free_port
 
 _HERE = Path(__file__).parent
 _OBSERVATORY = _HERE / "node_modules" / "@mdn" / "mdn-http-observatory"

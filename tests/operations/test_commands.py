@@ -15,8 +15,9 @@ import pytest
 
 from anonchat.cli.main import run_command
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE, ROOT, ServerProcess, free_port
+from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
 from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
+from tools.ports import free_port
 
 Completed = subprocess.CompletedProcess[str]
 OpenHouse = Callable[[], Awaitable[tuple[ServerProcess, ApiClient]]]

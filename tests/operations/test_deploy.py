@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from anonchat import Settings
 from deploy.nginx.nodes import write_nodes
-from tests.browser.server_process import PATIENCE, ROOT, ServerProcess, free_port
+from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
+from tools.ports import free_port
 
 DEPLOY = ROOT / "deploy"
 CLUSTER = ROOT / "compose.cluster.yaml"

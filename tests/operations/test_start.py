@@ -17,7 +17,8 @@ import pytest
 from anonchat import StartupError
 from anonchat.cli.main import run_command
 from anonchat.runtime.listening import bind, format_url
-from tests.browser.server_process import PATIENCE, ROOT, free_port
+from tests.browser.server_process import PATIENCE, ROOT
+from tools.ports import free_port
 
 Process = asyncio.subprocess.Process
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from copy import copy
 from datetime import timedelta
 
 import httpx
@@ -288,6 +289,25 @@ async def test_oldest_unconnected_pages_are_evicted(
         assert tab.client.id in Client.instances
         page = (await browser.get("/login")).text
         assert read_client_id(page) in Client.instances
+
+
+async def test_page_that_is_evicted_before_it_reconnects_is_deleted_once(
+    browser: httpx.AsyncClient,
+    url: str,
+    chat: Chat,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with open_tab(url, "/login") as tab:
+        tab.client.page = copy(tab.client.page)
+        tab.client.page.reconnect_timeout = 5
+    await wait_until(lambda: tab.client._delete_tasks)
+    (deletion,) = tab.client._delete_tasks.values()
+    monkeypatch.setitem(chat.settings.__dict__, "unconnected_pages_max", 1)
+    await browser.get("/login")
+    assert tab.client.id not in Client.instances
+    await asyncio.wait([deletion])
+    assert not caplog.records
 
 
 async def test_unconnected_pages_of_the_largest_network_are_evicted_first(

@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tools.ports import free_port
+
 _TIMEOUT = 240
 
 
@@ -17,9 +19,7 @@ class Redis:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="anonchat-redis-"))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
