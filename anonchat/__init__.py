@@ -46,10 +46,10 @@ from .events import (
     VisitorForgotten,
 )
 from .lifetimes import room_lifetime, visitor_lifetime
+from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
-from .limits.network_shares import Networks
-from .limits.rate_limits import Limit, client_network, client_networks
+from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .runtime.clock import Clock, MonotonicWallClock
 from .runtime.cooperative import iterate_cooperatively

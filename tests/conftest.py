@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def no_burst_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not delay work below its budget: the clock of most tests does not move."""
-    monkeypatch.setattr(work_budget, "_PACE_WAIT_MAX", timedelta())
+    monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta())
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from sqlmodel import select
 from anonchat import Chat, Event, MemoryBus, Room, Settings, Visitor, WorkBudget
 from anonchat.bus import ValkeyBus
 from anonchat.crypto import Hasher
-from anonchat.limits.rate_limits import Limit, Limits
+from anonchat.limits.limit import Limit
+from anonchat.limits.rate_limits import Limits
 from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
 from anonchat.security.keystore import key_generation

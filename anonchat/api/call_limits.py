@@ -45,7 +45,7 @@ class CallLimitsMiddleware:
             chat.limits.calls.hit(visitor.id)
             await chat.work_budget.spend(Cost.API_CALL, visitor_id=visitor.id, address=address)
         elif address:
-            chat.limits.calls.hit_address(address)
+            chat.limits.calls.hit(address)
             await chat.work_budget.spend(Cost.API_CALL, address=address)
 
     async def _authenticate(self, request: Request, address: str) -> Visitor | None:

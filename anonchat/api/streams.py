@@ -23,8 +23,8 @@ from ..events import (
     VisitorForgotten,
 )
 from ..ids import new_id
+from ..limits.client_networks import Networks
 from ..limits.connection_limit import ConnectionLimit
-from ..limits.network_shares import Networks
 from ..runtime.clock import Clock
 from ..runtime.metrics import Metrics
 from ..settings import Settings

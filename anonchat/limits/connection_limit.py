@@ -1,10 +1,10 @@
 """Limits the open connections of each visitor and each client network."""
 
-from collections import Counter
 from collections.abc import Collection
 
 from ..errors import N_, LimitReached
-from .network_shares import Networks
+from .active_counter import ActiveCounter
+from .client_networks import Networks
 
 _EXEMPT = 4
 
@@ -12,8 +12,8 @@ _EXEMPT = 4
 class ConnectionLimit:
     """Counts open connections by visitor and client network.
 
-    Strangers (clients that are not signed in) of a network share `per_network` connections; its
-    visitors share as many others. The first four connections of each visitor are exempt, so that
+    The anonymous clients of a network share `per_network` connections; its visitors share as many
+    others. The first four connections of each visitor are exempt, so that
     others in the same network cannot block a visitor; including them, the network may hold
     `network_total`.
     """
@@ -22,15 +22,15 @@ class ConnectionLimit:
         self._per_visitor = per_visitor
         self._per_network = per_network
         self._network_total = network_total
-        self._visitors: Counter[str] = Counter()
-        self._visitors_by_network: Counter[str] = Counter()
-        self._strangers_by_network: Counter[str] = Counter()
+        self._visitors = ActiveCounter()
+        self._visitors_by_network = ActiveCounter()
+        self._anonymous_by_network = ActiveCounter()
 
     def open(self, networks: Networks, *, visitor_id: str = "") -> None:
-        """Count a connection of a visitor, or of a stranger. Raises `LimitReached`."""
+        """Count a connection of a visitor, or of an anonymous client. Raises `LimitReached`."""
         held = self._visitors[visitor_id] if visitor_id else 0
         is_exempt = bool(visitor_id) and held < _EXEMPT
-        counts = self._visitors_by_network if visitor_id else self._strangers_by_network
+        counts = self._visitors_by_network if visitor_id else self._anonymous_by_network
         if (
             held >= self._per_visitor
             or (not is_exempt and self._is_full(counts, networks))
@@ -44,10 +44,10 @@ class ConnectionLimit:
     def close(self, networks: Networks, *, visitor_id: str = "") -> None:
         """Remove a connection that `open` has counted."""
         if visitor_id:
-            _decrement(self._visitors, visitor_id)
-        counts = self._visitors_by_network if visitor_id else self._strangers_by_network
+            self._visitors.decrement(visitor_id)
+        counts = self._visitors_by_network if visitor_id else self._anonymous_by_network
         for name, _ in networks:
-            _decrement(counts, name)
+            counts.decrement(name)
 
     def count(self, visitor_id: str) -> int:
         """Return the number of open connections of a visitor."""
@@ -58,26 +58,20 @@ class ConnectionLimit:
         return self._visitors.keys()
 
     def is_full(self, networks: Networks) -> bool:
-        """Return whether strangers of these networks have reached the limit."""
-        return self._is_full(self._strangers_by_network, networks)
+        """Return whether anonymous clients of these networks have reached the limit."""
+        return self._is_full(self._anonymous_by_network, networks)
 
     def _is_total_reached(self, networks: Networks) -> bool:
         return any(
-            (self._visitors_by_network[name] + self._strangers_by_network[name]) * weight
+            (self._visitors_by_network[name] + self._anonymous_by_network[name]) * weight
             >= self._network_total
             for name, weight in networks
         )
 
-    def _is_full(self, counts: Counter[str], networks: Networks) -> bool:
+    def _is_full(self, counts: ActiveCounter, networks: Networks) -> bool:
         return any(counts[name] * weight >= self._per_network for name, weight in networks)
 
     def __len__(self) -> int:
         return (
-            len(self._visitors) + len(self._visitors_by_network) + len(self._strangers_by_network)
+            len(self._visitors) + len(self._visitors_by_network) + len(self._anonymous_by_network)
         )
-
-
-def _decrement(counter: Counter[str], name: str) -> None:
-    counter[name] -= 1
-    if not counter[name]:
-        del counter[name]

@@ -2,16 +2,13 @@
 
 import hashlib
 import secrets
-from collections import Counter
 from collections.abc import Hashable, Iterable
 
 from ..bus import Bus
 from ..events import Event, RoomEnded, VisitorForgotten
+from .active_counter import ActiveCounter
+from .client_networks import Networks, client_networks
 from .fair_share import fair_share
-from .rate_limits import client_networks
-
-Networks = tuple[tuple[str, float], ...]
-"""The networks that a client belongs to, each with the weight of one place there."""
 
 _PLACES_MAX = 100_000
 _SMALL_SHARE = 1 / 8  # of a bound: always allowed while this much is free
@@ -26,7 +23,7 @@ class NetworkHoldings:
     def __init__(self, size_max: int = _PLACES_MAX) -> None:
         self._size_max = size_max
         self._holders: dict[Hashable, Networks] = {}
-        self._counts: Counter[str] = Counter()
+        self._counts = ActiveCounter()
 
     def __len__(self) -> int:
         return len(self._holders)
@@ -44,9 +41,7 @@ class NetworkHoldings:
     def release(self, place: Hashable) -> None:
         """Remove a place from the count."""
         for key, _ in self._holders.pop(place, ()):
-            self._counts[key] -= 1
-            if not self._counts[key]:
-                del self._counts[key]
+            self._counts.decrement(key)
 
     def networks_of(self, place: Hashable) -> Networks:
         """Return the networks that hold a place; empty if they are unknown."""

@@ -1,16 +1,17 @@
 """Slows down client networks that exceed their share: challenge difficulty and delayed refusals."""
 
 import asyncio
-from collections import Counter
 from datetime import timedelta
 
 from ..errors import RateLimited
-from .rate_limits import Limits, client_networks
+from .active_counter import ActiveCounter
+from .client_networks import client_networks
+from .rate_limits import Limits
 
 _DELAY_MAX = timedelta(seconds=5)
 _DELAYED_MAX = 500  # for each network
 _BITS = 18
-_EXTRA_BITS = 2  # for each full budget that the network's newcomers have used
+_EXTRA_BITS = 2  # for each full budget that the network's pass holders have used
 _EXTRA_BITS_MAX = 4
 
 
@@ -19,11 +20,11 @@ class NetworkThrottle:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._delayed: Counter[str] = Counter()
+        self._delayed = ActiveCounter()
 
     def challenge_bits(self, address: str) -> int:
         """Return the difficulty of a challenge for a network, which rises while many are solved."""
-        load = self._limits.work_of_newcomers.read_load(address) if address else 0.0
+        load = self._limits.work_of_pass_holders.read_load(address) if address else 0.0
         return _BITS + min(_EXTRA_BITS_MAX, int(_EXTRA_BITS * load))
 
     async def delay_response(self, address: str) -> bool:
@@ -36,15 +37,10 @@ class NetworkThrottle:
         network = client_networks(address)[-1][0] if address else ""
         if not network or self._delayed[network] >= _DELAYED_MAX:
             return not network
-        self._delayed[network] += 1
         try:
-            delay = self._limits.small_answers.reserve_address(address, 1, max_wait=_DELAY_MAX)
-            await asyncio.sleep(delay.total_seconds())
+            delay = self._limits.small_answers.reserve(address, 1, max_wait=_DELAY_MAX)
         except RateLimited:
             return False
-        else:
-            return True
-        finally:
-            self._delayed[network] -= 1
-            if not self._delayed[network]:
-                del self._delayed[network]
+        with self._delayed.counting(network):
+            await asyncio.sleep(delay.total_seconds())
+        return True

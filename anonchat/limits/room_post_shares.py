@@ -2,7 +2,8 @@
 
 from ..rates import Rate
 from .fair_share import fair_share, free_needed
-from .rate_limits import Limits, rate_limited_error
+from .limit import rate_limited_error
+from .rate_limits import Limits
 
 
 class RoomPostShares:

@@ -1,7 +1,6 @@
 """Limits the processor time of each visitor and each client network, by delaying work."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -9,10 +8,13 @@ from datetime import timedelta
 
 from ..errors import N_, LimitReached, RateLimited, Unavailable
 from ..runtime.fair_semaphore import FairSemaphore
-from .rate_limits import Limit, Limits, client_network, client_networks, rate_limited_error
+from .active_counter import ActiveCounter
+from .client_networks import client_network, client_networks
+from .limit import Limit, rate_limited_error
+from .rate_limits import Limits
 
 MAX_WAIT = timedelta(seconds=10)
-_PACE_WAIT_MAX = timedelta(seconds=5)
+_BURST_WAIT_MAX = timedelta(seconds=5)
 _RECENT = timedelta(seconds=10)
 _UNLIMITED = timedelta(days=1)
 _WAITING_MAX = 200
@@ -34,24 +36,25 @@ class WorkBudget:
     the limits, only bursts are delayed, and only while other networks use the server too (see
     `_Pool`). Waiting visitors of one network are served round robin.
 
-    The anonymous clients of a network ("strangers") have a budget apart from that of its visitors,
-    so that they cannot delay visitors; they wait while the visitors' budget is used up. Anonymous
-    clients that have solved a challenge ("newcomers") have a third budget, and are served round
-    robin by their passes.
+    The anonymous clients of a network have a budget apart from that of its visitors, so that they
+    cannot delay visitors; they wait while the visitors' budget is used up. Anonymous clients that
+    have solved a challenge have a third budget, and are served round robin by their passes.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._visitor_limit = limits.work_of_visitor
         network, activity = limits.work_of_network, _Activity()
-        self._visitor_pool = _Pool(network, limits.pace_of_network, activity)
-        self._stranger_pool = _Pool(
-            limits.work_of_strangers, limits.pace_of_strangers, activity, yields_to=network
+        self._visitor_pool = _Pool(network, limits.burst_of_network, activity)
+        self._anonymous_pool = _Pool(
+            limits.work_of_anonymous, limits.burst_of_anonymous, activity, yields_to=network
         )
         self._asset_pool = _Pool(
-            limits.work_of_assets, limits.pace_of_assets, activity, yields_to=network
+            limits.work_of_assets, limits.burst_of_assets, activity, yields_to=network
         )
-        self._newcomer_pool = _Pool(limits.work_of_newcomers, limits.pace_of_newcomers, activity)
-        self._waiting: Counter[str] = Counter()  # waiting tasks of each visitor
+        self._pass_holder_pool = _Pool(
+            limits.work_of_pass_holders, limits.burst_of_pass_holders, activity
+        )
+        self._waiting = ActiveCounter()  # waiting tasks of each visitor
         self._exclusive = _Queues(_EXCLUSIVE_WAITING_MAX)
 
     async def spend(
@@ -65,10 +68,10 @@ class WorkBudget:
     ) -> None:
         """Wait until the visitor and the client network may use this much processor time.
 
-        An empty visitor or address is not counted. Without a visitor it is the work of a stranger;
-        `pass_id` is the pass of a stranger who has solved a challenge. Raises `RateLimited` if the
-        wait would exceed `max_wait` (`None`: no limit), and `LimitReached` if too many tasks wait
-        for the same visitor or network. If it raises, nothing is counted.
+        An empty visitor or address is not counted. Without a visitor it is the work of an anonymous
+        client; `pass_id` is the pass of one that has solved a challenge. Raises `RateLimited` if
+        the wait would exceed `max_wait` (`None`: no limit), and `LimitReached` if too many tasks
+        wait for the same visitor or network. If it raises, nothing is counted.
         """
         max_wait = _UNLIMITED if max_wait is None else max_wait
         waited = timedelta()
@@ -86,7 +89,7 @@ class WorkBudget:
                 raise
 
     async def spend_on_asset(self, milliseconds: float, *, address: str) -> None:
-        """Wait as `spend` does, for a script or stylesheet that a stranger loads."""
+        """Wait as `spend` does, for a script or stylesheet that an anonymous client loads."""
         if address:
             await self._asset_pool.spend(milliseconds, address=address, group="", max_wait=MAX_WAIT)
 
@@ -133,7 +136,7 @@ class WorkBudget:
     def _select_pool(self, visitor_id: str, pass_id: str) -> "_Pool":
         if visitor_id:
             return self._visitor_pool
-        return self._newcomer_pool if pass_id else self._stranger_pool
+        return self._pass_holder_pool if pass_id else self._anonymous_pool
 
     async def _spend_visitor(self, visitor_id: str, cost: float, max_wait: timedelta) -> timedelta:
         """Charge a visitor's own budget; return the time waited."""
@@ -141,33 +144,34 @@ class WorkBudget:
             raise LimitReached(N_("Too much is asked for at once. Please try again."))
         wait = self._visitor_limit.reserve(visitor_id, cost, max_wait=max_wait)
         if wait:
-            self._waiting[visitor_id] += 1
             try:
-                await asyncio.sleep(wait.total_seconds())
+                with self._waiting.counting(visitor_id):
+                    await asyncio.sleep(wait.total_seconds())
             except BaseException:
                 self._visitor_limit.refund(visitor_id, cost)
                 raise
-            finally:
-                self._waiting[visitor_id] -= 1
-                if not self._waiting[visitor_id]:
-                    del self._waiting[visitor_id]
         return wait
 
 
 class _Pool:
     """A budget that one class of clients of each network shares; waiting tasks take turns.
 
-    `limit` bounds the total. `pace` bounds bursts while other networks use the server too: without
-    it a network could delay the others until it reaches its limit. The pace refuses no task, and
-    delays it by at most `_PACE_WAIT_MAX`. If a pool `yields_to` a limit, its tasks also wait while
+    `limit` bounds the total. `burst_limit` applies while other networks use the server too: without
+    it a network could delay the others until it reaches its limit. It refuses no task, and delays
+    one by at most `_BURST_WAIT_MAX`. If a pool `yields_to` a limit, its tasks also wait while
     their network has used up that limit.
     """
 
     def __init__(
-        self, limit: Limit, pace: Limit, activity: "_Activity", *, yields_to: Limit | None = None
+        self,
+        limit: Limit,
+        burst_limit: Limit,
+        activity: "_Activity",
+        *,
+        yields_to: Limit | None = None,
     ) -> None:
         self.limit = limit
-        self._pace = pace
+        self._burst_limit = burst_limit
         self._activity = activity
         self._yields_to = yields_to
         self._queues = _Queues(_WAITING_MAX)
@@ -189,35 +193,35 @@ class _Pool:
             async with self._queues.turn(network, group=group, max_wait=max_wait):
                 await self._yield_to_limit(address, deadline)
                 left = max(timedelta(), deadline - _now())
-                wait = self.limit.reserve_address(address, cost, max_wait=left)
-                pace = self._reserve_pace(network, address, cost)
+                wait = self.limit.reserve(address, cost, max_wait=left)
+                burst = self._reserve_burst(network, address, cost)
                 try:
-                    await asyncio.sleep(max(wait, min(pace, _PACE_WAIT_MAX)).total_seconds())
+                    await asyncio.sleep(max(wait, min(burst, _BURST_WAIT_MAX)).total_seconds())
                 except BaseException:
                     self.refund(address, cost)
                     raise
-        except Unavailable:  # timed out in the queue; only the limit may refuse, not the pace
-            self.limit.hit_address(address, cost)
+        except Unavailable:  # timed out in the queue; only the limit may refuse
+            self.limit.hit(address, cost)
 
     def refund(self, address: str, cost: float) -> None:
         """Refund `cost`: work that was counted in advance did not happen, or cost less."""
-        self.limit.refund_address(address, cost)
-        self._pace.refund_address(address, cost)
+        self.limit.refund(address, cost)
+        self._burst_limit.refund(address, cost)
 
     def _spend_without_wait(self, network: str, address: str, cost: float) -> None:
         """Count the cost if it need not wait; else raise `RateLimited`."""
-        self.limit.hit_address(address, cost)
+        self.limit.hit(address, cost)
         try:
             if not self._activity.is_alone(network):
-                self._pace.hit_address(address, cost)
+                self._burst_limit.hit(address, cost)
         except RateLimited:
-            self.limit.refund_address(address, cost)
+            self.limit.refund(address, cost)
             raise
 
-    def _reserve_pace(self, network: str, address: str, cost: float) -> timedelta:
+    def _reserve_burst(self, network: str, address: str, cost: float) -> timedelta:
         if self._activity.is_alone(network):
             return timedelta()
-        return self._pace.reserve_address(address, cost, max_wait=_UNLIMITED)
+        return self._burst_limit.reserve(address, cost, max_wait=_UNLIMITED)
 
     async def _yield_to_limit(self, address: str, deadline: timedelta) -> None:
         """Wait while the preceding limit is used up; raise `RateLimited` if that takes too long."""
@@ -227,7 +231,7 @@ class _Pool:
             await asyncio.sleep(wait.total_seconds())
 
     def _yield_time(self, address: str) -> timedelta:
-        return self._yields_to.wait_time_of_address(address) if self._yields_to else timedelta()
+        return self._yields_to.wait_time(address) if self._yields_to else timedelta()
 
 
 class _Activity:
@@ -249,18 +253,12 @@ class _Activity:
         return all(each == network or at <= since for each, at in (self._latest, self._other))
 
 
-@dataclass(slots=True)
-class _Queue:
-    semaphore: FairSemaphore
-    users: int = 0
-
-
 class _Queues:
     """A queue for each key, which exists while tasks wait or run in it."""
 
     def __init__(self, queue_max: int) -> None:
-        self._waiting_most = queue_max
-        self._queues: dict[str, _Queue] = {}
+        self._queue_max = queue_max
+        self._queues: dict[str, FairSemaphore] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._queues
@@ -269,15 +267,12 @@ class _Queues:
     async def turn(self, key: str, *, group: str = "", max_wait: timedelta) -> AsyncIterator[None]:
         """Run the block exclusively for this key; waiting groups take turns, one task each."""
         if (queue := self._queues.get(key)) is None:
-            semaphore = FairSemaphore(1, reserved=0, queue_max=self._waiting_most)
-            queue = self._queues[key] = _Queue(semaphore)
-        queue.users += 1
+            queue = self._queues[key] = FairSemaphore(1, reserved=0, queue_max=self._queue_max)
         try:
-            async with queue.semaphore.slot(group, timeout_seconds=max_wait.total_seconds()):
+            async with queue.slot(group, timeout_seconds=max_wait.total_seconds()):
                 yield
         finally:
-            queue.users -= 1
-            if not queue.users:
+            if queue.is_idle:
                 del self._queues[key]
 
 

@@ -62,6 +62,11 @@ class FairSemaphore:
             else:
                 self._dequeue(waiter, group)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task holds a slot or waits for one."""
+        return not self._held and not self.count_waiting()
+
     def count_waiting(self) -> int:
         """Return the number of waiting tasks."""
         return len(self._priority_queue) + sum(map(len, self._groups.values()))

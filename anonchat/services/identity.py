@@ -28,10 +28,11 @@ from ..events import (
 )
 from ..ids import new_id
 from ..lifetimes import visitor_lifetime
+from ..limits.client_networks import Networks, client_networks
 from ..limits.costs import Cost
-from ..limits.network_shares import Networks, NetworkShares
+from ..limits.network_shares import NetworkShares
 from ..limits.network_throttle import NetworkThrottle
-from ..limits.rate_limits import Limits, client_networks
+from ..limits.rate_limits import Limits
 from ..limits.work_budget import WorkBudget
 from ..runtime.background_threads import BackgroundThreads
 from ..runtime.clock import Clock
@@ -165,7 +166,7 @@ class Identity:
         if not address:
             return 0
         try:
-            self._limits.arrivals.hit_address(address)
+            self._limits.sign_ins.hit(address)
             await self._work.spend(Cost.SIGN_IN, address=address, max_wait=_SIGN_IN_WAIT_MAX)
         except LimitReached:
             return self._network_throttle.challenge_bits(address)
@@ -292,7 +293,7 @@ class Identity:
             if not self._tokens.could_be_unsigned(token):
                 return None
             if address:
-                self._limits.token_lookups.hit_address(address)
+                self._limits.token_lookups.hit(address)
         revocations = self._revocations
         query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == hash)
         async with self._database.read_session() as session:

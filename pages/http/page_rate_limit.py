@@ -129,7 +129,7 @@ class PageRateLimitMiddleware:
         elif address:
             if path in _STATIC:
                 self._check_sockets(address)
-            limits.pages.hit_address(address)
+            limits.pages.hit(address)
             await work.spend(cost, address=address, max_wait=_ANONYMOUS_MAX_WAIT)
 
     def _check_sockets(self, address: str) -> None:

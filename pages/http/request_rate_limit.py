@@ -38,7 +38,7 @@ class RequestRateLimitMiddleware:
             path = scope["path"]
             max_wait = _MAX_PROBE_WAIT if path in HEALTH_CHECK_PATHS else _MAX_WAIT
             try:
-                wait = self._limit.reserve_address(address, 1, max_wait=max_wait)
+                wait = self._limit.reserve(address, 1, max_wait=max_wait)
             except RateLimited:
                 if path not in HEALTH_CHECK_PATHS and not path.startswith("/api/"):
                     await refuse(scope, send, 429, close_code=1013, headers=_RETRY_LATER)

@@ -19,9 +19,9 @@ from anonchat import (
     client_network,
     client_networks,
 )
-from anonchat.limits import rate_limits as limits_module
+from anonchat.limits import limit as limit_module
 from anonchat.limits import work_budget as work_budget_module
-from anonchat.limits.rate_limits import Limit
+from anonchat.limits.limit import Limit
 from anonchat.rates import UNLIMITED, Rate, parse_rate
 from tests.challenge import solve
 from tests.fakes import (
@@ -100,22 +100,22 @@ def test_any_time_window_allows_at_most_a_burst_and_its_refill(
 def test_number_of_stored_keys_is_bounded_and_the_newest_stay_limited(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits_module, "_KEYS_MAX", 10)
+    monkeypatch.setattr(limit_module, "_KEYS_MAX", 10)
     limit = make_limit(Rate(1, 10 * SECOND), clock)
     for number in range(100):
-        limit.hit(f"stranger {number}")
+        limit.hit(f"other {number}")
         assert len(limit._full_at) <= 10
-    assert _retry_seconds(limit, "stranger 99") == 10
+    assert _retry_seconds(limit, "other 99") == 10
 
 
 def test_limited_key_stays_limited_when_many_other_keys_follow(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits_module, "_KEYS_MAX", 10)
+    monkeypatch.setattr(limit_module, "_KEYS_MAX", 10)
     limit = make_limit(Rate(5, 50 * SECOND), clock)
     assert _count_allowed(limit, "flood", 9) == 5
     for number in range(100):
-        limit.hit(f"stranger {number}")
+        limit.hit(f"other {number}")
     assert _count_allowed(limit, "flood", 9) == 0
 
 
@@ -150,22 +150,22 @@ def test_ipv6_address_is_counted_in_its_64_and_its_48(clock: FakeClock) -> None:
     allowed = 0
     for number in range(100):
         try:
-            limit.hit_address(f"2001:db8:0:{number:x}::1")
+            limit.hit(f"2001:db8:0:{number:x}::1")
         except RateLimited:
             break
         allowed += 1
     assert allowed == 8, "the limit of a /48 is four times that of a /64"
-    limit.hit_address("2001:db8:1::1")
+    limit.hit("2001:db8:1::1")
     assert [network for network, _ in client_networks("192.0.2.1")] == ["192.0.2.1"]
 
 
 def test_refused_address_is_counted_in_no_network(clock: FakeClock) -> None:
     limit = make_limit(Rate(1, 10 * SECOND), clock)
-    limit.hit_address("2001:db8::1")
+    limit.hit("2001:db8::1")
     for _ in range(20):
         with pytest.raises(RateLimited):
-            limit.hit_address("2001:db8::2")
-    limit.hit_address("2001:db8:0:1::1")
+            limit.hit("2001:db8::2")
+    limit.hit("2001:db8:0:1::1")
 
 
 def test_reserve_returns_the_wait_and_refuses_longer_waits(clock: FakeClock) -> None:
@@ -406,7 +406,7 @@ async def test_sign_in_beyond_the_limit_of_a_network_needs_a_solved_challenge(
             await chat.identity.sign_in("Eve", address="2001:db8::3", solution=solution)
 
 
-async def test_sign_in_needs_a_challenge_while_the_stranger_budget_is_used_up(
+async def test_sign_in_needs_a_challenge_while_the_anonymous_budget_is_used_up(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     async with running_chat(tmp_path / "data", clock, work_per_visitor="100/1h") as chat:

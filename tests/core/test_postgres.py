@@ -26,7 +26,7 @@ from anonchat import (
     Unavailable,
     Visitor,
 )
-from anonchat.limits.rate_limits import Limit
+from anonchat.limits.limit import Limit
 from anonchat.runtime.clock import DatabaseTime
 from anonchat.security.keystore import SPAN
 from anonchat.storage.database import Database

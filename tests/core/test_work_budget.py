@@ -1,4 +1,4 @@
-"""Work budget of strangers: one per network, separate from that of visitors, who have priority."""
+"""Work budget of anonymous clients: one per network, separate from that of visitors, who have priority."""
 
 import asyncio
 from datetime import timedelta
@@ -44,7 +44,7 @@ async def _use_up_network_budget_as_visitors(work: WorkBudget) -> None:
 async def test_60_concurrent_sign_ins_from_one_network_succeed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(work_budget, "_PACE_WAIT_MAX", timedelta(seconds=5))
+    monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta(seconds=5))
     hasher = Hasher(lambda: b"a key")
     limits = Limits(Settings(), clock=MonotonicWallClock(), bus=MemoryBus(), hasher=hasher)
     work = WorkBudget(limits)
@@ -56,27 +56,29 @@ async def test_60_concurrent_sign_ins_from_one_network_succeed(
     await asyncio.gather(*(sign_in() for _ in range(60)))
 
 
-async def test_work_of_a_network_is_paced(
+async def test_bursts_of_a_network_are_delayed(
     limits: Limits, work: WorkBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_budget, "_PACE_WAIT_MAX", timedelta(hours=1))
+    monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta(hours=1))
     burst = 30  # a tenth of the limit
     await work.spend(burst, visitor_id="somebody", address=HERE)
-    # Work is paced only if more than one network is active.
+    # Bursts are delayed only if more than one network is active.
     await work.spend(1, visitor_id="somebody", address=ELSEWHERE)
     await work.spend(burst, visitor_id="somebody", address=HERE)
-    pace = limits.pace_of_network
-    assert pace.read_load(HERE) == 1
+    burst_limit = limits.burst_of_network
+    assert burst_limit.read_load(HERE) == 1
     waiting = asyncio.create_task(work.spend(1, visitor_id="somebody else", address=HERE))
-    await wait_until(lambda: pace.read_load(HERE) > 1)
+    await wait_until(lambda: burst_limit.read_load(HERE) > 1)
     assert not waiting.done()
     await work.spend(1, visitor_id="somebody", address=ELSEWHERE)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert pace.read_load(HERE) == 1
+    assert burst_limit.read_load(HERE) == 1
 
 
-async def test_strangers_of_a_network_share_the_budget_of_one_visitor(work: WorkBudget) -> None:
+async def test_anonymous_clients_of_a_network_share_the_budget_of_one_visitor(
+    work: WorkBudget,
+) -> None:
     for _ in range(10):
         await work.spend(10, address=HERE)
     with pytest.raises(RateLimited):
@@ -84,7 +86,7 @@ async def test_strangers_of_a_network_share_the_budget_of_one_visitor(work: Work
     await work.spend(10, address=ELSEWHERE)
 
 
-async def test_strangers_do_not_use_up_the_budget_of_visitors_of_their_network(
+async def test_anonymous_clients_do_not_use_up_the_budget_of_visitors_of_their_network(
     work: WorkBudget,
 ) -> None:
     for spend in (work.spend, work.spend_on_asset):
@@ -94,7 +96,7 @@ async def test_strangers_do_not_use_up_the_budget_of_visitors_of_their_network(
     await _use_up_network_budget_as_visitors(work)
 
 
-async def test_strangers_are_refused_while_visitors_of_their_network_use_it_up(
+async def test_anonymous_clients_are_refused_while_visitors_of_their_network_use_it_up(
     work: WorkBudget, clock: FakeClock
 ) -> None:
     await _use_up_network_budget_as_visitors(work)
@@ -118,7 +120,7 @@ async def test_client_with_a_solved_challenge_has_a_separate_budget(work: WorkBu
         await work.spend(10, pass_id="another", address=HERE)
 
 
-async def test_exclusive_work_of_strangers_is_charged_to_them(work: WorkBudget) -> None:
+async def test_exclusive_work_of_anonymous_is_charged_to_them(work: WorkBudget) -> None:
     for _ in range(9):
         async with work.run_exclusively(90, address=HERE) as charge:
             charge.milliseconds = 1
@@ -127,7 +129,7 @@ async def test_exclusive_work_of_strangers_is_charged_to_them(work: WorkBudget) 
         await work.spend(92, address=HERE)
 
 
-async def test_challenge_bits_rise_with_the_work_of_newcomers_and_fall_again(
+async def test_challenge_bits_rise_with_the_work_of_pass_holders_and_fall_again(
     work: WorkBudget, network_throttle: NetworkThrottle, clock: FakeClock
 ) -> None:
     assert network_throttle.challenge_bits(HERE) == 18
@@ -187,12 +189,12 @@ async def test_cancelled_wait_is_not_charged_to_the_network(
 ) -> None:
     for _ in range(10):
         await work.spend(10, address=HERE)
-    used = limits.work_of_strangers.read_load(HERE)
+    used = limits.work_of_anonymous.read_load(HERE)
     waiting = asyncio.create_task(work.spend(10, address=HERE, max_wait=timedelta(hours=1)))
-    await wait_until(lambda: limits.work_of_strangers.read_load(HERE) > used)
+    await wait_until(lambda: limits.work_of_anonymous.read_load(HERE) > used)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert limits.work_of_strangers.read_load(HERE) == used
+    assert limits.work_of_anonymous.read_load(HERE) == used
 
 
 async def test_exclusive_work_that_waits_too_long_for_its_turn_is_rate_limited(

@@ -158,7 +158,7 @@ async def test_packets_over_the_budget_are_not_read(monkeypatch: pytest.MonkeyPa
     reading = asyncio.create_task(
         PacketRateLimitMiddleware(app, budget=work)(_SOCKET, _packets(50), send)
     )
-    await wait_until(lambda: "192.0.2.1" in work._stranger_pool._queues)
+    await wait_until(lambda: "192.0.2.1" in work._anonymous_pool._queues)
     assert 8 <= read <= 10
     reading.cancel()
     await asyncio.wait([reading])

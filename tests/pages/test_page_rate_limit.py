@@ -32,12 +32,12 @@ def strict_limit(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) 
 def exhausted_budget(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Use up the budget of anonymous clients; return the clock of the limits."""
     rate = Rate(100, timedelta(hours=1))
-    for pool in (chat.work_budget._stranger_pool, chat.work_budget._asset_pool):
+    for pool in (chat.work_budget._anonymous_pool, chat.work_budget._asset_pool):
         monkeypatch.setattr(pool, "limit", make_limit(rate, clock))
-    newcomers = make_limit(rate, clock)
-    monkeypatch.setattr(chat.work_budget._newcomer_pool, "limit", newcomers)
-    monkeypatch.setattr(chat.limits, "work_of_newcomers", newcomers)
-    chat.work_budget._stranger_pool.limit.hit_address("127.0.0.1", 100)
+    pass_holders = make_limit(rate, clock)
+    monkeypatch.setattr(chat.work_budget._pass_holder_pool, "limit", pass_holders)
+    monkeypatch.setattr(chat.limits, "work_of_pass_holders", pass_holders)
+    chat.work_budget._anonymous_pool.limit.hit("127.0.0.1", 100)
     return clock
 
 
@@ -200,7 +200,7 @@ async def test_pass_expires_when_the_difficulty_rises(
 ) -> None:
     await _take_pass(browser, (await browser.get("/login")).text)
     assert (await browser.get("/login")).status_code == 200
-    chat.limits.work_of_newcomers.reserve_address("127.0.0.1", 150, max_wait=timedelta(hours=9))
+    chat.limits.work_of_pass_holders.reserve("127.0.0.1", 150, max_wait=timedelta(hours=9))
     response = await browser.get("/login")
     assert response.status_code == 429
     assert _read_challenge(response.text)[1] == 21
@@ -264,8 +264,8 @@ async def test_anonymous_requests_are_delayed_before_they_are_refused(
     browser: httpx.AsyncClient, chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = make_limit(Rate(1_000, timedelta(seconds=1)), clock)
-    monkeypatch.setattr(chat.work_budget._stranger_pool, "limit", limit)
-    limit.hit_address("127.0.0.1", 1_000)
+    monkeypatch.setattr(chat.work_budget._anonymous_pool, "limit", limit)
+    limit.hit("127.0.0.1", 1_000)
     requests = [asyncio.create_task(browser.get("/privacy")) for _ in range(3)]
     assert {(await task).status_code for task in requests} == {200}
 
