@@ -13,6 +13,7 @@ from .errors import KeyStoreMismatch, Unavailable
 from .events import EventsLost
 from .limits.network_shares import NetworkShares
 from .limits.network_throttle import NetworkThrottle
+from .limits.phrase_verifier import PhraseVerifier
 from .limits.rate_limits import Limits
 from .limits.work_budget import WorkBudget
 from .runtime.clock import Clock, DatabaseTime, MonotonicWallClock
@@ -37,6 +38,7 @@ from .services.room_directory import RoomDirectory
 from .services.rooms import Rooms
 from .settings import Settings
 from .storage.database import Database
+from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
 from .text.confusables import UNICODE_VERSION
 
@@ -112,6 +114,7 @@ class Chat:
             interval=settings.janitor_interval,
         )
         self.presence = Presence(bus=bus, node=settings.node_id)
+        self.nicknames = NicknameIndex(database=database, cipher=cipher, hasher=hasher)
         self.identity = Identity(
             settings=settings,
             database=database,
@@ -125,6 +128,8 @@ class Chat:
             open_pages=self.open_pages,
             keys=keys,
             cipher=cipher,
+            nicknames=self.nicknames,
+            phrases=PhraseVerifier(limits, hasher),
             hasher=hasher,
         )
         self.rooms = Rooms(
@@ -238,7 +243,7 @@ class Chat:
     async def _update_skeletons(self) -> None:
         """Recompute name skeletons that an earlier release stored by older rules."""
         try:
-            count = await self.identity.update_skeletons() + await self.rooms.update_skeletons()
+            count = await self.nicknames.update_skeletons() + await self.rooms.update_skeletons()
         except Unavailable as error:  # retried at the next start
             _log.warning(
                 "name skeletons not updated, look-alike names possible until the next start: %s",

@@ -18,6 +18,8 @@ logged, not shown.
     └── Unavailable
 """
 
+from typing import ClassVar
+
 
 def N_(sentence: str) -> str:
     """Mark a sentence for translation, and return it unchanged."""
@@ -27,10 +29,14 @@ def N_(sentence: str) -> str:
 class ChatError(Exception):
     """A refused request, with a reason to show.
 
-    `sentence` is English with `{named}` placeholders, `details` has their values.
+    `sentence` is English with `{named}` placeholders, `details` has their values. Errors with one
+    reason have a `default` sentence.
     """
 
-    def __init__(self, sentence: str, **details: object) -> None:
+    default: ClassVar[str]
+
+    def __init__(self, sentence: str = "", **details: object) -> None:
+        sentence = sentence or self.default
         super().__init__(sentence.format(**details))
         self.sentence = sentence
         self.details = details
@@ -46,6 +52,8 @@ class NicknameTaken(InvalidNickname):
 
 class WrongPhrase(NicknameTaken):
     """The nickname is taken, and the secret phrase does not match it."""
+
+    default = N_("That nickname, or one like it, is taken, and this is not its secret phrase.")
 
 
 class InvalidPhrase(ChatError):
@@ -81,11 +89,15 @@ class MessageExpired(InvalidMessage):
 
 
 class NotFound(ChatError):
-    """There is no such room, or it has ended."""
+    """There is no such room or message, or it has ended."""
+
+    default = N_("There is no such room, or it has ended.")
 
 
 class NotAMember(ChatError):
     """Only members of the room may do this."""
+
+    default = N_("Only members can do that. Join the room first.")
 
 
 class NotAllowed(ChatError):
@@ -94,6 +106,8 @@ class NotAllowed(ChatError):
 
 class UnknownVisitor(ChatError):
     """The visitor was forgotten or has expired."""
+
+    default = N_("Please come in again.")
 
 
 class ChallengeUnsolved(ChatError):
@@ -107,13 +121,21 @@ class LimitReached(ChatError):
 class RateLimited(LimitReached):
     """A rate limit is exceeded; `details["seconds"]` is how long to wait."""
 
+    default = N_("That was too often. Please try again in {seconds} s.")
+
 
 class TooManyPhrases(RateLimited):
     """Too many secret phrases were tried for one nickname."""
 
+    default = N_(
+        "Too many secret phrases were tried for this nickname. Please try again in {seconds} s."
+    )
+
 
 class Unavailable(ChatError):
     """The database is unavailable; a retry may succeed."""
+
+    default = N_("That could not be kept just now. Please try again.")
 
 
 class StartupError(Exception):

@@ -65,7 +65,7 @@ class DatabaseSeeder:
         await self._chat._keys.get_or_create(*(visitor_key_name(guest.id) for guest in guests))
         rows = []
         for guest in guests:
-            keys = self._chat.identity._nickname_keys(guest.nickname)
+            keys = self._chat.nicknames.make_keys(guest.nickname)
             sealed = await self._cipher.encrypt_visitor(guest.id, nickname=guest.nickname, badge="")
             rows.append(
                 VisitorRow(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache, partial
 
-from ..errors import N_, RateLimited
+from ..errors import RateLimited
 from ..rates import Rate
 from ..runtime.clock import Clock
 from .client_networks import client_networks
@@ -137,5 +137,4 @@ class Limit:
 
 def rate_limited_error(wait: timedelta) -> RateLimited:
     """Return an error with the time to wait in seconds, at least 1."""
-    seconds = max(1, math.ceil(wait.total_seconds()))
-    return RateLimited(N_("That was too often. Please try again in {seconds} s."), seconds=seconds)
+    return RateLimited(seconds=max(1, math.ceil(wait.total_seconds())))

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..errors import N_, TooManyPhrases
+from ..errors import TooManyPhrases
 from ..events import Event, LimitUsage
 from ..rates import UNLIMITED, Rate
 from ..runtime.clock import Clock
@@ -148,13 +148,4 @@ def _with_small_burst(rate: Rate, *, fraction: float) -> Rate:
 
 
 def _make_phrase_window(clock: Clock) -> SlidingWindow:
-    return SlidingWindow(_PHRASES_MAX, _PHRASES_SPAN, clock=clock, refuse=_phrase_error)
-
-
-def _phrase_error(seconds: int) -> TooManyPhrases:
-    return TooManyPhrases(
-        N_(
-            "Too many secret phrases were tried for this nickname. Please try again in {seconds} s."
-        ),
-        seconds=seconds,
-    )
+    return SlidingWindow(_PHRASES_MAX, _PHRASES_SPAN, clock=clock, error=TooManyPhrases)

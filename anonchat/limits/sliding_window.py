@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from ..errors import RateLimited
@@ -15,30 +15,29 @@ class SlidingWindow:
     """Allows at most `times` events in any `span` for each key; keys are hashes.
 
     Unlike a `Limit`, which refills steadily, it never allows more than `times` in any such span.
-    `check` and `add` are separate, because some attempts turn out not to count. `refuse` makes the
-    error from the remaining seconds.
+    `check` and `add` are separate, because some attempts turn out not to count.
     """
 
     def __init__(
-        self, times: int, span: timedelta, *, clock: Clock, refuse: Callable[[int], RateLimited]
+        self, times: int, span: timedelta, *, clock: Clock, error: type[RateLimited]
     ) -> None:
         self._times = times
         self._span = span
         self._clock = clock
-        self._refuse = refuse
+        self._error = error
         self._timestamps: dict[str, deque[datetime]] = {}  # most recently used key last
         self._unsent: dict[str, float] = {}  # not published to the other nodes yet
         self.refused = 0
 
     def check(self, key: str) -> None:
-        """Raise the error that `refuse` makes if this key has reached its limit."""
+        """Raise `error`, with the seconds to wait, if this key has reached its limit."""
         timestamps = self._timestamps.get(key)
         if timestamps is None or len(timestamps) < self._times:
             return
         left = timestamps[0] + self._span - self._clock()
         if left > timedelta():
             self.refused += 1
-            raise self._refuse(math.ceil(left.total_seconds()))
+            raise self._error(seconds=math.ceil(left.total_seconds()))
 
     def add(self, key: str) -> None:
         """Count one event."""

@@ -1,11 +1,9 @@
 """Visitors: signing in, authentication by token, signing out and being forgotten."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -28,37 +26,28 @@ from ..events import (
 )
 from ..ids import new_id
 from ..lifetimes import visitor_lifetime
-from ..limits.client_networks import Networks, client_networks
+from ..limits.client_networks import Networks
 from ..limits.costs import Cost
 from ..limits.network_shares import NetworkShares
 from ..limits.network_throttle import NetworkThrottle
+from ..limits.phrase_verifier import PhraseVerifier
 from ..limits.rate_limits import Limits
 from ..limits.work_budget import WorkBudget
-from ..runtime.background_threads import BackgroundThreads
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute, floor_to_minute
-from ..runtime.fair_semaphore import FairSemaphore
-from ..runtime.locks import KeyedLocks
 from ..runtime.open_pages import OpenPages
 from ..security.common_phrases import is_common
 from ..security.keystore import KeyStore, visitor_key_name
 from ..security.proof_of_work import ProofOfWork, RedeemedSolution
 from ..security.row_cipher import RowCipher
-from ..security.secret_phrase import (
-    PhraseProof,
-    is_legacy_key,
-    keys_equal,
-    make_legacy_key,
-    make_proof,
-    normalize_phrase,
-    phrase_key_salt,
-)
+from ..security.secret_phrase import PhraseProof, normalize_phrase
 from ..security.tokens import TokenSigner
 from ..settings import Settings
 from ..storage.database import Database, WriteConflict, retry_on_conflict
+from ..storage.nickname_index import NicknameIndex, NicknameKeys
 from ..storage.purge_stats import count_purged
-from ..text.lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
-from ..text.normalization import fold_case, normalize_nickname
+from ..text.lookalikes import SKELETON_VERSION, check_new_nickname
+from ..text.normalization import normalize_nickname
 
 _BATCH = 500
 _SEEN_INTERVAL = timedelta(hours=1)
@@ -68,22 +57,9 @@ _TOKEN_CACHE_MAX = 10_000
 _MARK_SEEN_INTERVAL = timedelta(minutes=10)
 _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle visitors checked when one has to be displaced
-_SKELETONS_BATCH = 50
 _MICROSECOND = timedelta(microseconds=1)
-_PHRASE_THREADS = 2
-_PHRASE_QUEUE_PER_NETWORK = 64
-_PHRASE_QUEUE_MAX = 1_024
-_PHRASE_TIMEOUT_SECONDS = 60.0
 _SITE_NAMES = ("anonchat",)
 _SIGN_IN_WAIT_MAX = timedelta(seconds=6)
-
-
-class NicknameKeys(NamedTuple):
-    """Keyed hashes that a nickname is looked up by: of its two skeletons and of its exact form."""
-
-    shape: bytes
-    folded: bytes
-    exact: bytes
 
 
 class Identity:
@@ -104,6 +80,8 @@ class Identity:
         open_pages: OpenPages,
         keys: KeyStore,
         cipher: RowCipher,
+        nicknames: NicknameIndex,
+        phrases: PhraseVerifier,
         hasher: Hasher,
     ) -> None:
         self._settings = settings
@@ -118,7 +96,8 @@ class Identity:
         self._open_pages = open_pages
         self._keys = keys
         self._cipher = cipher
-        self._hasher = hasher
+        self._nicknames = nicknames
+        self._phrases = phrases
         self._tokens = TokenSigner(hasher)
         # By token hash; each entry with the time until which it is valid.
         self._token_cache: dict[bytes, tuple[datetime, Visitor]] = {}
@@ -127,11 +106,6 @@ class Identity:
         self._marked_at: datetime | None = None
         self._shares_may_be_stale = False
         self._being_forgotten: set[str] = set()
-        self._phrase_locks: KeyedLocks[str] = KeyedLocks()  # by nickname
-        self._hash_threads = BackgroundThreads(_PHRASE_THREADS)
-        self._phrase_slots = FairSemaphore(
-            _PHRASE_THREADS, reserved=0, queue_max=_PHRASE_QUEUE_PER_NETWORK
-        )
         bus.subscribe(self._on_event)
 
     async def sign_in(
@@ -153,7 +127,7 @@ class Identity:
         with self._proof_of_work.redeem(solution, bits=bits) as redeemed:
             if bits:
                 await self._work.spend(Cost.SIGN_IN, pass_id=solution, address=address)
-            proof = await self._verify_phrase(name, phrase, address, redeemed) if phrase else None
+            proof = await self._verify(phrase, name, address, redeemed) if phrase else None
             visitor, token, displaced = await self._find_or_create_visitor(name, proof, address)
         self._shares.record(visitor.id, address)
         if displaced:
@@ -172,47 +146,43 @@ class Identity:
             return self._network_throttle.challenge_bits(address)
         return 0
 
+    async def _verify(
+        self, phrase: str, name: str, address: str, redeemed: RedeemedSolution
+    ) -> PhraseProof:
+        """Verify a phrase of a nickname that is taken, or hash that of a new one."""
+        keys = self._nicknames.make_keys(name)
+        holder = await self._find_holder(keys)
+        if holder is None:
+            check_new_nickname(name)
+            if is_common(phrase, names=(name, *_SITE_NAMES)):
+                raise InvalidPhrase(
+                    N_("That phrase is too easy to guess. Please choose another one.")
+                )
+        return await self._phrases.verify(
+            phrase, keys.folded, holder, address=address, redeemed=redeemed
+        )
+
     @retry_on_conflict
     async def _find_or_create_visitor(
         self, name: str, proof: PhraseProof | None, address: str
     ) -> tuple[Visitor, str, str | None]:
         """Return the visitor, a new token, and the id of a displaced idle visitor, if any."""
-        keys = self._nickname_keys(name)
+        keys = self._nicknames.make_keys(name)
         await self._forget_expired_holders(keys)
-        token, now = self._tokens.make_token(), self._clock()
-        created_at = floor_to_minute(now)
-        has_revoked, has_new_badge, displaced = False, False, None
-        visitor_id = new_id()
+        token, visitor_id = self._tokens.make_token(), new_id()
+        displaced, has_new_badge = None, False
         async with (
             self._destroying_key_on_conflict(visitor_id),
             self._database.transaction() as session,
         ):
-            query = _select_holders(keys).order_by(col(VisitorRow.id))
-            holders = (await session.exec(query.with_for_update(key_share=True))).all()
-            await self._cipher.fetch_visitor_keys(row.id for row in holders)
-            if holders:
-                holder = _find_owner(holders, proof)
-                visitor = self._cipher.decrypt_visitor(holder) if holder else None
-                if (
-                    holder
-                    and visitor is None
-                    and self._cipher.may_visitor_key_exist_on_peers(holder.id)
-                ):
-                    raise Unavailable(N_("That could not be kept just now. Please try again."))
-                if proof is None or holder is None or visitor is None:
-                    raise self._refuse_nickname(holders[0], proof)
-                if has_new_badge := holder.phrase_key != proof.key:
-                    visitor = await self._renew_proof(holder, visitor, proof)
-                has_revoked, created_at = await self._revoke_excess_tokens(
-                    session, holder.id, created_at
-                )
+            if holders := await self._nicknames.lock_holders(session, keys):
+                visitor, has_new_badge = await self._authenticate_holder(holders, proof)
             else:
                 check_new_nickname(name)
-                displaced = await self._reserve_place(
-                    session, self._shares.networks_of_address(address)
-                )
+                networks = self._shares.networks_of_address(address)
+                displaced = await self._reserve_place(session, networks)
                 badge = proof.badge if proof else ""
-                holder = VisitorRow(
+                row = VisitorRow(
                     id=visitor_id,
                     nickname_key=keys.shape,
                     folded_key=keys.folded,
@@ -222,20 +192,49 @@ class Identity:
                         visitor_id, nickname=name, badge=badge
                     ),
                     # Not seen yet: the first authentication is written.
-                    seen_at=floor_to_minute(now - self._settings.visitor_ttl),
-                    expires_at=ceil_to_minute(now + self._unconfirmed_lifetime()),
+                    seen_at=floor_to_minute(self._clock() - self._settings.visitor_ttl),
+                    expires_at=ceil_to_minute(self._clock() + self._unconfirmed_lifetime()),
                 )
-                session.add(holder)
+                session.add(row)
                 await session.flush()
-                visitor = Visitor(visitor_id, name, badge, holder.expires_at, has_posted=False)
-            session.add(
-                TokenRow(hash=fingerprint(token), visitor_id=holder.id, created_at=created_at)
-            )
+                visitor = Visitor(visitor_id, name, badge, row.expires_at, has_posted=False)
+            has_revoked = await self._add_token(session, token, visitor.id)
         if has_revoked:
             await self._bus.publish(TokenRevoked(visitor.id))
         if has_new_badge:
             await self._bus.publish(BadgeChanged(visitor.id))
         return visitor, token, displaced
+
+    async def _authenticate_holder(
+        self, holders: Sequence[VisitorRow], proof: PhraseProof | None
+    ) -> tuple[Visitor, bool]:
+        """Return the holder of a nickname whose phrase was given, and whether the badge is new.
+
+        An old phrase key, and the badge derived from it, are replaced. Raises `NicknameTaken`,
+        `WrongPhrase` or `Unavailable`.
+        """
+        if proof is None:
+            raise NicknameTaken(N_("That nickname, or one like it, is taken."))
+        await self._cipher.fetch_visitor_keys(row.id for row in holders)
+        row = next((row for row in holders if proof.matches(row.phrase_key)), None)
+        visitor = self._decrypt_or_retry(row) if row else None
+        if row is None or visitor is None:
+            self._phrases.count_wrong(holders[0])
+            raise WrongPhrase
+        if row.phrase_key == proof.key:
+            return visitor, False
+        row.phrase_key = proof.key
+        row.sealed = await self._cipher.encrypt_visitor(
+            row.id, nickname=visitor.nickname, badge=proof.badge
+        )
+        return replace(visitor, badge=proof.badge), True
+
+    def _decrypt_or_retry(self, row: VisitorRow) -> Visitor | None:
+        """Decrypt a visitor; raise `Unavailable` while only another node has the key."""
+        visitor = self._cipher.decrypt_visitor(row)
+        if visitor is None and self._cipher.may_visitor_key_exist_on_peers(row.id):
+            raise Unavailable
+        return visitor
 
     @retry_on_conflict
     async def replace_token(self, token: str) -> str | None:
@@ -266,8 +265,7 @@ class Identity:
         """Return whether a nickname is available; raise `InvalidNickname` if it is not valid."""
         name = normalize_nickname(nickname)
         check_new_nickname(name)
-        async with self._database.read_session() as session:
-            holders = await _find_holders(session, self._nickname_keys(name))
+        holders = await self._nicknames.find_holders(self._nicknames.make_keys(name))
         return not any(map(self._is_live, holders))
 
     async def authenticate(self, token: str, *, address: str = "") -> Visitor | None:
@@ -310,9 +308,7 @@ class Identity:
                     return None
                 self._note_seen(row, now)
         await self._cipher.fetch_visitor_keys([row.id])
-        visitor = self._cipher.decrypt_visitor(row)
-        if visitor is None and self._cipher.may_visitor_key_exist_on_peers(row.id):
-            raise Unavailable(N_("That could not be kept just now. Please try again."))
+        visitor = self._decrypt_or_retry(row)
         if visitor and revocations == self._revocations:  # else it may be revoked
             # Shorter than the seen interval, so that `seen_at` is written in time.
             ttl = min(_TOKEN_CACHE_TTL, self._seen_interval(has_posted=visitor.has_posted))
@@ -435,139 +431,14 @@ class Identity:
             await self._bus.publish(MessagesDeleted(room_id, tuple(sorted(seqs))))
         return len(batch)
 
-    async def update_skeletons(self) -> int:
-        """Recompute nickname keys stored by older skeleton rules; return how many were processed.
-
-        If two existing nicknames look alike by the new rules, both stay; one of them is then found
-        by its exact form alone. Nodes may run this concurrently.
-        """
-        count, after = 0, ""
-        while batch := await self._update_some_skeletons(after):
-            count, after = count + len(batch), batch[-1]
-        return count
-
-    @retry_on_conflict
-    async def _update_some_skeletons(self, after: str) -> list[str]:
-        """Process one batch; return its ids, including rows skipped because they do not decrypt."""
-        query = select(VisitorRow).where(VisitorRow.id > after)
-        query = query.where(VisitorRow.skeleton_version != SKELETON_VERSION)
-        query = query.order_by(col(VisitorRow.id)).limit(_SKELETONS_BATCH).with_for_update()
-        async with self._database.transaction() as session:
-            rows = (await session.exec(query)).all()
-            await self._cipher.fetch_visitor_keys(row.id for row in rows)
-            decrypted = [
-                (row, visitor) for row in rows if (visitor := self._cipher.decrypt_visitor(row))
-            ]
-            keys = {}
-            for row, visitor in decrypted:
-                keys[row.id] = self._nickname_keys(visitor.nickname)
-                await asyncio.sleep(0)  # a long nickname takes milliseconds
-            taken = await _find_taken_keys(session, keys)
-            for row, _ in decrypted:
-                own = keys[row.id]
-                taken -= {row.nickname_key, row.folded_key}
-                row.nickname_key = own.exact if own.shape in taken else own.shape
-                row.folded_key = own.exact if own.folded in taken else own.folded
-                row.skeleton_version = SKELETON_VERSION
-                taken |= {row.nickname_key, row.folded_key}
-        return [row.id for row in rows]
-
-    def _nickname_keys(self, nickname: str) -> NicknameKeys:
-        shape, folded = skeletons(nickname)
-        return NicknameKeys(
-            self._hasher.hash("nickname", shape),
-            self._hasher.hash("folded", folded),
-            self._hasher.hash("exact nickname", fold_case(nickname)),
-        )
-
-    async def _verify_phrase(
-        self, name: str, phrase: str, address: str, redeemed: RedeemedSolution
-    ) -> PhraseProof:
-        """Hash a phrase for a nickname; raise `WrongPhrase` if the holder's phrase differs.
-
-        Each wrong phrase costs one hash, whether the holder has a phrase, an old phrase key or
-        none, so that timing reveals nothing. A correct phrase with an old key costs a second hash.
-        """
-        keys = self._nickname_keys(name)
-        holder = await self._find_holder(keys)
-        if holder is None:
-            check_new_nickname(name)
-            if is_common(phrase, names=(name, *_SITE_NAMES)):
-                raise InvalidPhrase(
-                    N_("That phrase is too easy to guess. Please choose another one.")
-                )
-        attempts = self._limits.wrong_phrases if holder else self._limits.new_phrases
-        nickname = (holder.folded_key if holder else keys.folded).hex()
-        attempts.check(nickname)
-        async with self._phrase_slot(address), self._phrase_locks.hold(nickname):
-            attempts.check(nickname)  # again, because concurrent calls may have used them up
-            redeemed.consume()
-            is_right = False
-            try:
-                proof = await self._hash_phrase(phrase, keys.folded, holder)
-                is_right = bool(proof and holder and proof.matches(holder.phrase_key))
-            finally:
-                if not is_right:
-                    attempts.add(nickname)
-        if proof is None or (holder and not is_right):
-            raise _wrong_phrase()
-        return proof
-
-    async def _hash_phrase(
-        self, phrase: str, folded: bytes, holder: VisitorRow | None
-    ) -> PhraseProof | None:
-        """Hash a phrase with the holder's salt; return `None` if an old key does not match."""
-        stored_key = holder.phrase_key if holder else None
-        salt = self._hasher.phrase_salt(holder.folded_key if holder else folded)
-        if stored_key is None or not is_legacy_key(stored_key):
-            salt = phrase_key_salt(stored_key) if stored_key else salt
-            return await self._hash_threads.run(make_proof, self._hasher, phrase, salt)
-        legacy_key = await self._hash_threads.run(make_legacy_key, self._hasher, phrase)
-        if not keys_equal(legacy_key, stored_key):
-            return None
-        proof = await self._hash_threads.run(make_proof, self._hasher, phrase, salt)
-        return replace(proof, legacy_key=legacy_key)
-
-    async def _renew_proof(
-        self, holder: VisitorRow, visitor: Visitor, proof: PhraseProof
-    ) -> Visitor:
-        """Replace an old phrase key and the badge derived from it."""
-        holder.phrase_key = proof.key
-        holder.sealed = await self._cipher.encrypt_visitor(
-            holder.id, nickname=visitor.nickname, badge=proof.badge
-        )
-        return replace(visitor, badge=proof.badge)
-
-    def _refuse_nickname(self, holder: VisitorRow, proof: PhraseProof | None) -> NicknameTaken:
-        """Return the error for a taken nickname; if a phrase was given, count it as a wrong one."""
-        if proof is None:
-            return NicknameTaken(N_("That nickname, or one like it, is taken."))
-        self._limits.wrong_phrases.add(holder.folded_key.hex())
-        return _wrong_phrase()
-
-    @asynccontextmanager
-    async def _phrase_slot(self, address: str) -> AsyncIterator[None]:
-        """Hold a slot for hashing a phrase; slots are few, and client networks take turns.
-
-        Only a keyed hash of the client's widest network is kept, in memory. Raises `LimitReached`
-        if the queue is full, and `Unavailable` after 60 seconds.
-        """
-        if self._phrase_slots.count_waiting() >= _PHRASE_QUEUE_MAX:
-            raise LimitReached(N_("Too many come in at once. Please try again."))
-        network, _ = client_networks(address)[-1]
-        group = self._hasher.hash("network", network).hex()
-        async with self._phrase_slots.slot(group, timeout_seconds=_PHRASE_TIMEOUT_SECONDS):
-            yield
-
     async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
         """Return the live visitor who holds the nickname or the most similar one, if any."""
-        async with self._database.read_session() as session:
-            holders = await _find_holders(session, keys)
 
         def difference(row: VisitorRow) -> tuple[bool, bool]:
             is_exact = keys.exact in (row.nickname_key, row.folded_key)
             return not is_exact, row.folded_key != keys.folded
 
+        holders = await self._nicknames.find_holders(keys)
         return min(filter(self._is_live, holders), key=difference, default=None)
 
     @asynccontextmanager
@@ -581,9 +452,7 @@ class Identity:
 
     async def _forget_expired_holders(self, keys: NicknameKeys) -> None:
         """Forget expired visitors that still hold the nickname because no purge ran since."""
-        async with self._database.read_session() as session:
-            holders = await _find_holders(session, keys)
-        for holder in holders:
+        for holder in await self._nicknames.find_holders(keys):
             if not self._is_live(holder):
                 await self.forget(holder.id)
 
@@ -664,55 +533,18 @@ class Identity:
         query = self._idle().where(VisitorRow.id == visitor_id)
         return query.with_for_update(skip_locked=True)
 
-    async def _revoke_excess_tokens(
-        self, session: AsyncSession, visitor_id: str, minute: datetime
-    ) -> tuple[bool, datetime]:
-        """Revoke the oldest tokens beyond the limit.
+    async def _add_token(self, session: AsyncSession, token: str, visitor_id: str) -> bool:
+        """Add a token; revoke the oldest ones beyond the limit, and return whether there were any.
 
-        Return whether any were revoked, and the `created_at` of a new token: it is later than that
-        of all others, even of those created in the same minute.
+        Its `created_at` is later than that of all others, even of those of the same minute.
         """
         query = select(TokenRow).where(TokenRow.visitor_id == visitor_id)
         query = query.order_by(col(TokenRow.created_at).desc()).with_for_update()
         tokens = (await session.exec(query)).all()
         excess = tokens[self._settings.sessions_per_visitor_max - 1 :]
-        for token in excess:
-            await session.delete(token)
-        created_at = max([minute, *(token.created_at + _MICROSECOND for token in tokens)])
-        return bool(excess), created_at
-
-
-async def _find_holders(session: AsyncSession, keys: NicknameKeys) -> Sequence[VisitorRow]:
-    """Return the visitors with this nickname or one that looks alike; there may be several."""
-    return (await session.exec(_select_holders(keys))).all()
-
-
-def _select_holders(keys: NicknameKeys) -> SelectOfScalar[VisitorRow]:
-    return select(VisitorRow).where(
-        or_(
-            col(VisitorRow.nickname_key).in_([keys.shape, keys.exact]),
-            col(VisitorRow.folded_key).in_([keys.folded, keys.exact]),
-        )
-    )
-
-
-async def _find_taken_keys(session: AsyncSession, keys: dict[str, NicknameKeys]) -> set[bytes]:
-    """Return all nickname keys of visitors that have one of these keys."""
-    query = select(VisitorRow.nickname_key, VisitorRow.folded_key).where(
-        or_(
-            col(VisitorRow.nickname_key).in_({each.shape for each in keys.values()}),
-            col(VisitorRow.folded_key).in_({each.folded for each in keys.values()}),
-        )
-    )
-    return {key for row in await session.exec(query) for key in row}
-
-
-def _find_owner(holders: Sequence[VisitorRow], proof: PhraseProof | None) -> VisitorRow | None:
-    """Return the visitor whose secret phrase this proof matches, if any."""
-    return next((row for row in holders if proof and proof.matches(row.phrase_key)), None)
-
-
-def _wrong_phrase() -> WrongPhrase:
-    return WrongPhrase(
-        N_("That nickname, or one like it, is taken, and this is not its secret phrase.")
-    )
+        for each in excess:
+            await session.delete(each)
+        after_others = (each.created_at + _MICROSECOND for each in tokens)
+        created_at = max([floor_to_minute(self._clock()), *after_others])
+        session.add(TokenRow(hash=fingerprint(token), visitor_id=visitor_id, created_at=created_at))
+        return bool(excess)

@@ -86,9 +86,9 @@ class Memberships:
             now = self._clock()  # after locking, when the room cannot be ended
             row = await session.get(MemberRow, (room_id, visitor_id))
             if room_row is None or room_row.expires_at <= now:
-                raise NotFound(N_("There is no such room, or it has ended."))
+                raise NotFound
             if visitor_row is None:
-                raise UnknownVisitor(N_("Please come in again."))
+                raise UnknownVisitor
             await self._require_keys(room_id, visitor_id)
             is_new = row is None
             if row is None:
@@ -110,7 +110,7 @@ class Memberships:
         room = self._cipher.decrypt_room(room_row)
         member = self._cipher.decrypt_member(row, visitor_row)
         if room is None or member is None:
-            raise NotFound(N_("There is no such room, or it has ended."))
+            raise NotFound
         if is_new:
             await self._bus.publish(MemberJoined(room, member))
         return member
@@ -125,7 +125,7 @@ class Memberships:
         if self._cipher.may_room_key_exist_on_peers(
             room_id
         ) or self._cipher.may_visitor_key_exist_on_peers(visitor_id):
-            raise Unavailable(N_("That could not be kept just now. Please try again."))
+            raise Unavailable
 
     async def leave(self, room_id: str, *, visitor_id: str) -> None:
         """End the membership; does nothing if the visitor is not a member."""
@@ -157,7 +157,7 @@ class Memberships:
         """Return the visitor as a member of the room; raise `NotAMember` if not a member."""
         member = await self.get(room_id, visitor_id=visitor_id)
         if member is None:
-            raise NotAMember(N_("Only members can do that. Join the room first."))
+            raise NotAMember
         return member
 
     async def is_member(self, room_id: str, visitor_id: str) -> bool:

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from anonchat import N_, Chat, Cost, LimitReached, RateLimited, Unavailable, client_networks
+from anonchat import Chat, Cost, LimitReached, RateLimited, Unavailable, client_networks
 
 from .asset_cache import ASSET_PATHS
 from .auth import SessionAuth
@@ -135,10 +135,7 @@ class PageRateLimitMiddleware:
     def _check_sockets(self, address: str) -> None:
         """Raise `RateLimited` if the page would be useless because its socket would be refused."""
         if self._sockets_full(address):
-            raise RateLimited(
-                N_("That was too often. Please try again in {seconds} s."),
-                seconds=_SOCKETS_FULL_RETRY_SECONDS,
-            )
+            raise RateLimited(seconds=_SOCKETS_FULL_RETRY_SECONDS)
 
     def _refuse(self, scope: Scope, visitor_id: str, error: LimitReached) -> Response:
         return (self._rate_limited_page if visitor_id else self._busy)(Request(scope), error)

@@ -123,7 +123,7 @@ async def test_stored_skeletons_of_an_earlier_release_are_replaced_at_start(
     async with running_chat(tmp_path, clock) as chat:
         for visitor in visitors:
             assert not await chat.identity.is_nickname_available(visitor.nickname.upper())
-        assert await chat.identity.update_skeletons() == 0, "the start has updated all skeletons"
+        assert await chat.nicknames.update_skeletons() == 0, "the start has updated all skeletons"
 
 
 async def test_visitors_of_an_earlier_release_with_lookalike_nicknames_are_kept(
@@ -155,7 +155,7 @@ async def test_row_without_a_key_does_not_stop_the_update_of_skeletons(
     for each in (ann, ben):
         await _store_as_earlier_release(chat, each, each.nickname)
     await chat._keys.destroy([f"visitor {ann.id}"])
-    await chat.identity.update_skeletons()
+    await chat.nicknames.update_skeletons()
     assert not await chat.identity.is_nickname_available("Ben")
 
 

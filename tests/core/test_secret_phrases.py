@@ -19,8 +19,8 @@ from anonchat import (
     TooManyPhrases,
     WrongPhrase,
 )
+from anonchat.limits.phrase_verifier import PHRASE_THREADS
 from anonchat.security.secret_phrase import is_legacy_key, make_legacy_key
-from anonchat.services.identity import _PHRASE_THREADS
 from models import VisitorRow
 from tests.core.test_proof_of_work import solve
 from tests.fakes import FakeClock, create_room_with_members, running_chat
@@ -199,8 +199,8 @@ async def test_common_phrase_that_is_already_stored_is_accepted(chat: Chat) -> N
 async def _occupied_phrase_slots(chat: Chat) -> AsyncIterator[None]:
     """Occupy all slots for phrase hashing inside the block."""
     async with AsyncExitStack() as stack:
-        for _ in range(_PHRASE_THREADS):
-            slot = chat.identity._phrase_slots.slot("somebody else", timeout_seconds=60)
+        for _ in range(PHRASE_THREADS):
+            slot = chat.identity._phrases._slots.slot("somebody else", timeout_seconds=60)
             await stack.enter_async_context(slot)
         yield
 
@@ -223,14 +223,14 @@ async def test_60_waiting_phrases_of_one_network_do_not_block_another_network(
             )
             for n in range(60)
         ]
-        waiting = chat.identity._phrase_slots._groups
+        waiting = chat.identity._phrases._slots._groups
         await wait_until(lambda: sum(map(len, waiting.values())) == 60)
         bob = asyncio.create_task(
             chat.identity.sign_in("Bob", phrase="of another house", address="203.0.113.7")
         )
         await wait_until(lambda: len(waiting) == 2)
     await bob
-    assert order.index("of another house") <= _PHRASE_THREADS
+    assert order.index("of another house") <= PHRASE_THREADS
     await asyncio.gather(*tasks)
 
 
@@ -261,7 +261,7 @@ async def test_waiting_phrases_keep_no_client_address(chat: Chat) -> None:
         task = asyncio.create_task(
             chat.identity.sign_in("Ann", phrase=PHRASE, address="203.0.113.1")
         )
-        waiting = chat.identity._phrase_slots._groups
+        waiting = chat.identity._phrases._slots._groups
         await wait_until(lambda: bool(waiting))
         assert "203.0.113" not in repr(waiting)
     await task

@@ -15,10 +15,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def make_window(clock: FakeClock, *, times: int = 5) -> SlidingWindow:
-    def refuse(seconds: int) -> RateLimited:
-        return RateLimited("{seconds}", seconds=seconds)
-
-    return SlidingWindow(times, 10 * MINUTE, clock=clock, refuse=refuse)
+    return SlidingWindow(times, 10 * MINUTE, clock=clock, error=RateLimited)
 
 
 def is_open(window: SlidingWindow, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""Work budget of anonymous clients: one per network, separate from that of visitors, who have priority."""
+"""Work budgets: anonymous clients of a network share one, and its visitors have priority."""
 
 import asyncio
 from datetime import timedelta
