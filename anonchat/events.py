@@ -110,13 +110,13 @@ class EventsLost(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoomActivity(Event):
-    """Rooms with new messages, and in `gone` the highest `seq` deleted, by the id of the room.
+    """Rooms with new messages, and the highest `seq` deleted, by the id of the room.
 
     The rooms carry no name, topic and slug: a receiver keeps those that it has cached.
     """
 
     rooms: tuple[Room, ...]
-    gone: dict[str, int]
+    deleted_seqs: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class PresenceSnapshot(Event):
 class LimitUsage(Event):
     """Hits that another node counted: by the name of the limit, then by the hashed key."""
 
-    spent: dict[str, dict[str, float]]
+    usages: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from .problems import (
     add_problem_handlers,
 )
 from .reference import REFERENCE_POLICY, render_reference
-from .size import BodySizeLimitMiddleware
 from .streams import Streams
 
 VERSION = "1.0.0"
@@ -82,7 +81,6 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
     )
     app.state.chat, app.state.streams = chat, streams
     app.add_middleware(CallLimitsMiddleware, chat=chat)
-    app.add_middleware(BodySizeLimitMiddleware)
     add_problem_handlers(app)
     app.openapi = lambda: _openapi_schema(app)  # type: ignore[method-assign]
 
@@ -98,7 +96,7 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
     @app.get("/problems/{name}", include_in_schema=False)
     async def problem(name: str) -> RedirectResponse:
         if name not in {problem.name for problem in PROBLEMS}:
-            raise ProblemException(NOT_FOUND, NOT_FOUND.meaning)
+            raise ProblemException(NOT_FOUND)
         return RedirectResponse(f"../docs#{name}", 303)
 
     return app

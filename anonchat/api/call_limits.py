@@ -1,8 +1,9 @@
-"""Rate limits and processor time budgets of API calls."""
+"""Limits of API calls: body size, rate and processor time."""
 
 from fastapi import Request
 from fastapi.security.utils import get_authorization_scheme_param
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..chat import Chat
 from ..entities import Visitor
@@ -10,9 +11,11 @@ from ..errors import LimitReached, Unavailable
 from ..limits.costs import Cost
 from .problems import problem_response
 
+_BODY_BYTES_MAX = 65_536
+
 
 class CallLimitsMiddleware:
-    """Charges every call before it is handled, unknown paths included.
+    """Charges every call before it is handled, unknown paths included, and bounds its body.
 
     Calls with a valid token are charged to the visitor, all others to the client IP. A sign-in over
     the limit is delayed but not refused: its endpoint requires a proof of work.
@@ -37,7 +40,7 @@ class CallLimitsMiddleware:
             was_delayed = await self._chat.network_throttle.delay_response(address)
             if visitor or not was_delayed or not _is_sign_in(scope):
                 app = problem_response(error)
-        await app(scope, receive, send)
+        await app(scope, _limit_body(receive), send)
 
     async def _charge(self, visitor: Visitor | None, address: str) -> None:
         chat = self._chat
@@ -57,6 +60,21 @@ class CallLimitsMiddleware:
             return await self._chat.identity.authenticate(token, address=address)
         except Unavailable:  # the endpoint reports it
             return None
+
+
+def _limit_body(receive: Receive) -> Receive:
+    """Return a function that receives a request until its body exceeds 64 KiB."""
+    remaining = _BODY_BYTES_MAX
+
+    async def receive_counted() -> Message:
+        nonlocal remaining
+        message = await receive()
+        remaining -= len(message.get("body", b""))
+        if remaining < 0:
+            raise HTTPException(413)
+        return message
+
+    return receive_counted
 
 
 def _is_sign_in(scope: Scope) -> bool:

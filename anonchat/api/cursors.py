@@ -25,4 +25,4 @@ def decode_cursor(cursor: str, kind: TypeAdapter[_Position]) -> _Position:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         return kind.validate_json(text, strict=True)
     except (binascii.Error, ValidationError) as error:
-        raise ProblemException(INVALID_REQUEST, "That is no cursor of this list.") from error
+        raise ProblemException(INVALID_REQUEST, "The cursor is not one of this list.") from error

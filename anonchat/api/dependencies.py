@@ -47,7 +47,7 @@ async def _authenticate(
     token = credentials.credentials if credentials else ""
     visitor = await chat.identity.authenticate(token, address=address) if token else None
     if visitor is None:
-        raise ProblemException(UNKNOWN_VISITOR, UNKNOWN_VISITOR.meaning)
+        raise ProblemException(UNKNOWN_VISITOR)
     return visitor
 
 

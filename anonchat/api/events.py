@@ -25,11 +25,11 @@ from .dependencies import (
 )
 from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, problem_responses
 from .schemas import PAGE_MAX, SEQ_MAX
-from .streams import HEARTBEAT, StreamEvent, Subscriber, gone_event, message_event, ready_event
+from .streams import HEARTBEAT, StreamEvent, Subscriber, deleted_event, message_event, ready_event
 
 routes = APIRouter(tags=["events"])
 
-_GONE_LOOKBACK = 1_000
+_DELETED_LOOKBACK = 1_000
 _HEADERS = {"X-Accel-Buffering": "no"}  # disables buffering in nginx
 _EXAMPLE = """\
 event: ready
@@ -123,7 +123,7 @@ async def _subscribe(
     "/rooms/{slug}/events",
     dependencies=[charge(Cost.STREAM)],
     status_code=200,
-    summary="Hear what happens",
+    summary="Stream events",
     response_class=EventStream,
     responses={
         **_STREAM,
@@ -153,7 +153,7 @@ async def listen(
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
-    | `ended` | nothing | the room is gone |
+    | `ended` | nothing | the room has ended |
     | `ready` | `seq` | everything up to `seq` was sent; live events follow |
 
     Every `message` is sent once, in the order of `seq`. Without `after` and `Last-Event-ID` the
@@ -194,7 +194,7 @@ class _EventReplay:
                         yield chunk
                 async for chunk in self._send(events):
                     yield chunk
-        except ChatError:  # no longer a member, or the room is gone
+        except ChatError:  # no longer a member, or the room has ended
             return
 
     async def _replay(self) -> AsyncIterator[bytes]:
@@ -203,8 +203,8 @@ class _EventReplay:
             self._sent_seq = last_seq
         elif self._start_seq <= last_seq:
             self._sent_seq = self._start_seq
-            if gone := await self._find_gone():
-                yield gone_event(gone).data
+            if deleted := await self._find_deleted():
+                yield deleted_event(deleted).data
         # Else the start belongs to an earlier room with this slug: send all of this room.
         async for chunk in self._catch_up():
             yield chunk
@@ -220,7 +220,7 @@ class _EventReplay:
                 chunk = []
                 async for missed in self._catch_up():
                     yield missed
-                continue  # sent by `_catch_up`, gone, or waiting for an earlier message
+                continue  # sent by `_catch_up`, deleted, or waiting for an earlier message
             chunk.append(event.data)
             self._sent_seq = max(self._sent_seq, event.seq)
         yield b"".join(chunk) or HEARTBEAT
@@ -230,8 +230,8 @@ class _EventReplay:
 
     async def _resync(self) -> AsyncIterator[bytes]:
         """Send what may have been lost on the bus."""
-        if gone := await self._find_gone():
-            yield gone_event(gone).data
+        if deleted := await self._find_deleted():
+            yield deleted_event(deleted).data
         async for chunk in self._catch_up():
             yield chunk
 
@@ -253,15 +253,15 @@ class _EventReplay:
             charge.milliseconds += len(messages) * Cost.STREAM_WRITE
         return messages
 
-    async def _find_gone(self) -> tuple[int, ...]:
+    async def _find_deleted(self) -> tuple[int, ...]:
         await self._spend(2 * Cost.LIST_QUERY)
-        first = max(1, self._sent_seq - _GONE_LOOKBACK + 1)
+        first = max(1, self._sent_seq - _DELETED_LOOKBACK + 1)
         live = await self._chat.messages.list_seqs(
             self._room.id,
             visitor_id=self._visitor_id,
             first=first,
             last=self._sent_seq,
-            limit=_GONE_LOOKBACK,
+            limit=_DELETED_LOOKBACK,
         )
         return tuple(sorted(set(range(first, self._sent_seq + 1)) - set(live)))
 

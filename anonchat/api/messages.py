@@ -31,7 +31,7 @@ _HISTORY_CURSOR = TypeAdapter(tuple[Seq | None, Seq | None])
 
 @routes.get(
     "",
-    summary="Read what was said",
+    summary="List messages",
     response_description="A page of messages, oldest first.",
     responses=problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, INVALID_REQUEST),
 )
@@ -71,7 +71,7 @@ async def history(
     if page and page[-1].seq > member.read_seq:
         await chat.memberships.mark_read(room.id, visitor_id=caller.id, seq=page[-1].seq)
     return Page(
-        items=[Message.of(message) for message in page],
+        items=[Message.model_validate(message) for message in page],
         next=encode_cursor(bounds) if bounds else None,
     )
 
@@ -79,7 +79,7 @@ async def history(
 @routes.post(
     "",
     status_code=201,
-    summary="Say something",
+    summary="Post a message",
     response_description="It is stored and sent to the members.",
     responses=problem_responses(
         *ROOM_PROBLEMS,
@@ -105,7 +105,7 @@ async def post(
     cost = Cost.POST + Cost.POST_CHARACTER * len(new_message.text)
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
     await chat.work_budget.spend(cost, visitor_id=caller.id, address=address)
-    return Message.of(
+    return Message.model_validate(
         await chat.messages.post(
             room.id,
             visitor_id=caller.id,

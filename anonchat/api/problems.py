@@ -38,65 +38,65 @@ class Problem:
 INVALID_REQUEST = Problem(
     "invalid-request",
     422,
-    "The request is not as this call expects it",
-    "A field or parameter is missing, unknown, or of the wrong kind, which `errors` tells; or the "
-    "body is no JSON.",
+    "The request is invalid",
+    "A field or parameter is missing, unknown or of the wrong type (see `errors`), or the body is "
+    "not JSON.",
 )
 NOT_SUPPORTED = Problem(
-    "not-supported",
-    422,
-    "This is not supported yet",
-    "The API has a name for it, but this version cannot do it: rooms with a password.",
+    "not-supported", 422, "Not supported", "This version does not support rooms with a password."
 )
 INVALID_NICKNAME = Problem(
-    "invalid-nickname", 422, "The nickname cannot be used", "It is empty or too long."
+    "invalid-nickname",
+    422,
+    "The nickname is invalid",
+    "It is empty or too long, mixes alphabets, or resembles a badge; `detail` says which.",
 )
 INVALID_PHRASE = Problem(
     "invalid-phrase",
     422,
-    "The secret phrase cannot be used",
+    "The secret phrase is invalid",
     "It is too short or too long, or, for a nickname that is free, too easy to guess.",
 )
 INVALID_ROOM = Problem(
     "invalid-room",
     422,
-    "The room cannot be made like that",
+    "The room is invalid",
     "Its name, its topic or one of its lifetimes is out of bounds.",
 )
 INVALID_MESSAGE = Problem(
-    "invalid-message", 422, "The text cannot be posted", "It is empty or too long."
+    "invalid-message", 422, "The message is invalid", "Its text is empty or too long."
 )
 MESSAGE_EXPIRED = Problem(
     "message-expired",
     410,
-    "The message has come to its end",
-    "It was posted before with this `dedup_id`, and is gone already.",
+    "The message has expired",
+    "It was posted before with this `dedup_id`, and has expired or was deleted since.",
 )
 NICKNAME_TAKEN = Problem(
     "nickname-taken",
     409,
     "The nickname is taken",
-    "It, or one that looks like it, belongs to somebody who lives and has another phrase or none.",
+    "A visitor has it, or one that looks like it, with another secret phrase or none.",
 )
 ROOM_NAME_TAKEN = Problem(
     "room-name-taken",
     409,
-    "The name of the room is taken",
-    "A public room bears it already, or a name that looks the same; `detail` says which.",
+    "The room name is taken",
+    "A public room has it, or a name that looks the same; `detail` says which.",
 )
 UNKNOWN_VISITOR = Problem(
     "unknown-visitor",
     401,
-    "Nobody is known by this token",
-    "There is no token, it is wrong, or its visitor was forgotten or has expired. Come in again.",
+    "The token is missing or invalid",
+    "There is no token, it is wrong, or its visitor was deleted or has expired. Sign in again.",
 )
 PUZZLE_UNSOLVED = Problem(
     "puzzle-unsolved",
     403,
-    "There is a puzzle to solve first",
-    "This site is flooded just now, or many come from your network. Find a number N such that "
-    "the SHA-256 of the text `<challenge>:N` begins with as many zero bits as `puzzle.bits` says, "
-    "and send that text as `solution`. A challenge is good once, for ten minutes.",
+    "A proof of work is required",
+    "Too many sign in just now, here or from your network. Find a number N such that the SHA-256 "
+    "of the text `<challenge>:N` begins with as many zero bits as `puzzle.bits` says, and send "
+    "that text as `solution`. A challenge is valid once, for ten minutes.",
 )
 NOT_A_MEMBER = Problem(
     "not-a-member", 403, "Only members may do this", "Join the room first: `PUT …/membership`."
@@ -104,42 +104,44 @@ NOT_A_MEMBER = Problem(
 NOT_ALLOWED = Problem(
     "not-allowed",
     403,
-    "This is another's",
-    "A message may be deleted by its author and the room's owner, a room burnt by its owner alone.",
+    "You may not do this",
+    "A message may be deleted by its author and the room's owner, a room by its owner only.",
 )
 NOT_FOUND = Problem(
-    "not-found", 404, "There is nothing here", "No such room, message or call; or it has ended."
+    "not-found", 404, "Not found", "There is no such room, message or path, or it has ended."
 )
 METHOD_NOT_ALLOWED = Problem(
-    "method-not-allowed", 405, "This cannot be done here", "The header `Allow` says what can be."
+    "method-not-allowed", 405, "Method not allowed", "The header `Allow` lists the methods."
 )
-TOO_LARGE = Problem("too-large", 413, "That is too much at once", "A request has 64 KiB at most.")
+TOO_LARGE = Problem(
+    "too-large", 413, "The request is too large", "A request body has 64 KiB at most."
+)
 LIMIT_REACHED = Problem(
     "limit-reached",
     429,
     "A limit is reached",
-    "Something that can grow has grown to its bound: rooms, members, visitors, streams, or posts "
-    "that wait. `detail` says which; later there may be room again.",
+    "There are too many rooms, members, visitors, streams or waiting posts; `detail` says which. "
+    "Try again later.",
 )
 TOO_OFTEN = Problem(
     "too-often",
     429,
-    "That was too often",
-    "You post, join, make rooms, come in or call more often than one may here, or too many secret "
-    "phrases were tried for this nickname, by you or others. `Retry-After` says in how many "
-    "seconds there is room again.",
+    "Too many requests",
+    "You post, join, create rooms, sign in or call more often than allowed, or too many secret "
+    "phrases were tried for this nickname, by you or others. `Retry-After` is the number of "
+    "seconds to wait.",
 )
 INTERNAL = Problem(
     "internal-error",
     500,
-    "Something went wrong here",
-    "It is not your doing, and it was logged. Trying again with the same `dedup_id` is safe.",
+    "Internal error",
+    "The error was logged. A retry with the same `dedup_id` is safe.",
 )
 UNAVAILABLE = Problem(
     "unavailable",
     503,
-    "That cannot be kept just now",
-    "The disk may be full, or somebody else holds the database. Please try again in a moment.",
+    "Temporarily unavailable",
+    "The disk may be full, or the database busy. Try again in a moment.",
 )
 
 _BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
@@ -182,11 +184,9 @@ PROBLEMS = (
 class ProblemException(Exception):
     """A request refused by the API layer itself."""
 
-    def __init__(self, problem: Problem, detail: str, **headers: str) -> None:
-        super().__init__(detail)
+    def __init__(self, problem: Problem, detail: str = "") -> None:
+        super().__init__(detail or problem.meaning)
         self.problem = problem
-        self.detail = detail
-        self.headers = headers
 
 
 class FieldError(BaseModel):
@@ -252,7 +252,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemException)
     async def on_problem(_request: Request, error: ProblemException) -> JSONResponse:
-        return _answer(error.problem, error.detail, headers=error.headers)
+        return _answer(error.problem, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -260,7 +260,7 @@ def add_problem_handlers(app: FastAPI) -> None:
             {"where": _clip(".".join(map(str, field["loc"]))), "detail": _clip(field["msg"])}
             for field in error.errors()[:_FIELD_ERRORS_MAX]
         ]
-        return _answer(INVALID_REQUEST, "See `errors` for what is wrong where.", errors=fields)
+        return _answer(INVALID_REQUEST, "Some fields are invalid: see `errors`.", errors=fields)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:

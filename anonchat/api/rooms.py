@@ -1,6 +1,7 @@
 """Find, create, join and leave rooms."""
 
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -44,7 +45,6 @@ from .schemas import (
     Room,
     RoomView,
     parse_optional_duration,
-    room_fields,
 )
 
 routes = APIRouter(tags=["rooms"])
@@ -60,7 +60,7 @@ _SEARCH_CURSOR = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
 
 @routes.get(
     "/rooms",
-    summary="See the public rooms",
+    summary="List public rooms",
     response_description="A page of rooms.",
     responses=problem_responses(*CALLER_PROBLEMS, INVALID_REQUEST),
 )
@@ -90,7 +90,7 @@ async def list_rooms(
         position = decode_cursor(cursor, _BROWSE_CURSOR) if cursor else None
         summaries, after = chat.room_directory.browse(after=position, limit=limit)
     return Page(
-        items=[_room(summary.room, here=summary.here) for summary in summaries],
+        items=[Room.model_validate(_fields(chat, summary.room)) for summary in summaries],
         next=None if after is None else encode_cursor(after),
     )
 
@@ -98,7 +98,7 @@ async def list_rooms(
 @routes.get(
     "/rooms/mine",
     dependencies=[charge(Cost.LOOKUP)],
-    summary="See the rooms you are in",
+    summary="List your rooms",
     response_description="All your rooms.",
     responses=problem_responses(*CALLER_PROBLEMS),
 )
@@ -111,11 +111,8 @@ async def list_mine(chat: ChatDependency, caller: Caller, address: ClientIp) -> 
     return Page(
         items=[
             OwnRoom.model_validate(
-                {
-                    **room_fields(own.room, here=_count_here(chat, own.room)),
-                    "membership": Membership.of(own.member, own.room),
-                    "unread": own.unread,
-                }
+                _fields(chat, own.room)
+                | {"membership": Membership.of(own.member, own.room), "unread": own.unread}
             )
             for own in own_rooms
         ],
@@ -153,7 +150,7 @@ async def open_room(
 @routes.get(
     "/rooms/{slug}",
     dependencies=[charge(Cost.LOOKUP)],
-    summary="Look at a room",
+    summary="Get a room",
     response_description="The room.",
     responses=problem_responses(*ROOM_PROBLEMS),
 )
@@ -234,23 +231,20 @@ async def _find_or_create(
 
 async def _view(chat: Chat, room: entities.Room, member: entities.Member | None) -> RoomView:
     return RoomView.model_validate(
-        {
-            **room_fields(room, here=_count_here(chat, room)),
+        _fields(chat, room)
+        | {
             "members": await chat.memberships.count(room.id),
             "membership": Membership.of(member, room) if member else None,
         }
     )
 
 
-def _room(room: entities.Room, *, here: int) -> Room:
-    return Room.model_validate(room_fields(room, here=here))
-
-
-def _count_here(chat: Chat, room: entities.Room) -> int:
-    return len(chat.presence.list_present(room.id))
+def _fields(chat: Chat, room: entities.Room) -> dict[str, object]:
+    """Return the fields of a room, with the number of members who have it open."""
+    return asdict(room) | {"here": len(chat.presence.list_present(room.id))}
 
 
 def _refuse_password(password: str | None) -> None:
-    """Refuse a password, because the room would be open to everyone."""
+    """Refuse a password: without this error the room would be open to everyone."""
     if password is not None:
         raise ProblemException(NOT_SUPPORTED, "Rooms with a password are not supported yet.")

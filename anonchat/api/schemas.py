@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from .. import entities
 from ..durations import format_duration, parse_duration
@@ -39,6 +39,7 @@ Duration = Annotated[
     ),
 ]
 GivenDuration = Annotated[Duration, AfterValidator(_check_duration)]
+RoomDuration = Annotated[Duration, BeforeValidator(format_duration)]
 
 
 class _RequestModel(BaseModel):
@@ -48,9 +49,11 @@ class _RequestModel(BaseModel):
 
 
 class _ResponseModel(BaseModel):
-    """Base of response models: fields with defaults are always present."""
+    """Base of response models, which are built from entities; all their fields are present."""
 
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_serialization_defaults_required=True
+    )
 
 
 class Page(_ResponseModel, Generic[Item]):
@@ -67,7 +70,7 @@ class Page(_ResponseModel, Generic[Item]):
     ]
 
 
-class Arrival(_RequestModel):
+class SignIn(_RequestModel):
     """A sign-in."""
 
     nickname: Annotated[str, Field(description="1 to 24 characters.", examples=["Night Owl"])]
@@ -185,8 +188,8 @@ class Room(_ResponseModel):
     name: Annotated[str, Field(examples=["Night Train"])]
     topic: Annotated[str, Field(examples=["Where are you going?"])]
     listed: Annotated[bool, Field(description="Whether it is public.")]
-    message_ttl: Duration
-    room_ttl: Duration
+    message_ttl: RoomDuration
+    room_ttl: RoomDuration
     here: Annotated[
         int, Field(ge=0, examples=[3], description="How many members have it open now.")
     ]
@@ -235,19 +238,6 @@ class Message(_ResponseModel):
     posted_at: Annotated[datetime, Field(examples=["2030-01-01T12:00:00Z"])]
     expires_at: Annotated[datetime, _EXPIRES_AT]
 
-    @classmethod
-    def of(cls, message: entities.Message) -> Self:
-        """Convert a message."""
-        return cls(
-            id=message.id,
-            seq=message.seq,
-            nickname=message.nickname,
-            author=message.author,
-            text=message.text,
-            posted_at=message.posted_at,
-            expires_at=message.expires_at,
-        )
-
 
 class Ready(_ResponseModel):
     """Everything up to `seq` was sent; live events follow."""
@@ -255,7 +245,7 @@ class Ready(_ResponseModel):
     seq: int
 
 
-class Gone(_ResponseModel):
+class Deleted(_ResponseModel):
     """Messages were deleted or have expired."""
 
     seqs: tuple[int, ...]
@@ -284,21 +274,6 @@ class Presence(_ResponseModel):
 
 class Ended(_ResponseModel):
     """The room was deleted, with all its messages."""
-
-
-def room_fields(room: entities.Room, *, here: int) -> dict[str, object]:
-    """Return the fields common to all room models."""
-    return {
-        "slug": room.slug,
-        "name": room.name,
-        "topic": room.topic,
-        "listed": room.listed,
-        "message_ttl": format_duration(room.message_ttl),
-        "room_ttl": format_duration(room.room_ttl),
-        "here": here,
-        "active_at": room.active_at,
-        "expires_at": room.expires_at,
-    }
 
 
 def parse_optional_duration(text: str | None) -> timedelta | None:

@@ -172,10 +172,9 @@ class Streams:
             case MessagesDeleted(room_id, seqs) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.discard(seqs)
-                self._send(room_id, gone_event(seqs))
+                self._send(room_id, deleted_event(seqs))
             case MemberJoined(room, member) if room.id in self._subscribers:
-                joined = schemas.Joined(author=member.author, nickname=member.nickname)
-                self._send(room.id, _event("joined", joined))
+                self._send(room.id, _event("joined", schemas.Joined.model_validate(member)))
             case PresenceChanged(member, present) if member.room_id in self._subscribers:
                 change = schemas.Presence(
                     author=member.author, nickname=member.nickname, present=present
@@ -219,13 +218,13 @@ class Streams:
 
 def message_event(message: Message) -> StreamEvent:
     """Encode a message; its `seq` is the event `id`, used to resume."""
-    data = _encode("message", schemas.Message.of(message), id=message.seq)
+    data = _encode("message", schemas.Message.model_validate(message), id=message.seq)
     return StreamEvent(data, message.seq, message.expires_at)
 
 
-def gone_event(seqs: tuple[int, ...]) -> StreamEvent:
+def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:
     """Encode the removal of messages."""
-    return _event("gone", schemas.Gone(seqs=seqs))
+    return _event("gone", schemas.Deleted(seqs=seqs))
 
 
 def ready_event(seq: int) -> StreamEvent:

@@ -1,4 +1,4 @@
-"""Sign in, and delete yourself."""
+"""Sign in, and be deleted."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ from .problems import (
     TOO_LARGE,
     problem_responses,
 )
-from .schemas import Arrival, Visitor
+from .schemas import SignIn, Visitor
 
 routes = APIRouter(tags=["visitors"])
 
@@ -22,7 +22,7 @@ routes = APIRouter(tags=["visitors"])
 @routes.post(
     "/visitors",
     status_code=201,
-    summary="Come in",
+    summary="Sign in",
     response_description="You are signed in. Keep the token: it is returned only once.",
     responses=problem_responses(
         NICKNAME_TAKEN,
@@ -34,13 +34,13 @@ routes = APIRouter(tags=["visitors"])
         LIMIT_REACHED,
     ),
 )
-async def sign_in(chat: ChatDependency, address: ClientIp, arrival: Arrival) -> Visitor:
+async def sign_in(chat: ChatDependency, address: ClientIp, request: SignIn) -> Visitor:
     """Take a nickname. If it is taken, its secret phrase signs you in as the same visitor."""
     visitor, token = await chat.identity.sign_in(
-        arrival.nickname,
-        phrase=arrival.secret_phrase,
+        request.nickname,
+        phrase=request.secret_phrase,
         address=address,
-        solution=arrival.solution,
+        solution=request.solution,
     )
     return Visitor(token=token, nickname=visitor.nickname, expires_at=visitor.expires_at)
 
@@ -49,7 +49,7 @@ async def sign_in(chat: ChatDependency, address: ClientIp, arrival: Arrival) -> 
     "/visitors/me",
     dependencies=[charge(Cost.PURGE)],
     status_code=204,
-    summary="Be forgotten",
+    summary="Delete yourself",
     response_description="The visitor is deleted.",
     responses=problem_responses(*CALLER_PROBLEMS),
 )

@@ -48,9 +48,9 @@ async def test_validation_problem_lists_the_errors(anonymous: ApiClient) -> None
     response = await anonymous.call("POST", "/visitors", json={"nick": "Bob"})
     assert response.json() == {
         "type": "/api/v1/problems/invalid-request",
-        "title": "The request is not as this call expects it",
+        "title": "The request is invalid",
         "status": 422,
-        "detail": "See `errors` for what is wrong where.",
+        "detail": "Some fields are invalid: see `errors`.",
         "errors": [
             {"where": "body.nickname", "detail": "Field required"},
             {"where": "body.nick", "detail": "Extra inputs are not permitted"},
