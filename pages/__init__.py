@@ -11,8 +11,8 @@ from anonchat import Chat
 from . import error_pages, layout, lobby, login, privacy, room
 from .busy_page import make_busy_page
 from .context import PageContext
-from .feeds.hub import FeedHub
-from .feeds.publisher import FeedPublisher
+from .feeds.broadcaster import FeedBroadcaster
+from .feeds.renderer import FeedRenderer
 from .http.asset_cache import AssetCacheMiddleware
 from .http.auth import SessionAuth
 from .http.challenge_pass import ChallengePasses
@@ -36,7 +36,7 @@ from .transport.socket_authorizer import SocketAuthorizer
 __all__ = [
     "ICON",
     "ClientRevoker",
-    "FeedPublisher",
+    "FeedRenderer",
     "PendingConnections",
     "drain_pages",
     "register",
@@ -46,12 +46,12 @@ _MAX_FRAME_BYTES = 65_536
 _TAB_STORAGE_SECONDS = 60  # unused here; NiceGUI's default is 30 days
 
 
-def register(chat: Chat, web: FastAPI) -> Sequence[FeedPublisher | ClientRevoker]:
+def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]:
     """Add all pages to the web application; return the services to start and stop with it."""
     core.sio.eio.max_http_buffer_size = _MAX_FRAME_BYTES
     app.storage.max_tab_storage_age = _TAB_STORAGE_SECONDS
     app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # proxies route by it
-    feeds = FeedHub(chat.clock, chat.metrics, chat.work_budget)
+    feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
     refused: Counter[str] = Counter()
     connections = Connections(chat.settings, refused=refused)
     sockets = SocketAuthorizer(chat, connections=connections, refused=refused)
@@ -99,4 +99,4 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedPublisher | ClientRevoker
     # Added last, so outermost: the others need the real client address.
     web.add_middleware(ForwardedHeadersMiddleware, trusted=chat.settings.trusted_proxies)
     web.state.client_revoker = revoker = ClientRevoker(chat, context.auth, sockets)
-    return FeedPublisher(chat, feeds), revoker
+    return FeedRenderer(chat, feeds), revoker

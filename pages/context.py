@@ -7,8 +7,8 @@ from fastapi import Request
 
 from anonchat import Chat, Cost
 
-from .feeds.hub import FeedHub
-from .feeds.publisher import messages_topic
+from .feeds.broadcaster import FeedBroadcaster
+from .feeds.topics import messages_topic
 from .http.auth import SessionAuth
 from .i18n.language import Language, choose_language
 
@@ -18,7 +18,7 @@ class PageContext:
     """The chat, its feeds, authentication and the languages of the pages."""
 
     chat: Chat
-    feeds: FeedHub
+    feeds: FeedBroadcaster
     auth: SessionAuth
     languages: Mapping[str, Language]
 

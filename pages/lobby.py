@@ -10,8 +10,8 @@ from anonchat import Visitor
 from .context import PageContext
 from .elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult, snapshot_list
 from .elements.screen import Screen
-from .feeds.hub import draw_each
-from .feeds.publisher import LOBBY_COUNTS, NEW_ROOMS
+from .feeds.broadcaster import draw_each
+from .feeds.topics import LOBBY_COUNTS, NEW_ROOMS
 from .i18n.language import Language
 from .layout import open_page, page
 from .rows import Row, card_row, lobby_counts_row

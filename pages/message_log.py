@@ -11,8 +11,8 @@ from anonchat import ChatError, Cost, Member, Message, NotAMember, Room
 from .context import PageContext
 from .elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult
 from .elements.screen import Screen
-from .feeds.hub import draw_each
-from .feeds.publisher import messages_topic
+from .feeds.broadcaster import draw_each
+from .feeds.topics import messages_topic
 from .i18n.language import Language
 from .rows import message_row, pending_message_html
 

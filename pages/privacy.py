@@ -8,7 +8,7 @@ from anonchat import room_lifetime, visitor_lifetime
 from .context import PageContext
 from .elements.live_list import LiveList, snapshot_list
 from .elements.screen import Screen
-from .feeds.publisher import PURGE_STATS
+from .feeds.topics import PURGE_STATS
 from .i18n.language import Language
 from .layout import language_links, logo, open_page, page
 from .rows import purge_stats_rows

@@ -4,7 +4,7 @@ from anonchat import Room
 
 from .context import PageContext
 from .elements.live_list import LiveList, snapshot_list
-from .feeds.publisher import facts_topic
+from .feeds.topics import facts_topic
 from .i18n.language import Language
 from .rows import facts_row
 

@@ -15,8 +15,8 @@ from .elements.component import Component
 from .elements.composer import Composer
 from .elements.live_list import LiveList, SyncResult, snapshot_list
 from .elements.screen import Fields, Screen
-from .feeds.hub import draw_each
-from .feeds.publisher import members_topic, presence_topic
+from .feeds.broadcaster import draw_each
+from .feeds.topics import members_topic, presence_topic
 from .i18n.language import Language
 from .message_log import MessageLog
 from .presence import track_presence

@@ -30,8 +30,8 @@ from .controls import button, dialog, icon_button, initials
 from .elements.live_list import ClientState, LiveList, SyncResult
 from .elements.room_search import RoomSearch
 from .elements.screen import Fields, Screen
-from .feeds.hub import draw_each
-from .feeds.publisher import sidebar_topic
+from .feeds.broadcaster import draw_each
+from .feeds.topics import sidebar_topic
 from .i18n.language import Language
 from .layout import chosen_theme, language_links, logo, theme_links
 from .new_room_dialog import new_room_dialog

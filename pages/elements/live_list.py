@@ -10,7 +10,8 @@ from nicegui.events import GenericEventArguments
 
 from anonchat import Charge, Cost
 
-from ..feeds.hub import FeedHub, Topic, socket_room
+from ..feeds.broadcaster import FeedBroadcaster, socket_room
+from ..feeds.topics import Topic
 from ..i18n.language import Language
 from ..rows.row import Row
 from .component import Component
@@ -62,7 +63,7 @@ class Page:
 
 
 class LiveList(Component, component="live_list.js", dependencies=["live_list/*.js"]):
-    """A list whose rows come from `FeedHub`; it synchronises after each (re)connection.
+    """A list whose rows come from `FeedBroadcaster`; it synchronises after each (re)connection.
 
     It subscribes to its topics when it is created; pass rows that were read after that to
     `set_initial_rows`.
@@ -78,7 +79,7 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
 
     def __init__(
         self,
-        feeds: FeedHub,
+        feeds: FeedBroadcaster,
         *topics: Topic,
         tag: str,
         label: str,
@@ -296,7 +297,7 @@ def _text(value: object) -> str:
 
 
 def snapshot_list(
-    feeds: FeedHub,
+    feeds: FeedBroadcaster,
     topic: Topic,
     draw: Callable[[], list[Row]],
     *,

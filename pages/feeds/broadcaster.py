@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from anonchat import Clock, Metrics, WorkBudget, iterate_cooperatively
@@ -11,6 +10,7 @@ from anonchat import Clock, Metrics, WorkBudget, iterate_cooperatively
 from ..i18n.language import Language
 from ..rows.row import Row
 from ..transport import websocket
+from .topics import Topic
 
 _BATCH_SECONDS = 0.025  # longest pause between two batches
 _PAUSE_FACTOR = 4  # pause after a batch: this many times its send time, for the loop's other tasks
@@ -20,14 +20,6 @@ _SYNC_BATCH = 50
 Item = TypeVar("Item")
 
 Draw = Callable[[Language], Row]
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """What a list subscribes to: `channel` is the kind of list, `name` the id of its subject."""
-
-    channel: str
-    name: str
 
 
 class Subscriber(Protocol):
@@ -49,7 +41,7 @@ class Subscriber(Protocol):
         """Make the page request a sync."""
 
 
-class FeedHub:
+class FeedBroadcaster:
     """The lists open on this node, by topic and language; broadcasts changes to them in batches.
 
     The first change is sent at once. Changes during that send and in the pause of up to 25 ms after

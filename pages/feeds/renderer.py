@@ -1,4 +1,4 @@
-"""Publishes bus events to the live lists: chooses the topics and draws the rows."""
+"""Renders bus events as rows of the live lists, and chooses the topics that they are sent to."""
 
 import asyncio
 from functools import partial
@@ -36,59 +36,32 @@ from ..rows import (
     purge_stats_rows,
     sidebar_row,
 )
-from .hub import FeedHub, Topic
+from .broadcaster import FeedBroadcaster
+from .topics import (
+    LOBBY_COUNTS,
+    NEW_ROOMS,
+    PURGE_STATS,
+    card_topic,
+    facts_topic,
+    members_topic,
+    messages_topic,
+    presence_topic,
+    sidebar_room_topic,
+    sidebar_topic,
+)
 
 _INTERVAL_SECONDS = 1.0
 _ROOMS_BATCH = 10
 
-LOBBY_COUNTS = Topic("hall", "")
-NEW_ROOMS = Topic("card", "new")
-PURGE_STATS = Topic("ledger", "")
 
-
-def messages_topic(room_id: str) -> Topic:
-    """Return the topic of the messages of a room."""
-    return Topic("messages", room_id)
-
-
-def members_topic(room_id: str) -> Topic:
-    """Return the topic of the members of a room."""
-    return Topic("members", room_id)
-
-
-def facts_topic(room_id: str) -> Topic:
-    """Return the topic of the facts of a room."""
-    return Topic("facts", room_id)
-
-
-def presence_topic(room_id: str) -> Topic:
-    """Return the topic of the number of members present in a room."""
-    return Topic("present", room_id)
-
-
-def card_topic(room_id: str) -> Topic:
-    """Return the topic of a public room in the lobby."""
-    return Topic("card", room_id)
-
-
-def sidebar_room_topic(room_id: str) -> Topic:
-    """Return the topic of a room in the sidebars of its members."""
-    return Topic("sidebar", room_id)
-
-
-def sidebar_topic(visitor_id: str) -> Topic:
-    """Return the topic of one visitor's sidebar."""
-    return Topic("sidebar", f"visitor {visitor_id}")
-
-
-class FeedPublisher:
+class FeedRenderer:
     """Subscribes to the bus and updates the live lists.
 
     Messages are published at once. Rows that many messages change slightly (the unread count, the
     next expiry, the activity of a room) are drawn at most once per second.
     """
 
-    def __init__(self, chat: Chat, feeds: FeedHub) -> None:
+    def __init__(self, chat: Chat, feeds: FeedBroadcaster) -> None:
         self._chat = chat
         self._feeds = feeds
         self._changed_rooms: set[str] = set()
@@ -96,7 +69,7 @@ class FeedPublisher:
         self._last_deleted: dict[str, int] = {}  # highest deleted seq by room id
         self._counts = (-1, -1)
         self._stats: PurgeStats | None = None
-        self._task = PeriodicTask(self._update, seconds=_INTERVAL_SECONDS, name="feed publisher")
+        self._task = PeriodicTask(self._update, seconds=_INTERVAL_SECONDS, name="feed renderer")
         chat.bus.subscribe(self._on_event)
 
     def start(self) -> None:
@@ -181,10 +154,8 @@ class FeedPublisher:
         self._feeds.send_event(own, left=room_id)
         for feed in self._feeds.subscribers(own):
             await feed.unsubscribe_row(room_id)
-        for topic in tuple(
-            of(room_id) for of in (messages_topic, members_topic, facts_topic, presence_topic)
-        ):
-            for feed in self._feeds.subscribers(topic):
+        for topic in (messages_topic, members_topic, facts_topic, presence_topic):
+            for feed in self._feeds.subscribers(topic(room_id)):
                 if feed.viewer == visitor_id:
                     await feed.stop()
 

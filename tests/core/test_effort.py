@@ -20,7 +20,7 @@ from anonchat.text.normalization import (
     normalize_room_name,
     normalize_topic,
 )
-from pages.feeds.hub import draw_each
+from pages.feeds.broadcaster import draw_each
 from pages.rows import card_row, facts_row, member_row, message_row, sidebar_row
 from tests.effort import MOST, effort, longest_step
 from tests.fakes import create_room_with_members

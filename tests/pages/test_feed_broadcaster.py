@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from anonchat import Metrics
-from pages.feeds import hub as feeds_module
-from pages.feeds.hub import FeedHub, Topic
+from pages.feeds import broadcaster as feeds_module
+from pages.feeds.broadcaster import FeedBroadcaster
+from pages.feeds.topics import Topic
 from pages.rows.row import Row
 from tests.fakes import FakeClock, make_work_budget
 
@@ -29,19 +30,19 @@ class _Subscriber:
 
 
 @pytest.fixture
-def feeds() -> FeedHub:
+def feeds() -> FeedBroadcaster:
     clock = FakeClock()
-    return FeedHub(clock, Metrics(), make_work_budget(clock))
+    return FeedBroadcaster(clock, Metrics(), make_work_budget(clock))
 
 
-def test_unchanged_topic_has_not_changed(feeds: FeedHub) -> None:
+def test_unchanged_topic_has_not_changed(feeds: FeedBroadcaster) -> None:
     feeds.drop(CELLAR, "1")
     rendered_at = feeds.version
     feeds.drop(CELLAR, "2")
     assert not feeds.has_changed([KITCHEN], since=rendered_at)
 
 
-def test_change_without_subscribers_is_recorded(feeds: FeedHub) -> None:
+def test_change_without_subscribers_is_recorded(feeds: FeedBroadcaster) -> None:
     for publish in (
         lambda: feeds.drop(KITCHEN, "1"),
         lambda: feeds.send_event(KITCHEN, recount=True),
@@ -55,7 +56,7 @@ def test_change_without_subscribers_is_recorded(feeds: FeedHub) -> None:
 
 
 def test_page_older_than_the_change_log_counts_as_outdated(
-    feeds: FeedHub, monkeypatch: pytest.MonkeyPatch
+    feeds: FeedBroadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeds_module, "_CHANGES_KEPT", 3)
     rendered_at = feeds.version
@@ -66,7 +67,7 @@ def test_page_older_than_the_change_log_counts_as_outdated(
     assert len(feeds._changes) == 3
 
 
-async def test_row_dropped_and_put_back_in_one_packet_is_kept(feeds: FeedHub) -> None:
+async def test_row_dropped_and_put_back_in_one_packet_is_kept(feeds: FeedBroadcaster) -> None:
     feeds.subscribe(_Subscriber(), KITCHEN)
     feeds.drop(KITCHEN, "1", "2")
     feeds.put(KITCHEN, lambda _: Row("1", 1, "<p>"))
