@@ -71,6 +71,9 @@ STACKED_MARKS = [
     "ຫຼັ້ນ",
     "ນ້ໍາ",
     "ᨻᩮᩬᩥ᩵ᩋ",
+    "ᨻᩖᩬᩥᩴ᩵",
+    # Marchen
+    "\U00011c8f\U00011caa\U00011cb1\U00011cb3\U00011cb5\U00011cb6",
     # Vietnamese, Greek, phonetic alphabets
     "nghiễng",
     "thuở",

@@ -6,7 +6,7 @@ import unicodedata
 import regex
 from slugify import slugify
 
-from ..errors import N_, InvalidMessage, InvalidNickname, InvalidRoom, InvalidTopic
+from ..errors import N_, ChatError, InvalidMessage, InvalidNickname, InvalidRoom, InvalidTopic
 
 NICKNAME_GRAPHEMES = 24
 ROOM_NAME_GRAPHEMES = 60
@@ -14,7 +14,7 @@ TOPIC_GRAPHEMES = 200
 MESSAGE_CHARACTERS = 4_000
 MESSAGE_LINES = 200
 MAX_MARKS = 4
-MAX_SCRIPT_MARKS = 8
+MAX_SCRIPT_MARKS = 8  # of the scripts in `_STACKING_SCRIPTS`
 
 # Control, unassigned, private-use and surrogate characters are removed from every text; invisible
 # characters (format characters, fillers, blank braille) are removed from names too.
@@ -39,6 +39,9 @@ _STACK = regex.compile(
     rf"({_STACKED_MARK}{{{MAX_MARKS + 1},{MAX_SCRIPT_MARKS}}}+){_STACKED_MARK}*+", regex.V1
 )
 _MARK = regex.compile(rf"({_STACKED}){_BETWEEN}*+", regex.V1)
+# Scripts whose words stack more than 4 marks, such as subjoined letters, or points with accents: the
+# first word of their character names. TAI is Tai Tham.
+_STACKING_SCRIPTS = ("HEBREW", "MARCHEN", "MYANMAR", "TAI", "TIBETAN")
 _BASE = regex.compile(r"[^\p{M}\s]")
 _GRAPHEME = regex.compile(r"\X")
 _GRAPHEME_CHARACTERS = 10  # the longest emoji: a kiss with two skin tones
@@ -51,34 +54,21 @@ _RAW_NAME_CHARACTERS = _GRAPHEME_CHARACTERS * (TOPIC_GRAPHEMES + ROOM_NAME_GRAPH
 
 def normalize_nickname(text: str) -> str:
     """Return the normalized nickname; raise `InvalidNickname` if it is empty or too long."""
-    name = _normalize_name(text)
-    if not name:
-        raise InvalidNickname(N_("Please choose a nickname that others can see."))
-    if _is_longer(name, NICKNAME_GRAPHEMES):
-        raise InvalidNickname(
-            N_("That is too long: {most} characters at most."), most=NICKNAME_GRAPHEMES
-        )
-    return name
+    if name := _normalize_bounded(text, NICKNAME_GRAPHEMES, InvalidNickname):
+        return name
+    raise InvalidNickname(N_("Please choose a nickname that others can see."))
 
 
 def normalize_room_name(text: str) -> str:
     """Return the normalized room name; raise `InvalidRoom` if it is empty or too long."""
-    name = _normalize_name(text)
-    if not name:
-        raise InvalidRoom(N_("Please type a name for the room."))
-    if _is_longer(name, ROOM_NAME_GRAPHEMES):
-        raise InvalidRoom(
-            N_("That is too long: {most} characters at most."), most=ROOM_NAME_GRAPHEMES
-        )
-    return name
+    if name := _normalize_bounded(text, ROOM_NAME_GRAPHEMES, InvalidRoom):
+        return name
+    raise InvalidRoom(N_("Please type a name for the room."))
 
 
 def normalize_topic(text: str) -> str:
     """Return the normalized topic, which may be empty; raise `InvalidTopic` if it is too long."""
-    topic = _normalize_name(text)
-    if _is_longer(topic, TOPIC_GRAPHEMES):
-        raise InvalidTopic(N_("That is too long: {most} characters at most."), most=TOPIC_GRAPHEMES)
-    return topic
+    return _normalize_bounded(text, TOPIC_GRAPHEMES, InvalidTopic)
 
 
 def normalize_message(text: str) -> str:
@@ -144,9 +134,15 @@ def _normalize_name(text: str) -> str:
     return re.sub(r"\s+", " ", _limit_marks("".join(parts))).strip()
 
 
-def _is_longer(name: str, graphemes: int) -> bool:
-    """Return whether a name is too long; single graphemes may have any length."""
-    return len(name) > _GRAPHEME_CHARACTERS * graphemes or count_graphemes(name) > graphemes
+def _normalize_bounded(text: str, most: int, error: type[ChatError]) -> str:
+    """Return the normalized name, maybe empty; raise `error` if it has more than `most` graphemes.
+
+    Single graphemes may have any length, so the number of characters is bounded, too.
+    """
+    name = _normalize_name(text)
+    if len(name) > _GRAPHEME_CHARACTERS * most or count_graphemes(name) > most:
+        raise error(N_("That is too long: {most} characters at most."), most=most)
+    return name
 
 
 def _check_length(text: str, *, limit: int) -> None:
@@ -170,15 +166,16 @@ def _limit_marks(text: str) -> str:
 def _limit_stack(stack: regex.Match[str]) -> str:
     """Return the marks of one base without those above the limit.
 
-    Above `MAX_MARKS`, orthographies stack only different marks of one script, such as the
-    subjoined letters of Tibetan or the points and accents of Hebrew.
+    Above `MAX_MARKS`, only different marks of a script whose words need them are kept.
     """
     kept: list[str] = []
     script = _script_of(stack.string[stack.start() - 1]) if stack.start() else ""
+    is_stacking = script in _STACKING_SCRIPTS
 
     def limit(found: regex.Match[str]) -> str:
         mark = found[1]
-        if len(kept) >= MAX_MARKS and (mark in kept or _script_of(mark) != script):
+        is_needed = is_stacking and mark not in kept and _script_of(mark) == script
+        if len(kept) >= MAX_MARKS and not is_needed:
             return ""
         kept.append(mark)
         return str(found[0])

@@ -97,6 +97,19 @@ def test_different_stacked_marks_of_a_script_are_limited(normalizer: Normalizer)
     assert _max_mark_depth(normalizer(f"\u05d0{points}b")) == MAX_SCRIPT_MARKS
 
 
+@pytest.mark.parametrize(
+    ("base", "marks"),
+    [
+        ("\u0628", "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652"),  # Arabic
+        ("\u0e01", "\u0e31\u0e34\u0e35\u0e36\u0e47\u0e48\u0e49\u0e4d"),  # Thai
+        ("\u0715", "\u0730\u0731\u0732\u0733\u0734\u0735"),  # Syriac
+        ("\u0915", "\u0941\u0942\u0943\u0944\u0945\u0946\u0947"),  # Devanagari
+    ],
+)
+def test_different_marks_of_scripts_that_stack_few_are_limited_to_4(base: str, marks: str) -> None:
+    assert _max_mark_depth(normalize_message(base + marks)) == MAX_MARKS
+
+
 @all_normalizers
 def test_spacing_marks_in_between_do_not_reset_the_limit_on_marks(normalizer: Normalizer) -> None:
     assert normalizer("\u0915" + "\u0301\u093e" * 20).count("\u0301") == MAX_MARKS
