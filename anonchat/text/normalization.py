@@ -39,8 +39,8 @@ _STACK = regex.compile(
     rf"({_STACKED_MARK}{{{MAX_MARKS + 1},{MAX_SCRIPT_MARKS}}}+){_STACKED_MARK}*+", regex.V1
 )
 _MARK = regex.compile(rf"({_STACKED}){_BETWEEN}*+", regex.V1)
-# Scripts whose words stack more than 4 marks, such as subjoined letters, or points with accents: the
-# first word of their character names. TAI is Tai Tham.
+# Scripts whose words stack more than 4 marks, such as subjoined letters or points with accents, by
+# the first word of their character names. TAI is Tai Tham.
 _STACKING_SCRIPTS = ("HEBREW", "MARCHEN", "MYANMAR", "TAI", "TIBETAN")
 _BASE = regex.compile(r"[^\p{M}\s]")
 _GRAPHEME = regex.compile(r"\X")

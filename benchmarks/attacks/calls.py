@@ -37,14 +37,15 @@ def _call(
 def _sign_in(**fields: str) -> Prepare:
     async def prepare(client: Client, _scene: Scene) -> Act:
         async def act(_number: int) -> None:
-            await _request_token(client, **fields)
+            await request_token(client, **fields)
 
         return act
 
     return prepare
 
 
-async def _request_token(client: Client, **fields: str) -> str:
+async def request_token(client: Client, **fields: str) -> str:
+    """Sign in with these fields, in which `*` is replaced by random digits; return the token."""
     body = {name: text.replace("*", uuid4().hex[:12]) for name, text in fields.items()}
     return str(json.loads(await client.ask("POST", f"{_API}/visitors", json=body))["token"])
 
@@ -53,7 +54,7 @@ async def _guess_phrases(client: Client, _scene: Scene) -> Act:
     """Try secret phrases against a few nicknames in turn."""
     nicknames = [f"g {uuid4().hex[:12]}" for _ in range(_GUESSED)]
     for nickname in nicknames:
-        await _request_token(client, nickname=nickname, secret_phrase="the right one, and long")
+        await request_token(client, nickname=nickname, secret_phrase="the right one, and long")
 
     async def act(number: int) -> None:
         nickname = nicknames[number % len(nicknames)]
@@ -72,7 +73,7 @@ async def _use_false_token(client: Client, _scene: Scene) -> Act:
 
 async def _delete_visitor(client: Client, _scene: Scene) -> Act:
     async def act(_number: int) -> None:
-        token = await _request_token(client, nickname="d *")
+        token = await request_token(client, nickname="d *")
         await client.ask("DELETE", f"{_API}/visitors/me", token=token)
 
     return act

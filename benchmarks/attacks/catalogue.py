@@ -14,6 +14,8 @@ from benchmarks.attacks.way import Act, Prepare, Way
 _METHODS = ("get", "put", "post", "patch", "delete")
 _PAGES_IN_MIX = 2
 _MAX_HELD = 1_500
+FORM_ROUTES = {("POST", "/session"), ("DELETE", "/session"), ("POST", "/pass")}
+"""The routes of the pages that change something; unlike those of the API, none lists them."""
 
 WAYS: dict[str, Way] = {
     way.name: way for way in (*transport.WAYS, *web.WAYS, *events.WAYS, *calls.WAYS, *readers.WAYS)
@@ -63,12 +65,12 @@ def find_ways(part: str) -> list[Way]:
 
 
 async def check_coverage(scene: Scene, non_member: str) -> None:
-    """Raise `RuntimeError` if an event of a page or a route of the API has no attack.
+    """Raise `RuntimeError` if an event of a page, a route of a form or of the API has no attack.
 
     `non_member` is the token of a visitor who is not a member of the full room.
     """
     async with Client(scene.url, "127.0.0.3") as client:
-        wanted = await _routes(client) | await _events(client, scene, non_member)
+        wanted = FORM_ROUTES | await _routes(client) | await _events(client, scene, non_member)
     missing = wanted - {each for way in WAYS.values() for each in way.covers}
     if missing:
         raise RuntimeError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container
 
+from benchmarks.attacks.calls import request_token
 from benchmarks.attacks.client import Client
 from benchmarks.attacks.page import Page
 from benchmarks.attacks.scene import Scene
@@ -60,6 +61,26 @@ async def _reconnect_room(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _end_false_session(client: Client, _scene: Scene) -> Act:
+    async def act(_number: int) -> None:
+        await _end_session(client, "x" * 43)
+
+    return act
+
+
+async def _sign_in_and_out(client: Client, _scene: Scene) -> Act:
+    """Sign in as a new visitor, and end the session."""
+
+    async def act(_number: int) -> None:
+        await _end_session(client, await request_token(client, nickname="s *"))
+
+    return act
+
+
+async def _end_session(client: Client, token: str) -> None:
+    await client.ask("DELETE", "/session", cookie=token, headers={"Origin": client.url})
+
+
 WAYS = (
     Way("page: /login", _get("/login"), round=_ROUND),
     Way("page: /privacy", _get("/privacy"), round=_ROUND),
@@ -73,8 +94,22 @@ WAYS = (
     Way(
         "page: /session with a false ticket",
         _get("/session", expect=[403], method="POST", data="x" * 200),
+        (("POST", "/session"),),
         round=_ROUND,
     ),
+    Way(
+        "page: /pass with a false solution",
+        _get("/pass", expect=[403], method="POST", data="1900000000.18.c2f1d3.9a8b7c:41207"),
+        (("POST", "/pass"),),
+        round=_ROUND,
+    ),
+    Way(
+        "page: /session ended with a false cookie",
+        _end_false_session,
+        (("DELETE", "/session"),),
+        round=_ROUND,
+    ),
+    Way("page: signed in and out", _sign_in_and_out, (("DELETE", "/session"),), round=200),
     Way("file: style sheet", _get("/assets/theme.css"), round=_ROUND),
     Way("file: health", _get("/healthz"), round=_ROUND),
     Way("file: API reference", _get("/api/v1/docs"), round=_ROUND),

@@ -10,10 +10,12 @@ import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from nicegui import Client
 from starlette.types import Message
 
 from anonchat import Chat
+from benchmarks.attacks.catalogue import FORM_ROUTES
 from pages import layout, room_view
 from pages.elements.live_list import LiveList
 from pages.http.auth import local_path
@@ -45,6 +47,12 @@ async def test_head_response_equals_get_without_body(browser: httpx.AsyncClient,
         assert {*head.headers} == {*get.headers}
         for name in ("content-type", "location", "cache-control", "etag"):
             assert head.headers.get(name) == get.headers.get(name)
+
+
+async def test_every_form_route_is_named_for_floods(web: FastAPI) -> None:
+    routes = iter_route_contexts(web.routes)
+    methods = {(method, route.path) for route in routes for method in route.methods or ()}
+    assert {each for each in methods if each[0] not in ("GET", "HEAD")} == FORM_ROUTES
 
 
 async def test_allow_header_lists_head(browser: httpx.AsyncClient) -> None:
