@@ -4,8 +4,6 @@ import socket
 
 _PORTS = range(20_000, 32_000)  # below those that the system gives to outgoing connections
 
-_reservations: list[socket.socket] = []
-
 
 def free_port() -> int:
     """Return a port of this machine that no other caller gets until this process exits.
@@ -21,7 +19,7 @@ def free_port() -> int:
         except OSError:
             reservation.close()
         else:
-            _reservations.append(reservation)
+            reservation.detach()  # open until this process exits
             return port
     raise OSError(f"no free port in {_PORTS}")
 
