@@ -24,6 +24,7 @@ from .runtime.open_pages import OpenPages
 from .runtime.periodic_task import PeriodicTask
 from .security.event_cipher import EventCipher
 from .security.keystore import KeyStore
+from .security.local_keystore import LocalKeyStore
 from .security.master_key import get_or_create_master_key, keys_path
 from .security.proof_of_work import ProofOfWork
 from .security.replicated_keystore import ReplicatedKeyStore
@@ -90,7 +91,7 @@ class Chat:
             )
         else:
             bus = bus or MemoryBus()
-            keys = KeyStore(keys_path(settings), master_key)
+            keys = LocalKeyStore(keys_path(settings), master_key)
         self.bus, self._keys = bus, keys
         hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.resolved_database_url)
@@ -325,7 +326,7 @@ class Chat:
     def _register_metrics(self) -> None:
         """Register the metrics that are read from components at each scrape."""
         add_gauge, add_labelled_counter = self.metrics.add_gauge, self.metrics.add_labelled_counter
-        add_gauge("anonchat_keys", "Live keys.", self._keys.count)
+        add_gauge("anonchat_keys", "Live keys.", lambda: len(self._keys.names()))
         add_gauge("anonchat_draining", "Whether this node is draining.", lambda: self.is_draining)
         add_gauge("anonchat_bus_up", "Whether the bus is connected.", lambda: self.bus.is_up)
         self.metrics.add_counter(

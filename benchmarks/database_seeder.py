@@ -16,7 +16,7 @@ from anonchat import Chat
 from anonchat.crypto import Hasher, fingerprint
 from anonchat.entities import Message, Room
 from anonchat.ids import new_id
-from anonchat.security.keystore import room_key_name, span_at, visitor_key_name
+from anonchat.security.key_names import room_key_name, span_at, visitor_key_name
 from anonchat.security.row_cipher import RowCipher
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 from tests.fakes import make_settings

@@ -16,7 +16,7 @@ from ..errors import StartupError, Unavailable
 from ..runtime.clock import TRUSTED_JUMP
 from ..runtime.files import require_writable
 from ..runtime.listening import bind
-from ..security.keystore import read_hash_key
+from ..security.key_file import read_hash_key
 from ..security.master_key import find_master_key, has_keys, require_writable_data_dir
 from ..settings import Settings
 from ..storage.database import Database

@@ -21,7 +21,7 @@ from ..runtime.files import (
     write_durably,
 )
 from ..settings import Settings
-from .keystore import KeyStore, can_decrypt_keys
+from .key_file import KeyFile, read_hash_key
 
 
 def get_or_create_master_key(settings: Settings) -> str:
@@ -73,21 +73,22 @@ def rotate_master_key(settings: Settings, *, given: str = "") -> int:
     replaces the file. After a crash the store is readable with either the old or the new key.
     Raises `StartupError`, also while anonchat is running.
     """
-    keys = KeyStore(keys_path(settings), get_or_create_master_key(settings))
+    file = KeyFile(keys_path(settings), get_or_create_master_key(settings))
     try:
-        keys.open()
+        keys = file.open()
         if given:
-            return keys.rewrap(given)
-        with _lock_file(settings.data_dir / "secret.key") as path:
-            new = secrets.token_urlsafe(32)
-            write_durably(replacement_path(path), new.encode())
-            count = keys.rewrap(new)
-            replace_and_shred(path)
-            return count
+            file.rewrap(keys, given)
+        else:
+            with _lock_file(settings.data_dir / "secret.key") as path:
+                new = secrets.token_urlsafe(32)
+                write_durably(replacement_path(path), new.encode())
+                file.rewrap(keys, new)
+                replace_and_shred(path)
+        return len(keys)
     except OSError as error:
         raise _folder_error(settings.data_dir, error) from error
     finally:
-        keys.close()
+        file.close()
 
 
 def _get_or_create_in_folder(folder: Path) -> str:
@@ -123,7 +124,8 @@ def _finish_rotation(path: Path) -> None:
     new = replacement_path(path)
     if new.exists():
         secret = new.read_text(encoding="utf-8", errors="replace")  # a torn file is no key
-        if can_decrypt_keys(path.with_name("keys"), secret):
+        keys = path.with_name("keys")
+        if keys.exists() and read_hash_key(keys, secret):
             replace_and_shred(path)
     clean_up_replacement(path)
 

@@ -14,14 +14,8 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
 from ..entities import Member, Message, Room, Visitor
 from ..runtime.cooperative import iterate_cooperatively
-from .keystore import (
-    KeyStore,
-    key_generation,
-    room_key_name,
-    span_at,
-    span_key_name,
-    visitor_key_name,
-)
+from .key_names import key_generation, room_key_name, span_at, span_key_name, visitor_key_name
+from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
 
@@ -239,7 +233,7 @@ class RowCipher:
     def can_decrypt_message(self, message: Message, visitor_id: str) -> bool:
         """Return whether all three keys of a message, which was decrypted before, still exist."""
         return (
-            self._keys.has_span(span_at(message.expires_at))
+            bool(self._keys.span_key_names(span_at(message.expires_at)))
             and self._keys.get(room_key_name(message.room_id)) is not None
             and self._keys.get(visitor_key_name(visitor_id)) is not None
         )

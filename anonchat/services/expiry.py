@@ -18,14 +18,14 @@ from ..errors import Unavailable
 from ..events import MessagesDeleted
 from ..runtime.clock import Clock
 from ..runtime.locks import KeyedLocks
-from ..security.keystore import (
-    KeyStore,
+from ..security.key_names import (
     key_generation,
     room_key_name,
     span_at,
     span_bounds,
     visitor_key_name,
 )
+from ..security.keystore import KeyStore
 from ..security.row_cipher import RowCipher
 from ..storage.database import Database
 from ..storage.purge_stats import PurgeStatsStore, count_purged

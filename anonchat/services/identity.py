@@ -37,7 +37,8 @@ from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute, floor_to_minute
 from ..runtime.open_pages import OpenPages
 from ..security.common_phrases import is_common
-from ..security.keystore import KeyStore, visitor_key_name
+from ..security.key_names import visitor_key_name
+from ..security.keystore import KeyStore
 from ..security.proof_of_work import ProofOfWork, RedeemedSolution
 from ..security.row_cipher import RowCipher
 from ..security.secret_phrase import PhraseProof, normalize_phrase

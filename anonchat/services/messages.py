@@ -25,7 +25,8 @@ from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..runtime.metrics import Metrics
-from ..security.keystore import KeyStore, key_generation, span_at
+from ..security.key_names import key_generation, span_at
+from ..security.keystore import KeyStore
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.database import Database, retry_on_conflict

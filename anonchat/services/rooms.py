@@ -38,7 +38,8 @@ from ..limits.network_shares import NetworkShares
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
-from ..security.keystore import KeyStore, room_key_name
+from ..security.key_names import room_key_name
+from ..security.keystore import KeyStore
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.database import Database, WriteConflict, retry_on_conflict

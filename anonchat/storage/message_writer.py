@@ -27,7 +27,7 @@ from ..limits.rate_limits import Limits
 from ..limits.room_post_shares import RoomPostShares
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
-from ..security.keystore import span_at
+from ..security.key_names import span_at
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from .database import ConnectionLost, Database, WriteConflict

@@ -10,7 +10,8 @@ from models import MessageRow, PurgeStatsRow, RoomRow, VisitorRow
 from ..crypto import Hasher
 from ..entities import PurgeStats
 from ..errors import KeyStoreMismatch, StartupError
-from ..security.keystore import KeyStore, room_key_name, visitor_key_name
+from ..security.key_names import room_key_name, visitor_key_name
+from ..security.keystore import KeyStore
 from .database import Database
 
 _ROW = 1

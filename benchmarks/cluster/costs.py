@@ -18,7 +18,7 @@ from anonchat.bus.persistence import PersistenceMonitor
 from anonchat.events import Event, MessagePosted, PeerPresence, RoomActivity, RoomRead
 from anonchat.ids import new_id
 from anonchat.security.event_cipher import EventCipher
-from anonchat.security.keystore import span_at
+from anonchat.security.key_names import span_at
 from anonchat.security.replicated_keystore import ReplicatedKeyStore
 from anonchat.security.row_cipher import RowCipher
 from benchmarks.cluster.site import ScreenSpecs, Site, running_stores

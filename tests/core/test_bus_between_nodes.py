@@ -38,7 +38,7 @@ from anonchat.events import (
     RoomActivity,
     VisitorForgotten,
 )
-from anonchat.security.keystore import key_generation, span_at
+from anonchat.security.key_names import key_generation, span_at
 from anonchat.security.replicated_keystore import ReplicatedKeyStore
 from anonchat.security.secret_phrase import make_legacy_key
 from models import VisitorRow
@@ -525,7 +525,7 @@ async def test_key_changes_during_a_gap_are_synchronized_afterwards(
     await wait_until(lambda: second._keys.get(f"room {room.id}") is None)
     assert first._keys.get(f"room {room.id}") is None
     assert isinstance(first._keys, ReplicatedKeyStore)
-    assert await first._keys._read_keys([f"visitor {ann.id}"]), (
+    assert await first._keys._copies.read([f"visitor {ann.id}"]), (
         "the node must have restored its keys in Valkey"
     )
 
@@ -575,7 +575,8 @@ async def test_valkey_data_loss_during_sync_destroys_no_key(
     room, _ = await create_room_with_members(first, "night train", "Ann")
     await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
     assert isinstance(second._keys, ReplicatedKeyStore)
-    read_keys = second._keys._read_keys
+    copies = second._keys._copies
+    read_keys = copies.read
 
     async def read_before_the_upload() -> dict[str, bytes]:
         return {}
@@ -584,8 +585,8 @@ async def test_valkey_data_loss_during_sync_destroys_no_key(
         server.forget()
         return await read_keys(names)
 
-    monkeypatch.setattr(second._keys, "_read_all", read_before_the_upload)
-    monkeypatch.setattr(second._keys, "_read_keys", read_after_data_loss)
+    monkeypatch.setattr(copies, "read_all", read_before_the_upload)
+    monkeypatch.setattr(copies, "read", read_after_data_loss)
     await second._keys.sync()
     assert second._keys.get(f"room {room.id}") is not None
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from anonchat import Chat
-from anonchat.security.keystore import SPAN
+from anonchat.security.key_names import SPAN
 from tests.fakes import FakeClock, create_room_with_members
 
 Statements = dict[str, Any]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from anonchat import Chat, MessagesDeleted, NotFound, RoomEnded, VisitorForgotten
-from anonchat.security.keystore import SPAN
+from anonchat.security.key_names import SPAN
 from tests.database_faults import allow, refuse
 from tests.fakes import (
     EventRecorder,
@@ -21,6 +21,7 @@ from tests.fakes import (
     read,
     running_chat,
     sign_in,
+    stored_keys,
 )
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -252,7 +253,7 @@ async def test_post_accepted_at_the_expiry_of_its_room_is_kept(
     ) as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         clock.advance(timedelta(seconds=59))
-        keys = chat._keys._write_lock
+        keys = stored_keys(chat)._write_lock
         async with keys:  # the post waits here, after its check that the room exists
             posting = asyncio.create_task(
                 chat.messages.post(room.id, visitor_id=ann.id, text="just in time")

@@ -22,6 +22,7 @@ from tests.fakes import (
     post_messages,
     read,
     running_chat,
+    stored_keys,
 )
 from tests.pages.tab import wait_until
 from tests.servers.postgres import Postgres
@@ -259,7 +260,7 @@ async def test_hash_key_of_an_older_site_is_kept_and_given_to_new_nodes(
     derived = derive_key(SECRET.encode(), purpose="hash")
     node = Chat(make_settings(tmp_path / "n1", node_id="n1", **shared), clock=clock)
     node._keys.open()
-    node._keys._write_hash_key(derived)  # as earlier versions created it
+    stored_keys(node)._file.write_hash_key(derived)  # as earlier versions created it
     node._keys.close()
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         assert node._keys.hash_key == derived

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from anonchat import Chat, StartupError, Unavailable
-from anonchat.security.keystore import SPAN, KeyStore, span_at, span_bounds
+from anonchat.security.key_names import SPAN, span_at, span_bounds
+from anonchat.security.local_keystore import LocalKeyStore
 from tests.fakes import (
     FakeClock,
     create_room_with_members,
@@ -19,6 +20,7 @@ from tests.fakes import (
     post_messages,
     read,
     running_chat,
+    stored_keys,
 )
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -105,6 +107,16 @@ async def test_slot_torn_by_a_crash_is_free(path: Path, tail: bytes) -> None:
         assert [keys.get(name) for name in "abcd"] == created + created_later
 
 
+@pytest.mark.parametrize("size", [1, 123, 124])
+async def test_hash_key_torn_by_a_crash_is_created_anew_and_kept(path: Path, size: int) -> None:
+    with path.open("wb") as file:
+        file.truncate(size)  # a file system may keep the size of a file and lose its content
+    with _open(path) as keys:
+        hash_key, created = keys.hash_key, await keys.get_or_create("a")
+    with _open(path) as keys:
+        assert (keys.hash_key, [keys.get("a")]) == (hash_key, created)
+
+
 async def test_torn_slot_does_not_stop_the_chat(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock) as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
@@ -121,12 +133,12 @@ async def test_torn_slot_does_not_stop_the_chat(tmp_path: Path, clock: FakeClock
 async def test_failed_erasure_of_a_key_is_repeated_by_the_next_destruction(path: Path) -> None:
     with _open(path) as keys:
         await keys.get_or_create("a", "b")
-        writable_file = keys._file
-        keys._file = os.open(path, os.O_RDONLY)
+        writable_file = keys._file._descriptor
+        keys._file._descriptor = os.open(path, os.O_RDONLY)
         with pytest.raises(Unavailable):
             await keys.destroy(["a"])
-        os.close(keys._file)
-        keys._file = writable_file
+        os.close(keys._file._descriptor)
+        keys._file._descriptor = writable_file
         assert keys.get("a") is None
         await keys.destroy([])
     with _open(path) as keys:
@@ -159,16 +171,16 @@ async def test_full_disk_raises_unavailable_and_loses_nothing(
     async with running_chat(tmp_path, clock) as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         size = (tmp_path / "keys").stat().st_size
-        writable_file = chat._keys._file
-        chat._keys._file = os.open("/dev/full", os.O_RDWR)
+        writable_file = stored_keys(chat)._file._descriptor
+        stored_keys(chat)._file._descriptor = os.open("/dev/full", os.O_RDWR)
         with pytest.raises(Unavailable):
             await post_messages(chat, room, ann, "one")
         with pytest.raises(Unavailable):
             await chat.rooms.create("day train", visitor_id=ann.id)
         with pytest.raises(Unavailable):
             await chat.identity.sign_in("Bob")
-        os.close(chat._keys._file)
-        chat._keys._file = writable_file
+        os.close(stored_keys(chat)._file._descriptor)
+        stored_keys(chat)._file._descriptor = writable_file
         await post_messages(chat, room, ann, "two")
     assert (tmp_path / "keys").stat().st_size > size
     async with running_chat(tmp_path, clock) as chat:
@@ -218,7 +230,7 @@ async def test_data_folder_cannot_be_used_by_two_processes(chat: Chat, clock: Fa
 
 async def test_file_is_readable_by_its_owner_only(path: Path) -> None:
     with _open(path) as keys:
-        assert os.stat(keys._file).st_mode & 0o077 == 0
+        assert os.stat(keys._file._descriptor).st_mode & 0o077 == 0
 
 
 def test_spans_are_consecutive_intervals() -> None:
@@ -257,8 +269,8 @@ def _file_size_limit(size: int) -> Iterator[None]:
 
 
 @contextmanager
-def _open(path: Path, *, secret: str = "secret") -> Iterator[KeyStore]:
-    keys = KeyStore(path, secret)
+def _open(path: Path, *, secret: str = "secret") -> Iterator[LocalKeyStore]:
+    keys = LocalKeyStore(path, secret)
     try:
         keys.open()
         yield keys

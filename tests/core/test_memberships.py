@@ -18,7 +18,7 @@ from anonchat import (
     RoomRead,
     UnknownVisitor,
 )
-from anonchat.security.keystore import visitor_key_name
+from anonchat.security.key_names import visitor_key_name
 from models import MemberRow
 from tests.database_faults import allow, refuse
 from tests.fakes import (

@@ -28,7 +28,7 @@ from anonchat import (
     Unavailable,
     Visitor,
 )
-from anonchat.security.keystore import visitor_key_name
+from anonchat.security.key_names import visitor_key_name
 from anonchat.text.normalization import normalize_message
 from tests.database_faults import allow, refuse
 from tests.fakes import (
@@ -41,6 +41,7 @@ from tests.fakes import (
     read,
     running_chat,
     sign_in,
+    stored_keys,
 )
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
@@ -319,7 +320,7 @@ async def test_visitor_forgotten_while_posting_does_not_block_other_posts(
     chat: Chat, room_and_members: tuple[Room, Visitor, Visitor], post: Post
 ) -> None:
     room, ann, bob = room_and_members
-    keys = chat._keys._write_lock
+    keys = stored_keys(chat)._write_lock
     async with keys:  # both queue for this lock, forget() first
         forgetting = asyncio.create_task(chat.identity.forget(ann.id))
         await _until(lambda: len(keys._waiters or ()) == 1)

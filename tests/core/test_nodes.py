@@ -46,7 +46,7 @@ async def nodes(
     async with running_chat(
         tmp_path / "data", clock, database_url=url, members_per_room_max=5
     ) as first:
-        monkeypatch.setattr("anonchat.chat.KeyStore", lambda *_: first._keys)
+        monkeypatch.setattr("anonchat.chat.LocalKeyStore", lambda *_: first._keys)
         nodes = [first, *(Chat(first.settings, clock=clock) for _ in range(1, _NODES))]
         yield nodes
         for node in nodes[1:]:

@@ -14,7 +14,7 @@ from anonchat.api import health_routes
 from anonchat.bus.client import Valkey
 from anonchat.bus.persistence import PersistenceMonitor
 from anonchat.cli.preflight import run_checks
-from anonchat.security.keystore import room_key_name
+from anonchat.security.key_names import room_key_name
 from anonchat.security.replicated_keystore import ReplicatedKeyStore
 from tests.fakes import (
     FakeClock,
@@ -192,7 +192,7 @@ async def test_keys_are_withheld_from_valkey_while_it_persists(
 
 async def _stored_key_names(node: Chat) -> set[str]:
     assert isinstance(node._keys, ReplicatedKeyStore)
-    return set(await node._keys._read_all())
+    return set(await node._keys._copies.read_all())
 
 
 async def _get_readyz(chat: Chat) -> tuple[int, str]:

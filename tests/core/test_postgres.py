@@ -28,7 +28,7 @@ from anonchat import (
 )
 from anonchat.limits.limit import Limit
 from anonchat.runtime.clock import DatabaseTime
-from anonchat.security.keystore import SPAN
+from anonchat.security.key_names import SPAN
 from anonchat.storage.database import Database
 from models import SQLModel
 from tests.fakes import (

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
-from anonchat.crypto import DecryptionError, decrypt, decrypt_texts, derive_key
-from anonchat.security.keystore import _SLOT_BYTES, KEY_BYTES, _derive_wrapping_key
+from anonchat.crypto import KEY_BYTES, DecryptionError, decrypt, decrypt_texts, derive_key
+from anonchat.security.key_file import _SLOT_BYTES, _derive_wrapping_key
 
 SECRET = "known to the thief"
 

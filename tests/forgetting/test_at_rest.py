@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from anonchat import Chat, Event, MessagesDeleted
-from anonchat.security.keystore import SPAN
+from anonchat.security.key_names import SPAN
 from tests.fakes import FakeClock, crash, make_settings, read, read_all_bytes, running_chat
 from tests.forgetting.canaries import SHAPES, find
 from tests.forgetting.canary_site import HOUR, CanarySite, populate

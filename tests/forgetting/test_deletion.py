@@ -18,7 +18,7 @@ from anonchat import (
     Unavailable,
 )
 from anonchat.events import Event
-from anonchat.security.keystore import span_at
+from anonchat.security.key_names import span_at
 from models import MessageRow
 from tests.effort import MOST, effort
 from tests.fakes import (

@@ -11,7 +11,8 @@ import pytest
 
 from anonchat import Chat, StartupError
 from anonchat.crypto import KEY_BYTES, derive_key
-from anonchat.security.keystore import KeyStore
+from anonchat.security.key_file import KeyFile
+from anonchat.security.local_keystore import LocalKeyStore
 from tests.browser.server_process import ServerProcess
 from tests.fakes import (
     FakeClock,
@@ -186,15 +187,13 @@ def test_unknown_command_lists_the_commands(tmp_path: Path) -> None:
 
 async def test_key_store_of_the_first_format_keeps_its_hash_key(tmp_path: Path) -> None:
     path = tmp_path / "keys"
-    keys = KeyStore(path, SECRET)
-    keys.open()
-    keys._slots = {}
-    keys._slot_count = 0
-    first = {"anonchat keys 1": bytes(32), "room a": bytes(32)}
-    keys._write_keys(first, {name: keys._allocate_slot() for name in first})
-    keys.close()
+    file = KeyFile(path, SECRET)
+    file.open()
+    file._slot_count = 0
+    file.write({"anonchat keys 1": bytes(32), "room a": bytes(32)})
+    file.close()
     for _ in range(2):
-        keys = KeyStore(path, SECRET)
+        keys = LocalKeyStore(path, SECRET)
         keys.open()
         assert keys.hash_key == derive_key(SECRET.encode(), purpose="hash")
         assert list(keys.names()) == ["room a"]
