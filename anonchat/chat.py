@@ -23,7 +23,6 @@ from .runtime.metrics import Metrics
 from .runtime.open_pages import OpenPages
 from .runtime.periodic_task import PeriodicTask
 from .security.event_cipher import EventCipher
-from .security.keystore import KeyStore
 from .security.local_keystore import LocalKeyStore
 from .security.master_key import get_or_create_master_key, keys_path
 from .security.proof_of_work import ProofOfWork
@@ -79,7 +78,7 @@ class Chat:
                 encrypt_event=lambda event: self._event_cipher.encrypt_event(event),
                 decrypt_event=lambda event: self._event_cipher.decrypt_event(event),
             )
-            keys: KeyStore = ReplicatedKeyStore(
+            keys: LocalKeyStore | ReplicatedKeyStore = ReplicatedKeyStore(
                 keys_path(settings),
                 master_key,
                 node=settings.node_id,

@@ -17,7 +17,6 @@ from anonchat.limits.rate_limits import Limits
 from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
 from anonchat.security.key_names import key_generation
-from anonchat.security.stored_keys import StoredKeys
 from models import SpanRow
 from tests.servers.sqlite import lay_out_tables
 
@@ -117,12 +116,6 @@ async def crash(chat: Chat) -> None:
         await chat._valkey.close()
     await chat._database.close()
     chat._keys.close()
-
-
-def stored_keys(chat: Chat) -> StoredKeys:
-    """Return the keys of the chat, with what its node has on disk."""
-    assert isinstance(chat._keys, StoredKeys)
-    return chat._keys
 
 
 async def sign_in(chat: Chat, nickname: str) -> Visitor:

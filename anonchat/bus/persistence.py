@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import StartupError
-from .client import Persistence, Valkey, ValkeyUnavailable
+from .client import NO_EVICTION, Persistence, Valkey, ValkeyUnavailable
 
 _LOG_EVERY_SECONDS = 60.0
 _UNKNOWN_PERSISTENCE = "Valkey forbids CONFIG GET and INFO, so whether it writes to disk is unknown"
@@ -32,9 +32,13 @@ class PersistenceMonitor:
         return bool(self.reasons)
 
     async def require_disabled(self) -> None:
-        """Raise `StartupError` if Valkey persists its data, or that cannot be found out."""
+        """Raise `StartupError` if Valkey persists its data, or that cannot be found out.
+
+        Log a warning if it may evict data.
+        """
         try:
             found = await self._valkey.read_persistence()
+            policy = await self._valkey.read_policy()
         except ValkeyUnavailable as error:
             reason = _UNKNOWN_PERSISTENCE if error.is_command_rejected else "no answer from Valkey"
             raise StartupError(f"ANONCHAT_BUS_URL: {reason}") from error
@@ -44,6 +48,13 @@ class PersistenceMonitor:
             _log.warning(
                 "Valkey forbids CONFIG GET, so its option save is unknown: make sure that it "
                 'is ""; snapshots are only detected after they are written'
+            )
+        if policy != NO_EVICTION:  # only a warning, because each node has its keys on disk
+            _log.warning(
+                "Valkey evicts keys when its memory is full: its maxmemory-policy is %s and has to "
+                "be %s",
+                policy,
+                NO_EVICTION,
             )
         self._record_snapshot(found)
 

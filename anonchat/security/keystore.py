@@ -1,4 +1,4 @@
-"""The interface of a key store: the encryption keys of text at rest, by name."""
+"""The interface of a key store: what services and ciphers need of it."""
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
@@ -13,20 +13,6 @@ class KeyStore(Protocol):
 
     row_commit_delay: timedelta
     """How long after a key was received another node may still commit its row."""
-
-    @property
-    def hash_key(self) -> bytes:
-        """The key of all keyed hashes; it is constant once the store was synchronized."""
-
-    @property
-    def is_hash_key_agreed(self) -> bool:
-        """Whether the hash key is known to be the one of the site."""
-
-    def open(self) -> None:
-        """Read the keys, or create the store. Raises `StartupError`."""
-
-    def close(self) -> None:
-        """Close the key file."""
 
     def get(self, name: str) -> bytes | None:
         """Return the key of this name, or `None` if this node does not have it."""
@@ -69,15 +55,3 @@ class KeyStore(Protocol):
 
     def record_missing(self, names: Iterable[str]) -> None:
         """Record keys that were not found: when one arrives, a gap in the events is reported."""
-
-    async def agree_hash_key(self) -> None:
-        """Adopt or propose the hash key that all nodes use. Raises `StartupError`."""
-
-    async def sync(self) -> None:
-        """Start to share all keys with the other nodes. Raises `StartupError`."""
-
-    async def reconcile(self) -> None:
-        """Send the changes that the other nodes have missed, if they can be reached now."""
-
-    async def flush(self) -> None:
-        """Write keys received from other nodes to disk."""

@@ -6,8 +6,7 @@ lost with Valkey or the group key.
 """
 
 import asyncio
-import logging
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -16,20 +15,20 @@ from itertools import islice
 from pathlib import Path
 
 from ..bus import Bus, GroupKeyAgreement
-from ..bus.client import NO_EVICTION, Valkey, ValkeyUnavailable
+from ..bus.client import Valkey, ValkeyUnavailable
 from ..bus.persistence import PersistenceMonitor
 from ..errors import StartupError, Unavailable
 from ..events import Event, EventsLost, KeysCreated, KeysDestroyed
 from ..runtime.clock import Clock
 from .key_names import is_span_key, span_at, span_key_name, span_number
+from .key_publisher import KeyPublisher
 from .stored_keys import StoredKeys
-from .valkey_keys import ValkeyKeys, batches
+from .valkey_keys import ValkeyKeys
 
 _WRITE_BATCH = 500
 _DESTROYED_MAX = 20_000
 _MISSING_MAX = 20_000
 _UNREACHABLE = "ANONCHAT_BUS_URL: no answer from Valkey"
-_log = logging.getLogger(__name__)
 
 
 class ReplicatedKeyStore(StoredKeys):
@@ -59,16 +58,16 @@ class ReplicatedKeyStore(StoredKeys):
     ) -> None:
         super().__init__(path, secret)
         self._node = node
-        self._valkey = valkey
         self._copies = ValkeyKeys(valkey, agreement, clock)
         self._persistence = persistence
+        self._publisher = KeyPublisher(
+            self._copies, persistence=persistence, bus=bus, get_key=self.get
+        )
         self._bus = bus
         self._clock = clock
         self._sync_lock = asyncio.Lock()
         self._unwritten: dict[str, bytes] = {}  # keys of other nodes that are not in the file yet
-        self._unshared: set[str] = set()
         self._destroyed: OrderedDict[str, None] = OrderedDict()  # recent; never accepted again
-        self._unpublished_destroyed: set[str] = set()  # destroyed here, but not in Valkey yet
         self._missing: OrderedDict[str, None] = OrderedDict()  # recent; they may arrive later
         self._data_id = ""
         self._is_syncing = False
@@ -100,7 +99,7 @@ class ReplicatedKeyStore(StoredKeys):
         missing = {name for name in names if self.get(name) is None}
         keys = await super().get_or_create(*names)
         if missing:
-            await self._share(missing)
+            await self._publisher.publish_created(missing)
         return keys
 
     async def fetch(self, names: Collection[str]) -> None:
@@ -128,8 +127,8 @@ class ReplicatedKeyStore(StoredKeys):
                 name for name in names if not is_span_key(name) or span_number(name) >= current
             ]
             if shared:  # every node destroys keys of past spans by itself
-                self._unpublished_destroyed.update(shared)
-                await self._publish_destroyed()
+                self._publisher.destroyed.update(shared)
+                await self._publisher.publish_destroyed()
 
     async def agree_hash_key(self) -> None:
         """Adopt the hash key of the other nodes; if they have none, propose this node's.
@@ -141,16 +140,8 @@ class ReplicatedKeyStore(StoredKeys):
             hash_key = await self._copies.read_hash_key()
             if hash_key is None and not self.is_hash_key_agreed:
                 hash_key = await self._copies.propose_hash_key(self.hash_key)
-            policy = await self._valkey.read_policy()
         except ValkeyUnavailable as error:
             raise StartupError(_UNREACHABLE) from error
-        if policy != NO_EVICTION:  # only a warning, because each node has its keys on disk
-            _log.warning(
-                "Valkey evicts keys when its memory is full: its maxmemory-policy is %s and has to "
-                "be %s",
-                policy,
-                NO_EVICTION,
-            )
         if hash_key and hash_key != self.hash_key:
             if self._initial_names:
                 raise StartupError(
@@ -179,8 +170,7 @@ class ReplicatedKeyStore(StoredKeys):
             if self._bus.is_up and self._is_syncing:
                 with suppress(ValkeyUnavailable):  # the next call retries
                     await self._catch_up_if_behind()
-                    await self._publish_destroyed()
-                    await self._push(list(self._unshared))
+                    await self._publisher.publish_all()
                     await self._copies.renew()
 
     async def flush(self) -> None:
@@ -194,44 +184,13 @@ class ReplicatedKeyStore(StoredKeys):
                 found = {name: b64decode(encrypted) for name, encrypted in keys.items()}
                 self._add_received(found)
                 if not stored:
-                    self._unshared.update(name for name in found if self.get(name))
+                    self._publisher.unshared.update(name for name in found if self.get(name))
             case KeysDestroyed(names):
                 with suppress(Unavailable):  # the next write erases them
                     await self._destroy_here(names)
             case EventsLost():
                 self._is_behind = True
                 await self.reconcile()
-
-    async def _share(self, names: Collection[str]) -> None:
-        """Send keys to Valkey and to all nodes; later, if Valkey is unavailable."""
-        self._unshared.update(names)
-        if self._bus.is_up:
-            with suppress(ValkeyUnavailable):
-                await self._push(names if self._persistence.is_unsafe else list(self._unshared))
-
-    async def _push(self, names: Collection[str]) -> None:
-        """Store keys in Valkey, unless it persists to disk, and publish them."""
-        may_store = not self._persistence.is_unsafe
-        for batch in batches(list(names)):
-            encrypted = {
-                name: self._copies.encrypt(name, key) for name in batch if (key := self.get(name))
-            }
-            if may_store:
-                await self._copies.store(encrypted)
-            texts = {name: b64encode(value).decode() for name, value in encrypted.items()}
-            self._bus.publish_remote(KeysCreated(texts, stored=may_store))
-        if may_store:
-            self._unshared.difference_update(names)
-
-    async def _publish_destroyed(self) -> None:
-        """Delete destroyed keys from Valkey, and let all nodes destroy them."""
-        if not self._bus.is_up:
-            return
-        with suppress(ValkeyUnavailable):
-            for names in batches(list(self._unpublished_destroyed)):
-                await self._copies.delete(names)
-                self._bus.publish_remote(KeysDestroyed(tuple(names)))
-                self._unpublished_destroyed.difference_update(names)
 
     async def _catch_up_if_behind(self) -> None:
         if self._is_behind:
@@ -254,17 +213,16 @@ class ReplicatedKeyStore(StoredKeys):
         await self._copies.store_hash_key(self.hash_key)
         data_id = await self._copies.read_data_id()
         if data_id != self._data_id:  # Valkey has lost its data, or this is the first contact
-            self._unshared.update(self.names())
-            self._unpublished_destroyed.update(self._destroyed)  # other nodes may have stored them
-        await self._publish_destroyed()
-        await self._push(list(self._unshared))
+            self._publisher.unshared.update(self.names())
+            self._publisher.destroyed.update(self._destroyed)  # other nodes may have stored them
+        await self._publisher.publish_all()
         before = set(self.names())
         found = await self._copies.read_all()
         self._add_received(found)
         if data_id == self._data_id:
             # Span keys are excluded: they expire by the clocks of Valkey and of each node.
             compared = {name for name in before if not is_span_key(name)}
-            absent = compared - found.keys() - self._unshared
+            absent = compared - found.keys() - self._publisher.unshared
             present = await self._copies.read(absent) if absent else {}
             # Check last: a Valkey that lost its data meanwhile lacks keys that were not destroyed.
             if data_id == await self._copies.read_data_id():
@@ -275,7 +233,7 @@ class ReplicatedKeyStore(StoredKeys):
 
     def _add_received(self, found: Mapping[str, bytes]) -> None:
         """Add keys of other nodes to memory, and start to write them to disk."""
-        self._unpublished_destroyed.update(name for name in found if name in self._destroyed)
+        self._publisher.destroyed.update(name for name in found if name in self._destroyed)
         new = {
             name: key
             for name, encrypted in found.items()
@@ -308,7 +266,7 @@ class ReplicatedKeyStore(StoredKeys):
         self._destroyed |= dict.fromkeys(names)
         _evict_oldest(self._destroyed, _DESTROYED_MAX)
         self._remove(name for name in names if self._unwritten.pop(name, None))
-        self._unshared.difference_update(names)
+        self._publisher.unshared.difference_update(names)
         await super().destroy(names)
 
 

@@ -21,7 +21,6 @@ from tests.fakes import (
     read,
     running_chat,
     sign_in,
-    stored_keys,
 )
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -253,7 +252,7 @@ async def test_post_accepted_at_the_expiry_of_its_room_is_kept(
     ) as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         clock.advance(timedelta(seconds=59))
-        keys = stored_keys(chat)._write_lock
+        keys = chat._keys._write_lock
         async with keys:  # the post waits here, after its check that the room exists
             posting = asyncio.create_task(
                 chat.messages.post(room.id, visitor_id=ann.id, text="just in time")

@@ -22,7 +22,6 @@ from tests.fakes import (
     post_messages,
     read,
     running_chat,
-    stored_keys,
 )
 from tests.pages.tab import wait_until
 from tests.servers.postgres import Postgres
@@ -260,7 +259,7 @@ async def test_hash_key_of_an_older_site_is_kept_and_given_to_new_nodes(
     derived = derive_key(SECRET.encode(), purpose="hash")
     node = Chat(make_settings(tmp_path / "n1", node_id="n1", **shared), clock=clock)
     node._keys.open()
-    stored_keys(node)._file.write_hash_key(derived)  # as earlier versions created it
+    node._keys._file.write_hash_key(derived)  # as earlier versions created it
     node._keys.close()
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         assert node._keys.hash_key == derived
@@ -283,7 +282,7 @@ async def test_events_lost_is_published_when_the_key_of_a_message_arrives_late(
         """Share no key."""
 
     with monkeypatch.context() as patch:
-        patch.setattr(first._keys, "_push", push_nothing)
+        patch.setattr(first._keys._publisher, "push", push_nothing)
         await post_messages(first, room, ann, "before its key")
         first.bus.publish_remote(VisitorForgotten("the last word"))
         await wait_until(lambda: bool(recorder.of_type(VisitorForgotten)))

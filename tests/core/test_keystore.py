@@ -20,7 +20,6 @@ from tests.fakes import (
     post_messages,
     read,
     running_chat,
-    stored_keys,
 )
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -171,16 +170,16 @@ async def test_full_disk_raises_unavailable_and_loses_nothing(
     async with running_chat(tmp_path, clock) as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         size = (tmp_path / "keys").stat().st_size
-        writable_file = stored_keys(chat)._file._descriptor
-        stored_keys(chat)._file._descriptor = os.open("/dev/full", os.O_RDWR)
+        writable_file = chat._keys._file._descriptor
+        chat._keys._file._descriptor = os.open("/dev/full", os.O_RDWR)
         with pytest.raises(Unavailable):
             await post_messages(chat, room, ann, "one")
         with pytest.raises(Unavailable):
             await chat.rooms.create("day train", visitor_id=ann.id)
         with pytest.raises(Unavailable):
             await chat.identity.sign_in("Bob")
-        os.close(stored_keys(chat)._file._descriptor)
-        stored_keys(chat)._file._descriptor = writable_file
+        os.close(chat._keys._file._descriptor)
+        chat._keys._file._descriptor = writable_file
         await post_messages(chat, room, ann, "two")
     assert (tmp_path / "keys").stat().st_size > size
     async with running_chat(tmp_path, clock) as chat:

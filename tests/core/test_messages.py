@@ -41,7 +41,6 @@ from tests.fakes import (
     read,
     running_chat,
     sign_in,
-    stored_keys,
 )
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
@@ -320,7 +319,7 @@ async def test_visitor_forgotten_while_posting_does_not_block_other_posts(
     chat: Chat, room_and_members: tuple[Room, Visitor, Visitor], post: Post
 ) -> None:
     room, ann, bob = room_and_members
-    keys = stored_keys(chat)._write_lock
+    keys = chat._keys._write_lock
     async with keys:  # both queue for this lock, forget() first
         forgetting = asyncio.create_task(chat.identity.forget(ann.id))
         await _until(lambda: len(keys._waiters or ()) == 1)

@@ -23,7 +23,6 @@ from tests.fakes import (
     post_messages,
     running_chat,
     sign_in,
-    stored_keys,
 )
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -205,7 +204,7 @@ async def test_room_extended_by_a_post_in_the_last_moment_does_not_end(
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         recorder = EventRecorder(chat)
         clock.advance(59 * SECOND)
-        keys = stored_keys(chat)._write_lock
+        keys = chat._keys._write_lock
         async with keys:  # the post waits here, after its check that the room exists
             posting = asyncio.create_task(post_messages(chat, room, ann, "just in time"))
             while not keys._waiters:  # noqa: ASYNC110  # a lock has no event for waiters
