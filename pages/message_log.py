@@ -1,12 +1,13 @@
 """The messages of a room on the page of one member."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from nicegui import ui
 
-from anonchat import ChatError, Cost, Member, Message, NotAMember, Room
+from anonchat import ChatError, Cost, Member, Message, NotAMember, NotFound, Room
 
 from .context import PageContext
 from .elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult
@@ -147,14 +148,8 @@ class MessageLog:
         messages, visitor_id = self._context.chat.messages, self._member.visitor_id
         try:
             await self._screen.work.spend(Cost.DELETE + self._context.broadcast_cost(self._room.id))
-            found = await messages.history(
-                self._room.id, visitor_id=visitor_id, after=seq - 1, limit=1
-            )
-            for message in found:
-                if message.seq == seq:  # else it is deleted already
-                    await messages.delete(
-                        self._room.id, visitor_id=visitor_id, message_id=message.id
-                    )
+            with suppress(NotFound):  # it is deleted already
+                await messages.delete_by_seq(self._room.id, visitor_id=visitor_id, seq=seq)
         except ChatError as error:
             self._screen.show_alert("delete", self._language.explain(error))
         else:

@@ -179,18 +179,29 @@ class Messages:
         """
         if not _ID.fullmatch(message_id):  # the database rejects some strings
             raise NotFound(_NO_MESSAGE)
+        await self._delete(room_id, visitor_id, col(MessageRow.id) == message_id)
+
+    async def delete_by_seq(self, room_id: str, *, visitor_id: str, seq: int) -> None:
+        """Delete a message as `delete()` does."""
+        await self._delete(room_id, visitor_id, col(MessageRow.seq) == seq)
+
+    async def _delete(self, room_id: str, visitor_id: str, which: ColumnElement[bool]) -> None:
         charge = self._limits.deletions.hit_once(visitor_id)
-        seq, number = await self._remove(room_id, visitor_id, message_id, charge)
+        seq, number = await self._remove(room_id, visitor_id, which, charge)
         await self._bus.publish(MessagesDeleted(room_id, (seq,)))
         with suppress(Unavailable):  # the next purge retries
             await self._rotate_span_keys(number)
 
     @retry_on_conflict
     async def _remove(
-        self, room_id: str, visitor_id: str, message_id: str, charge: Callable[[], None]
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        charge: Callable[[], None],
     ) -> tuple[int, int]:
         """Delete the row of a message; return its `seq` and the number of its span."""
-        query = select(MessageRow).where(self._is_live(room_id), MessageRow.id == message_id)
+        query = select(MessageRow).where(self._is_live(room_id), which)
         async with self._database.transaction(visitor_id) as session:
             room = await session.get(RoomRow, room_id, with_for_update=_FOR_KEY_SHARE)
             member = await _require_member(session, room_id, visitor_id)
@@ -202,7 +213,7 @@ class Messages:
             charge()
             number = span_at(row.expires_at)
             await self._begin_generation(session, number)
-            await session.exec(delete(MessageRow).where(col(MessageRow.id) == message_id))
+            await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
             session.add(_make_tombstone(row))
             await count_purged(session, messages=1)
         return row.seq, number

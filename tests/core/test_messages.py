@@ -626,6 +626,34 @@ async def test_message_cannot_be_deleted_via_another_room_or_after_expiry(
         await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
 
 
+async def test_message_is_deleted_by_its_seq_under_the_same_conditions(
+    chat: Chat, room_and_members: tuple[Room, Visitor, Visitor], post: Post, clock: FakeClock
+) -> None:
+    room, ann, bob = room_and_members  # Ann owns the room
+    await post("of Ann")
+    await post("of Bob", visitor_id=bob.id)
+    expired = await post("expired")
+    other = await chat.rooms.create("other", visitor_id=ann.id)
+    await chat.memberships.join(other.id, visitor_id=ann.id)
+    outsider = await sign_in(chat, "Cid")
+    with pytest.raises(NotAllowed):
+        await chat.messages.delete_by_seq(room.id, visitor_id=bob.id, seq=1)
+    with pytest.raises(NotAMember):
+        await chat.messages.delete_by_seq(room.id, visitor_id=outsider.id, seq=1)
+    with pytest.raises(NotFound):
+        await chat.messages.delete_by_seq(other.id, visitor_id=ann.id, seq=1)
+    recorder = EventRecorder(chat)
+    for visitor, seq in ((ann, 1), (ann, 2)):
+        await chat.messages.delete_by_seq(room.id, visitor_id=visitor.id, seq=seq)
+        assert recorder.of_type(MessagesDeleted)[-1] == MessagesDeleted(room.id, (seq,))
+        with pytest.raises(NotFound):
+            await chat.messages.delete_by_seq(room.id, visitor_id=visitor.id, seq=seq)
+    assert await read(chat, room, bob) == ["expired"]
+    clock.advance(room.message_ttl)
+    with pytest.raises(NotFound):
+        await chat.messages.delete_by_seq(room.id, visitor_id=ann.id, seq=expired.seq)
+
+
 async def _newest(chat: Chat, room: Room, visitor: Visitor, limit: int) -> list[str]:
     page = await chat.messages.history(room.id, visitor_id=visitor.id, limit=limit)
     return [message.text for message in page]
