@@ -112,7 +112,6 @@ class Messages:
             limits=limits,
             shares=shares,
             cipher=cipher,
-            on_stored=self._cache,
         )
         self._pages: RoomCache[_Page] = RoomCache(_PAGES_CACHED_MAX, bus.room_epoch)
         bus.subscribe(self._on_event)
@@ -315,7 +314,7 @@ class Messages:
 
     async def _on_event(self, event: Event) -> None:
         match event:
-            case MessagePosted(_, message, visitor_id):  # this node's are already cached
+            case MessagePosted(_, message, visitor_id):
                 self._cache(visitor_id, message)
             case MessagesDeleted(room_id, seqs):
                 self._pages.update(room_id, lambda page: page.remove(seqs))

@@ -5,7 +5,7 @@ each row took longer than encrypting, writing and committing together.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -177,9 +177,7 @@ class MessageWriter:
         limits: Limits,
         shares: NetworkShares,
         cipher: RowCipher,
-        on_stored: Callable[[str, Message], None],
     ) -> None:
-        """Call `on_stored` with the visitor id and message of each post before it is published."""
         self._settings = settings
         self._database = database
         self._bus = bus
@@ -187,7 +185,6 @@ class MessageWriter:
         self._limits = limits
         self._room_shares = RoomPostShares(limits, settings.posts_per_room)
         self._cipher = cipher
-        self._on_stored = on_stored
         self._queue: PostQueue[Draft] = PostQueue(settings.post_queue_max, shares)
         self._writer: asyncio.Task[None] | None = None
 
@@ -222,7 +219,7 @@ class MessageWriter:
         while self._queue:
             drafts = self._queue.next_batch(_BATCH_MAX)
             try:
-                posted = await self._commit(drafts)
+                batch = await self._commit(drafts)
             except Unavailable as error:
                 if not isinstance(error, WriteConflict | ConnectionLost):  # a retry does not help
                     for draft in drafts:
@@ -232,17 +229,19 @@ class MessageWriter:
                 failures += 1
                 continue
             except Exception as error:  # each caller needs an answer
-                posted = []
                 for draft in drafts:
                     draft.reject(error)
+            else:
+                for event in self._list_events(batch):
+                    await self._bus.publish(event)
+                # Afterwards, so that an author who then reads the room finds the message.
+                self._resolve_drafts(drafts, batch)
             failures = 0
             self._queue.remove(drafts)
-            for event in posted:
-                await self._bus.publish(event)
             if len(drafts) < _SMALL_BATCH:  # a larger batch costs no more: let it fill
                 await asyncio.sleep(_COLLECT_SECONDS)
 
-    async def _commit(self, drafts: list[Draft]) -> list[MessagePosted]:
+    async def _commit(self, drafts: list[Draft]) -> _Batch:
         """Store the drafts together, except those that are rejected."""
         drafts = [draft for draft in drafts if draft.is_pending]
         async with self._database.core_transaction() as connection:
@@ -262,7 +261,7 @@ class MessageWriter:
                         draft.reject(error)
             if batch.rows:
                 await self._write(connection, batch)
-        return self._resolve_drafts(drafts, batch)
+        return batch
 
     async def _load_batch(self, connection: AsyncConnection, drafts: list[Draft]) -> _Batch:
         parameters = {
@@ -432,8 +431,15 @@ class MessageWriter:
             {"visitor": id, "new_expires_at": expiry} for id, expiry in sorted(extensions.items())
         ]
 
-    def _resolve_drafts(self, drafts: list[Draft], batch: _Batch) -> list[MessagePosted]:
-        """Answer all callers, and return the events to publish."""
+    def _list_events(self, batch: _Batch) -> Iterator[MessagePosted]:
+        """Yield the events of all messages that are still readable."""
+        for draft, message in batch.new_messages:
+            room = batch.rooms.get(draft.room_id)
+            if room and self._is_readable(message, draft.visitor_id):
+                yield MessagePosted(room, message, draft.visitor_id)
+
+    def _resolve_drafts(self, drafts: list[Draft], batch: _Batch) -> None:
+        """Answer all callers."""
         for draft in drafts:
             message = batch.existing.get(draft.dedup_key)
             if message and self._is_readable(message, draft.visitor_id):
@@ -442,13 +448,6 @@ class MessageWriter:
                 draft.reject(Unavailable(_UNAVAILABLE_TEXT))
             else:
                 draft.reject(MessageExpired(N_("That message has come to its end already.")))
-        events = []
-        for draft, message in batch.new_messages:
-            room = batch.rooms.get(draft.room_id)
-            if room and self._is_readable(message, draft.visitor_id):
-                self._on_stored(draft.visitor_id, message)
-                events.append(MessagePosted(room, message, draft.visitor_id))
-        return events
 
     def _is_readable(self, message: Message, visitor_id: str) -> bool:
         return message.expires_at > self._clock() and self._cipher.can_decrypt_message(

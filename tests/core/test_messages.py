@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from anonchat import (
     Chat,
     ChatError,
+    Event,
     EventsLost,
     InvalidMessage,
     LimitReached,
@@ -670,6 +671,27 @@ async def test_cached_page_shows_new_messages_and_omits_deleted_ones(chat: Chat)
     assert await _newest(chat, room, ben, 3) == ["1", "2", "4"]
     assert await _newest(chat, room, ben, 4) == ["1", "2", "4"]
     assert await _newest(chat, room, ben, 1) == ["4"]
+
+
+async def test_cached_page_shows_a_message_to_its_author_although_a_listener_is_slow(
+    chat: Chat,
+) -> None:
+    room, (ann,) = await create_room_with_members(chat, "kitchen", "Ann")
+    await post_messages(chat, room, ann, "1")
+    assert await _newest(chat, room, ann, 3) == ["1"]
+
+    async def listen_slowly(_event: Event) -> None:
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+
+    chat.bus.subscribe(listen_slowly)
+    shown = await asyncio.gather(*(_post_and_read(chat, room, ann, text) for text in "234"))
+    assert all(text in page for text, page in zip("234", shown, strict=True))
+
+
+async def _post_and_read(chat: Chat, room: Room, author: Visitor, text: str) -> list[str]:
+    await chat.messages.post(room.id, visitor_id=author.id, text=text)
+    return await _newest(chat, room, author, 5)
 
 
 async def test_cached_page_omits_expired_messages(chat: Chat, clock: FakeClock) -> None:
