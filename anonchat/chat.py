@@ -25,6 +25,7 @@ from .runtime.periodic_task import PeriodicTask
 from .security.event_cipher import EventCipher
 from .security.local_keystore import LocalKeyStore
 from .security.master_key import get_or_create_master_key, keys_path
+from .security.message_cipher import MessageCipher
 from .security.proof_of_work import ProofOfWork
 from .security.replicated_keystore import ReplicatedKeyStore
 from .security.row_cipher import RowCipher
@@ -38,6 +39,9 @@ from .services.room_directory import RoomDirectory
 from .services.rooms import Rooms
 from .settings import Settings
 from .storage.database import Database
+from .storage.message_batch import BatchStore
+from .storage.message_history import MessageHistory
+from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
 from .text.confusables import UNICODE_VERSION
@@ -94,8 +98,9 @@ class Chat:
         self.bus, self._keys = bus, keys
         hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.resolved_database_url)
-        cipher = RowCipher(keys)
-        self._event_cipher = EventCipher(cipher)  # after the bus, which the keys need
+        cipher, message_cipher = RowCipher(keys), MessageCipher(keys)
+        # After the bus, which the keys need.
+        self._event_cipher = EventCipher(cipher, message_cipher)
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
         self.work_budget = WorkBudget(limits)
         self.network_throttle = NetworkThrottle(limits)
@@ -163,23 +168,34 @@ class Chat:
             bus=bus,
             clock=clock,
             keys=keys,
-            cipher=cipher,
+            cipher=message_cipher,
             purge_stats=self.purge_stats,
             end_room=self.rooms.end,
             forget=self.identity.forget,
         )
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
         self.messages = Messages(
-            settings=settings,
             database=database,
             bus=bus,
             clock=clock,
             limits=limits,
-            shares=shares,
             keys=keys,
-            cipher=cipher,
             hasher=hasher,
             metrics=metrics,
+            writer=MessageWriter(
+                batches=BatchStore(
+                    settings=settings,
+                    database=database,
+                    clock=clock,
+                    limits=limits,
+                    cipher=cipher,
+                    message_cipher=message_cipher,
+                ),
+                bus=bus,
+                shares=shares,
+                queue_max=settings.post_queue_max,
+            ),
+            history=MessageHistory(database=database, bus=bus, clock=clock, cipher=message_cipher),
             is_member=self.memberships.is_member,
             rotate_span_keys=self.expiry.rotate_span_keys,
         )

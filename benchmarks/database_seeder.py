@@ -17,6 +17,7 @@ from anonchat.crypto import Hasher, fingerprint
 from anonchat.entities import Message, Room
 from anonchat.ids import new_id
 from anonchat.security.key_names import room_key_name, span_at, visitor_key_name
+from anonchat.security.message_cipher import MessageCipher
 from anonchat.security.row_cipher import RowCipher
 from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 from tests.fakes import make_settings
@@ -142,7 +143,7 @@ class DatabaseSeeder:
         now = datetime.now(UTC)
         for room in rooms:
             expires_at = now + timedelta(seconds=room.message_ttl)
-            await self._cipher.create_span_keys({span_at(expires_at): 0})
+            await self._message_cipher.create_span_keys({span_at(expires_at): 0})
             authors = {guest.id: self._author(room, guest) for guest in guests}
             rows = (
                 self._make_row(
@@ -181,7 +182,7 @@ class DatabaseSeeder:
             "seq": message.seq,
             "author": message.author,
             "dedup_key": self._hasher.hash("dedup", message.id),
-            "sealed": self._cipher.encrypt_message(message, guest.id),
+            "sealed": self._message_cipher.encrypt_message(message, guest.id),
             "posted_at": message.posted_at,
             "expires_at": message.expires_at,
         }
@@ -203,7 +204,11 @@ class DatabaseSeeder:
 
     @property
     def _cipher(self) -> RowCipher:
-        return self._chat.messages._cipher
+        return self._chat.rooms._cipher
+
+    @property
+    def _message_cipher(self) -> MessageCipher:
+        return self._chat.expiry._cipher
 
 
 @asynccontextmanager

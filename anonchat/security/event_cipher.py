@@ -19,6 +19,7 @@ from ..events import (
     RoomActivity,
     RoomOpened,
 )
+from .message_cipher import MessageCipher
 from .row_cipher import RowCipher
 
 _BATCH = 100  # members between two yields to the event loop
@@ -27,8 +28,9 @@ _BATCH = 100  # members between two yields to the event loop
 class EventCipher:
     """Encrypts and decrypts the texts in events."""
 
-    def __init__(self, cipher: RowCipher) -> None:
+    def __init__(self, cipher: RowCipher, message_cipher: MessageCipher) -> None:
         self._cipher = cipher
+        self._message_cipher = message_cipher
 
     async def encrypt_event(self, event: Event) -> Event | None:
         """Return the event with encrypted texts, or `None` if a key was destroyed meanwhile."""
@@ -71,7 +73,7 @@ class EventCipher:
                 joined = await self._fetch_and_decrypt_member(member)
                 return MemberJoined(decrypted, joined) if decrypted and joined else None
             case MessagePosted(room, message, visitor_id):
-                posted = await self._cipher.decrypt_sent_message(
+                posted = await self._message_cipher.decrypt_sent_message(
                     message, visitor_id, _decode(message.text)
                 )
                 decrypted = await self._fetch_and_decrypt_room(room)
@@ -102,7 +104,7 @@ class EventCipher:
         return replace(member, nickname=_encode(ciphertext), badge="") if ciphertext else None
 
     def _encrypt_message(self, message: Message, visitor_id: str) -> Message | None:
-        ciphertext = self._cipher.encrypt_sent_message(message, visitor_id)
+        ciphertext = self._message_cipher.encrypt_sent_message(message, visitor_id)
         if ciphertext is None:
             return None
         return replace(message, text=_encode(ciphertext), nickname="", badge="", dedup_id="")

@@ -26,7 +26,7 @@ from ..security.key_names import (
     visitor_key_name,
 )
 from ..security.keystore import KeyStore
-from ..security.row_cipher import RowCipher
+from ..security.message_cipher import MessageCipher
 from ..storage.database import Database
 from ..storage.purge_stats import PurgeStatsStore, count_purged
 
@@ -57,7 +57,7 @@ class Expiry:
         bus: Bus,
         clock: Clock,
         keys: KeyStore,
-        cipher: RowCipher,
+        cipher: MessageCipher,
         purge_stats: PurgeStatsStore,
         end_room: Callable[[str], Awaitable[int]],
         forget: Callable[[str], Awaitable[None]],
@@ -261,12 +261,7 @@ class Expiry:
                 async with self._database.transaction() as session:
                     query = query.limit(_REENCRYPT_BATCH).with_for_update()
                     batch = (await session.exec(query)).all()
-                    messages = await self._cipher.decrypt_messages(batch)
-                    for row, message in zip(batch, messages, strict=True):
-                        self._cipher.reencrypt(row, generation)
-                        is_complete = is_complete and (
-                            message is not None or self._cipher.is_undecryptable(row)
-                        )
+                    is_complete &= await self._cipher.reencrypt_messages(batch, generation)
                 took = loop.time() - started
             if len(batch) < _REENCRYPT_BATCH:
                 return is_complete

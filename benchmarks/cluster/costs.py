@@ -19,6 +19,7 @@ from anonchat.events import Event, MessagePosted, PeerPresence, RoomActivity, Ro
 from anonchat.ids import new_id
 from anonchat.security.event_cipher import EventCipher
 from anonchat.security.key_names import span_at
+from anonchat.security.message_cipher import MessageCipher
 from anonchat.security.replicated_keystore import ReplicatedKeyStore
 from anonchat.security.row_cipher import RowCipher
 from benchmarks.cluster.site import ScreenSpecs, Site, running_stores
@@ -226,7 +227,7 @@ async def _run_remote_bus(
             agreement=bus.agreement,
             clock=_now,
         )
-        cipher = EventCipher(RowCipher(keys))
+        cipher = EventCipher(RowCipher(keys), MessageCipher(keys))
         keys.open()
         await bus.start()
         try:

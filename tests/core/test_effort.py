@@ -175,7 +175,7 @@ async def test_history_of_long_messages_does_not_block_the_event_loop(chat: Chat
         *(chat.messages.post(room.id, visitor_id=ann.id, text=text) for _ in range(200))
     )
     await chat.messages.flush()
-    chat.messages._pages.clear()
+    chat.messages._history._pages.clear()
 
     async def read_and_render() -> None:
         messages = await chat.messages.history(room.id, visitor_id=ann.id, after=0, limit=200)

@@ -788,7 +788,7 @@ async def test_catch_up_from_the_cached_page_equals_that_from_the_database(
 
     await _newest(chat, room, ann, 30)
     cached = await catch_up()
-    chat.messages._pages.clear()
+    chat.messages._history._pages.clear()
     assert cached == await catch_up()
     assert any(cached)
 
@@ -818,7 +818,7 @@ async def test_post_whose_key_cannot_be_written_is_refused_and_not_retried(
     def raise_disk_full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(chat._keys, "_write_slot", raise_disk_full)
+    monkeypatch.setattr(chat._keys._file, "_write_slot", raise_disk_full)
     with pytest.raises(Unavailable) as caught:
         await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
     assert type(caught.value) is Unavailable, "the database connection is intact"
@@ -842,7 +842,7 @@ async def test_expired_messages_of_a_forgotten_visitor_leave_the_cache(
     assert await read(chat, room, bob) == ["swordfish"]
     clock.advance(room.message_ttl + timedelta(seconds=1))
     await chat.identity.forget(ann.id)
-    assert "swordfish" not in repr(chat.messages._pages.get(room.id))
+    assert "swordfish" not in repr(chat.messages._history._pages.get(room.id))
 
 
 async def test_late_event_of_a_deleted_message_does_not_restore_it(

@@ -1,6 +1,7 @@
 """Deleting a message or burning a room: immediate, permanent and without side effects."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -48,7 +49,7 @@ async def test_deletion_replaces_the_key_of_the_span(chat: Chat) -> None:
     assert (before, after) == tuple(chat._keys.own_span_key(span, number) for number in (0, 1))
     assert await read(chat, room, ben) == ["one", "three"]
     async with chat._database.read_session():
-        chat.messages._pages.invalidate(room.id)
+        chat.messages._history._pages.invalidate(room.id)
     assert await read(chat, room, ben) == ["one", "three"], "also without the cache"
     await post_messages(chat, room, ann, "four")
     assert await read(chat, room, ben) == ["one", "three", "four"]
@@ -65,19 +66,26 @@ async def test_concurrent_deletions_delete_only_their_messages(chat: Chat) -> No
         ),
         post_messages(chat, room, ben, *map(str, range(100, 110))),
     )
-    chat.messages._pages.invalidate(room.id)
+    chat.messages._history._pages.invalidate(room.id)
     wanted = {str(number) for number in (*range(1, 40, 2), *range(100, 110))}
     assert set(await read(chat, room, ben)) == wanted
     assert await find_decryptable_deleted_spans(chat) == []
 
 
-async def test_waiting_deletions_share_one_reencryption(chat: Chat) -> None:
+async def test_waiting_deletions_share_one_reencryption(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     await post_messages(chat, room, ann, *map(str, range(10)))
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
-    reencrypted = []
-    reencrypt = chat.expiry._cipher.reencrypt
-    chat.expiry._cipher.reencrypt = lambda row, to: (reencrypted.append(row.id), reencrypt(row, to))  # type: ignore
+    reencrypted: list[str] = []
+    reencrypt = chat.expiry._cipher.reencrypt_messages
+
+    async def record(rows: Sequence[MessageRow], generation: int) -> bool:
+        reencrypted.extend(row.id for row in rows)
+        return await reencrypt(rows, generation)
+
+    monkeypatch.setattr(chat.expiry._cipher, "reencrypt_messages", record)
     async with chat.expiry._rotation_locks.hold(span_at(page[0].expires_at)):
         deleting = [
             asyncio.create_task(
@@ -97,11 +105,13 @@ async def test_decryption_time_does_not_grow_with_key_generations(chat: Chat) ->
     message = await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
     async with chat._database.read_session() as session:
         row = (await session.exec(select(MessageRow).where(MessageRow.id == message.id))).one()
-    cipher, span = chat.messages._cipher, span_at(message.expires_at)
+    cipher, span = chat.expiry._cipher, span_at(message.expires_at)
 
     def decrypt() -> None:
         for _ in range(100):
-            assert cipher.decrypt_message(row) == message
+            decrypted = cipher._decrypt(row)
+            assert decrypted
+            assert decrypted.texts[2] == message.text
 
     before = effort(decrypt)
     await chat._keys.get_or_create(*(chat._keys.own_span_key(span, each) for each in range(1, 100)))
@@ -176,13 +186,13 @@ async def test_failed_reencryption_is_retried_at_the_next_purge(
         patch.setattr(chat.expiry, "_reencrypt", refuse)
         await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
         assert await find_decryptable_deleted_spans(chat)
-        chat.messages._pages.invalidate(room.id)
+        chat.messages._history._pages.invalidate(room.id)
         assert await read(chat, room, ann) == ["two"], (
             "the older key decrypts what is not reencrypted yet"
         )
     await chat.purge()
     assert await find_decryptable_deleted_spans(chat) == []
-    chat.messages._pages.invalidate(room.id)
+    chat.messages._history._pages.invalidate(room.id)
     assert await read(chat, room, ann) == ["two"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 
 def disable_encryption(monkeypatch: pytest.MonkeyPatch, encode: Callable[[str], bytes]) -> None:
-    """Make the row cipher store plaintext in the given encoding."""
+    """Make the ciphers store plaintext in the given encoding."""
     texts_by_content: dict[bytes, list[str]] = {}
 
     def encrypt_texts(_key: bytes, *texts: str, associated_data: str) -> bytes:
@@ -17,5 +17,6 @@ def disable_encryption(monkeypatch: pytest.MonkeyPatch, encode: Callable[[str], 
     def decrypt_texts(_key: bytes, content: bytes, *, associated_data: str) -> list[str]:
         return texts_by_content[content]
 
-    monkeypatch.setattr("anonchat.security.row_cipher.encrypt_texts", encrypt_texts)
-    monkeypatch.setattr("anonchat.security.row_cipher.decrypt_texts", decrypt_texts)
+    for module in ("row_cipher", "message_cipher"):
+        monkeypatch.setattr(f"anonchat.security.{module}.encrypt_texts", encrypt_texts)
+        monkeypatch.setattr(f"anonchat.security.{module}.decrypt_texts", decrypt_texts)

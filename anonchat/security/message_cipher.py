@@ -1,0 +1,213 @@
+"""Encrypts and decrypts the texts of messages.
+
+A message is readable only while three keys exist: those of its expiry span, of its room and of its
+author. Destroying any one of them makes it unreadable.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from models import MessageRow
+
+from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
+from ..entities import Message
+from ..runtime.cooperative import iterate_cooperatively
+from .key_names import (
+    key_generation,
+    room_key_name,
+    span_at,
+    span_key_name,
+    visitor_key_name,
+)
+from .keystore import KeyStore
+
+_SPANS_CACHED = 10_000
+
+
+class _SentMessage(NamedTuple):
+    """A message received from another node."""
+
+    id: str
+    room_id: str
+    visitor_id: str
+    expires_at: datetime
+    sealed: bytes
+
+
+_Encrypted = MessageRow | _SentMessage
+
+
+class _Decrypted(NamedTuple):
+    """The texts of a message (see `_texts`), and the generation of the key that decrypts them."""
+
+    generation: int
+    texts: list[str]
+
+
+class MessageCipher:
+    """Encrypts messages and decrypts rows; a row whose keys are unknown decrypts to `None`."""
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+        self._last_key_of_span: dict[int, str] = {}  # adjacent messages mostly share their key
+
+    async def create_span_keys(self, generations: Mapping[int, int]) -> None:
+        """Create this node's keys of these spans and generations, durably, in one batch."""
+        await self._keys.get_or_create(
+            *(self._keys.own_span_key(*each) for each in generations.items())
+        )
+
+    def encrypt_message(self, message: Message, visitor_id: str, *, generation: int = 0) -> bytes:
+        """Encrypt a message of a visitor; raise `DecryptionError` if one of its keys is missing."""
+        key = self._own_key(message, visitor_id, generation)
+        if key is None:
+            raise DecryptionError(message.id)
+        return encrypt_texts(key, *_texts(message), associated_data=_associated_data(message))
+
+    def encrypt_sent_message(self, message: Message, visitor_id: str) -> bytes | None:
+        """Encrypt the texts of a decrypted message as in its row; `None` if a key was destroyed."""
+        for name in self._keys.span_key_names(span_at(message.expires_at)):
+            if key := self._derive(name, message.room_id, visitor_id):
+                return encrypt_texts(
+                    key, *_texts(message), associated_data=_associated_data(message)
+                )
+        return None
+
+    async def decrypt_sent_message(
+        self, message: Message, visitor_id: str, ciphertext: bytes
+    ) -> Message | None:
+        """Return the message with the decrypted texts; `None` if its keys are unknown.
+
+        Missing keys are requested from the other nodes. Keys that those lack are recorded as
+        missing (see `KeyStore.record_missing`).
+        """
+        sent = _SentMessage(message.id, message.room_id, visitor_id, message.expires_at, ciphertext)
+        (decrypted,) = await self._decrypt_all([sent])
+        if decrypted is None:
+            return None
+        nickname, badge, text, dedup_id = decrypted.texts
+        return replace(message, nickname=nickname, badge=badge, text=text, dedup_id=dedup_id)
+
+    async def decrypt_messages(self, rows: Sequence[MessageRow]) -> list[Message | None]:
+        """Decrypt messages; request missing keys from the other nodes once."""
+        decrypted = await self._decrypt_all(rows)
+        return [
+            each and _make_message(row, each.texts)
+            for row, each in zip(rows, decrypted, strict=True)
+        ]
+
+    async def reencrypt_messages(self, rows: Sequence[MessageRow], generation: int) -> bool:
+        """Re-encrypt messages with a key of this generation, unless their keys are as recent.
+
+        Return `False` if only another node can decrypt some of them.
+        """
+        is_complete = True
+        for row, decrypted in zip(rows, await self._decrypt_all(rows), strict=True):
+            if decrypted is None:
+                is_complete = is_complete and self.is_undecryptable(row)
+            elif decrypted.generation < generation and (
+                key := self._own_key(row, row.visitor_id, generation)
+            ):
+                row.sealed = encrypt_texts(
+                    key, *decrypted.texts, associated_data=_associated_data(row)
+                )
+        return is_complete
+
+    def is_undecryptable(self, row: _Encrypted) -> bool:
+        """Return whether no node can decrypt a message that this node cannot decrypt."""
+        return not self._keys.may_exist_on_peers(*_key_names(row))
+
+    def can_decrypt_message(self, message: Message, visitor_id: str) -> bool:
+        """Return whether all three keys of a message, which was decrypted before, still exist."""
+        return (
+            bool(self._keys.span_key_names(span_at(message.expires_at)))
+            and self._keys.get(room_key_name(message.room_id)) is not None
+            and self._keys.get(visitor_key_name(visitor_id)) is not None
+        )
+
+    async def _decrypt_all(self, rows: Sequence[_Encrypted]) -> list[_Decrypted | None]:
+        decrypted = [each async for each in self._decrypt_each(rows)]
+        unreadable = [row for row, each in zip(rows, decrypted, strict=True) if each is None]
+        if unreadable:
+            await self._keys.fetch({name for row in unreadable for name in _key_names(row)})
+            # Even if `fetch` found none: an event may have brought them meanwhile.
+            decrypted = [each async for each in self._decrypt_each(rows)]
+        for row, each in zip(rows, decrypted, strict=True):
+            if each is None and not self.is_undecryptable(row):
+                span, *others = _key_names(row)
+                self._keys.record_missing(
+                    [name for name in others if not self._keys.get(name)] or [span]
+                )
+        return decrypted
+
+    async def _decrypt_each(self, rows: Sequence[_Encrypted]) -> AsyncIterator[_Decrypted | None]:
+        async for row in iterate_cooperatively(rows):
+            yield self._decrypt(row)
+
+    def _decrypt(self, row: _Encrypted) -> _Decrypted | None:
+        span = span_at(row.expires_at)
+        names = self._keys.span_key_names(span)
+        last = self._last_key_of_span.get(span)
+        if last in names:
+            names.remove(last)
+            names.insert(0, last)
+        for name in names:
+            if key := self._derive(name, row.room_id, row.visitor_id):
+                try:
+                    texts = decrypt_texts(key, row.sealed, associated_data=_associated_data(row))
+                except DecryptionError:
+                    continue
+                self._cache_key_name(span, name)
+                return _Decrypted(key_generation(name), texts)
+        return None
+
+    def _cache_key_name(self, span: int, name: str) -> None:
+        if len(self._last_key_of_span) >= _SPANS_CACHED:
+            self._last_key_of_span.clear()
+        self._last_key_of_span[span] = name
+
+    def _own_key(
+        self, message: Message | MessageRow, visitor_id: str, generation: int
+    ) -> bytes | None:
+        own = self._keys.own_span_key(span_at(message.expires_at), generation)
+        return self._derive(own, message.room_id, visitor_id)
+
+    def _derive(self, span: str, room_id: str, visitor_id: str) -> bytes | None:
+        """Derive the key of a message from those of span, room and visitor, if all exist."""
+        names = (span, room_key_name(room_id), visitor_key_name(visitor_id))
+        keys = [key for name in names if (key := self._keys.get(name))]
+        return derive_key(*keys, purpose="message") if len(keys) == len(names) else None
+
+
+def _texts(message: Message) -> tuple[str, str, str, str]:
+    return message.nickname, message.badge, message.text, message.dedup_id
+
+
+def _make_message(row: MessageRow, texts: list[str]) -> Message:
+    nickname, badge, text, dedup_id = texts
+    return Message(
+        id=row.id,
+        room_id=row.room_id,
+        seq=row.seq,
+        author=row.author,
+        nickname=nickname,
+        badge=badge,
+        text=text,
+        dedup_id=dedup_id,
+        posted_at=row.posted_at,
+        expires_at=row.expires_at,
+    )
+
+
+def _key_names(row: _Encrypted) -> tuple[str, str, str]:
+    return (
+        span_key_name(span_at(row.expires_at)),
+        room_key_name(row.room_id),
+        visitor_key_name(row.visitor_id),
+    )
+
+
+def _associated_data(message: Message | _Encrypted) -> str:
+    return f"{message.room_id} {message.id}"

@@ -1,0 +1,46 @@
+"""A post that waits to be stored."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from ..entities import Message
+from ..errors import N_, Unavailable
+
+UNAVAILABLE_TEXT = N_("That could not be kept just now. Please try again.")
+
+
+@dataclass(slots=True)
+class Draft:
+    """A text to be stored as a message; no other message has its `dedup_key`."""
+
+    room_id: str
+    visitor_id: str
+    text: str
+    dedup_id: str
+    dedup_key: bytes
+    is_charged: bool = False
+    attempted_ids: set[str] = field(
+        default_factory=set
+    )  # ids of messages that may have been stored
+    stored: asyncio.Future[Message] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def resolve(self, message: Message) -> None:
+        """Return the stored message to the caller of `store()`."""
+        if not self.stored.done():
+            self.stored.set_result(message)
+
+    def reject(self, error: Exception) -> None:
+        """Raise the error in the caller of `store()`."""
+        if not self.stored.done():
+            self.stored.set_exception(error)
+
+    def time_out(self) -> None:
+        """Raise `Unavailable` in the caller of `store()` after the timeout."""
+        self.reject(Unavailable(UNAVAILABLE_TEXT))
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the caller still waits, or the message may be stored but not yet published."""
+        return bool(self.attempted_ids) or not self.stored.done()
