@@ -24,11 +24,11 @@ from .runtime.open_pages import OpenPages
 from .runtime.periodic_task import PeriodicTask
 from .security.event_cipher import EventCipher
 from .security.local_keystore import LocalKeyStore
-from .security.master_key import get_or_create_master_key, keys_path
 from .security.message_cipher import MessageCipher
 from .security.proof_of_work import ProofOfWork
 from .security.replicated_keystore import ReplicatedKeyStore
 from .security.row_cipher import RowCipher
+from .security.secret_key import get_or_create_secret_key, keys_path
 from .services.admin_stats import AdminStats
 from .services.expiry import Expiry, PurgeResult
 from .services.identity import Identity
@@ -72,19 +72,19 @@ class Chat:
         self.is_draining = False
         self._time = DatabaseTime()
         self.clock = clock = clock or MonotonicWallClock(wall=self._time)
-        master_key = get_or_create_master_key(settings)
+        secret_key = get_or_create_secret_key(settings)
         self._valkey = Valkey(settings.bus_url) if settings.has_peers else None
         self._persistence = PersistenceMonitor(self._valkey) if self._valkey else None
         if self._valkey and self._persistence:
             bus = valkey_bus = ValkeyBus(
                 self._valkey,
-                secret=master_key,
+                secret=secret_key,
                 encrypt_event=lambda event: self._event_cipher.encrypt_event(event),
                 decrypt_event=lambda event: self._event_cipher.decrypt_event(event),
             )
             keys: LocalKeyStore | ReplicatedKeyStore = ReplicatedKeyStore(
                 keys_path(settings),
-                master_key,
+                secret_key,
                 node=settings.node_id,
                 valkey=self._valkey,
                 persistence=self._persistence,
@@ -94,7 +94,7 @@ class Chat:
             )
         else:
             bus = bus or MemoryBus()
-            keys = LocalKeyStore(keys_path(settings), master_key)
+            keys = LocalKeyStore(keys_path(settings), secret_key)
         self.bus, self._keys = bus, keys
         hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.resolved_database_url)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..chat import Chat
 from ..errors import ChatError, StartupError
-from ..security.master_key import require_keys
+from ..security.secret_key import require_keys
 from ..services.expiry import PurgeResult
 from ..settings import Settings
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import StartupError
 from ..runtime.logging import configure_logging
 from ..security.hardening import forbid_core_dumps
-from ..security.master_key import require_keys, rotate_master_key
+from ..security.secret_key import require_keys, rotate_secret_key
 from ..settings import SECRET_KEY_MIN_CHARACTERS, Settings, read_settings
 from ..storage.migrate_data import migrate_data
 from .admin_server import is_running, send_request
@@ -91,7 +91,7 @@ def _check(settings: Settings, _given: Mapping[str, str]) -> CommandResult:
 def _rotate_key(settings: Settings, _given: Mapping[str, str]) -> CommandResult:
     require_keys(settings)
     new_key = _read_new_secret() if settings.secret_key else ""
-    return {"keys": rotate_master_key(settings, given=new_key)}
+    return {"keys": rotate_secret_key(settings, given=new_key)}
 
 
 def _migrate_data(settings: Settings, given: Mapping[str, str]) -> CommandResult:

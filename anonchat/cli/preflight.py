@@ -17,7 +17,7 @@ from ..runtime.clock import TRUSTED_JUMP
 from ..runtime.files import require_writable
 from ..runtime.listening import bind
 from ..security.key_file import read_hash_key
-from ..security.master_key import find_master_key, has_keys, require_writable_data_dir
+from ..security.secret_key import find_secret_key, has_keys, require_writable_data_dir
 from ..settings import Settings
 from ..storage.database import Database
 
@@ -56,7 +56,7 @@ async def run_checks(settings: Settings, *, is_running: bool = False) -> AsyncIt
     if settings.has_peers:
         yield await _check_bus(settings.bus_url)
     try:
-        hash_key = read_hash_key(folder / "keys", find_master_key(settings))
+        hash_key = read_hash_key(folder / "keys", find_secret_key(settings))
     except (OSError, StartupError) as failure:
         yield CheckResult("keys", False, str(failure))
         return

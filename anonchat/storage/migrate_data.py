@@ -11,7 +11,7 @@ from models import SQLModel
 from ..crypto import Hasher
 from ..errors import StartupError
 from ..security.local_keystore import LocalKeyStore
-from ..security.master_key import get_or_create_master_key, keys_path
+from ..security.secret_key import get_or_create_secret_key, keys_path
 from ..settings import Settings
 from .database import Database
 from .purge_stats import PurgeStatsStore, mark_moved
@@ -27,7 +27,7 @@ async def migrate_data(settings: Settings, *, source: str, target: str) -> dict[
     is not empty. The source is marked as moved and cannot be used again: a node started with it
     would treat the keys of all later rows as orphans.
     """
-    keys = LocalKeyStore(keys_path(settings), get_or_create_master_key(settings))
+    keys = LocalKeyStore(keys_path(settings), get_or_create_secret_key(settings))
     old, new = Database(source), Database(target)
     try:
         keys.open()

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import event
 
 from anonchat import Chat
-from anonchat.security.master_key import rotate_master_key
+from anonchat.security.secret_key import rotate_secret_key
 from anonchat.storage.database import Database
 from tests.fakes import FakeClock, make_settings
 
@@ -52,7 +52,7 @@ async def _run_job(job: dict[str, Any]) -> None:
     settings = make_settings(Path(job["folder"]), **job["settings"])
     if job["act"] == "rotate":
         killer.count_calls(os, "fsync", "replace", "link", "unlink")
-        rotate_master_key(settings)
+        rotate_secret_key(settings)
         return
     clock = FakeClock()
     clock.now = datetime.fromisoformat(job["now"])

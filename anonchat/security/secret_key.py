@@ -1,4 +1,4 @@
-"""The master key, which encrypts the key store: creation, lookup and rotation.
+"""The secret key, which encrypts the key store: creation, lookup and rotation.
 
 It is the setting ANONCHAT_SECRET_KEY or, without it, the file `secret.key` in the data folder.
 """
@@ -24,8 +24,8 @@ from ..settings import Settings
 from .key_file import KeyFile, read_hash_key
 
 
-def get_or_create_master_key(settings: Settings) -> str:
-    """Return the master key from the settings or the data folder; create it at the first start.
+def get_or_create_secret_key(settings: Settings) -> str:
+    """Return the secret key from the settings or the data folder; create it at the first start.
 
     Raises `StartupError` if it is missing although there is a key store encrypted with it.
     """
@@ -57,23 +57,23 @@ def require_keys(settings: Settings) -> None:
         raise StartupError(f"ANONCHAT_DATA_DIR: no anonchat data in {settings.data_dir}")
 
 
-def find_master_key(settings: Settings) -> str:
-    """Return the master key, or an empty string if there is none; create nothing."""
+def find_secret_key(settings: Settings) -> str:
+    """Return the secret key, or an empty string if there is none; create nothing."""
     path = settings.data_dir / "secret.key"
     try:
-        return settings.secret_key or (_read_master_key(path) if path.exists() else "")
+        return settings.secret_key or (_read_secret_key(path) if path.exists() else "")
     except OSError as error:
         raise _folder_error(path, error) from error
 
 
-def rotate_master_key(settings: Settings, *, given: str = "") -> int:
-    """Re-encrypt all keys with a new master key; return the number of keys.
+def rotate_secret_key(settings: Settings, *, given: str = "") -> int:
+    """Re-encrypt all keys with a new secret key; return the number of keys.
 
     The new key is `given` if the operator has set the old one; otherwise it is generated and
     replaces the file. After a crash the store is readable with either the old or the new key.
     Raises `StartupError`, also while anonchat is running.
     """
-    file = KeyFile(keys_path(settings), get_or_create_master_key(settings))
+    file = KeyFile(keys_path(settings), get_or_create_secret_key(settings))
     try:
         keys = file.open()
         if given:
@@ -92,7 +92,7 @@ def rotate_master_key(settings: Settings, *, given: str = "") -> int:
 
 
 def _get_or_create_in_folder(folder: Path) -> str:
-    """Return the master key of the data folder; create it if needed, readable by its owner only.
+    """Return the secret key of the data folder; create it if needed, readable by its owner only.
 
     A file lock lets only one of several processes that start at the same time create it.
     """
@@ -100,11 +100,11 @@ def _get_or_create_in_folder(folder: Path) -> str:
     try:
         with _lock_file(path):
             _finish_rotation(path)
-            secret = _read_master_key(path)
+            secret = _read_secret_key(path)
             if not secret:  # the first start, or a crash before the key was on disk
                 _require_no_keys(folder, path)
                 secret = secrets.token_urlsafe(32)
-                _write_master_key(path, secret)
+                _write_secret_key(path, secret)
     except OSError as error:
         raise _folder_error(folder, error) from error
     return secret
@@ -112,7 +112,7 @@ def _get_or_create_in_folder(folder: Path) -> str:
 
 @contextmanager
 def _lock_file(path: Path) -> Iterator[Path]:
-    """Lock the master key file against other processes; create it, empty, if it is missing."""
+    """Lock the secret key file against other processes; create it, empty, if it is missing."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -120,7 +120,7 @@ def _lock_file(path: Path) -> Iterator[Path]:
 
 
 def _finish_rotation(path: Path) -> None:
-    """Keep the master key that the key store is encrypted with, if a crash left two."""
+    """Keep the secret key that the key store is encrypted with, if a crash left two."""
     new = replacement_path(path)
     if new.exists():
         secret = new.read_text(encoding="utf-8", errors="replace")  # a torn file is no key
@@ -140,7 +140,7 @@ def _require_no_keys(folder: Path, path: Path) -> None:
         )
 
 
-def _read_master_key(path: Path) -> str:
+def _read_secret_key(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except UnicodeDecodeError:
@@ -149,7 +149,7 @@ def _read_master_key(path: Path) -> str:
         ) from None
 
 
-def _write_master_key(path: Path, secret: str) -> None:
+def _write_secret_key(path: Path, secret: str) -> None:
     try:
         with path.open("w") as file:
             file.write(secret)
