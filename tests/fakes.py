@@ -110,7 +110,7 @@ async def crash(chat: Chat) -> None:
     await chat._valkey_check.end()
     await chat.janitor.stop()
     if isinstance(chat.bus, ValkeyBus):
-        chat.bus._queue.clear()
+        chat.bus._outbox._queue.clear()
     await chat.bus.stop()
     if chat._valkey:
         await chat._valkey.close()

@@ -15,6 +15,8 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from ..errors import StartupError
 
 _TIMEOUT_SECONDS = 2.0
+BACKOFF_SECONDS = (0.1, 1.0)
+"""The first and the longest pause between two attempts to connect or send."""
 
 NO_EVICTION = "noeviction"
 """The eviction policy that Valkey needs, because its data includes keys."""

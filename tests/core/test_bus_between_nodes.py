@@ -501,10 +501,11 @@ async def test_lost_room_subscription_is_renewed(nodes: Nodes) -> None:
     bus = second.bus
     assert isinstance(bus, ValkeyBus)
     await bus.subscribe_room(room.id)
-    assert bus._subscription
+    connection = bus._subscriptions.connection
+    assert connection
     recorder = EventRecorder(second)
     # Simulates an UNSUBSCRIBE from before the subscription.
-    await bus._subscription.send_command("UNSUBSCRIBE", f"anonchat:room:{room.id}")
+    await connection.send_command("UNSUBSCRIBE", f"anonchat:room:{room.id}")
     await wait_until(lambda: bool(recorder.of_type(EventsLost)))
     await post_messages(first, room, ann, "hello")
     await wait_until(lambda: bool(recorder.of_type(MessagePosted)))

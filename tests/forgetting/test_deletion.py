@@ -207,7 +207,7 @@ async def test_failed_deletion_keeps_the_message(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(chat._keys, "_write_keys", refuse)
+        patch.setattr(chat._keys._file, "write", refuse)
         with pytest.raises(Unavailable):
             await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
     assert await read(chat, room, ann) == ["one"]
