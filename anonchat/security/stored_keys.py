@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..crypto import KEY_BYTES
-from ..errors import N_, Unavailable
+from ..errors import Unavailable
 from .key_file import KeyFile
 from .key_names import is_span_key, key_generation, span_number
 
-_STORAGE_FAILED = N_("That could not be kept just now. Please try again.")
 _log = logging.getLogger(__name__)
 
 
@@ -119,4 +118,4 @@ def _translating_errors(log_text: str) -> Iterator[None]:
         yield
     except OSError as error:
         _log.error(log_text, error.strerror)
-        raise Unavailable(_STORAGE_FAILED) from error
+        raise Unavailable from error

@@ -168,7 +168,7 @@ class Messages:
 
     async def _check_member(self, room_id: str, visitor_id: str) -> None:
         if not await self._is_member(room_id, visitor_id):
-            raise NotAMember(N_("Only members can do that. Join the room first."))
+            raise NotAMember
 
 
 def _make_tombstone(row: MessageRow) -> TombstoneRow:
@@ -190,5 +190,5 @@ def _check_dedup_id(dedup_id: str) -> str:
 async def _require_member(session: AsyncSession, room_id: str, visitor_id: str) -> MemberRow:
     member = await session.get(MemberRow, (room_id, visitor_id))
     if member is None:
-        raise NotAMember(N_("Only members can do that. Join the room first."))
+        raise NotAMember
     return member

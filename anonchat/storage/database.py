@@ -7,29 +7,22 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import NoReturn, ParamSpec, Protocol, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, ExceptionContext, event
+from sqlalchemy import ExceptionContext, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-import models
-
-from ..errors import N_, ChatError, StartupError, Unavailable
+from ..errors import ChatError, StartupError, Unavailable
 from ..runtime.fair_semaphore import FairSemaphore
+from . import schema
 from .postgres import DRIVER_ERRORS, PostgreSQL
 from .sqlite import SQLite
 
 _log = logging.getLogger(__name__)
-_UNAVAILABLE_TEXT = N_("That could not be kept just now. Please try again.")
 _TIME_SAMPLES = 3
 _RECOVERY_SECONDS = 5
 _WAITERS_PER_GROUP_MAX = 1_000  # all unknown visitors share one group
@@ -101,7 +94,7 @@ class Database:
         """Connect and migrate the schema; raise `StartupError` if either fails."""
         try:
             async with self.migration() as connection:
-                await connection.run_sync(_migrate)
+                await connection.run_sync(schema.migrate)
         except CommandError as error:
             reason = "its tables belong to a later version or to another program"
             raise StartupError(f"ANONCHAT_DATABASE_URL: {self}: {reason}") from error
@@ -206,7 +199,7 @@ class Database:
     async def is_current(self) -> bool:
         """Return whether the schema is at the head revision of this version."""
         async with self._engine.connect() as connection:
-            return await connection.run_sync(_is_at_head)
+            return await connection.run_sync(schema.is_current)
 
     async def read_server_time(self) -> tuple[float, float] | None:
         """Return the server's Unix time and the query's duration in seconds: the fastest of three.
@@ -243,12 +236,11 @@ class Database:
             raise error
         if code := self._backend.conflict_error(error):
             _log.info("write conflict, transaction rolled back: %s", code)
-            raise WriteConflict(_UNAVAILABLE_TEXT) from error
+            raise WriteConflict from error
         if reason := self._backend.transient_error(error):
             self._log_failure(f"{type(error).__name__}, {reason}")
-            raise (ConnectionLost if self._backend.is_connection_lost(error) else Unavailable)(
-                _UNAVAILABLE_TEXT
-            ) from error
+            is_lost = self._backend.is_connection_lost(error)
+            raise (ConnectionLost if is_lost else Unavailable) from error
         raise error
 
     def _log_failure(self, reason: str) -> None:
@@ -294,21 +286,3 @@ def _describe(error: Exception) -> str:
         return cause.strerror
     # Further lines may quote a row.
     return next(iter(str(cause).splitlines()), type(cause).__name__)
-
-
-def _migrate(connection: Connection) -> None:
-    config = _configure()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _is_at_head(connection: Connection) -> bool:
-    current = MigrationContext.configure(connection).get_current_heads()
-    return set(current) == set(ScriptDirectory.from_config(_configure()).get_heads())
-
-
-def _configure() -> Config:
-    config = Config()
-    migrations = Path(models.__file__).parent / "migrations"
-    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    return config

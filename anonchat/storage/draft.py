@@ -4,9 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ..entities import Message
-from ..errors import N_, Unavailable
-
-UNAVAILABLE_TEXT = N_("That could not be kept just now. Please try again.")
+from ..errors import Unavailable
 
 
 @dataclass(slots=True)
@@ -38,7 +36,7 @@ class Draft:
 
     def time_out(self) -> None:
         """Raise `Unavailable` in the caller of `store()` after the timeout."""
-        self.reject(Unavailable(UNAVAILABLE_TEXT))
+        self.reject(Unavailable())
 
     @property
     def is_pending(self) -> bool:

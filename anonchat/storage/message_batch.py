@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..entities import Message, Room, Visitor
-from ..errors import N_, ChatError, NotAMember, NotFound, RateLimited, Unavailable
+from ..errors import ChatError, NotAMember, NotFound, RateLimited, Unavailable
 from ..ids import new_id
 from ..lifetimes import room_lifetime
 from ..limits.rate_limits import Limits
@@ -32,7 +32,7 @@ from .batch_statements import (
     UPDATE_ROOMS,
 )
 from .database import Database
-from .draft import UNAVAILABLE_TEXT, Draft
+from .draft import Draft
 
 
 @dataclass(slots=True)
@@ -158,13 +158,13 @@ class BatchStore:
         Raises `NotFound`, `NotAMember`, or `Unavailable` if only another node may have the keys.
         """
         if not batch.undecryptable.isdisjoint((draft.room_id, draft.visitor_id)):
-            raise Unavailable(UNAVAILABLE_TEXT)
+            raise Unavailable
         room = batch.rooms.get(draft.room_id)
         if room is None or room.expires_at <= batch.now:
-            raise NotFound(N_("There is no such room, or it has ended."))
+            raise NotFound
         author = batch.authors.get((draft.room_id, draft.visitor_id))
         if author is None or author.visitor.expires_at <= batch.now:  # deleted since the request
-            raise NotAMember(N_("Only members can do that. Join the room first."))
+            raise NotAMember
         return room, author
 
     def _append_message(self, draft: Draft, batch: Batch, room: Room, author: _Author) -> None:

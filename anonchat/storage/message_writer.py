@@ -9,7 +9,7 @@ from ..errors import N_, MessageExpired, Unavailable
 from ..events import MessagePosted
 from ..limits.network_shares import NetworkShares
 from .database import ConnectionLost, WriteConflict
-from .draft import UNAVAILABLE_TEXT, Draft
+from .draft import Draft
 from .message_batch import Batch, BatchStore
 from .post_queue import PostQueue
 
@@ -104,6 +104,6 @@ class MessageWriter:
             if message and self._batches.is_readable(message, draft.visitor_id):
                 draft.resolve(message)
             elif draft.dedup_key in batch.undecryptable:
-                draft.reject(Unavailable(UNAVAILABLE_TEXT))
+                draft.reject(Unavailable())
             else:
                 draft.reject(MessageExpired(N_("That message has come to its end already.")))
