@@ -6,14 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
-from anonchat.cli.main import run_command
+from anonchat.cli.main import cli
 from tests.api.api_client import ApiClient
 from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
 from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
@@ -222,16 +224,32 @@ async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> N
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("words", [["dance"], ["close-room"], ["migrate-data"], ["stats", "--x"]])
+def test_invalid_arguments_end_with_status_2_and_the_usage(
+    tmp_path: Path, words: list[str]
+) -> None:
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Usage: ")
+    assert not list(tmp_path.iterdir()), "files were created"
+
+
+async def test_version_is_that_of_the_project(tmp_path: Path) -> None:
+    done = await run(tmp_path / "data", "--version")
+    assert done.returncode == 0
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert done.stdout == f"anonchat {version}\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [["rotate-key"], ["migrate-data", "--from", "sqlite:///old.db", "--to", "sqlite:///new.db"]],
     ids=lambda words: words[0],
 )
-def test_command_fails_without_a_data_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
-) -> None:
-    assert run_command(words) == 1
-    assert "no anonchat data in data" in capsys.readouterr().err
+def test_command_fails_without_a_data_folder(tmp_path: Path, words: list[str]) -> None:
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 1
+    assert "no anonchat data in data" in done.stderr
     assert not list(tmp_path.iterdir()), "files were created"
 
 
@@ -239,23 +257,23 @@ def test_command_fails_without_a_data_folder(
     ("source", "says"),
     [("old.db", "--from: not a database URL"), ("sqlite:///old.db", "no such file")],
 )
-def test_migrate_data_reports_an_invalid_source(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, says: str
-) -> None:
+def test_migrate_data_reports_an_invalid_source(tmp_path: Path, source: str, says: str) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "keys").touch()
-    assert run_command(["migrate-data", "--from", source, "--to", "sqlite:///new.db"]) == 1
-    assert says in capsys.readouterr().err
+    words = ["migrate-data", "--from", source, "--to", "sqlite:///new.db"]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 1
+    assert says in done.stderr
     assert not list(tmp_path.glob("*.db"))
 
 
 def test_check_contacts_the_servers_before_the_first_start(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ANONCHAT_BUS_URL", f"redis://127.0.0.1:{free_port()}")
     monkeypatch.setenv("ANONCHAT_DATABASE_URL", f"postgresql://127.0.0.1:{free_port()}/anonchat")
     monkeypatch.setenv("ANONCHAT_SECRET_KEY", "shared by all nodes")
-    assert run_command(["check"]) == 1
-    said = capsys.readouterr().out
+    done = CliRunner().invoke(cli, ["check"])
+    assert done.exit_code == 1
     for part in ("bus", "database"):
-        assert f"FAILED  {part}: does not answer" in said
+        assert f"FAILED  {part}: does not answer" in done.stdout
