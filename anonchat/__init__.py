@@ -54,7 +54,7 @@ from .limits.work_budget import Charge, WorkBudget
 from .runtime.clock import Clock, MonotonicWallClock
 from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
-from .runtime.periodic_task import PeriodicTask
+from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
 from .settings import Settings, read_settings
 from .text.normalization import MESSAGE_CHARACTERS
