@@ -11,13 +11,14 @@ from typing import IO, Any
 import click
 
 from .. import __version__
+from ..durations import format_duration, parse_duration
 from ..errors import StartupError
 from ..runtime.logging import configure_logging
 from ..security.hardening import forbid_core_dumps
 from ..security.master_key import require_keys, rotate_master_key
 from ..settings import SECRET_KEY_MIN_CHARACTERS, Settings, read_settings
 from ..storage.migrate_data import migrate_data as copy_data
-from .admin_server import is_running, send_request
+from .admin_client import is_running, send_request
 from .preflight import run_checks
 
 CommandResult = dict[str, Any]
@@ -136,11 +137,38 @@ def rooms(settings: Settings) -> CommandResult:
     return asyncio.run(send_request(settings, "rooms"))
 
 
-@_command("Deleted the room and its {messages} messages.".format_map)
-@click.argument("slug")
-def close_room(settings: Settings, slug: str) -> CommandResult:
-    """Delete a room now, with all its messages."""
-    return asyncio.run(send_request(settings, "close-room", slug))
+def _check_duration(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    try:
+        return text and format_duration(parse_duration(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _format_closing(outcome: CommandResult) -> str:
+    closed = f" Its name is closed until {until}." if (until := outcome["closed_until"]) else ""
+    return f"Deleted the room and its {outcome['messages']} messages.{closed}"
+
+
+@_command(_format_closing)
+@click.argument("name")
+@click.option(
+    "--for",
+    "duration",
+    metavar="DURATION",
+    default="",
+    callback=_check_duration,
+    help="Let nobody open a room of this name, or one that looks like it, for this time: 12h, 30d.",
+)
+def close_room(settings: Settings, name: str, duration: str) -> CommandResult:
+    """Delete a room now, given by its name or slug."""
+    return asyncio.run(send_request(settings, "close-room", name=name, duration=duration))
+
+
+@_command("Removed the visitor and their {messages} messages.".format_map)
+@click.argument("nickname")
+def remove_visitor(settings: Settings, nickname: str) -> CommandResult:
+    """Delete a visitor with all they wrote, and sign them out."""
+    return asyncio.run(send_request(settings, "remove-visitor", nickname=nickname))
 
 
 @_command("Purged {messages} messages, {rooms} rooms and {visitors} visitors.".format_map)

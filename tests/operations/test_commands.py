@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ async def test_close_room_ends_the_streams_of_a_running_site(
         await stream.ready()
         assert parse_result(
             await run(server_process.data, "close-room", "night-train", "--json")
-        ) == {"messages": 3}
+        ) == {"messages": 3, "closed_until": None}
         assert (await stream.rest())[-1].kind == "ended"
     assert (await ann.call("GET", "/rooms/night-train")).status_code == 404
     assert (server_process.data / "keys").read_bytes() != keys, (
@@ -83,6 +84,52 @@ async def test_close_room_ends_the_streams_of_a_running_site(
     again = await run(server_process.data, "close-room", "night-train", "--json")
     assert again.returncode == 1
     assert json.loads(again.stderr)["error"].startswith("There is no such room")
+
+
+async def test_closed_name_stays_closed_while_running_and_after_a_restart(
+    open_house: OpenHouse,
+) -> None:
+    server_process, ann = await open_house()
+    words = ["close-room", "Night Train", "--for", "2h", "--json"]
+    closed = parse_result(await run(server_process.data, *words))
+    assert closed["messages"] == 3
+    left = datetime.fromisoformat(closed["closed_until"]) - datetime.now(UTC)
+    assert timedelta(hours=1) < left <= timedelta(hours=2)
+    for name in ("night train", "NIGHT-TRAIN"):
+        assert (await ann.call("POST", "/rooms", json={"name": name})).status_code == 422
+    await server_process.stop()
+    await server_process.start()
+    refused = await ann.call("POST", "/rooms", json={"name": "night train"})
+    assert refused.status_code == 422
+    assert "closed for now" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_remove_visitor_ends_sessions_and_deletes_messages(
+    open_house: OpenHouse, is_running: bool
+) -> None:
+    server_process, ann = await open_house()
+    bob = ApiClient(
+        ann.http, (await ann.ask("POST", "/visitors", json={"nickname": "Bob"}))["token"]
+    )
+    await bob.open("night train")
+    async with ann.listen("night-train") as stream:
+        await stream.ready()
+        if not is_running:
+            await server_process.stop()
+        removed = await run(server_process.data, "remove-visitor", "ANN", "--json")
+        assert parse_result(removed) == {"messages": 3}
+        if is_running:
+            assert (await stream.rest())[-1].kind == "left"
+    if not is_running:
+        await server_process.start()
+    assert (await ann.call("GET", "/rooms/mine")).status_code == 401
+    messages = await bob.ask("GET", "/rooms/night-train/messages")
+    assert messages["items"] == []
+    assert (await bob.ask("GET", "/rooms/night-train"))["members"] == 1
+    again = await run(server_process.data, "remove-visitor", "Ann", "--json")
+    assert again.returncode == 1
+    assert json.loads(again.stderr) == {"error": "Nobody has this nickname."}
 
 
 async def test_stats_and_rooms_are_equal_while_running_and_stopped(open_house: OpenHouse) -> None:
@@ -218,13 +265,32 @@ async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> N
     for word in (
         "Without a command: serve",
         "docs/settings.md",
-        *("check", "stats", "rooms", "close-room", "purge", "migrate-data", "rotate-key"),
+        *(
+            "check",
+            "stats",
+            "rooms",
+            "close-room",
+            "remove-visitor",
+            "purge",
+            "migrate-data",
+            "rotate-key",
+        ),
     ):
         assert word in done.stdout
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("words", [["dance"], ["close-room"], ["migrate-data"], ["stats", "--x"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dance"],
+        ["close-room"],
+        ["close-room", "x", "--for", "soon"],
+        ["remove-visitor"],
+        ["migrate-data"],
+        ["stats", "--x"],
+    ],
+)
 def test_invalid_arguments_end_with_status_2_and_the_usage(
     tmp_path: Path, words: list[str]
 ) -> None:
