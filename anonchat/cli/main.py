@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -15,8 +16,9 @@ from ..durations import format_duration, parse_duration
 from ..errors import StartupError
 from ..runtime.logging import configure_logging
 from ..security.hardening import forbid_core_dumps
-from ..security.master_key import require_keys, rotate_master_key
+from ..security.master_key import keys_path, require_keys, rotate_master_key
 from ..settings import SECRET_KEY_MIN_CHARACTERS, Settings, read_settings
+from ..storage.backup import back_up
 from ..storage.migrate_data import migrate_data as copy_data
 from .admin_client import is_running, send_request
 from .preflight import run_checks
@@ -175,6 +177,30 @@ def remove_visitor(settings: Settings, nickname: str) -> CommandResult:
 def purge(settings: Settings) -> CommandResult:
     """Purge expired data now."""
     return asyncio.run(send_request(settings, "purge"))
+
+
+_BACKUP = """\
+Backed up {room} rooms, {visitor} visitors and {message} messages to {file}.
+It has no keys: without those in {keys} it brings back nothing.
+Beside the keys as they are then, it brings back what is in it, except
+- what has expired, or was deleted, burnt or forgotten since;
+- messages, of any room, that expire in the same half minute as a message deleted since;
+- rooms and visitors that have expired according to the backup, though they were used since.
+It also brings back memberships and sessions that have ended since."""
+
+
+@_command(_BACKUP.format_map)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(settings: Settings, file: Path) -> CommandResult:
+    """Copy an SQLite database, without its keys, to a new file."""
+    require_keys(settings)
+    if settings.database_file is None:
+        raise StartupError(
+            "ANONCHAT_DATABASE_URL: a PostgreSQL database is backed up with pg_dump, which has no "
+            "keys either; docs/operations.md says what it can bring back"
+        )
+    counts = back_up(settings.database_file, file)
+    return {**counts, "file": str(file), "keys": str(keys_path(settings))}
 
 
 @_command(

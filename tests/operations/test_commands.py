@@ -132,6 +132,51 @@ async def test_remove_visitor_ends_sessions_and_deletes_messages(
     assert json.loads(again.stderr) == {"error": "Nobody has this nickname."}
 
 
+async def test_backup_of_a_running_server_can_be_restored(open_house: OpenHouse) -> None:
+    server_process, ann = await open_house()
+    folder = server_process.data.parent
+    done = parse_result(await run(server_process.data, "backup", "kept.db", "--json"))
+    assert done == {
+        "room": 1, "visitor": 1, "message": 3,
+        "file": "kept.db", "keys": str(server_process.data / "keys"),
+    }  # fmt: skip
+    again = await run(server_process.data, "backup", "kept.db")
+    assert (again.returncode, again.stderr) == (1, "kept.db exists already; name a new file\n")
+    await ann.say("night-train", "four")
+    await server_process.stop()
+    for path in server_process.data.glob("anonchat.db*"):
+        path.unlink()
+    shutil.copy(folder / "kept.db", server_process.data / "anonchat.db")
+    await server_process.start()
+    ann.http.base_url = f"{server_process.url}/api/v1"
+    items = (await ann.read("night-train"))["items"]
+    assert [message["text"] for message in items] == ["one", "two", "three"]
+
+
+def test_backup_of_postgresql_names_the_right_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keys").touch()
+    monkeypatch.setenv("ANONCHAT_DATABASE_URL", "postgresql://127.0.0.1/anonchat")
+    done = CliRunner().invoke(cli, ["backup", "kept.db"])
+    assert done.exit_code == 1
+    assert "pg_dump" in done.stderr
+    assert not (tmp_path / "kept.db").exists()
+
+
+async def test_text_of_a_backup_says_what_it_cannot_bring_back(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock) as chat:
+        room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+        await post_messages(chat, room, ann, "one")
+    done = await run(tmp_path / "data", "backup", "kept.db")
+    assert done.stdout.startswith("Backed up 1 rooms, 1 visitors and 1 messages to kept.db.\n")
+    assert "It has no keys" in done.stdout
+    assert "same half minute as a message deleted since" in done.stdout
+
+
 async def test_stats_and_rooms_are_equal_while_running_and_stopped(open_house: OpenHouse) -> None:
     server_process, _ = await open_house()
 
@@ -271,6 +316,7 @@ async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> N
             "rooms",
             "close-room",
             "remove-visitor",
+            "backup",
             "purge",
             "migrate-data",
             "rotate-key",
