@@ -59,8 +59,6 @@ from .security.proof_of_work import ProofOfWork
 from .settings import Settings, read_settings
 from .text.normalization import MESSAGE_CHARACTERS
 
-__version__ = "0.1.0"
-
 __all__ = [
     "MESSAGE_CHARACTERS",
     "N_",

@@ -1,4 +1,7 @@
-"""The commands of an operator: `python main.py check` and others."""
+"""The commands of an operator: `python main.py check` and others.
+
+Each command imports what it needs when it runs, because that takes most of its time.
+"""
 
 import asyncio
 import json
@@ -7,21 +10,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__
 from ..durations import format_duration, parse_duration
 from ..errors import StartupError
-from ..runtime.logging import configure_logging
-from ..security.hardening import forbid_core_dumps
-from ..security.master_key import keys_path, require_keys, rotate_master_key
-from ..settings import SECRET_KEY_MIN_CHARACTERS, Settings, read_settings
-from ..storage.backup import back_up
-from ..storage.migrate_data import migrate_data as copy_data
-from .admin_client import is_running, send_request
-from .preflight import run_checks
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 CommandResult = dict[str, Any]
 """The result of a command, as JSON; `well` is false if a check failed."""
@@ -72,6 +70,10 @@ def _command(
     def decorate(function: Callable[..., CommandResult]) -> click.Command:
         @wraps(function)
         def run(*, as_json: bool, **arguments: str) -> None:
+            from ..runtime.logging import configure_logging
+            from ..security.hardening import forbid_core_dumps
+            from ..settings import read_settings
+
             forbid_core_dumps()
             try:
                 settings = read_settings()
@@ -90,6 +92,12 @@ def _command(
     return decorate
 
 
+def _request(settings: "Settings", request: str, **arguments: str) -> CommandResult:
+    from .admin_client import send_request
+
+    return asyncio.run(send_request(settings, request, **arguments))
+
+
 def _format_findings(outcome: CommandResult) -> str:
     lines = [
         f"{'ok    ' if part['well'] else 'FAILED'}  {part['part']}: {part['says']}"
@@ -101,8 +109,10 @@ def _format_findings(outcome: CommandResult) -> str:
 
 
 @_command(_format_findings)
-def check(settings: Settings) -> CommandResult:
+def check(settings: "Settings") -> CommandResult:
     """Check what a start needs, without changing anything."""
+    from .admin_client import is_running
+    from .preflight import run_checks
 
     async def collect() -> CommandResult:
         running = await is_running(settings)
@@ -118,9 +128,9 @@ def _format_stats(stats: CommandResult) -> str:
 
 
 @_command(_format_stats)
-def stats(settings: Settings) -> CommandResult:
+def stats(settings: "Settings") -> CommandResult:
     """Count visitors, rooms, members and messages."""
-    return asyncio.run(send_request(settings, "stats"))
+    return _request(settings, "stats")
 
 
 def _format_rooms(outcome: CommandResult) -> str:
@@ -134,9 +144,9 @@ def _format_rooms(outcome: CommandResult) -> str:
 
 
 @_command(_format_rooms)
-def rooms(settings: Settings) -> CommandResult:
+def rooms(settings: "Settings") -> CommandResult:
     """List all rooms, unlisted ones included."""
-    return asyncio.run(send_request(settings, "rooms"))
+    return _request(settings, "rooms")
 
 
 def _check_duration(_context: click.Context, _option: click.Parameter, text: str) -> str:
@@ -161,22 +171,22 @@ def _format_closing(outcome: CommandResult) -> str:
     callback=_check_duration,
     help="Let nobody open a room of this name, or one that looks like it, for this time: 12h, 30d.",
 )
-def close_room(settings: Settings, name: str, duration: str) -> CommandResult:
+def close_room(settings: "Settings", name: str, duration: str) -> CommandResult:
     """Delete a room now, given by its name or slug."""
-    return asyncio.run(send_request(settings, "close-room", name=name, duration=duration))
+    return _request(settings, "close-room", name=name, duration=duration)
 
 
 @_command("Removed the visitor and their {messages} messages.".format_map)
 @click.argument("nickname")
-def remove_visitor(settings: Settings, nickname: str) -> CommandResult:
+def remove_visitor(settings: "Settings", nickname: str) -> CommandResult:
     """Delete a visitor with all they wrote, and sign them out."""
-    return asyncio.run(send_request(settings, "remove-visitor", nickname=nickname))
+    return _request(settings, "remove-visitor", nickname=nickname)
 
 
 @_command("Purged {messages} messages, {rooms} rooms and {visitors} visitors.".format_map)
-def purge(settings: Settings) -> CommandResult:
+def purge(settings: "Settings") -> CommandResult:
     """Purge expired data now."""
-    return asyncio.run(send_request(settings, "purge"))
+    return _request(settings, "purge")
 
 
 _BACKUP = """\
@@ -191,8 +201,11 @@ It also brings back memberships and sessions that have ended since."""
 
 @_command(_BACKUP.format_map)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def backup(settings: Settings, file: Path) -> CommandResult:
+def backup(settings: "Settings", file: Path) -> CommandResult:
     """Copy an SQLite database, without its keys, to a new file."""
+    from ..security.master_key import keys_path, require_keys
+    from ..storage.backup import back_up
+
     require_keys(settings)
     if settings.database_file is None:
         raise StartupError(
@@ -209,8 +222,11 @@ def backup(settings: Settings, file: Path) -> CommandResult:
 )
 @click.option("--from", "source", metavar="URL", required=True, help="The current database.")
 @click.option("--to", "target", metavar="URL", required=True, help="The new, empty database.")
-def migrate_data(settings: Settings, source: str, target: str) -> CommandResult:
+def migrate_data(settings: "Settings", source: str, target: str) -> CommandResult:
     """Move all data to another database while stopped."""
+    from ..security.master_key import require_keys
+    from ..storage.migrate_data import migrate_data as copy_data
+
     require_keys(settings)
     old, new = _settings_for("from", source), _settings_for("to", target)
     if old.database_file and not old.database_file.exists():  # opening it would create it
@@ -219,8 +235,10 @@ def migrate_data(settings: Settings, source: str, target: str) -> CommandResult:
     return asyncio.run(copy_data(settings, source=source, target=target))
 
 
-def _settings_for(option: str, url: str) -> Settings:
+def _settings_for(option: str, url: str) -> "Settings":
     """Return the settings with the database URL of an option."""
+    from ..settings import read_settings
+
     try:
         return read_settings(database_url=url)
     except StartupError as error:
@@ -229,8 +247,10 @@ def _settings_for(option: str, url: str) -> Settings:
 
 
 @_command("Wrapped {keys} keys with a new secret key; the old one is invalid now.".format_map)
-def rotate_key(settings: Settings) -> CommandResult:
+def rotate_key(settings: "Settings") -> CommandResult:
     """Wrap all keys with a new secret key while stopped."""
+    from ..security.master_key import require_keys, rotate_master_key
+
     require_keys(settings)
     new_key = _read_new_secret() if settings.secret_key else ""
     return {"keys": rotate_master_key(settings, given=new_key)}
@@ -238,6 +258,8 @@ def rotate_key(settings: Settings) -> CommandResult:
 
 def _read_new_secret() -> str:
     """Read the new secret key from stdin, which no process list or shell history shows."""
+    from ..settings import SECRET_KEY_MIN_CHARACTERS
+
     if sys.stdin.isatty():
         click.echo("The new secret key, on one line: ", err=True, nl=False)
     try:

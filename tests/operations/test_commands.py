@@ -46,8 +46,11 @@ async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
 
 
 async def run(data: Path, *words: str, **settings: str) -> Completed:
-    """Run the program with these arguments."""
-    given = {f"ANONCHAT_{name.upper()}": value for name, value in settings.items()}
+    """Run the program with these arguments and settings; upper-case names are variables."""
+    given = {
+        name if name.isupper() else f"ANONCHAT_{name.upper()}": value
+        for name, value in settings.items()
+    }
     return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, str(ROOT / "main.py"), *words],
@@ -344,6 +347,32 @@ def test_invalid_arguments_end_with_status_2_and_the_usage(
     assert done.exit_code == 2
     assert done.stderr.startswith("Usage: ")
     assert not list(tmp_path.iterdir()), "files were created"
+
+
+async def _list_imports(data: Path, *words: str) -> set[str]:
+    """Run the program; return the names of the packages that it imports."""
+    done = await run(data, *words, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0, done.stderr
+    names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines())
+    return {name.partition(".")[0] for name in names}
+
+
+async def test_commands_import_no_web_framework(tmp_path: Path, clock: FakeClock) -> None:
+    data = tmp_path / "data"
+    clock.now = clock.now.replace(year=2020)
+    async with running_chat(data, clock):
+        pass
+    for words in (["--help"], ["check"], ["stats"], ["rooms"], ["purge"], ["backup", "kept.db"]):
+        imported = await _list_imports(data, *words)
+        assert "anonchat" in imported
+        assert imported.isdisjoint({"nicegui", "pages", "fastapi", "starlette", "uvicorn"}), words
+
+
+async def test_request_to_a_running_server_imports_no_database(open_house: OpenHouse) -> None:
+    server_process, _ = await open_house()
+    heavy = {"models", "sqlmodel", "alembic", "apscheduler", "redis", "prometheus_client"}
+    for words in (["--help"], ["--version"], ["stats"], ["rooms"]):
+        assert (await _list_imports(server_process.data, *words)).isdisjoint(heavy), words
 
 
 async def test_version_is_that_of_the_project(tmp_path: Path) -> None:
