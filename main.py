@@ -11,10 +11,10 @@ def main() -> None:
     """
     gc.disable()  # objects made by imports live on, and scanning them repeatedly is slow
     if len(sys.argv) > 1:
-        from anonchat.cli.main import run_command
+        from anonchat.cli.main import cli
 
         gc.enable()
-        sys.exit(run_command(sys.argv[1:]))
+        cli()
     from pages.server import serve
 
     gc.enable()

@@ -18,10 +18,9 @@ from .limits.rate_limits import Limits
 from .limits.work_budget import WorkBudget
 from .runtime.clock import Clock, DatabaseTime, MonotonicWallClock
 from .runtime.files import require_writable
-from .runtime.janitor import Janitor
 from .runtime.metrics import Metrics
 from .runtime.open_pages import OpenPages
-from .runtime.periodic_task import PeriodicTask
+from .runtime.scheduling import Janitor, PeriodicTask
 from .security.event_cipher import EventCipher
 from .security.local_keystore import LocalKeyStore
 from .security.message_cipher import MessageCipher

@@ -6,6 +6,7 @@ text. See docs/architecture.md, "At rest".
 
 from sqlmodel import SQLModel
 
+from models.closed_name import ClosedNameRow
 from models.member import MemberRow
 from models.message import MessageRow
 from models.purge_stats import PurgeStatsRow
@@ -15,6 +16,7 @@ from models.tombstone import TombstoneRow
 from models.visitor import TokenRow, VisitorRow
 
 __all__ = [
+    "ClosedNameRow",
     "MemberRow",
     "MessageRow",
     "PurgeStatsRow",

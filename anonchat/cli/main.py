@@ -1,147 +1,101 @@
-"""Admin commands: `python main.py rotate-key` and others."""
+"""The commands of an operator: `python main.py check` and others.
 
-import argparse
+Each command imports what it needs when it runs, because that takes most of its time.
+"""
+
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
+import click
+
+from .. import __version__
+from ..durations import format_duration, parse_duration
 from ..errors import StartupError
-from ..runtime.logging import configure_logging
-from ..security.hardening import forbid_core_dumps
-from ..security.secret_key import require_keys, rotate_secret_key
-from ..settings import SECRET_KEY_MIN_CHARACTERS, Settings, read_settings
-from ..storage.migrate_data import migrate_data
-from .admin_server import is_running, send_request
-from .preflight import run_checks
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 CommandResult = dict[str, Any]
 """The result of a command, as JSON; `well` is false if a check failed."""
 
-_DESCRIPTION = "Without a command: serve, until SIGTERM or Ctrl-C."
-_EPILOG = """\
-Settings are ANONCHAT_* environment variables, or lines of .env in the current folder: see
-docs/settings.md. docs/operations.md describes the commands. They use the data folder
-ANONCHAT_DATA_DIR and work whether anonchat is running or stopped, unless they say otherwise.
-"""
+
+class CommandError(click.ClickException):
+    """Ends the command with status 1 and the reason, as text or as JSON, on standard error."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the reason."""
+        click.echo(self.format_message(), file=file, err=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """A command: its help, its function, the text format of its result, and its arguments."""
+class CommandGroup(click.Group):
+    """A group that names its commands if it is called with an unknown one."""
 
-    help: str
-    run: Callable[[Settings, Mapping[str, str]], CommandResult]
-    format: Callable[[CommandResult], str]
-    argument: str = ""
-    """The name of its positional argument, if it has one."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """The required options, each with its help."""
-
-
-def run_command(arguments: Sequence[str]) -> int:
-    """Run the command on the command line; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="main.py",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, command in _COMMANDS.items():
-        subparser = commands.add_parser(name, help=command.help, description=command.help)
-        subparser.add_argument("--json", action="store_true", help="answer in JSON")
-        if command.argument:
-            subparser.add_argument("argument", metavar=command.argument)
-        for option, text in command.options.items():
-            subparser.add_argument(f"--{option}", required=True, metavar="URL", help=text)
-    given = parser.parse_args(arguments)
-    command = _COMMANDS[given.command]
-    forbid_core_dumps()
-    try:
-        settings = read_settings()
-        configure_logging(settings.model_copy(update={"log_level": "warning"}))
-        outcome = command.run(settings, vars(given))
-    except StartupError as error:
-        sys.stderr.write(json.dumps({"error": str(error)}) if given.json else str(error))
-        sys.stderr.write("\n")
-        return 1
-    sys.stdout.write(json.dumps(outcome) if given.json else command.format(outcome))
-    sys.stdout.write("\n")
-    return 0 if outcome.get("well", True) else 1
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command and its arguments. Raises `click.UsageError`."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            names = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"{error.message} The commands are {names}.", ctx) from error
 
 
-def _request(request: str, settings: Settings, given: Mapping[str, str]) -> CommandResult:
-    return asyncio.run(send_request(settings, request, given.get("argument", "")))
+@click.group(
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Settings are ANONCHAT_* environment variables, or lines of .env in the current folder: "
+    "see docs/settings.md. docs/operations.md describes the commands. They use the data folder "
+    "ANONCHAT_DATA_DIR and work whether anonchat is running or stopped, unless they say otherwise.",
+)
+@click.version_option(__version__, prog_name="anonchat", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Without a command: serve, until SIGTERM or Ctrl-C."""
 
 
-def _check(settings: Settings, _given: Mapping[str, str]) -> CommandResult:
-    async def collect() -> CommandResult:
-        running = await is_running(settings)
-        findings = run_checks(settings, is_running=running)
-        parts = [asdict(finding) async for finding in findings]
-        return {"well": all(part["well"] for part in parts), "running": running, "parts": parts}
+def _command(
+    format_result: Callable[[CommandResult], str],
+) -> Callable[[Callable[..., CommandResult]], click.Command]:
+    """Make a command of a function that receives the settings and returns a result.
 
-    return asyncio.run(collect())
+    The result is printed as `format_result` writes it, or with `--json` as JSON.
+    """
 
+    def decorate(function: Callable[..., CommandResult]) -> click.Command:
+        @wraps(function)
+        def run(*, as_json: bool, **arguments: str) -> None:
+            from ..runtime.logging import configure_logging
+            from ..security.hardening import forbid_core_dumps
+            from ..settings import read_settings
 
-def _rotate_key(settings: Settings, _given: Mapping[str, str]) -> CommandResult:
-    require_keys(settings)
-    new_key = _read_new_secret() if settings.secret_key else ""
-    return {"keys": rotate_secret_key(settings, given=new_key)}
+            forbid_core_dumps()
+            try:
+                settings = read_settings()
+                configure_logging(settings.model_copy(update={"log_level": "warning"}))
+                result = function(settings, **arguments)
+            except StartupError as error:
+                reason = json.dumps({"error": str(error)}) if as_json else str(error)
+                raise CommandError(reason) from error
+            click.echo(json.dumps(result) if as_json else format_result(result))
+            if not result.get("well", True):
+                click.get_current_context().exit(1)
 
+        with_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+        return cli.command(function.__name__.replace("_", "-"))(with_json(run))
 
-def _migrate_data(settings: Settings, given: Mapping[str, str]) -> CommandResult:
-    require_keys(settings)
-    source, target = (_settings_for(name, given[name]) for name in ("from", "to"))
-    file = source.database_file
-    if file and not file.exists():  # opening it would create it
-        raise StartupError("--from: no such file")
-    source_url, target_url = source.resolved_database_url, target.resolved_database_url
-    return asyncio.run(migrate_data(settings, source=source_url, target=target_url))
-
-
-def _settings_for(option: str, url: str) -> Settings:
-    """Return the settings with the database URL of an option."""
-    try:
-        return read_settings(database_url=url)
-    except StartupError as error:
-        wanted = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
-        raise StartupError(f"--{option}: not a database URL; needs {wanted}") from error
+    return decorate
 
 
-def _read_new_secret() -> str:
-    """Read the new secret key from stdin, which no process list or shell history shows."""
-    if sys.stdin.isatty():
-        sys.stderr.write("The new secret key, on one line: ")
-        sys.stderr.flush()
-    try:
-        secret = sys.stdin.readline().strip()
-    except UnicodeDecodeError:
-        raise StartupError("the new secret key needs text in UTF-8") from None
-    if len(secret) < SECRET_KEY_MIN_CHARACTERS:
-        raise StartupError(
-            "ANONCHAT_SECRET_KEY is set, so the new key is read from standard input; it needs "
-            f"{SECRET_KEY_MIN_CHARACTERS} characters or more"
-        )
-    return secret
+def _request(settings: "Settings", request: str, **arguments: str) -> CommandResult:
+    from .admin_client import send_request
 
-
-def _format_stats(stats: CommandResult) -> str:
-    return "\n".join(f"{name:<10} {'none' if n is None else n}" for name, n in stats.items())
-
-
-def _format_rooms(outcome: CommandResult) -> str:
-    lines = [f"{'members':>7}  {'messages':>8}  {'ends':<25}  address, name"]
-    lines += [
-        f"{room['members']:>7}  {room['messages']:>8}  {room['ends']:<25}  "
-        f"/r/{room['slug']}  {room['name']}{'' if room['listed'] else ' (not listed)'}"
-        for room in outcome["rooms"]
-    ]
-    return "\n".join(lines)
+    return asyncio.run(send_request(settings, request, **arguments))
 
 
 def _format_findings(outcome: CommandResult) -> str:
@@ -154,45 +108,167 @@ def _format_findings(outcome: CommandResult) -> str:
     )
 
 
-_COMMANDS = {
-    "check": _Command(
-        help="check settings, keys, database, bus and clock without changing anything",
-        run=_check,
-        format=_format_findings,
-    ),
-    "stats": _Command(
-        help="count visitors, rooms, members and messages",
-        run=partial(_request, "stats"),
-        format=_format_stats,
-    ),
-    "rooms": _Command(
-        help="list all rooms, unlisted ones included",
-        run=partial(_request, "rooms"),
-        format=_format_rooms,
-    ),
-    "close-room": _Command(
-        help="delete a room now, with all its messages",
-        run=partial(_request, "close-room"),
-        format="Deleted the room and its {messages} messages.".format_map,
-        argument="SLUG",
-    ),
-    "purge": _Command(
-        help="purge expired data now",
-        run=partial(_request, "purge"),
-        format="Purged {messages} messages, {rooms} rooms and {visitors} visitors.".format_map,
-    ),
-    "migrate-data": _Command(
-        help="move all data to another database; anonchat has to be stopped",
-        run=_migrate_data,
-        format=(
-            "Moved {room} rooms, {visitor} visitors and {message} messages; the old database can "
-            "no longer be used."
-        ).format_map,
-        options={"from": "the current database", "to": "the new, empty database"},
-    ),
-    "rotate-key": _Command(
-        help="wrap all keys with a new secret key; anonchat has to be stopped",
-        run=_rotate_key,
-        format="Wrapped {keys} keys with a new secret key; the old one is invalid now.".format_map,
-    ),
-}
+@_command(_format_findings)
+def check(settings: "Settings") -> CommandResult:
+    """Check what a start needs, without changing anything."""
+    from .admin_client import is_running
+    from .preflight import run_checks
+
+    async def collect() -> CommandResult:
+        running = await is_running(settings)
+        findings = run_checks(settings, is_running=running)
+        parts = [asdict(finding) async for finding in findings]
+        return {"well": all(part["well"] for part in parts), "running": running, "parts": parts}
+
+    return asyncio.run(collect())
+
+
+def _format_stats(stats: CommandResult) -> str:
+    return "\n".join(f"{name:<10} {'none' if n is None else n}" for name, n in stats.items())
+
+
+@_command(_format_stats)
+def stats(settings: "Settings") -> CommandResult:
+    """Count visitors, rooms, members and messages."""
+    return _request(settings, "stats")
+
+
+def _format_rooms(outcome: CommandResult) -> str:
+    lines = [f"{'members':>7}  {'messages':>8}  {'ends':<25}  address, name"]
+    lines += [
+        f"{room['members']:>7}  {room['messages']:>8}  {room['ends']:<25}  "
+        f"/r/{room['slug']}  {room['name']}{'' if room['listed'] else ' (not listed)'}"
+        for room in outcome["rooms"]
+    ]
+    return "\n".join(lines)
+
+
+@_command(_format_rooms)
+def rooms(settings: "Settings") -> CommandResult:
+    """List all rooms, unlisted ones included."""
+    return _request(settings, "rooms")
+
+
+def _check_duration(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    try:
+        return text and format_duration(parse_duration(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _format_closing(outcome: CommandResult) -> str:
+    closed = f" Its name is closed until {until}." if (until := outcome["closed_until"]) else ""
+    return f"Deleted the room and its {outcome['messages']} messages.{closed}"
+
+
+@_command(_format_closing)
+@click.argument("name")
+@click.option(
+    "--for",
+    "duration",
+    metavar="DURATION",
+    default="",
+    callback=_check_duration,
+    help="Let nobody open a room of this name, or one that looks like it, for this time: 12h, 30d.",
+)
+def close_room(settings: "Settings", name: str, duration: str) -> CommandResult:
+    """Delete a room now, given by its name or slug."""
+    return _request(settings, "close-room", name=name, duration=duration)
+
+
+@_command("Removed the visitor and their {messages} messages.".format_map)
+@click.argument("nickname")
+def remove_visitor(settings: "Settings", nickname: str) -> CommandResult:
+    """Delete a visitor with all they wrote, and sign them out."""
+    return _request(settings, "remove-visitor", nickname=nickname)
+
+
+@_command("Purged {messages} messages, {rooms} rooms and {visitors} visitors.".format_map)
+def purge(settings: "Settings") -> CommandResult:
+    """Purge expired data now."""
+    return _request(settings, "purge")
+
+
+_BACKUP = """\
+Backed up {room} rooms, {visitor} visitors and {message} messages to {file}.
+It has no keys: without those in {keys} it brings back nothing.
+Beside the keys as they are then, it brings back what is in it, except
+- what has expired, or was deleted, burnt or forgotten since;
+- messages, of any room, that expire in the same half minute as a message deleted since;
+- rooms and visitors that have expired according to the backup, though they were used since.
+It also brings back memberships and sessions that have ended since."""
+
+
+@_command(_BACKUP.format_map)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(settings: "Settings", file: Path) -> CommandResult:
+    """Copy an SQLite database, without its keys, to a new file."""
+    from ..security.secret_key import keys_path, require_keys
+    from ..storage.backup import back_up
+
+    require_keys(settings)
+    if settings.database_file is None:
+        raise StartupError(
+            "ANONCHAT_DATABASE_URL: a PostgreSQL database is backed up with pg_dump, which has no "
+            "keys either; docs/operations.md says what it can bring back"
+        )
+    counts = back_up(settings.database_file, file)
+    return {**counts, "file": str(file), "keys": str(keys_path(settings))}
+
+
+@_command(
+    "Moved {room} rooms, {visitor} visitors and {message} messages; the old database can no longer "
+    "be used.".format_map
+)
+@click.option("--from", "source", metavar="URL", required=True, help="The current database.")
+@click.option("--to", "target", metavar="URL", required=True, help="The new, empty database.")
+def migrate_data(settings: "Settings", source: str, target: str) -> CommandResult:
+    """Move all data to another database while stopped."""
+    from ..security.secret_key import require_keys
+    from ..storage.migrate_data import migrate_data as copy_data
+
+    require_keys(settings)
+    old, new = _settings_for("from", source), _settings_for("to", target)
+    if old.database_file and not old.database_file.exists():  # opening it would create it
+        raise StartupError("--from: no such file")
+    source, target = old.resolved_database_url, new.resolved_database_url
+    return asyncio.run(copy_data(settings, source=source, target=target))
+
+
+def _settings_for(option: str, url: str) -> "Settings":
+    """Return the settings with the database URL of an option."""
+    from ..settings import read_settings
+
+    try:
+        return read_settings(database_url=url)
+    except StartupError as error:
+        wanted = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+        raise StartupError(f"--{option}: not a database URL; needs {wanted}") from error
+
+
+@_command("Wrapped {keys} keys with a new secret key; the old one is invalid now.".format_map)
+def rotate_key(settings: "Settings") -> CommandResult:
+    """Wrap all keys with a new secret key while stopped."""
+    from ..security.secret_key import require_keys, rotate_secret_key
+
+    require_keys(settings)
+    new_key = _read_new_secret() if settings.secret_key else ""
+    return {"keys": rotate_secret_key(settings, given=new_key)}
+
+
+def _read_new_secret() -> str:
+    """Read the new secret key from stdin, which no process list or shell history shows."""
+    from ..settings import SECRET_KEY_MIN_CHARACTERS
+
+    if sys.stdin.isatty():
+        click.echo("The new secret key, on one line: ", err=True, nl=False)
+    try:
+        secret = sys.stdin.readline().strip()
+    except UnicodeDecodeError:
+        raise StartupError("the new secret key needs text in UTF-8") from None
+    if len(secret) < SECRET_KEY_MIN_CHARACTERS:
+        raise StartupError(
+            "ANONCHAT_SECRET_KEY is set, so the new key is read from standard input; it needs "
+            f"{SECRET_KEY_MIN_CHARACTERS} characters or more"
+        )
+    return secret

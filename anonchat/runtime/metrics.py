@@ -142,7 +142,12 @@ class Metrics:
 
 
 class MetricsServer:
-    """Serves `/metrics` on its own port, and measures the event loop lag meanwhile."""
+    """Serves `/metrics` on its own port, and measures the event loop lag meanwhile.
+
+    The server of prometheus-client is not used: it reads the metrics in threads, while their
+    sources change in the event loop; its threads are unbounded and wait for slow clients without a
+    time limit; it binds one address of a host only, and answers at every path.
+    """
 
     def __init__(self, metrics: Metrics, *, host: str, port: int) -> None:
         self._metrics = metrics

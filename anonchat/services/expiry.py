@@ -27,6 +27,7 @@ from ..security.key_names import (
 )
 from ..security.keystore import KeyStore
 from ..security.message_cipher import MessageCipher
+from ..storage.closed_names import delete_expired_names
 from ..storage.database import Database
 from ..storage.purge_stats import PurgeStatsStore, count_purged
 
@@ -60,7 +61,7 @@ class Expiry:
         cipher: MessageCipher,
         purge_stats: PurgeStatsStore,
         end_room: Callable[[str], Awaitable[int]],
-        forget: Callable[[str], Awaitable[None]],
+        forget: Callable[[str], Awaitable[int]],
     ) -> None:
         self._database = database
         self._bus = bus
@@ -224,6 +225,7 @@ class Expiry:
         async with self._database.transaction() as session:
             await session.exec(delete(TombstoneRow).where(col(TombstoneRow.dedup_key).in_(expired)))
             await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_at(now)))
+            await delete_expired_names(session, now=now)
         return count
 
     async def _delete_messages(self, now: datetime) -> int:

@@ -14,7 +14,15 @@ from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
 from ..bus import Bus
 from ..crypto import Hasher, fingerprint
 from ..entities import Visitor
-from ..errors import N_, InvalidPhrase, LimitReached, NicknameTaken, Unavailable, WrongPhrase
+from ..errors import (
+    N_,
+    InvalidPhrase,
+    LimitReached,
+    NicknameTaken,
+    NotFound,
+    Unavailable,
+    WrongPhrase,
+)
 from ..events import (
     BadgeChanged,
     Event,
@@ -318,12 +326,28 @@ class Identity:
                 del self._token_cache[next(iter(self._token_cache))]
         return visitor
 
+    async def find(self, nickname: str) -> Visitor:
+        """Return the visitor with that nickname, ignoring case.
+
+        Raises `NotFound` if there is none, which does not count those with a nickname that only
+        looks like it, `InvalidNickname`, or `Unavailable` if only another node has the key.
+        """
+        keys = self._nicknames.make_keys(normalize_nickname(nickname))
+        holder = await self._find_holder(keys)
+        await self._cipher.fetch_visitor_keys([holder.id] if holder else [])
+        visitor = self._cipher.decrypt_visitor(holder) if holder else None
+        if holder and not visitor and self._cipher.may_visitor_key_exist_on_peers(holder.id):
+            raise Unavailable
+        if visitor is None or self._nicknames.make_keys(visitor.nickname).exact != keys.exact:
+            raise NotFound(N_("Nobody has this nickname."))
+        return visitor
+
     @retry_on_conflict
-    async def forget(self, visitor_id: str) -> None:
+    async def forget(self, visitor_id: str) -> int:
         """Forget a visitor: delete the nickname, tokens, memberships and all messages.
 
-        The visitor is first marked as expired, so that after a crash any node's janitor completes
-        the deletion.
+        Returns the number of deleted messages. The visitor is first marked as expired, so that
+        after a crash any node's janitor completes the deletion.
         """
         self._being_forgotten.add(visitor_id)
         expiring = update(VisitorRow).where(col(VisitorRow.id) == visitor_id)
@@ -332,8 +356,9 @@ class Identity:
                 await session.exec(expiring.values(expires_at=self._clock()))
         await self._keys.destroy([visitor_key_name(visitor_id)])
         self._evict_visitor(visitor_id)
-        while await self._delete_messages(visitor_id):
-            pass
+        count = 0
+        while batch := await self._delete_messages(visitor_id):
+            count += batch
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction(visitor_id) as session:
@@ -345,6 +370,7 @@ class Identity:
             await self._bus.publish(MemberLeft(member.room_id, visitor_id, member.author))
         await self._bus.publish(VisitorForgotten(visitor_id))
         self._being_forgotten.discard(visitor_id)
+        return count
 
     async def retry_forgetting(self) -> None:
         """Retry deleting the rows of forgotten visitors after the database was unavailable."""

@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, NoReturn
 
 from sqlmodel import col, delete, func, or_, select, update
@@ -42,6 +42,7 @@ from ..security.key_names import room_key_name
 from ..security.keystore import KeyStore
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
+from ..storage.closed_names import close_names, is_any_closed
 from ..storage.database import Database, WriteConflict, retry_on_conflict
 from ..storage.purge_stats import count_purged
 from ..text.lookalikes import SKELETON_VERSION, check_new_room_name, skeletons
@@ -248,17 +249,32 @@ class Rooms:
         with suppress(Unavailable):  # the next purge deletes the unreadable rows
             await self.end(room_id)
 
-    async def close(self, room_id: str) -> int:
+    async def close(self, room_id: str, *, until: datetime | None = None) -> int:
         """End a room now on behalf of the operator; return the number of deleted messages.
 
-        Raises `Unavailable`, or `NotFound` if it has already ended.
+        No listed room can have its name, its slug or one that looks the same `until` then. The slug
+        of an unlisted room is never used again anyway. Raises `Unavailable`, or `NotFound` if it
+        has already ended.
         """
-        async with self._database.transaction() as session:
+        async with self._database.read_session() as session:
             row = await session.get(RoomRow, room_id)
-            if row is None or self._cipher.decrypt_room(row) is None:
-                raise NotFound(N_("There is no such room, or it has ended."))
+            room = self._cipher.decrypt_room(row) if row else None
+        if room is None:
+            raise NotFound
+        if until and room.listed:
+            await self._close_name(room, until)
         await self._destroy(room_id)
         return await self.end(room_id)
+
+    @retry_on_conflict
+    async def _close_name(self, room: Room, until: datetime) -> None:
+        hashes = {
+            hash
+            for name in (room.name, room.slug)
+            for hash in self._list_hashes(name, self._name_keys(name))
+        }
+        async with self._database.transaction() as session:
+            await close_names(session, hashes, until=until)
 
     async def _destroy(self, room_id: str) -> None:
         """Mark a room as expired, so that a janitor completes the deletion, and destroy its key."""
@@ -360,6 +376,10 @@ class Rooms:
             self._hasher.hash("room name skeleton without case", folded),
         )
 
+    def _list_hashes(self, name: str, keys: _NameKeys) -> set[bytes]:
+        """Return the hashes by which a closed name is recognized, or one that looks like it."""
+        return {self._slug_key(make_slug(name)), *(key for key in keys if key)}
+
     def _slug_key(self, slug: str) -> bytes:
         return self._hasher.hash("slug", slug)
 
@@ -387,7 +407,7 @@ class Rooms:
         return room
 
     async def _claim_name(self, session: AsyncSession, name: str, keys: _NameKeys) -> None:
-        """Raise `RoomNameTaken` or `RoomNameConfusable` unless the name is free.
+        """Raise `RoomNameTaken`, `RoomNameConfusable` or `InvalidRoom` unless the name is free.
 
         Ended rooms that are not purged yet lose the name. Input may be a name or a slug, so a name
         must not equal the slug of another room.
@@ -412,6 +432,9 @@ class Rooms:
             holder.shape_key = holder.folded_key = None
             session.add(holder)
         await session.flush()
+        # After the holders: a name is closed before its room ends.
+        if await is_any_closed(session, self._list_hashes(name, keys), now=self._clock()):
+            raise InvalidRoom(N_("This name is closed for now. Please choose another one."))
 
     async def _refuse_name(self, holder: RoomRow, keys: _NameKeys) -> NoReturn:
         if holder.name_key == keys.exact:

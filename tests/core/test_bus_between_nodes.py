@@ -15,6 +15,7 @@ from anonchat import (
     ChallengeUnsolved,
     Chat,
     EventsLost,
+    InvalidRoom,
     MemberJoined,
     MessagePosted,
     MessagesDeleted,
@@ -85,6 +86,33 @@ async def nodes(
         ]
         yield first, second
     postgres.release_all()
+
+
+async def test_name_closed_on_one_node_opens_no_room_on_another(
+    nodes: Nodes, clock: FakeClock
+) -> None:
+    here, there = nodes
+    room, (ann,) = await create_room_with_members(here, "night train", "Ann")
+    await here.rooms.close(room.id, until=clock() + MINUTE)
+    with pytest.raises(InvalidRoom, match="closed for now"):
+        await there.rooms.open("Night Train", visitor_id=ann.id)
+    clock.advance(MINUTE)
+    assert (await there.rooms.open("Night Train", visitor_id=ann.id)).slug == room.slug
+
+
+async def test_visitor_removed_on_one_node_is_signed_out_on_another(nodes: Nodes) -> None:
+    here, there = nodes
+    _, token = await here.identity.sign_in("Ann")
+    ann = await here.identity.authenticate(token)
+    assert ann
+    room = await here.rooms.open("night train", visitor_id=ann.id)
+    await post_messages(here, room, ann, "one", "two")
+    recorder = EventRecorder(here)
+    found = await there.identity.find("ann")
+    assert found.id == ann.id
+    assert await there.identity.forget(found.id) == 2
+    await wait_until(lambda: VisitorForgotten(ann.id) in recorder.events)
+    assert await here.identity.authenticate(token) is None
 
 
 async def test_node_receives_the_events_of_another_node(nodes: Nodes) -> None:

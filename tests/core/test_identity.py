@@ -18,6 +18,7 @@ from anonchat import (
     MemberLeft,
     MessagesDeleted,
     NicknameTaken,
+    NotFound,
     TokenRevoked,
     Visitor,
     VisitorForgotten,
@@ -501,3 +502,21 @@ async def test_token_read_before_its_revocation_is_invalid_afterwards(
     may_continue.set()
     await authentication
     assert await chat.identity.authenticate(oldest) is None
+
+
+async def test_visitor_is_found_by_nickname_but_not_by_one_that_looks_like_it(chat: Chat) -> None:
+    bob = await sign_in(chat, "Bob")
+    assert await chat.identity.find(" bOB ") == bob
+    for other in ("B0b", "Rob"):
+        with pytest.raises(NotFound):
+            await chat.identity.find(other)
+
+
+async def test_forgotten_and_expired_visitors_are_not_found(chat: Chat, clock: FakeClock) -> None:
+    for nickname in ("Ann", "Bob"):
+        await sign_in(chat, nickname)
+    assert await chat.identity.forget((await chat.identity.find("Ann")).id) == 0
+    clock.advance(chat.settings.visitor_ttl)
+    for nickname in ("Ann", "Bob"):
+        with pytest.raises(NotFound):
+            await chat.identity.find(nickname)

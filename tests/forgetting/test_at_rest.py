@@ -185,7 +185,7 @@ async def test_expired_messages_are_not_returned_even_without_a_purge(
     chat: Chat, site: CanarySite, clock: FakeClock
 ) -> None:
     chat.janitor._scheduler.remove_all_jobs()
-    chat.janitor._watchdog.cancel()
+    chat.janitor._watchdog.stop()
     clock.advance(site.short.message_ttl)
     assert await read(chat, site.short, site.ann) == []
     clock.advance(5 * HOUR)

@@ -237,7 +237,6 @@ async def test_retry_of_a_deleted_message_is_refused_after_a_restart(
     message = await chat.messages.post(room.id, visitor_id=ann.id, text="oops", dedup_id="1")
     await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
     await crash(chat)
-    chat.janitor._watchdog = None
     async with running_chat(chat.settings.data_dir, clock) as again:
         with pytest.raises(MessageExpired):
             await again.messages.post(room.id, visitor_id=ann.id, text="oops", dedup_id="1")
@@ -348,7 +347,6 @@ async def test_purge_stats_count_deletions_and_survive_a_restart(
     await chat.expiry.purge()
     await chat.expiry.purge()
     await crash(chat)
-    chat.janitor._watchdog = None
     async with running_chat(chat.settings.data_dir, clock) as again:
         stats = again.purge_stats.stats
         assert stats
@@ -361,7 +359,6 @@ async def test_clock_continues_from_the_last_purge_after_a_restart(
     await chat.expiry.purge()
     before = clock.now
     await crash(chat)
-    chat.janitor._watchdog = None
     clock.now -= timedelta(hours=3)
     async with running_chat(chat.settings.data_dir, clock):
         assert clock.now == before

@@ -6,14 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
-from anonchat.cli.main import run_command
+from anonchat.cli.main import cli
 from tests.api.api_client import ApiClient
 from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
 from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
@@ -43,8 +46,11 @@ async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
 
 
 async def run(data: Path, *words: str, **settings: str) -> Completed:
-    """Run the program with these arguments."""
-    given = {f"ANONCHAT_{name.upper()}": value for name, value in settings.items()}
+    """Run the program with these arguments and settings; upper-case names are variables."""
+    given = {
+        name if name.isupper() else f"ANONCHAT_{name.upper()}": value
+        for name, value in settings.items()
+    }
     return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, str(ROOT / "main.py"), *words],
@@ -72,7 +78,7 @@ async def test_close_room_ends_the_streams_of_a_running_site(
         await stream.ready()
         assert parse_result(
             await run(server_process.data, "close-room", "night-train", "--json")
-        ) == {"messages": 3}
+        ) == {"messages": 3, "closed_until": None}
         assert (await stream.rest())[-1].kind == "ended"
     assert (await ann.call("GET", "/rooms/night-train")).status_code == 404
     assert (server_process.data / "keys").read_bytes() != keys, (
@@ -81,6 +87,97 @@ async def test_close_room_ends_the_streams_of_a_running_site(
     again = await run(server_process.data, "close-room", "night-train", "--json")
     assert again.returncode == 1
     assert json.loads(again.stderr)["error"].startswith("There is no such room")
+
+
+async def test_closed_name_stays_closed_while_running_and_after_a_restart(
+    open_house: OpenHouse,
+) -> None:
+    server_process, ann = await open_house()
+    words = ["close-room", "Night Train", "--for", "2h", "--json"]
+    closed = parse_result(await run(server_process.data, *words))
+    assert closed["messages"] == 3
+    left = datetime.fromisoformat(closed["closed_until"]) - datetime.now(UTC)
+    assert timedelta(hours=1) < left <= timedelta(hours=2)
+    for name in ("night train", "NIGHT-TRAIN"):
+        assert (await ann.call("POST", "/rooms", json={"name": name})).status_code == 422
+    await server_process.stop()
+    await server_process.start()
+    refused = await ann.call("POST", "/rooms", json={"name": "night train"})
+    assert refused.status_code == 422
+    assert "closed for now" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_remove_visitor_ends_sessions_and_deletes_messages(
+    open_house: OpenHouse, is_running: bool
+) -> None:
+    server_process, ann = await open_house()
+    bob = ApiClient(
+        ann.http, (await ann.ask("POST", "/visitors", json={"nickname": "Bob"}))["token"]
+    )
+    await bob.open("night train")
+    async with ann.listen("night-train") as stream:
+        await stream.ready()
+        if not is_running:
+            await server_process.stop()
+        removed = await run(server_process.data, "remove-visitor", "ANN", "--json")
+        assert parse_result(removed) == {"messages": 3}
+        if is_running:
+            assert (await stream.rest())[-1].kind == "left"
+    if not is_running:
+        await server_process.start()
+    assert (await ann.call("GET", "/rooms/mine")).status_code == 401
+    messages = await bob.ask("GET", "/rooms/night-train/messages")
+    assert messages["items"] == []
+    assert (await bob.ask("GET", "/rooms/night-train"))["members"] == 1
+    again = await run(server_process.data, "remove-visitor", "Ann", "--json")
+    assert again.returncode == 1
+    assert json.loads(again.stderr) == {"error": "Nobody has this nickname."}
+
+
+async def test_backup_of_a_running_server_can_be_restored(open_house: OpenHouse) -> None:
+    server_process, ann = await open_house()
+    folder = server_process.data.parent
+    done = parse_result(await run(server_process.data, "backup", "kept.db", "--json"))
+    assert done == {
+        "room": 1, "visitor": 1, "message": 3,
+        "file": "kept.db", "keys": str(server_process.data / "keys"),
+    }  # fmt: skip
+    again = await run(server_process.data, "backup", "kept.db")
+    assert (again.returncode, again.stderr) == (1, "kept.db exists already; name a new file\n")
+    await ann.say("night-train", "four")
+    await server_process.stop()
+    for path in server_process.data.glob("anonchat.db*"):
+        path.unlink()
+    shutil.copy(folder / "kept.db", server_process.data / "anonchat.db")
+    await server_process.start()
+    ann.http.base_url = f"{server_process.url}/api/v1"
+    items = (await ann.read("night-train"))["items"]
+    assert [message["text"] for message in items] == ["one", "two", "three"]
+
+
+def test_backup_of_postgresql_names_the_right_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "keys").touch()
+    monkeypatch.setenv("ANONCHAT_DATABASE_URL", "postgresql://127.0.0.1/anonchat")
+    done = CliRunner().invoke(cli, ["backup", "kept.db"])
+    assert done.exit_code == 1
+    assert "pg_dump" in done.stderr
+    assert not (tmp_path / "kept.db").exists()
+
+
+async def test_text_of_a_backup_says_what_it_cannot_bring_back(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path / "data", clock) as chat:
+        room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+        await post_messages(chat, room, ann, "one")
+    done = await run(tmp_path / "data", "backup", "kept.db")
+    assert done.stdout.startswith("Backed up 1 rooms, 1 visitors and 1 messages to kept.db.\n")
+    assert "It has no keys" in done.stdout
+    assert "same half minute as a message deleted since" in done.stdout
 
 
 async def test_stats_and_rooms_are_equal_while_running_and_stopped(open_house: OpenHouse) -> None:
@@ -216,7 +313,17 @@ async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> N
     for word in (
         "Without a command: serve",
         "docs/settings.md",
-        *("check", "stats", "rooms", "close-room", "purge", "migrate-data", "rotate-key"),
+        *(
+            "check",
+            "stats",
+            "rooms",
+            "close-room",
+            "remove-visitor",
+            "backup",
+            "purge",
+            "migrate-data",
+            "rotate-key",
+        ),
     ):
         assert word in done.stdout
     assert not (tmp_path / "data").exists()
@@ -224,14 +331,66 @@ async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "words",
+    [
+        ["dance"],
+        ["close-room"],
+        ["close-room", "x", "--for", "soon"],
+        ["remove-visitor"],
+        ["migrate-data"],
+        ["stats", "--x"],
+    ],
+)
+def test_invalid_arguments_end_with_status_2_and_the_usage(
+    tmp_path: Path, words: list[str]
+) -> None:
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Usage: ")
+    assert not list(tmp_path.iterdir()), "files were created"
+
+
+async def _list_imports(data: Path, *words: str) -> set[str]:
+    """Run the program; return the names of the packages that it imports."""
+    done = await run(data, *words, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0, done.stderr
+    names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines())
+    return {name.partition(".")[0] for name in names}
+
+
+async def test_commands_import_no_web_framework(tmp_path: Path, clock: FakeClock) -> None:
+    data = tmp_path / "data"
+    clock.now = clock.now.replace(year=2020)
+    async with running_chat(data, clock):
+        pass
+    for words in (["--help"], ["check"], ["stats"], ["rooms"], ["purge"], ["backup", "kept.db"]):
+        imported = await _list_imports(data, *words)
+        assert "anonchat" in imported
+        assert imported.isdisjoint({"nicegui", "pages", "fastapi", "starlette", "uvicorn"}), words
+
+
+async def test_request_to_a_running_server_imports_no_database(open_house: OpenHouse) -> None:
+    server_process, _ = await open_house()
+    heavy = {"models", "sqlmodel", "alembic", "apscheduler", "redis", "prometheus_client"}
+    for words in (["--help"], ["--version"], ["stats"], ["rooms"]):
+        assert (await _list_imports(server_process.data, *words)).isdisjoint(heavy), words
+
+
+async def test_version_is_that_of_the_project(tmp_path: Path) -> None:
+    done = await run(tmp_path / "data", "--version")
+    assert done.returncode == 0
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert done.stdout == f"anonchat {version}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
     [["rotate-key"], ["migrate-data", "--from", "sqlite:///old.db", "--to", "sqlite:///new.db"]],
     ids=lambda words: words[0],
 )
-def test_command_fails_without_a_data_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
-) -> None:
-    assert run_command(words) == 1
-    assert "no anonchat data in data" in capsys.readouterr().err
+def test_command_fails_without_a_data_folder(tmp_path: Path, words: list[str]) -> None:
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 1
+    assert "no anonchat data in data" in done.stderr
     assert not list(tmp_path.iterdir()), "files were created"
 
 
@@ -239,23 +398,23 @@ def test_command_fails_without_a_data_folder(
     ("source", "says"),
     [("old.db", "--from: not a database URL"), ("sqlite:///old.db", "no such file")],
 )
-def test_migrate_data_reports_an_invalid_source(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, says: str
-) -> None:
+def test_migrate_data_reports_an_invalid_source(tmp_path: Path, source: str, says: str) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "keys").touch()
-    assert run_command(["migrate-data", "--from", source, "--to", "sqlite:///new.db"]) == 1
-    assert says in capsys.readouterr().err
+    words = ["migrate-data", "--from", source, "--to", "sqlite:///new.db"]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 1
+    assert says in done.stderr
     assert not list(tmp_path.glob("*.db"))
 
 
 def test_check_contacts_the_servers_before_the_first_start(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ANONCHAT_BUS_URL", f"redis://127.0.0.1:{free_port()}")
     monkeypatch.setenv("ANONCHAT_DATABASE_URL", f"postgresql://127.0.0.1:{free_port()}/anonchat")
     monkeypatch.setenv("ANONCHAT_SECRET_KEY", "shared by all nodes")
-    assert run_command(["check"]) == 1
-    said = capsys.readouterr().out
+    done = CliRunner().invoke(cli, ["check"])
+    assert done.exit_code == 1
     for part in ("bus", "database"):
-        assert f"FAILED  {part}: does not answer" in said
+        assert f"FAILED  {part}: does not answer" in done.stdout

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from anonchat import StartupError
-from anonchat.cli.main import run_command
+from anonchat.cli.main import cli
 from anonchat.runtime.listening import bind, format_url
 from tests.browser.server_process import PATIENCE, ROOT
 from tools.ports import free_port
@@ -138,7 +139,6 @@ async def test_port_taken_during_startup_fails_the_start_with_one_line(
 def test_check_reports_what_startup_rejects(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     settings: dict[str, str],
     name: str,
 ) -> None:
@@ -150,9 +150,9 @@ def test_check_reports_what_startup_rejects(
     assert done.returncode != 0
     assert line.startswith(name)
     assert "Traceback" not in done.stderr
-    assert run_command(["check"]) == 1
-    output = capsys.readouterr()
-    assert line in output.out + output.err
+    check = CliRunner().invoke(cli, ["check"])
+    assert check.exit_code == 1
+    assert line in check.output
 
 
 async def test_check_reports_a_port_in_use_unless_it_is_our_own(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The janitor runs purges periodically, whatever fails."""
+"""Purges and periodic tasks run at their intervals, whatever fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from anonchat.runtime.janitor import Janitor
+from anonchat import Unavailable
+from anonchat.runtime.scheduling import Janitor, PeriodicTask
 
 SOON = timedelta(milliseconds=10)
 NEVER = timedelta(days=1)
@@ -68,8 +69,7 @@ async def test_scheduler_purges_when_the_watchdog_does_not() -> None:
     purge = CountingPurge()
     janitor = Janitor(purge, interval=SOON)
     janitor.start()
-    assert janitor._watchdog
-    janitor._watchdog.cancel()
+    janitor._watchdog.stop()
     await purge.wait_for(3)
     await janitor.stop()
 
@@ -104,13 +104,42 @@ async def test_stopped_janitor_runs_no_purge() -> None:
     janitor = await _started(purge)
     await purge.wait_for(1)
     await janitor.stop()
-    assert janitor._watchdog
-    assert janitor._watchdog.done()
+    assert janitor._watchdog._task
+    assert janitor._watchdog._task.done()
     assert not janitor._scheduler.running
 
 
 async def test_stop_before_start_does_nothing() -> None:
     await Janitor(CountingPurge(), interval=NEVER).stop()
+
+
+@pytest.mark.parametrize("failure", [Unavailable("no space"), RuntimeError("a bug")])
+async def test_failure_does_not_end_a_periodic_task(
+    caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    runs: asyncio.Queue[None] = asyncio.Queue()
+
+    async def fail() -> None:
+        runs.put_nowait(None)
+        raise failure
+
+    task = PeriodicTask(fail, seconds=0.01, name="feed publisher")
+    task.start()
+    for _ in range(3):
+        await runs.get()
+    await task.end()
+    is_bug = "feed publisher failed, the next run retries" in caplog.text
+    assert is_bug == isinstance(failure, RuntimeError)
+
+
+async def test_ended_periodic_task_does_not_run_again() -> None:
+    purge = CountingPurge()
+    task = PeriodicTask(purge, seconds=0.01, name="heartbeat")
+    task.start()
+    await purge.wait_for(1)
+    await task.end()
+    assert task._task
+    assert task._task.done()
 
 
 async def _started(purge: Callable[[], Awaitable[object]]) -> Janitor:
