@@ -27,9 +27,12 @@ SECRET_KEY_MIN_CHARACTERS = 16
 
 _CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
-_HOST_NAME = re.compile(
-    r"(?!.*\.\d+$)(?!\d+$)[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", re.IGNORECASE
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(?!.*\.\d+$)(?!\d+$)(?!.{{254}}){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+_DATABASE_URL = re.compile(
+    r"|sqlite(\+aiosqlite)?:///(?!:memory:|file:)[^?]+|postgresql(\+asyncpg)?://.+", re.DOTALL
 )
+_BASE_URL = re.compile(r"https?://[^/\s?#@\\]*[^/\s?#@\\:]/?", re.IGNORECASE)
 
 
 def _read_duration(value: object) -> object:
@@ -207,12 +210,12 @@ class Settings(BaseSettings):
             name, port = parts.hostname or "", parts.port
             if not name.isascii():  # browsers name the origin in ASCII
                 name = idna.encode(name, uts46=True).decode()
-                value = f"{parts.scheme}://{name}{f':{port}' if port else ''}"
         except ValueError:
-            name = ""
-        if not _is_host(name) or not re.fullmatch(r"https?://[^/\s?#@\\]*[^/\s?#@\\:]", value):
-            raise ValueError("needs http:// or https:// and a host, without a path") from None
-        return value
+            name, port = "", None
+        if not (_BASE_URL.fullmatch(value) and _is_host(name)) or port == 0:
+            raise ValueError("needs http:// or https:// and a host, without a path")
+        host = f"[{name}]" if ":" in name else name
+        return f"{parts.scheme}://{host}{f':{port}' if port else ''}"
 
     @field_validator("data_dir")
     @classmethod
@@ -223,12 +226,12 @@ class Settings(BaseSettings):
     @classmethod
     def _check_database(cls, value: str) -> str:
         needs = "needs sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
-        if not re.match(r"(sqlite(\+aiosqlite)?:///.|postgresql(\+asyncpg)?://.|$)", value):
-            raise ValueError(needs)
         try:
             url = make_url(value or "sqlite://")
         except (ArgumentError, ValueError):  # not quoted: it may contain a password
             raise ValueError(needs) from None
+        if not _DATABASE_URL.fullmatch(value) or not 0 < (url.port or 1) < 65_536:
+            raise ValueError(needs)
         _sqlite_file(url)  # raises if its home folder does not exist
         return value
 
@@ -392,7 +395,7 @@ def _expand(path: Path) -> Path:
 
 
 def _sqlite_file(url: URL) -> Path | None:
-    """Return the file of an SQLite database, or `None` for a server, `:memory:` or a URI."""
+    """Return the file of an SQLite database, or `None` for a server."""
     if url.get_backend_name() != "sqlite" or not url.database:
         return None
-    return None if url.database.startswith((":", "file:")) else _expand(Path(url.database))
+    return _expand(Path(url.database))
