@@ -25,6 +25,8 @@ from .setting_sources import ENV_FILE, PREFIX, require_known_names
 SECRET_KEY_MIN_CHARACTERS = 16
 """The minimum length of a secret key."""
 
+_NAME_MAX = 60  # characters
+_JOINERS = re.compile("[\u200c\u200d]")  # invisible, and part of words and emoji
 _CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
@@ -86,6 +88,10 @@ class Settings(BaseSettings):
     """The unique name of this node."""
     trusted_proxies: str = ""
     """Comma-separated addresses whose `X-Forwarded-*` headers are trusted."""
+    name: str = "anonchat"
+    """The name of the site, in page titles and beside the logo."""
+    accent: Annotated[str, BeforeValidator(_lower)] = "#334fb8"
+    """The accent colour, as `#rrggbb`; each theme sets its lightness, for contrast."""
 
     message_ttl: Duration = timedelta(hours=24)
     """How long a message lives, unless its room has another value."""
@@ -247,6 +253,20 @@ class Settings(BaseSettings):
     def _check_node(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9-]{1,32}", value):
             raise ValueError("needs 1 to 32 of the characters a-z, 0-9 and -")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if len(value) > _NAME_MAX or not _JOINERS.sub("", value).isprintable():
+            raise ValueError(f"needs 1 to {_NAME_MAX} characters, without line ends")
+        return value
+
+    @field_validator("accent")
+    @classmethod
+    def _check_accent(cls, value: str) -> str:
+        if not re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", value):
+            raise ValueError("needs a colour such as #0a6b4f")
         return value
 
     @field_validator("language")

@@ -75,18 +75,24 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client = ui.context.client
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
-    ui.page_title(f"{title} · anonchat" if title else "anonchat")
-    if theme := chosen_theme(request):
-        ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
+    settings = context.chat.settings
+    ui.page_title(f"{title} · {settings.name}" if title else settings.name)
+    ui.add_head_html(f"<style>{root_style(settings.accent, chosen_theme(request))}</style>")
     Connection(language)
     return language
 
 
+def root_style(accent: str, theme: str) -> str:
+    """Return the CSS that sets the accent colour of the site and the theme, unless it is `""`."""
+    scheme = f" color-scheme: {theme};" if theme else ""
+    return f":root {{ --accent-base: {accent};{scheme} }}"
+
+
 @cache
-def logo() -> Markup:
-    """Draw the logo: three dots, each fainter, and the name."""
+def logo(name: str) -> Markup:
+    """Draw the logo: three dots, each fainter, and the name of the site."""
     return a(href="/", class_="mark")[
-        span(class_="dots", aria_hidden="true")[i, i, i], span["anonchat"]
+        span(class_="dots", aria_hidden="true")[i, i, i], span[name]
     ].__html__()
 
 

@@ -1,11 +1,54 @@
 """Colour themes and keyboard operation."""
 
+from typing import Literal
+
+import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.person import Person
 from tests.browser.world import World
 
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+
+_ACCENTS = ["#000", "#fff", "#808080", *(f"hsl({hue} 100% 50%)" for hue in range(0, 360, 20))]
+_TEXTS = [  # each colour of a text, with the colours behind it
+    ("--on-accent", ["--accent", "--accent-strong"]),
+    ("--accent-text", ["--paper", "--surface", "--sunken", "--hover", "--accent-soft"]),
+    ("--ink", ["--accent-soft"]),
+    ("--ink-soft", ["--accent-soft"]),
+]
+_CONTRASTS = """([accents, texts]) => {
+  const probe = document.body.appendChild(document.createElement("span"));
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const linear = (value) =>
+    value <= 10.31 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = (name) => {
+    probe.style.color = `var(${name})`;
+    canvas.fillStyle = getComputedStyle(probe).color;
+    canvas.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = [...canvas.getImageData(0, 0, 1, 1).data].map(linear);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+  };
+  return accents.flatMap((accent) => {
+    document.documentElement.style.setProperty("--accent-base", accent);
+    return texts.flatMap(([text, grounds]) => grounds.map((ground) => {
+      const [one, other] = [luminance(text), luminance(ground)];
+      return [Math.max(one, other) / Math.min(one, other), accent, text, ground];
+    }));
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_text_has_contrast_with_every_accent_colour(
+    world: World, scheme: Literal["light", "dark"]
+) -> None:
+    ann = await world.person("Ann", color_scheme=scheme)
+    await ann.open_path("/login")
+    contrasts = await ann.page.evaluate(_CONTRASTS, [_ACCENTS, _TEXTS])
+    assert len({accent for _, accent, *_ in contrasts}) == len(_ACCENTS)
+    assert len({contrast for contrast, *_ in contrasts}) > len(_ACCENTS), "the accent has no effect"
+    assert min(contrasts)[0] >= 4.5, min(contrasts)
 
 
 async def test_light_and_dark_themes_differ_and_can_be_chosen(world: World) -> None:
