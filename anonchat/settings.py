@@ -26,7 +26,7 @@ SECRET_KEY_MIN_CHARACTERS = 16
 """The minimum length of a secret key."""
 
 _NAME_MAX = 60  # characters
-_JOINERS = re.compile("[\u200c\u200d]")  # invisible, and part of words and emoji
+_JOINERS = re.compile("[\u200c\u200d]")
 _CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         "info"
     )
     """The lowest level to log; libraries log warnings and above."""
+    reserved_names: str = (
+        "admin,administrator,moderator,operator,root,support,system,"
+        "админ,администратор,модератор,оператор,поддержка,система"
+    )
+    """Comma-separated nicknames that no new visitor may have, nor one that looks like them; `off`:
+    none. The name of the site is always one of them."""
     language: str = "auto"
     """The language of the pages; `auto` follows each browser."""
     janitor_interval: Duration = timedelta(seconds=15)
@@ -258,8 +264,15 @@ class Settings(BaseSettings):
     @field_validator("name")
     @classmethod
     def _check_name(cls, value: str) -> str:
-        if len(value) > _NAME_MAX or not _JOINERS.sub("", value).isprintable():
+        if len(value) > _NAME_MAX or not _is_printable(value):
             raise ValueError(f"needs 1 to {_NAME_MAX} characters, without line ends")
+        return value
+
+    @field_validator("reserved_names")
+    @classmethod
+    def _check_reserved_names(cls, value: str) -> str:
+        if not _is_printable(value):
+            raise ValueError("needs nicknames, separated by commas")
         return value
 
     @field_validator("accent")
@@ -336,6 +349,12 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def reserved_nicknames(self) -> list[str]:
+        """The nicknames that no new visitor may have."""
+        names = [] if self.reserved_names == "off" else self.reserved_names.split(",")
+        return [name.strip() for name in (*names, self.name) if name.strip()]
+
+    @property
     def has_peers(self) -> bool:
         """Whether this node is one of several."""
         return self.bus_url != "memory://"
@@ -395,6 +414,11 @@ def _format_bounds(field: str) -> str:
     lowest = next(each.ge for each in metadata if isinstance(each, Ge))
     highest = next((each.le for each in metadata if isinstance(each, Le)), None)
     return f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+
+
+def _is_printable(text: str) -> bool:
+    """Return whether a text has no control characters; joiners are part of words and emoji."""
+    return _JOINERS.sub("", text).isprintable()
 
 
 def _is_host(name: str) -> bool:

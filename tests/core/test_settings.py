@@ -77,6 +77,7 @@ def threads_before() -> set[threading.Thread]:
         ("NAME", "x" * 61),
         ("NAME", "two\nlines"),
         ("NAME", "turned \u202e around"),
+        ("RESERVED_NAMES", "admin\nmoderator"),
         ("ACCENT", "green"),
         ("ACCENT", "#0a6b4"),
         ("ACCENT", "#0a6b4f; } * { display: none"),
