@@ -5,6 +5,7 @@ each row took longer than encrypting, writing and committing together.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,7 +19,16 @@ from models import SQLModel
 
 from ..bus import Bus
 from ..entities import Message, Room, Visitor
-from ..errors import N_, ChatError, MessageExpired, NotAMember, NotFound, RateLimited, Unavailable
+from ..errors import (
+    N_,
+    ChatError,
+    LimitReached,
+    MessageExpired,
+    NotAMember,
+    NotFound,
+    RateLimited,
+    Unavailable,
+)
 from ..events import MessagePosted
 from ..ids import new_id
 from ..lifetimes import room_lifetime
@@ -31,7 +41,7 @@ from ..security.keystore import span_at
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from .database import ConnectionLost, Database, WriteConflict
-from .post_queue import PostQueue
+from .post_queue import QUEUE_FULL_TEXT, PostQueue
 
 _BATCH_MAX = 200
 _SMALL_BATCH = 20
@@ -190,6 +200,8 @@ class MessageWriter:
         self._on_stored = on_stored
         self._queue: PostQueue[Draft] = PostQueue(settings.post_queue_max, shares)
         self._writer: asyncio.Task[None] | None = None
+        self._unpublished: deque[MessagePosted] = deque()
+        self._publisher: asyncio.Task[None] | None = None
 
     async def store(self, draft: Draft) -> Message:
         """Store a draft and return its message.
@@ -197,6 +209,8 @@ class MessageWriter:
         Raises `MessageExpired`, `NotAMember`, `NotFound`, `RateLimited`, `LimitReached` or
         `Unavailable`.
         """
+        if len(self._unpublished) >= self._settings.post_queue_max:
+            raise LimitReached(QUEUE_FULL_TEXT)
         self._queue.add(draft)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_queue())
@@ -205,13 +219,20 @@ class MessageWriter:
         return await asyncio.shield(draft.stored)  # a cancelled caller's draft is still stored
 
     async def flush(self) -> None:
-        """Store all accepted drafts; fail those that are not stored in time with `Unavailable`."""
-        if self._writer:
-            await asyncio.wait([self._writer], timeout=_SHUTDOWN_SECONDS)
-            self._writer.cancel()
-            await asyncio.wait([self._writer], timeout=_SHUTDOWN_SECONDS)
-            for draft in self._queue:
-                draft.time_out()
+        """Store and publish all accepted drafts; fail those not stored in time: `Unavailable`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _SHUTDOWN_SECONDS
+        while (tasks := self._list_running()) and loop.time() < deadline:
+            await asyncio.wait(tasks, timeout=deadline - loop.time())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_SHUTDOWN_SECONDS)
+        for draft in self._queue:
+            draft.time_out()
+
+    def _list_running(self) -> list[asyncio.Task[None]]:
+        return [task for task in (self._writer, self._publisher) if task and not task.done()]
 
     async def _write_queue(self) -> None:
         """Store all queued drafts, with retries while the server is unreachable.
@@ -237,10 +258,19 @@ class MessageWriter:
                     draft.reject(error)
             failures = 0
             self._queue.remove(drafts)
-            for event in posted:
-                await self._bus.publish(event)
+            self._publish(posted)
             if len(drafts) < _SMALL_BATCH:  # a larger batch costs no more: let it fill
                 await asyncio.sleep(_COLLECT_SECONDS)
+
+    def _publish(self, events: Iterable[MessagePosted]) -> None:
+        """Publish events in order, without waiting: a listener may be slow, or wait for a post."""
+        self._unpublished.extend(events)
+        if self._unpublished and (self._publisher is None or self._publisher.done()):
+            self._publisher = asyncio.create_task(self._publish_queue())
+
+    async def _publish_queue(self) -> None:
+        while self._unpublished:
+            await self._bus.publish(self._unpublished.popleft())
 
     async def _commit(self, drafts: list[Draft]) -> list[MessagePosted]:
         """Store the drafts together, except those that are rejected."""
