@@ -23,7 +23,7 @@ _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
 STYLE_SHEET = f"/assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
 ICON = _ASSETS / "icon.svg"
-_THEMES = ("light", "dark")
+_QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
 _QUASAR_CODES = {"en": "en-US"}
 
 
@@ -75,9 +75,10 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client = ui.context.client
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
-    settings = context.chat.settings
+    theme, settings = chosen_theme(request), context.chat.settings
+    client.page.dark = _QUASAR_DARK[theme]
     ui.page_title(f"{title} · {settings.name}" if title else settings.name)
-    ui.add_head_html(f"<style>{root_style(settings.accent, chosen_theme(request))}</style>")
+    ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
     Connection(language)
     return language
 
@@ -124,4 +125,4 @@ def theme_links(language: Language, *, chosen: str) -> Node:
 def chosen_theme(request: Request) -> str:
     """Return the theme in the visitor's cookie, or `""`."""
     theme = request.cookies.get("theme", "")
-    return theme if theme in _THEMES else ""
+    return theme if theme in _QUASAR_DARK else ""

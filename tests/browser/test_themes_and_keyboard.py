@@ -38,6 +38,20 @@ _CONTRASTS = """([accents, texts]) => {
   });
 }"""
 
+_FOREIGN_STYLES = """() => {
+  const style = document.createElement("style");
+  style.textContent = "@layer quasar { input::placeholder { opacity: 0 } }";
+  document.head.append(style);
+  const add = (name) => document.body.appendChild(document.createElement(name));
+  const [paragraph, list, input] = ["p", "ul", "input"].map(add);
+  input.placeholder = "x";
+  return [
+    getComputedStyle(paragraph).display,
+    getComputedStyle(list).listStyleType,
+    getComputedStyle(input, "::placeholder").opacity,
+  ];
+}"""
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_text_has_contrast_with_every_accent_colour(
@@ -65,6 +79,27 @@ async def test_light_and_dark_themes_differ_and_can_be_chosen(world: World) -> N
     await ann.open_settings()
     await ann.button("as the system").click()
     await ann.expect_eventually(lambda: ann.page.evaluate(_BACKGROUND), light)
+
+
+async def test_theme_of_quasar_is_the_chosen_one(world: World) -> None:
+    ann = await world.person("Ann", color_scheme="light")
+    for theme, expected in (("dark", True), ("light", False), ("", False)):
+        cookie = {"name": "theme", "value": theme, "url": world.server_process.url}
+        await ann.context.add_cookies([cookie])
+        await ann.open_path("/login")
+        await expect(ann.textbox("Nickname")).to_be_visible()
+        is_dark = "document.body.classList.contains('body--dark')"
+        assert await ann.page.evaluate(is_dark) is expected
+
+
+async def test_elements_outside_our_screens_are_not_styled(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await expect(ann.textbox("Nickname")).to_be_visible()
+    display, list_style, opacity = await ann.page.evaluate(_FOREIGN_STYLES)
+    assert display == "block", "Quasar measures the scrollbar with an empty paragraph"
+    assert list_style == "disc"
+    assert opacity == "0", "Quasar hides a placeholder under a label"
 
 
 async def test_every_action_is_possible_by_keyboard(world: World, room: str) -> None:
