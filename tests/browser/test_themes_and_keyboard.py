@@ -84,8 +84,9 @@ async def test_light_and_dark_themes_differ_and_can_be_chosen(world: World) -> N
 async def test_theme_of_quasar_is_the_chosen_one(world: World) -> None:
     ann = await world.person("Ann", color_scheme="light")
     for theme, expected in (("dark", True), ("light", False), ("", False)):
-        cookie = {"name": "theme", "value": theme, "url": world.server_process.url}
-        await ann.context.add_cookies([cookie])
+        await ann.context.add_cookies(
+            [{"name": "theme", "value": theme, "url": world.server_process.url}]
+        )
         await ann.open_path("/login")
         await expect(ann.textbox("Nickname")).to_be_visible()
         is_dark = "document.body.classList.contains('body--dark')"

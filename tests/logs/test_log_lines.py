@@ -108,7 +108,7 @@ def restored_logging() -> Iterator[None]:
 def test_traceback_is_written_at_the_level_debug_only(
     restored_logging: None, capsys: pytest.CaptureFixture[str], level: str, expected: bool
 ) -> None:
-    configure_logging(Settings(log_level=level))
+    configure_logging(Settings.model_validate({"log_level": level}))
     try:
         raise RuntimeError("text of\x1b[2K a visitor")
     except RuntimeError:
