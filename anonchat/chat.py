@@ -173,6 +173,7 @@ class Chat:
             forget=self.identity.forget,
         )
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
+        history = MessageHistory(database=database, bus=bus, clock=clock, cipher=message_cipher)
         self.messages = Messages(
             database=database,
             bus=bus,
@@ -192,9 +193,10 @@ class Chat:
                 ),
                 bus=bus,
                 shares=shares,
+                on_stored=history.add,
                 queue_max=settings.post_queue_max,
             ),
-            history=MessageHistory(database=database, bus=bus, clock=clock, cipher=message_cipher),
+            history=history,
             is_member=self.memberships.is_member,
             rotate_span_keys=self.expiry.rotate_span_keys,
         )

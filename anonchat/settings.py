@@ -25,11 +25,16 @@ from .setting_sources import ENV_FILE, PREFIX, require_known_names
 SECRET_KEY_MIN_CHARACTERS = 16
 """The minimum length of a secret key."""
 
+_NAME_MAX = 60  # characters
+_JOINERS = re.compile("[\u200c\u200d]")
 _CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
-_HOST_NAME = re.compile(
-    r"(?!.*\.\d+$)(?!\d+$)[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", re.IGNORECASE
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(?!.*\.\d+$)(?!\d+$)(?!.{{254}}){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+_DATABASE_URL = re.compile(
+    r"|sqlite(\+aiosqlite)?:///(?!:memory:|file:)[^?]+|postgresql(\+asyncpg)?://.+", re.DOTALL
 )
+_BASE_URL = re.compile(r"https?://[^/\s?#@\\]*[^/\s?#@\\:]/?", re.IGNORECASE)
 
 
 def _read_duration(value: object) -> object:
@@ -83,6 +88,10 @@ class Settings(BaseSettings):
     """The unique name of this node."""
     trusted_proxies: str = ""
     """Comma-separated addresses whose `X-Forwarded-*` headers are trusted."""
+    name: str = "anonchat"
+    """The name of the site, in page titles and beside the logo."""
+    accent: Annotated[str, BeforeValidator(_lower)] = "#334fb8"
+    """The accent colour, as `#rrggbb`; each theme sets its lightness, for contrast."""
 
     message_ttl: Duration = timedelta(hours=24)
     """How long a message lives, unless its room has another value."""
@@ -107,6 +116,12 @@ class Settings(BaseSettings):
         "info"
     )
     """The lowest level to log; libraries log warnings and above."""
+    reserved_names: str = (
+        "admin,administrator,moderator,operator,root,support,system,"
+        "админ,администратор,модератор,оператор,поддержка,система"
+    )
+    """Comma-separated nicknames that no new visitor may have, nor one that looks like them; `off`:
+    none. The name of the site is always one of them."""
     language: str = "auto"
     """The language of the pages; `auto` follows each browser."""
     janitor_interval: Duration = timedelta(seconds=15)
@@ -207,12 +222,12 @@ class Settings(BaseSettings):
             name, port = parts.hostname or "", parts.port
             if not name.isascii():  # browsers name the origin in ASCII
                 name = idna.encode(name, uts46=True).decode()
-                value = f"{parts.scheme}://{name}{f':{port}' if port else ''}"
         except ValueError:
-            name = ""
-        if not _is_host(name) or not re.fullmatch(r"https?://[^/\s?#@\\]*[^/\s?#@\\:]", value):
-            raise ValueError("needs http:// or https:// and a host, without a path") from None
-        return value
+            name, port = "", None
+        if not (_BASE_URL.fullmatch(value) and _is_host(name)) or port == 0:
+            raise ValueError("needs http:// or https:// and a host, without a path")
+        host = f"[{name}]" if ":" in name else name
+        return f"{parts.scheme}://{host}{f':{port}' if port else ''}"
 
     @field_validator("data_dir")
     @classmethod
@@ -223,12 +238,12 @@ class Settings(BaseSettings):
     @classmethod
     def _check_database(cls, value: str) -> str:
         needs = "needs sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
-        if not re.match(r"(sqlite(\+aiosqlite)?:///.|postgresql(\+asyncpg)?://.|$)", value):
-            raise ValueError(needs)
         try:
             url = make_url(value or "sqlite://")
         except (ArgumentError, ValueError):  # not quoted: it may contain a password
             raise ValueError(needs) from None
+        if not _DATABASE_URL.fullmatch(value) or not 0 < (url.port or 1) < 65_536:
+            raise ValueError(needs)
         _sqlite_file(url)  # raises if its home folder does not exist
         return value
 
@@ -244,6 +259,27 @@ class Settings(BaseSettings):
     def _check_node(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z0-9-]{1,32}", value):
             raise ValueError("needs 1 to 32 of the characters a-z, 0-9 and -")
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str) -> str:
+        if len(value) > _NAME_MAX or not _is_printable(value):
+            raise ValueError(f"needs 1 to {_NAME_MAX} characters, without line ends")
+        return value
+
+    @field_validator("reserved_names")
+    @classmethod
+    def _check_reserved_names(cls, value: str) -> str:
+        if not _is_printable(value):
+            raise ValueError("needs nicknames, separated by commas")
+        return value
+
+    @field_validator("accent")
+    @classmethod
+    def _check_accent(cls, value: str) -> str:
+        if not re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", value):
+            raise ValueError("needs a colour such as #0a6b4f")
         return value
 
     @field_validator("language")
@@ -313,6 +349,12 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def reserved_nicknames(self) -> list[str]:
+        """The nicknames that no new visitor may have."""
+        names = [] if self.reserved_names == "off" else self.reserved_names.split(",")
+        return [name.strip() for name in (*names, self.name) if name.strip()]
+
+    @property
     def has_peers(self) -> bool:
         """Whether this node is one of several."""
         return self.bus_url != "memory://"
@@ -374,6 +416,11 @@ def _format_bounds(field: str) -> str:
     return f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
 
 
+def _is_printable(text: str) -> bool:
+    """Return whether a text has no control characters; joiners are part of words and emoji."""
+    return _JOINERS.sub("", text).isprintable()
+
+
 def _is_host(name: str) -> bool:
     """Return whether this is an IP address or a valid host name."""
     try:
@@ -392,7 +439,7 @@ def _expand(path: Path) -> Path:
 
 
 def _sqlite_file(url: URL) -> Path | None:
-    """Return the file of an SQLite database, or `None` for a server, `:memory:` or a URI."""
+    """Return the file of an SQLite database, or `None` for a server."""
     if url.get_backend_name() != "sqlite" or not url.database:
         return None
-    return None if url.database.startswith((":", "file:")) else _expand(Path(url.database))
+    return _expand(Path(url.database))

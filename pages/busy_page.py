@@ -18,7 +18,7 @@ from anonchat import LimitReached
 from .context import PageContext
 from .http.client_address import client_address
 from .i18n.language import Language
-from .layout import STYLE_SHEET, chosen_theme, logo
+from .layout import STYLE_SHEET, chosen_theme, logo, root_style
 
 _SOLVER = (Path(__file__).parent / "elements" / "proof_of_work" / "challenge.js").read_text()
 _SCRIPT = """
@@ -43,9 +43,12 @@ _PLACEHOLDERS = {
 def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Response]:
     """Return a function that makes the response for a client of a busy network."""
 
+    settings = context.chat.settings
+
     @cache
     def render(code: str, theme: str) -> str:
-        return _render(context.languages[code], theme)
+        css = root_style(settings.accent, theme)
+        return _render(context.languages[code], name=settings.name, css=css)
 
     def respond(request: Request, error: LimitReached) -> Response:
         bits = context.chat.network_throttle.challenge_bits(client_address(request))
@@ -64,15 +67,15 @@ def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Re
     return respond
 
 
-def _render(language: Language, theme: str) -> str:
+def _render(language: Language, *, name: str, css: str) -> str:
     retry_text = language("Please come again in {seconds} s.", seconds=_PLACEHOLDERS["seconds"])
     page = html(lang=language.code)[
         head[
             meta(charset="utf-8"),
             meta(name="viewport", content="width=device-width, initial-scale=1"),
-            title_tag["anonchat"],
+            title_tag[name],
             link(rel="stylesheet", href=STYLE_SHEET),
-            style[f":root {{ color-scheme: {theme}; }}"] if theme else None,
+            style[css],
             noscript[meta(http_equiv="refresh", content=_PLACEHOLDERS["seconds"])],
         ],
         body(
@@ -81,7 +84,7 @@ def _render(language: Language, theme: str) -> str:
             data_seconds=_PLACEHOLDERS["seconds"],
         )[
             main(class_="nothing page busy")[
-                logo(),
+                logo(name),
                 h1[language("Many people come from your network just now.")],
                 p(role="status")[retry_text],
                 template[language("One moment: your browser shows that this is not a flood.")],

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
-from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
+from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p, style
 from htpy import title as title_tag
 from nicegui import app
 
@@ -12,7 +12,7 @@ from anonchat import LimitReached, NotFound, Unavailable
 
 from .context import PageContext
 from .i18n.language import Language
-from .layout import STYLE_SHEET
+from .layout import STYLE_SHEET, chosen_theme, root_style
 
 
 def register(
@@ -25,11 +25,18 @@ def register(
     NiceGUI's default error page would stay in memory for a minute and show the error's text.
     """
 
+    settings = context.chat.settings
+
+    def page(request: Request, *nodes: Node, status: int) -> Response:
+        css = root_style(settings.accent, chosen_theme(request))
+        html = _render(context.language(request), *nodes, name=settings.name, css=css)
+        return HTMLResponse(html, status)
+
     @app.exception_handler(404)
     async def not_found(request: Request, _error: Exception) -> Response:
         language = context.language(request)
-        return _page(
-            language,
+        return page(
+            request,
             h1[language("There is nothing at this address.")],
             p[language("Perhaps it was here once. Things go away in this place.")],
             status=404,
@@ -38,8 +45,8 @@ def register(
     @app.exception_handler(NotFound)
     async def room_not_found(request: Request, error: NotFound) -> Response:
         language = context.language(request)
-        return _page(
-            language,
+        return page(
+            request,
             h1[language.explain(error)],
             p[language("Rooms here come and go. Perhaps it is time for a new one.")],
             status=404,
@@ -54,7 +61,7 @@ def register(
     @app.exception_handler(405)
     async def method_not_allowed(request: Request, error: HTTPException) -> Response:
         language = context.language(request)
-        response = _page(language, h1[language("This cannot be done here.")], status=405)
+        response = page(request, h1[language("This cannot be done here.")], status=405)
         response.headers.update(error.headers or {})
         if response.headers.get("Allow") == "GET":
             response.headers["Allow"] = "GET, HEAD"
@@ -62,8 +69,8 @@ def register(
 
     def error_page(request: Request) -> Response:
         language = context.language(request)
-        return _page(
-            language,
+        return page(
+            request,
             h1[language("Something went wrong here.")],
             p[language("It is not your doing. Please try again in a moment.")],
             status=500,
@@ -75,7 +82,7 @@ def register(
 
     def rate_limited_page(request: Request, error: LimitReached) -> Response:
         language = context.language(request)
-        response = _page(language, h1[language.explain(error)], status=429)
+        response = page(request, h1[language.explain(error)], status=429)
         response.headers["Retry-After"] = str(error.details.get("seconds", 1))
         return response
 
@@ -91,14 +98,15 @@ def lobby_link(language: Language) -> Element:
     return a(class_="button", href="/")[language("Back to the lobby")]
 
 
-def _page(language: Language, *nodes: Node, status: int) -> Response:
+def _render(language: Language, *nodes: Node, name: str, css: str) -> str:
     page = html(lang=language.code)[
         head[
             meta(charset="utf-8"),
             meta(name="viewport", content="width=device-width, initial-scale=1"),
-            title_tag["anonchat"],
+            title_tag[name],
             link(rel="stylesheet", href=STYLE_SHEET),
+            style[css],
         ],
         body[main(class_="nothing page")[nodes, lobby_link(language)]],
     ]
-    return HTMLResponse(str(page), status)
+    return str(page)

@@ -23,7 +23,7 @@ _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
 STYLE_SHEET = f"/assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
 ICON = _ASSETS / "icon.svg"
-_THEMES = ("light", "dark")
+_QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
 _QUASAR_CODES = {"en": "en-US"}
 
 
@@ -75,18 +75,25 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client = ui.context.client
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
-    ui.page_title(f"{title} · anonchat" if title else "anonchat")
-    if theme := chosen_theme(request):
-        ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
+    theme, settings = chosen_theme(request), context.chat.settings
+    client.page.dark = _QUASAR_DARK[theme]
+    ui.page_title(f"{title} · {settings.name}" if title else settings.name)
+    ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
     Connection(language)
     return language
 
 
+def root_style(accent: str, theme: str) -> str:
+    """Return the CSS that sets the accent colour of the site and the theme, unless it is `""`."""
+    scheme = f" color-scheme: {theme};" if theme else ""
+    return f":root {{ --accent-base: {accent};{scheme} }}"
+
+
 @cache
-def logo() -> Markup:
-    """Draw the logo: three dots, each fainter, and the name."""
+def logo(name: str) -> Markup:
+    """Draw the logo: three dots, each fainter, and the name of the site."""
     return a(href="/", class_="mark")[
-        span(class_="dots", aria_hidden="true")[i, i, i], span["anonchat"]
+        span(class_="dots", aria_hidden="true")[i, i, i], span[name]
     ].__html__()
 
 
@@ -118,4 +125,4 @@ def theme_links(language: Language, *, chosen: str) -> Node:
 def chosen_theme(request: Request) -> str:
     """Return the theme in the visitor's cookie, or `""`."""
     theme = request.cookies.get("theme", "")
-    return theme if theme in _THEMES else ""
+    return theme if theme in _QUASAR_DARK else ""

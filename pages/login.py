@@ -60,7 +60,7 @@ def register(context: PageContext) -> None:
         screen.on_call("suggest", suggest)
         screen.draw(
             div(class_="login-column")[
-                logo(),
+                logo(context.chat.settings.name),
                 _headline(language("Say it. Let it fade.")),
                 p(class_="lead")[
                     language(

@@ -22,7 +22,7 @@ def register(context: PageContext) -> None:
         language = open_page(context, request, title=context.language(request)("What we keep"))
         with Screen("paper", budget=context.chat.work_budget) as screen:
             screen.draw(
-                logo(),
+                logo(context.chat.settings.name),
                 h1[language("What we keep")],
                 [(h2[heading], p[text]) for heading, text in _sections(context, language)],
                 h2[language("The janitor")],

@@ -114,7 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
     services = pages.register(chat, web)
     ui.run_with(
         web,
-        title="anonchat",
+        title=settings.name,
         viewport="width=device-width, initial-scale=1, interactive-widget=resizes-content",
         favicon=pages.ICON,
         dark=None,

@@ -51,7 +51,10 @@ async def sidebar(
 ) -> Element:
     """Draw the sidebar; `current` is the id of the open room."""
     return nav(class_="sidebar", aria_label=language("Rooms"))[
-        header[logo(), icon_button("plus", language("New room"), data_opens="new-room")],
+        header[
+            logo(context.chat.settings.name),
+            icon_button("plus", language("New room"), data_opens="new-room"),
+        ],
         new_room_dialog(context, visitor, language, screen),
         search_box,
         section(class_="own", aria_labelledby="own")[

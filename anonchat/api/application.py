@@ -69,7 +69,7 @@ def api_routes(chat: Chat) -> ApiMount:
 def _build_app(chat: Chat, streams: Streams) -> FastAPI:
     app = FastAPI(
         routes=[route for module in _MODULES for route in module.routes.routes],
-        title="anonchat",
+        title=chat.settings.name,
         version=VERSION,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,

@@ -49,7 +49,7 @@ INVALID_NICKNAME = Problem(
     "invalid-nickname",
     422,
     "The nickname is invalid",
-    "It is empty or too long, mixes alphabets, or resembles a badge; `detail` says which.",
+    "It is empty, too long or reserved, mixes alphabets, or resembles a badge: see `detail`.",
 )
 INVALID_PHRASE = Problem(
     "invalid-phrase",

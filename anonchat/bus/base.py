@@ -24,7 +24,11 @@ class Bus(Protocol):
         """How many times the connection to the other nodes was lost."""
 
     def subscribe(self, listener: Listener) -> None:
-        """Call `listener` with every event from now on, in the order of publishing."""
+        """Call `listener` with every event from now on, in the order of publishing.
+
+        Later events wait until it returns, for all listeners: for what takes long, start a task. It
+        may post. Posts do not wait for listeners, but are refused while too many events wait.
+        """
 
     async def publish(self, event: Event) -> None:
         """Deliver the event to the listeners on this node now, and on the other nodes soon."""

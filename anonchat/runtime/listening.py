@@ -3,7 +3,6 @@
 import errno
 import socket
 from collections.abc import Iterable
-from ipaddress import ip_address
 
 from ..errors import StartupError
 
@@ -64,11 +63,9 @@ def format_url(host: str, port: int) -> str:
     >>> format_url("127.0.0.1", 8080), format_url("::1", 8080)
     ('http://127.0.0.1:8080', 'http://[::1]:8080')
     """
-    try:
-        is_bracketed = ip_address(host).version == 6
-    except ValueError:
-        is_bracketed = False
-    return f"http://[{host}]:{port}" if is_bracketed else f"http://{host}:{port}"
+    if ":" in host:  # IPv6; a zone follows an encoded "%"
+        host = f"[{host.replace('%', '%25')}]"
+    return f"http://{host}:{port}"
 
 
 def _bind_one(family: socket.AddressFamily, address: tuple[str | int, ...]) -> socket.socket | None:

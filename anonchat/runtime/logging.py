@@ -2,7 +2,7 @@
 
 Messages of this project are written in full, because they contain no visitor input. Messages of
 libraries and texts of errors may quote input, so only the logger, the code location and the type of
-the error are written.
+the error are written. The level DEBUG is for developers: tracebacks are written too.
 
 A line of each kind is written at most once a minute, with the number of suppressed repeats.
 """
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from traceback import walk_tb
+from traceback import format_exception, walk_tb
 
 from ..settings import Settings
 from .log_repeats import LogDeduplicator, LogEntry
@@ -34,6 +34,8 @@ def configure_logging(settings: Settings) -> None:
     Libraries are logged from WARNING up, whatever the level of this project.
     """
     logging.root.handlers = [DeduplicatingHandler(LineFormatter(settings.log_format))]
+    if settings.log_level == "debug":
+        logging.root.addHandler(TracebackHandler(logging.ERROR))
     logging.root.setLevel(logging.WARNING)
     for name in [*logging.root.manager.loggerDict]:
         logger = logging.getLogger(name)  # some have their own handler
@@ -92,6 +94,21 @@ class DeduplicatingHandler(logging.Handler):
             self._write(self._repeated.take_due())
 
 
+class TracebackHandler(logging.Handler):
+    """Writes the traceback of each error to standard error; it may quote what visitors sent."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the traceback of the record's error, if it has one."""
+        if error := _find_error(record):
+            with suppress(OSError, ValueError):  # standard error is gone
+                sys.stderr.writelines(
+                    f"{_escape(line)}\n"
+                    for part in format_exception(error)
+                    for line in part.split("\n")[:-1]
+                )
+                sys.stderr.flush()
+
+
 class LineFormatter(logging.Formatter):
     """Formats a record as one line of `text` or `json`."""
 
@@ -136,6 +153,11 @@ def _write_text(line: dict[str, str]) -> str:
         text += f" (repeated {line['repeated']} times within a minute)"
     if "error" in line:
         text += f" | {line['error']}"
+    return _escape(text)
+
+
+def _escape(text: str) -> str:
+    """Replace control characters, with which a text could forge lines."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 

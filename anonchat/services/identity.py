@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from sqlmodel import col, delete, func, or_, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -16,6 +17,7 @@ from ..crypto import Hasher, fingerprint
 from ..entities import Visitor
 from ..errors import (
     N_,
+    InvalidNickname,
     InvalidPhrase,
     LimitReached,
     NicknameTaken,
@@ -55,7 +57,7 @@ from ..settings import Settings
 from ..storage.database import Database, WriteConflict, retry_on_conflict
 from ..storage.nickname_index import NicknameIndex, NicknameKeys
 from ..storage.purge_stats import count_purged
-from ..text.lookalikes import SKELETON_VERSION, check_new_nickname
+from ..text.lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
 from ..text.normalization import normalize_nickname
 
 _BATCH = 500
@@ -107,6 +109,7 @@ class Identity:
         self._cipher = cipher
         self._nicknames = nicknames
         self._phrases = phrases
+        self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
         # By token hash; each entry with the time until which it is valid.
         self._token_cache: dict[bytes, tuple[datetime, Visitor]] = {}
@@ -162,8 +165,8 @@ class Identity:
         keys = self._nicknames.make_keys(name)
         holder = await self._find_holder(keys)
         if holder is None:
-            check_new_nickname(name)
-            if is_common(phrase, names=(name, *_SITE_NAMES)):
+            self._check_new_nickname(name)
+            if is_common(phrase, names=(name, self._settings.name, *_SITE_NAMES)):
                 raise InvalidPhrase(
                     N_("That phrase is too easy to guess. Please choose another one.")
                 )
@@ -187,7 +190,7 @@ class Identity:
             if holders := await self._nicknames.lock_holders(session, keys):
                 visitor, has_new_badge = await self._authenticate_holder(holders, proof)
             else:
-                check_new_nickname(name)
+                self._check_new_nickname(name)
                 networks = self._shares.networks_of_address(address)
                 displaced = await self._reserve_place(session, networks)
                 badge = proof.badge if proof else ""
@@ -273,9 +276,15 @@ class Identity:
     async def is_nickname_available(self, nickname: str) -> bool:
         """Return whether a nickname is available; raise `InvalidNickname` if it is not valid."""
         name = normalize_nickname(nickname)
-        check_new_nickname(name)
+        self._check_new_nickname(name)
         holders = await self._nicknames.find_holders(self._nicknames.make_keys(name))
         return not any(map(self._is_live, holders))
+
+    def _check_new_nickname(self, name: str) -> None:
+        """Raise `InvalidNickname` if no new visitor may have this nickname."""
+        check_new_nickname(name)
+        if not self._reserved.isdisjoint(skeletons(name)):
+            raise InvalidNickname(N_("That nickname is reserved. Please choose another one."))
 
     async def authenticate(self, token: str, *, address: str = "") -> Visitor | None:
         """Return the visitor of a token, or `None`; this also extends the visitor's lifetime.

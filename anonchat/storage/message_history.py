@@ -86,6 +86,19 @@ class MessageHistory:
         found, _ = await self._read(room_id, after=after, before=before, limit=limit, group=group)
         return [message for _, message in found]
 
+    def add(self, posted: MessagePosted) -> None:
+        """Add a message to the cached page; invalidate it if messages arrived out of order.
+
+        A message may be added twice: on this node before its author is answered, so that the author
+        finds it, and by its event.
+        """
+        message = posted.message
+        page = self._pages.get(message.room_id)
+        if page and not page.is_continued_by(message):
+            self._pages.invalidate(message.room_id)
+        else:
+            self._pages.update(message.room_id, lambda page: page.add(posted.visitor_id, message))
+
     async def list_seqs(
         self, room_id: str, *, first: int, last: int, limit: int, group: str
     ) -> list[int]:
@@ -180,8 +193,8 @@ class MessageHistory:
 
     async def _on_event(self, event: Event) -> None:
         match event:
-            case MessagePosted(_, message, visitor_id):
-                self._cache(visitor_id, message)
+            case MessagePosted():
+                self.add(event)
             case MessagesDeleted(room_id, seqs):
                 self._pages.update(room_id, lambda page: page.remove(seqs))
             case RoomEnded(room_id):
@@ -194,14 +207,6 @@ class MessageHistory:
         return (
             not self._cipher.is_undecryptable(row) and row.posted_at > self._clock() - _KEY_WAIT_MAX
         )
-
-    def _cache(self, visitor_id: str, message: Message) -> None:
-        """Add a message to the cached page; invalidate it if messages arrived out of order."""
-        page = self._pages.get(message.room_id)
-        if page and not page.is_continued_by(message):
-            self._pages.invalidate(message.room_id)
-        else:
-            self._pages.update(message.room_id, lambda page: page.add(visitor_id, message))
 
 
 def is_live(room_id: str, now: datetime) -> ColumnElement[bool]:

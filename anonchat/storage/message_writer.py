@@ -1,17 +1,18 @@
 """Stores posts in batches: posts that arrive during a commit share the next one."""
 
 import asyncio
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable
 
 from ..bus import Bus
 from ..entities import Message
-from ..errors import N_, MessageExpired, Unavailable
+from ..errors import N_, LimitReached, MessageExpired, Unavailable
 from ..events import MessagePosted
 from ..limits.network_shares import NetworkShares
 from .database import ConnectionLost, WriteConflict
 from .draft import Draft
 from .message_batch import Batch, BatchStore
-from .post_queue import PostQueue
+from .post_queue import QUEUE_FULL_TEXT, PostQueue
 
 _BATCH_MAX = 200
 _SMALL_BATCH = 20
@@ -30,12 +31,18 @@ class MessageWriter:
         batches: BatchStore,
         bus: Bus,
         shares: NetworkShares,
+        on_stored: Callable[[MessagePosted], None],
         queue_max: int,
     ) -> None:
+        """Call `on_stored` with each event before its author is answered."""
         self._batches = batches
         self._bus = bus
+        self._on_stored = on_stored
+        self._queue_max = queue_max
         self._queue: PostQueue[Draft] = PostQueue(queue_max, shares)
         self._writer: asyncio.Task[None] | None = None
+        self._unpublished: deque[MessagePosted] = deque()
+        self._publisher: asyncio.Task[None] | None = None
 
     async def store(self, draft: Draft) -> Message:
         """Store a draft and return its message.
@@ -43,6 +50,8 @@ class MessageWriter:
         Raises `MessageExpired`, `NotAMember`, `NotFound`, `RateLimited`, `LimitReached` or
         `Unavailable`.
         """
+        if len(self._unpublished) >= self._queue_max:
+            raise LimitReached(QUEUE_FULL_TEXT)
         self._queue.add(draft)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_queue())
@@ -51,13 +60,20 @@ class MessageWriter:
         return await asyncio.shield(draft.stored)  # a cancelled caller's draft is still stored
 
     async def flush(self) -> None:
-        """Store all accepted drafts; fail those that are not stored in time with `Unavailable`."""
-        if self._writer:
-            await asyncio.wait([self._writer], timeout=_SHUTDOWN_SECONDS)
-            self._writer.cancel()
-            await asyncio.wait([self._writer], timeout=_SHUTDOWN_SECONDS)
-            for draft in self._queue:
-                draft.time_out()
+        """Store and publish all accepted drafts; fail those not stored in time: `Unavailable`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _SHUTDOWN_SECONDS
+        while (tasks := self._list_running()) and loop.time() < deadline:
+            await asyncio.wait(tasks, timeout=deadline - loop.time())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_SHUTDOWN_SECONDS)
+        for draft in self._queue:
+            draft.time_out()
+
+    def _list_running(self) -> list[asyncio.Task[None]]:
+        return [task for task in (self._writer, self._publisher) if task and not task.done()]
 
     async def _write_queue(self) -> None:
         """Store all queued drafts, with retries while the server is unreachable.
@@ -81,21 +97,28 @@ class MessageWriter:
                 for draft in drafts:
                     draft.reject(error)
             else:
-                for event in self._list_events(batch):
-                    await self._bus.publish(event)
-                # Afterwards, so that an author who then reads the room finds the message.
+                self._publish(batch)
                 self._resolve_drafts(drafts, batch)
             failures = 0
             self._queue.remove(drafts)
             if len(drafts) < _SMALL_BATCH:  # a larger batch costs no more: let it fill
                 await asyncio.sleep(_COLLECT_SECONDS)
 
-    def _list_events(self, batch: Batch) -> Iterator[MessagePosted]:
-        """Yield the events of all messages that are still readable."""
+    def _publish(self, batch: Batch) -> None:
+        """Publish events in order, without waiting: a listener may be slow, or wait for a post."""
         for draft, message in batch.new_messages:
-            room = batch.rooms.get(draft.room_id)
-            if room and self._batches.is_readable(message, draft.visitor_id):
-                yield MessagePosted(room, message, draft.visitor_id)
+            if room := batch.rooms.get(draft.room_id):
+                event = MessagePosted(room, message, draft.visitor_id)
+                self._on_stored(event)
+                self._unpublished.append(event)
+        if self._unpublished and (self._publisher is None or self._publisher.done()):
+            self._publisher = asyncio.create_task(self._publish_queue())
+
+    async def _publish_queue(self) -> None:
+        while self._unpublished:
+            event = self._unpublished.popleft()
+            if self._batches.is_readable(event.message, event.visitor_id):  # else deleted meanwhile
+                await self._bus.publish(event)
 
     def _resolve_drafts(self, drafts: list[Draft], batch: Batch) -> None:
         """Answer all callers."""

@@ -8,6 +8,8 @@ from typing import Generic, Protocol, TypeVar
 from ..errors import N_, LimitReached
 from ..limits.network_shares import NetworkHoldings, NetworkShares
 
+QUEUE_FULL_TEXT = N_("Too much is being said at once. Please try again.")
+
 
 class _Post(Protocol):
     @property
@@ -36,7 +38,7 @@ class PostQueue(Generic[T]):
         """Append a post; raise `LimitReached` if the queue or its sender's share is full."""
         senders = ((post.visitor_id, 1.0), *self._shares.networks_of_visitor(post.visitor_id))
         if not self._places.is_within_share(senders, bound=self._size_max, taken=len(self)):
-            raise LimitReached(N_("Too much is being said at once. Please try again."))
+            raise LimitReached(QUEUE_FULL_TEXT)
         self._posts[id(post)] = post
         self._places.hold(id(post), senders)
 

@@ -28,7 +28,7 @@ class Screen(Component, component="screen.js"):
 
     def __init__(self, kind: str, *, budget: WorkBudget) -> None:
         super().__init__(budget)
-        self.classes(kind)
+        self.classes(f"screen {kind}")
         self._handlers: dict[str, CallHandler] = {}
         self.on("call", QueueHandler(self._on_call, queue_max=_QUEUE_MAX))
         self.client.on_connect(self._release_html)

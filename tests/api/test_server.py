@@ -53,6 +53,41 @@ async def test_example_bot_echoes_messages_and_deletes_itself(
     assert texts == ["!echo is anybody there?", "not for you"]
 
 
+async def test_example_bot_resumes_after_a_restart_of_the_server(
+    server: ServerProcess, ann: ApiClient
+) -> None:
+    await ann.open("night train")
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, BOT, server.url, "night train", preexec_fn=_enable_interrupts
+    )
+    try:
+        async with ann.listen("night-train", after=0) as stream:
+            await stream.until("presence", nickname="Echo", present=True)
+        await server.stop()
+        await server.start()
+        await ann.say("night-train", "!echo before you are back")
+        async with ann.listen("night-train", after=0) as stream:
+            events = await stream.until("message", nickname="Echo")
+        assert events[-1].data["text"] == "before you are back"
+        assert bot.returncode is None
+    finally:
+        bot.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(bot.wait(), PATIENCE) == 0
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["http://localhost"], ["localhost:8080", "room"], ["http://localhost", "a", "b"]]
+)
+async def test_example_bot_says_its_usage(words: list[str]) -> None:
+    bot = await asyncio.create_subprocess_exec(
+        sys.executable, BOT, *words, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(PATIENCE):
+        _, stderr = await bot.communicate()
+    assert bot.returncode == 1
+    assert stderr.startswith(b"usage: python echo_bot.py URL ROOM")
+
+
 async def test_open_streams_do_not_delay_the_shutdown(
     server: ServerProcess, ann: ApiClient
 ) -> None:

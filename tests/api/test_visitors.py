@@ -35,6 +35,7 @@ async def test_sign_in_returns_a_valid_token(anonymous: ApiClient) -> None:
         ({"nickname": ""}, "invalid-nickname"),
         ({"nickname": "\u200b"}, "invalid-nickname"),
         ({"nickname": "x" * 25}, "invalid-nickname"),
+        ({"nickname": "Admin"}, "invalid-nickname"),
         ({"nickname": "A\u04cfice"}, "invalid-nickname"),  # a Cyrillic letter
         ({"nickname": "Ann \u2713 5m8t7"}, "invalid-nickname"),
         ({"nickname": "Bob", "secret_phrase": "short"}, "invalid-phrase"),

@@ -1,11 +1,68 @@
 """Colour themes and keyboard operation."""
 
+from typing import Literal
+
+import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.person import Person
 from tests.browser.world import World
 
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+
+_ACCENTS = ["#000", "#fff", "#808080", *(f"hsl({hue} 100% 50%)" for hue in range(0, 360, 20))]
+_TEXTS = [  # each colour of a text, with the colours behind it
+    ("--on-accent", ["--accent", "--accent-strong"]),
+    ("--accent-text", ["--paper", "--surface", "--sunken", "--hover", "--accent-soft"]),
+    ("--ink", ["--accent-soft"]),
+    ("--ink-soft", ["--accent-soft"]),
+]
+_CONTRASTS = """([accents, texts]) => {
+  const probe = document.body.appendChild(document.createElement("span"));
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const linear = (value) =>
+    value <= 10.31 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = (name) => {
+    probe.style.color = `var(${name})`;
+    canvas.fillStyle = getComputedStyle(probe).color;
+    canvas.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = [...canvas.getImageData(0, 0, 1, 1).data].map(linear);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+  };
+  return accents.flatMap((accent) => {
+    document.documentElement.style.setProperty("--accent-base", accent);
+    return texts.flatMap(([text, grounds]) => grounds.map((ground) => {
+      const [one, other] = [luminance(text), luminance(ground)];
+      return [Math.max(one, other) / Math.min(one, other), accent, text, ground];
+    }));
+  });
+}"""
+
+_FOREIGN_STYLES = """() => {
+  const style = document.createElement("style");
+  style.textContent = "@layer quasar { input::placeholder { opacity: 0 } }";
+  document.head.append(style);
+  const add = (name) => document.body.appendChild(document.createElement(name));
+  const [paragraph, list, input] = ["p", "ul", "input"].map(add);
+  input.placeholder = "x";
+  return [
+    getComputedStyle(paragraph).display,
+    getComputedStyle(list).listStyleType,
+    getComputedStyle(input, "::placeholder").opacity,
+  ];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_text_has_contrast_with_every_accent_colour(
+    world: World, scheme: Literal["light", "dark"]
+) -> None:
+    ann = await world.person("Ann", color_scheme=scheme)
+    await ann.open_path("/login")
+    contrasts = await ann.page.evaluate(_CONTRASTS, [_ACCENTS, _TEXTS])
+    assert len({accent for _, accent, *_ in contrasts}) == len(_ACCENTS)
+    assert len({contrast for contrast, *_ in contrasts}) > len(_ACCENTS), "the accent has no effect"
+    assert min(contrasts)[0] >= 4.5, min(contrasts)
 
 
 async def test_light_and_dark_themes_differ_and_can_be_chosen(world: World) -> None:
@@ -22,6 +79,28 @@ async def test_light_and_dark_themes_differ_and_can_be_chosen(world: World) -> N
     await ann.open_settings()
     await ann.button("as the system").click()
     await ann.expect_eventually(lambda: ann.page.evaluate(_BACKGROUND), light)
+
+
+async def test_theme_of_quasar_is_the_chosen_one(world: World) -> None:
+    ann = await world.person("Ann", color_scheme="light")
+    for theme, expected in (("dark", True), ("light", False), ("", False)):
+        await ann.context.add_cookies(
+            [{"name": "theme", "value": theme, "url": world.server_process.url}]
+        )
+        await ann.open_path("/login")
+        await expect(ann.textbox("Nickname")).to_be_visible()
+        is_dark = "document.body.classList.contains('body--dark')"
+        assert await ann.page.evaluate(is_dark) is expected
+
+
+async def test_elements_outside_our_screens_are_not_styled(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await expect(ann.textbox("Nickname")).to_be_visible()
+    display, list_style, opacity = await ann.page.evaluate(_FOREIGN_STYLES)
+    assert display == "block", "Quasar measures the scrollbar with an empty paragraph"
+    assert list_style == "disc"
+    assert opacity == "0", "Quasar hides a placeholder under a label"
 
 
 async def test_every_action_is_possible_by_keyboard(world: World, room: str) -> None:

@@ -49,6 +49,49 @@ async def test_signed_in_visitor_is_authenticated_by_their_token(chat: Chat) -> 
     assert await _authenticated_id(chat, token) == visitor.id
 
 
+@pytest.mark.parametrize(
+    "nickname",
+    ["admin", "ADMIN", "Adm\u0131n", "adm1n", "Модератор", "the kitchen", "\u0430dmin"],
+)
+async def test_reserved_nickname_is_refused(
+    tmp_path: Path, clock: FakeClock, nickname: str
+) -> None:
+    async with running_chat(tmp_path, clock, name="The Kitchen") as chat:
+        with pytest.raises(InvalidNickname) as caught:
+            await chat.identity.sign_in(nickname)
+        assert not isinstance(caught.value, NicknameTaken)
+        with pytest.raises(InvalidNickname):
+            await chat.identity.is_nickname_available(nickname)
+        with pytest.raises(InvalidNickname):
+            await chat.identity.sign_in(nickname, phrase=PHRASE)
+        for free in ("administer", "Ann the admin", "кухня"):
+            await chat.identity.sign_in(free)
+
+
+async def test_reserved_nicknames_are_a_setting(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_chat(tmp_path, clock, reserved_names=" Boss ,  хозяин") as chat:
+        for nickname in ("boss", "B0SS", "Хозяин"):
+            with pytest.raises(InvalidNickname, match="reserved"):
+                await chat.identity.sign_in(nickname)
+        await chat.identity.sign_in("admin")
+    async with running_chat(tmp_path, clock, reserved_names="off") as chat:
+        await chat.identity.sign_in("Boss")
+
+
+async def test_visitor_keeps_a_nickname_that_is_reserved_later(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_chat(tmp_path, clock) as chat:
+        ann, token = await chat.identity.sign_in("Boss", phrase=PHRASE)
+    async with running_chat(tmp_path, clock, reserved_names="boss") as chat:
+        assert await _authenticated_id(chat, token) == ann.id
+        again, _ = await chat.identity.sign_in("boss", phrase=PHRASE)
+        assert again.id == ann.id
+        await chat.identity.forget(ann.id)
+        with pytest.raises(InvalidNickname, match="reserved"):
+            await chat.identity.sign_in("Boss")
+
+
 async def test_other_tokens_are_not_authenticated(chat: Chat) -> None:
     visitor, token = await chat.identity.sign_in("Ann")
     for other in ("", visitor.id, token[:-1], token + "A", token.swapcase(), "\ud800", "ü"):

@@ -503,6 +503,68 @@ async def test_message_events_are_published_in_order_of_seq(
     assert seqs == list(range(1, 451))
 
 
+@pytest.mark.parametrize("is_task", [False, True])
+async def test_listener_may_wait_for_a_post_of_its_own(
+    chat: Chat, room_and_members: tuple[Room, Visitor, Visitor], post: Post, is_task: bool
+) -> None:
+    room, _, bob = room_and_members
+
+    async def answer(event: object) -> None:
+        if isinstance(event, MessagePosted) and event.message.text == "ping":
+            reply = chat.messages.post(room.id, visitor_id=bob.id, text="pong")
+            await (asyncio.create_task(reply) if is_task else reply)
+
+    chat.bus.subscribe(answer)
+    recorder = EventRecorder(chat)
+    await post("ping")
+    await chat.messages.flush()
+    posted = [event.message for event in recorder.of_type(MessagePosted)]
+    assert [(each.seq, each.text) for each in posted] == [(1, "ping"), (2, "pong")]
+
+
+async def test_slow_listener_does_not_delay_posts(
+    chat: Chat, room_and_members: tuple[Room, Visitor, Visitor], post: Post
+) -> None:
+    released = asyncio.Event()
+
+    async def wait(_event: object) -> None:
+        await released.wait()
+
+    chat.bus.subscribe(wait)
+    recorder = EventRecorder(chat)
+    for text in ("one", "two", "three"):
+        await post(text)
+    assert recorder.events == []
+    released.set()
+    await chat.messages.flush()
+    assert [event.message.text for event in recorder.of_type(MessagePosted)] == [
+        "one",
+        "two",
+        "three",
+    ]
+
+
+async def test_posts_are_refused_while_too_many_events_wait_for_a_listener(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    released = asyncio.Event()
+
+    async def wait(_event: object) -> None:
+        await released.wait()
+
+    async with running_chat(tmp_path, clock, post_queue_max=3) as chat:
+        room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+        chat.bus.subscribe(wait)
+        for text in "1234":  # the listener has one, and three wait
+            await chat.messages.post(room.id, visitor_id=ann.id, text=text)
+        with pytest.raises(LimitReached):
+            await chat.messages.post(room.id, visitor_id=ann.id, text="5")
+        released.set()
+        await chat.messages.flush()
+        await post_messages(chat, room, ann, "6")
+        assert await read(chat, room, ann) == [*"12346"]
+
+
 async def test_refused_posts_publish_no_event(
     chat: Chat, room_and_members: tuple[Room, Visitor, Visitor], post: Post
 ) -> None:

@@ -104,6 +104,29 @@ def restored_logging() -> Iterator[None]:
     logging.captureWarnings(False)
 
 
+@pytest.mark.parametrize(("level", "expected"), [("debug", True), ("info", False)])
+def test_traceback_is_written_at_the_level_debug_only(
+    restored_logging: None, capsys: pytest.CaptureFixture[str], level: str, expected: bool
+) -> None:
+    configure_logging(Settings.model_validate({"log_level": level}))
+    try:
+        raise RuntimeError("text of\x1b[2K a visitor")
+    except RuntimeError:
+        logging.getLogger("some.package").exception("failed")
+    lines = capsys.readouterr().err.splitlines()
+    assert ("RuntimeError: text of\\x1b[2K a visitor" in lines) is expected
+    assert ("Traceback (most recent call last):" in lines) is expected
+    assert len(lines) == (5 if expected else 1)
+
+
+def test_traceback_of_a_rejected_action_is_not_written(
+    restored_logging: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(Settings(log_level="debug"))
+    logging.getLogger("pages").debug("rejected", exc_info=KeyError("x"))
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_library_loggers_are_limited_to_warnings(restored_logging: None) -> None:
     library = logging.getLogger("some.chatty.package")
     library.addHandler(logging.StreamHandler())

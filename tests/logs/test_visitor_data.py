@@ -41,7 +41,6 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
             program=FAILING_APP,
             around={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
             | ({"UNFILTERED_LOG": "1"} if unfiltered_log else {}),
-            log_level="debug",
             log_format=log_format,
             trusted_proxies="127.0.0.1",
         )

@@ -22,6 +22,7 @@ from tools.ports import free_port
 DEPLOY = ROOT / "deploy"
 CLUSTER = ROOT / "compose.cluster.yaml"
 SETTINGS = {f"ANONCHAT_{name.upper()}" for name in Settings.model_fields}
+UNITS = ("anonchat.service", "anonchat@.service")
 _METRIC = re.compile(r"\b(anonchat_[a-z_]+|process_[a-z_]+)\b(?!:)")
 _DOCUMENTED = re.compile(r"`(anonchat_[a-z_]+)(?:\{[a-z]+\})?`")
 
@@ -104,7 +105,26 @@ def test_compose_file_uses_known_settings_and_confines_our_services(path: Path) 
         assert names <= SETTINGS
     published = [port for each in compose["services"].values() for port in each.get("ports", ())]
     assert published
-    assert all(port.startswith("127.0.0.1:") for port in published)
+    for port in published:
+        assert port.startswith("${ANONCHAT_HOST:-127.0.0.1}:${ANONCHAT_PORT:-8080}:")
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("compose*.yaml")), ids=lambda path: path.name)
+def test_compose_file_passes_on_every_setting(path: Path) -> None:
+    compose = yaml.safe_load(path.read_text())
+    for service in compose["services"].values():
+        if "build" not in service:
+            continue
+        assert service["env_file"] == [{"path": ".env", "required": False}]
+        environment = service["environment"]
+        for name in ("HOST", "PORT", "DATA_DIR"):  # those of the published port and the volume
+            assert (
+                environment.pop(f"ANONCHAT_{name}")
+                == {"HOST": "0.0.0.0", "PORT": 8080, "DATA_DIR": "/data"}[name]
+            )
+        environment.pop("ANONCHAT_NODE_ID", None)
+        for name in SETTINGS & environment.keys():  # these take precedence over `.env`
+            assert environment[name].startswith(f"${{{name}:-"), f"{name} cannot be given"
 
 
 def test_nodes_of_the_compose_file_match_the_nginx_configuration() -> None:
@@ -127,7 +147,8 @@ def test_nodes_of_the_compose_file_match_the_nginx_configuration() -> None:
         assert node["environment"]["ANONCHAT_NODE_ID"] == name
         assert node["volumes"] == [f"{name}:/data"], "nodes share a volume"
     front = services["nginx"]["networks"]["inside"]["ipv4_address"]
-    assert nodes["n1"]["environment"]["ANONCHAT_TRUSTED_PROXIES"] == front
+    trusted = nodes["n1"]["environment"]["ANONCHAT_TRUSTED_PROXIES"]
+    assert trusted == f"${{ANONCHAT_TRUSTED_PROXIES:-{front}}}"
 
 
 def test_valkey_of_the_compose_file_writes_nothing_to_disk() -> None:
@@ -137,19 +158,24 @@ def test_valkey_of_the_compose_file_writes_nothing_to_disk() -> None:
     assert "volumes" not in valkey
 
 
-def test_systemd_unit_is_valid(tmp_path: Path) -> None:
-    unit = (DEPLOY / "systemd" / "anonchat@.service").read_text()
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_unit_is_valid(tmp_path: Path, name: str) -> None:
+    unit = (DEPLOY / "systemd" / name).read_text()
     program = "ExecStart=/opt/anonchat/.venv/bin/python /opt/anonchat/main.py"
     assert program in unit
-    path = tmp_path / "anonchat@.service"
+    path = tmp_path / name
     path.write_text(unit.replace(program, f"ExecStart={sys.executable} {ROOT / 'main.py'}"))
     done = run("systemd-analyze", "verify", "--man=no", path)
-    complaints = [line for line in done.stderr.splitlines() if "anonchat@" in line]
+    complaints = [line for line in done.stderr.splitlines() if name.partition(".")[0] in line]
     assert (done.returncode, complaints) == (0, []), done.stderr
-    for name in re.findall(r"ANONCHAT_\w+", unit):
-        assert name in SETTINGS
-    for name in re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE):
-        assert name.upper() in SETTINGS
+    for setting in re.findall(r"ANONCHAT_\w+", unit):
+        assert setting in SETTINGS
+
+
+def test_systemd_units_are_equally_confined() -> None:
+    texts = [(DEPLOY / "systemd" / name).read_text() for name in UNITS]
+    one, many = (text.partition("# Keeps memory off the disk.")[2] for text in texts)
+    assert one == many != ""
 
 
 def test_haproxy_and_caddy_configurations_are_valid() -> None:

@@ -194,6 +194,7 @@ def test_bind_fails_if_another_process_listens_on_the_port() -> None:
 
 def test_url_of_an_ipv6_address_has_brackets() -> None:
     assert format_url("::1", 8080) == "http://[::1]:8080"
+    assert format_url("fe80::1%eth0", 8080) == "http://[fe80::1%25eth0]:8080"
     assert format_url("chat.example", 80) == "http://chat.example:80"
 
 
