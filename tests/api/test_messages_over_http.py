@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from anonchat import Chat
 from tests.api.api_client import ApiClient
@@ -245,8 +245,15 @@ async def test_call_whose_client_has_disconnected_reads_nothing(
 
     path = f"/api/v1/rooms/{slug}/messages"
     headers = [(b"host", b"test"), (b"authorization", f"Bearer {bob.token}".encode())]
-    scope = {"type": "http", "method": "GET", "path": path, "headers": headers}
-    scope |= {"query_string": b"", "root_path": "", "client": ("192.0.2.1", 1)}
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "root_path": "",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("192.0.2.1", 1),
+    }
     await web(scope, receive, send)
     (room,) = (await bob.ask("GET", "/rooms/mine"))["items"]
     assert room["unread"] == 1
