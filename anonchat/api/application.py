@@ -2,10 +2,9 @@
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Match, Mount
 from starlette.types import Scope
@@ -59,6 +58,26 @@ class ApiMount(Mount):
         return super().matches(scope)
 
 
+class _Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI schema, with problem documents instead of FastAPI's own errors."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            schemas = schema["components"]["schemas"]
+            schemas["Problem"] = ProblemDocument.model_json_schema(
+                ref_template=f"{_SCHEMA_PREFIX}{{model}}"
+            )
+            schemas.update(schemas["Problem"].pop("$defs"))
+            for item in schema["paths"].values():
+                for operation in item.values():
+                    responses = operation["responses"]
+                    if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):
+                        responses.pop("422", None)
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+        return cast(dict[str, Any], self.openapi_schema)
+
+
 def api_routes(chat: Chat) -> ApiMount:
     """Return the API, mounted at `/api/v1`."""
     streams = Streams(settings=chat.settings, bus=chat.bus, clock=chat.clock, metrics=chat.metrics)
@@ -67,7 +86,7 @@ def api_routes(chat: Chat) -> ApiMount:
 
 
 def _build_app(chat: Chat, streams: Streams) -> FastAPI:
-    app = FastAPI(
+    app = _Api(
         routes=[route for module in _MODULES for route in module.routes.routes],
         title=chat.settings.name,
         version=VERSION,
@@ -82,7 +101,6 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
     app.state.chat, app.state.streams = chat, streams
     app.add_middleware(CallLimitsMiddleware, chat=chat)
     add_problem_handlers(app)
-    app.openapi = lambda: _openapi_schema(app)  # type: ignore[method-assign]
 
     @lru_cache(maxsize=_CACHED_REFERENCES)
     def render(origin: str) -> str:
@@ -100,30 +118,3 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
         return RedirectResponse(f"../docs#{name}", 303)
 
     return app
-
-
-def _openapi_schema(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI schema, with problem documents instead of FastAPI's own errors."""
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-            tags=app.openapi_tags,
-            servers=app.servers,
-        )
-        schemas = schema["components"]["schemas"]
-        schemas["Problem"] = ProblemDocument.model_json_schema(
-            ref_template=f"{_SCHEMA_PREFIX}{{model}}"
-        )
-        schemas.update(schemas["Problem"].pop("$defs"))
-        for item in schema["paths"].values():
-            for operation in item.values():
-                responses = operation["responses"]
-                if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):
-                    responses.pop("422", None)
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        app.openapi_schema = schema
-    return app.openapi_schema

@@ -1,12 +1,16 @@
 """FastAPI dependencies of the endpoints: chat, caller, client IP and room."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import ClientDisconnect
 
 from ..chat import Chat
 from ..entities import Room, Visitor
+from ..limits.work_budget import MAX_WAIT, WorkBudget
 from .problems import NOT_FOUND, UNKNOWN_VISITOR, Problem, ProblemException
 from .streams import Streams
 
@@ -54,11 +58,52 @@ async def _authenticate(
 Caller = Annotated[Visitor, Depends(_authenticate)]
 
 
+class CallBudget:
+    """The work budget of one call, on top of the cost of every call.
+
+    A read whose client has disconnected while it waited is not begun: both methods raise
+    `ClientDisconnect` then.
+    """
+
+    def __init__(self, request: Request, budget: WorkBudget, visitor_id: str, address: str) -> None:
+        self._request = request
+        self._budget = budget
+        self._visitor_id = visitor_id
+        self._address = address
+
+    async def spend(self, milliseconds: float) -> None:
+        """Wait until the call may use this processor time; raise as `WorkBudget.spend` does."""
+        await self._budget.spend(milliseconds, visitor_id=self._visitor_id, address=self._address)
+        await self._require_client()
+
+    @asynccontextmanager
+    async def run_exclusively(self, milliseconds: float) -> AsyncIterator[None]:
+        """Run the blocks of the caller one at a time (see `WorkBudget.run_exclusively`)."""
+        async with self._budget.run_exclusively(
+            milliseconds, visitor_id=self._visitor_id, address=self._address, max_wait=MAX_WAIT
+        ):
+            await self._require_client()
+            yield
+
+    async def _require_client(self) -> None:
+        if self._request.method == "GET" and await self._request.is_disconnected():
+            raise ClientDisconnect
+
+
+async def _budget(
+    request: Request, chat: ChatDependency, caller: Caller, address: ClientIp
+) -> CallBudget:
+    return CallBudget(request, chat.work_budget, caller.id, address)
+
+
+Budget = Annotated[CallBudget, Depends(_budget)]
+
+
 def charge(milliseconds: float) -> Any:
     """Return a dependency that charges this processor time on top of the cost of every call."""
 
-    async def spend(chat: ChatDependency, caller: Caller, address: ClientIp) -> None:
-        await chat.work_budget.spend(milliseconds, visitor_id=caller.id, address=address)
+    async def spend(budget: Budget) -> None:
+        await budget.spend(milliseconds)
 
     return Depends(spend)
 

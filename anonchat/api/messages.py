@@ -6,9 +6,8 @@ from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
 from ..limits.costs import Cost
-from ..limits.work_budget import MAX_WAIT
 from .cursors import decode_cursor, encode_cursor
-from .dependencies import ROOM_PROBLEMS, Caller, ChatDependency, ClientIp, RoomDependency, charge
+from .dependencies import ROOM_PROBLEMS, Budget, Caller, ChatDependency, RoomDependency, charge
 from .problems import (
     INVALID_MESSAGE,
     INVALID_REQUEST,
@@ -38,7 +37,7 @@ _HISTORY_CURSOR = TypeAdapter(tuple[Seq | None, Seq | None])
 async def history(
     chat: ChatDependency,
     caller: Caller,
-    address: ClientIp,
+    budget: Budget,
     room: RoomDependency,
     after: Annotated[
         int | None,
@@ -58,9 +57,7 @@ async def history(
         after, before = decode_cursor(cursor, _HISTORY_CURSOR)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
     cost = Cost.LIST_QUERY + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
-    async with chat.work_budget.run_exclusively(
-        cost, visitor_id=caller.id, address=address, max_wait=MAX_WAIT
-    ):
+    async with budget.run_exclusively(cost):
         found = await chat.messages.history(
             room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
         )
@@ -94,7 +91,7 @@ async def history(
 async def post(
     chat: ChatDependency,
     caller: Caller,
-    address: ClientIp,
+    budget: Budget,
     room: RoomDependency,
     new_message: NewMessage,
 ) -> Message:
@@ -104,7 +101,7 @@ async def post(
     """
     cost = Cost.POST + Cost.POST_CHARACTER * len(new_message.text)
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
-    await chat.work_budget.spend(cost, visitor_id=caller.id, address=address)
+    await budget.spend(cost)
     return Message.model_validate(
         await chat.messages.post(
             room.id,

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from .. import errors
@@ -18,6 +19,7 @@ PATH = "/api/v1/problems/"
 
 _FIELD_ERRORS_MAX = 20
 _FIELD_ERROR_CHARACTERS_MAX = 200
+_CLIENT_CLOSED_REQUEST = 499
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,10 @@ def add_problem_handlers(app: FastAPI) -> None:
         headers = {"Allow": _allowed_methods(request)} if problem is METHOD_NOT_ALLOWED else {}
         detail = "The body cannot be read." if error.status_code == 400 else problem.meaning
         return _answer(problem, detail, headers=headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def on_disconnect(_request: Request, _error: ClientDisconnect) -> Response:
+        return Response(status_code=_CLIENT_CLOSED_REQUEST)  # nobody reads it
 
     @app.exception_handler(Exception)
     async def on_exception(_request: Request, _error: Exception) -> JSONResponse:

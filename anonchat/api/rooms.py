@@ -17,9 +17,10 @@ from .cursors import CURSOR_PATTERN, decode_cursor, encode_cursor
 from .dependencies import (
     CALLER_PROBLEMS,
     ROOM_PROBLEMS,
+    Budget,
+    CallBudget,
     Caller,
     ChatDependency,
-    ClientIp,
     RoomDependency,
     charge,
 )
@@ -66,8 +67,7 @@ _SEARCH_CURSOR = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
 )
 async def list_rooms(
     chat: ChatDependency,
-    caller: Caller,
-    address: ClientIp,
+    budget: Budget,
     query: Annotated[
         str, Query(max_length=200, description="Only rooms whose name contains this, best first.")
     ] = "",
@@ -78,10 +78,10 @@ async def list_rooms(
 
     The order changes between pages; a room that keeps its position is returned exactly once.
     """
-    await chat.work_budget.spend(limit * Cost.ROW, visitor_id=caller.id, address=address)
+    await budget.spend(limit * Cost.ROW)
     if query.strip():
         cost = Cost.SEARCH + Cost.ROOM_SEARCHED * chat.room_directory.count()[1]
-        await chat.work_budget.spend(cost, visitor_id=caller.id, address=address)
+        await budget.spend(cost)
         start = decode_cursor(cursor, _SEARCH_CURSOR) if cursor else 0
         found = (await chat.room_directory.search(query, limit=start + limit + 1))[start:]
         summaries, rest = found[:limit], found[limit:]
@@ -102,12 +102,10 @@ async def list_rooms(
     response_description="All your rooms.",
     responses=problem_responses(*CALLER_PROBLEMS),
 )
-async def list_mine(chat: ChatDependency, caller: Caller, address: ClientIp) -> Page[OwnRoom]:
+async def list_mine(chat: ChatDependency, caller: Caller, budget: Budget) -> Page[OwnRoom]:
     """Return the rooms you are in, the most active first, with their unread counts."""
     own_rooms = await chat.memberships.list_of_visitor(caller.id)
-    await chat.work_budget.spend(
-        len(own_rooms) * Cost.OWN_ROOM, visitor_id=caller.id, address=address
-    )
+    await budget.spend(len(own_rooms) * Cost.OWN_ROOM)
     return Page(
         items=[
             OwnRoom.model_validate(
@@ -134,14 +132,14 @@ async def list_mine(chat: ChatDependency, caller: Caller, address: ClientIp) -> 
     },
 )
 async def open_room(
-    chat: ChatDependency, caller: Caller, address: ClientIp, new_room: NewRoom, response: Response
+    chat: ChatDependency, caller: Caller, budget: Budget, new_room: NewRoom, response: Response
 ) -> RoomView:
     """Join the room with that name or slug; if there is none, create it as its owner.
 
     An existing room is not changed by the other fields.
     """
     _refuse_password(new_room.password)
-    room, created = await _find_or_create(chat, new_room, visitor_id=caller.id, address=address)
+    room, created = await _find_or_create(chat, new_room, caller, budget)
     member = await chat.memberships.join(room.id, visitor_id=caller.id)
     response.status_code = 201 if created else 200
     return await _view(chat, await chat.rooms.find(room.slug), member)
@@ -203,7 +201,7 @@ async def leave(chat: ChatDependency, caller: Caller, room: RoomDependency) -> N
 
 
 async def _find_or_create(
-    chat: Chat, new_room: NewRoom, *, visitor_id: str, address: str
+    chat: Chat, new_room: NewRoom, caller: entities.Visitor, budget: CallBudget
 ) -> tuple[entities.Room, bool]:
     """Find or create the room; return it, and whether it was created."""
     if new_room.listed:
@@ -212,11 +210,11 @@ async def _find_or_create(
             return found or await chat.rooms.find(
                 fold_case(normalize_room_name(new_room.name))
             ), False
-    await chat.work_budget.spend(Cost.NEW_ROOM, visitor_id=visitor_id, address=address)
+    await budget.spend(Cost.NEW_ROOM)
     try:
         room = await chat.rooms.create(
             new_room.name,
-            visitor_id=visitor_id,
+            visitor_id=caller.id,
             listed=new_room.listed,
             message_ttl=parse_optional_duration(new_room.message_ttl),
             room_ttl=parse_optional_duration(new_room.room_ttl),
@@ -225,7 +223,7 @@ async def _find_or_create(
     except RoomNameConfusable:
         raise
     except RoomNameTaken:  # created concurrently: find it
-        return await _find_or_create(chat, new_room, visitor_id=visitor_id, address=address)
+        return await _find_or_create(chat, new_room, caller, budget)
     return room, True
 
 

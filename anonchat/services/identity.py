@@ -512,7 +512,9 @@ class Identity:
             if row.id not in active and self._shares.visitors.may_displace(
                 networks, row.id, bound=bound
             ):
-                if displaced := (await session.exec(self._select_if_idle(row.id))).first():
+                query = self._idle().where(VisitorRow.id == row.id)  # still idle
+                locking = query.with_for_update(skip_locked=True)
+                if displaced := (await session.exec(locking)).first():
                     displaced.expires_at = self._clock()
                     return displaced.id
         if count >= bound:
@@ -563,11 +565,6 @@ class Identity:
             )
             .order_by(expires_at)
         )
-
-    def _select_if_idle(self, visitor_id: str) -> SelectOfScalar[VisitorRow]:
-        """Select and lock a visitor who is still idle."""
-        query = self._idle().where(VisitorRow.id == visitor_id)
-        return query.with_for_update(skip_locked=True)
 
     async def _add_token(self, session: AsyncSession, token: str, visitor_id: str) -> bool:
         """Add a token; revoke the oldest ones beyond the limit, and return whether there were any.

@@ -1,14 +1,13 @@
 """Memberships: joining and leaving rooms, lists of members, and read positions."""
 
-import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import ScalarSelect, SQLColumnExpression, case
-from sqlmodel import col, delete, func, select, tuple_
+from sqlmodel import col, delete, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import Select
 
@@ -27,12 +26,11 @@ from ..runtime.coarse_time import ceil_to_minute
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.database import Database
+from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
 
 _MEMBER_LISTS_CACHED_MAX = 100
 _UNREAD_MAX = 1_000
-_READ_MARKS_MAX = 200_000
-_READ_MARKS_BATCH = 500  # small, because posting waits for the transaction
 _IDLE_AFTER = timedelta(minutes=1)
 # Row locks: against concurrent updates, and against deletion.
 _FOR_NO_KEY_UPDATE = {"key_share": True}
@@ -65,8 +63,7 @@ class Memberships:
         self._list_present = list_present
         self._cipher = cipher
         self._hasher = hasher
-        self._read_marks: dict[tuple[str, str], int] = {}  # of all nodes, by room and visitor
-        self._unwritten: set[tuple[str, str]] = set()  # marks that this node has to write
+        self._read_marks = ReadMarks(database)
         self._member_lists: RoomCache[dict[str, Member]] = RoomCache(
             _MEMBER_LISTS_CACHED_MAX, bus.room_epoch
         )
@@ -150,7 +147,7 @@ class Memberships:
             member = self._cipher.decrypt_member(*found) if found else None
         if member is None or not self._cipher.has_visitor_key(visitor_id):
             return None
-        marked = self._read_marks.get((room_id, visitor_id), 0)
+        marked = self._read_marks.get(room_id, visitor_id)
         return replace(member, read_seq=max(member.read_seq, marked))
 
     async def require(self, room_id: str, *, visitor_id: str) -> Member:
@@ -234,65 +231,22 @@ class Memberships:
         The mark is kept in memory until the next `write_read_marks`; if it is lost, the unread
         count is too high.
         """
-        if self._read_marks.get((room_id, visitor_id), 0) < seq <= sys.maxsize:
-            if self._has_space(room_id, visitor_id):
-                self._unwritten.add((room_id, visitor_id))
+        if self._read_marks.add_own(room_id, visitor_id, seq):
             await self._bus.publish(RoomRead(visitor_id, room_id, seq))
 
     async def write_read_marks(self) -> None:
-        """Write all read marks of this node to the database.
+        """Write all read marks of this node to the database. Raises `Unavailable`."""
+        self._update_read_seqs(await self._read_marks.write_own())
 
-        A mark is kept until it is written; marks beyond the last message of a room are ignored.
-        Other nodes write their own marks.
-        """
-        self._read_marks = {
-            key: seq for key, seq in self._read_marks.items() if key in self._unwritten
-        }
-        await self._write(dict(self._read_marks))
+    async def _write_visitor_marks(self, visitor_id: str) -> None:
+        with suppress(Unavailable):  # the caller can still read from the database
+            self._update_read_seqs(await self._read_marks.write_of_visitor(visitor_id))
 
-    async def _write(self, marks: dict[tuple[str, str], int], *, group: str = "") -> None:
-        keys = sorted(marks)
-        written = []
-        for begin in range(0, len(keys), _READ_MARKS_BATCH):
-            batch = keys[begin : begin + _READ_MARKS_BATCH]
-            written += await self._write_batch(marks, batch, group=group)
+    def _update_read_seqs(self, written: Iterable[tuple[str, str, int]]) -> None:
         for room_id, visitor_id, seq in written:
             self._member_lists.update(
                 room_id, partial(_set_read_seq, visitor_id=visitor_id, seq=seq)
             )
-        for (room_id, visitor_id), seq in marks.items():
-            if self._read_marks.get((room_id, visitor_id)) == seq:  # else it was raised meanwhile
-                self._drop_mark(room_id, visitor_id)
-
-    async def _write_visitor_marks(self, visitor_id: str) -> None:
-        """Write one visitor's read marks, including those received from other nodes."""
-        marks = {key: seq for key, seq in self._read_marks.items() if key[1] == visitor_id}
-        with suppress(Unavailable):  # the caller can still read from the database
-            await self._write(marks, group=visitor_id)
-
-    def _drop_mark(self, room_id: str, visitor_id: str) -> None:
-        self._read_marks.pop((room_id, visitor_id), None)
-        self._unwritten.discard((room_id, visitor_id))
-
-    async def _write_batch(
-        self, marks: dict[tuple[str, str], int], keys: list[tuple[str, str]], *, group: str
-    ) -> list[tuple[str, str, int]]:
-        key = tuple_(col(MemberRow.room_id), col(MemberRow.visitor_id))
-        query = (
-            select(MemberRow, RoomRow.last_seq)
-            .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
-            .where(key.in_(keys))
-            .order_by(col(MemberRow.room_id), col(MemberRow.visitor_id))
-            .with_for_update(of=MemberRow, key_share=True)
-        )
-        written = []
-        async with self._database.transaction(group) as session:
-            for row, last_seq in await session.exec(query):
-                seq = marks[row.room_id, row.visitor_id]
-                if row.read_seq < seq <= last_seq:
-                    row.read_seq = seq
-                    written.append((row.room_id, row.visitor_id, seq))
-        return written
 
     async def _load_members(self, room_id: str) -> dict[str, Member]:
         async with self._database.read_session() as session:
@@ -310,20 +264,14 @@ class Memberships:
                     room.id, lambda members: members.update({member.visitor_id: member})
                 )
             case MemberLeft(room_id, visitor_id, _):
-                self._drop_mark(room_id, visitor_id)
+                self._read_marks.drop(room_id, visitor_id)
                 self._member_lists.update(room_id, lambda members: members.pop(visitor_id, None))
             case RoomEnded(room_id):
                 self._member_lists.invalidate(room_id)
             case EventsLost() | BadgeChanged():
                 self._member_lists.clear()
             case RoomRead(visitor_id, room_id, seq):
-                marked = self._read_marks.get((room_id, visitor_id), 0)
-                if seq > marked and self._has_space(room_id, visitor_id):
-                    self._read_marks[room_id, visitor_id] = seq
-
-    def _has_space(self, room_id: str, visitor_id: str) -> bool:
-        """Return whether a member's read mark fits into memory."""
-        return len(self._read_marks) < _READ_MARKS_MAX or (room_id, visitor_id) in self._read_marks
+                self._read_marks.add(room_id, visitor_id, seq)
 
     def _lifetime(self, room: RoomRow) -> timedelta:
         ttl = timedelta(seconds=room.room_ttl)

@@ -18,11 +18,11 @@ from ..events import (
     PresenceSnapshot,
     RoomEnded,
 )
+from ..runtime.cooperative import iterate_cooperatively
 
 _NODE_TIMEOUT_SECONDS = 6.0
 _SNAPSHOT_SECONDS = 60.0
 _HEARTBEAT_SECONDS = 2.0
-_BATCH = 50
 _ANSWER_TIMEOUT_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Presence:
         """Send a heartbeat or snapshot if due, and remove nodes whose heartbeat timed out."""
         now = self._elapsed()
         if now - self._snapshot_at > _SNAPSHOT_SECONDS:
-            self._send_snapshot()
+            self.publish_snapshot()
         elif now - self._heartbeat_at > _HEARTBEAT_SECONDS:
             self._send_heartbeat(None)
         for node, last_seen in list(self._last_seen.items()):
@@ -115,23 +115,16 @@ class Presence:
                         )
         self._answers, self._is_announced = None, True
 
-    def publish_snapshot(self) -> None:
-        """Send the present members of this node to the other nodes."""
-        self._send_snapshot()
-
-    def request_snapshots(self) -> None:
-        """Request the present members of the other nodes, and send those of this node."""
-        self._send_snapshot(asks=True)
+    def publish_snapshot(self, *, asks: bool = False) -> None:
+        """Send the present members of this node to the other nodes; `asks` requests theirs."""
+        self._snapshot_at = self._elapsed()
+        self._send_heartbeat(_list(self._local), asks=asks)
 
     def announce_shutdown(self) -> None:
         """Announce to the other nodes that this node stops and that no events of it were lost."""
         if self._is_announced:
             self._bus.publish_remote(PresenceSnapshot(self._node, (), leaves=True))
             self._is_shutting_down = True
-
-    def _send_snapshot(self, *, asks: bool = False) -> None:
-        self._snapshot_at = self._elapsed()
-        self._send_heartbeat(_list(self._local), asks=asks)
 
     def _send_heartbeat(self, members: tuple[Member, ...] | None, *, asks: bool = False) -> None:
         """Send a heartbeat, with a snapshot unless `members` is `None`."""
@@ -169,22 +162,18 @@ class Presence:
                 if members is not None:
                     await self._replace(node, members)
                 if asks:
-                    self._send_snapshot()
+                    self.publish_snapshot()
             case EventsLost():
-                self.request_snapshots()
+                self.publish_snapshot(asks=True)
 
     async def _replace(self, node: str, members: Sequence[Member]) -> None:
         present = self._remote.setdefault(node, {})
         reported = {(member.room_id, member.author) for member in members}
-        for number, member in enumerate(_list(present), 1):
+        async for member in iterate_cooperatively(_list(present)):
             if (member.room_id, member.author) not in reported:
                 await self._remove(present, member)
-            if number % _BATCH == 0:
-                await asyncio.sleep(0)
-        for number, member in enumerate(members, 1):
+        async for member in iterate_cooperatively(members):
             await self._add(present, member)
-            if number % _BATCH == 0:
-                await asyncio.sleep(0)
         if not present:
             self._remote.pop(node, None)
 

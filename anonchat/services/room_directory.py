@@ -1,6 +1,5 @@
 """An in-memory directory of all rooms, because the database holds their names encrypted only."""
 
-import asyncio
 import heapq
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -37,7 +36,6 @@ RoomCursor = tuple[float, float, str]
 """Sort key of a public room: most members present first, then most recently active."""
 
 _ORDER_TTL = timedelta(seconds=1)
-_RELOAD_BATCH = 100
 
 
 class RoomDirectory:
@@ -81,9 +79,7 @@ class RoomDirectory:
         known = dict(self._rooms)
         rows = await self._read_live()
         await self._cipher.fetch_room_keys(row.id for row in rows)
-        for number, row in enumerate(rows, 1):
-            if number % _RELOAD_BATCH == 0:
-                await asyncio.sleep(0)
+        async for row in iterate_cooperatively(rows):
             room = self._cipher.decrypt_room(row)
             if room and room.id in known:
                 self._put(room)

@@ -1,6 +1,5 @@
 """Renders bus events as rows of the live lists, and chooses the topics that they are sent to."""
 
-import asyncio
 from functools import partial
 
 from anonchat import (
@@ -21,6 +20,7 @@ from anonchat import (
     RoomRead,
     RoomSummary,
     VisitorForgotten,
+    iterate_cooperatively,
 )
 
 from ..i18n.language import Language
@@ -51,7 +51,6 @@ from .topics import (
 )
 
 _INTERVAL_SECONDS = 1.0
-_ROOMS_BATCH = 10
 
 
 class FeedRenderer:
@@ -160,15 +159,15 @@ class FeedRenderer:
                     await feed.stop()
 
     async def _update(self) -> None:
-        self._put_present_rows()
+        room_ids, self._presence_changed = self._presence_changed, set()
+        for summary in filter(None, map(self._chat.room_directory.summary, room_ids)):
+            self._put_present_row(summary)
         changed = self._changed_rooms | await self._chat.room_directory.tick()
         deleted_seqs = self._last_deleted
         self._changed_rooms, self._last_deleted = set(), {}
         summaries = await self._chat.room_directory.summaries(changed)
-        for number, summary in enumerate(summaries, 1):
+        async for summary in iterate_cooperatively(summaries):
             self._put_room(summary, last_deleted=deleted_seqs.get(summary.room.id, 0))
-            if number % _ROOMS_BATCH == 0:
-                await asyncio.sleep(0)
         counts = self._chat.room_directory.count()
         if counts != self._counts:
             self._counts = counts
@@ -176,12 +175,6 @@ class FeedRenderer:
                 LOBBY_COUNTS, lambda language: lobby_counts_row(*counts, language=language)
             )
         self._put_purge_stats_rows()
-
-    def _put_present_rows(self) -> None:
-        room_ids, self._presence_changed = self._presence_changed, set()
-        for summary in map(self._chat.room_directory.summary, room_ids):
-            if summary:
-                self._put_present_row(summary)
 
     def _put_present_row(self, summary: RoomSummary) -> None:
         self._feeds.put(

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from starlette.types import Message, Scope
 
 from anonchat import Chat
 from tests.api.api_client import ApiClient
@@ -226,3 +228,33 @@ async def test_api_and_pages_share_rooms_and_message_order(
     history = await ann.read(slug, after=0)
     assert [message["seq"] for message in history["items"]] == list(range(1, 21))
     assert {message["nickname"] for message in history["items"]} == {"Ann", "Browser"}
+
+
+async def test_call_whose_client_has_disconnected_reads_nothing(
+    web: FastAPI, ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    await bob.call("PUT", f"/rooms/{slug}/membership")
+    await ann.say(slug, "one")
+    sent: list[Any] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    path = f"/api/v1/rooms/{slug}/messages"
+    headers = [(b"host", b"test"), (b"authorization", f"Bearer {bob.token}".encode())]
+    scope: Scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "root_path": "",
+        "query_string": b"",
+        "headers": headers,
+        "client": ("192.0.2.1", 1),
+    }
+    await web(scope, receive, send)
+    (room,) = (await bob.ask("GET", "/rooms/mine"))["items"]
+    assert room["unread"] == 1
+    assert sum(len(message.get("body", b"")) for message in sent) == 0

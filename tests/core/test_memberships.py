@@ -357,11 +357,12 @@ async def test_read_mark_far_beyond_the_last_message_is_ignored(chat: Chat) -> N
 async def test_unwritten_read_marks_are_bounded(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anonchat.services.memberships._READ_MARKS_MAX", 2)
+    monkeypatch.setattr("anonchat.storage.read_marks._SIZE_MAX", 2)
     room, visitors = await create_room_with_members(chat, "night train", "Ann", "Bob", "Cid", "Dan")
     await post_messages(chat, room, visitors[0], "one", "two")
     for seq in (1, 2):
         for visitor in visitors:
             await chat.memberships.mark_read(room.id, visitor_id=visitor.id, seq=seq)
-    assert len(chat.memberships._unwritten) == len(chat.memberships._read_marks) == 2
-    assert set(chat.memberships._read_marks.values()) == {2}
+    marks = chat.memberships._read_marks
+    assert len(marks._own) == len(marks._marks) == 2
+    assert set(marks._marks.values()) == {2}

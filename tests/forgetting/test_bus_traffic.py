@@ -74,7 +74,7 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     event_recorder = EventRecorder(first)
     await first.bus.subscribe_room(room.id)
     await second.presence.enter(ben_in, page_id="one")
-    first.presence.request_snapshots()
+    first.presence.publish_snapshot(asks=True)
     message = await second.messages.post(
         room.id, visitor_id=ben.id, text=words["text"], dedup_id=words["dedup"].split()[-1]
     )

@@ -1,0 +1,94 @@
+"""How far members have read: marks that are kept in memory until they are written in batches."""
+
+import sys
+
+from sqlmodel import col, select, tuple_
+
+from models import MemberRow, RoomRow
+
+from .database import Database
+
+_SIZE_MAX = 200_000
+_BATCH = 500  # small, because posting waits for the transaction
+
+
+class ReadMarks:
+    """The highest `seq` that each member has read, of members on all nodes.
+
+    A mark that is lost before it is written makes the unread count too high.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._marks: dict[tuple[str, str], int] = {}  # by room and visitor
+        self._own: set[tuple[str, str]] = set()  # those that this node has to write
+
+    def get(self, room_id: str, visitor_id: str) -> int:
+        """Return the mark of a member, or 0 if it is not higher than the one in the database."""
+        return self._marks.get((room_id, visitor_id), 0)
+
+    def add_own(self, room_id: str, visitor_id: str, seq: int) -> bool:
+        """Return whether `seq` is a higher mark; this node will write it once it is added."""
+        if not self.get(room_id, visitor_id) < seq <= sys.maxsize:
+            return False
+        if self._has_space(room_id, visitor_id):
+            self._own.add((room_id, visitor_id))
+        return True
+
+    def add(self, room_id: str, visitor_id: str, seq: int) -> None:
+        """Raise a mark to `seq`."""
+        if seq > self.get(room_id, visitor_id) and self._has_space(room_id, visitor_id):
+            self._marks[room_id, visitor_id] = seq
+
+    def drop(self, room_id: str, visitor_id: str) -> None:
+        """Forget the mark of a member."""
+        self._marks.pop((room_id, visitor_id), None)
+        self._own.discard((room_id, visitor_id))
+
+    async def write_own(self) -> list[tuple[str, str, int]]:
+        """Write the marks of this node; return what changed: room, visitor and `seq`.
+
+        A mark is kept until it is written; marks beyond the last message of a room are ignored.
+        Other nodes write their own marks. Raises `Unavailable`.
+        """
+        self._marks = {key: seq for key, seq in self._marks.items() if key in self._own}
+        return await self._write(dict(self._marks))
+
+    async def write_of_visitor(self, visitor_id: str) -> list[tuple[str, str, int]]:
+        """Write one visitor's marks, including those received from other nodes."""
+        marks = {key: seq for key, seq in self._marks.items() if key[1] == visitor_id}
+        return await self._write(marks, group=visitor_id)
+
+    async def _write(
+        self, marks: dict[tuple[str, str], int], *, group: str = ""
+    ) -> list[tuple[str, str, int]]:
+        keys, written = sorted(marks), []
+        for begin in range(0, len(keys), _BATCH):
+            written += await self._write_batch(marks, keys[begin : begin + _BATCH], group=group)
+        for key, seq in marks.items():
+            if self._marks.get(key) == seq:  # else it was raised meanwhile
+                self.drop(*key)
+        return written
+
+    async def _write_batch(
+        self, marks: dict[tuple[str, str], int], keys: list[tuple[str, str]], *, group: str
+    ) -> list[tuple[str, str, int]]:
+        key = tuple_(col(MemberRow.room_id), col(MemberRow.visitor_id))
+        query = (
+            select(MemberRow, RoomRow.last_seq)
+            .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
+            .where(key.in_(keys))
+            .order_by(col(MemberRow.room_id), col(MemberRow.visitor_id))
+            .with_for_update(of=MemberRow, key_share=True)
+        )
+        written = []
+        async with self._database.transaction(group) as session:
+            for row, last_seq in await session.exec(query):
+                seq = marks[row.room_id, row.visitor_id]
+                if row.read_seq < seq <= last_seq:
+                    row.read_seq = seq
+                    written.append((row.room_id, row.visitor_id, seq))
+        return written
+
+    def _has_space(self, room_id: str, visitor_id: str) -> bool:
+        return len(self._marks) < _SIZE_MAX or (room_id, visitor_id) in self._marks
