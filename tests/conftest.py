@@ -1,7 +1,9 @@
 """Fixtures shared by all tests."""
 
+import asyncio
 import itertools
 import os
+import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -16,8 +18,8 @@ from anonchat import Chat
 from anonchat.bus.client import Valkey
 from anonchat.limits import work_budget
 from tests.fakes import FakeClock, running_chat
-from tests.servers.postgres import Postgres
-from tests.servers.redis import Redis
+from tests.servers.postgres import PostgresPool
+from tools.servers.redis import Redis
 
 settings.register_profile("any machine", deadline=None, print_blob=True)
 settings.load_profile("any machine")
@@ -49,32 +51,29 @@ def no_burst_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres() -> Iterator[PostgresPool]:
     """Return a PostgreSQL server shared by all tests, started on first use."""
-    postgres = Postgres()
-    postgres.start()
+    postgres = PostgresPool()
+    asyncio.run(postgres.start())
     yield postgres
+    asyncio.run(postgres.stop(signal.SIGQUIT))
     postgres.remove()
 
 
 @pytest.fixture(scope="session")
-def redis() -> Iterator[Redis]:
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """Return a Redis server shared by all tests, started on first use."""
-    redis = Redis()
-    redis.start()
+    redis = Redis(tmp_path_factory.mktemp("redis"), "--databases", "10000")
+    asyncio.run(redis.start())
     yield redis
-    redis.remove()
+    redis.kill()
 
 
 @pytest.fixture
-def server() -> Iterator[Redis]:
+async def server(tmp_path: Path) -> AsyncIterator[Redis]:
     """Return a Redis server for this test only, which it may stop or pause."""
-    server = Redis()
-    server.start()
-    try:
+    async with Redis(tmp_path / "redis") as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if request.param == "single":
         yield request.param
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
+    postgres: PostgresPool = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis")
     located: dict[Path, dict[str, object]] = {}
 
@@ -111,7 +110,7 @@ def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("tests.fakes.locate", locate)
     yield request.param
     postgres.release_all()
-    redis.forget()
+    asyncio.run(redis.clear())
 
 
 class _CompiledStatements(dict[Any, Any]):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from benchmarks.attacks.scene import Scene
-from benchmarks.server import ROOT
+from tools.servers.process import ROOT
 
 _UNBOUNDED = 10**9  # the process has its own limit
 

@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 
 from anonchat.crypto import DecryptionError, decrypt, derive_key
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE
 from tests.fakes import UNLIMITED
 from tests.forgetting.canaries import canary, find
 from tests.forgetting.disk_copies import SECRET, decrypt_all, read_keys
+from tests.timeouts import PATIENCE
 from tools.cluster import Cluster
 
 TTL = "10s"

@@ -15,10 +15,12 @@ import pytest
 import pytest_asyncio
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE
 from tests.fakes import UNLIMITED
 from tests.forgetting.disk_copies import SECRET, read_keys
-from tools.cluster import Cluster, Node, Postgres
+from tests.timeouts import PATIENCE
+from tools.cluster import Cluster
+from tools.servers.node import Node
+from tools.servers.postgres import Postgres
 
 SETTINGS = {**UNLIMITED, "janitor_interval": "2s", "secret_key": SECRET}
 NODE_DISK, POSTGRES_DISK = "1m", "112m"

@@ -11,10 +11,11 @@ from playwright.async_api import expect
 
 from tests.api.api_client import ApiClient
 from tests.browser.person import Person
-from tests.browser.server_process import PATIENCE
 from tests.browser.world import BrowserContextPool, World, open_context_pool
 from tests.fakes import UNLIMITED
-from tools.cluster import Cluster, Node
+from tests.timeouts import PATIENCE
+from tools.cluster import Cluster
+from tools.servers.node import Node
 
 POSTS = 30
 TTL = "10s"

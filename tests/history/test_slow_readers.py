@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.history.place import Place
 from tests.history.screen import Screen, introduce, read_client_id
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 _POSTS = 600
 _MORE_THAN_QUEUE_MAX = 230

@@ -22,7 +22,8 @@ from pages.transport import socket_authorizer as module
 from pages.transport.packet_filter import is_valid_post_body
 from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.history.screen import introduce, read_client_id
-from tests.pages.tab import PATIENCE, complete_handshake, open_websocket, wait_until
+from tests.pages.tab import complete_handshake, open_websocket, wait_until
+from tests.timeouts import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
