@@ -25,6 +25,8 @@ from tools.servers.redis import Redis
 class Cluster:
     """A whole cluster; once started, each process can be stopped and restarted separately."""
 
+    node_type: type[Node] = Node
+
     def __init__(self, *, nodes: int = 3, port: int = 0, settings: Mapping[str, str] | None = None):
         self.folder = Path(tempfile.mkdtemp(prefix="anonchat-cluster-"))
         self.postgres = Postgres()
@@ -37,7 +39,9 @@ class Cluster:
             **(settings or {}),
         }
         names = [f"n{number}" for number in range(1, nodes + 1)]
-        self.nodes = [Node(name, self.folder / name, {**shared, "node_id": name}) for name in names]
+        self.nodes = [
+            self.node_type(name, self.folder / name, {**shared, "node_id": name}) for name in names
+        ]
         self.nginx = Nginx(self.folder / "nginx", self.nodes, port=port)
 
     @property

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from tests.servers.forked_cluster import ForkedCluster
 from tests.timeouts import PATIENCE
 from tools.cluster import Cluster
 
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
-    async with Cluster(nodes=2) as cluster:
+    async with ForkedCluster(nodes=2) as cluster:
         yield cluster
 
 

@@ -5,19 +5,19 @@ from pathlib import Path
 from signal import Signals
 
 from tests.fakes import UNLIMITED
-from tools.servers.node import Node
+from tests.servers.forked_node import ForkedNode
 
 _ERROR_MARKERS = ("ERROR", "CRITICAL", "Traceback")
 
 
-class ServerProcess(Node):
+class ServerProcess(ForkedNode):
     """One server process without rate limits; its port and data survive a restart."""
 
     def __init__(
         self,
         folder: Path,
         *,
-        program: Path = Node.program,
+        program: Path = ForkedNode.program,
         environment: Mapping[str, str] | None = None,
         **settings: str,
     ) -> None:

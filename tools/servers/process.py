@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from tools.ports import free_port
 
@@ -21,6 +21,18 @@ TIMEOUT_SECONDS = 240.0
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
+
+
+class _Child(Protocol):
+    """What is called of a `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+    def send_signal(self, number: signal.Signals, /) -> None: ...
 
 
 class ManagedProcess(ABC):
@@ -40,7 +52,7 @@ class ManagedProcess(ABC):
         self.name = name
         self.folder = folder
         self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Child | None = None
 
     @abstractmethod
     def command(self) -> Sequence[str | Path]:
