@@ -16,21 +16,20 @@ def create_waiting_app(settings: Settings) -> FastAPI:
     """Build the application; a request that waits creates the file `waiting`."""
     web = _create_app(settings)
 
+    async def wait() -> None:
+        await asyncio.to_thread(Path("waiting").touch)
+        await asyncio.Event().wait()
+
     @page("/waiting-page")
     async def waiting_page() -> None:
-        await _wait()
+        await wait()
 
     @web.get("/waiting-route")
     async def waiting_route() -> None:
-        await _wait()
+        await wait()
 
     web.router.routes.insert(0, web.router.routes.pop())  # before the routes of NiceGUI
     return web
-
-
-async def _wait() -> None:
-    Path("waiting").touch()
-    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
