@@ -19,6 +19,7 @@ from anonchat.bus.client import Valkey
 from anonchat.limits import work_budget
 from tests.fakes import FakeClock, running_chat
 from tests.servers.postgres import PostgresPool
+from tests.timeouts import PATIENCE
 from tools.servers.redis import Redis
 
 settings.register_profile("any machine", deadline=None, print_blob=True)
@@ -48,6 +49,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def no_burst_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not delay work below its budget: the clock of most tests does not move."""
     monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta())
+
+
+@pytest.fixture(autouse=True)
+def long_database_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the database take as long as an overloaded machine needs."""
+    monkeypatch.setattr("anonchat.storage.database._SLOT_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr("anonchat.storage.postgres._CONNECT_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr("anonchat.storage.postgres._POOL_TIMEOUT_SECONDS", PATIENCE)
 
 
 @pytest.fixture(scope="session")

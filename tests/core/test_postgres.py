@@ -82,8 +82,9 @@ async def test_unreachable_server_fails_startup_with_one_line_without_the_passwo
 
 
 async def test_server_that_does_not_answer_fails_startup_with_one_line(
-    tmp_path: Path, clock: FakeClock
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("anonchat.storage.postgres._CONNECT_TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/chat"
         chat = Chat(make_settings(tmp_path, database_url=url), clock=clock)
@@ -388,10 +389,10 @@ async def test_idle_connections_closed_by_the_server_are_replaced(
     url = chat.settings.database_url
     postgres.execute(
         url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"SELECT pg_terminate_backend(pid, {PATIENCE * 1_000}) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
-    await asyncio.sleep(0.1)  # until the sockets report the end
+    await asyncio.sleep(0.1)  # until the event loop has read the ends of the connections
     await asyncio.gather(*(chat.rooms.find(room.slug) for _ in range(8)))
     await chat.identity.sign_in("Bob")
 
