@@ -41,8 +41,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "either_place" in metafunc.fixturenames:
         if marker := metafunc.definition.get_closest_marker("single"):
             (_reason,) = marker.args
-        kinds = ["single"] if marker else ["single", "cluster"]
+        cluster = pytest.param("cluster", marks=pytest.mark.slow)
+        kinds = ["single"] if marker else ["single", cluster]
         metafunc.parametrize("either_place", kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a server as slow."""
+    for item in items:
+        if {"postgres", "redis", "server_process"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from tests.api.test_openapi import OPERATIONS
 from tests.servers.server_process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 ROOM = "house"
 _numbers = count(1)
 

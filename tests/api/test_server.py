@@ -15,6 +15,8 @@ from tests.servers.server_process import ServerProcess
 from tests.timeouts import PATIENCE
 from tools.servers.process import ROOT
 
+pytestmark = pytest.mark.slow
+
 BOT = ROOT / "docs" / "examples" / "echo_bot.py"
 
 

@@ -14,6 +14,8 @@ from tests.pages.tab import open_websocket
 from tests.servers.server_process import ServerProcess
 from tests.timeouts import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def _running_server(folder: Path, **settings: str) -> AsyncIterator[ServerProcess]:

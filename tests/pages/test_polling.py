@@ -25,7 +25,7 @@ from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import complete_handshake, open_websocket, wait_until
 from tests.timeouts import PATIENCE
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 _SOCKET_PATH = "/_nicegui_ws/socket.io/"
 _OPEN = {"EIO": "4", "transport": "polling"}
