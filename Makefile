@@ -14,7 +14,7 @@ PARALLEL := --numprocesses=$(shell expr $(PROCESSORS) + 1) --maxprocesses=4 --di
 NODE_MODULES := benchmarks/node_modules/.package-lock.json
 OBSERVATORY_MODULES := tests/observatory/node_modules/.package-lock.json
 
-.PHONY: help run cluster test soak soak-cluster bench bench-cluster check format screenshots packages clean
+.PHONY: help run cluster test test-fast soak soak-cluster bench bench-cluster check format screenshots packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ cluster: .venv/installed ## start a local cluster: NODES=3 PORT=8080
 test: packages .venv/installed-dev $(OBSERVATORY_MODULES) ## run all tests, browser tests included
 	@$(PYTHON) -m compileall -q main.py anonchat pages models # the tests start many processes
 	@$(PYTHON) -m pytest $(PARALLEL) $(ARGS)
+
+test-fast: packages .venv/installed-dev ## run the quick tests of core, pages and API
+	@$(PYTHON) -m pytest $(PARALLEL) -m "not slow" tests/core tests/pages tests/api $(ARGS)
 
 bench: packages .venv/installed-bench $(NODE_MODULES) ## compare with other chats; writes docs/benchmarks.md
 	@$(PYTHON) -m benchmarks $(ARGS)

@@ -13,7 +13,8 @@ from benchmarks.attacks.slowdown import MAX_SLOWDOWN, Durations, Row, Slowdown
 from benchmarks.attacks.way import Way
 from benchmarks.lab import Lab
 from benchmarks.outcome import Goal, Outcome, Table
-from benchmarks.server import Server, limited_anonchat
+from benchmarks.server import limited_anonchat
+from tools.servers.process import ManagedProcess
 
 _RATE = 20
 _ROOMS = 3
@@ -79,7 +80,7 @@ def _select(lab: Lab) -> tuple[Sequence[Way], Durations]:
 
 
 async def _measure(
-    server: Server, site: Site, ways: Sequence[Way], durations: Durations
+    server: ManagedProcess, site: Site, ways: Sequence[Way], durations: Durations
 ) -> tuple[list[Row], list[Way], list[str]]:
     """Return the results, the attacks skipped for lack of time, and the failures."""
     rows: list[Row] = []

@@ -11,8 +11,9 @@ from benchmarks.database_seeder import Guest, seeding
 from benchmarks.lab import Lab
 from benchmarks.load import Load
 from benchmarks.outcome import Goal, Outcome, Table
-from benchmarks.server import Server, anonchat
+from benchmarks.server import anonchat
 from benchmarks.trace import tracing
+from tools.servers.process import ManagedProcess
 
 _SHOWN = 300
 _TRIMMED = 40  # a full page removes some rows at once
@@ -70,7 +71,9 @@ async def measure(lab: Lab) -> Outcome:
     return outcome
 
 
-async def _add_rows(outcome: Outcome, server: Server, slug: str, ann: Guest, kit: Guest) -> None:
+async def _add_rows(
+    outcome: Outcome, server: ManagedProcess, slug: str, ann: Guest, kit: Guest
+) -> None:
     async with chromium() as browser, Load() as load:
         page = await new_page(browser, server.url, ann.token)
         await page.goto(f"{server.url}/r/{slug}")
@@ -145,7 +148,9 @@ async def _measure_rows(page: Page, add: Callable[[], Awaitable[None]]) -> dict[
     }
 
 
-async def _measure_page_weight(outcome: Outcome, server: Server, slug: str, ann: Guest) -> None:
+async def _measure_page_weight(
+    outcome: Outcome, server: ManagedProcess, slug: str, ann: Guest
+) -> None:
     async with chromium() as browser:
         page = await new_page(browser, server.url, ann.token)
         session = await page.context.new_cdp_session(page)

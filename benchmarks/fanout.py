@@ -13,7 +13,8 @@ from benchmarks.lab import Lab
 from benchmarks.load import Load, TalkResult
 from benchmarks.outcome import Goal, Outcome, Ratio, Table
 from benchmarks.profile import profiling
-from benchmarks.server import Server, anonchat
+from benchmarks.server import Peer, anonchat
+from tools.servers.process import ManagedProcess
 
 _HERE = Path(__file__).parent
 _SCREENS = 300
@@ -27,7 +28,7 @@ _BUSY_SECONDS = 6.0
 _PROFILE_SECONDS = 4.0
 
 ScreenSpecs = list[dict[str, str]]
-Prepare = Callable[[Path, int], Awaitable[tuple[Server, ScreenSpecs]]]
+Prepare = Callable[[Path, int], Awaitable[tuple[ManagedProcess, ScreenSpecs]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ async def run_candidate(lab: Lab, candidate: Candidate) -> list[Run]:
     return runs
 
 
-async def _prepare_anonchat(folder: Path, screens: int) -> tuple[Server, ScreenSpecs]:
+async def _prepare_anonchat(folder: Path, screens: int) -> tuple[ManagedProcess, ScreenSpecs]:
     async with seeding(folder / "data") as town:
         guests = await town.add_visitors(screens)
         (room,) = await town.add_rooms(1)
@@ -117,18 +118,18 @@ async def _prepare_anonchat(folder: Path, screens: int) -> tuple[Server, ScreenS
 
 
 def _python_peer(module: str) -> Prepare:
-    async def prepare(folder: Path, screens: int) -> tuple[Server, ScreenSpecs]:
+    async def prepare(folder: Path, screens: int) -> tuple[ManagedProcess, ScreenSpecs]:
         name = f"{__package__}.peers.{module}"
-        return Server(sys.executable, "-m", name, "{port}", folder=folder), _plain_specs(screens)
+        return Peer(sys.executable, "-m", name, "{port}", folder=folder), _plain_specs(screens)
 
     return prepare
 
 
-async def _prepare_hack_chat(folder: Path, screens: int) -> tuple[Server, ScreenSpecs]:
+async def _prepare_hack_chat(folder: Path, screens: int) -> tuple[ManagedProcess, ScreenSpecs]:
     source = _HERE / "peers" / "hack_chat"
     # a copy, because the server moves the folder at startup
     shutil.copytree(source / "commands", folder / "commands")
-    server = Server(shutil.which("node") or "node", source / "main.js", folder=folder)
+    server = Peer(shutil.which("node") or "node", source / "main.js", folder=folder)
     limits = {"halflife": 30_000, "threshold": 1e12}
     config = {"modulesPath": "./commands", "rateLimit": limits, "pulseSpeed": 16_000}
     (folder / ".hcserver.json").write_text(json.dumps({"websocketPort": server.port, **config}))

@@ -11,7 +11,8 @@ from benchmarks.attacks.site import Site, fill_site
 from benchmarks.attacks.way import Way
 from benchmarks.lab import Lab
 from benchmarks.outcome import Goal, Outcome, Table
-from benchmarks.server import Server, anonchat
+from benchmarks.server import anonchat
+from tools.servers.process import ManagedProcess
 
 _ROUNDS = 3
 _CONNECTIONS = 100
@@ -58,11 +59,11 @@ async def measure(lab: Lab) -> Outcome:
         async with starting:
             shutil.copytree(lab.folder / "data", data)
             server = anonchat(data, **_SMALL)
-            await server.__aenter__()
+            await server.start()
         try:
             return await _attack_in_rounds(lab, server, site, way, attacking)
         finally:
-            await server.__aexit__()
+            server.kill()
 
     leaks = await asyncio.gather(*(measure_way(number, way) for number, way in enumerate(ways)))
     worst = max(leaks, key=lambda leak: leak.each)
@@ -90,7 +91,7 @@ async def measure(lab: Lab) -> Outcome:
 
 
 async def _attack_in_rounds(
-    lab: Lab, server: Server, site: Site, way: Way, attacking: asyncio.Lock
+    lab: Lab, server: ManagedProcess, site: Site, way: Way, attacking: asyncio.Lock
 ) -> Leak:
     scene = site.for_server(server.url, browser=_CONNECTIONS)
     memory, counts = [server.resident_bytes()], []

@@ -1,14 +1,13 @@
 """Controls the load generator, a Node process (see load/main.js)."""
 
-import asyncio
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.json_process import JsonProcess
+
 _MAIN = Path(__file__).parent / "load" / "main.js"
-_MAX_LINE_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +38,23 @@ class Load:
     """Simulated screens in a Node process that runs during the block."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def __aenter__(self) -> Self:
         node = shutil.which("node")
         if node is None:
             raise RuntimeError("the load generator needs node")
-        self._process = await asyncio.create_subprocess_exec(
-            node,
-            _MAIN,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_MAX_LINE_BYTES,
-        )
+        self._process = JsonProcess("the load generator", node, _MAIN)
+
+    async def __aenter__(self) -> Self:
+        await self._process.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._process
-        if self._process.returncode is None:
-            self._process.kill()
-        await self._process.wait()
+        await self._process.kill()
 
     async def open(
         self, kind: str, origin: str, specs: list[dict[str, str]], *, at_once: int = 4
     ) -> None:
         """Open a screen for each spec (room, token or nickname); wait until all show their room."""
-        await self._call("open", kind=kind, origin=origin, specs=specs, atOnce=at_once)
+        await self._process.call("open", kind=kind, origin=origin, specs=specs, atOnce=at_once)
 
     async def talk(
         self, *, rate: float, seconds: float, speakers: int, start: int = 0, filler: str = ""
@@ -77,34 +67,23 @@ class Load:
             "from": start,
             "filler": filler,
         }
-        result = TalkResult(**await self._call("talk", **parameters))
+        result = TalkResult(**await self._process.call("talk", **parameters))
         if result.doubled or not result.deliveries:
             raise RuntimeError(f"duplicate or no deliveries: {result}")
         return result
 
     async def start_flood(self, *, rate: float) -> None:
         """Let the first screen post at a rate per second until `stop_flood`."""
-        await self._call("start_flood", rate=rate)
+        await self._process.call("start_flood", rate=rate)
 
     async def stop_flood(self) -> None:
         """Stop the flood."""
-        await self._call("stop_flood")
+        await self._process.call("stop_flood")
 
     async def stall(self, count: int) -> None:
         """Let the last `count` screens stop reading their sockets."""
-        await self._call("stall", count=count)
+        await self._process.call("stall", count=count)
 
     async def recover(self, *, max_seconds: float) -> dict[str, Any]:
         """Let them read again, and reconnect if they were disconnected."""
-        return await self._call("recover", maxSeconds=max_seconds)
-
-    async def _call(self, verb: str, **parameters: object) -> dict[str, Any]:
-        assert self._process and self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({"verb": verb, **parameters}).encode() + b"\n")
-        line = await self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the load generator has ended")
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer
+        return await self._process.call("recover", maxSeconds=max_seconds)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.outcome import Table
-from benchmarks.server import Server
+from tools.servers.process import ManagedProcess
 
 _THREAD = re.compile(r"^[^;]*_bootstrap ")
 _OWN = {"main.py", "pages", "anonchat", "models"}
@@ -22,7 +22,7 @@ _TIMEOUT_SECONDS = 20
 
 
 @asynccontextmanager
-async def profiling(server: Server, title: str) -> AsyncIterator[list[Table]]:
+async def profiling(server: ManagedProcess, title: str) -> AsyncIterator[list[Table]]:
     """Sample the server's stacks during the block; then add a table to the list.
 
     Sampling slows the server down, so nothing else is measured meanwhile. Without py-spy, or

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.outcome import Outcome, Ratio
-from benchmarks.server import ROOT
+from tools.servers.process import ROOT
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
 _BEGIN, _END = "<!-- measured -->", "<!-- end of what was measured -->"

@@ -7,7 +7,8 @@ from benchmarks.database_seeder import seeding
 from benchmarks.lab import Lab
 from benchmarks.load import Load, TalkResult
 from benchmarks.outcome import Goal, Outcome, Table
-from benchmarks.server import Server, anonchat
+from benchmarks.server import anonchat
+from tools.servers.process import ManagedProcess
 
 _SCREENS = 40
 _STALLED = 8
@@ -98,7 +99,7 @@ async def measure(lab: Lab) -> Outcome:
 class _MemoryMonitor:
     """Records the largest growth of the server's memory and of its unsent kernel buffers."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ManagedProcess) -> None:
         self.memory = 0
         self.in_kernel = 0
         self._server = server

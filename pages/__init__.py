@@ -19,6 +19,7 @@ from .http.challenge_pass import ChallengePasses
 from .http.cross_origin import CrossOriginProtectionMiddleware
 from .http.forwarded_headers import ForwardedHeadersMiddleware
 from .http.head_requests import HeadRequestsMiddleware
+from .http.open_requests import OpenRequests, OpenRequestsMiddleware
 from .http.page_rate_limit import PageRateLimitMiddleware
 from .http.request_guard import RequestGuardMiddleware
 from .http.request_rate_limit import RequestRateLimitMiddleware
@@ -74,6 +75,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     web.include_router(context.auth.routes())
     web.include_router(passes.routes())
     web.state.sockets, web.state.connections = sockets, connections
+    web.state.open_requests = OpenRequests()
     web.add_middleware(AssetCacheMiddleware)
     web.add_middleware(HeadRequestsMiddleware)
     web.add_middleware(
@@ -95,6 +97,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     web.add_middleware(CrossOriginProtectionMiddleware, base_url=chat.settings.base_url)
     web.add_middleware(RequestGuardMiddleware, error_page=error_page)
     web.add_middleware(RequestRateLimitMiddleware, limit=chat.limits.requests)
+    web.add_middleware(OpenRequestsMiddleware, open_requests=web.state.open_requests)
     web.add_middleware(SecurityHeadersMiddleware, base_url=chat.settings.base_url)
     # Added last, so outermost: the others need the real client address.
     web.add_middleware(ForwardedHeadersMiddleware, trusted=chat.settings.trusted_proxies)

@@ -47,6 +47,7 @@ class Server(uvicorn.Server):
         state.sockets.close_polling_sockets()
         loop = asyncio.get_running_loop()
         loop.call_later(_GRACE_SECONDS - 1, state.connections.abort_slow_readers)
+        loop.call_later(_GRACE_SECONDS - 1, state.open_requests.refuse)
         await super().shutdown(sockets)
 
 

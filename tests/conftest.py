@@ -1,7 +1,9 @@
 """Fixtures shared by all tests."""
 
+import asyncio
 import itertools
 import os
+import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -16,8 +18,9 @@ from anonchat import Chat
 from anonchat.bus.client import Valkey
 from anonchat.limits import work_budget
 from tests.fakes import FakeClock, running_chat
-from tests.servers.postgres import Postgres
-from tests.servers.redis import Redis
+from tests.servers.postgres import PostgresPool
+from tests.timeouts import PATIENCE
+from tools.servers.redis import Redis
 
 settings.register_profile("any machine", deadline=None, print_blob=True)
 settings.load_profile("any machine")
@@ -38,8 +41,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "either_place" in metafunc.fixturenames:
         if marker := metafunc.definition.get_closest_marker("single"):
             (_reason,) = marker.args
-        kinds = ["single"] if marker else ["single", "cluster"]
+        cluster = pytest.param("cluster", marks=pytest.mark.slow)
+        kinds = ["single"] if marker else ["single", cluster]
         metafunc.parametrize("either_place", kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a server as slow."""
+    for item in items:
+        if {"postgres", "redis", "server_process"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -48,33 +59,38 @@ def no_burst_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta())
 
 
+@pytest.fixture(autouse=True)
+def long_database_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the database take as long as an overloaded machine needs."""
+    monkeypatch.setattr("anonchat.storage.database._SLOT_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr("anonchat.storage.postgres._CONNECT_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr("anonchat.storage.postgres._POOL_TIMEOUT_SECONDS", PATIENCE)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres() -> Iterator[PostgresPool]:
     """Return a PostgreSQL server shared by all tests, started on first use."""
-    postgres = Postgres()
-    postgres.start()
+    postgres = PostgresPool()
+    asyncio.run(postgres.start())
     yield postgres
+    asyncio.run(postgres.stop(signal.SIGQUIT))
     postgres.remove()
 
 
 @pytest.fixture(scope="session")
-def redis() -> Iterator[Redis]:
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """Return a Redis server shared by all tests, started on first use."""
-    redis = Redis()
-    redis.start()
+    redis = Redis(tmp_path_factory.mktemp("redis"), "--databases", "10000")
+    asyncio.run(redis.start())
     yield redis
-    redis.remove()
+    redis.kill()
 
 
 @pytest.fixture
-def server() -> Iterator[Redis]:
+async def server(tmp_path: Path) -> AsyncIterator[Redis]:
     """Return a Redis server for this test only, which it may stop or pause."""
-    server = Redis()
-    server.start()
-    try:
+    async with Redis(tmp_path / "redis") as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -91,7 +107,7 @@ def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if request.param == "single":
         yield request.param
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
+    postgres: PostgresPool = request.getfixturevalue("postgres")
     redis: Redis = request.getfixturevalue("redis")
     located: dict[Path, dict[str, object]] = {}
 
@@ -111,7 +127,7 @@ def either_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("tests.fakes.locate", locate)
     yield request.param
     postgres.release_all()
-    redis.forget()
+    asyncio.run(redis.clear())
 
 
 class _CompiledStatements(dict[Any, Any]):

@@ -18,12 +18,13 @@ from benchmarks.attacks.process import Attack
 from benchmarks.attacks.scene import Scene
 from benchmarks.attacks.site import Site, fill_site
 from benchmarks.attacks.way import Way
-from benchmarks.server import Server, anonchat
+from benchmarks.server import anonchat
 from tests.fakes import UNLIMITED
+from tests.timeouts import PATIENCE
+from tools.servers.node import Node
 
 ACTS = 8  # one for each visitor of the attacker
 CONNECTIONS = 2
-TIMEOUT_SECONDS = 60
 
 KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
@@ -79,15 +80,15 @@ def site(folder: Path) -> Site:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path, site: Site) -> Iterator[Server]:
+def server(folder: Path, site: Site) -> Iterator[Node]:
     server = anonchat(folder / "data")
-    asyncio.run(server.__aenter__())
+    asyncio.run(server.start())
     yield server
-    asyncio.run(server.__aexit__())
+    server.kill()
 
 
 @pytest.fixture
-def scene(site: Site, server: Server) -> Scene:
+def scene(site: Site, server: Node) -> Scene:
     return site.for_server(server.url, address="127.0.0.2", browser=CONNECTIONS)
 
 
@@ -137,7 +138,7 @@ async def test_every_page_event_and_api_route_has_an_attack(
             await check_coverage(scene, site.non_member)
 
 
-async def test_conversation_times_each_post_on_each_screen(site: Site, server: Server) -> None:
+async def test_conversation_times_each_post_on_each_screen(site: Site, server: Node) -> None:
     async with BackgroundConversation(server.url, site.people, rate=10) as conversation:
         result = await (await conversation.measure(1.0))()
     assert result.posted
@@ -195,6 +196,6 @@ def read(database: Path, query: str) -> object:
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_SECONDS):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)

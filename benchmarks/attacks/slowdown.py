@@ -7,7 +7,7 @@ from benchmarks.attacks.attacker import AttackCounts, Attacker
 from benchmarks.attacks.conversation import BackgroundConversation, IntervalResult, median
 from benchmarks.attacks.scene import Scene
 from benchmarks.attacks.way import Way
-from benchmarks.server import Server
+from tools.servers.process import ManagedProcess
 
 MAX_SLOWDOWN = 1.5
 """The limit for the median latency of others' posts, as a multiple of calm."""
@@ -65,7 +65,7 @@ class Slowdown:
 
     def __init__(
         self,
-        server: Server,
+        server: ManagedProcess,
         conversation: BackgroundConversation,
         scene: Scene,
         durations: Durations,

@@ -9,7 +9,7 @@ from benchmarks.cluster.programs import describe_programs
 from benchmarks.outcome import Outcome
 from benchmarks.report import write_between
 from benchmarks.running import run
-from benchmarks.server import ROOT
+from tools.servers.process import ROOT
 
 _PAGE = ROOT / "docs" / "scaling.md"
 _MEASURES = {

@@ -28,7 +28,7 @@ from benchmarks.lab import Lab
 from benchmarks.load import Load
 from benchmarks.outcome import Outcome, Table
 from models import RoomRow
-from tools.cluster import Node
+from tools.servers.node import Node
 
 _SIZE = 20_000
 _QUIET_ROOMS = 1_000

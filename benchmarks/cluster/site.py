@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.database_seeder import DatabaseSeeder, seeding
 from tests.fakes import UNLIMITED
-from tools.cluster import Cluster, ManagedProcess
+from tools.cluster import Cluster
 
 _ADDRESSES = 16
 _HIGH_LIMITS = {  # for all clients on one machine
@@ -54,12 +54,12 @@ class Site(Cluster):
 
     @property
     def shared(self) -> Mapping[str, str]:
-        """The settings that all nodes share."""
+        """The settings of the first node; the others have the same database and bus."""
         return self.nodes[0].settings
 
     def seeding(self) -> AbstractAsyncContextManager[DatabaseSeeder]:
         """Seed the database while no node runs; the first node then has the keys."""
-        return seeding(self.nodes[0].data, node_id="town", **self.shared)
+        return seeding(self.nodes[0].data, **self.shared)
 
     async def start_nodes(self) -> None:
         """Start the node that has the keys first; the others get them from it."""
@@ -75,8 +75,8 @@ class Site(Cluster):
     def processor_time(self) -> ProcessorTime:
         """Return the processor time used so far."""
         nodes = sum(node.processor_seconds() for node in self.nodes)
-        others = (_processor(process) for process in (self.redis, self.postgres, self.nginx))
-        return ProcessorTime(nodes, *others)
+        others = (self.redis, self.postgres, self.nginx)
+        return ProcessorTime(nodes, *(process.processor_seconds() for process in others))
 
 
 @asynccontextmanager
@@ -96,7 +96,3 @@ def spread(specs: ScreenSpecs) -> ScreenSpecs:
         {**spec, "address": f"127.0.1.{1 + number % _ADDRESSES}"}
         for number, spec in enumerate(specs)
     ]
-
-
-def _processor(process: ManagedProcess) -> float:
-    return process.processor_seconds() if process.process else 0.0

@@ -12,7 +12,7 @@ from benchmarks.cluster.site import ZERO_TIME, Site, running_stores
 from benchmarks.database_seeder import DatabaseSeeder, seeding
 from benchmarks.lab import Lab
 from benchmarks.outcome import Outcome, Table
-from benchmarks.server import ROOT
+from tools.servers.process import ROOT
 
 _POSTERS = 64
 _ROOMS = 64
@@ -55,7 +55,7 @@ async def measure(lab: Lab) -> Outcome:
                 lab,
                 f"PostgreSQL, {'one node' if nodes == 1 else f'{nodes} nodes'}, {rooms}",
                 [
-                    (node.data, {**node.settings, "node_id": node.name}, members[number::nodes])
+                    (node.data, node.settings, members[number::nodes])
                     for number, node in enumerate(site.nodes[:nodes])
                 ],
                 site,

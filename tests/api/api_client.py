@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 240  # seconds
+from tests.timeouts import PATIENCE
 
 
 @dataclass(frozen=True)

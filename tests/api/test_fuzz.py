@@ -14,7 +14,9 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests.api.test_openapi import OPERATIONS
-from tests.browser.server_process import ServerProcess
+from tests.servers.server_process import ServerProcess
+
+pytestmark = pytest.mark.slow
 
 ROOM = "house"
 _numbers = count(1)

@@ -7,6 +7,8 @@ import pytest
 from tests.api.api_client import ApiClient
 from tests.effort import MOST, longest_step
 
+pytestmark = pytest.mark.slow
+
 MAX_BODY_BYTES = 65_000
 _CALLS = [("POST", "/visitors"), ("POST", "/rooms"), ("POST", "/rooms/night-train/messages")]
 _FIELDS = ("nickname", "name", "text", "secret_phrase", "topic", "dedup_id", "message_ttl")

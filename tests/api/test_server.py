@@ -11,7 +11,11 @@ import httpx
 import pytest
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
+from tools.servers.process import ROOT
+
+pytestmark = pytest.mark.slow
 
 BOT = ROOT / "docs" / "examples" / "echo_bot.py"
 
@@ -26,7 +30,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
 
 @pytest.fixture
 async def ann(server: ServerProcess) -> AsyncIterator[ApiClient]:
-    async with httpx.AsyncClient(base_url=f"{server.url}/api/v1", timeout=30) as http:
+    async with httpx.AsyncClient(base_url=f"{server.url}/api/v1", timeout=PATIENCE) as http:
         visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
         yield ApiClient(http, visitor["token"])
 
@@ -125,7 +129,7 @@ async def test_stream_resumes_after_the_server_was_killed(
         await ann.say("room", "one")
         assert (await stream.until("message"))[-1].id == 1
         await ann.say("room", "two")
-        await server.kill()
+        server.kill()
     await server.start()
     await ann.say("room", "three")
     async with ann.listen("room", last_event_id=1) as stream:

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Error
 
-from tests.browser.server_process import ServerProcess
 from tests.browser.world import BrowserContextPool, World, open_context_pool
+from tests.servers.server_process import ServerProcess
 
 _HERE = Path(__file__).parent
 _failed = pytest.StashKey[bool]()

@@ -15,13 +15,15 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.timeouts import PATIENCE
+
 SECONDS = 1_000
-PATIENCE = 120 * SECONDS
+TIMEOUT = PATIENCE * SECONDS
 CONNECTION_ERRORS = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
 _MESSAGE_TEXTS = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
     .map((text) => text.textContent)"""
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=TIMEOUT)
 
 
 @dataclass
@@ -296,9 +298,9 @@ class Person:
     async def expect_eventually(
         self, look: Callable[[], Awaitable[object]], wanted: object
     ) -> None:
-        """Poll until `look` returns `wanted`; raise `AssertionError` after `PATIENCE`."""
+        """Poll until `look` returns `wanted`; raise `AssertionError` after `TIMEOUT`."""
         seen: object = None
-        for _ in range(PATIENCE // 100):
+        for _ in range(TIMEOUT // 100):
             try:
                 seen = await look()
             except Error as error:  # the page is navigating

@@ -268,7 +268,10 @@ async def test_server_restart_loses_no_message_and_no_draft(
     await ann.post_messages("before the fall")
     await mira.expect_messages("before the fall")
     await ann.fill_message("half a thought")
-    await (server_process.kill() if method == "kill" else server_process.stop())
+    if method == "kill":
+        server_process.kill()
+    else:
+        await server_process.stop()
     await expect(mira.page.get_by_role("status")).to_contain_text(RECONNECTING)
     await mira.send_message("is anybody there?")
     await expect(mira.pending("is anybody there?")).to_be_visible()

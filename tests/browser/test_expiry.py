@@ -94,7 +94,7 @@ async def test_stored_message_is_not_duplicated_by_a_retry(world: World, room: s
     wire.drop_responses()
     wire.release()
     await mira.expect_message("did you get that?")
-    await world.server_process.kill()
+    world.server_process.kill()
     await ann.page.wait_for_timeout(3_500)  # the message is now older than message_ttl
     wire.restore()
     await world.server_process.start()

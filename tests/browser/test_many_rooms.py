@@ -7,9 +7,9 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from anonchat import Chat
-from tests.browser.server_process import ServerProcess
 from tests.browser.world import World
 from tests.fakes import make_settings, sign_in
+from tests.servers.server_process import ServerProcess
 
 _ROOMS = 300
 

@@ -16,9 +16,10 @@ from anonchat import ChatError
 from anonchat.text.normalization import normalize_message
 from tests.api.api_client import ApiClient
 from tests.browser.person import Person
-from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.browser.world import World
 from tests.payloads import NAMES, PAYLOADS
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 PAGE = 200
 SETTINGS = {"page_size": str(PAGE)}

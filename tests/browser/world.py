@@ -3,16 +3,27 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
-from tests.browser.person import ENGLISH, PATIENCE, Person, Words
-from tests.browser.server_process import Site
+from tests.browser.person import ENGLISH, TIMEOUT, Person, Words
 from tests.browser.tcp_proxy import TcpProxy
 from tests.chromium import QUIET, find_chromium
 
 _numbers = count(1)
+
+
+class Site(Protocol):
+    """A site under test: one server, or several nodes behind one address."""
+
+    @property
+    def url(self) -> str:
+        """The URL that a browser opens."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
 
 
 class BrowserContextPool:
@@ -28,7 +39,7 @@ class BrowserContextPool:
         key = repr(sorted(options.items()))
         free = self._free.setdefault(key, [])
         context = free.pop() if free else await self._browser.new_context(**options)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT)
         self._keys[context] = key
         return context
 

@@ -11,6 +11,7 @@ from random import Random
 from tests.browser.tcp_proxy import TcpProxy
 from tests.fakes import UNLIMITED
 from tests.history.storm import SETTINGS
+from tests.servers.forked_cluster import ForkedCluster
 from tools.cluster import Cluster
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -136,7 +137,7 @@ class Faults:
 @asynccontextmanager
 async def open_faults(*, seconds: float) -> AsyncIterator[Faults]:
     """Start a cluster with its faults."""
-    faults = Faults(Cluster(settings=UNLIMITED | SETTINGS), seconds=seconds)
+    faults = Faults(ForkedCluster(settings=UNLIMITED | SETTINGS), seconds=seconds)
     await faults.open()
     try:
         async with faults.cluster:

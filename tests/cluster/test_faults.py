@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE
 from tests.cluster.faults import Faults, open_faults
 from tests.history.storm import Disruption, Storm
+from tests.timeouts import PATIENCE
 
 SECONDS = 5
 STOP_SECONDS_MAX = 10

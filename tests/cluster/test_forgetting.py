@@ -13,10 +13,11 @@ from redis.asyncio import Redis
 
 from anonchat.crypto import DecryptionError, decrypt, derive_key
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE
 from tests.fakes import UNLIMITED
 from tests.forgetting.canaries import canary, find
 from tests.forgetting.disk_copies import SECRET, decrypt_all, read_keys
+from tests.servers.forked_cluster import ForkedCluster
+from tests.timeouts import PATIENCE
 from tools.cluster import Cluster
 
 TTL = "10s"
@@ -71,7 +72,7 @@ class DiskCopies:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster() -> AsyncIterator[Cluster]:
-    async with Cluster(settings=SETTINGS) as cluster:
+    async with ForkedCluster(settings=SETTINGS) as cluster:
         yield cluster
 
 

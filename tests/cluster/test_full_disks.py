@@ -15,10 +15,13 @@ import pytest
 import pytest_asyncio
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE
 from tests.fakes import UNLIMITED
 from tests.forgetting.disk_copies import SECRET, read_keys
-from tools.cluster import Cluster, Node, Postgres
+from tests.servers.forked_cluster import ForkedCluster
+from tests.timeouts import PATIENCE
+from tools.cluster import Cluster
+from tools.servers.node import Node
+from tools.servers.postgres import Postgres
 
 SETTINGS = {**UNLIMITED, "janitor_interval": "2s", "secret_key": SECRET}
 NODE_DISK, POSTGRES_DISK = "1m", "112m"
@@ -31,7 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster() -> AsyncIterator[Cluster]:
     """Start two nodes; the disks of the second one and of PostgreSQL are small."""
-    cluster = Cluster(nodes=2, settings=SETTINGS)
+    cluster = ForkedCluster(nodes=2, settings=SETTINGS)
     with (
         _small_disk(cluster.nodes[1].data, NODE_DISK),
         _small_disk(cluster.postgres.folder, POSTGRES_DISK, owner=cluster.postgres.user),

@@ -11,10 +11,12 @@ from playwright.async_api import expect
 
 from tests.api.api_client import ApiClient
 from tests.browser.person import Person
-from tests.browser.server_process import PATIENCE
 from tests.browser.world import BrowserContextPool, World, open_context_pool
 from tests.fakes import UNLIMITED
-from tools.cluster import Cluster, Node
+from tests.servers.forked_cluster import ForkedCluster
+from tests.timeouts import PATIENCE
+from tools.cluster import Cluster
+from tools.servers.node import Node
 
 POSTS = 30
 TTL = "10s"
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster() -> AsyncIterator[Cluster]:
-    async with Cluster(settings=SETTINGS) as cluster:
+    async with ForkedCluster(settings=SETTINGS) as cluster:
         yield cluster
         log_lines = [entry for node in cluster.nodes for entry in node.log.splitlines()]
         assert not [entry for entry in log_lines if any(word in entry for word in _ALARMS)]

@@ -1,6 +1,5 @@
 """A node that cannot connect to PostgreSQL or Redis ends with a one-line error."""
 
-import asyncio
 import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -10,9 +9,10 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from tests.browser.server_process import PATIENCE
-from tools.cluster import Node, Postgres, Redis
 from tools.ports import free_port
+from tools.servers.node import Node
+from tools.servers.postgres import Postgres
+from tools.servers.redis import Redis
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,21 +26,14 @@ def silent() -> Iterator[int]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def postgres() -> AsyncIterator[Postgres]:
-    postgres = Postgres()
-    try:
-        await postgres.start()
+    async with Postgres() as postgres:
         yield postgres
-    finally:
-        await postgres.stop()
-        postgres.remove()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Redis]:
-    redis = Redis(tmp_path_factory.mktemp("redis"))
-    await redis.start()
-    yield redis
-    await redis.stop()
+    async with Redis(tmp_path_factory.mktemp("redis")) as redis:
+        yield redis
 
 
 @pytest.mark.parametrize("state", ["absent", "silent"])
@@ -118,12 +111,8 @@ async def test_startup_fails_with_one_line_if_the_tables_are_foreign(
 async def _assert_exits_with_one_line(folder: Path, settings: dict[str, str], setting: str) -> str:
     """Start a node, and return the line that it prints before it exits."""
     node = Node("n1", folder / "n1", settings)
-    await node.prepare()
     node.launch()
-    assert node.process
-    async with asyncio.timeout(PATIENCE):
-        code = await asyncio.to_thread(node.process.wait)
-    assert code == 1
+    assert await node.wait_until_exited() == 1
     (line,) = node.log.splitlines()
     assert line.startswith(f"{setting}: ")
     return line

@@ -8,7 +8,8 @@ import pytest
 from anonchat import Event, MemoryBus, RoomEnded, RoomRead, VisitorForgotten
 from anonchat.bus import ValkeyBus
 from anonchat.bus.client import Valkey
-from tools.cluster import Redis
+from tests.timeouts import PATIENCE
+from tools.servers.redis import Redis
 
 
 async def test_bus_delivers_events_to_all_listeners_in_order() -> None:
@@ -56,7 +57,6 @@ async def test_read_marks_are_coalesced_before_sending_to_other_nodes(
     tmp_path: Path,
 ) -> None:
     redis = Redis(tmp_path / "redis")
-    await redis.prepare()
     await redis.start()
     valkeys = [Valkey(redis.url) for _ in range(2)]
     sender, receiver = (
@@ -77,7 +77,7 @@ async def test_read_marks_are_coalesced_before_sending_to_other_nodes(
         await receiver.start()
         for visitor, seq in (("ann", 1), ("ann", 2), ("bob", 3)):
             await sender.publish(RoomRead(visitor, "room", seq))
-        async with asyncio.timeout(240):
+        async with asyncio.timeout(PATIENCE):
             await is_complete.wait()
         assert received == [RoomRead("ann", "room", 2), RoomRead("bob", "room", 3)]
     finally:

@@ -59,8 +59,8 @@ from tests.fakes import (
     sign_in,
 )
 from tests.pages.tab import wait_until
-from tests.servers.postgres import Postgres
-from tests.servers.redis import Redis
+from tests.servers.postgres import PostgresPool
+from tools.servers.redis import Redis
 
 SECRET = "shared by all nodes"
 
@@ -71,7 +71,7 @@ Nodes = tuple[Chat, Chat]
 
 @pytest.fixture
 async def nodes(
-    postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
+    postgres: PostgresPool, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> AsyncIterator[Nodes]:
     """Return two nodes of one site, each with its own data folder."""
     shared = {"database_url": postgres.take(), "bus_url": server.url, "secret_key": SECRET}
@@ -298,9 +298,9 @@ async def test_gap_is_detected_and_its_messages_are_read_afterwards(
     await post_messages(first, room, ann, "into the silence")
     recorders = EventRecorder(first), EventRecorder(second)
     if fault == "killed":
-        server.start()
+        await server.start()
     else:
-        server.go_on()
+        server.resume()
     await wait_until(lambda: all(recorder.of_type(EventsLost) for recorder in recorders))
     await wait_until(lambda: second.bus.room_epoch(room.id) not in (None, epoch))
     await wait_until(
@@ -451,7 +451,7 @@ async def test_row_without_a_key_blocks_later_messages_for_a_limited_time(
     assert await read_new() == []
     clock.advance(10 * MINUTE)
     assert await read_new() == ["said after it"]
-    server.start()
+    await server.start()
 
 
 @pytest.mark.parametrize("missing_key", ["visitor", "room"])
@@ -473,7 +473,7 @@ async def test_join_without_a_key_of_another_node_is_unavailable(
         with pytest.raises(Unavailable):
             await second.memberships.join(room.id, visitor_id=visitor.id)
     recorder = EventRecorder(second)
-    server.start()
+    await server.start()
     await wait_until(lambda: bool(recorder.of_type(EventsLost)))
     await wait_until(lambda: second._keys.get(f"visitor {visitor.id}") is not None)
     await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
@@ -502,7 +502,7 @@ async def test_room_whose_key_only_another_node_has_is_unavailable_not_missing(
             await call
     with pytest.raises((RoomNameTaken, Unavailable)):
         await second.rooms.create("night train", visitor_id=ben.id)
-    server.start()
+    await server.start()
     await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
     assert (await second.rooms.open("night train", visitor_id=ben.id)).id == room.id
 
@@ -517,7 +517,7 @@ async def test_sign_in_to_visitor_whose_key_only_another_node_has_is_unavailable
     ann, _ = await first.identity.sign_in("Ann", phrase="correct horse")
     with pytest.raises(Unavailable):
         await second.identity.sign_in("Ann", phrase="correct horse")
-    server.start()
+    await server.start()
     await wait_until(lambda: second._keys.get(f"visitor {ann.id}") is not None)
     again, _ = await second.identity.sign_in("Ann", phrase="correct horse")
     assert again.id == ann.id
@@ -549,7 +549,7 @@ async def test_key_changes_during_a_gap_are_synchronized_afterwards(
     await wait_until(lambda: not first.bus.is_up and not second.bus.is_up)
     await first.rooms.burn(room.id, visitor_id=ann.id)
     other = await first.rooms.create("day train", visitor_id=ann.id)
-    server.start()
+    await server.start()
     await wait_until(lambda: second._keys.get(f"room {other.id}") is not None)
     await wait_until(lambda: second._keys.get(f"room {room.id}") is None)
     assert first._keys.get(f"room {room.id}") is None
@@ -611,7 +611,7 @@ async def test_valkey_data_loss_during_sync_destroys_no_key(
         return {}
 
     async def read_after_data_loss(names: Collection[str]) -> dict[str, bytes]:
-        server.forget()
+        await server.clear()
         return await read_keys(names)
 
     monkeypatch.setattr(copies, "read_all", read_before_the_upload)

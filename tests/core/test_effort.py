@@ -27,6 +27,8 @@ from tests.fakes import create_room_with_members
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 from tests.pages.test_rows import ENGLISH, MEMBER, MESSAGE, ROOM, ROOM_SUMMARY
 
+pytestmark = pytest.mark.slow
+
 REQUEST_MAX = 65_536
 SIZES = (240, 600, 2_600, 4_000, 12_000, REQUEST_MAX)
 

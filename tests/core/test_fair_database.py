@@ -12,10 +12,9 @@ from sqlalchemy import text as sql
 from anonchat import Chat, LimitReached
 from anonchat.storage import database as database_module
 from tests.fakes import FakeClock, create_room_with_members, post_messages, read, running_chat
+from tests.timeouts import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("either_place")
-
-_TIMEOUT_SECONDS = 60
 
 
 @asynccontextmanager
@@ -63,7 +62,7 @@ async def test_purge_does_not_wait_for_reads(tmp_path: Path, clock: FakeClock) -
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         await post_messages(chat, room, ann, "one", "two")
         clock.advance(timedelta(seconds=90))
-        async with _slow_readers(chat, ann.id, 300) as started, asyncio.timeout(_TIMEOUT_SECONDS):
+        async with _slow_readers(chat, ann.id, 300) as started, asyncio.timeout(PATIENCE):
             done = await chat.purge()
             assert done.messages == 2
             assert len(started) < 300, (
@@ -76,7 +75,7 @@ async def test_post_and_database_time_do_not_wait_for_reads(
 ) -> None:
     async with running_chat(tmp_path / "data", clock) as chat:
         room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
-        async with _slow_readers(chat, ann.id, 300), asyncio.timeout(_TIMEOUT_SECONDS):
+        async with _slow_readers(chat, ann.id, 300), asyncio.timeout(PATIENCE):
             await post_messages(chat, room, bob, "hello")
             assert await chat.list_unavailable() == []
             await chat._database.read_server_time()

@@ -24,15 +24,15 @@ from tests.fakes import (
     running_chat,
 )
 from tests.pages.tab import wait_until
-from tests.servers.postgres import Postgres
-from tests.servers.redis import Redis
+from tests.servers.postgres import PostgresPool
+from tools.servers.redis import Redis
 
 SECRET = "shared by all nodes"
 GROUP_KEY_ID = "anonchat:group key id"
 
 
 @pytest.fixture
-def shared(postgres: Postgres, server: Redis) -> Iterator[dict[str, object]]:
+def shared(postgres: PostgresPool, server: Redis) -> Iterator[dict[str, object]]:
     """Return the settings that all nodes share."""
     yield {"database_url": postgres.take(), "bus_url": server.url, "secret_key": SECRET}
     postgres.release_all()
@@ -104,11 +104,11 @@ async def test_group_key_survives_valkey_data_loss(nodes: tuple[Chat, Chat], ser
     before = _group(first)
     room, (ann,) = await create_room_with_members(first, "night train", "Ann")
     await second.bus.subscribe_room(room.id)
-    server.forget()
+    await server.clear()
     await post_messages(first, room, ann, "one")
     server.kill()
     await wait_until(lambda: not first.bus.is_up and not second.bus.is_up)
-    server.start()
+    await server.start()
     await wait_until(lambda: first.bus.is_up and second.bus.is_up)
     assert _group(first) == _group(second) == before
     recorder = EventRecorder(second)
@@ -193,7 +193,7 @@ async def test_hash_key_of_a_site_is_random_and_persistent(
         first = node._keys.hash_key
         await create_room_with_members(node, "night train", "Ann")
     assert first != derive_key(SECRET.encode(), purpose="hash")
-    server.forget()
+    await server.clear()
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         assert node._keys.hash_key == first
         async with running_chat(tmp_path / "n2", clock, node_id="n2", **shared) as other:
@@ -206,7 +206,7 @@ async def test_new_node_with_a_database_and_no_other_node_fails_to_start(
 ) -> None:
     async with running_chat(tmp_path / "n1", clock, node_id="n1", **shared) as node:
         first = node._keys.hash_key
-    server.forget()
+    await server.clear()
     settings = make_settings(tmp_path / "n2", node_id="n2", **shared)
     for _ in range(2):
         new_node = Chat(settings, clock=clock)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from pathlib import Path
@@ -32,14 +33,14 @@ from tests.fakes import (
     running_chat,
     sign_in,
 )
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import PostgresPool
 
 _NODES = 3
 
 
 @pytest.fixture
 async def nodes(
-    postgres: Postgres, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    postgres: PostgresPool, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[Chat]]:
     """Return nodes that share their keys and receive no events from each other."""
     url = postgres.take()
@@ -122,16 +123,16 @@ async def test_missed_changes_are_read_from_the_database(nodes: list[Chat]) -> N
 
 
 async def test_missed_changes_are_read_once_the_database_is_back(
-    nodes: list[Chat], postgres: Postgres
+    nodes: list[Chat], postgres: PostgresPool
 ) -> None:
     here, there = nodes[:2]
     ann = await sign_in(here, "Ann")
     room = await there.rooms.create("night train", visitor_id=ann.id)
-    postgres.stop("immediate")
+    await postgres.stop(signal.SIGQUIT)
     try:
         await here.bus.publish_local(EventsLost())
     finally:
-        postgres.go_on()
+        await postgres.start()
     assert here.room_directory.summary(room.id) is None
     await here.room_directory.tick()
     assert here.room_directory.summary(room.id)

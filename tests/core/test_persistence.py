@@ -26,8 +26,8 @@ from tests.fakes import (
     sign_in,
 )
 from tests.pages.tab import wait_until
-from tests.servers.postgres import Postgres
-from tests.servers.redis import Redis
+from tests.servers.postgres import PostgresPool
+from tools.servers.redis import Redis
 
 SECRET = "shared by all nodes"
 
@@ -42,7 +42,7 @@ OPTIONS = {
 
 @pytest.fixture
 async def nodes(
-    postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
+    postgres: PostgresPool, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> AsyncIterator[tuple[Chat, Chat]]:
     """Return two nodes with the same database and the same Valkey."""
     shared = {"database_url": postgres.take(), "bus_url": server.url, "secret_key": SECRET}
@@ -60,19 +60,16 @@ async def nodes(
 @asynccontextmanager
 async def _replica(primary: Redis) -> AsyncIterator[Redis]:
     """Yield a connected replica of `primary`."""
-    replica = Redis()
-    replica.start()
-    client = Valkey(replica.url)
-    try:
-        await client.call("REPLICAOF", "127.0.0.1", primary.port)
-        primary_client = Valkey(primary.url)
-        while not (await primary_client.call("INFO", "replication"))["connected_slaves"]:
-            pass
-        await primary_client.close()
-        yield replica
-    finally:
-        await client.close()
-        replica.remove()
+    async with Redis(primary.folder / "replica") as replica:
+        client, primary_client = Valkey(replica.url), Valkey(primary.url)
+        try:
+            await client.call("REPLICAOF", "127.0.0.1", primary.port)
+            while not (await primary_client.call("INFO", "replication"))["connected_slaves"]:
+                pass
+            yield replica
+        finally:
+            await client.close()
+            await primary_client.close()
 
 
 async def _persistence_error(tmp_path: Path, clock: FakeClock, url: str) -> str:
@@ -212,7 +209,8 @@ async def test_keys_are_withheld_after_valkey_restarts_with_persistence(
     await wait_until(lambda: second._keys.get(f"visitor {ann.id}") is not None)
     server.kill()
     await wait_until(lambda: not first.bus.is_up and not second.bus.is_up)
-    server.start("--save", "3600 1")
+    server.options += ("--save", "3600 1")
+    await server.start()
     await wait_until(lambda: first.is_bus_unsafe and second.is_bus_unsafe)
     await wait_until(lambda: first.bus.is_up and second.bus.is_up)
     assert await _stored_key_names(first) == set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -40,7 +41,8 @@ from tests.fakes import (
     read,
     running_chat,
 )
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import PostgresPool
+from tests.timeouts import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 _UNREACHABLE = "postgresql://ann:hush%20hush@127.0.0.1:1/chat?password=hush"
@@ -49,7 +51,7 @@ CONNECTION_FAILURE, DISK_FULL = "08006", "53100"
 
 
 @pytest.fixture
-async def chat(postgres: Postgres, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Chat]:
+async def chat(postgres: PostgresPool, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Chat]:
     async with running_chat(
         tmp_path / "data",
         clock,
@@ -80,8 +82,9 @@ async def test_unreachable_server_fails_startup_with_one_line_without_the_passwo
 
 
 async def test_server_that_does_not_answer_fails_startup_with_one_line(
-    tmp_path: Path, clock: FakeClock
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("anonchat.storage.postgres._CONNECT_TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/chat"
         chat = Chat(make_settings(tmp_path, database_url=url), clock=clock)
@@ -95,7 +98,7 @@ def test_program_exits_with_the_startup_error_and_a_nonzero_status(tmp_path: Pat
     settings["ANONCHAT_DATABASE_URL"] = _UNREACHABLE
     command = [sys.executable, str(ROOT / "main.py")]
     result = subprocess.run(
-        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
+        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=PATIENCE
     )
     assert result.returncode != 0
     assert result.stdout + result.stderr == result.stderr
@@ -113,7 +116,7 @@ async def test_migrations_create_what_the_models_describe(chat: Chat) -> None:
         assert await connection.run_sync(compare) == []
 
 
-async def test_concurrent_first_starts_create_the_tables_once(postgres: Postgres) -> None:
+async def test_concurrent_first_starts_create_the_tables_once(postgres: PostgresPool) -> None:
     url = Settings(database_url=postgres.take(fresh=True)).resolved_database_url
     databases = [Database(url) for _ in range(4)]
     await asyncio.gather(*(database.open() for database in databases))
@@ -124,11 +127,11 @@ async def test_concurrent_first_starts_create_the_tables_once(postgres: Postgres
 
 
 async def test_server_crash_loses_and_duplicates_no_message(
-    chat: Chat, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    chat: Chat, postgres: PostgresPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anonchat.storage.message_writer._POST_TIMEOUT_SECONDS", 240)
+    monkeypatch.setattr("anonchat.storage.message_writer._POST_TIMEOUT_SECONDS", PATIENCE)
     room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
-    crashing = asyncio.create_task(asyncio.to_thread(postgres.restart, "immediate"))
+    crashing = asyncio.create_task(_crash_and_restart(postgres))
     posted = []
     try:
         for number in range(10_000):
@@ -243,12 +246,17 @@ async def test_retry_after_a_write_conflict_is_charged_once(
     assert count_hits(deletions) == pytest.approx(before[1] + 1)
 
 
+async def _crash_and_restart(postgres: PostgresPool) -> None:
+    await postgres.stop(signal.SIGQUIT)
+    await postgres.start()
+
+
 async def test_requests_are_refused_during_an_outage_and_succeed_after_it(
-    chat: Chat, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    chat: Chat, postgres: PostgresPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     await post_messages(chat, room, ann, "before")
-    postgres.stop("immediate")
+    await postgres.stop(signal.SIGQUIT)
     try:
         with monkeypatch.context() as patch:
             patch.setattr("anonchat.storage.message_writer._POST_TIMEOUT_SECONDS", 0.2)
@@ -261,7 +269,7 @@ async def test_requests_are_refused_during_an_outage_and_succeed_after_it(
         assert await chat.list_unavailable() == ["database"]
         await chat.janitor.run_purge()
     finally:
-        postgres.go_on()
+        await postgres.start()
     assert await chat.list_unavailable() == []
     await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
     await chat.messages.flush()
@@ -269,12 +277,12 @@ async def test_requests_are_refused_during_an_outage_and_succeed_after_it(
 
 
 async def test_all_waiting_posts_are_refused_at_the_same_time(
-    chat: Chat, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    chat: Chat, postgres: PostgresPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches, attempts = 9, []
     room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     event.listen(chat._database._engine.sync_engine, "do_connect", lambda *_: attempts.append(1))
-    postgres.stop("immediate")
+    await postgres.stop(signal.SIGQUIT)
     try:
         with monkeypatch.context() as patch:
             patch.setattr("anonchat.storage.message_writer._POST_TIMEOUT_SECONDS", 0.2)
@@ -284,7 +292,7 @@ async def test_all_waiting_posts_are_refused_at_the_same_time(
             ]
             outcomes = await asyncio.gather(*posts, return_exceptions=True)
     finally:
-        postgres.go_on()
+        await postgres.start()
     assert {type(outcome) for outcome in outcomes} == {Unavailable}
     assert len(attempts) < batches, "a batch must not wait for the failure of the batches before it"
     await post_messages(chat, room, ann, "after")
@@ -292,37 +300,37 @@ async def test_all_waiting_posts_are_refused_at_the_same_time(
 
 
 async def test_shutdown_does_not_wait_for_an_unreachable_server(
-    chat: Chat, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    chat: Chat, postgres: PostgresPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     monkeypatch.setattr("anonchat.storage.message_writer._POST_TIMEOUT_SECONDS", 10_000)
     monkeypatch.setattr("anonchat.storage.message_writer._SHUTDOWN_SECONDS", 0.2)
-    postgres.stop("immediate")
+    await postgres.stop(signal.SIGQUIT)
     try:
         post = chat.messages.post(room.id, visitor_id=ann.id, text="hello")
         posting = asyncio.create_task(post)
         await asyncio.sleep(0)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await chat.messages.flush()
             with pytest.raises(Unavailable):
                 await posting
     finally:
-        postgres.go_on()
+        await postgres.start()
 
 
 async def test_start_and_end_of_an_outage_are_logged(
     chat: Chat,
-    postgres: Postgres,
+    postgres: PostgresPool,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("anonchat.storage.database._RECOVERY_SECONDS", 0)
-    postgres.stop("immediate")
+    await postgres.stop(signal.SIGQUIT)
     try:
         for _ in range(5):
             await chat.janitor.run_purge()
     finally:
-        postgres.go_on()
+        await postgres.start()
     refused = [each for each in caplog.messages if each.startswith("database unavailable: ")]
     assert len(refused) == len(set(refused))
     assert "purge failed, the next run retries" not in caplog.messages
@@ -333,17 +341,17 @@ async def test_start_and_end_of_an_outage_are_logged(
 
 
 async def test_forget_during_an_outage_is_completed_after_it(
-    chat: Chat, postgres: Postgres
+    chat: Chat, postgres: PostgresPool
 ) -> None:
     room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
     await post_messages(chat, room, ann, "remember me")
     recorder = EventRecorder(chat)
-    postgres.stop("immediate")
+    await postgres.stop(signal.SIGQUIT)
     try:
         with pytest.raises(Unavailable):
             await chat.identity.forget(ann.id)
     finally:
-        postgres.go_on()
+        await postgres.start()
     assert await read(chat, room, ben) == []
     await chat.janitor.run_purge()
     assert [event.seqs for event in recorder.of_type(MessagesDeleted)] == [(1,)]
@@ -356,42 +364,42 @@ async def _members(chat: Chat, room: Room, reader: Visitor) -> list[Member]:
 
 
 async def test_message_keys_expire_on_time_during_an_outage(
-    chat: Chat, postgres: Postgres, clock: FakeClock
+    chat: Chat, postgres: PostgresPool, clock: FakeClock
 ) -> None:
     room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     await post_messages(chat, room, ann, "hello")
     assert list(chat._keys.spans())
-    postgres.stop("immediate")
+    await postgres.stop(signal.SIGQUIT)
     try:
         clock.advance(room.message_ttl + SPAN)
         await chat.janitor.run_purge()
         assert not list(chat._keys.spans())
     finally:
-        postgres.go_on()
+        await postgres.start()
     await chat.janitor.run_purge()
     assert chat.purge_stats.stats
     assert chat.purge_stats.stats.messages == 1
 
 
 async def test_idle_connections_closed_by_the_server_are_replaced(
-    chat: Chat, postgres: Postgres
+    chat: Chat, postgres: PostgresPool
 ) -> None:
     room, _ = await create_room_with_members(chat, "night train", "Ann")
     await asyncio.gather(*(chat.rooms.find(room.slug) for _ in range(8)))
     url = chat.settings.database_url
     postgres.execute(
         url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"SELECT pg_terminate_backend(pid, {PATIENCE * 1_000}) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
-    await asyncio.sleep(0.1)  # until the sockets report the end
+    await asyncio.sleep(0.1)  # until the event loop has read the ends of the connections
     await asyncio.gather(*(chat.rooms.find(room.slug) for _ in range(8)))
     await chat.identity.sign_in("Bob")
 
 
 @pytest.mark.parametrize("wrong", [0.0, 4_000_000_000.0])
 async def test_time_comes_from_the_server_if_the_local_clock_is_wrong(
-    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+    postgres: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
 ) -> None:
     right = time.time()
     monkeypatch.setitem(DatabaseTime.__init__.__kwdefaults__, "wall", lambda: wrong)

@@ -24,8 +24,8 @@ from tests.fakes import EventRecorder, FakeClock, running_chat, sign_in
 from tests.forgetting.canaries import canary, find
 from tests.forgetting.recorder import Recorder, recording
 from tests.pages.tab import wait_until
-from tests.servers.postgres import Postgres
-from tests.servers.redis import Redis
+from tests.servers.postgres import PostgresPool
+from tools.servers.redis import Redis
 
 SECRET = "known to the eavesdropper"
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ _PURPOSE = re.compile(r'purpose="([^"]+)"')
 
 @asynccontextmanager
 async def _running_nodes(
-    postgres: Postgres, server: Redis, folder: Path, clock: FakeClock
+    postgres: PostgresPool, server: Redis, folder: Path, clock: FakeClock
 ) -> AsyncIterator[tuple[Chat, Chat]]:
     shared = {"database_url": postgres.take(), "bus_url": server.url, "secret_key": SECRET}
     async with AsyncExitStack() as stack:
@@ -96,7 +96,7 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
 
 
 async def test_bus_traffic_contains_no_text_even_with_the_group_key(
-    postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
+    postgres: PostgresPool, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
     words = {name: canary(name) for name in ("room", "topic", "text", "hidden", "dedup")}
     words |= {name: canary(name)[:24] for name in ("n1", "n2")}
@@ -119,7 +119,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
 
 
 async def test_recorded_traffic_and_the_secret_key_reveal_no_key(
-    postgres: Postgres, server: Redis, tmp_path: Path, clock: FakeClock
+    postgres: PostgresPool, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
     words = {name: canary(name) for name in ("room", "topic", "text", "hidden", "dedup")}
     words |= {name: canary(name)[:24] for name in ("n1", "n2")}

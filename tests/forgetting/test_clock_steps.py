@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.forgetting.disk_copies import read_keys
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 TTL = 8
@@ -29,7 +30,7 @@ class Machine:
         self.set("+0")
         self.server_process = ServerProcess(
             folder / "house",
-            around={
+            environment={
                 "LD_PRELOAD": str(LIBRARIES[0]),
                 "FAKETIME_NO_CACHE": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -67,7 +68,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[Machine, ApiClient]]:
             token = (await http.post("/visitors", json={"nickname": "Ann"})).json()["token"]
             yield machine, ApiClient(http, token)
     finally:
-        await machine.server_process.kill()
+        machine.server_process.kill()
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ async def test_clock_set_back_during_downtime_delays_no_expiry(
     await ann.say(slug, "tick")
     posted_at = time.monotonic()
     await _wait_for_purge(ann)  # this time is recorded
-    await machine.server_process.kill()
+    machine.server_process.kill()
     machine.set("-3h")
     await machine.server_process.start()
     assert "behind the last recorded time" in machine.server_process.log

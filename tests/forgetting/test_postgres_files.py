@@ -1,6 +1,6 @@
 """No file of PostgreSQL contains plaintext, old WAL segments included."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +10,18 @@ from tests.fakes import FakeClock, running_chat
 from tests.forgetting.canaries import SHAPES, find
 from tests.forgetting.canary_site import populate
 from tests.forgetting.unencrypted import disable_encryption
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import PostgresPool
 
 
 @pytest.fixture
-def server() -> Iterator[Postgres]:
+async def server() -> AsyncIterator[PostgresPool]:
     """Start a new server."""
-    server = Postgres()
-    server.start()
-    yield server
-    server.remove()
+    async with PostgresPool() as server:
+        yield server
 
 
 async def test_no_plaintext_is_in_tables_wal_and_log(
-    server: Postgres, tmp_path: Path, clock: FakeClock
+    server: PostgresPool, tmp_path: Path, clock: FakeClock
 ) -> None:
     url = server.take()
 
@@ -46,7 +44,7 @@ async def test_no_plaintext_is_in_tables_wal_and_log(
 
 
 async def test_unencrypted_text_would_remain_in_files_after_its_deletion(
-    server: Postgres, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    server: PostgresPool, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.take()
     disable_encryption(monkeypatch, SHAPES["plain"])
@@ -64,14 +62,19 @@ async def _expire_everything(chat: Chat, clock: FakeClock) -> None:
     assert (await chat.expiry.purge()).messages == 8
 
 
-def _gather(server: Postgres, url: str, folder: Path, part: str = "") -> Path:
+def _gather(server: PostgresPool, url: str, folder: Path, part: str = "") -> Path:
     """Flush to disk; return a folder of symbolic links to the files of this database."""
     server.execute(url, "CHECKPOINT")
     ((number,),) = server.fetch(
         url, "SELECT oid::int FROM pg_database WHERE datname = current_database()"
     )
     folder.mkdir()
-    parts = {"base": f"base/{number}", "pg_wal": "pg_wal", "global": "global", "log": "../log"}
+    parts = {
+        "base": f"base/{number}",
+        "pg_wal": "pg_wal",
+        "global": "global",
+        "log": "../postgres.log",
+    }
     for name, path in parts.items():
         if name.startswith(part):
             source = (server.data / path).resolve()

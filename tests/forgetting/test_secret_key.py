@@ -13,7 +13,6 @@ from anonchat import Chat, StartupError
 from anonchat.crypto import KEY_BYTES, derive_key
 from anonchat.security.key_file import KeyFile
 from anonchat.security.local_keystore import LocalKeyStore
-from tests.browser.server_process import ServerProcess
 from tests.fakes import (
     FakeClock,
     create_room_with_members,
@@ -23,6 +22,8 @@ from tests.fakes import (
     running_chat,
 )
 from tests.forgetting.disk_copies import SECRET, read_keys
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 NEW = "another secret altogether"
@@ -241,5 +242,5 @@ def _run_command(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )

@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import ServerProcess
 from tests.forgetting.canaries import canary, find
 from tests.forgetting.disk_copies import SECRET, DiskCopies, read_keys
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 TTL = 6
 MINUTE = 60
@@ -23,7 +24,7 @@ async def server_process(tmp_path: Path) -> AsyncIterator[ServerProcess]:
     (folder / "tmp").mkdir(parents=True)
     server_process = ServerProcess(
         folder,
-        around={"TMPDIR": str(folder / "tmp")},
+        environment={"TMPDIR": str(folder / "tmp")},
         secret_key=SECRET,
         message_ttl=f"{TTL}s",
         message_ttl_min="5s",
@@ -31,7 +32,7 @@ async def server_process(tmp_path: Path) -> AsyncIterator[ServerProcess]:
     )
     await server_process.start()
     yield server_process
-    await server_process.kill()
+    server_process.kill()
 
 
 async def test_server_writes_no_plaintext_and_no_key_outlives_its_messages(
@@ -40,7 +41,7 @@ async def test_server_writes_no_plaintext_and_no_key_outlives_its_messages(
     disk_copies = DiskCopies(server_process.data, tmp_path / "copy")
     texts = {name: canary(name) for name in ("room", "topic", "phrase", "short", "long", "gone")}
     texts |= {name: canary(name)[:24] for name in ("Ann", "Ben")}
-    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=30) as http:
+    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=PATIENCE) as http:
         tokens = []
         for name in ("Ann", "Ben"):
             body = {"nickname": texts[name], "secret_phrase": texts["phrase"]}
@@ -59,7 +60,7 @@ async def test_server_writes_no_plaintext_and_no_key_outlives_its_messages(
         assert disk_copies.decrypt() >= {texts["short"], texts["long"], texts["gone"], texts["Ann"]}
         await _send_failing_requests(server_process, ann, texts)
         await ben.ask("DELETE", "/visitors/me")
-        await server_process.kill()
+        server_process.kill()
         assert find(texts.values(), server_process.folder) == []
         await server_process.start()
         while len(_list_span_keys(server_process)) > 1:

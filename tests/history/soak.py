@@ -11,14 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
-from tests.browser.server_process import ROOT, ServerProcess
 from tests.browser.tcp_proxy import TcpProxy
 from tests.browser.world import BrowserContextPool, open_context_pool
 from tests.history.api_clients import Program
 from tests.history.floods import LIMITED, WAYS, Floods, PurgeWatch, find_flood_faults
 from tests.history.place import Place
-from tests.history.storm import PATIENCE, SETTINGS, Report, Storm, kill_repeatedly
+from tests.history.storm import SETTINGS, Report, Storm, kill_repeatedly
 from tests.history.window import Window, open_window
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
+from tools.servers.process import ROOT
 
 STORMS = 10
 KILLS = 20
@@ -98,7 +100,7 @@ async def soak(seed: str) -> bool:
                     )
             await server_process.stop()
         finally:
-            await server_process.kill()
+            server_process.kill()
     kinds = _count_kinds(total)
     _print(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
     _write(total, kinds, absences)
@@ -126,7 +128,7 @@ async def flood(seed: str) -> tuple[Report, float]:
             with suppress(AssertionError):  # log alarms are reported as faults
                 await server_process.stop()
         finally:
-            await server_process.kill()
+            server_process.kill()
         report.counts.update({f"flooding requests {how}": n for how, n in floods.tally.items()})
         report.faults += find_flood_faults(
             report, floods.skipped, watch.lateness, alarms=server_process.error_lines

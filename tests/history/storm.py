@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.browser.server_process import ServerProcess, Site
 from tests.browser.tcp_proxy import TcpProxy
-from tests.browser.world import BrowserContextPool
+from tests.browser.world import BrowserContextPool, Site
 from tests.history.api_clients import Program, StreamClient
 from tests.history.checker import find_delay, find_faults, find_lateness
 from tests.history.place import Place, now
 from tests.history.record import Post, Sight
 from tests.history.screen import Screen
 from tests.history.window import Window, open_window
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 SETTINGS = {"message_ttl_min": "5s", "janitor_interval": "2s"}
-PATIENCE = 60  # seconds within which all clients must be in the same state
 _FLEETING_SECONDS = 8
 _TOLERANCE = 1.0  # seconds, as promised
 _TOO_LONG = "x" * 4_001
@@ -72,7 +72,7 @@ def kill_repeatedly(server_process: ServerProcess, times: int) -> Sequence[Disru
     """Return disruptions that each kill the server and restart it."""
 
     async def kills(random: Random) -> None:
-        await server_process.kill()
+        server_process.kill()
         await asyncio.sleep(random.choice([0, 0, 0.3]))
         await server_process.start()
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.attacks.catalogue import WAYS as ALL_WAYS
-from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.history.floods import LIMITED, WAYS, Floods, PurgeWatch, find_flood_faults
 from tests.history.storm import Report
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 ROOM = "harbour"
 
@@ -25,7 +26,7 @@ async def test_floods_are_counted_and_those_that_cannot_start_are_listed(tmp_pat
             for disruption in floods.in_turn(ways, room=ROOM, seconds=1):
                 await disruption(Random(1))
     finally:
-        await server_process.kill()
+        server_process.kill()
     assert floods.tally.keys() == {"done", "refused", "unanswered"}
     (skipped,) = floods.skipped
     assert skipped.startswith("event: no such thing")

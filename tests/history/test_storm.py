@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.server_process import ServerProcess
 from tests.browser.world import open_context_pool
 from tests.history.storm import SETTINGS, Storm, kill_repeatedly
+from tests.servers.server_process import ServerProcess
 
 KILLS = 5
 
@@ -32,7 +32,7 @@ async def test_load_with_kills_loses_nothing_and_duplicates_nothing(
     assert not report.faults, str(report)
     assert report.counts["kills"] == KILLS
     assert report.counts["acknowledged"]
-    await server_process.kill()
+    server_process.kill()
     with sqlite3.connect(server_process.data / "anonchat.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     database.close()

@@ -15,10 +15,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import ROOT, ServerProcess
 from tests.forgetting.canaries import canary, find
 from tests.history.screen import introduce, read_client_id, read_elements
-from tests.pages.tab import PATIENCE, complete_handshake, open_websocket
+from tests.pages.tab import complete_handshake, open_websocket
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
+from tools.servers.process import ROOT
 
 FAILING_APP = ROOT / "tests" / "logs" / "failing_app.py"
 NEVER_LOGGED = {"phrase", "huge", "field", "raw", "path", "log", "tab f", "tab r"}
@@ -39,7 +41,7 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
         server = ServerProcess(
             tmp_path / "house",
             program=FAILING_APP,
-            around={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+            environment={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
             | ({"UNFILTERED_LOG": "1"} if unfiltered_log else {}),
             log_format=log_format,
             trusted_proxies="127.0.0.1",
@@ -50,7 +52,7 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
 
     yield start_server
     for server in servers:
-        await server.kill()
+        server.kill()
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
+from tools.servers.process import ROOT
 
 _LOCATION = re.compile(r"```nginx\n(.*?)```", re.DOTALL)
 _NGINX_CONF = """

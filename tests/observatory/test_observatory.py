@@ -13,9 +13,10 @@ import pytest
 
 from tests.api.api_client import ApiClient
 from tests.browser.person import Person
-from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.browser.world import open_context_pool
 from tests.observatory.proxy import run_https_proxy
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 from tools.ports import free_port
 
 _HERE = Path(__file__).parent

@@ -14,20 +14,25 @@ import pytest
 
 from deploy.nginx.nodes import write_nodes
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE
 from tests.fakes import UNLIMITED
 from tests.history.screen import introduce, read_client_id
 from tests.operations.test_commands import parse_result, run
 from tests.pages.tab import open_websocket
-from tools.cluster import NGINX, ROOT, Cluster, Nginx, Node, Postgres, Redis, _request
+from tests.timeouts import PATIENCE
+from tools.cluster import Cluster
+from tools.servers.nginx import NGINX, Nginx
+from tools.servers.node import Node
+from tools.servers.postgres import Postgres
+from tools.servers.process import ROOT
+from tools.servers.redis import Redis
+from tools.servers.request import request
 
 _PARENT_SCRIPT = """
 import asyncio, os, sys
 from pathlib import Path
-from tools.cluster import Redis
+from tools.servers.redis import Redis
 redis = Redis(Path(sys.argv[1]))
 async def main():
-    await redis.prepare()
     await redis.start()
     print(redis.port, flush=True)
 asyncio.run(main())
@@ -38,10 +43,10 @@ os._exit(9)
 @pytest.fixture
 async def front(tmp_path: Path) -> AsyncIterator[Nginx]:
     """Start nginx in front of two nodes, each of which is a separate site."""
-    nodes = [Node(name, tmp_path / name, UNLIMITED) for name in ("n1", "n2")]
+    settings = {**UNLIMITED, "trusted_proxies": "127.0.0.1"}
+    nodes = [Node(name, tmp_path / name, {**settings, "node_id": name}) for name in ("n1", "n2")]
     nginx = Nginx(tmp_path / "nginx", nodes)
-    for process in (*nodes, nginx):
-        await process.prepare()
+    nginx.write_configuration()
     for node in nodes:
         node.launch()
     for node in nodes:
@@ -60,7 +65,6 @@ async def browser(front: Nginx) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_postgres_and_redis_can_be_stopped_started_killed_and_paused(tmp_path: Path) -> None:
     postgres, redis = Postgres(), Redis(tmp_path / "redis")
-    await redis.prepare()
     try:
         for process in (postgres, redis):
             await process.start()
@@ -93,13 +97,12 @@ async def test_process_does_not_outlive_its_parent(tmp_path: Path) -> None:
     done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True)
     assert done.returncode == 9, done.stderr
     async with asyncio.timeout(PATIENCE):
-        while await _request(int(done.stdout), "PING\r\n"):  # noqa: ASYNC110 - another process
+        while await request(int(done.stdout), "PING\r\n"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 
 
 async def test_node_that_cannot_start_reports_why(tmp_path: Path) -> None:
     node = Node("n1", tmp_path / "n1", {"port": "no port"})
-    await node.prepare()
     with pytest.raises(RuntimeError, match="ANONCHAT_PORT"):
         await node.start()
 
@@ -197,7 +200,8 @@ async def test_three_nodes_form_one_site() -> None:
             messages = (await clients[first].read("night-train"))["items"]
             assert [message["text"] for message in messages] == ["one", "two"]
             assert parse_result(await run(third.data, "close-room", "night-train", "--json")) == {
-                "messages": 2
+                "messages": 2,
+                "closed_until": None,
             }
             assert (await stream.rest())[-1].kind == "ended"
         settings = {name: value for name, value in first.settings.items() if "url" in name}

@@ -18,9 +18,11 @@ from click.testing import CliRunner
 
 from anonchat.cli.main import cli
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
 from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 from tools.ports import free_port
+from tools.servers.process import ROOT
 
 Completed = subprocess.CompletedProcess[str]
 OpenHouse = Callable[[], Awaitable[tuple[ServerProcess, ApiClient]]]
@@ -206,7 +208,7 @@ async def test_stats_and_rooms_are_equal_while_running_and_stopped(open_house: O
 
 async def test_commands_work_after_a_kill(open_house: OpenHouse) -> None:
     server_process, _ = await open_house()
-    await server_process.kill()
+    server_process.kill()
     assert (server_process.data / "admin.sock").exists()
     assert parse_result(await run(server_process.data, "stats", "--json"))["messages"] == 3
     await server_process.start()

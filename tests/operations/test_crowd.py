@@ -15,7 +15,8 @@ import pytest
 from benchmarks.attacks.client import Client
 from benchmarks.attacks.page import Page
 from benchmarks.server import limited_anonchat
-from tests.pages.tab import PATIENCE, wait_until
+from tests.pages.tab import wait_until
+from tests.timeouts import PATIENCE
 
 _PEOPLE = 60
 _POSTS = 200

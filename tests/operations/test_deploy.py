@@ -16,8 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from anonchat import Settings
 from deploy.nginx.nodes import write_nodes
-from tests.browser.server_process import PATIENCE, ROOT, ServerProcess
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 from tools.ports import free_port
+from tools.servers.process import ROOT
 
 DEPLOY = ROOT / "deploy"
 CLUSTER = ROOT / "compose.cluster.yaml"
@@ -33,7 +35,11 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     if program is None:
         pytest.skip(f"{words[0]} is not installed")
     return subprocess.run(
-        [program, *map(str, words[1:])], capture_output=True, text=True, check=False, timeout=60
+        [program, *map(str, words[1:])],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 

@@ -11,11 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from anonchat import Chat, ChatError, StartupError
 from anonchat.runtime.metrics import Metrics, MetricsServer
 from tests.api.api_client import ApiClient
-from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
 from tests.forgetting.canaries import canary, find
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import complete_handshake, open_websocket
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 from tools.ports import free_port
 
 SERIES_MAX = 400

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.browser.server_process import PATIENCE, ServerProcess
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
 
 
 async def test_name_and_accent_of_the_site_are_on_every_page(tmp_path: Path) -> None:

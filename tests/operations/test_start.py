@@ -18,8 +18,9 @@ from click.testing import CliRunner
 from anonchat import StartupError
 from anonchat.cli.main import cli
 from anonchat.runtime.listening import bind, format_url
-from tests.browser.server_process import PATIENCE, ROOT
+from tests.timeouts import PATIENCE
 from tools.ports import free_port
+from tools.servers.process import ROOT
 
 Process = asyncio.subprocess.Process
 

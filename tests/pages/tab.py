@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from tests.history.screen import introduce, read_client_id
+from tests.timeouts import PATIENCE
 
-PATIENCE = 240
 _numbers = count(1)
 
 

@@ -17,7 +17,8 @@ from pages import ClientRevoker
 from pages.transport import client_revoker
 from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.history.screen import introduce
-from tests.pages.tab import PATIENCE, Tab, open_tab, open_websocket, wait_until
+from tests.pages.tab import Tab, open_tab, open_websocket, wait_until
+from tests.timeouts import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

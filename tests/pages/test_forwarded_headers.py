@@ -10,8 +10,11 @@ from starlette.types import Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 
 from pages.http.forwarded_headers import ForwardedHeadersMiddleware
-from tests.browser.server_process import PATIENCE, ServerProcess
 from tests.pages.tab import open_websocket
+from tests.servers.server_process import ServerProcess
+from tests.timeouts import PATIENCE
+
+pytestmark = pytest.mark.slow
 
 
 @asynccontextmanager

@@ -17,7 +17,8 @@ from pages.http.asset_cache import AssetCacheMiddleware
 from pages.transport import http_protocol
 from pages.transport.connections import Connections
 from pages.transport.http_protocol import PendingConnections
-from tests.pages.tab import PATIENCE, wait_until
+from tests.pages.tab import wait_until
+from tests.timeouts import PATIENCE
 
 _SHORT = 0.2
 _OVERSIZED_BYTES = 3_000_000

@@ -17,6 +17,7 @@ from tests.challenge import solve
 from tests.fakes import FakeClock, make_limit
 from tests.history.screen import read_client_id
 from tests.pages.tab import open_tab, wait_until
+from tests.timeouts import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -230,7 +231,7 @@ async def test_socket_of_a_page_with_pass_is_accepted_in_a_full_network(
 ) -> None:
     limit = ConnectionLimit(per_visitor=9, per_network=0, network_total=1_000)
     monkeypatch.setattr(sockets, "_connection_limit", limit)
-    async with httpx.AsyncClient(base_url=url, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
         page = (await http.get("/login")).text
         solution = solve(*_read_challenge(page))
         response = await http.post("/pass", content=solution, headers={"origin": url})

@@ -22,9 +22,10 @@ from pages.transport import socket_authorizer as module
 from pages.transport.packet_filter import is_valid_post_body
 from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.history.screen import introduce, read_client_id
-from tests.pages.tab import PATIENCE, complete_handshake, open_websocket, wait_until
+from tests.pages.tab import complete_handshake, open_websocket, wait_until
+from tests.timeouts import PATIENCE
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 _SOCKET_PATH = "/_nicegui_ws/socket.io/"
 _OPEN = {"EIO": "4", "transport": "polling"}

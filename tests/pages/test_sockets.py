@@ -25,7 +25,6 @@ from pages.transport.socket_authorizer import _IGNORED_LOG_KEYS, SocketAuthorize
 from tests.fakes import FakeClock, make_limit
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import (
-    PATIENCE,
     Tab,
     complete_handshake,
     event_of,
@@ -33,6 +32,7 @@ from tests.pages.tab import (
     open_websocket,
     wait_until,
 )
+from tests.timeouts import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

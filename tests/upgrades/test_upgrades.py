@@ -14,7 +14,8 @@ import pytest
 
 from anonchat import Chat, NicknameTaken, StartupError
 from tests.fakes import FakeClock, execute, make_settings, running_chat
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import PostgresPool
+from tests.timeouts import PATIENCE
 from tests.upgrades.site import SECRET, describe, populate
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +70,7 @@ async def test_secret_phrase_of_an_earlier_release_still_signs_in(
 
 
 async def test_site_of_an_earlier_release_migrates_to_postgresql(
-    saved: dict[str, Any], tmp_path: Path, clock: FakeClock, postgres: Postgres
+    saved: dict[str, Any], tmp_path: Path, clock: FakeClock, postgres: PostgresPool
 ) -> None:
     url = postgres.take()
     done = _migrate(tmp_path / "data", url)
@@ -82,7 +83,7 @@ async def test_site_of_an_earlier_release_migrates_to_postgresql(
 
 
 async def test_migrated_site_continues(
-    tmp_path: Path, clock: FakeClock, postgres: Postgres
+    tmp_path: Path, clock: FakeClock, postgres: PostgresPool
 ) -> None:
     data, url = tmp_path / "data", postgres.take()
     async with running_chat(data, clock, secret_key=SECRET) as chat:
@@ -103,7 +104,7 @@ async def test_migrated_site_continues(
 
 
 async def test_startup_with_a_migrated_database_fails_and_keeps_the_keys(
-    tmp_path: Path, clock: FakeClock, postgres: Postgres
+    tmp_path: Path, clock: FakeClock, postgres: PostgresPool
 ) -> None:
     data, url = tmp_path / "data", postgres.take()
     async with running_chat(data, clock, secret_key=SECRET) as chat:
@@ -122,7 +123,7 @@ async def test_startup_with_a_migrated_database_fails_and_keeps_the_keys(
 
 
 async def test_migration_into_a_database_with_data_is_refused(
-    tmp_path: Path, clock: FakeClock, postgres: Postgres
+    tmp_path: Path, clock: FakeClock, postgres: PostgresPool
 ) -> None:
     url = postgres.take()
     async with running_chat(tmp_path / "other", clock, database_url=url) as other:
@@ -143,5 +144,5 @@ def _migrate(data: Path, url: str) -> subprocess.CompletedProcess[str]:
     command += ["--from", f"sqlite+aiosqlite:///{data}/anonchat.db", "--to", url]
     settings = {"ANONCHAT_DATA_DIR": str(data), "ANONCHAT_SECRET_KEY": SECRET}
     return subprocess.run(
-        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
+        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=PATIENCE
     )

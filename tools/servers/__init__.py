@@ -1,0 +1,1 @@
+"""Server processes that the local cluster, the tests and the benchmarks start."""
