@@ -92,7 +92,11 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
         close_socket=sockets.close_socket,
         refused=sockets.refused,
     )
-    web.add_middleware(CrossOriginProtectionMiddleware, base_url=chat.settings.base_url)
+    web.add_middleware(
+        CrossOriginProtectionMiddleware,
+        base_url=chat.settings.base_url,
+        misdirected_page=error_pages.make_misdirected_page(context),
+    )
     web.add_middleware(RequestGuardMiddleware, error_page=error_page)
     web.add_middleware(RequestRateLimitMiddleware, limit=chat.limits.requests)
     web.add_middleware(SecurityHeadersMiddleware, base_url=chat.settings.base_url)

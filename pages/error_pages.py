@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fastapi import HTTPException, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
 from htpy import title as title_tag
 from nicegui import app
@@ -84,6 +84,20 @@ def register(
         return rate_limited_page(request, error)
 
     return error_page, rate_limited_page
+
+
+def make_misdirected_page(context: PageContext) -> Callable[[Request], Response]:
+    """Return a function that makes the response to a request for a host name not served here."""
+
+    def respond(request: Request) -> Response:
+        text = context.language(request)(
+            "Without a configured address this server serves localhost and IP addresses only. To "
+            "serve it under another name, its operator sets ANONCHAT_BASE_URL to the address that "
+            "visitors use, such as https://chat.example"
+        )
+        return PlainTextResponse(f"{text}\n", 421)
+
+    return respond
 
 
 def lobby_link(language: Language) -> Element:

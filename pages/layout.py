@@ -17,6 +17,7 @@ from nicegui import app, ui
 from .context import PageContext
 from .controls import link_button
 from .elements.connection import Connection
+from .http.cross_origin import normalize_origin, request_origin
 from .i18n.language import COOKIE, Language
 
 _BUILD_SECONDS = 10.0
@@ -78,7 +79,9 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     ui.page_title(f"{title} · anonchat" if title else "anonchat")
     if theme := chosen_theme(request):
         ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
-    Connection(language)
+    base_url = context.chat.settings.base_url
+    origin = normalize_origin(base_url) or request_origin(request.scope)
+    Connection(language, origin=origin, is_configured=bool(base_url))
     return language
 
 

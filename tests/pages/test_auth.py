@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +29,11 @@ class AuthApp:
         self.address = address
         web = FastAPI()
         web.include_router(self.auth.routes())
-        web.add_middleware(CrossOriginProtectionMiddleware, base_url=chat.settings.base_url)
+        web.add_middleware(
+            CrossOriginProtectionMiddleware,
+            base_url=chat.settings.base_url,
+            misdirected_page=lambda _request: Response(status_code=421),
+        )
 
         @web.get("/{path:path}")
         async def read_nickname(
