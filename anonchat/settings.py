@@ -31,6 +31,10 @@ _HOST_NAME = re.compile(
     r"(?!.*\.\d+$)(?!\d+$)[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9])?", re.IGNORECASE
 )
 
+_BASE_URL = re.compile(
+    r"https?://[^/\s?#@\\]*[^/\s?#@\\:](?:/(?!\.{1,2}(?:/|$))[\w.~-]+)*/?", re.ASCII
+)
+
 
 def _read_duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
@@ -69,7 +73,8 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     """The address of the Prometheus metrics."""
     base_url: str = ""
-    """The URL that visitors use: `https://chat.example`; taken from each request if empty."""
+    """The URL that visitors use: `https://chat.example`, `https://x.example/chat`; taken from each
+    request if empty."""
     data_dir: Path = Path("data")
     """The folder for the database, the key store and the secret key."""
     database_url: str = ""
@@ -207,12 +212,14 @@ class Settings(BaseSettings):
             name, port = parts.hostname or "", parts.port
             if not name.isascii():  # browsers name the origin in ASCII
                 name = idna.encode(name, uts46=True).decode()
-                value = f"{parts.scheme}://{name}{f':{port}' if port else ''}"
+                value = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path}"
         except ValueError:
             name = ""
-        if not _is_host(name) or not re.fullmatch(r"https?://[^/\s?#@\\]*[^/\s?#@\\:]", value):
-            raise ValueError("needs http:// or https:// and a host, without a path") from None
-        return value
+        if not _is_host(name) or not _BASE_URL.fullmatch(value):
+            raise ValueError(
+                "needs http:// or https://, a host, and at most a plain path"
+            ) from None
+        return value.rstrip("/")
 
     @field_validator("data_dir")
     @classmethod
@@ -311,6 +318,11 @@ class Settings(BaseSettings):
         if self.has_peers and not self.database_url.startswith("postgresql"):
             raise ValueError("ANONCHAT_DATABASE_URL has to be postgresql://… for several nodes")
         return self
+
+    @property
+    def base_path(self) -> str:
+        """The path of `base_url`, such as `/chat`; `""` for the root."""
+        return urlsplit(self.base_url).path
 
     @property
     def has_peers(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
+from htpy import Element, Node, a, body, h1, head, html, main, meta, p
 from htpy import title as title_tag
 from nicegui import app
 
@@ -12,7 +12,7 @@ from anonchat import LimitReached, NotFound, Unavailable
 
 from .context import PageContext
 from .i18n.language import Language
-from .layout import STYLE_SHEET
+from .layout import base_links, base_url
 
 
 def register(
@@ -29,6 +29,7 @@ def register(
     async def not_found(request: Request, _error: Exception) -> Response:
         language = context.language(request)
         return _page(
+            request,
             language,
             h1[language("There is nothing at this address.")],
             p[language("Perhaps it was here once. Things go away in this place.")],
@@ -39,6 +40,7 @@ def register(
     async def room_not_found(request: Request, error: NotFound) -> Response:
         language = context.language(request)
         return _page(
+            request,
             language,
             h1[language.explain(error)],
             p[language("Rooms here come and go. Perhaps it is time for a new one.")],
@@ -54,7 +56,7 @@ def register(
     @app.exception_handler(405)
     async def method_not_allowed(request: Request, error: HTTPException) -> Response:
         language = context.language(request)
-        response = _page(language, h1[language("This cannot be done here.")], status=405)
+        response = _page(request, language, h1[language("This cannot be done here.")], status=405)
         response.headers.update(error.headers or {})
         if response.headers.get("Allow") == "GET":
             response.headers["Allow"] = "GET, HEAD"
@@ -63,6 +65,7 @@ def register(
     def error_page(request: Request) -> Response:
         language = context.language(request)
         return _page(
+            request,
             language,
             h1[language("Something went wrong here.")],
             p[language("It is not your doing. Please try again in a moment.")],
@@ -75,7 +78,7 @@ def register(
 
     def rate_limited_page(request: Request, error: LimitReached) -> Response:
         language = context.language(request)
-        response = _page(language, h1[language.explain(error)], status=429)
+        response = _page(request, language, h1[language.explain(error)], status=429)
         response.headers["Retry-After"] = str(error.details.get("seconds", 1))
         return response
 
@@ -102,16 +105,16 @@ def make_misdirected_page(context: PageContext) -> Callable[[Request], Response]
 
 def lobby_link(language: Language) -> Element:
     """Return the link back to the lobby."""
-    return a(class_="button", href="/")[language("Back to the lobby")]
+    return a(class_="button", href=".")[language("Back to the lobby")]
 
 
-def _page(language: Language, *nodes: Node, status: int) -> Response:
+def _page(request: Request, language: Language, *nodes: Node, status: int) -> Response:
     page = html(lang=language.code)[
         head[
             meta(charset="utf-8"),
             meta(name="viewport", content="width=device-width, initial-scale=1"),
             title_tag["anonchat"],
-            link(rel="stylesheet", href=STYLE_SHEET),
+            base_links(base_url(request)),
         ],
         body[main(class_="nothing page")[nodes, lobby_link(language)]],
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import HTTPException, Request
-from htpy import Node, a, i, span
+from htpy import Node, a, base, fragment, i, link, span
 from markupsafe import Markup
 from nicegui import app, ui
 
@@ -18,20 +18,30 @@ from .context import PageContext
 from .controls import link_button
 from .elements.connection import Connection
 from .http.cross_origin import normalize_origin, request_origin
+from .http.path_prefix import path_prefix
 from .i18n.language import COOKIE, Language
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
-STYLE_SHEET = f"/assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
+STYLE_SHEET = f"assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
 ICON = _ASSETS / "icon.svg"
 _THEMES = ("light", "dark")
 _QUASAR_CODES = {"en": "en-US"}
 
 
 def add_assets() -> None:
-    """Serve the style sheet and the icon, and load them in every page."""
+    """Serve the style sheet and the icon."""
     app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
-    ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_SHEET}">', shared=True)
+
+
+def base_links(href: str) -> Node:
+    """Draw the head elements of every page: what URLs are relative to, and the style sheet."""
+    return base(href=href), link(rel="stylesheet", href=STYLE_SHEET)
+
+
+def base_url(request: Request) -> str:
+    """Return what the URLs of a page are relative to, such as `/chat/`."""
+    return f"{path_prefix(request.scope)}/"
 
 
 def redirect(request: Request, path: str) -> HTTPException:
@@ -77,18 +87,20 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
     ui.page_title(f"{title} · anonchat" if title else "anonchat")
+    links = fragment[base_links(base_url(request))]
+    ui.add_head_html("".join(links.iter_chunks()))  # a plain str: Markup would escape the rest
     if theme := chosen_theme(request):
         ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
-    base_url = context.chat.settings.base_url
-    origin = normalize_origin(base_url) or request_origin(request.scope)
-    Connection(language, origin=origin, is_configured=bool(base_url))
+    configured_url = context.chat.settings.base_url
+    origin = normalize_origin(configured_url) or request_origin(request.scope)
+    Connection(language, origin=origin, is_configured=bool(configured_url))
     return language
 
 
 @cache
 def logo() -> Markup:
     """Draw the logo: three dots, each fainter, and the name."""
-    return a(href="/", class_="mark")[
+    return a(href=".", class_="mark")[
         span(class_="dots", aria_hidden="true")[i, i, i], span["anonchat"]
     ].__html__()
 

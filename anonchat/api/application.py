@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
@@ -73,8 +73,7 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
         version=VERSION,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
-        servers=[{"url": _PREFIX}],
-        root_path_in_servers=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -85,13 +84,18 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
     app.openapi = lambda: _openapi_schema(app)  # type: ignore[method-assign]
 
     @lru_cache(maxsize=_CACHED_REFERENCES)
-    def render(origin: str) -> str:
-        return render_reference(app.openapi(), base=origin + _PREFIX)
+    def render(base: str) -> str:
+        return render_reference(app.openapi(), base=base)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse({**app.openapi(), "servers": [{"url": _api_path(request)}]})
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        origin = chat.settings.base_url or str(request.url.replace(path="", query=""))
-        return HTMLResponse(render(origin), headers={"Content-Security-Policy": REFERENCE_POLICY})
+        site = chat.settings.base_url.removesuffix(chat.settings.base_path)
+        base = (site or str(request.url.replace(path="", query=""))) + _api_path(request)
+        return HTMLResponse(render(base), headers={"Content-Security-Policy": REFERENCE_POLICY})
 
     @app.get("/problems/{name}", include_in_schema=False)
     async def problem(name: str) -> RedirectResponse:
@@ -100,6 +104,11 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
         return RedirectResponse(f"../docs#{name}", 303)
 
     return app
+
+
+def _api_path(request: Request) -> str:
+    """Return the path of the API, below that of the site (`X-Forwarded-Prefix`, checked)."""
+    return request.headers.get("x-forwarded-prefix", "") + _PREFIX
 
 
 def _openapi_schema(app: FastAPI) -> dict[str, Any]:
@@ -111,7 +120,6 @@ def _openapi_schema(app: FastAPI) -> dict[str, Any]:
             description=app.description,
             routes=app.routes,
             tags=app.openapi_tags,
-            servers=app.servers,
         )
         schemas = schema["components"]["schemas"]
         schemas["Problem"] = ProblemDocument.model_json_schema(

@@ -11,7 +11,7 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 async function move() {
   await sleep(Math.random() * MOVE.jitter); // another node has to draw all these pages
-  while (!(await fetch("/healthz", { cache: "no-store" }).then((response) => response.ok, () => false)))
+  while (!(await fetch("healthz", { cache: "no-store" }).then((response) => response.ok, () => false)))
     await sleep(MOVE.retryDelay);
   location.reload();
 }

@@ -135,10 +135,11 @@ def request_origin(scope: Scope) -> str:
 
 
 def normalize_origin(address: str) -> str:
-    """Return the origin as browsers write it.
+    """Return the origin of a URL as browsers write it.
 
-    >>> normalize_origin("https://Chat.example:443"), normalize_origin("http://127.0.0.1:8080")
+    >>> normalize_origin("https://Chat.example:443/a"), normalize_origin("http://127.0.0.1:8080")
     ('https://chat.example', 'http://127.0.0.1:8080')
     """
-    scheme, _, host = address.partition("://")
+    scheme, _, rest = address.partition("://")
+    host = rest.partition("/")[0]
     return f"{scheme}://{host.lower().removesuffix(_DEFAULT_PORTS[scheme])}" if host else ""

@@ -29,8 +29,8 @@ async def test_page_at_a_wrong_address_names_it_and_the_setting(
             await expect(status).to_contain_text(text)
         await expect(status).to_contain_text("адрес" if locale == "ru-RU" else "address")
         await ann.expect_eventually(lambda: _count_log_lines(server), 1)
-    finally:
         await world.end()
+    finally:
         await server.stop()
 
 

@@ -26,7 +26,7 @@ http {{
     scgi_temp_path {folder};
     server {{
         listen 127.0.0.1:{port};
-        {blocks}
+        {block}
     }}
 }}
 """
@@ -38,6 +38,7 @@ class Proxy(ManagedProcess):
     def __init__(self, program: str, folder: Path, nodes: Sequence[Node]) -> None:
         super().__init__(program, folder)
         self._nodes = nodes
+        self._path = "/"
         self._program = find_program(program)
 
     @property
@@ -46,9 +47,9 @@ class Proxy(ManagedProcess):
         return f"http://127.0.0.1:{self.port}"
 
     async def is_ready(self) -> bool:
-        """Return whether a node answers through it."""
+        """Return whether a server answers through it."""
         host = f"127.0.0.1:{self.port}"
-        request = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        request = f"GET {self._path}healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         return (await _request(self.port, request)).startswith("HTTP/1.1 200")
 
     def environment(self) -> Mapping[str, str]:
@@ -119,17 +120,20 @@ class Traefik(Proxy):
 
 
 class DocumentedNginx(Proxy):
-    """nginx with the blocks of `docs/operations.md` in front of one node."""
+    """nginx with the block of `docs/operations.md` in front of one server, at `path`."""
 
-    def __init__(self, folder: Path, nodes: Sequence[Node]) -> None:
-        super().__init__("nginx", folder, nodes)
+    def __init__(self, folder: Path, address: str, *, path: str = "/") -> None:
+        super().__init__("nginx", folder, ())
+        self._address = address
+        self._path = path
 
     def arguments(self) -> Sequence[str | Path]:
         """Return the arguments of the program."""
-        blocks = _NGINX_BLOCK.findall((ROOT / "docs" / "operations.md").read_text())
-        text = "\n".join(blocks).replace("127.0.0.1:8080", self._nodes[0].address)
+        (block,) = _NGINX_BLOCK.findall((ROOT / "docs" / "operations.md").read_text())
+        block = block.replace("127.0.0.1:8080", self._address)
+        block = block.replace("location / {", f"location {self._path} {{")
         path = self.folder / "nginx.conf"
-        path.write_text(_NGINX_CONF.format(folder=self.folder, port=self.port, blocks=text))
+        path.write_text(_NGINX_CONF.format(folder=self.folder, port=self.port, block=block))
         return ["-c", path, "-e", self.log_path]
 
 

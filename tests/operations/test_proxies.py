@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from tools.cluster import ManagedProcess, Nginx, Node
 _NODE = re.compile(r"['\"]node['\"]: ['\"](n\d)['\"]")
 _IGNORED_FORWARDED_HEADERS = "X-Forwarded-For header"
 
-MakeProxy = Callable[[Path, Sequence[Node]], "HAProxy | Caddy | Traefik | DocumentedNginx | Nginx"]
+MakeProxy = Callable[[Path, Sequence[Node]], HAProxy | Caddy | Traefik | Nginx]
 
 
 @asynccontextmanager
@@ -68,7 +69,7 @@ async def test_socket_reaches_the_node_of_its_page_or_any_other_if_that_is_dead(
 
 async def test_nginx_block_of_the_documentation_forwards_pages_and_sockets(tmp_path: Path) -> None:
     (node,) = nodes = _make_nodes(tmp_path, 1)
-    proxy = DocumentedNginx(tmp_path / "proxy", nodes)
+    proxy = DocumentedNginx(tmp_path / "proxy", node.address)
     async with (
         _running(proxy, nodes),
         httpx.AsyncClient(base_url=proxy.url, timeout=PATIENCE) as browser,
@@ -95,7 +96,7 @@ async def test_proxy_limits_the_connections_of_one_address(
                 await asyncio.sleep(0.05)
 
 
-async def _load_page(browser: httpx.AsyncClient) -> dict[str, str | int]:
+async def _load_page(browser: httpx.AsyncClient) -> dict[str, Any]:
     """Load a page; return the query of its socket."""
     page = (await browser.get("/login")).text
     node = _NODE.search(page)
@@ -103,7 +104,7 @@ async def _load_page(browser: httpx.AsyncClient) -> dict[str, str | int]:
     return {**introduce(read_client_id(page), tab_id="a tab"), "node": node[1]}
 
 
-async def _is_accepted(url: str, **query: str | int) -> bool:
+async def _is_accepted(url: str, **query: Any) -> bool:
     """Return whether a socket is accepted; a rejected one makes its page reload."""
     async with asyncio.timeout(PATIENCE), open_websocket(url, **query) as socket:
         await socket.recv()

@@ -38,7 +38,7 @@ class Protection:
     def __init__(self, base_url: str = "") -> None:
         self._passed = False
         self._origins = CrossOriginProtectionMiddleware(
-            self._record,  # type: ignore[arg-type]
+            self._record,
             base_url=base_url,
             misdirected_page=lambda _request: Response(status_code=421),
         )
