@@ -34,7 +34,10 @@ _HOST_NAME = re.compile(rf"(?!.*\.\d+$)(?!\d+$)(?!.{{254}}){_LABEL}(\.{_LABEL})*
 _DATABASE_URL = re.compile(
     r"|sqlite(\+aiosqlite)?:///(?!:memory:|file:)[^?]+|postgresql(\+asyncpg)?://.+", re.DOTALL
 )
-_BASE_URL = re.compile(r"https?://[^/\s?#@\\]*[^/\s?#@\\:]/?", re.IGNORECASE)
+_BASE_URL = re.compile(
+    r"https?://[^/\s?#@\\]*[^/\s?#@\\:](?:/(?!\.{1,2}(?:/|$))[\w.~-]+)*/?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def _read_duration(value: object) -> object:
@@ -74,7 +77,8 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     """The address of the Prometheus metrics."""
     base_url: str = ""
-    """The URL that visitors use: `https://chat.example`; taken from each request if empty."""
+    """The URL that visitors use: `https://chat.example`, `https://x.example/chat`; taken from each
+    request if empty."""
     data_dir: Path = Path("data")
     """The folder for the database, the key store and the secret key."""
     database_url: str = ""
@@ -225,9 +229,9 @@ class Settings(BaseSettings):
         except ValueError:
             name, port = "", None
         if not (_BASE_URL.fullmatch(value) and _is_host(name)) or port == 0:
-            raise ValueError("needs http:// or https:// and a host, without a path")
+            raise ValueError("needs http:// or https://, a host, and at most a plain path")
         host = f"[{name}]" if ":" in name else name
-        return f"{parts.scheme}://{host}{f':{port}' if port else ''}"
+        return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
     @field_validator("data_dir")
     @classmethod
@@ -353,6 +357,11 @@ class Settings(BaseSettings):
         """The nicknames that no new visitor may have."""
         names = [] if self.reserved_names == "off" else self.reserved_names.split(",")
         return [name.strip() for name in (*names, self.name) if name.strip()]
+
+    @property
+    def base_path(self) -> str:
+        """The path of `base_url`, such as `/chat`; `""` for the root."""
+        return urlsplit(self.base_url).path
 
     @property
     def has_peers(self) -> bool:

@@ -21,6 +21,7 @@ from .http.forwarded_headers import ForwardedHeadersMiddleware
 from .http.head_requests import HeadRequestsMiddleware
 from .http.open_requests import OpenRequests, OpenRequestsMiddleware
 from .http.page_rate_limit import PageRateLimitMiddleware
+from .http.path_prefix import PathPrefixMiddleware
 from .http.request_guard import RequestGuardMiddleware
 from .http.request_rate_limit import RequestRateLimitMiddleware
 from .http.security_headers import SecurityHeadersMiddleware, install_nonces
@@ -94,12 +95,17 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
         close_socket=sockets.close_socket,
         refused=sockets.refused,
     )
-    web.add_middleware(CrossOriginProtectionMiddleware, base_url=chat.settings.base_url)
+    web.add_middleware(
+        CrossOriginProtectionMiddleware,
+        base_url=chat.settings.base_url,
+        misdirected_page=error_pages.make_misdirected_page(context),
+    )
     web.add_middleware(RequestGuardMiddleware, error_page=error_page)
     web.add_middleware(RequestRateLimitMiddleware, limit=chat.limits.requests)
     web.add_middleware(OpenRequestsMiddleware, open_requests=web.state.open_requests)
     web.add_middleware(SecurityHeadersMiddleware, base_url=chat.settings.base_url)
-    # Added last, so outermost: the others need the real client address.
+    # Added last, so outermost: the others need the real client address and the path in the site.
+    web.add_middleware(PathPrefixMiddleware, base_path=chat.settings.base_path)
     web.add_middleware(ForwardedHeadersMiddleware, trusted=chat.settings.trusted_proxies)
     web.state.client_revoker = revoker = ClientRevoker(chat, context.auth, sockets)
     return FeedRenderer(chat, feeds), revoker

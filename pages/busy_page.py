@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from htpy import body, h1, head, html, link, main, meta, noscript, p, script, style, template
+from htpy import body, h1, head, html, main, meta, noscript, p, script, style, template
 from htpy import title as title_tag
 
 from anonchat import LimitReached
@@ -18,14 +18,14 @@ from anonchat import LimitReached
 from .context import PageContext
 from .http.client_address import client_address
 from .i18n.language import Language
-from .layout import STYLE_SHEET, chosen_theme, logo, root_style
+from .layout import base_links, base_url, chosen_theme, logo, root_style
 
 _SOLVER = (Path(__file__).parent / "elements" / "proof_of_work" / "challenge.js").read_text()
 _SCRIPT = """
 const { challenge, bits, seconds } = document.body.dataset;
 const reload = (wait) => setTimeout(() => window.location.reload(), 1000 * wait);
 async function submit(solution) {
-  const response = await fetch("/pass", { method: "POST", body: solution }).catch(() => null);
+  const response = await fetch("pass", { method: "POST", body: solution }).catch(() => null);
   reload(response?.ok ? 0 : seconds);
 }
 const status = document.querySelector("[role=status]");
@@ -36,7 +36,7 @@ if (navigator.cookieEnabled) {
 """
 _DEFAULT_RETRY_SECONDS = 10  # used if the limit names no time
 _PLACEHOLDERS = {
-    name: f"\0{name}\0" for name in ("nonce", "challenge", "bits", "seconds", "script")
+    name: f"\0{name}\0" for name in ("base", "nonce", "challenge", "bits", "seconds", "script")
 }
 
 
@@ -55,6 +55,7 @@ def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Re
         seconds = str(error.details.get("seconds", _DEFAULT_RETRY_SECONDS))
         page = render(context.language(request).code, chosen_theme(request))
         for name, value in {
+            "base": base_url(request),
             "nonce": request.scope["nonce"],
             "challenge": context.chat.proof_of_work.new_challenge(bits),
             "bits": str(bits),
@@ -74,7 +75,7 @@ def _render(language: Language, *, name: str, css: str) -> str:
             meta(charset="utf-8"),
             meta(name="viewport", content="width=device-width, initial-scale=1"),
             title_tag[name],
-            link(rel="stylesheet", href=STYLE_SHEET),
+            base_links(_PLACEHOLDERS["base"]),
             style[css],
             noscript[meta(http_equiv="refresh", content=_PLACEHOLDERS["seconds"])],
         ],

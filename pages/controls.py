@@ -92,10 +92,13 @@ def dialog(id: str, title: str, *nodes: Node, close_label: str) -> Element:
 
 
 def post(path: str, *, body: str, redirect_to: str) -> None:
-    """Make the browser POST `body`, then go to `redirect_to`, or to /login on an error."""
+    """Make the browser POST `body`, then go to `redirect_to`, or to the login page on an error.
+
+    Both URLs are relative to the site.
+    """
     ui.run_javascript(
         f"fetch({json.dumps(path)}, {{method: 'POST', body: {json.dumps(body)}}})"
-        f".then(({{ok}}) => window.location.replace(ok ? {json.dumps(redirect_to)} : '/login'))"
+        f".then(({{ok}}) => window.location.replace(ok ? {json.dumps(redirect_to)} : 'login'))"
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from fastapi import HTTPException, Request
-from fastapi.responses import HTMLResponse, Response
-from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p, style
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from htpy import Element, Node, a, body, h1, head, html, main, meta, p, style
 from htpy import title as title_tag
 from nicegui import app
 
@@ -12,7 +12,7 @@ from anonchat import LimitReached, NotFound, Unavailable
 
 from .context import PageContext
 from .i18n.language import Language
-from .layout import STYLE_SHEET, chosen_theme, root_style
+from .layout import base_links, base_url, chosen_theme, root_style
 
 
 def register(
@@ -29,7 +29,8 @@ def register(
 
     def page(request: Request, *nodes: Node, status: int) -> Response:
         css = root_style(settings.accent, chosen_theme(request))
-        html = _render(context.language(request), *nodes, name=settings.name, css=css)
+        language, base = context.language(request), base_url(request)
+        html = _render(language, *nodes, base=base, name=settings.name, css=css)
         return HTMLResponse(html, status)
 
     @app.exception_handler(404)
@@ -93,18 +94,32 @@ def register(
     return error_page, rate_limited_page
 
 
+def make_misdirected_page(context: PageContext) -> Callable[[Request], Response]:
+    """Return a function that makes the response to a request for a host name not served here."""
+
+    def respond(request: Request) -> Response:
+        text = context.language(request)(
+            "Without a configured address this server serves localhost and IP addresses only. To "
+            "serve it under another name, its operator sets ANONCHAT_BASE_URL to the address that "
+            "visitors use, such as https://chat.example"
+        )
+        return PlainTextResponse(f"{text}\n", 421)
+
+    return respond
+
+
 def lobby_link(language: Language) -> Element:
     """Return the link back to the lobby."""
-    return a(class_="button", href="/")[language("Back to the lobby")]
+    return a(class_="button", href=".")[language("Back to the lobby")]
 
 
-def _render(language: Language, *nodes: Node, name: str, css: str) -> str:
+def _render(language: Language, *nodes: Node, base: str, name: str, css: str) -> str:
     page = html(lang=language.code)[
         head[
             meta(charset="utf-8"),
             meta(name="viewport", content="width=device-width, initial-scale=1"),
             title_tag[name],
-            link(rel="stylesheet", href=STYLE_SHEET),
+            base_links(base),
             style[css],
         ],
         body[main(class_="nothing page")[nodes, lobby_link(language)]],

@@ -49,5 +49,5 @@ async def draw_join_panel(
         p(class_="hint")[language("What is said here is shown to members only.")],
         alert("join"),
         button(language("Join room"), data_calls="join"),
-        a(href="/", class_="quiet-link")[language("Back to the lobby")],
+        a(href=".", class_="quiet-link")[language("Back to the lobby")],
     ]

@@ -10,27 +10,38 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import HTTPException, Request
-from htpy import Node, a, i, span
+from htpy import Node, a, base, fragment, i, link, span
 from markupsafe import Markup
 from nicegui import app, ui
 
 from .context import PageContext
 from .controls import link_button
 from .elements.connection import Connection
+from .http.cross_origin import normalize_origin, request_origin
+from .http.path_prefix import path_prefix
 from .i18n.language import COOKIE, Language
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
-STYLE_SHEET = f"/assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
+STYLE_SHEET = f"assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
 ICON = _ASSETS / "icon.svg"
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
 _QUASAR_CODES = {"en": "en-US"}
 
 
 def add_assets() -> None:
-    """Serve the style sheet and the icon, and load them in every page."""
+    """Serve the style sheet and the icon."""
     app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
-    ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_SHEET}">', shared=True)
+
+
+def base_links(href: str) -> Node:
+    """Draw the head elements of every page: what URLs are relative to, and the style sheet."""
+    return base(href=href), link(rel="stylesheet", href=STYLE_SHEET)
+
+
+def base_url(request: Request) -> str:
+    """Return what the URLs of a page are relative to, such as `/chat/`."""
+    return f"{path_prefix(request.scope)}/"
 
 
 def redirect(request: Request, path: str) -> HTTPException:
@@ -78,8 +89,11 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     theme, settings = chosen_theme(request), context.chat.settings
     client.page.dark = _QUASAR_DARK[theme]
     ui.page_title(f"{title} · {settings.name}" if title else settings.name)
+    links = fragment[base_links(base_url(request))]
+    ui.add_head_html("".join(links.iter_chunks()))  # a plain str: Markup would escape the rest
     ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
-    Connection(language)
+    origin = normalize_origin(settings.base_url) or request_origin(request.scope)
+    Connection(language, origin=origin, is_configured=bool(settings.base_url))
     return language
 
 
@@ -92,7 +106,7 @@ def root_style(accent: str, theme: str) -> str:
 @cache
 def logo(name: str) -> Markup:
     """Draw the logo: three dots, each fainter, and the name of the site."""
-    return a(href="/", class_="mark")[
+    return a(href=".", class_="mark")[
         span(class_="dots", aria_hidden="true")[i, i, i], span[name]
     ].__html__()
 

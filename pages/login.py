@@ -47,7 +47,7 @@ def register(context: PageContext) -> None:
                 name = "phrase" if isinstance(error, _PHRASE_ERRORS) else "nickname"
                 screen.show_field_error(name, language.explain(error))
             else:
-                post("/session", body=context.auth.create_ticket(token), redirect_to=target)
+                post("session", body=context.auth.create_ticket(token), redirect_to=f".{target}")
 
         async def suggest(_fields: Fields) -> None:
             await screen.work.wait(Cost.SUGGESTION)
@@ -71,7 +71,7 @@ def register(context: PageContext) -> None:
                 _form(language, proof_of_work),
                 _promises(language),
                 footer[
-                    a(href="/privacy")[language("What we keep")],
+                    a(href="privacy")[language("What we keep")],
                     language_links(context.languages.values(), language),
                 ],
             ]

@@ -29,7 +29,7 @@ def register(context: PageContext) -> None:
                 p[language("Counts of what was forgotten here; it goes round all the time.")],
                 _purge_stats(context, language),
                 footer[
-                    a(href="/")[language("Back")],
+                    a(href=".")[language("Back")],
                     language_links(context.languages.values(), language),
                 ],
             )

@@ -34,4 +34,4 @@ def show_room_ended(
             ]
         ],
     )
-    ui.run_javascript(f"setTimeout(() => location.assign('/'), {_REDIRECT_SECONDS} * 1000)")
+    ui.run_javascript(f"setTimeout(() => location.assign('.'), {_REDIRECT_SECONDS} * 1000)")

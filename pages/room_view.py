@@ -76,7 +76,7 @@ class RoomView:
         language, room = self._language, self._room
         return header[
             a(
-                href="/",
+                href=".",
                 class_="button icon-only quiet back",
                 aria_label=language("Back to the lobby"),
             )[icon("back")],

@@ -161,7 +161,7 @@ def _draw_settings(
         language("Settings"),
         _option(language("Language"), language_links(languages, language)),
         _option(language("Colours"), theme_links(language, chosen=theme)),
-        a(href="/privacy")[language("What we keep")],
+        a(href="privacy")[language("What we keep")],
         button(language("Sign out"), kind="quiet", data_opens="sign-out", data_closes=""),
         details(class_="forget")[
             summary[language("Forget me")],

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
@@ -92,8 +92,7 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
         version=VERSION,
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
-        servers=[{"url": _PREFIX}],
-        root_path_in_servers=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -103,13 +102,18 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
     add_problem_handlers(app)
 
     @lru_cache(maxsize=_CACHED_REFERENCES)
-    def render(origin: str) -> str:
-        return render_reference(app.openapi(), base=origin + _PREFIX)
+    def render(base: str) -> str:
+        return render_reference(app.openapi(), base=base)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse({**app.openapi(), "servers": [{"url": _api_path(request)}]})
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        origin = chat.settings.base_url or str(request.url.replace(path="", query=""))
-        return HTMLResponse(render(origin), headers={"Content-Security-Policy": REFERENCE_POLICY})
+        site = chat.settings.base_url.removesuffix(chat.settings.base_path)
+        base = (site or str(request.url.replace(path="", query=""))) + _api_path(request)
+        return HTMLResponse(render(base), headers={"Content-Security-Policy": REFERENCE_POLICY})
 
     @app.get("/problems/{name}", include_in_schema=False)
     async def problem(name: str) -> RedirectResponse:
@@ -118,3 +122,8 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
         return RedirectResponse(f"../docs#{name}", 303)
 
     return app
+
+
+def _api_path(request: Request) -> str:
+    """Return the path of the API, below that of the site (`X-Forwarded-Prefix`, checked)."""
+    return request.headers.get("x-forwarded-prefix", "") + _PREFIX

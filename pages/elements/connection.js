@@ -1,4 +1,4 @@
-// Shows a text when the connection has been lost for a moment. Reloads the page from another node when
+// Shows a text when the connection has been lost for a moment, or is refused at this address. Reloads the page from another node when
 // this one announces its shutdown.
 
 // Times are in milliseconds. The retry delays are short enough to reconnect within two seconds, and
@@ -11,16 +11,18 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 async function move() {
   await sleep(Math.random() * MOVE.jitter); // another node has to draw all these pages
-  while (!(await fetch("/healthz", { cache: "no-store" }).then((response) => response.ok, () => false)))
+  while (!(await fetch("healthz", { cache: "no-store" }).then((response) => response.ok, () => false)))
     await sleep(MOVE.retryDelay);
   location.reload();
 }
 
 export default {
-  props: { text: String },
+  props: { text: String, origin: String, refused: String },
   data: () => ({ isLost: false }),
   render() {
-    return Vue.h("p", { role: "status", class: "connection" }, this.isLost ? this.text : "");
+    const isRefused = window.location.origin !== this.origin;
+    const problem = isRefused ? this.refused.replace("{here}", window.location.origin) : this.text;
+    return Vue.h("p", { role: "status", class: "connection" }, isRefused || this.isLost ? problem : "");
   },
   mounted() {
     this.onDisconnect = () => (this.timer ??= setTimeout(() => (this.isLost = true), STATUS_DELAY));

@@ -126,7 +126,7 @@ export default {
     receive(packet) {
       const news = packet.news || [];
       if (news.some(({ gone }) => gone)) return this.signOut();
-      if (news.some(({ left }) => left && left === this.current)) return window.location.assign("/");
+      if (news.some(({ left }) => left && left === this.current)) return window.location.assign(".");
       this.pendingSync?.receive(packet);
       this.listWindow.receive(packet);
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
@@ -138,7 +138,7 @@ export default {
     },
     signOut() {
       sessionStorage.clear();
-      fetch("/session", { method: "DELETE" }).finally(() => window.location.replace("/login"));
+      fetch("session", { method: "DELETE" }).finally(() => window.location.replace("login"));
     },
     sync() {
       this.pendingSync = new PendingRequest(this.rows.keys());

@@ -81,7 +81,8 @@ export default {
     },
     remember(preference) {
       const age = preference.endsWith("=") ? 0 : YEAR;
-      document.cookie = `${preference}; path=/; max-age=${age}; samesite=lax`;
+      const path = new URL(document.baseURI).pathname;
+      document.cookie = `${preference}; path=${path}; max-age=${age}; samesite=lax`;
       window.location.reload();
     },
     async signOut(dialog) {
@@ -90,9 +91,9 @@ export default {
       // The server may redirect this page before it responds: `keepalive` lets the request finish.
       const forget = () => sessionStorage.clear();
       window.addEventListener("pagehide", forget);
-      const request = fetch("/session", { method: "DELETE", keepalive: true });
+      const request = fetch("session", { method: "DELETE", keepalive: true });
       if (await request.then((response) => response.ok, () => false)) {
-        window.location.replace("/login");
+        window.location.replace("login");
       } else {
         window.removeEventListener("pagehide", forget);
         failed.hidden = false;

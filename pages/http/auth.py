@@ -12,8 +12,11 @@ from starlette.requests import HTTPConnection
 
 from anonchat import Chat, Visitor
 
+from .path_prefix import path_prefix
+
 _COOKIE_AGE = timedelta(days=400)  # the maximum of browsers; the server expires tokens itself
 _TICKET_SECONDS = 30
+_COOKIE = "anonchat"
 
 
 class SessionAuth:
@@ -71,9 +74,10 @@ class SessionAuth:
                 raise HTTPException(403)
             response = Response(status_code=204)
             response.set_cookie(
-                self._cookie_name(request),
+                self.cookie_name(request, _COOKIE),
                 new_token,
                 max_age=int(_COOKIE_AGE.total_seconds()),
+                path=cookie_path(request),
                 secure=self.is_secure(request),
                 httponly=True,
                 samesite="lax",
@@ -86,7 +90,10 @@ class SessionAuth:
                 await self._chat.identity.sign_out(token)
             response = Response(status_code=204)
             response.delete_cookie(
-                self._cookie_name(request), secure=self.is_secure(request), httponly=True
+                self.cookie_name(request, _COOKIE),
+                path=cookie_path(request),
+                secure=self.is_secure(request),
+                httponly=True,
             )
             return response
 
@@ -105,15 +112,26 @@ class SessionAuth:
         return bool(self._token(connection))
 
     def _token(self, connection: HTTPConnection) -> str:
-        return connection.cookies.get(self._cookie_name(connection), "")
+        return connection.cookies.get(self.cookie_name(connection, _COOKIE), "")
 
-    def _cookie_name(self, connection: HTTPConnection) -> str:
-        return "__Host-anonchat" if self.is_secure(connection) else "anonchat"
+    def cookie_name(self, connection: HTTPConnection, name: str) -> str:
+        """Return a name that only this host can set over HTTPS, if browsers allow it.
+
+        They allow the prefix `__Host-` for cookies of the path `/` only.
+        """
+        if not self.is_secure(connection):
+            return name
+        return f"__Secure-{name}" if path_prefix(connection.scope) else f"__Host-{name}"
 
     def is_secure(self, connection: HTTPConnection) -> bool:
         """Return whether browsers use HTTPS to reach this site."""
         address = self._chat.settings.base_url or str(connection.url)
         return address.startswith(("https://", "wss://"))
+
+
+def cookie_path(connection: HTTPConnection) -> str:
+    """Return the path of cookies: the one below which the site is served."""
+    return path_prefix(connection.scope) or "/"
 
 
 def local_path(target: str) -> str:

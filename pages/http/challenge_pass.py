@@ -9,9 +9,10 @@ from starlette.requests import HTTPConnection
 
 from anonchat import ChallengeUnsolved, Chat
 
-from .auth import SessionAuth
+from .auth import SessionAuth, cookie_path
 from .client_address import client_address
 
+_COOKIE = "anonchat-pass"
 _LIFETIME = timedelta(minutes=10)
 _BITS_TOLERANCE = 2  # the difficulty may have been lower when the pass was issued
 
@@ -29,7 +30,7 @@ class ChallengePasses:
 
     def read(self, connection: HTTPConnection) -> str:
         """Return the id of the request's pass; "" if it has none or an invalid one."""
-        cookie = connection.cookies.get(self._cookie_name(connection), "")
+        cookie = connection.cookies.get(self._auth.cookie_name(connection, _COOKIE), "")
         payload, _, signature = cookie.rpartition(".")
         if not hmac.compare_digest(self._sign(payload).encode(), signature.encode()):
             return ""
@@ -55,9 +56,10 @@ class ChallengePasses:
                 return Response(status_code=403)
             response = Response(status_code=204)
             response.set_cookie(
-                self._cookie_name(request),
+                self._auth.cookie_name(request, _COOKIE),
                 value,
                 max_age=int(_LIFETIME.total_seconds()),
+                path=cookie_path(request),
                 secure=self._auth.is_secure(request),
                 httponly=True,
                 samesite="lax",
@@ -73,6 +75,3 @@ class ChallengePasses:
 
     def _sign(self, payload: str) -> str:
         return self._chat.hasher.hash("pass", payload)[:16].hex()
-
-    def _cookie_name(self, connection: HTTPConnection) -> str:
-        return "__Host-anonchat-pass" if self._auth.is_secure(connection) else "anonchat-pass"

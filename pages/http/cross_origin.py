@@ -1,22 +1,27 @@
 """Host and origin checks of requests."""
 
 import json
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 
+from fastapi import Request
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .refusal import refuse
+from .refused_origins import RefusedOrigins
 from .request_rate_limit import HEALTH_CHECK_PATHS
+
+_log = logging.getLogger(__name__)
 
 SOCKET_PATH = "/_nicegui_ws/"
 
 _API = "/api/v1"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _DEFAULT_PORTS: Mapping[str, str] = {"http": ":80", "https": ":443"}
-_PLAIN_TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
 _PROBLEM = ((b"content-type", b"application/problem+json"),)
 _FORBIDDEN = json.dumps(
     {
@@ -28,11 +33,6 @@ _FORBIDDEN = json.dumps(
 ).encode()
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?::\d{1,5})?", re.IGNORECASE)
 _LOCAL = re.compile(r"(?:[a-z0-9-]+\.)*localhost", re.IGNORECASE)
-_MISDIRECTED = (
-    b"This server answers to localhost and to IP addresses only. To serve it under another name, "
-    b"its operator sets ANONCHAT_BASE_URL to the address that visitors use, such as "
-    b"https://chat.example\n"
-)
 
 
 class CrossOriginProtectionMiddleware:
@@ -42,23 +42,56 @@ class CrossOriginProtectionMiddleware:
     Other host names are refused: anyone can point a name of theirs at this server, and their pages
     would then count as same-origin (DNS rebinding). Browsers send an `Origin` header with every
     WebSocket and every unsafe method. API clients send none, but a token that browsers do not send
-    on their own.
+    on their own. `misdirected_page` makes the response for other host names.
+
+    A refusal is logged with the setting that decides; the log writes equal lines once a minute.
     """
 
-    def __init__(self, app: ASGIApp, *, base_url: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, base_url: str, misdirected_page: Callable[[Request], Response]
+    ) -> None:
         self._app = app
         self._base_origin = normalize_origin(base_url)
+        self._misdirected_page = misdirected_page
+        self._refused = RefusedOrigins()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif not self._serves_host(scope):
-            await refuse(scope, send, 421, headers=_PLAIN_TEXT, body=_MISDIRECTED)
+            _log.warning(
+                "refused a request for %s: without ANONCHAT_BASE_URL only localhost and IP "
+                "addresses are served",
+                self._refused.describe(request_origin(scope)),
+            )
+            if scope["type"] == "websocket":
+                await refuse(scope, send, 421)
+            else:
+                await self._misdirected_page(Request(scope))(scope, receive, send)
         elif self._is_allowed(scope):
             await self._app(scope, receive, send)
         else:
+            self._log_refused_origin(scope)
             await refuse(scope, send, 403, headers=_PROBLEM, body=_FORBIDDEN)
+
+    def _log_refused_origin(self, scope: Scope) -> None:
+        if not (origin := Headers(scope=scope).get("origin", "")):
+            return
+        described = self._refused.describe(origin)
+        if self._base_origin:
+            _log.warning(
+                "refused a request of a page at %s: pages work only at %s, as ANONCHAT_BASE_URL "
+                "says",
+                described,
+                self._base_origin,
+            )
+        else:
+            _log.warning(
+                "refused a request of a page at %s, which is not the address that reached the "
+                "server: behind a proxy, set ANONCHAT_BASE_URL to the address that visitors use",
+                described,
+            )
 
     def _serves_host(self, scope: Scope) -> bool:
         """Return whether the requested host may be answered; health checks reveal nothing."""
@@ -102,10 +135,11 @@ def request_origin(scope: Scope) -> str:
 
 
 def normalize_origin(address: str) -> str:
-    """Return the origin as browsers write it.
+    """Return the origin of a URL as browsers write it.
 
-    >>> normalize_origin("https://Chat.example:443"), normalize_origin("http://127.0.0.1:8080")
+    >>> normalize_origin("https://Chat.example:443/a"), normalize_origin("http://127.0.0.1:8080")
     ('https://chat.example', 'http://127.0.0.1:8080')
     """
-    scheme, _, host = address.partition("://")
+    scheme, _, rest = address.partition("://")
+    host = rest.partition("/")[0]
     return f"{scheme}://{host.lower().removesuffix(_DEFAULT_PORTS[scheme])}" if host else ""

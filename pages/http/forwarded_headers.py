@@ -1,4 +1,4 @@
-"""Client address and scheme of requests that a trusted proxy forwards."""
+"""Client address, scheme and path prefix of requests that a trusted proxy forwards."""
 
 import logging
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -12,11 +12,14 @@ from .request_rate_limit import HEALTH_CHECK_PATHS
 _log = logging.getLogger(__name__)
 
 _FORWARDED_FOR = b"x-forwarded-for"
+_FORWARDED_PREFIX = b"x-forwarded-prefix"
 _FORWARDED_HEADERS = {_FORWARDED_FOR, b"forwarded", b"x-real-ip"}
 
 
 class ForwardedHeadersMiddleware:
     """Applies `X-Forwarded-For` and `X-Forwarded-Proto` from trusted proxies only.
+
+    `X-Forwarded-Prefix` is dropped unless a trusted proxy sends it.
 
     Logs one warning if another address sends such headers, and one if a trusted proxy sends none:
     in both cases all visitors behind a proxy may count as one address.
@@ -40,16 +43,19 @@ class ForwardedHeadersMiddleware:
         if client and client[0] in self._proxied_app.trusted_hosts:
             app = self._proxied_app
             # A proxy sends health checks on its own behalf.
-            if _FORWARDED_FOR not in names and scope["path"] not in HEALTH_CHECK_PATHS:
+            if _FORWARDED_FOR not in names and not scope["path"].endswith(HEALTH_CHECK_PATHS):
                 self._warn(
                     "a proxy in ANONCHAT_TRUSTED_PROXIES sends no X-Forwarded-For header: all its "
                     "visitors count as one address; configure the proxy to send that header"
                 )
-        elif names:
-            self._warn(
-                "forwarded headers from an address outside ANONCHAT_TRUSTED_PROXIES were ignored: "
-                "if it is your proxy, add it there, or all its visitors count as one address"
-            )
+        else:
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != _FORWARDED_PREFIX]
+            if names:
+                self._warn(
+                    "forwarded headers from an address outside ANONCHAT_TRUSTED_PROXIES were "
+                    "ignored: if it is your proxy, add it there, or all its visitors count as one "
+                    "address"
+                )
         await app(scope, receive, send)
 
     def _warn(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Body size limit, header filter and last error handler for all requests."""
+"""Body size limit and last error handler for all requests."""
 
 import logging
 from collections.abc import Callable
@@ -16,9 +16,8 @@ _log = logging.getLogger(__name__)
 
 
 class RequestGuardMiddleware:
-    """Limits request bodies, drops an untrusted header, and handles unhandled exceptions.
+    """Limits request bodies, and handles unhandled exceptions.
 
-    NiceGUI prefixes every redirect with `X-Forwarded-Prefix`, so a client could redirect anywhere.
     An error after the client has disconnected, as Starlette and engine.io raise, is logged at debug
     level only. Any other error is logged, and `error_page` makes the response.
     """
@@ -32,10 +31,9 @@ class RequestGuardMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-prefix"]
         body, response = _Body(receive), _Response(send)
         try:
-            await self._app({**scope, "headers": headers}, body.receive, response.send)
+            await self._app(scope, body.receive, response.send)
         except _TooLarge:
             await send({"type": "http.response.start", "status": 413, "headers": []})
             await send({"type": "http.response.body", "body": b""})

@@ -92,14 +92,14 @@ def _page_policy(nonce: str, origin: str) -> bytes:
     """Return the policy of a page.
 
     NiceGUI needs `unsafe-eval` for its event handlers and `unsafe-inline` for its styles. Not every
-    browser includes WebSockets in `'self'`.
+    browser includes WebSockets in `'self'`. Links are relative to a `base` element.
     """
     sockets = origin.replace("http", "ws", 1) if _ORIGIN.fullmatch(origin) else ""
     return (
         f"default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
         f"connect-src 'self' {sockets}; manifest-src 'self'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ).encode()
 
 

@@ -31,7 +31,7 @@ def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
         data_first=str(summary.first_seq),
         data_last=str(room.last_seq),
     )[
-        a(class_="sidebar-room", href=f"/r/{room.slug}")[
+        a(class_="sidebar-room", href=f"r/{room.slug}")[
             b[bdi[room.name]],
             span(class_="count", data_unread=True, hidden=True)[
                 span, span(class_="hidden")[" ", language("unread")]
@@ -60,7 +60,7 @@ def card_row(summary: RoomSummary, *, order: float | None, language: Language) -
 def _card_row(summary: RoomSummary, order: float | None, language: Language) -> Row:
     room = summary.room
     html = li(data_room=room.id)[
-        a(class_="card", href=f"/r/{room.slug}")[
+        a(class_="card", href=f"r/{room.slug}")[
             b[bdi[room.name]],
             p(dir="auto")[room.topic],
             div(class_="chips")[

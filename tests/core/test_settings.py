@@ -39,7 +39,12 @@ def threads_before() -> set[threading.Thread]:
         ("PORT", "-1"),
         ("METRICS_PORT", "70000"),
         ("BASE_URL", "chat.example"),
-        ("BASE_URL", "https://chat.example/path"),
+        ("BASE_URL", "https://chat.example/../path"),
+        ("BASE_URL", "https://chat.example//path"),
+        ("BASE_URL", "https://chat.example/a path"),
+        ("BASE_URL", "https://chat.example/path?a=b"),
+        ("BASE_URL", "https://chat.example/päth"),
+        ("BASE_URL", "https://чат.example/./path"),
         ("BASE_URL", "https://chat.example:99999"),
         ("BASE_URL", "https://ann@chat.example"),
         ("BASE_URL", "https://[::1"),
@@ -283,10 +288,18 @@ def test_language_setting_accepts_every_language_of_the_pages(
         ("HTTPS://Chat.Example:0443", "https://chat.example:443"),
         ("http://[FE80::1]", "http://[fe80::1]"),
         ("http://[::1]:8080", "http://[::1]:8080"),
+        ("https://chat.example/", "https://chat.example"),
+        ("https://чат.example/a/b/", "https://xn--80a0bn.example/a/b"),
     ],
 )
 def test_base_url_is_normalized_as_in_browsers(given: str, expected: str) -> None:
     assert Settings(base_url=given).base_url == expected
+
+
+def test_base_path_is_the_path_of_the_base_url() -> None:
+    for base_url in ("", "https://chat.example", "http://[::1]:8080"):
+        assert Settings(base_url=base_url).base_path == ""
+    assert Settings(base_url="https://x.example/a/chat/").base_path == "/a/chat"
 
 
 def test_tilde_is_expanded_to_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:

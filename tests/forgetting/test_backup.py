@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anonchat import Chat, NotFound, Room, StartupError, Visitor
-from anonchat.security.keystore import SPAN
+from anonchat.security.key_names import SPAN
 from anonchat.storage.backup import back_up
 from tests.fakes import (
     FakeClock,
@@ -148,7 +148,8 @@ async def test_backup_holds_no_key_and_no_text(chat: Chat, clock: FakeClock, bac
     room, ann = await _populate(chat, clock)
     await post_messages(chat, room, ann, "a canary in the coal mine")
     await _back_up(chat, backup)
-    keys = [key for _, key in chat._keys._slots.values()]
+    keys = [key for name in chat._keys.names() if (key := chat._keys.get(name))]
+    assert keys
     _assert_contains_none_of(backup, b"canary", *keys)
 
 

@@ -189,10 +189,12 @@ def test_haproxy_and_caddy_configurations_are_valid() -> None:
     assert_accepted("caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile")
 
 
-def test_traefik_routes_use_exactly_the_defined_services() -> None:
+def test_traefik_routes_use_exactly_the_defined_services_and_limits() -> None:
     http = yaml.safe_load((DEPLOY / "traefik.yaml").read_text())["http"]
     targets = [router["service"] for router in http["routers"].values()]
     for service in http["services"].values():
         if failover := service.get("failover"):
             targets += [failover["service"], failover["fallback"]]
     assert set(targets) == set(http["services"])
+    for router in http["routers"].values():
+        assert router["middlewares"] == list(http["middlewares"])

@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import pytest
 from cryptography.fernet import Fernet
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +29,11 @@ class AuthApp:
         self.address = address
         web = FastAPI()
         web.include_router(self.auth.routes())
-        web.add_middleware(CrossOriginProtectionMiddleware, base_url=chat.settings.base_url)
+        web.add_middleware(
+            CrossOriginProtectionMiddleware,
+            base_url=chat.settings.base_url,
+            misdirected_page=lambda _request: Response(status_code=421),
+        )
 
         @web.get("/{path:path}")
         async def read_nickname(
@@ -106,6 +110,19 @@ async def test_cookie_over_https_is_secure_and_bound_to_the_host(
         assert cookie["httponly"]
         assert cookie["path"] == "/"
         assert not cookie["domain"]
+
+
+async def test_cookie_below_a_path_is_bound_to_it(tmp_path: Path) -> None:
+    address = "https://chat.localhost"
+    async with running_app(tmp_path / "data", address, base_url=f"{address}/chat") as site:
+        site.browser.headers["x-forwarded-prefix"] = "/chat"
+        cookie = _cookie(await site.post(await site.ticket("Ann")))
+        assert (cookie.key, cookie["path"]) == ("__Secure-anonchat", "/chat")
+        assert cookie["secure"]
+        headers = {"origin": address, "cookie": f"{cookie.key}={cookie.value}"}
+        assert (await site.browser.get("/", headers=headers)).json() == "Ann"
+        deleted = _cookie(await site.browser.delete("/session", headers=headers))
+        assert (deleted.key, deleted["path"], deleted.value) == ("__Secure-anonchat", "/chat", "")
 
 
 async def test_cookie_without_host_prefix_is_ignored_over_https(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from nicegui import Client
+from starlette.responses import Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
@@ -36,7 +37,11 @@ class Protection:
 
     def __init__(self, base_url: str = "") -> None:
         self._passed = False
-        self._origins = CrossOriginProtectionMiddleware(self._record, base_url=base_url)  # type: ignore[arg-type]
+        self._origins = CrossOriginProtectionMiddleware(
+            self._record,
+            base_url=base_url,
+            misdirected_page=lambda _request: Response(status_code=421),
+        )
 
     async def _record(self, *_: object) -> None:
         self._passed = True
@@ -306,3 +311,68 @@ async def test_response_has_no_cors_headers(browser: httpx.AsyncClient) -> None:
                 method, path, headers={"origin": "http://chat.localhost"}
             )
             assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+_IP_ADDRESS = "http://192.0.2.7:8080"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "headers", "expected"),
+    [
+        (OWN, {"host": "x", "origin": "http://chat.localhost"}, ("http://chat.localhost", OWN)),
+        (OWN, {"host": "x", "origin": _IP_ADDRESS}, ("an origin without a host name", OWN)),
+        (OWN, {"host": "x", "origin": "https://a b\n"}, ("an origin without a host name", OWN)),
+        (
+            "",
+            {"host": "127.0.0.1:8080", "origin": "https://chat.example"},
+            ("https://chat.example",),
+        ),
+        ("", {"host": "chat.example", "origin": "https://chat.example"}, ("https://chat.example",)),
+        ("", {"host": "chat.example"}, ("https://chat.example",)),
+    ],
+)
+async def test_refused_origin_is_logged_with_the_setting_that_decides(
+    caplog: pytest.LogCaptureFixture,
+    base_url: str,
+    headers: dict[str, str],
+    expected: tuple[str, ...],
+) -> None:
+    assert not await Protection(base_url).allows("POST", _SOCKET, **headers)
+    (line,) = caplog.messages
+    for text in (*expected, "ANONCHAT_BASE_URL"):
+        assert text in line
+    assert "192.0.2" not in line
+    assert "127.0.0.1" not in line
+    assert line.isprintable()
+
+
+async def test_refused_origins_are_logged_by_name_for_the_first_few_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    protection = Protection(OWN)
+    for number in range(50):
+        origin = f"https://evil-{chr(97 + number % 26) * (1 + number // 26)}.example"
+        assert not await protection.allows("POST", _SOCKET, host="x", origin=origin)
+    assert len(set(caplog.messages)) == 6
+    assert "another origin" in caplog.messages[-1]
+
+
+async def test_allowed_request_logs_no_origin(
+    caplog: pytest.LogCaptureFixture, protection: Protection
+) -> None:
+    assert await protection.allows("POST", _SOCKET, host="chat.localhost", origin=OWN)
+    assert await protection.allows(
+        "GET", "/login", host="chat.localhost", origin="https://x.example"
+    )
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(("code", "word"), [("en", "serves"), ("ru", "оператор")])
+async def test_host_refusal_is_in_the_language_of_the_browser(
+    browser: httpx.AsyncClient, code: str, word: str
+) -> None:
+    headers = {"host": "evil.example", "accept-language": code}
+    response = await browser.get("/login", headers=headers)
+    assert response.status_code == 421
+    assert word in response.text
+    assert "https://chat.example" in response.text

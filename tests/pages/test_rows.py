@@ -240,7 +240,7 @@ def test_sidebar_row_shows_unread_range_and_leave_button() -> None:
     assert parsed.of("li")[0]["data-first"] == "5"
     assert parsed.of("li")[0]["data-last"] == "7"
     assert parsed.of("button")[0]["aria-label"] == "Leave “night train”"
-    assert parsed.of("a")[0]["href"] == "/r/night-train"
+    assert parsed.of("a")[0]["href"] == "r/night-train"
 
 
 def test_facts_and_counts_are_in_the_language_of_the_reader() -> None:

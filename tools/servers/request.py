@@ -21,7 +21,8 @@ async def request(port: int, text: str, *, timeout_seconds: float = _TIMEOUT_SEC
 
 async def is_status_ok(port: int, path: str) -> bool:
     """Return whether an HTTP server answers a GET request with status 200."""
-    text = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    host = f"127.0.0.1:{port}"
+    text = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     return (await request(port, text)).startswith("HTTP/1.1 200")
 
 
