@@ -72,6 +72,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     error_page, rate_limited_page = error_pages.register(context)
     passes = ChallengePasses(chat, context.auth)
     web.include_router(context.auth.routes())
+    web.include_router(login.routes(context))
     web.include_router(passes.routes())
     web.state.sockets, web.state.connections = sockets, connections
     web.add_middleware(AssetCacheMiddleware)

@@ -331,18 +331,4 @@ WAYS = (
         *_small_lists("ledger"),
         round=500,
     ),
-    _anonymous_way(
-        "sign-in",
-        _login,
-        _press("enter", nickname="a *"),
-        (_SCREEN, "call:enter"),
-        round=200,
-    ),
-    _anonymous_way(
-        "sign-in with a phrase",
-        _login,
-        _press("enter", nickname="b *", phrase="phrase *"),
-        (_SCREEN, "call:enter"),
-        round=60,
-    ),
 )
