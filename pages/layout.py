@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import HTTPException, Request
-from htpy import Node, a, i, span
+from htpy import Element, Node, a, div, fragment, i, main, noscript, p, script, span, style
 from markupsafe import Markup
 from nicegui import app, ui
 
@@ -21,7 +21,10 @@ from .i18n.language import COOKIE, Language
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
-STYLE_SHEET = f"/assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
+STYLE_SHEET, _STORAGE_CHECK = (
+    f"/assets/{name}?v={(_ASSETS / name).stat().st_mtime_ns}"
+    for name in ("theme.css", "storage_check.js")
+)
 ICON = _ASSETS / "icon.svg"
 _THEMES = ("light", "dark")
 _QUASAR_CODES = {"en": "en-US"}
@@ -78,8 +81,28 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     ui.page_title(f"{title} · anonchat" if title else "anonchat")
     if theme := chosen_theme(request):
         ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
+    ui.add_body_html(_requirements(language))
     Connection(language)
     return language
+
+
+@cache
+def _requirements(language: Language) -> str:
+    """Draw the texts for browsers that run no scripts, or block cookies and site data."""
+    no_scripts = language("This page needs JavaScript. Please allow it for this site.")
+    no_storage = language(
+        "This page needs cookies and site data. Please allow them for this site, and load it again."
+    )
+    notices = fragment[
+        noscript[style["#esm-fallback { display: none !important }"], _notice(no_scripts)],
+        div(id="no-storage", hidden=True)[_notice(no_storage)],
+        script(src=_STORAGE_CHECK),
+    ]
+    return "".join(notices.iter_chunks())  # a plain str: Markup would escape what is added to it
+
+
+def _notice(text: str) -> Element:
+    return main(class_="nothing page")[logo(), p(role="alert")[text]]
 
 
 @cache
