@@ -2,6 +2,7 @@
 // no server.
 
 const YEAR = 31_536_000; // seconds
+const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 
 export default {
   emits: ["call"],
@@ -48,6 +49,8 @@ export default {
       this.$emit("call", { name: form.dataset.calls, fields: Object.fromEntries(new FormData(form)) });
     },
     onKeydown(event) {
+      const isComposing = event.isComposing || event.keyCode === COMPOSING;
+      if (event.key === "Enter" && isComposing) event.preventDefault(); // it would submit the form
       const panel = event.key === "Escape" && event.target.closest("[data-turned]");
       if (panel) this.toggle(panel.id);
     },
