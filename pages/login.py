@@ -60,7 +60,7 @@ def register(context: PageContext) -> None:
         request: Request, target: Annotated[str, Depends(context.auth.require_anonymous)]
     ) -> None:
         language = open_page(context, request)
-        screen = Screen("login", budget=context.chat.work_budget)
+        screen = Screen("login", budget=context.chat.work_budget, language=language)
         with screen:
             sign_in = SignIn(
                 context.chat.proof_of_work,

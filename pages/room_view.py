@@ -7,7 +7,7 @@ from htpy import Element, a, aside, bdi, div, footer, h1, h2, header, p, span
 from htpy import input as input_
 from markupsafe import Markup
 
-from anonchat import ChatError, Cost, Member, NotAMember, Room
+from anonchat import Cost, Member, NotAMember, Room
 
 from .context import PageContext
 from .controls import alert, button, dialog, icon, icon_button
@@ -64,7 +64,9 @@ class RoomView:
         self._parts = [messages, facts, composer, present, members]
         track_presence(self._context, self._member)
         return [
-            div(class_="talk", id="talk")[self._header(facts), messages, alert("delete"), composer],
+            div(class_="talk", id="talk")[
+                self._header(facts), messages, alert("leave"), alert("delete"), composer
+            ],
             self._panel(present, members),
         ]
 
@@ -152,11 +154,8 @@ class RoomView:
 
     async def _burn(self, _fields: Fields) -> None:
         """End the room; the event shows the notice on all its pages, which then redirect."""
-        try:
-            await self._screen.work.spend(Cost.PURGE)
-            await self._context.chat.rooms.burn(self._room.id, visitor_id=self._member.visitor_id)
-        except ChatError as error:
-            self._screen.show_alert("burn", self._language.explain(error))
+        await self._screen.work.spend(Cost.PURGE)
+        await self._context.chat.rooms.burn(self._room.id, visitor_id=self._member.visitor_id)
 
     async def _list_members(self, feed: LiveList) -> SyncResult:
         present = self._context.chat.presence.list_present(self._room.id)
