@@ -27,7 +27,6 @@ from .i18n.language import load_languages
 from .layout import ICON
 from .transport.client_revoker import ClientRevoker
 from .transport.connections import Connections
-from .transport.drain import drain_pages
 from .transport.http_protocol import PendingConnections
 from .transport.packet_filter import PacketFilterMiddleware
 from .transport.packet_rate_limit import PacketRateLimitMiddleware
@@ -38,7 +37,6 @@ __all__ = [
     "ClientRevoker",
     "FeedRenderer",
     "PendingConnections",
-    "drain_pages",
     "register",
 ]
 

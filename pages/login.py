@@ -1,5 +1,7 @@
 """The login page: sign in with a nickname and an optional secret phrase."""
 
+import secrets
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,10 +18,18 @@ from .elements.sign_in import SignIn
 from .http.client_address import client_address
 from .i18n.language import Language
 from .layout import language_links, logo, open_page, page
-from .suggestion import suggest_nickname
 
 _PHRASE_ERRORS = (InvalidPhrase, WrongPhrase, TooManyPhrases)
 _ATTEMPT_CHARACTERS = 64
+_SUGGESTIONS_MAX = 20
+_FIRST_WORDS = (
+    "Quiet,Warm,Brave,Curious,Gentle,Sleepy,Merry,Patient,Silver,Lucky,Calm,Bright,Misty,Velvet,"
+    "Northern,Distant,Amber,Humble,Nimble,Tender"
+)
+_SECOND_WORDS = (
+    "Fox,Otter,Heron,Badger,Lynx,Sparrow,Hedgehog,Owl,Moth,Hare,Beaver,Falcon,Robin,Whale,Cricket,"
+    "Raccoon,Swift,Marten,Salmon,Wren"
+)
 
 
 class _Form(BaseModel):
@@ -96,6 +106,20 @@ def register(context: PageContext) -> None:
                 ],
             ]
         )
+
+
+async def suggest_nickname(language: Language, *, is_free: Callable[[str], Awaitable[bool]]) -> str:
+    """Return a random nickname in the visitor's language, a free one if 20 attempts suffice."""
+    first = language.words("first words of a nickname", _FIRST_WORDS)
+    second = language.words("second words of a nickname", _SECOND_WORDS)
+    name = ""
+    for attempt in range(_SUGGESTIONS_MAX):
+        name = f"{secrets.choice(first)} {secrets.choice(second)}"
+        if attempt > _SUGGESTIONS_MAX // 2:
+            name = f"{name} {secrets.randbelow(1000)}"
+        if await is_free(name):
+            break
+    return name
 
 
 def _headline(text: str) -> Element:

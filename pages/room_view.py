@@ -1,13 +1,15 @@
 """A member's view of a room: messages, members and composer."""
 
+import asyncio
 from functools import cache
 from typing import Any
 
 from htpy import Element, a, aside, bdi, div, footer, h1, h2, header, p, span
 from htpy import input as input_
 from markupsafe import Markup
+from nicegui import ui
 
-from anonchat import Cost, Member, NotAMember, Room
+from anonchat import Cost, LimitReached, Member, NotAMember, Room
 
 from .context import PageContext
 from .controls import alert, button, dialog, icon, icon_button
@@ -19,10 +21,11 @@ from .feeds.broadcaster import draw_each
 from .feeds.topics import members_topic, presence_topic
 from .i18n.language import Language
 from .message_log import MessageLog
-from .presence import track_presence
 from .room_ended import show_room_ended
 from .room_facts import room_facts_list
 from .rows import member_row, presence_row
+
+_GRACE_SECONDS = 3.0
 
 
 class RoomView:
@@ -62,7 +65,7 @@ class RoomView:
         )
         present, members = self._present(), await self._members()
         self._parts = [messages, facts, composer, present, members]
-        track_presence(self._context, self._member)
+        self._track_presence()
         return [
             div(class_="talk", id="talk")[
                 self._header(facts), messages, alert("leave"), alert("delete"), composer
@@ -134,6 +137,30 @@ class RoomView:
             language=self._language,
             viewer=self._member.visitor_id,
         )
+
+    def _track_presence(self) -> None:
+        """Mark the member present while this page is connected; ignore disconnections up to 3 s."""
+        member, client, presence = self._member, ui.context.client, self._context.chat.presence
+
+        async def on_connect() -> None:
+            cost = Cost.PRESENCE + self._context.broadcast_cost(member.room_id)
+            try:
+                await self._screen.work.wait(2 * cost)  # leaving is charged in advance
+            except LimitReached:
+                return
+            if not client.has_socket_connection:
+                return
+            if await self._context.chat.memberships.is_member(member.room_id, member.visitor_id):
+                await presence.enter(member, page_id=client.id)
+
+        async def on_disconnect() -> None:
+            await asyncio.sleep(_GRACE_SECONDS)
+            if not client.has_socket_connection:
+                await presence.leave(member, page_id=client.id)
+
+        client.on_connect(on_connect)
+        client.on_disconnect(on_disconnect)
+        client.on_delete(lambda: presence.leave(member, page_id=client.id))
 
     async def _post(self, text: str, dedup_id: str) -> None:
         cost = Cost.POST + Cost.POST_CHARACTER * len(text)
