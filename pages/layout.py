@@ -81,24 +81,24 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     ui.page_title(f"{title} · anonchat" if title else "anonchat")
     if theme := chosen_theme(request):
         ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
-    ui.add_body_html(_requirements(language))
+    check = script(src=_STORAGE_CHECK, nonce=request.scope["nonce"])
+    notices = fragment[_requirements(language), check]
+    ui.add_body_html("".join(notices.iter_chunks()))  # a plain str: Markup would escape the rest
     Connection(language)
     return language
 
 
 @cache
-def _requirements(language: Language) -> str:
+def _requirements(language: Language) -> Markup:
     """Draw the texts for browsers that run no scripts, or block cookies and site data."""
     no_scripts = language("This page needs JavaScript. Please allow it for this site.")
     no_storage = language(
         "This page needs cookies and site data. Please allow them for this site, and load it again."
     )
-    notices = fragment[
+    return fragment[
         noscript[style["#esm-fallback { display: none !important }"], _notice(no_scripts)],
         div(id="no-storage", hidden=True)[_notice(no_storage)],
-        script(src=_STORAGE_CHECK),
-    ]
-    return "".join(notices.iter_chunks())  # a plain str: Markup would escape what is added to it
+    ].__html__()
 
 
 def _notice(text: str) -> Element:
