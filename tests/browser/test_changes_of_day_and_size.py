@@ -7,7 +7,8 @@ from tests.browser.world import World
 
 
 async def test_day_headings_change_at_midnight(world: World, room: str) -> None:
-    ann = await world.visitor("Ann")
+    # The context keeps the fake clock: no other test uses one with these options.
+    ann = await world.visitor("Ann", timezone_id="Europe/Lisbon")
     await ann.page.clock.install()
     # The fake clock knows no navigation, from which the page estimates the server's time.
     await ann.page.add_init_script("performance.getEntriesByType = () => [{ requestStart: 0 }]")

@@ -52,7 +52,7 @@ async def test_rate_limited_dialog_shows_the_error_and_can_be_submitted_again(
     await ann.button("New room").click()
     await ann.textbox("Name").fill(world.name("three"))
     for _ in range(2):
-        await ann.button("Create room").click()
+        await ann.button("Create the room").click()
         await ann.expect_alert("That was too often. Please try again in 1")
         await expect(ann.page.locator("form[aria-busy]")).to_have_count(0)
     await expect(ann.textbox("Name")).to_be_focused()
