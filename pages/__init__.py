@@ -29,7 +29,6 @@ from .i18n.language import load_languages
 from .layout import ICON
 from .transport.client_revoker import ClientRevoker
 from .transport.connections import Connections
-from .transport.drain import drain_pages
 from .transport.http_protocol import PendingConnections
 from .transport.packet_filter import PacketFilterMiddleware
 from .transport.packet_rate_limit import PacketRateLimitMiddleware
@@ -40,7 +39,6 @@ __all__ = [
     "ClientRevoker",
     "FeedRenderer",
     "PendingConnections",
-    "drain_pages",
     "register",
 ]
 
@@ -74,6 +72,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     error_page, rate_limited_page = error_pages.register(context)
     passes = ChallengePasses(chat, context.auth)
     web.include_router(context.auth.routes())
+    web.include_router(login.routes(context))
     web.include_router(passes.routes())
     web.state.sockets, web.state.connections = sockets, connections
     web.state.open_requests = OpenRequests()

@@ -3,13 +3,11 @@
 A field and its alert are identified by the name of the field in its form.
 """
 
-import json
 from collections.abc import Iterable
 
 import htpy
 import regex
 from htpy import Element, Node, div, h2, header, i, label, option, p, select, span
-from nicegui import ui
 
 
 def icon(name: str) -> Element:
@@ -39,9 +37,9 @@ def link_button(text: str, *, current: bool, **attributes: str) -> Element:
     return htpy.button(type="button", class_="link", aria_current=mark, **attributes)[text]
 
 
-def form(*nodes: Node, calls: str, kind: str = "") -> Element:
+def form(*nodes: Node, calls: str) -> Element:
     """Draw a form; on submit, the handler named `calls` gets its fields by name."""
-    return htpy.form(novalidate=True, class_=kind or None, data_calls=calls)[nodes]
+    return htpy.form(novalidate=True, data_calls=calls)[nodes]
 
 
 def field(text: str, *, name: str, addon: Node = None, **attributes: str | int | bool) -> Element:
@@ -89,17 +87,6 @@ def dialog(id: str, title: str, *nodes: Node, close_label: str) -> Element:
         header[h2(id=f"{id}-title")[title], icon_button("close", close_label, data_closes="")],
         div(class_="dialog-body")[nodes],
     ]
-
-
-def post(path: str, *, body: str, redirect_to: str) -> None:
-    """Make the browser POST `body`, then go to `redirect_to`, or to the login page on an error.
-
-    Both URLs are relative to the site.
-    """
-    ui.run_javascript(
-        f"fetch({json.dumps(path)}, {{method: 'POST', body: {json.dumps(body)}}})"
-        f".then(({{ok}}) => window.location.replace(ok ? {json.dumps(redirect_to)} : 'login'))"
-    )
 
 
 def initials(nickname: str) -> Element:

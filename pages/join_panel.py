@@ -5,7 +5,7 @@ from typing import Any
 from htpy import Element, a, bdi, div, h1, p, span
 from nicegui import ui
 
-from anonchat import ChatError, Cost, Room, Visitor
+from anonchat import Cost, Room, Visitor
 
 from .context import PageContext
 from .controls import alert, button
@@ -21,13 +21,9 @@ async def draw_join_panel(
     """Draw the panel and register the join handler."""
 
     async def join(_fields: Fields) -> None:
-        try:
-            await screen.work.spend(Cost.JOIN + context.broadcast_cost(room.id))
-            await context.chat.memberships.join(room.id, visitor_id=visitor.id)
-        except ChatError as error:
-            screen.show_alert("join", language.explain(error))
-        else:
-            ui.navigate.reload()
+        await screen.work.spend(Cost.JOIN + context.broadcast_cost(room.id))
+        await context.chat.memberships.join(room.id, visitor_id=visitor.id)
+        ui.navigate.reload()
 
     def on_ended(event: dict[str, Any]) -> None:
         facts.delete()  # a repeated event would show the notice again

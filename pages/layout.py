@@ -10,7 +10,22 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import HTTPException, Request
-from htpy import Node, a, base, fragment, i, link, span
+from htpy import (
+    Element,
+    Node,
+    a,
+    base,
+    div,
+    fragment,
+    i,
+    link,
+    main,
+    noscript,
+    p,
+    script,
+    span,
+    style,
+)
 from markupsafe import Markup
 from nicegui import app, ui
 
@@ -23,7 +38,10 @@ from .i18n.language import COOKIE, Language
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
-STYLE_SHEET = f"assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
+STYLE_SHEET, _STORAGE_CHECK = (
+    f"assets/{name}?v={(_ASSETS / name).stat().st_mtime_ns}"
+    for name in ("theme.css", "storage_check.js")
+)
 ICON = _ASSETS / "icon.svg"
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
 _QUASAR_CODES = {"en": "en-US"}
@@ -92,6 +110,9 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     links = fragment[base_links(base_url(request))]
     ui.add_head_html("".join(links.iter_chunks()))  # a plain str: Markup would escape the rest
     ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
+    check = script(src=_STORAGE_CHECK, nonce=request.scope["nonce"])
+    notices = fragment[_requirements(language, settings.name), check]
+    ui.add_body_html("".join(notices.iter_chunks()))
     origin = normalize_origin(settings.base_url) or request_origin(request.scope)
     Connection(language, origin=origin, is_configured=bool(settings.base_url))
     return language
@@ -101,6 +122,23 @@ def root_style(accent: str, theme: str) -> str:
     """Return the CSS that sets the accent colour of the site and the theme, unless it is `""`."""
     scheme = f" color-scheme: {theme};" if theme else ""
     return f":root {{ --accent-base: {accent};{scheme} }}"
+
+
+@cache
+def _requirements(language: Language, name: str) -> Markup:
+    """Draw the texts for browsers that run no scripts, or block cookies and site data."""
+    no_scripts = language("This page needs JavaScript. Please allow it for this site.")
+    no_storage = language(
+        "This page needs cookies and site data. Please allow them for this site, and load it again."
+    )
+    return fragment[
+        noscript[style["#esm-fallback { display: none !important }"], _notice(no_scripts, name)],
+        div(id="no-storage", hidden=True)[_notice(no_storage, name)],
+    ].__html__()
+
+
+def _notice(text: str, name: str) -> Element:
+    return main(class_="nothing page")[logo(name), p(role="alert")[text]]
 
 
 @cache

@@ -28,7 +28,7 @@ def register(context: PageContext) -> None:
         request: Request, visitor: Annotated[Visitor, Depends(context.auth.require_visitor)]
     ) -> None:
         language = open_page(context, request)
-        with Screen("shell lobby", budget=context.chat.work_budget) as screen:
+        with Screen("shell lobby", budget=context.chat.work_budget, language=language) as screen:
             screen.draw(
                 await sidebar(context, visitor, language, screen),
                 div(class_="hall")[

@@ -1,22 +1,65 @@
 """The login page: sign in with a nickname and an optional secret phrase."""
 
+import secrets
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
-from htpy import Element, a, details, div, footer, h1, li, p, span, summary, ul
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from htpy import Element, a, details, div, footer, form, h1, li, p, span, summary, ul
+from pydantic import BaseModel, Field
 
 from anonchat import ChallengeUnsolved, ChatError, Cost, InvalidPhrase, TooManyPhrases, WrongPhrase
 
 from .context import PageContext
-from .controls import button, field, form, icon, icon_button, post
-from .elements.proof_of_work_field import ProofOfWorkField
+from .controls import button, field, icon, icon_button
 from .elements.screen import Fields, Screen
+from .elements.sign_in import SignIn
 from .http.client_address import client_address
 from .i18n.language import Language
 from .layout import language_links, logo, open_page, page
-from .suggestion import suggest_nickname
 
 _PHRASE_ERRORS = (InvalidPhrase, WrongPhrase, TooManyPhrases)
+_ATTEMPT_CHARACTERS = 64
+_SUGGESTIONS_MAX = 20
+_FIRST_WORDS = (
+    "Quiet,Warm,Brave,Curious,Gentle,Sleepy,Merry,Patient,Silver,Lucky,Calm,Bright,Misty,Velvet,"
+    "Northern,Distant,Amber,Humble,Nimble,Tender"
+)
+_SECOND_WORDS = (
+    "Fox,Otter,Heron,Badger,Lynx,Sparrow,Hedgehog,Owl,Moth,Hare,Beaver,Falcon,Robin,Whale,Cricket,"
+    "Raccoon,Swift,Marten,Salmon,Wren"
+)
+
+
+class _Form(BaseModel):
+    """The fields of the login form, and what `sign_in.js` adds."""
+
+    nickname: str
+    phrase: str = ""
+    solution: str = ""
+    attempt: str = Field(default="", max_length=_ATTEMPT_CHARACTERS)
+
+
+def routes(context: PageContext) -> APIRouter:
+    """Return the route that starts a session; it answers 204, or 200 and why it was refused."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/session")
+    async def sign_in(request: Request, fields: _Form) -> Response:
+        try:
+            _, token = await context.chat.identity.sign_in(
+                **fields.model_dump(), address=client_address(request)
+            )
+        except ChallengeUnsolved as error:
+            return JSONResponse(dict(error.details))
+        except ChatError as error:
+            name = "phrase" if isinstance(error, _PHRASE_ERRORS) else "nickname"
+            reason = context.language(request).explain(error)
+            return JSONResponse({"field": name, "reason": reason})
+        return context.auth.start_session(request, token)
+
+    return router
 
 
 def register(context: PageContext) -> None:
@@ -27,27 +70,15 @@ def register(context: PageContext) -> None:
         request: Request, target: Annotated[str, Depends(context.auth.require_anonymous)]
     ) -> None:
         language = open_page(context, request)
-        screen = Screen("login", budget=context.chat.work_budget)
+        screen = Screen("login", budget=context.chat.work_budget, language=language)
         with screen:
-            proof_of_work = ProofOfWorkField(
-                context.chat.proof_of_work, budget=context.chat.work_budget, language=language
+            sign_in = SignIn(
+                context.chat.proof_of_work,
+                budget=context.chat.work_budget,
+                screen=screen,
+                language=language,
+                target=f".{target}",
             )
-
-        async def enter(fields: Fields) -> None:
-            try:
-                _, token = await context.chat.identity.sign_in(
-                    fields.get("nickname", ""),
-                    phrase=fields.get("phrase", ""),
-                    address=client_address(request),
-                    solution=fields.get("solution", ""),
-                )
-            except ChallengeUnsolved as error:
-                proof_of_work.solve(error)
-            except ChatError as error:
-                name = "phrase" if isinstance(error, _PHRASE_ERRORS) else "nickname"
-                screen.show_field_error(name, language.explain(error))
-            else:
-                post("session", body=context.auth.create_ticket(token), redirect_to=f".{target}")
 
         async def suggest(_fields: Fields) -> None:
             await screen.work.wait(Cost.SUGGESTION)
@@ -56,7 +87,6 @@ def register(context: PageContext) -> None:
             )
             screen.fill("nickname", name)
 
-        screen.on_call("enter", enter)
         screen.on_call("suggest", suggest)
         screen.draw(
             div(class_="login-column")[
@@ -68,7 +98,7 @@ def register(context: PageContext) -> None:
                         "nothing else."
                     )
                 ],
-                _form(language, proof_of_work),
+                _form(language, sign_in),
                 _promises(language),
                 footer[
                     a(href="privacy")[language("What we keep")],
@@ -76,6 +106,20 @@ def register(context: PageContext) -> None:
                 ],
             ]
         )
+
+
+async def suggest_nickname(language: Language, *, is_free: Callable[[str], Awaitable[bool]]) -> str:
+    """Return a random nickname in the visitor's language, a free one if 20 attempts suffice."""
+    first = language.words("first words of a nickname", _FIRST_WORDS)
+    second = language.words("second words of a nickname", _SECOND_WORDS)
+    name = ""
+    for attempt in range(_SUGGESTIONS_MAX):
+        name = f"{secrets.choice(first)} {secrets.choice(second)}"
+        if attempt > _SUGGESTIONS_MAX // 2:
+            name = f"{name} {secrets.randbelow(1000)}"
+        if await is_free(name):
+            break
+    return name
 
 
 def _headline(text: str) -> Element:
@@ -89,8 +133,8 @@ def _headline(text: str) -> Element:
     ]
 
 
-def _form(language: Language, proof_of_work: ProofOfWorkField) -> Element:
-    return form(
+def _form(language: Language, sign_in: SignIn) -> Element:
+    return form(class_="login-form", novalidate=True)[
         field(
             language("Nickname"),
             name="nickname",
@@ -101,7 +145,7 @@ def _form(language: Language, proof_of_work: ProofOfWorkField) -> Element:
             addon=icon_button("dice", language("Suggest a nickname"), data_calls="suggest"),
         ),
         button(language("Enter"), type="submit"),
-        proof_of_work,
+        sign_in,
         details[
             summary[language("Be recognised another day with a secret phrase")],
             field(
@@ -120,9 +164,7 @@ def _form(language: Language, proof_of_work: ProofOfWorkField) -> Element:
                 )
             ],
         ],
-        calls="enter",
-        kind="login-form",
-    )
+    ]
 
 
 def _promises(language: Language) -> Element:

@@ -8,7 +8,6 @@ from markupsafe import Markup
 from nicegui import ui
 
 from anonchat import (
-    ChatError,
     Cost,
     InvalidLifetime,
     InvalidTopic,
@@ -46,7 +45,6 @@ def new_room_dialog(
                 room_ttl=_parse_ttl(fields.get("room_ttl")),
                 topic=fields.get("topic", ""),
             )
-            await context.chat.memberships.join(room.id, visitor_id=visitor.id)
         except RoomNameConfusable as error:
             screen.show_field_error("name", language.explain(error))
         except RoomNameTaken:
@@ -58,8 +56,6 @@ def new_room_dialog(
             screen.show_field_error("topic", language.explain(error))
         except InvalidLifetime as error:
             screen.show_alert("lives", language.explain(error))
-        except ChatError as error:
-            screen.show_field_error("name", language.explain(error))
         else:
             ui.navigate.to(f"/r/{room.slug}")
 

@@ -20,7 +20,7 @@ def register(context: PageContext) -> None:
     @page("/privacy")
     def privacy(request: Request) -> None:
         language = open_page(context, request, title=context.language(request)("What we keep"))
-        with Screen("paper", budget=context.chat.work_budget) as screen:
+        with Screen("paper", budget=context.chat.work_budget, language=language) as screen:
             screen.draw(
                 logo(context.chat.settings.name),
                 h1[language("What we keep")],

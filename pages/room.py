@@ -33,7 +33,7 @@ def register(context: PageContext) -> None:
         await _subscribe(context, found)
         member = await context.chat.memberships.get(found.id, visitor_id=visitor.id)
         language = open_page(context, request, title=found.name)
-        with Screen("shell room", budget=context.chat.work_budget) as screen:
+        with Screen("shell room", budget=context.chat.work_budget, language=language) as screen:
             search_box = room_search(context, visitor, language, with_button=False)
             screen.draw(
                 await sidebar(

@@ -1,13 +1,15 @@
 """A member's view of a room: messages, members and composer."""
 
+import asyncio
 from functools import cache
 from typing import Any
 
 from htpy import Element, a, aside, bdi, div, footer, h1, h2, header, p, span
 from htpy import input as input_
 from markupsafe import Markup
+from nicegui import ui
 
-from anonchat import ChatError, Cost, Member, NotAMember, Room
+from anonchat import Cost, LimitReached, Member, NotAMember, Room
 
 from .context import PageContext
 from .controls import alert, button, dialog, icon, icon_button
@@ -19,10 +21,11 @@ from .feeds.broadcaster import draw_each
 from .feeds.topics import members_topic, presence_topic
 from .i18n.language import Language
 from .message_log import MessageLog
-from .presence import track_presence
 from .room_ended import show_room_ended
 from .room_facts import room_facts_list
 from .rows import member_row, presence_row
+
+_GRACE_SECONDS = 3.0
 
 
 class RoomView:
@@ -62,9 +65,11 @@ class RoomView:
         )
         present, members = self._present(), await self._members()
         self._parts = [messages, facts, composer, present, members]
-        track_presence(self._context, self._member)
+        self._track_presence()
         return [
-            div(class_="talk", id="talk")[self._header(facts), messages, alert("delete"), composer],
+            div(class_="talk", id="talk")[
+                self._header(facts), messages, alert("leave"), alert("delete"), composer
+            ],
             self._panel(present, members),
         ]
 
@@ -133,6 +138,30 @@ class RoomView:
             viewer=self._member.visitor_id,
         )
 
+    def _track_presence(self) -> None:
+        """Mark the member present while this page is connected; ignore disconnections up to 3 s."""
+        member, client, presence = self._member, ui.context.client, self._context.chat.presence
+
+        async def on_connect() -> None:
+            cost = Cost.PRESENCE + self._context.broadcast_cost(member.room_id)
+            try:
+                await self._screen.work.wait(2 * cost)  # leaving is charged in advance
+            except LimitReached:
+                return
+            if not client.has_socket_connection:
+                return
+            if await self._context.chat.memberships.is_member(member.room_id, member.visitor_id):
+                await presence.enter(member, page_id=client.id)
+
+        async def on_disconnect() -> None:
+            await asyncio.sleep(_GRACE_SECONDS)
+            if not client.has_socket_connection:
+                await presence.leave(member, page_id=client.id)
+
+        client.on_connect(on_connect)
+        client.on_disconnect(on_disconnect)
+        client.on_delete(lambda: presence.leave(member, page_id=client.id))
+
     async def _post(self, text: str, dedup_id: str) -> None:
         cost = Cost.POST + Cost.POST_CHARACTER * len(text)
         await self._composer.work.spend(cost + self._context.broadcast_cost(self._room.id))
@@ -152,11 +181,8 @@ class RoomView:
 
     async def _burn(self, _fields: Fields) -> None:
         """End the room; the event shows the notice on all its pages, which then redirect."""
-        try:
-            await self._screen.work.spend(Cost.PURGE)
-            await self._context.chat.rooms.burn(self._room.id, visitor_id=self._member.visitor_id)
-        except ChatError as error:
-            self._screen.show_alert("burn", self._language.explain(error))
+        await self._screen.work.spend(Cost.PURGE)
+        await self._context.chat.rooms.burn(self._room.id, visitor_id=self._member.visitor_id)
 
     async def _list_members(self, feed: LiveList) -> SyncResult:
         present = self._context.chat.presence.list_present(self._room.id)

@@ -13,7 +13,7 @@ from socket import socket
 
 import uvicorn
 from fastapi import FastAPI
-from nicegui import app, ui
+from nicegui import Client, app, ui
 from starlette.middleware.gzip import GZipMiddleware
 
 import pages
@@ -25,9 +25,15 @@ from anonchat.runtime.logging import configure_logging
 from anonchat.runtime.metrics import MetricsServer
 from anonchat.security.hardening import harden_process
 
+from .transport import websocket
+from .transport.socket_authorizer import SocketAuthorizer
+
 _log = logging.getLogger("anonchat")
 
 _GRACE_SECONDS = 5  # for requests in progress while the server stops
+_DRAIN_SECONDS = 4.0
+_POLL_SECONDS = 0.1
+_PAGES_PER_BATCH = 50
 _BACKLOG = 2_048  # connections waiting for accept
 _GC_THRESHOLDS = (10_000, 10, 10)  # a page is hundreds of objects; the defaults run too often
 
@@ -42,13 +48,25 @@ class Server(uvicorn.Server):
         for listener in self.servers:
             listener.close()
         if state.chat.presence.count_peers():
-            await pages.drain_pages(state.sockets)
+            await _drain_pages(state.sockets)
         state.streams.stop()
         state.sockets.close_polling_sockets()
         loop = asyncio.get_running_loop()
         loop.call_later(_GRACE_SECONDS - 1, state.connections.abort_slow_readers)
         loop.call_later(_GRACE_SECONDS - 1, state.open_requests.refuse)
         await super().shutdown(sockets)
+
+
+async def _drain_pages(sockets: SocketAuthorizer) -> None:
+    """Ask every page to reload from another node; wait up to 4 s until all sockets are closed."""
+    for number, page in enumerate(list(Client.instances), 1):
+        await websocket.broadcast("move", {}, room=page)
+        if number % _PAGES_PER_BATCH == 0:
+            await asyncio.sleep(0)
+    for _ in range(int(_DRAIN_SECONDS / _POLL_SECONDS)):
+        if not sockets.count():
+            break
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def tune_gc() -> None:

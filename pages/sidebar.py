@@ -26,7 +26,7 @@ from nicegui import ui
 from anonchat import Cost, Room, Visitor, visitor_lifetime
 
 from .context import PageContext
-from .controls import button, dialog, icon_button, initials
+from .controls import alert, button, dialog, icon_button, initials
 from .elements.live_list import ClientState, LiveList, SyncResult
 from .elements.room_search import RoomSearch
 from .elements.screen import Fields, Screen
@@ -171,6 +171,7 @@ def _draw_settings(
                     "everybody. This cannot be undone."
                 )
             ],
+            alert("forget"),
             button(language("Yes, forget me now"), kind="danger", data_calls="forget"),
         ],
         close_label=language("Close"),

@@ -1,6 +1,7 @@
 """Signed tokens that authenticate visitors."""
 
 import hmac
+from base64 import urlsafe_b64encode
 
 from ..crypto import Hasher
 from ..ids import new_token
@@ -15,9 +16,12 @@ class TokenSigner:
     def __init__(self, hasher: Hasher) -> None:
         self._hasher = hasher
 
-    def make_token(self) -> str:
-        """Return a new token: 256 random bits and their signature."""
-        random_part = new_token()
+    def make_token(self, attempt: str = "") -> str:
+        """Return a new token: 256 random bits and their signature.
+
+        An attempt always gets the same token, which only the holder of the hash key can tell.
+        """
+        random_part = self._hash(attempt) if attempt else new_token()
         return random_part + self._sign(random_part)
 
     def is_signed(self, token: str) -> bool:
@@ -30,6 +34,9 @@ class TokenSigner:
     def could_be_unsigned(self, token: str) -> bool:
         """Return whether a token has the length of the unsigned tokens of earlier versions."""
         return len(token) == _RANDOM_CHARACTERS
+
+    def _hash(self, attempt: str) -> str:
+        return urlsafe_b64encode(self._hasher.hash("attempt", attempt)).decode().rstrip("=")
 
     def _sign(self, random_part: str) -> str:
         return self._hasher.hash("token", random_part).hex()[:_SIGNATURE_CHARACTERS]

@@ -45,6 +45,7 @@ from ..limits.rate_limits import Limits
 from ..limits.work_budget import WorkBudget
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute, floor_to_minute
+from ..runtime.locks import KeyedLocks
 from ..runtime.open_pages import OpenPages
 from ..security.common_phrases import is_common
 from ..security.key_names import visitor_key_name
@@ -118,10 +119,17 @@ class Identity:
         self._marked_at: datetime | None = None
         self._shares_may_be_stale = False
         self._being_forgotten: set[str] = set()
+        self._attempt_locks: KeyedLocks[str] = KeyedLocks()  # by token
         bus.subscribe(self._on_event)
 
     async def sign_in(
-        self, nickname: str, *, phrase: str = "", address: str = "", solution: str = ""
+        self,
+        nickname: str,
+        *,
+        phrase: str = "",
+        address: str = "",
+        solution: str = "",
+        attempt: str = "",
     ) -> tuple[Visitor, str]:
         """Create a visitor with that nickname; return the visitor and a new token.
 
@@ -129,18 +137,24 @@ class Identity:
         with an additional token. A new visitor expires after about ten minutes unless the token
         is used. `address` is the client's IP address, if known: it is rate-limited, not stored.
         `solution` solves a proof-of-work challenge, which is required if the operator configured
-        it, or if the client network signs in too often. Hashing a phrase redeems it. Raises
+        it, or if the client network signs in too often. Hashing a phrase redeems it. `attempt` is a
+        secret that the client chose: a sign-in with the same one, whose response may be lost, is
+        undone first. Raises
         `ChallengeUnsolved`, `InvalidNickname`, `NicknameTaken`, `WrongPhrase`, `InvalidPhrase`,
         `RateLimited`, `TooManyPhrases`, `LimitReached` or `Unavailable`.
         """
         name = normalize_nickname(nickname)
         phrase = normalize_phrase(phrase)
         bits = await self._rate_limit_sign_in(address)
+        token = self._tokens.make_token(attempt)
         with self._proof_of_work.redeem(solution, bits=bits) as redeemed:
             if bits:
                 await self._work.spend(Cost.SIGN_IN, pass_id=solution, address=address)
-            proof = await self._verify(phrase, name, address, redeemed) if phrase else None
-            visitor, token, displaced = await self._find_or_create_visitor(name, proof, address)
+            async with self._attempt_locks.hold(token):
+                if attempt:
+                    token = await self._undo_sign_in(token)
+                proof = await self._verify(phrase, name, address, redeemed) if phrase else None
+                visitor, displaced = await self._find_or_create_visitor(name, proof, address, token)
         self._shares.record(visitor.id, address)
         if displaced:
             with suppress(Unavailable, LimitReached):  # the next purge retries
@@ -174,15 +188,27 @@ class Identity:
             phrase, keys.folded, holder, address=address, redeemed=redeemed
         )
 
+    async def _undo_sign_in(self, token: str) -> str:
+        """Forget the visitor who was created with a token and has not been seen since.
+
+        Return the token to use now: another one if this one is in use.
+        """
+        query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == fingerprint(token))
+        async with self._database.read_session() as session:
+            row = (await session.exec(query)).first()
+        if row and row.seen_at <= self._clock() - self._settings.visitor_ttl:  # not seen yet
+            await self.forget(row.id)
+            return token
+        return self._tokens.make_token() if row else token
+
     @retry_on_conflict
     async def _find_or_create_visitor(
-        self, name: str, proof: PhraseProof | None, address: str
-    ) -> tuple[Visitor, str, str | None]:
-        """Return the visitor, a new token, and the id of a displaced idle visitor, if any."""
+        self, name: str, proof: PhraseProof | None, address: str, token: str
+    ) -> tuple[Visitor, str | None]:
+        """Return the visitor, and the id of a displaced idle visitor, if any."""
         keys = self._nicknames.make_keys(name)
         await self._forget_expired_holders(keys)
-        token, visitor_id = self._tokens.make_token(), new_id()
-        displaced, has_new_badge = None, False
+        displaced, has_new_badge, visitor_id = None, False, new_id()
         async with (
             self._destroying_key_on_conflict(visitor_id),
             self._database.transaction() as session,
@@ -215,7 +241,7 @@ class Identity:
             await self._bus.publish(TokenRevoked(visitor.id))
         if has_new_badge:
             await self._bus.publish(BadgeChanged(visitor.id))
-        return visitor, token, displaced
+        return visitor, displaced
 
     async def _authenticate_holder(
         self, holders: Sequence[VisitorRow], proof: PhraseProof | None
@@ -247,19 +273,6 @@ class Identity:
         if visitor is None and self._cipher.may_visitor_key_exist_on_peers(row.id):
             raise Unavailable
         return visitor
-
-    @retry_on_conflict
-    async def replace_token(self, token: str) -> str | None:
-        """Replace a token, which becomes invalid; return the new token.
-
-        Of concurrent calls with the same token, one gets a new token and the others `None`.
-        """
-        hash, new = fingerprint(token), self._tokens.make_token()
-        replacing = update(TokenRow).where(col(TokenRow.hash) == hash)
-        async with self._database.transaction() as session:
-            replaced = await session.exec(replacing.values(hash=fingerprint(new)))
-        self._token_cache.pop(hash, None)
-        return new if replaced.rowcount else None
 
     @retry_on_conflict
     async def sign_out(self, token: str) -> None:

@@ -13,7 +13,7 @@ from benchmarks.attacks.way import Act, Prepare, Way
 
 _SCREEN = "nicegui-screen"
 _ROOM_SEARCH = "nicegui-room_search"
-_ROOM = re.compile(r'href="/r/([^"]+)"')
+_ROOM = re.compile(r'href="r/([^"]+)"')
 _SYNC: dict[str, Any] = {"question": 1, "keys": [], "older": False, "beyond": ""}
 
 Path = Callable[[Scene], str]
@@ -330,19 +330,5 @@ WAYS = (
         _event("ledger", "sync", _SYNC),
         *_small_lists("ledger"),
         round=500,
-    ),
-    _anonymous_way(
-        "sign-in",
-        _login,
-        _press("enter", nickname="a *"),
-        (_SCREEN, "call:enter"),
-        round=200,
-    ),
-    _anonymous_way(
-        "sign-in with a phrase",
-        _login,
-        _press("enter", nickname="b *", phrase="phrase *"),
-        (_SCREEN, "call:enter"),
-        round=60,
     ),
 )

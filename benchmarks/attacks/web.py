@@ -1,6 +1,7 @@
 """Attacks by requests for pages and files."""
 
 from collections.abc import Callable, Container
+from uuid import uuid4
 
 from benchmarks.attacks.calls import request_token
 from benchmarks.attacks.client import Client
@@ -29,6 +30,17 @@ def _get(
                 expect=expect,
                 **options,
             )
+
+        return act
+
+    return prepare
+
+
+def _sign_in(**fields: str) -> Prepare:
+    async def prepare(client: Client, _scene: Scene) -> Act:
+        async def act(_number: int) -> None:
+            body = {name: text.replace("*", uuid4().hex[:12]) for name, text in fields.items()}
+            await client.ask("POST", "/session", headers={"Origin": client.url}, json=body)
 
         return act
 
@@ -81,6 +93,7 @@ async def _end_session(client: Client, token: str) -> None:
     await client.ask("DELETE", "/session", cookie=token, headers={"Origin": client.url})
 
 
+_SIGN_IN = (("POST", "/session"),)
 WAYS = (
     Way("page: /login", _get("/login"), round=_ROUND),
     Way("page: /privacy", _get("/privacy"), round=_ROUND),
@@ -91,11 +104,12 @@ WAYS = (
         _get("/", expect=[303], headers={"Cookie": f"anonchat={'x' * 43}"}),
         round=_ROUND,
     ),
+    Way("page: sign-in", _sign_in(nickname="a *"), _SIGN_IN, round=200),
     Way(
-        "page: /session with a false ticket",
-        _get("/session", expect=[403], method="POST", data="x" * 200),
-        (("POST", "/session"),),
-        round=_ROUND,
+        "page: sign-in with a phrase",
+        _sign_in(nickname="b *", phrase="phrase *"),
+        _SIGN_IN,
+        round=60,
     ),
     Way(
         "page: /pass with a false solution",

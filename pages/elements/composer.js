@@ -40,17 +40,21 @@ export default {
   mounted() {
     this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
-    this.resize();
+    // Lines break elsewhere if the width changes; in the next frame, because this changes the size again.
+    this.resizeObserver = new ResizeObserver(() => requestAnimationFrame(this.resize));
+    this.resizeObserver.observe(this.$el);
     this.$nextTick(() => this.unanswered.forEach(({ text }, dedup) => this.list()?.addPending(dedup, text)));
     this.onViewport = () => {
       // A phone's keyboard covers the page instead of resizing it: reduce the height of the page.
-      document.documentElement.style.setProperty("--screen", `${window.visualViewport.height}px`);
-      window.scrollTo(0, 0);
+      const { height, scale } = window.visualViewport;
+      document.documentElement.style.setProperty("--screen", `${height * scale}px`);
+      if (scale === 1) window.scrollTo(0, 0); // a zoomed page is scrolled by its reader
     };
     window.visualViewport?.addEventListener("resize", this.onViewport);
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
   },
   unmounted() {
+    this.resizeObserver.disconnect();
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
   methods: {

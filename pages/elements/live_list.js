@@ -1,6 +1,7 @@
 // A list of keyed rows that the server draws: inserts, replaces, removes and expires them, and tracks
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
+import { copyMessages } from "copying";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
 import { ScrollPosition } from "scroll_position";
@@ -70,8 +71,10 @@ export default {
     this.readTracker?.cancel();
     this.endObserver?.disconnect();
     this.resizeObserver?.disconnect();
+    this.headings?.clear();
     window.socket?.off("feed", this.onPacket);
     document.removeEventListener("visibilitychange", this.onVisible);
+    document.removeEventListener("copy", this.onCopy);
     window.removeEventListener("pagehide", this.onLeave);
   },
   methods: {
@@ -103,6 +106,7 @@ export default {
       this.onVisible = () => {
         if (document.hidden) return this.readTracker?.flush();
         this.countdown.updateAll();
+        this.headings?.updateDays();
         this.readTracker?.update();
       };
       this.onLeave = () => this.readTracker?.flush();
@@ -110,6 +114,8 @@ export default {
       document.addEventListener("visibilitychange", this.onVisible);
       window.addEventListener("pagehide", this.onLeave);
       if (!this.stick) return;
+      this.onCopy = (event) => copyMessages(event, this.rows);
+      document.addEventListener("copy", this.onCopy);
       let isFirst = true; // the observer calls once at the start, without a change
       this.resizeObserver = new ResizeObserver(() => {
         if (!isFirst && this.isAtEnd()) this.scrollToEnd();
@@ -346,7 +352,7 @@ export default {
     onKeydown(event) {
       if (!this.stick || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
       const isUp = event.key === "ArrowUp";
-      const row = this.rows.get(event.target.dataset.key);
+      const row = this.rows.get(event.target.closest("[data-key]")?.dataset.key);
       const next = row ? this.rows.neighbour(row, isUp ? -1 : 1) : isUp ? this.rows.last : this.rows.first;
       if (!next) return;
       next.node.focus();

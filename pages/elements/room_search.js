@@ -5,7 +5,7 @@ const QUERY_DELAY = 120; // ms
 const REFRESH_DELAY = 1500; // ms; rooms change while the list is open
 
 export default {
-  props: { label: String, button_label: String, max_characters: Number },
+  props: { label: String, placeholder: String, button_label: String, max_characters: Number },
   emits: ["query", "open", "pick"],
   // picked: a slug, kept after its room has ended
   data: () => ({ options: [], picked: null, reason: "" }),
@@ -25,7 +25,7 @@ export default {
             "aria-autocomplete": "list",
             "aria-controls": `room-search-${id}`,
             "aria-activedescendant": this.active < 0 ? undefined : `room-search-${id}-${this.active}`,
-            placeholder: this.label,
+            placeholder: this.placeholder,
             autocomplete: "off",
             enterkeyhint: "go",
             maxlength: this.max_characters,
@@ -71,10 +71,7 @@ export default {
       this.timer = setTimeout(() => this.$emit("query", words), QUERY_DELAY);
     },
     onKeydown(event) {
-      if (event.isComposing || event.keyCode === COMPOSING) {
-        if (event.key === "Enter") event.preventDefault(); // it would submit the form
-        return;
-      }
+      if (event.isComposing || event.keyCode === COMPOSING) return;
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (step && this.options.length) {
         event.preventDefault();

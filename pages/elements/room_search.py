@@ -40,6 +40,7 @@ class RoomSearch(Component, component="room_search.js"):
         self._language = language
         self._props.update(
             label=language("Find or create a room"),
+            placeholder=language("Room name"),
             button_label=language("Open") if with_button else "",
             max_characters=NAME_CHARACTERS,
         )

@@ -2,6 +2,7 @@
 // no server.
 
 const YEAR = 31_536_000; // seconds
+const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 
 export default {
   emits: ["call"],
@@ -44,10 +45,14 @@ export default {
       const form = event.target;
       if (form.dataset.calls === undefined) return;
       event.preventDefault();
+      if (form.ariaBusy) return; // showAlert ends it
+      form.ariaBusy = "true";
       for (const alert of form.querySelectorAll("[data-says]")) this.showAlert(alert.dataset.says, "");
       this.$emit("call", { name: form.dataset.calls, fields: Object.fromEntries(new FormData(form)) });
     },
     onKeydown(event) {
+      const isComposing = event.isComposing || event.keyCode === COMPOSING;
+      if (event.key === "Enter" && isComposing) event.preventDefault(); // it would submit the form
       const panel = event.key === "Escape" && event.target.closest("[data-turned]");
       if (panel) this.toggle(panel.id);
     },
@@ -102,12 +107,19 @@ export default {
 
     // Messages of the server
     showAlert(name, text) {
-      this.$el.querySelector(`[data-says="${name}"]`).textContent = text;
+      const alert = this.$el.querySelector(`[data-says="${name}"]`);
+      alert.textContent = text;
+      if (text) alert.closest("form")?.removeAttribute("aria-busy");
       this.field(name)?.setAttribute("aria-invalid", String(text !== ""));
     },
     reject(name, reason) {
       this.showAlert(name, reason);
       this.field(name)?.focus();
+    },
+    fail(name, reason) {
+      const form = this.$el.querySelector(`[data-calls="${name}"]`).closest("form");
+      const alert = this.$el.querySelector(`[data-says="${name}"]`) ?? form.querySelector("[data-says]");
+      this.reject(alert.dataset.says, reason);
     },
     fill(name, text) {
       this.showAlert(name, "");

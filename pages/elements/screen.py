@@ -6,8 +6,9 @@ from htpy import Node, fragment, template
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from anonchat import WorkBudget
+from anonchat import ChatError, WorkBudget
 
+from ..i18n.language import Language
 from .component import Component
 from .handlers import QueueHandler
 
@@ -22,12 +23,15 @@ class Screen(Component, component="screen.js"):
 
     Create the live elements in it (`with screen:`), then `draw` HTML that contains them.
     `data_calls="name"` on a button or a form calls the handler that `on_call` registered by that
-    name. The browser alone handles `data_opens`, `data_closes`, `data_turns`, `data_copies`,
-    `data_remembers` and `data_signs_out` (see screen.js).
+    name. An error that it raises is shown in the alert of that name, or in the first one of the
+    form. A submitted form can be submitted again once an alert has been shown in it. The browser
+    alone handles `data_opens`, `data_closes`, `data_turns`, `data_copies`, `data_remembers` and
+    `data_signs_out` (see screen.js).
     """
 
-    def __init__(self, kind: str, *, budget: WorkBudget) -> None:
+    def __init__(self, kind: str, *, budget: WorkBudget, language: Language) -> None:
         super().__init__(budget)
+        self._language = language
         self.classes(f"screen {kind}")
         self._handlers: dict[str, CallHandler] = {}
         self.on("call", QueueHandler(self._on_call, queue_max=_QUEUE_MAX))
@@ -60,10 +64,17 @@ class Screen(Component, component="screen.js"):
 
     async def _on_call(self, arguments: GenericEventArguments) -> None:
         call = arguments.args if isinstance(arguments.args, dict) else {}
-        fields = call.get("fields")
-        handler = self._handlers.get(str(call.get("name")))
-        if handler and isinstance(fields, dict):
+        name, fields = str(call.get("name")), call.get("fields")
+        handler = self._handlers.get(name)
+        if handler is None or not isinstance(fields, dict):
+            return
+        try:
             await handler({name: text for name, text in fields.items() if isinstance(text, str)})
+        except ChatError as error:
+            self.run_method("fail", name, self._language.explain(error))
+        except Exception:
+            self.run_method("fail", name, self._language("That did not work. Please try again."))
+            raise
 
     def _release_html(self) -> None:
         """Drop the HTML, which is already sent: here it would outlive its expiry."""

@@ -1,12 +1,9 @@
 """Session authentication: maps the session cookie to a visitor through `chat.identity`."""
 
 import string
-from base64 import urlsafe_b64encode
 from datetime import timedelta
-from functools import cached_property
 from urllib.parse import quote
 
-from cryptography.fernet import Fernet, InvalidToken
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.requests import HTTPConnection
 
@@ -15,18 +12,11 @@ from anonchat import Chat, Visitor
 from .path_prefix import path_prefix
 
 _COOKIE_AGE = timedelta(days=400)  # the maximum of browsers; the server expires tokens itself
-_TICKET_SECONDS = 30
 _COOKIE = "anonchat"
 
 
 class SessionAuth:
-    """Authenticates visitors by their session cookie, and sets it after sign-in.
-
-    A cookie can only be set over HTTP, but the sign-in form is sent over the page's socket. So the
-    page receives a ticket, which is a token encrypted and valid for 30 seconds, and posts it back.
-    The cookie holds a new token that replaces it, so a ticket works once, on any node.
-    `CrossOriginProtectionMiddleware` ensures that the ticket is posted by a page of this site.
-    """
+    """Authenticates visitors by their session cookie, sets it after sign-in and clears it."""
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
@@ -54,35 +44,28 @@ class SessionAuth:
         address = connection.client.host if connection.client else ""
         return await self._chat.identity.authenticate(token, address=address) if token else None
 
-    def create_ticket(self, token: str) -> str:
-        """Return a ticket for the token; it works once, within 30 seconds."""
-        return self._fernet.encrypt_at_time(token.encode(), self._now()).decode()
+    def start_session(self, request: Request, token: str) -> Response:
+        """Return the response that sets the session cookie."""
+        response = Response(status_code=204)
+        response.set_cookie(
+            self.cookie_name(request, _COOKIE),
+            token,
+            max_age=int(_COOKIE_AGE.total_seconds()),
+            path=cookie_path(request),
+            secure=self.is_secure(request),
+            httponly=True,
+            samesite="lax",
+        )
+        return response
 
     def routes(self) -> APIRouter:
-        """Return the routes that start and end a session."""
+        """Return the routes that check and end a session; `login.py` has the one that starts it."""
         router = APIRouter(include_in_schema=False)
 
-        @router.post("/session", status_code=204)
-        async def start_session(request: Request) -> Response:
-            ticket = await request.body()
-            try:
-                token = self._fernet.decrypt_at_time(ticket, _TICKET_SECONDS, self._now()).decode()
-            except InvalidToken as error:
-                raise HTTPException(403) from error
-            new_token = await self._chat.identity.replace_token(token)
-            if new_token is None:  # ticket already used, or visitor deleted
-                raise HTTPException(403)
-            response = Response(status_code=204)
-            response.set_cookie(
-                self.cookie_name(request, _COOKIE),
-                new_token,
-                max_age=int(_COOKIE_AGE.total_seconds()),
-                path=cookie_path(request),
-                secure=self.is_secure(request),
-                httponly=True,
-                samesite="lax",
-            )
-            return response
+        @router.get("/session", status_code=204)
+        async def check_session(request: Request) -> None:
+            if await self.authenticate(request) is None:
+                raise HTTPException(401)
 
         @router.delete("/session", status_code=204)
         async def end_session(request: Request) -> Response:
@@ -98,14 +81,6 @@ class SessionAuth:
             return response
 
         return router
-
-    @cached_property
-    def _fernet(self) -> Fernet:
-        """Cipher of tickets; the same on all nodes, since a ticket may be posted to any."""
-        return Fernet(urlsafe_b64encode(self._chat.hasher.hash("ticket")))
-
-    def _now(self) -> int:
-        return int(self._chat.clock().timestamp())
 
     def has_token(self, connection: HTTPConnection) -> bool:
         """Return whether a request has a session cookie, valid or not."""

@@ -94,6 +94,20 @@ async def test_enter_does_not_recreate_a_chosen_room_that_ended(world: World, ro
     await mira.expect_room(prefix)
 
 
+async def test_second_submit_of_the_new_room_dialog_is_ignored(world: World, room: str) -> None:
+    ann = await world.person("Ann")
+    sent: list[str | bytes] = []
+    ann.page.on(
+        "websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame))
+    )
+    await ann.sign_in()
+    await ann.button("New room").click()
+    await ann.textbox("Name").fill(room)
+    await ann.button("Create the room").dblclick()
+    await ann.expect_room(room)
+    assert sum('"create' in str(frame) for frame in sent) == 1
+
+
 async def test_ime_composition_keys_choose_and_open_nothing(world: World, room: str) -> None:
     await world.members(room, "Ann")
     mira = await world.visitor("Mira")

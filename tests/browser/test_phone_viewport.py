@@ -6,6 +6,16 @@ from playwright.async_api import expect
 from tests.browser.person import ENGLISH, RUSSIAN, Person, Words
 from tests.browser.world import World
 
+_CUT_PLACEHOLDERS = """() => [...document.querySelectorAll("[placeholder]")]
+    .filter((box) => box.checkVisibility() && !box.value)
+    .filter((box) => {
+        const { font, paddingLeft, paddingRight } = getComputedStyle(box);
+        const context = document.createElement("canvas").getContext("2d");
+        context.font = font;
+        const width = context.measureText(box.placeholder).width;
+        return width > box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+    })
+    .map((box) => box.placeholder)"""
 PHONE = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
 _SMALL_TARGETS = """() => [
     ...document.querySelectorAll("a, button, input, textarea, select, summary")]
@@ -30,6 +40,7 @@ async def _assert_fits_viewport(person: Person) -> None:
     )
     assert overflowing == []
     assert await person.page.evaluate(_SMALL_TARGETS) == []
+    assert await person.page.evaluate(_CUT_PLACEHOLDERS) == []
 
 
 @both_languages

@@ -1,9 +1,10 @@
 """Sign-in, sessions, sign-out and "Forget me"."""
 
 import re
+from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.world import World
 
@@ -278,12 +279,89 @@ async def test_forget_me_removes_everything_from_every_page(world: World, room: 
     await expect(newcomer.region("Your rooms")).to_contain_text("You are in no room yet")
 
 
-async def test_login_form_submitted_before_its_socket_opens_is_accepted(world: World) -> None:
+async def test_login_form_needs_no_socket(world: World) -> None:
     wire = await world.wire()
     ann = await world.person("Ann", wire=wire)
     wire.hold_websockets()
     await ann.open_path("/login")
     await ann.submit_login(ann.nickname)
-    await expect(ann.textbox("Nickname")).to_have_value(ann.nickname)
+    await ann.expect_path("/")
     wire.release_websockets()
+
+
+async def _cut_request(route: Route) -> None:
+    await route.abort()
+
+
+async def _cut_response(route: Route) -> None:
+    await route.fetch()
+    await route.request.frame.page.context.clear_cookies()  # `fetch` has stored them
+    await route.abort()
+
+
+async def _fail(route: Route) -> None:
+    await route.fulfill(status=500)
+
+
+async def _forbid(route: Route) -> None:
+    await route.fulfill(status=403)
+
+
+@pytest.mark.parametrize("fault", [_cut_request, _cut_response, _fail, _forbid])
+@pytest.mark.parametrize("reload", [False, True], ids=["same page", "reloaded"])
+async def test_failed_sign_in_is_reported_and_can_be_repeated(
+    world: World, fault: Callable[[Route], Awaitable[None]], reload: bool
+) -> None:
+    ann = await world.person("Ann")
+    ann.ignored_errors = "Failed to load resource"
+    await ann.open_path("/login")
+    await ann.page.route("**/session", fault)
+    await ann.submit_login(ann.nickname)
+    await ann.expect_alert("You could not be signed in. Please try again.")
+    await expect(ann.textbox("Nickname")).to_be_focused()
+    await ann.page.unroute("**/session")
+    if reload:
+        await ann.page.reload()
+    await ann.submit_login(ann.nickname)
+    await ann.expect_path("/")
+
+
+async def test_failed_sign_in_keeps_no_nickname_if_another_is_chosen(world: World) -> None:
+    ann, bob = await world.person("Ann"), await world.person("Bob")
+    ann.ignored_errors = "Failed to load resource"
+    await ann.open_path("/login")
+    await ann.page.route("**/session", _cut_response)
+    await ann.submit_login(bob.nickname)
+    await ann.expect_alert("You could not be signed in. Please try again.")
+    await ann.page.unroute("**/session")
+    await ann.submit_login(ann.nickname)
+    await ann.expect_path("/")
+    await bob.sign_in()
+
+
+async def test_second_submit_is_ignored_while_the_first_is_answered(world: World) -> None:
+    ann = await world.person("Ann")
+    requests: list[str] = []
+    ann.page.on("request", lambda request: requests.append(f"{request.method} {request.url}"))
+    await ann.open_path("/login")
+    await ann.textbox("Nickname").fill(ann.nickname)
+    await ann.button("Enter").dblclick()
+    await ann.expect_path("/")
+    assert requests.count(f"POST {ann.home}/session") == 1
+
+
+async def test_sign_in_without_cookies_says_what_is_needed(world: World) -> None:
+    async def drop_cookie(route: Route) -> None:
+        response = await route.fetch()
+        await ann.context.clear_cookies()  # `fetch` has stored them
+        await route.fulfill(status=response.status)
+
+    ann = await world.person("Ann")
+    ann.ignored_errors = "Failed to load resource"
+    await ann.open_path("/login")
+    await ann.page.route("**/session", drop_cookie)
+    await ann.submit_login(ann.nickname)
+    await ann.expect_alert("Allow cookies for this site")
+    await ann.page.unroute("**/session")
+    await ann.submit_login(ann.nickname)
     await ann.expect_path("/")

@@ -167,3 +167,13 @@ async def _tab_to(person: Person, target: Locator) -> None:
             return
         await person.page.keyboard.press("Tab")
     raise AssertionError(f"{target} is not reachable with the Tab key")
+
+
+async def test_arrow_keys_move_from_inside_a_row_to_its_neighbour(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("one", "two https://example.org", "three", "four")
+    link = ann.log.get_by_role("link")
+    for key, neighbour in (("ArrowUp", "one"), ("ArrowDown", "three")):
+        await link.focus()
+        await ann.page.keyboard.press(key)
+        await expect(ann.message(neighbour)).to_be_focused()

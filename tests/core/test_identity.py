@@ -563,3 +563,44 @@ async def test_forgotten_and_expired_visitors_are_not_found(chat: Chat, clock: F
     for nickname in ("Ann", "Bob"):
         with pytest.raises(NotFound):
             await chat.identity.find(nickname)
+
+
+async def test_repeated_attempt_continues_the_sign_in(chat: Chat) -> None:
+    await chat.identity.sign_in("Ann", attempt="secret")
+    visitor, token = await chat.identity.sign_in("Ann", attempt="secret")
+    assert await _authenticated_id(chat, token) == visitor.id
+    with pytest.raises(NicknameTaken):
+        await chat.identity.sign_in("Ann", attempt="secret of somebody else")
+
+
+async def test_repeated_attempt_may_change_nickname_and_phrase(chat: Chat) -> None:
+    await chat.identity.sign_in("Ann", attempt="secret")
+    await chat.identity.sign_in("Ann", phrase=PHRASE, attempt="secret")
+    await chat.identity.sign_in("Mira", attempt="secret")
+    assert await chat.identity.is_nickname_available("Ann")
+    await chat.identity.sign_in("Ann")
+
+
+async def test_concurrent_attempts_get_the_same_valid_token(chat: Chat) -> None:
+    results = await asyncio.gather(
+        *(chat.identity.sign_in("Ann", attempt="secret") for _ in range(5))
+    )
+    (token,) = {token for _, token in results}
+    assert await _authenticated_id(chat, token)
+
+
+async def test_repeated_attempt_does_not_take_a_visitor_who_came_in(chat: Chat) -> None:
+    visitor, token = await chat.identity.sign_in("Ann", attempt="secret")
+    assert await _authenticated_id(chat, token) == visitor.id
+    with pytest.raises(NicknameTaken):
+        await chat.identity.sign_in("Ann", attempt="secret")
+    mira, other = await chat.identity.sign_in("Mira", attempt="secret")
+    assert await _authenticated_id(chat, other) == mira.id
+    assert await _authenticated_id(chat, token) == visitor.id
+
+
+async def test_repeated_attempt_with_the_phrase_of_a_known_visitor_is_accepted(chat: Chat) -> None:
+    visitor, _ = await chat.identity.sign_in("Ann", phrase=PHRASE)
+    for _ in range(3):
+        _, token = await chat.identity.sign_in("Ann", phrase=PHRASE, attempt="secret")
+        assert await _authenticated_id(chat, token) == visitor.id

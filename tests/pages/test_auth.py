@@ -1,6 +1,5 @@
 """The session cookie: how it is set, checked and cleared; redirect targets after sign-in."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import Morsel, SimpleCookie
@@ -9,14 +8,17 @@ from typing import Annotated
 
 import httpx
 import pytest
-from cryptography.fernet import Fernet
 from fastapi import Depends, FastAPI, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anonchat import Chat, TokenRevoked, Visitor
+from pages import login
+from pages.context import PageContext
+from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth, local_path
 from pages.http.cross_origin import CrossOriginProtectionMiddleware
+from pages.i18n.language import load_languages
 from tests.fakes import EventRecorder, FakeClock, running_chat
 
 
@@ -29,6 +31,8 @@ class AuthApp:
         self.address = address
         web = FastAPI()
         web.include_router(self.auth.routes())
+        feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
+        web.include_router(login.routes(PageContext(chat, feeds, self.auth, load_languages())))
         web.add_middleware(
             CrossOriginProtectionMiddleware,
             base_url=chat.settings.base_url,
@@ -44,15 +48,13 @@ class AuthApp:
         transport = httpx.ASGITransport(app=web)
         self.browser = httpx.AsyncClient(transport=transport, base_url=address)
 
-    async def post(self, ticket: str, origin: str | None = None) -> httpx.Response:
-        """Post a ticket as the page does."""
+    async def sign_in(
+        self, nickname: str = "Ann", *, origin: str | None = None, **fields: str
+    ) -> httpx.Response:
+        """Post the login form as the page does."""
         headers = {"origin": self.address if origin is None else origin}
-        return await self.browser.post("/session", content=ticket, headers=headers)
-
-    async def ticket(self, nickname: str) -> str:
-        """Sign a visitor in and return the ticket."""
-        _, token = await self.chat.identity.sign_in(nickname)
-        return self.auth.create_ticket(token)
+        form = {"nickname": nickname, **fields}
+        return await self.browser.post("/session", json=form, headers=headers)
 
 
 @asynccontextmanager
@@ -74,14 +76,50 @@ def _cookie(response: httpx.Response) -> Morsel[str]:
     return cookie
 
 
-async def test_ticket_sets_a_session_cookie_that_authenticates(site: AuthApp) -> None:
-    response = await site.post(await site.ticket("Ann"))
+async def test_sign_in_sets_a_session_cookie_that_authenticates(site: AuthApp) -> None:
+    assert (await site.browser.get("/session")).status_code == 401
+    response = await site.sign_in()
     assert response.status_code == 204
+    assert (await site.browser.get("/session")).status_code == 204
+    assert (await site.browser.get("/")).json() == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({"nickname": " "}, "nickname", "Please choose a nickname that others can see."),
+        ({"nickname": "Mira"}, "nickname", "That nickname, or one like it, is taken."),
+        ({"phrase": "short"}, "phrase", "A secret phrase has 8 to 200 characters."),
+    ],
+)
+async def test_refused_sign_in_names_the_field_and_the_reason(
+    site: AuthApp, fields: dict[str, str], field: str, reason: str
+) -> None:
+    await site.chat.identity.sign_in("Mira")
+    response = await site.sign_in(**fields)
+    assert response.status_code == 200
+    assert response.json() == {"field": field, "reason": reason}
+    assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "form", [{}, [], "", {"nickname": 1}, {"nickname": "Ann", "attempt": "x" * 65}]
+)
+async def test_malformed_sign_in_is_refused(site: AuthApp, form: object) -> None:
+    response = await site.browser.post("/session", json=form, headers={"origin": site.address})
+    assert response.status_code == 422
+    assert await site.chat.identity.is_nickname_available("Ann")
+
+
+async def test_repeated_sign_in_replaces_the_one_whose_response_was_lost(site: AuthApp) -> None:
+    await site.sign_in(attempt="secret")
+    site.browser.cookies.clear()
+    assert (await site.sign_in(attempt="secret")).status_code == 204
     assert (await site.browser.get("/")).json() == "Ann"
 
 
 async def test_cookie_over_http_has_the_expected_attributes(site: AuthApp) -> None:
-    cookie = _cookie(await site.post(await site.ticket("Ann")))
+    cookie = _cookie(await site.sign_in())
     assert cookie.key == "anonchat"
     assert cookie["httponly"]
     assert cookie["samesite"] == "lax"
@@ -103,8 +141,7 @@ async def test_cookie_over_https_is_secure_and_bound_to_the_host(
     tmp_path: Path, address: str, settings: dict[str, str]
 ) -> None:
     async with running_app(tmp_path / "data", address, **settings) as site:
-        ticket = await site.ticket("Ann")
-        cookie = _cookie(await site.post(ticket, origin="https://chat.localhost"))
+        cookie = _cookie(await site.sign_in(origin="https://chat.localhost"))
         assert cookie.key == "__Host-anonchat"
         assert cookie["secure"]
         assert cookie["httponly"]
@@ -116,7 +153,7 @@ async def test_cookie_below_a_path_is_bound_to_it(tmp_path: Path) -> None:
     address = "https://chat.localhost"
     async with running_app(tmp_path / "data", address, base_url=f"{address}/chat") as site:
         site.browser.headers["x-forwarded-prefix"] = "/chat"
-        cookie = _cookie(await site.post(await site.ticket("Ann")))
+        cookie = _cookie(await site.sign_in())
         assert (cookie.key, cookie["path"]) == ("__Secure-anonchat", "/chat")
         assert cookie["secure"]
         headers = {"origin": address, "cookie": f"{cookie.key}={cookie.value}"}
@@ -147,75 +184,22 @@ async def test_cookie_without_host_prefix_is_ignored_over_https(tmp_path: Path) 
 async def test_cross_origin_request_cannot_set_or_clear_the_cookie(
     site: AuthApp, origin: str, method: str
 ) -> None:
-    ticket = await site.ticket("Ann")
     response = await site.browser.request(
-        method, "/session", content=ticket, headers={"origin": origin}
+        method, "/session", json={"nickname": "Ann"}, headers={"origin": origin}
     )
     assert response.status_code == 403
     assert "set-cookie" not in response.headers
 
 
 async def test_request_without_origin_sets_no_cookie(site: AuthApp) -> None:
-    response = await site.browser.post("/session", content=await site.ticket("Ann"))
+    response = await site.browser.post("/session", json={"nickname": "Ann"})
     assert response.status_code == 403
-
-
-@pytest.mark.parametrize("ticket", ["", "nonsense", "é" * 10, "x" * 100_000])
-async def test_invalid_ticket_is_refused(site: AuthApp, ticket: str) -> None:
-    response = await site.post(ticket)
-    assert response.status_code == 403
-    assert "set-cookie" not in response.headers
-
-
-async def test_token_is_not_accepted_as_a_ticket(site: AuthApp) -> None:
-    _, token = await site.chat.identity.sign_in("Ann")
-    assert (await site.post(token)).status_code == 403
-
-
-async def test_expired_ticket_is_refused(site: AuthApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    ticket = await site.ticket("Ann")
-    monkeypatch.setattr("pages.http.auth._TICKET_SECONDS", -1)
-    assert (await site.post(ticket)).status_code == 403
-
-
-async def test_ticket_encrypted_with_another_key_is_refused(site: AuthApp) -> None:
-    _, token = await site.chat.identity.sign_in("Ann")
-    ticket = Fernet(Fernet.generate_key()).encrypt(token.encode()).decode()
-    assert (await site.post(ticket)).status_code == 403
-
-
-async def test_ticket_of_another_node_is_accepted(site: AuthApp) -> None:
-    _, token = await site.chat.identity.sign_in("Ann")
-    assert (await site.post(SessionAuth(site.chat).create_ticket(token))).status_code == 204
-
-
-async def test_ticket_is_accepted_once(site: AuthApp) -> None:
-    ticket = await site.ticket("Ann")
-    assert (await site.post(ticket)).status_code == 204
-    second = await site.post(ticket)
-    assert second.status_code == 403
-    assert "set-cookie" not in second.headers
-    assert (await site.browser.get("/")).json() == "Ann"
-
-
-async def test_ticket_posted_concurrently_sets_one_cookie(site: AuthApp) -> None:
-    ticket = await site.ticket("Ann")
-    responses = await asyncio.gather(*(site.post(ticket) for _ in range(9)))
-    assert sorted(response.status_code for response in responses) == [204] + [403] * 8
-
-
-async def test_ticket_of_a_deleted_visitor_is_refused(site: AuthApp) -> None:
-    visitor, token = await site.chat.identity.sign_in("Ann")
-    ticket = site.auth.create_ticket(token)
-    await site.chat.identity.forget(visitor.id)
-    assert (await site.post(ticket)).status_code == 403
 
 
 async def test_sign_out_revokes_only_the_token_of_this_browser(site: AuthApp) -> None:
     phrase = "correct horse battery"
-    _, token = await site.chat.identity.sign_in("Ann", phrase=phrase)
     _, other_token = await site.chat.identity.sign_in("Ann", phrase=phrase)
-    cookie = _cookie(await site.post(site.auth.create_ticket(token))).value
+    cookie = _cookie(await site.sign_in(phrase=phrase)).value
     assert await site.chat.identity.authenticate(cookie)
     recorder = EventRecorder(site.chat)
     response = await site.browser.delete("/session", headers={"origin": site.address})
@@ -237,7 +221,7 @@ async def test_sign_out_without_a_valid_token_changes_nothing(site: AuthApp, coo
 
 
 async def test_sign_out_clears_the_cookie(site: AuthApp) -> None:
-    await site.post(await site.ticket("Ann"))
+    await site.sign_in()
     await site.browser.delete("/session", headers={"origin": site.address})
     response = await site.browser.get("/")
     assert response.status_code == 303
@@ -269,8 +253,8 @@ async def test_unknown_token_is_redirected_to_login(site: AuthApp, token: str) -
 
 
 async def test_deleted_visitor_is_redirected_to_login(site: AuthApp) -> None:
-    visitor, token = await site.chat.identity.sign_in("Ann")
-    await site.post(site.auth.create_ticket(token))
+    visitor = await site.chat.identity.authenticate(_cookie(await site.sign_in()).value)
+    assert visitor
     await site.chat.identity.forget(visitor.id)
     assert (await site.browser.get("/")).status_code == 303
 

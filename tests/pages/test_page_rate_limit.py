@@ -258,7 +258,7 @@ async def test_sign_in_and_health_checks_are_never_limited(
     for path in ("/healthz", "/readyz"):
         assert (await browser.get(path)).status_code == 200
     response = await browser.post("/session", headers={"origin": "http://chat.localhost"})
-    assert response.status_code == 403, "refused for the missing ticket only"
+    assert response.status_code == 422, "refused for the missing nickname only"
 
 
 async def test_anonymous_requests_are_delayed_before_they_are_refused(

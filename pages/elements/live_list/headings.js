@@ -9,12 +9,13 @@ export class Headings {
   #unreadText;
   #firstUnread;
   #today;
+  #timer;
 
   constructor(rows, times, unreadText) {
     this.#rows = rows;
     this.#times = times;
     this.#unreadText = unreadText;
-    this.#today = today();
+    this.updateDays();
   }
 
   setFirstUnread(key) {
@@ -24,9 +25,21 @@ export class Headings {
 
   update(changed) {
     for (const row of changed) this.#updateRow(row);
-    if (this.#today === today()) return;
-    this.#today = today();
+  }
+
+  // Updates the names of the days, which change at midnight.
+  updateDays() {
+    const now = new Date();
+    const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.updateDays(), midnight - now);
+    if (this.#today === now.toDateString()) return;
+    this.#today = now.toDateString();
     for (const row of this.#rows) if (row.dividers.day) this.#updateRow(row);
+  }
+
+  clear() {
+    clearTimeout(this.#timer);
   }
 
   #updateRow(row) {
@@ -53,8 +66,4 @@ function setDivider(row, kind, text) {
   divider.textContent = text;
   next.before(divider);
   row.dividers[kind] = divider;
-}
-
-function today() {
-  return new Date().toDateString();
 }

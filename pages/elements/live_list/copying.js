@@ -1,0 +1,31 @@
+// What is copied from a log: a line for each message, without what only the page needs.
+
+// Replaces the copied text by lines such as "Ann, 13:05: text"; a part of one message stays as it is.
+export function copyMessages(event, rows) {
+  if (event.target.closest?.("input, textarea")) return; // their selection is not the document's
+  const selection = document.getSelection();
+  const copied = [...rows].map((row) => [row, selectedText(row, selection)]).filter(([, text]) => text);
+  if (!copied.length) return;
+  const lines = copied.length === 1 ? [copied[0][1]] : copied.map(([row, text]) => `${heading(row)}: ${text}`);
+  event.clipboardData.setData("text/plain", lines.join("\n"));
+  event.preventDefault();
+}
+
+function selectedText({ node }, selection) {
+  const ranges = Array.from({ length: selection.rangeCount }, (_, index) => selection.getRangeAt(index));
+  return ranges.map((range) => clip(range, node.querySelector(".text"))).join("");
+}
+
+// Returns the selected text of an element.
+function clip(selected, element) {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  const { startContainer, startOffset, endContainer, endOffset } = selected;
+  if (range.comparePoint(startContainer, startOffset) >= 0) range.setStart(startContainer, startOffset);
+  if (range.comparePoint(endContainer, endOffset) <= 0) range.setEnd(endContainer, endOffset);
+  return range.toString();
+}
+
+function heading({ node }) {
+  return [".who", "time"].map((part) => node.querySelector(part).textContent).join(", ");
+}
