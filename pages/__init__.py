@@ -11,6 +11,7 @@ from anonchat import Chat
 from . import error_pages, layout, lobby, login, privacy, room
 from .busy_page import make_busy_page
 from .context import PageContext
+from .elements.first_paint import install_first_paint
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.renderer import FeedRenderer
 from .http.asset_cache import AssetCacheMiddleware
@@ -66,6 +67,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     )
     context = PageContext(chat, feeds, SessionAuth(chat), load_languages())
     install_nonces()
+    install_first_paint()
     layout.add_assets()
     for page in (login, lobby, room, privacy):
         page.register(context)

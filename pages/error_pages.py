@@ -1,18 +1,21 @@
 """Static pages for errors: not found, not allowed, rate limited, failed."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
-from htpy import Element, Node, a, body, h1, head, html, link, main, meta, p
-from htpy import title as title_tag
-from nicegui import app
+from htpy import Element, a
+from nicegui import app, html
 
 from anonchat import LimitReached, NotFound, Unavailable
 
 from .context import PageContext
+from .elements.static_page import StaticPage
 from .i18n.language import Language
-from .layout import STYLE_SHEET
+from .layout import STYLE_SHEET, chosen_theme
+
+_CACHED_PAGES_MAX = 100  # few pages, but the text of a rate limit contains a time
 
 
 def register(
@@ -28,20 +31,22 @@ def register(
     @app.exception_handler(404)
     async def not_found(request: Request, _error: Exception) -> Response:
         language = context.language(request)
-        return _page(
+        return _respond(
+            request,
             language,
-            h1[language("There is nothing at this address.")],
-            p[language("Perhaps it was here once. Things go away in this place.")],
+            language("There is nothing at this address."),
+            language("Perhaps it was here once. Things go away in this place."),
             status=404,
         )
 
     @app.exception_handler(NotFound)
     async def room_not_found(request: Request, error: NotFound) -> Response:
         language = context.language(request)
-        return _page(
+        return _respond(
+            request,
             language,
-            h1[language.explain(error)],
-            p[language("Rooms here come and go. Perhaps it is time for a new one.")],
+            language.explain(error),
+            language("Rooms here come and go. Perhaps it is time for a new one."),
             status=404,
         )
 
@@ -54,7 +59,7 @@ def register(
     @app.exception_handler(405)
     async def method_not_allowed(request: Request, error: HTTPException) -> Response:
         language = context.language(request)
-        response = _page(language, h1[language("This cannot be done here.")], status=405)
+        response = _respond(request, language, language("This cannot be done here."), status=405)
         response.headers.update(error.headers or {})
         if response.headers.get("Allow") == "GET":
             response.headers["Allow"] = "GET, HEAD"
@@ -62,10 +67,11 @@ def register(
 
     def error_page(request: Request) -> Response:
         language = context.language(request)
-        return _page(
+        return _respond(
+            request,
             language,
-            h1[language("Something went wrong here.")],
-            p[language("It is not your doing. Please try again in a moment.")],
+            language("Something went wrong here."),
+            language("It is not your doing. Please try again in a moment."),
             status=500,
         )
 
@@ -75,7 +81,7 @@ def register(
 
     def rate_limited_page(request: Request, error: LimitReached) -> Response:
         language = context.language(request)
-        response = _page(language, h1[language.explain(error)], status=429)
+        response = _respond(request, language, language.explain(error), status=429)
         response.headers["Retry-After"] = str(error.details.get("seconds", 1))
         return response
 
@@ -91,14 +97,18 @@ def lobby_link(language: Language) -> Element:
     return a(class_="button", href="/")[language("Back to the lobby")]
 
 
-def _page(language: Language, *nodes: Node, status: int) -> Response:
-    page = html(lang=language.code)[
-        head[
-            meta(charset="utf-8"),
-            meta(name="viewport", content="width=device-width, initial-scale=1"),
-            title_tag["anonchat"],
-            link(rel="stylesheet", href=STYLE_SHEET),
-        ],
-        body[main(class_="nothing page")[nodes, lobby_link(language)]],
-    ]
-    return HTMLResponse(str(page), status)
+def _respond(
+    request: Request, language: Language, title: str, text: str = "", *, status: int
+) -> Response:
+    return HTMLResponse(_draw(language, chosen_theme(request), title, text), status)
+
+
+@lru_cache(maxsize=_CACHED_PAGES_MAX)
+def _draw(language: Language, theme: str, title: str, text: str) -> str:
+    with StaticPage(title, language=language, theme=theme, style_sheet=STYLE_SHEET) as page:
+        with html.div().classes("nothing page"):
+            html.h1(title)
+            if text:
+                html.p(text)
+            html.a(language("Back to the lobby"), href="/").classes("button")
+    return page.text

@@ -17,6 +17,7 @@ from nicegui import app, ui
 from .context import PageContext
 from .controls import link_button
 from .elements.connection import Connection
+from .elements.first_paint import paint_on_response
 from .i18n.language import COOKIE, Language
 
 _BUILD_SECONDS = 10.0
@@ -50,6 +51,7 @@ def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         @wraps(build)
         async def build_in_time(*args: Any, **values: Any) -> None:
             client = ui.context.client
+            paint_on_response(client)
             try:
                 async with asyncio.timeout(_BUILD_SECONDS):
                     if inspect.isawaitable(result := build(*args, **values)):

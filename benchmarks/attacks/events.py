@@ -332,6 +332,13 @@ WAYS = (
         round=500,
     ),
     _anonymous_way(
+        "languages chosen",
+        _privacy,
+        _event("button", "click", {}),
+        ("button", "click"),
+        round=500,
+    ),
+    _anonymous_way(
         "sign-in",
         _login,
         _press("enter", nickname="a *"),
