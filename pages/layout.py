@@ -25,11 +25,26 @@ _ASSETS = Path(__file__).parent / "assets"
 STYLE_SHEET = f"/assets/theme.css?v={(_ASSETS / 'theme.css').stat().st_mtime_ns}"
 ICON = _ASSETS / "icon.svg"
 _THEMES = ("light", "dark")
+_QUASAR_COLORS = {
+    "primary": "accent",
+    "secondary": "ink-soft",
+    "accent": "accent-strong",
+    "dark": "surface",
+    "dark_page": "paper",
+    "positive": "fresh",
+    "negative": "danger",
+    "info": "accent",
+    "warning": "ember",
+}
 _QUASAR_CODES = {"en": "en-US"}
 
 
 def add_assets() -> None:
-    """Serve the style sheet and the icon, and load them in every page."""
+    """Serve the style sheet and the icon, and load them in every page.
+
+    Quasar's colours are those of the style sheet.
+    """
+    app.colors(**{name: f"var(--{ours})" for name, ours in _QUASAR_COLORS.items()})
     app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
     ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_SHEET}">', shared=True)
 
@@ -79,6 +94,7 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
     ui.page_title(f"{title} · anonchat" if title else "anonchat")
     if theme := chosen_theme(request):
+        client.page.dark = theme == "dark"  # for Quasar's elements
         ui.add_head_html(f"<style>:root {{ color-scheme: {theme}; }}</style>")
     Connection(language)
     return language
