@@ -8,9 +8,10 @@ from nicegui import app, core
 
 from anonchat import Chat
 
-from . import error_pages, layout, lobby, login, privacy, room
+from . import error_pages, gallery, layout, lobby, login, privacy, room
 from .busy_page import make_busy_page
 from .context import PageContext
+from .elements.first_paint import install_first_paint
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.renderer import FeedRenderer
 from .http.asset_cache import AssetCacheMiddleware
@@ -66,9 +67,12 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     )
     context = PageContext(chat, feeds, SessionAuth(chat), load_languages())
     install_nonces()
+    install_first_paint()
     layout.add_assets()
     for page in (login, lobby, room, privacy):
         page.register(context)
+    if chat.settings.log_level == "debug":
+        gallery.register(context)
     error_page, rate_limited_page = error_pages.register(context)
     passes = ChallengePasses(chat, context.auth)
     web.include_router(context.auth.routes())

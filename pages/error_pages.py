@@ -1,18 +1,21 @@
 """Static pages for errors: not found, not allowed, rate limited, failed."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from htpy import Element, Node, a, body, h1, head, html, main, meta, p, style
-from htpy import title as title_tag
-from nicegui import app
+from htpy import Element, a, fragment, style
+from nicegui import app, html
 
 from anonchat import LimitReached, NotFound, Unavailable
 
 from .context import PageContext
+from .elements.static_page import StaticPage
 from .i18n.language import Language
 from .layout import base_links, base_url, chosen_theme, root_style
+
+_CACHED_PAGES_MAX = 100  # few pages, but the text of a rate limit contains a time
 
 
 def register(
@@ -27,19 +30,19 @@ def register(
 
     settings = context.chat.settings
 
-    def page(request: Request, *nodes: Node, status: int) -> Response:
+    def page(request: Request, title: str, text: str = "", *, status: int) -> Response:
         css = root_style(settings.accent, chosen_theme(request))
         language, base = context.language(request), base_url(request)
-        html = _render(language, *nodes, base=base, name=settings.name, css=css)
-        return HTMLResponse(html, status)
+        content = _draw(language, title, text, base=base, name=settings.name, css=css)
+        return HTMLResponse(content, status)
 
     @app.exception_handler(404)
     async def not_found(request: Request, _error: Exception) -> Response:
         language = context.language(request)
         return page(
             request,
-            h1[language("There is nothing at this address.")],
-            p[language("Perhaps it was here once. Things go away in this place.")],
+            language("There is nothing at this address."),
+            language("Perhaps it was here once. Things go away in this place."),
             status=404,
         )
 
@@ -48,8 +51,8 @@ def register(
         language = context.language(request)
         return page(
             request,
-            h1[language.explain(error)],
-            p[language("Rooms here come and go. Perhaps it is time for a new one.")],
+            language.explain(error),
+            language("Rooms here come and go. Perhaps it is time for a new one."),
             status=404,
         )
 
@@ -62,7 +65,7 @@ def register(
     @app.exception_handler(405)
     async def method_not_allowed(request: Request, error: HTTPException) -> Response:
         language = context.language(request)
-        response = page(request, h1[language("This cannot be done here.")], status=405)
+        response = page(request, language("This cannot be done here."), status=405)
         response.headers.update(error.headers or {})
         if response.headers.get("Allow") == "GET":
             response.headers["Allow"] = "GET, HEAD"
@@ -72,8 +75,8 @@ def register(
         language = context.language(request)
         return page(
             request,
-            h1[language("Something went wrong here.")],
-            p[language("It is not your doing. Please try again in a moment.")],
+            language("Something went wrong here."),
+            language("It is not your doing. Please try again in a moment."),
             status=500,
         )
 
@@ -83,7 +86,7 @@ def register(
 
     def rate_limited_page(request: Request, error: LimitReached) -> Response:
         language = context.language(request)
-        response = page(request, h1[language.explain(error)], status=429)
+        response = page(request, language.explain(error), status=429)
         response.headers["Retry-After"] = str(error.details.get("seconds", 1))
         return response
 
@@ -113,15 +116,13 @@ def lobby_link(language: Language) -> Element:
     return a(class_="button", href=".")[language("Back to the lobby")]
 
 
-def _render(language: Language, *nodes: Node, base: str, name: str, css: str) -> str:
-    page = html(lang=language.code)[
-        head[
-            meta(charset="utf-8"),
-            meta(name="viewport", content="width=device-width, initial-scale=1"),
-            title_tag[name],
-            base_links(base),
-            style[css],
-        ],
-        body[main(class_="nothing page")[nodes, lobby_link(language)]],
-    ]
-    return str(page)
+@lru_cache(maxsize=_CACHED_PAGES_MAX)
+def _draw(language: Language, title: str, text: str, *, base: str, name: str, css: str) -> str:
+    head = fragment[base_links(base), style[css]]
+    with StaticPage(f"{title} · {name}", language=language, head=head) as page:
+        with html.div().classes("nothing page"):
+            html.h1(title)
+            if text:
+                html.p(text)
+            html.a(language("Back to the lobby"), href=".").classes("button")
+    return page.text

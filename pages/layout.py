@@ -32,6 +32,7 @@ from nicegui import app, ui
 from .context import PageContext
 from .controls import link_button
 from .elements.connection import Connection
+from .elements.first_paint import paint_on_response
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
 from .i18n.language import COOKIE, Language
@@ -44,11 +45,23 @@ STYLE_SHEET, _STORAGE_CHECK = (
 )
 ICON = _ASSETS / "icon.svg"
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
+_QUASAR_COLORS = {
+    "primary": "accent",
+    "secondary": "ink-soft",
+    "accent": "accent-strong",
+    "dark": "surface",
+    "dark_page": "paper",
+    "positive": "fresh",
+    "negative": "danger",
+    "info": "accent",
+    "warning": "ember",
+}
 _QUASAR_CODES = {"en": "en-US"}
 
 
 def add_assets() -> None:
-    """Serve the style sheet and the icon."""
+    """Serve the style sheet and the icon; Quasar's colours are those of the style sheet."""
+    app.colors(**{name: f"var(--{ours})" for name, ours in _QUASAR_COLORS.items()})
     app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
 
 
@@ -79,6 +92,7 @@ def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         @wraps(build)
         async def build_in_time(*args: Any, **values: Any) -> None:
             client = ui.context.client
+            paint_on_response(client)
             try:
                 async with asyncio.timeout(_BUILD_SECONDS):
                     if inspect.isawaitable(result := build(*args, **values)):

@@ -1,16 +1,17 @@
 """The privacy page: what is stored, where and how long, and the purge statistics."""
 
 from fastapi import Request
-from htpy import a, footer, h1, h2, p
+from nicegui import html
 
 from anonchat import room_lifetime, visitor_lifetime
 
 from .context import PageContext
-from .elements.live_list import LiveList, snapshot_list
-from .elements.screen import Screen
+from .elements.language_choice import LanguageChoice
+from .elements.live_list import snapshot_list
+from .elements.logo import Logo
 from .feeds.topics import PURGE_STATS
 from .i18n.language import Language
-from .layout import language_links, logo, open_page, page
+from .layout import open_page, page
 from .rows import purge_stats_rows
 
 
@@ -20,19 +21,18 @@ def register(context: PageContext) -> None:
     @page("/privacy")
     def privacy(request: Request) -> None:
         language = open_page(context, request, title=context.language(request)("What we keep"))
-        with Screen("paper", budget=context.chat.work_budget, language=language) as screen:
-            screen.draw(
-                logo(context.chat.settings.name),
-                h1[language("What we keep")],
-                [(h2[heading], p[text]) for heading, text in _sections(context, language)],
-                h2[language("The janitor")],
-                p[language("Counts of what was forgotten here; it goes round all the time.")],
-                _purge_stats(context, language),
-                footer[
-                    a(href=".")[language("Back")],
-                    language_links(context.languages.values(), language),
-                ],
-            )
+        with html.div().classes("paper"):
+            Logo(context.chat.settings.name)
+            html.h1(language("What we keep"))
+            for heading, text in _sections(context, language):
+                html.h2(heading)
+                html.p(text)
+            html.h2(language("The janitor"))
+            html.p(language("Counts of what was forgotten here; it goes round all the time."))
+            _show_purge_stats(context, language)
+            with html.footer():
+                html.a(language("Back"), href=".")
+                LanguageChoice(context.languages.values(), current=language)
 
 
 def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]:
@@ -88,8 +88,8 @@ def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]
     ]
 
 
-def _purge_stats(context: PageContext, language: Language) -> LiveList:
-    return snapshot_list(
+def _show_purge_stats(context: PageContext, language: Language) -> None:
+    snapshot_list(
         context.feeds,
         PURGE_STATS,
         lambda: (

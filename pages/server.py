@@ -138,7 +138,6 @@ def create_app(settings: Settings) -> FastAPI:
         favicon=pages.ICON,
         dark=None,
         tailwind=False,
-        binding_refresh_interval=None,
         reconnect_timeout=20,
         show_welcome_message=False,
         gzip_middleware_factory=partial(

@@ -331,4 +331,11 @@ WAYS = (
         *_small_lists("ledger"),
         round=500,
     ),
+    _anonymous_way(
+        "languages chosen",
+        _privacy,
+        _event("button", "click", {}),
+        ("button", "click"),
+        round=500,
+    ),
 )

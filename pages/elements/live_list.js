@@ -17,6 +17,13 @@ const KEYS_MAX = 1_000;
 const EVICTED_SHARE = 0.1; // of a full page is evicted at once, so that not every new row evicts one
 const PREFETCH = "640px"; // distance below the viewport at which the next rows are requested
 
+// The rows of the first paint, by id of the list; Vue removes them.
+const painted = new Map(Array.from(document.querySelectorAll("#app [data-rows]"), (list) => [list.id, readRows(list)]));
+
+function readRows({ dataset, children }) {
+  return JSON.parse(dataset.rows).map(([key, order], index) => [key, order, children[index].outerHTML]);
+}
+
 export default {
   props: {
     channel: String,
@@ -59,7 +66,7 @@ export default {
   mounted() {
     // State is not reactive on purpose: a change must not make Vue render.
     this.createParts();
-    this.showRows(this.$el.drawn);
+    this.showRows(this.$el.drawn ?? painted.get(this.$el.id) ?? []);
     this.$el.drawn = undefined;
     this.headings?.update(this.rows.takeChanged());
     if (this.stick) this.scrollToFirstUnread();

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from nicegui import core
+from markupsafe import escape
+from nicegui import core, json
 from nicegui.events import GenericEventArguments
 
 from anonchat import Charge, Cost
@@ -125,6 +126,17 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
         for topic in self._row_topics(row.key for row in first.put):
             self._subscribe(topic)
         return self
+
+    def paint(self) -> str:
+        """Return the list with its initial rows as HTML; live_list.js takes them over."""
+        rows = self.initial_content if isinstance(self.initial_content, list) else []
+        keys = escape(json.dumps([row[:2] for row in rows]))
+        tag, channel = self._props["tag"], self._props["channel"]
+        drawn = "".join(row[2] for row in rows)
+        return (
+            f'<{tag} id="{self.html_id}" class="feed feed-{channel}" data-rows="{keys}">'
+            f"{drawn}</{tag}>"
+        )
 
     def on_event(self, event: str, handler: EventHandler) -> None:
         """Call `handler` with the arguments of each `event` of the list, one at a time."""

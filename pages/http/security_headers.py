@@ -3,15 +3,13 @@
 import re
 from secrets import token_urlsafe
 
-from jinja2 import ChoiceLoader, DictLoader
-from nicegui.client import templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .asset_cache import ASSET_PATHS
 from .cross_origin import normalize_origin, request_origin
+from .page_template import edit_page_template
 
 _NONCE_BYTES = 16
-_PAGE = "index.html"  # the only template of NiceGUI
 _PERMISSIONS = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 _YEAR = 31_536_000
 _ORIGIN = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)  # a client may send any host
@@ -108,8 +106,4 @@ def install_nonces() -> None:
 
     Adding it to scripts in the rendered page would cost more, and would trust injected scripts.
     """
-    loader = templates.env.loader
-    assert loader
-    source, _, _ = loader.get_source(templates.env, _PAGE)
-    source = source.replace("<script", '<script nonce="{{ request.scope.nonce }}"')
-    templates.env.loader = ChoiceLoader([DictLoader({_PAGE: source}), loader])
+    edit_page_template("<script", '<script nonce="{{ request.scope.nonce }}"')

@@ -170,7 +170,7 @@ async def test_style_sheet_and_icon_are_served(browser: httpx.AsyncClient) -> No
 
 
 async def test_undeclared_paths_are_not_found(browser: httpx.AsyncClient) -> None:
-    for path in ("/docs", "/redoc", "/openapi.json", "/assets/../main.py", "/.env"):
+    for path in ("/docs", "/redoc", "/openapi.json", "/assets/../main.py", "/.env", "/gallery"):
         assert (await browser.get(path)).status_code == 404
 
 

@@ -1,0 +1,59 @@
+"""Buttons."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui import helpers
+from nicegui.elements.mixins.text_element import TextElement
+from nicegui.events import ClickEventArguments, GenericEventArguments, Handler
+
+from .handlers import QueueHandler
+
+
+class Button(TextElement):
+    """A button; `kind` is "", "quiet" or "danger".
+
+    Clicks are ignored while `on_click` runs, so a double click neither acts twice nor opens two
+    dialogs.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        kind: str = "",
+        on_click: Handler[ClickEventArguments] | None = None,
+    ) -> None:
+        super().__init__(tag="button", text=text)
+        self.props["type"] = "button"
+        self.classes(f"button {kind}")
+        if on_click:
+            self.on("click", QueueHandler(_make_handler(on_click), queue_max=0), args=[])
+
+
+class LinkButton(Button):
+    """A button that looks like a link; `current` marks the selected one of a group."""
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        current: bool = False,
+        on_click: Handler[ClickEventArguments] | None = None,
+    ) -> None:
+        super().__init__(text, on_click=on_click)
+        self.classes(replace="link")
+        if current:
+            self.props["aria-current"] = "true"
+
+
+def _make_handler(
+    on_click: Callable[..., Any],
+) -> Callable[[GenericEventArguments], Awaitable[None]]:
+    async def handle(arguments: GenericEventArguments) -> None:
+        event = ClickEventArguments(sender=arguments.sender, client=arguments.client)
+        result = on_click(event) if helpers.expects_arguments(on_click) else on_click()
+        if helpers.should_await(result):
+            await result
+
+    return handle

@@ -1,0 +1,56 @@
+"""A page without scripts: elements that are sent as HTML and not kept."""
+
+from types import TracebackType
+from typing import Self
+
+from htpy import Fragment
+from markupsafe import escape
+from nicegui import Client, ui
+
+from ..i18n.language import Language
+from .first_paint import paint_page
+
+_DOCUMENT = """<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+{head}
+</head>
+<body>{content}</body>
+</html>
+"""
+
+
+class StaticPage:
+    """The page whose elements are created in its `with` block.
+
+    It has no socket, so their handlers are never called. Afterwards `text` is the document.
+    """
+
+    def __init__(self, title: str, *, language: Language, head: Fragment) -> None:
+        self.text = ""
+        self._title = title
+        self._language = language
+        self._head = head
+
+    def __enter__(self) -> Self:
+        self._client = Client(ui.page(""))
+        self._client.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._client.__exit__()
+        self.text = _DOCUMENT.format(
+            language=self._language.code,
+            title=escape(self._title),
+            head=self._head,
+            content=paint_page(self._client.content),
+        )
+        self._client.delete()

@@ -1,0 +1,81 @@
+"""The snippets of docs/customising.md are pages that work."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from nicegui.event_listener import EventListener
+
+from anonchat import Chat
+from pages.context import PageContext
+from pages.feeds.broadcaster import FeedBroadcaster
+from pages.http.auth import SessionAuth
+from pages.i18n.language import load_languages
+from tests.pages.tab import Tab, open_tab, wait_until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+_GUIDE = Path(__file__).parents[2] / "docs" / "customising.md"
+_SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _register(heading: str, chat: Chat) -> None:
+    """Run the snippet under a heading, and add its page."""
+    section = _GUIDE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (snippet,) = _SNIPPET.findall(section)
+    names: dict[str, Any] = {"__name__": "customised"}
+    exec(compile(snippet, heading, "exec", dont_inherit=True), names)
+    feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
+    names["register"](PageContext(chat, feeds, SessionAuth(chat), load_languages()))
+
+
+def _listener(tab: Tab, event: str, text: str = "") -> EventListener:
+    """Return the only listener to an event of the elements with that text."""
+    (listener,) = (
+        each
+        for each in tab.listeners()
+        if each.type == event
+        and (not text or getattr(tab.client.elements[each.element_id], "text", "") == text)
+    )
+    return listener
+
+
+def _has_received(tab: Tab, text: str) -> Callable[[], bool]:
+    return lambda: any(text in frame for frame in tab.received)
+
+
+async def test_page_of_the_guide_is_painted_and_greets(
+    browser: httpx.AsyncClient, url: str, chat: Chat
+) -> None:
+    _register("A page", chat)
+    page = (await browser.get("/hello")).text
+    assert "<title>Hello · anonchat</title>" in page
+    assert re.search(r">Hello</h1><p id=\"c\d+\">\d+ rooms?</p><button ", page)
+    async with open_tab(url, "/hello") as tab:
+        await tab.fire(_listener(tab, "click", "Greet"))
+        await wait_until(_has_received(tab, "Good evening"))
+
+
+async def test_label_of_the_guide_follows_the_state(url: str, chat: Chat) -> None:
+    _register("A label that follows a state", chat)
+    async with open_tab(url, "/taste") as tab:
+        select = _listener(tab, "update:modelValue")
+        await tab.fire(select, {"value": 1, "label": "coffee"})
+        await wait_until(_has_received(tab, "A cup of coffee, please."))
+
+
+async def test_dialog_of_the_guide_is_awaited_and_deleted(url: str, chat: Chat) -> None:
+    _register("A dialog", chat)
+    async with open_tab(url, "/lamp") as tab:
+        before = {*tab.client.elements}
+        await tab.fire(_listener(tab, "click", "Switch off"))
+        await wait_until(_has_received(tab, "Switch the lamp off?"))
+        await tab.fire(_listener(tab, "click", "Yes"))
+        await wait_until(_has_received(tab, "It is dark now"))
+        await wait_until(
+            lambda: not any("q-card" in each.tag for each in tab.client.elements.values())
+        )
+        assert before <= {*tab.client.elements}
