@@ -21,8 +21,9 @@ async def test_page_is_readable_without_scripts(world: World, path: str) -> None
     await ann.page.goto(f"{ann.home}{path}")
     await expect(ann.page.get_by_role("heading", level=1)).to_be_visible()
     await expect(ann.page.get_by_role("link", name="Back")).to_be_visible()
-    await expect(ann.page.locator(".paper p").first).to_be_visible()
-    await expect(ann.page.get_by_text("Your browser does not support")).to_be_hidden()
+    await expect(ann.page.locator("p").last).to_be_visible()
+    for text in ("Your browser does not support", "This page needs JavaScript"):
+        await expect(ann.page.get_by_text(text)).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
