@@ -14,7 +14,8 @@ from benchmarks.load import Load, TalkResult
 from benchmarks.outcome import Goal, Outcome, Ratio, Table
 from benchmarks.profile import profiling
 from benchmarks.server import Peer, anonchat
-from tools.servers.process import ManagedProcess
+from tools.servers.node import Node
+from tools.servers.process import ROOT, ManagedProcess
 
 _HERE = Path(__file__).parent
 _SCREENS = 300
@@ -107,7 +108,7 @@ async def run_candidate(lab: Lab, candidate: Candidate) -> list[Run]:
     return runs
 
 
-async def _prepare_anonchat(folder: Path, screens: int) -> tuple[ManagedProcess, ScreenSpecs]:
+async def _prepare_anonchat(folder: Path, screens: int) -> tuple[Node, ScreenSpecs]:
     async with seeding(folder / "data") as town:
         guests = await town.add_visitors(screens)
         (room,) = await town.add_rooms(1)
@@ -115,6 +116,13 @@ async def _prepare_anonchat(folder: Path, screens: int) -> tuple[ManagedProcess,
         await town.add_members([(room, guest) for guest in guests])
     specs = [{"room": town.room_name(room.id), "token": guest.token} for guest in guests]
     return anonchat(folder / "data"), specs
+
+
+async def _prepare_plain_emit(folder: Path, screens: int) -> tuple[ManagedProcess, ScreenSpecs]:
+    server, specs = await _prepare_anonchat(folder, screens)
+    server.program = _HERE / "peers" / "plain_emit.py"
+    server.extra_environment["PYTHONPATH"] = str(ROOT)
+    return server, specs
 
 
 def _python_peer(module: str) -> Prepare:
@@ -141,6 +149,7 @@ def _plain_specs(screens: int) -> ScreenSpecs:
 
 
 ANONCHAT = Candidate("anonchat", "anonchat", _prepare_anonchat, rates=(_RATE, _BUSY_RATE))
+PLAIN_EMIT = Candidate("anonchat with plain `sio.emit`", "anonchat", _prepare_plain_emit)
 _BASELINE = Candidate(
     "bare `websockets.broadcast`", "json", _python_peer("broadcast"), rates=(20, 200)
 )
@@ -156,7 +165,7 @@ _REFRESHED = Candidate(
     screens=50,
     rates=(1,),
 )
-CANDIDATES = (ANONCHAT, _CHANNELS, _APPENDED, _REFRESHED, _HACK_CHAT, _BASELINE)
+CANDIDATES = (ANONCHAT, PLAIN_EMIT, _CHANNELS, _APPENDED, _REFRESHED, _HACK_CHAT, _BASELINE)
 
 
 def _find(runs: list[Run], candidate: Candidate, rate: float) -> Run | None:

@@ -71,8 +71,11 @@ async def test_multiplied_messages_are_purged_when_expired(tmp_path: Path) -> No
 
 
 @needs_node
-async def test_load_generator_times_every_message_on_every_screen(tmp_path: Path) -> None:
-    runs = await fanout.run_candidate(Lab(tmp_path, scale=0.01), fanout.ANONCHAT)
+@pytest.mark.parametrize("candidate", [fanout.ANONCHAT, fanout.PLAIN_EMIT], ids=["own", "plain"])
+async def test_load_generator_times_every_message_on_every_screen(
+    tmp_path: Path, candidate: fanout.Candidate
+) -> None:
+    runs = await fanout.run_candidate(Lab(tmp_path, scale=0.01), candidate)
     for run in runs:
         assert run.result.deliveries == run.result.posted * run.screens > 0
         assert 0 < run.result.p50 <= run.result.p99 <= run.result.max
