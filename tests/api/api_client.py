@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -101,10 +102,16 @@ class ApiClient:
         return await self.ask("POST", "/rooms", json={"name": name, **choices})
 
     async def say(self, slug: str, *texts: str) -> list[Any]:
-        """Post texts one after the other."""
-        return [
-            await self.ask("POST", f"/rooms/{slug}/messages", json={"text": text}) for text in texts
-        ]
+        """Post texts one after the other; repeat those that were not stored in time."""
+        return [await self._post(slug, text) for text in texts]
+
+    async def _post(self, slug: str, text: str) -> Any:
+        message = {"text": text, "dedup_id": uuid4().hex}
+        path = f"/rooms/{slug}/messages"
+        while (response := await self.call("POST", path, json=message)).status_code == 503:
+            pass
+        assert response.is_success, response.text
+        return response.json()
 
     async def read(self, slug: str, **where: object) -> Any:
         """Return a page of the message history."""
