@@ -8,7 +8,7 @@ from nicegui import app, core
 
 from anonchat import Chat
 
-from . import error_pages, gallery, layout, lobby, login, privacy, room
+from . import error_pages, gallery, layout, lobby, login, privacy, room, sign_in
 from .busy_page import make_busy_page
 from .context import PageContext
 from .elements.first_paint import install_first_paint
@@ -76,7 +76,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     error_page, rate_limited_page = error_pages.register(context)
     passes = ChallengePasses(chat, context.auth)
     web.include_router(context.auth.routes())
-    web.include_router(login.routes(context))
+    web.include_router(sign_in.routes(context))
     web.include_router(passes.routes())
     web.state.sockets, web.state.connections = sockets, connections
     web.state.open_requests = OpenRequests()

@@ -1,19 +1,18 @@
 """Static pages for errors: not found, not allowed, rate limited, failed."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from htpy import Element, a, fragment, style
+from htpy import Element, a
 from nicegui import app, html
 
 from anonchat import LimitReached, NotFound, Unavailable
 
 from .context import PageContext
-from .elements.static_page import StaticPage
 from .i18n.language import Language
-from .layout import base_links, base_url, chosen_theme, root_style
+from .layout import base_url, chosen_theme, root_style, static_page
 
 _CACHED_PAGES_MAX = 100  # few pages, but the text of a rate limit contains a time
 
@@ -28,13 +27,8 @@ def register(
     NiceGUI's default error page would stay in memory for a minute and show the error's text.
     """
 
-    settings = context.chat.settings
-
-    def page(request: Request, title: str, text: str = "", *, status: int) -> Response:
-        css = root_style(settings.accent, chosen_theme(request))
-        language, base = context.language(request), base_url(request)
-        content = _draw(language, title, text, base=base, name=settings.name, css=css)
-        return HTMLResponse(content, status)
+    page = partial(make_error_page, context)
+    rate_limited_page = partial(make_rate_limited_page, context)
 
     @app.exception_handler(404)
     async def not_found(request: Request, _error: Exception) -> Response:
@@ -84,17 +78,30 @@ def register(
     async def unhandled(request: Request, error: Exception) -> Response:
         return error_page(request)
 
-    def rate_limited_page(request: Request, error: LimitReached) -> Response:
-        language = context.language(request)
-        response = page(request, language.explain(error), status=429)
-        response.headers["Retry-After"] = str(error.details.get("seconds", 1))
-        return response
-
     @app.exception_handler(LimitReached)
     async def rate_limited(request: Request, error: LimitReached) -> Response:
         return rate_limited_page(request, error)
 
     return error_page, rate_limited_page
+
+
+def make_error_page(
+    context: PageContext, request: Request, title: str, text: str = "", *, status: int
+) -> Response:
+    """Return the response to a request that failed, with a link to the lobby."""
+    name = context.chat.settings.name
+    css = root_style(context.chat.settings.accent, chosen_theme(request))
+    language, base = context.language(request), base_url(request)
+    return HTMLResponse(_draw(language, title, text, base=base, name=name, css=css), status)
+
+
+def make_rate_limited_page(context: PageContext, request: Request, error: LimitReached) -> Response:
+    """Return the response to a rate-limited request."""
+    response = make_error_page(
+        context, request, context.language(request).explain(error), status=429
+    )
+    response.headers["Retry-After"] = str(error.details.get("seconds", 1))
+    return response
 
 
 def make_misdirected_page(context: PageContext) -> Callable[[Request], Response]:
@@ -118,8 +125,7 @@ def lobby_link(language: Language) -> Element:
 
 @lru_cache(maxsize=_CACHED_PAGES_MAX)
 def _draw(language: Language, title: str, text: str, *, base: str, name: str, css: str) -> str:
-    head = fragment[base_links(base), style[css]]
-    with StaticPage(f"{title} · {name}", language=language, head=head) as page:
+    with static_page(f"{title} · {name}", language=language, base=base, css=css) as page:
         with html.div().classes("nothing page"):
             html.h1(title)
             if text:

@@ -9,9 +9,10 @@ from fastapi import Request
 from nicegui import html, ui
 
 from .context import PageContext
-from .elements.button import Button, LinkButton
+from .elements.button import Button, IconButton, LinkButton
 from .elements.language_choice import LanguageChoice
 from .elements.logo import Logo
+from .elements.text_field import TextField
 from .layout import ICON, open_page, page
 
 _ROOMS = ["night train", "tea", "quiet corner"]
@@ -71,6 +72,7 @@ def _show_buttons() -> None:
         Button("Ours", on_click=lambda: ui.notify("Ours was clicked"))
         Button("Quiet", kind="quiet")
         Button("Danger", kind="danger")
+        IconButton("dice", "Icon")
         LinkButton("Link")
     with ui.row():
         ui.button("NiceGUI’s", on_click=lambda: ui.notify("NiceGUI’s was clicked"))
@@ -85,6 +87,8 @@ def _show_buttons() -> None:
 def _show_fields(state: _State) -> None:
     html.h2("Fields")
     with ui.grid(columns=2):
+        TextField("Ours", name="ours", placeholder="A text")
+        TextField("Refused", name="refused", error="Too short")
         ui.input("Topic").bind_value(state, "topic")
         ui.number("Volume").bind_value(state, "volume")
         ui.select(_ROOMS, label="Room").bind_value(state, "room")

@@ -33,6 +33,7 @@ from .context import PageContext
 from .controls import link_button
 from .elements.connection import Connection
 from .elements.first_paint import paint_on_response
+from .elements.static_page import StaticPage
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
 from .i18n.language import COOKIE, Language
@@ -130,6 +131,11 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     origin = normalize_origin(settings.base_url) or request_origin(request.scope)
     Connection(language, origin=origin, is_configured=bool(settings.base_url))
     return language
+
+
+def static_page(title: str, *, language: Language, base: str, css: str) -> StaticPage:
+    """Return a page without scripts, to be filled; URLs are relative to `base`."""
+    return StaticPage(title, language=language, head=fragment[base_links(base), style[css]])
 
 
 def root_style(accent: str, theme: str) -> str:

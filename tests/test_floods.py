@@ -43,6 +43,7 @@ CHANGES = {
     "event: rooms joined and left": MEMBERS,
     "page: sign-in": VISITORS,
     "page: sign-in with a phrase": VISITORS,
+    "page: sign-in without scripts": VISITORS,
     "page: signed in and out": VISITORS,
     "API: sign-in": VISITORS,
     "API: sign-in with a phrase": VISITORS,
@@ -63,7 +64,7 @@ ANSWERS = {
     "event: public rooms turn the page": "card showPage",
     "event: rooms searched": "nicegui-room_search show",
     "event: room said to have ended": "nicegui-screen replace",
-    "event: nicknames suggested": "nicegui-screen fill",
+    "event: nicknames suggested": "nicegui-sign_in fill",
     "event: what was purged catches up": "ledger catchUp",
 }
 """Script methods that the server calls on the pages of an attack."""

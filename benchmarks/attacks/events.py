@@ -320,8 +320,8 @@ WAYS = (
     _anonymous_way(
         "nicknames suggested",
         _login,
-        _press("suggest"),
-        (_SCREEN, "call:suggest"),
+        _event("Suggest a nickname", "click", {}),
+        ("Suggest a nickname", "click"),
         round=300,
     ),
     _anonymous_way(

@@ -18,14 +18,14 @@ _INITIAL_ROWS = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
 _BUTTON = re.compile(r'data-calls="(\w+)"')
 
 Event = tuple[str, str]
-"""A part of the page (its channel, else its tag), and the name of an event it emits."""
+"""A part of the page (its channel, label or tag), and the name of an event it emits."""
 
 
 class Page:
     """A page of a visitor; raises `Refused` if the server refuses or disconnects.
 
-    `parts` are its elements by channel or tag, `rows` the HTML of the rows of its lists by key.
-    `on_feed` receives every packet of rows, `on_call` every method call on a part.
+    `parts` are its elements by channel, label or tag, `rows` the HTML of the rows of its lists by
+    key. `on_feed` receives every packet of rows, `on_call` every method call on a part.
     """
 
     def __init__(self, client: Client, path: str, token: str = "") -> None:
@@ -213,7 +213,8 @@ class Page:
 
 
 def _name(element: dict[str, Any]) -> str:
-    return element["props"].get("channel") or str(element["tag"])
+    props = element["props"]
+    return str(props.get("channel") or props.get("aria-label") or element["tag"])
 
 
 def _ignore(_packet: dict[str, Any]) -> None:

@@ -47,6 +47,20 @@ def _sign_in(**fields: str) -> Prepare:
     return prepare
 
 
+def _submit_form(*, expect: Container[int], **fields: str) -> Prepare:
+    """Sign in with the form, as browsers without scripts do."""
+
+    async def prepare(client: Client, _scene: Scene) -> Act:
+        async def act(_number: int) -> None:
+            form = {name: text.replace("*", uuid4().hex[:12]) for name, text in fields.items()}
+            origin = {"Origin": client.url}
+            await client.ask("POST", "/session", headers=origin, data=form, expect=expect)
+
+        return act
+
+    return prepare
+
+
 async def _reload_room(client: Client, scene: Scene) -> Act:
     """Open a room's page and close it at once, which changes the presence that others see."""
 
@@ -110,6 +124,18 @@ WAYS = (
         _sign_in(nickname="b *", phrase="phrase *"),
         _SIGN_IN,
         round=60,
+    ),
+    Way(
+        "page: sign-in without scripts",
+        _submit_form(expect=[303], nickname="c *"),
+        _SIGN_IN,
+        round=200,
+    ),
+    Way(
+        "page: sign-in refused without scripts",
+        _submit_form(expect=[422], nickname=" "),
+        _SIGN_IN,
+        round=_ROUND,
     ),
     Way(
         "page: /pass with a false solution",

@@ -31,6 +31,16 @@ class Button(TextElement):
             self.on("click", QueueHandler(_make_handler(on_click), queue_max=0), args=[])
 
 
+class IconButton(Button):
+    """A button that shows an icon of theme.css; `label` is its accessible name and tooltip."""
+
+    def __init__(
+        self, icon: str, label: str, *, on_click: Handler[ClickEventArguments] | None = None
+    ) -> None:
+        super().__init__(kind=f"icon-only quiet icon-{icon}", on_click=on_click)
+        self.props.update({"aria-label": label, "title": label})
+
+
 class LinkButton(Button):
     """A button that looks like a link; `current` marks the selected one of a group."""
 

@@ -1,6 +1,7 @@
 """The first paint: the elements of a page as HTML, which is seen before the scripts have run."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from markupsafe import escape
@@ -12,6 +13,8 @@ _APP = '<div id="app" {% if unocss %}class="nicegui-unocss-loading" {% endif %}>
 _PAINTED_APP = """<div id="app">
 {%- if request.scope.first_paint %}{{ request.scope.first_paint() | safe }}{% endif -%}
 </div>"""
+_MOUNT = 'app.mount("#app");'
+_SCRIPT = Path(__file__).with_suffix(".js").read_text()
 _TAGS = {name.rstrip("_") for name in vars(html) if name[0].islower()}
 _VOID_TAGS = {"area", "br", "col", "embed", "hr", "img", "input", "source", "track", "wbr"}
 
@@ -30,6 +33,7 @@ def install_first_paint() -> None:
     Vue empties the element that it is mounted in, and fills it in the same task: nothing flickers.
     """
     edit_page_template(_APP, _PAINTED_APP)
+    edit_page_template(_MOUNT, f"replaceFirstPaint(() => {_MOUNT.rstrip(';')});\n{_SCRIPT}")
 
 
 def paint_on_response(client: Client) -> None:
@@ -43,15 +47,15 @@ def paint_page(content: ui.element) -> str:
 
 
 def _paint(element: ui.element) -> Iterator[str]:
-    if isinstance(element, Paintable):
-        yield element.paint()
-    elif element.tag in _TAGS and not element.component:
+    if element.tag in _TAGS and not element.component:
         yield f"<{element.tag}{''.join(_attributes(element))}>"
         if element.tag not in _VOID_TAGS:
             yield escape(element._text or "")
             for child in element.default_slot.children:
                 yield from _paint(child)
             yield f"</{element.tag}>"
+    elif isinstance(element, Paintable):
+        yield element.paint()
 
 
 def _attributes(element: ui.element) -> Iterator[str]:

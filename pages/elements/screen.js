@@ -121,10 +121,6 @@ export default {
       const alert = this.$el.querySelector(`[data-says="${name}"]`) ?? form.querySelector("[data-says]");
       this.reject(alert.dataset.says, reason);
     },
-    fill(name, text) {
-      this.showAlert(name, "");
-      this.field(name).value = text;
-    },
     replace(id, html) {
       document.getElementById(id).outerHTML = html;
     },

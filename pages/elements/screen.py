@@ -54,10 +54,6 @@ class Screen(Component, component="screen.js"):
         """Show the error of the field of that name and focus the field."""
         self.run_method("reject", name, reason)
 
-    def fill(self, name: str, text: str) -> None:
-        """Set the value of the field of that name."""
-        self.run_method("fill", name, text)
-
     def replace(self, element_id: str, *nodes: Node) -> None:
         """Replace the element with that id by this HTML."""
         self.run_method("replace", element_id, str(fragment[nodes]))

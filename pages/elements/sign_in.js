@@ -3,10 +3,10 @@
 import { solve } from "challenge";
 
 const ATTEMPT = "attempt"; // its key in the session storage: a reload continues a failed attempt
+const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 
 export default {
   props: {
-    screen: Number, // id of the screen, which shows alerts
     target: String, // path of the page to open
     challenge: String,
     bits: Number,
@@ -14,31 +14,45 @@ export default {
     failed: String,
     no_cookie: String,
   },
-  data: () => ({ solution: "", isSolving: false, isBusy: false }),
+  data: () => ({ solution: "", isSolving: false, isWanted: false, isPosting: false }),
+  computed: {
+    isBusy() {
+      return this.isPosting || (this.isSolving && this.isWanted);
+    },
+  },
+  watch: {
+    isBusy(isBusy) {
+      this.form.querySelector("[type=submit]").setAttribute("aria-busy", isBusy);
+    },
+  },
   render() {
     return Vue.h("p", { role: "status", class: "hint" }, this.isSolving ? this.working : "");
   },
   mounted() {
     this.form = this.$el.closest("form");
     this.form.addEventListener("submit", this.onSubmit);
+    this.form.addEventListener("keydown", this.onKeydown);
     if (this.challenge) this.solve(this.challenge, this.bits);
   },
   unmounted() {
     this.cancel?.();
   },
   methods: {
+    onKeydown(event) {
+      const isComposing = event.isComposing || event.keyCode === COMPOSING;
+      if (event.key === "Enter" && isComposing) event.preventDefault(); // it would submit the form
+    },
     async onSubmit(event) {
       event.preventDefault();
       if (this.isSolving) return (this.isWanted = true);
-      if (this.isBusy) return;
-      this.isBusy = true;
-      const screen = getElement(this.screen);
-      for (const name of ["nickname", "phrase"]) screen.showAlert(name, "");
+      if (this.isPosting) return;
+      this.isPosting = true;
+      for (const field of this.form.querySelectorAll("[aria-invalid]")) this.showReason(field, "");
       const refusal = await this.signIn().catch(() => ({ field: "nickname", reason: this.failed }));
       if (!refusal) return;
-      this.isBusy = false;
+      this.isPosting = false;
       if (refusal.challenge) this.solve(refusal.challenge, refusal.bits, true);
-      else screen.reject(refusal.field, refusal.reason);
+      else this.refuse(refusal.field, refusal.reason);
     },
     // Returns why the sign-in was refused, or nothing if the page is being left.
     async signIn() {
@@ -65,6 +79,21 @@ export default {
         Object.assign(this, { solution, isSolving: false });
         if (this.isWanted) this.form.requestSubmit();
       });
+    },
+    fill(name, text) {
+      const field = this.form.elements[name];
+      field.value = text;
+      this.showReason(field, "");
+    },
+    refuse(name, reason) {
+      const field = this.form.elements[name];
+      this.showReason(field, reason);
+      field.closest("details")?.setAttribute("open", "");
+      field.focus();
+    },
+    showReason(field, reason) {
+      document.getElementById(field.getAttribute("aria-describedby")).textContent = reason;
+      field.setAttribute("aria-invalid", String(reason !== ""));
     },
   },
 };

@@ -1,33 +1,25 @@
 """The part of the login form that signs in."""
 
-from anonchat import ProofOfWork, WorkBudget
+from nicegui import ui
+
+from anonchat import ProofOfWork
 
 from ..i18n.language import Language
-from .component import Component
-from .screen import Screen
 
 
-class SignIn(Component, component="sign_in.js", dependencies=["proof_of_work/*.js"]):
+class SignIn(ui.element, component="sign_in.js", dependencies=["proof_of_work/*.js"]):
     """Posts its form to `/session`, solves challenges for it, and shows why it was refused.
 
     If every sign-in needs a proof of work, solving starts as soon as the page is shown. The browser
-    repeats a failed sign-in as the same attempt, until one has succeeded.
+    repeats a failed sign-in as the same attempt, until one has succeeded. `target` is the path of
+    the page to open then.
     """
 
-    def __init__(
-        self,
-        proof_of_work: ProofOfWork,
-        *,
-        budget: WorkBudget,
-        screen: Screen,
-        language: Language,
-        target: str,
-    ) -> None:
-        super().__init__(budget)
+    def __init__(self, proof_of_work: ProofOfWork, *, language: Language, target: str) -> None:
+        super().__init__()
         self._props.update(
             challenge=proof_of_work.new_challenge() if proof_of_work.bits else "",
             bits=proof_of_work.bits,
-            screen=screen.id,
             target=target,
             working=language("One moment: your browser shows that this is not a flood."),
             failed=language("You could not be signed in. Please try again."),
@@ -35,3 +27,11 @@ class SignIn(Component, component="sign_in.js", dependencies=["proof_of_work/*.j
                 "Your browser did not keep our cookie. Allow cookies for this site and try again."
             ),
         )
+
+    def fill(self, name: str, text: str) -> None:
+        """Set the text of the field of that name."""
+        self.run_method("fill", name, text)
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Show why the field of that name is refused, and focus it."""
+        self.run_method("refuse", name, reason)

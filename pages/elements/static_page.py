@@ -18,7 +18,7 @@ _DOCUMENT = """<!doctype html>
 <title>{title}</title>
 {head}
 </head>
-<body>{content}</body>
+<body class="static">{content}</body>
 </html>
 """
 
@@ -26,7 +26,8 @@ _DOCUMENT = """<!doctype html>
 class StaticPage:
     """The page whose elements are created in its `with` block.
 
-    It has no socket, so their handlers are never called. Afterwards `text` is the document.
+    It has no socket, so their handlers are never called, and buttons that do not submit a form are
+    hidden. Afterwards `text` is the document.
     """
 
     def __init__(self, title: str, *, language: Language, head: Fragment) -> None:
@@ -50,7 +51,7 @@ class StaticPage:
         self.text = _DOCUMENT.format(
             language=self._language.code,
             title=escape(self._title),
-            head=self._head,
+            head=f"{self._head}{self._client._head_html}",
             content=paint_page(self._client.content),
         )
         self._client.delete()

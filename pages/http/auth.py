@@ -26,8 +26,7 @@ class SessionAuth:
         visitor = await self.authenticate(request)
         if visitor is None:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            query = f"?next={quote(target)}" if target != "/" else ""
-            raise HTTPException(303, headers={"Location": f"/login{query}"})
+            raise HTTPException(303, headers={"Location": f"/login{target_query(target)}"})
         request.scope["visitor"] = visitor.id  # owner of the page while it is open
         return visitor
 
@@ -44,9 +43,8 @@ class SessionAuth:
         address = connection.client.host if connection.client else ""
         return await self._chat.identity.authenticate(token, address=address) if token else None
 
-    def start_session(self, request: Request, token: str) -> Response:
-        """Return the response that sets the session cookie."""
-        response = Response(status_code=204)
+    def start_session(self, request: Request, response: Response, token: str) -> None:
+        """Set the session cookie in the response."""
         response.set_cookie(
             self.cookie_name(request, _COOKIE),
             token,
@@ -56,10 +54,9 @@ class SessionAuth:
             httponly=True,
             samesite="lax",
         )
-        return response
 
     def routes(self) -> APIRouter:
-        """Return the routes that check and end a session; `login.py` has the one that starts it."""
+        """Return the routes that check and end a session; `sign_in.py` has that which starts it."""
         router = APIRouter(include_in_schema=False)
 
         @router.get("/session", status_code=204)
@@ -107,6 +104,15 @@ class SessionAuth:
 def cookie_path(connection: HTTPConnection) -> str:
     """Return the path of cookies: the one below which the site is served."""
     return path_prefix(connection.scope) or "/"
+
+
+def target_query(target: str) -> str:
+    """Return the query that names the path to open after sign-in; "" for the lobby.
+
+    >>> target_query("/r/a&b"), target_query("/")
+    ('?next=/r/a%26b', '')
+    """
+    return f"?next={quote(target)}" if target != "/" else ""
 
 
 def local_path(target: str) -> str:

@@ -1,5 +1,6 @@
 """Sign-in, sessions, sign-out and "Forget me"."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
@@ -365,3 +366,57 @@ async def test_sign_in_without_cookies_says_what_is_needed(world: World) -> None
     await ann.page.unroute("**/session")
     await ann.submit_login(ann.nickname)
     await ann.expect_path("/")
+
+
+async def test_login_form_works_without_scripts(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    mira = await world.person("Mira", java_script_enabled=False)
+    await mira.page.goto(ann.page.url)
+    await expect(mira.button("Suggest a nickname")).to_be_hidden()
+    await mira.submit_login(mira.nickname, phrase="correct horse battery")
+    await expect(mira.page).to_have_url(ann.page.url)
+    (cookie,) = await mira.context.cookies()
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("anonchat", True, "Lax")
+    await mira.expect_alert("This page needs JavaScript.")
+
+
+@pytest.mark.parametrize(
+    ("nickname", "phrase", "error", "field"),
+    [
+        ("a" * 25, "", "24 characters at most", "Nickname"),
+        ("<b>\"Ann'&amp;", "short", "8 to 200 characters", "Secret phrase"),
+    ],
+    ids=["nickname", "phrase"],
+)
+async def test_refused_login_form_is_shown_again_without_scripts(
+    world: World, nickname: str, phrase: str, error: str, field: str
+) -> None:
+    ann = await world.person("Ann", java_script_enabled=False)
+    ann.ignored_errors = "422"
+    await ann.open_path("/login?next=/privacy")
+    await ann.submit_login(nickname, phrase=phrase)
+    await ann.expect_alert(error)
+    await expect(ann.textbox("Nickname")).to_have_value(nickname)
+    await expect(ann.page.locator("[name=phrase]")).to_have_value("")
+    await expect(ann.textbox(field)).to_be_focused()
+    await expect(ann.textbox(field)).to_have_attribute("aria-invalid", "true")
+    await expect(ann.textbox(field)).to_have_accessible_description(re.compile(error))
+    await ann.submit_login(ann.nickname)
+    await ann.expect_path("/privacy")
+
+
+async def test_submit_button_is_busy_while_signing_in(world: World) -> None:
+    may_answer = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_answer.wait()
+        await route.continue_()
+
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.page.route("**/session", hold)
+    await ann.submit_login("Ann \u2713 5m8t7")
+    await expect(ann.button("Enter")).to_have_attribute("aria-busy", "true")
+    may_answer.set()
+    await ann.expect_alert("looks like a badge")
+    await expect(ann.button("Enter")).to_have_attribute("aria-busy", "false")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonchat import Chat, TokenRevoked, Visitor
-from pages import login
+from pages import sign_in
 from pages.context import PageContext
 from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth, local_path
@@ -32,7 +32,7 @@ class AuthApp:
         web = FastAPI()
         web.include_router(self.auth.routes())
         feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
-        web.include_router(login.routes(PageContext(chat, feeds, self.auth, load_languages())))
+        web.include_router(sign_in.routes(PageContext(chat, feeds, self.auth, load_languages())))
         web.add_middleware(
             CrossOriginProtectionMiddleware,
             base_url=chat.settings.base_url,
@@ -47,6 +47,10 @@ class AuthApp:
 
         transport = httpx.ASGITransport(app=web)
         self.browser = httpx.AsyncClient(transport=transport, base_url=address)
+
+    async def submit_form(self, *, path: str = "/session", **fields: str) -> httpx.Response:
+        """Post the login form as a browser without scripts does."""
+        return await self.browser.post(path, data=fields, headers={"origin": self.address})
 
     async def sign_in(
         self, nickname: str = "Ann", *, origin: str | None = None, **fields: str
@@ -109,6 +113,108 @@ async def test_malformed_sign_in_is_refused(site: AuthApp, form: object) -> None
     response = await site.browser.post("/session", json=form, headers={"origin": site.address})
     assert response.status_code == 422
     assert await site.chat.identity.is_nickname_available("Ann")
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/session", "/"),
+        ("/session?next=/r/night-train", "/r/night-train"),
+        ("/session?next=/r/a%2526b", "/r/a%26b"),
+        ("/session?next=/r/%D1%8F", "/r/%D1%8F"),
+        ("/session?next=//evil.example", "/"),
+        ("/session?next=https://evil.example", "/"),
+    ],
+)
+async def test_plain_form_signs_in_and_leads_to_the_target(
+    site: AuthApp, path: str, target: str
+) -> None:
+    response = await site.submit_form(path=path, nickname="Ann", phrase="")
+    assert (response.status_code, response.headers["location"]) == (303, target)
+    assert _cookie(response)["httponly"]
+    assert (await site.browser.get("/")).json() == "Ann"
+
+
+async def test_plain_form_below_a_path_leads_there(tmp_path: Path) -> None:
+    address = "https://chat.localhost"
+    async with running_app(tmp_path / "data", address, base_url=f"{address}/chat") as site:
+        site.browser.headers["x-forwarded-prefix"] = "/chat"
+        response = await site.submit_form(path="/session?next=/r/a", nickname="Ann")
+        assert response.headers["location"] == "/chat/r/a"
+        refused = await site.submit_form(path="/session?next=/r/a", nickname="")
+        assert '<base href="/chat/">' in refused.text
+        assert ' action="session?next=/r/a"' in refused.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"nickname": " "}, "Please choose a nickname that others can see."),
+        ({"nickname": "Mira"}, "That nickname, or one like it, is taken."),
+        (
+            {"nickname": "Ann", "phrase": "too short"[:7]},
+            "A secret phrase has 8 to 200 characters.",
+        ),
+    ],
+)
+async def test_refused_plain_form_is_shown_again_with_the_nickname_and_the_reason(
+    site: AuthApp, fields: dict[str, str], reason: str
+) -> None:
+    await site.chat.identity.sign_in("Mira")
+    response = await site.submit_form(**fields)
+    assert response.status_code == 422
+    assert "set-cookie" not in response.headers
+    assert f' value="{fields["nickname"]}"' in response.text
+    assert f">{reason}</p>" in response.text
+    assert "too sho" not in response.text
+    assert "<script" not in response.text
+
+
+async def test_refused_plain_form_escapes_the_nickname(site: AuthApp) -> None:
+    response = await site.submit_form(nickname='"><script>alert(1)</script>' * 2)
+    assert "&lt;script&gt;" in response.text
+    assert "<script" not in response.text
+
+
+async def test_plain_form_says_that_a_challenge_needs_scripts(tmp_path: Path) -> None:
+    async with running_app(tmp_path / "data", "http://chat.localhost", pow_bits=4) as site:
+        response = await site.submit_form(nickname="Ann")
+        assert response.status_code == 429
+        assert "Signing in needs JavaScript just now." in response.text
+        site.browser.headers["accept-language"] = "ru"
+        assert "JavaScript" in (await site.submit_form(nickname="Ann")).text
+        assert await site.chat.identity.is_nickname_available("Ann")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"", "application/x-www-form-urlencoded"),
+        (b"phrase=x", "application/x-www-form-urlencoded"),
+        (b"nickname=Ann&nickname=Ben", "application/x-www-form-urlencoded"),
+        (b"nickname=\xff", "application/x-www-form-urlencoded"),
+        (b"nickname=Ann" + b"&x=1" * 1_000, "application/x-www-form-urlencoded"),
+        (b"nickname=Ann&attempt=" + b"x" * 65, "application/x-www-form-urlencoded"),
+        (b"nickname=Ann", "text/plain"),
+        (b"nickname=Ann", "application/json"),
+        (b"--x--", "multipart/form-data; boundary=x"),
+        (b"\xff", ""),
+    ],
+)
+async def test_malformed_plain_form_is_refused(
+    site: AuthApp, body: bytes, content_type: str
+) -> None:
+    headers = {"origin": site.address, "content-type": content_type}
+    response = await site.browser.post("/session", content=body, headers=headers)
+    assert response.status_code == 422
+    assert await site.chat.identity.is_nickname_available("Ann")
+
+
+async def test_repeated_plain_form_is_the_same_attempt(site: AuthApp) -> None:
+    for _ in range(2):
+        response = await site.submit_form(nickname="Ann", attempt="secret")
+        assert response.status_code == 303
+        site.browser.cookies.clear()
 
 
 async def test_repeated_sign_in_replaces_the_one_whose_response_was_lost(site: AuthApp) -> None:
@@ -191,9 +297,23 @@ async def test_cross_origin_request_cannot_set_or_clear_the_cookie(
     assert "set-cookie" not in response.headers
 
 
-async def test_request_without_origin_sets_no_cookie(site: AuthApp) -> None:
-    response = await site.browser.post("/session", json={"nickname": "Ann"})
+@pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "same-origin"}])
+@pytest.mark.parametrize("form", ["json", "data"])
+async def test_request_without_origin_sets_no_cookie(
+    site: AuthApp, headers: dict[str, str], form: str
+) -> None:
+    fields: dict[str, Any] = {form: {"nickname": "Ann"}}
+    response = await site.browser.post("/session", headers=headers, **fields)
     assert response.status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://chat.localhost:81"])
+async def test_plain_form_of_another_site_is_refused(site: AuthApp, origin: str) -> None:
+    response = await site.browser.post(
+        "/session", data={"nickname": "Ann"}, headers={"origin": origin}
+    )
+    assert response.status_code == 403
+    assert "set-cookie" not in response.headers
 
 
 async def test_sign_out_revokes_only_the_token_of_this_browser(site: AuthApp) -> None:

@@ -5,17 +5,17 @@ import itertools
 import pytest
 
 from anonchat.text.normalization import normalize_nickname
-from pages import login
+from pages import nickname_suggestions
 from pages.i18n.language import Language, load_languages
-from pages.login import suggest_nickname
+from pages.nickname_suggestions import suggest_nickname
 
 LANGUAGES = list(load_languages().values())
 
 
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
 def test_every_word_combination_is_a_valid_nickname(language: Language) -> None:
-    first = language.words("first words of a nickname", login._FIRST_WORDS)
-    second = language.words("second words of a nickname", login._SECOND_WORDS)
+    first = language.words("first words of a nickname", nickname_suggestions._FIRST_WORDS)
+    second = language.words("second words of a nickname", nickname_suggestions._SECOND_WORDS)
     assert len(first) == len(set(first)) == 20
     assert len(second) == len(set(second)) == 20
     for words in itertools.product(first, second):
