@@ -5,8 +5,8 @@ encrypted entity carries all of its texts, as base64 ciphertext, in one text fie
 fields are empty.
 """
 
-import asyncio
 from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from ..entities import Member, Message, Room
@@ -19,10 +19,9 @@ from ..events import (
     RoomActivity,
     RoomOpened,
 )
+from ..runtime.cooperative import iterate_cooperatively
 from .message_cipher import MessageCipher
 from .row_cipher import RowCipher
-
-_BATCH = 100  # members between two yields to the event loop
 
 
 class EventCipher:
@@ -53,13 +52,7 @@ class EventCipher:
                 sent = self._encrypt_member(member) or _without_nickname(member, present)
                 return PeerPresence(node, sent, present) if sent else None
             case PresenceSnapshot(members=members) if members:
-                encrypted_members = []
-                for number, member in enumerate(members, 1):
-                    if encrypted_member := self._encrypt_member(member):
-                        encrypted_members.append(encrypted_member)
-                    if number % _BATCH == 0:
-                        await asyncio.sleep(0)
-                return replace(event, members=tuple(encrypted_members))
+                return replace(event, members=await _map(self._encrypt_member, members))
         return event
 
     async def decrypt_event(self, event: Event) -> Event | None:
@@ -74,7 +67,7 @@ class EventCipher:
                 return MemberJoined(decrypted, joined) if decrypted and joined else None
             case MessagePosted(room, message, visitor_id):
                 posted = await self._message_cipher.decrypt_sent_message(
-                    message, visitor_id, _decode(message.text)
+                    message, visitor_id, b64decode(message.text)
                 )
                 decrypted = await self._fetch_and_decrypt_room(room)
                 if not decrypted or not posted:
@@ -86,13 +79,7 @@ class EventCipher:
                 return PeerPresence(node, received, present) if received else None
             case PresenceSnapshot(members=members) if members:
                 await self._cipher.fetch_visitor_keys(member.visitor_id for member in members)
-                decrypted_members = []
-                for number, member in enumerate(members, 1):
-                    if decrypted_member := self._decrypt_member(member):
-                        decrypted_members.append(decrypted_member)
-                    if number % _BATCH == 0:
-                        await asyncio.sleep(0)
-                return replace(event, members=tuple(decrypted_members))
+                return replace(event, members=await _map(self._decrypt_member, members))
         return event
 
     def _encrypt_room(self, room: Room) -> Room | None:
@@ -111,14 +98,22 @@ class EventCipher:
 
     async def _fetch_and_decrypt_room(self, room: Room) -> Room | None:
         await self._cipher.fetch_room_keys([room.id])
-        return self._cipher.decrypt_sent_room(room, _decode(room.name))
+        return self._cipher.decrypt_sent_room(room, b64decode(room.name))
 
     async def _fetch_and_decrypt_member(self, member: Member) -> Member | None:
         await self._cipher.fetch_visitor_keys([member.visitor_id])
         return self._decrypt_member(member)
 
     def _decrypt_member(self, member: Member) -> Member | None:
-        return self._cipher.decrypt_sent_member(member, _decode(member.nickname))
+        return self._cipher.decrypt_sent_member(member, b64decode(member.nickname))
+
+
+async def _map(
+    convert: Callable[[Member], Member | None], members: Iterable[Member]
+) -> tuple[Member, ...]:
+    """Convert members, without those whose keys are unknown."""
+    converted = [convert(member) async for member in iterate_cooperatively(members)]
+    return tuple(filter(None, converted))
 
 
 def _without_texts(room: Room) -> Room:
@@ -136,7 +131,3 @@ def _without_nickname(member: Member, present: bool) -> Member | None:
 
 def _encode(ciphertext: bytes) -> str:
     return b64encode(ciphertext).decode()
-
-
-def _decode(text: str) -> bytes:
-    return b64decode(text)

@@ -4,7 +4,7 @@ A message is readable only while three keys exist: those of its expiry span, of 
 author. Destroying any one of them makes it unreadable.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -14,13 +14,7 @@ from models import MessageRow
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
 from ..entities import Message
 from ..runtime.cooperative import iterate_cooperatively
-from .key_names import (
-    key_generation,
-    room_key_name,
-    span_at,
-    span_key_name,
-    visitor_key_name,
-)
+from .key_names import key_generation, room_key_name, span_at, span_key_name, visitor_key_name
 from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
@@ -128,12 +122,12 @@ class MessageCipher:
         )
 
     async def _decrypt_all(self, rows: Sequence[_Encrypted]) -> list[_Decrypted | None]:
-        decrypted = [each async for each in self._decrypt_each(rows)]
+        decrypted = [self._decrypt(row) async for row in iterate_cooperatively(rows)]
         unreadable = [row for row, each in zip(rows, decrypted, strict=True) if each is None]
         if unreadable:
             await self._keys.fetch({name for row in unreadable for name in _key_names(row)})
             # Even if `fetch` found none: an event may have brought them meanwhile.
-            decrypted = [each async for each in self._decrypt_each(rows)]
+            decrypted = [self._decrypt(row) async for row in iterate_cooperatively(rows)]
         for row, each in zip(rows, decrypted, strict=True):
             if each is None and not self.is_undecryptable(row):
                 span, *others = _key_names(row)
@@ -141,10 +135,6 @@ class MessageCipher:
                     [name for name in others if not self._keys.get(name)] or [span]
                 )
         return decrypted
-
-    async def _decrypt_each(self, rows: Sequence[_Encrypted]) -> AsyncIterator[_Decrypted | None]:
-        async for row in iterate_cooperatively(rows):
-            yield self._decrypt(row)
 
     def _decrypt(self, row: _Encrypted) -> _Decrypted | None:
         span = span_at(row.expires_at)

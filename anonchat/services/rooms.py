@@ -104,7 +104,7 @@ class Rooms:
         async with self._database.read_session() as session:
             room = await self._find(session, slug_key=self._slug_key(slug.lower()))
         if room is None:
-            raise NotFound(N_("There is no such room, or it has ended."))
+            raise NotFound
         return room
 
     async def find_by_name(self, name: str) -> Room | None:
@@ -191,7 +191,7 @@ class Rooms:
         ):
             visitor_row = await session.get(VisitorRow, visitor_id)
             if visitor_row is None:
-                raise UnknownVisitor(N_("Please come in again."))
+                raise UnknownVisitor
             if listed:
                 await self._claim_name(session, name, name_keys)
             displaced = await self._reserve_place(session, visitor_id)
@@ -227,7 +227,7 @@ class Rooms:
         room = self._cipher.decrypt_room(row)
         member = self._cipher.decrypt_member(member_row, visitor_row)
         if room is None or member is None:  # the room or the visitor was deleted meanwhile
-            raise NotFound(N_("There is no such room, or it has ended."))
+            raise NotFound
         return room, member, displaced
 
     async def burn(self, room_id: str, *, visitor_id: str) -> None:
@@ -240,9 +240,9 @@ class Rooms:
             await self._cipher.fetch_room_keys([room_id])
             row = await session.get(RoomRow, room_id, with_for_update=True)
             if row is None or self._decrypt(row) is None:
-                raise NotFound(N_("There is no such room, or it has ended."))
+                raise NotFound
             if member is None:
-                raise NotAMember(N_("Only members can do that. Join the room first."))
+                raise NotAMember
             if member.author != row.owner:
                 raise NotAllowed(N_("Only the owner of the room may do that."))
         await self._destroy(room_id)
@@ -403,7 +403,7 @@ class Rooms:
         """Decrypt a room; raise `Unavailable` if only another node has its key."""
         room = self._cipher.decrypt_room(row)
         if room is None and self._cipher.may_room_key_exist_on_peers(row.id):
-            raise Unavailable(N_("That could not be kept just now. Please try again."))
+            raise Unavailable
         return room
 
     async def _claim_name(self, session: AsyncSession, name: str, keys: _NameKeys) -> None:
@@ -413,7 +413,7 @@ class Rooms:
         must not equal the slug of another room.
         """
         if await self._find(session, slug_key=self._slug_key(fold_case(name))):
-            raise RoomNameTaken(N_("There is a room of that name already."))
+            raise RoomNameTaken
         query = select(RoomRow).where(
             or_(
                 RoomRow.name_key == keys.exact,
@@ -438,11 +438,11 @@ class Rooms:
 
     async def _refuse_name(self, holder: RoomRow, keys: _NameKeys) -> NoReturn:
         if holder.name_key == keys.exact:
-            raise RoomNameTaken(N_("There is a room of that name already."))
+            raise RoomNameTaken
         await self._cipher.fetch_room_keys([holder.id])
         room = self._cipher.decrypt_room(holder)
         if room is None:
-            raise RoomNameConfusable(N_("There is a room with a name that looks the same."))
+            raise RoomNameConfusable
         raise RoomNameConfusable(
             N_("There is a room with a name that looks the same: {name}"), name=room.name
         )
