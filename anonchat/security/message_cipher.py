@@ -13,6 +13,7 @@ from models import MessageRow
 
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
 from ..entities import Message
+from ..runtime.bounded_dict import BoundedDict
 from ..runtime.cooperative import iterate_cooperatively
 from .key_names import key_generation, room_key_name, span_at, span_key_name, visitor_key_name
 from .keystore import KeyStore
@@ -45,7 +46,8 @@ class MessageCipher:
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
-        self._last_key_of_span: dict[int, str] = {}  # adjacent messages mostly share their key
+        # Adjacent messages mostly share their key.
+        self._last_key_of_span: BoundedDict[int, str] = BoundedDict(_SPANS_CACHED)
 
     async def create_span_keys(self, generations: Mapping[int, int]) -> None:
         """Create this node's keys of these spans and generations, durably, in one batch."""
@@ -149,14 +151,9 @@ class MessageCipher:
                     texts = decrypt_texts(key, row.sealed, associated_data=_associated_data(row))
                 except DecryptionError:
                     continue
-                self._cache_key_name(span, name)
+                self._last_key_of_span[span] = name
                 return _Decrypted(key_generation(name), texts)
         return None
-
-    def _cache_key_name(self, span: int, name: str) -> None:
-        if len(self._last_key_of_span) >= _SPANS_CACHED:
-            self._last_key_of_span.clear()
-        self._last_key_of_span[span] = name
 
     def _own_key(
         self, message: Message | MessageRow, visitor_id: str, generation: int

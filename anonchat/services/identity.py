@@ -43,6 +43,7 @@ from ..limits.network_throttle import NetworkThrottle
 from ..limits.phrase_verifier import PhraseVerifier
 from ..limits.rate_limits import Limits
 from ..limits.work_budget import WorkBudget
+from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute, floor_to_minute
 from ..runtime.locks import KeyedLocks
@@ -113,8 +114,10 @@ class Identity:
         self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
         # By token hash; each entry with the time until which it is valid.
-        self._token_cache: dict[bytes, tuple[datetime, Visitor]] = {}
-        self._invalid_tokens: dict[bytes, None] = {}  # by hash, oldest first
+        self._token_cache: BoundedDict[bytes, tuple[datetime, Visitor]] = BoundedDict(
+            _TOKEN_CACHE_MAX
+        )
+        self._invalid_tokens: BoundedDict[bytes, None] = BoundedDict(_TOKEN_CACHE_MAX)  # by hash
         self._revocations = 0
         self._marked_at: datetime | None = None
         self._shares_may_be_stale = False
@@ -329,8 +332,6 @@ class Identity:
             row = (await session.exec(query)).first()
         if row is None or row.expires_at <= now:
             self._invalid_tokens[hash] = None
-            if len(self._invalid_tokens) > _TOKEN_CACHE_MAX:
-                del self._invalid_tokens[next(iter(self._invalid_tokens))]
             return None
         if now - row.seen_at > self._seen_interval(has_posted=row.has_posted):
             async with self._database.transaction(row.id) as session:
@@ -344,8 +345,6 @@ class Identity:
             # Shorter than the seen interval, so that `seen_at` is written in time.
             ttl = min(_TOKEN_CACHE_TTL, self._seen_interval(has_posted=visitor.has_posted))
             self._token_cache[hash] = min(now + ttl, visitor.expires_at), visitor
-            if len(self._token_cache) > _TOKEN_CACHE_MAX:
-                del self._token_cache[next(iter(self._token_cache))]
         return visitor
 
     async def find(self, nickname: str) -> Visitor:
