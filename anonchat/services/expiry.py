@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, func, select, tuple_, update
 
 from models import MessageRow, RoomRow, SpanRow, TombstoneRow, VisitorRow
 
 from ..bus import Bus
 from ..errors import Unavailable
-from ..events import MessagesDeleted
 from ..runtime.clock import Clock
 from ..runtime.locks import KeyedLocks
 from ..security.key_names import (
+    is_row_key,
     key_generation,
     room_key_name,
     span_at,
@@ -29,9 +28,9 @@ from ..security.keystore import KeyStore
 from ..security.message_cipher import MessageCipher
 from ..storage.closed_names import delete_expired_names
 from ..storage.database import Database
-from ..storage.purge_stats import PurgeStatsStore, count_purged
+from ..storage.message_deletion import delete_messages
+from ..storage.purge_stats import PurgeStatsStore, count_purged, read_row_key_names
 
-_BATCH = 500
 _REENCRYPT_BATCH = 25  # small, because posting waits for the transaction
 _PAUSE_FACTOR = 3.0
 _log = logging.getLogger(__name__)
@@ -145,28 +144,20 @@ class Expiry:
         """Complete deletions that a crash interrupted: rows without keys, and keys without rows."""
         counts: Counter[str] = Counter()
         async with self._database.transaction() as session:
-            rooms = set((await session.exec(select(RoomRow.id))).all())
-            visitors = set((await session.exec(select(VisitorRow.id))).all())
-            for id in rooms:
-                if self._keys.is_destroyed(room_key_name(id)):
-                    deleted = await session.exec(delete(MessageRow).where(_in_room(id)))
-                    ended = await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
-                    counts.update(messages=deleted.rowcount, rooms=ended.rowcount)
-            for id in visitors:
-                if self._keys.is_destroyed(visitor_key_name(id)):
-                    deleted = await session.exec(delete(MessageRow).where(_by_visitor(id)))
-                    forgotten = await session.exec(
-                        delete(VisitorRow).where(col(VisitorRow.id) == id)
-                    )
-                    counts.update(messages=deleted.rowcount, visitors=forgotten.rowcount)
+            owned = await read_row_key_names(session)
+            for row, room_or_visitor_id, make_name, counted in (
+                (RoomRow, MessageRow.room_id, room_key_name, "rooms"),
+                (VisitorRow, MessageRow.visitor_id, visitor_key_name, "visitors"),
+            ):
+                for id in (await session.exec(select(row.id))).all():
+                    if self._keys.is_destroyed(make_name(id)):
+                        its_messages = delete(MessageRow).where(col(room_or_visitor_id) == id)
+                        counts["messages"] += (await session.exec(its_messages)).rowcount
+                        deletion = delete(row).where(col(row.id) == id)
+                        counts[counted] += (await session.exec(deletion)).rowcount
             if counts:
                 await count_purged(session, **counts)
-        owned = {room_key_name(id) for id in rooms} | {visitor_key_name(id) for id in visitors}
-        orphans = {
-            name
-            for name in self._keys.initial_names()
-            if name.startswith(("room ", "visitor ")) and name not in owned
-        }
+        orphans = {name for name in self._keys.initial_names() if is_row_key(name)} - owned
         self._orphans = self._clock() + self._keys.row_commit_delay, orphans
         await self.destroy_orphans()
 
@@ -178,11 +169,8 @@ class Expiry:
         if self._orphans is None or self._clock() < self._orphans[0]:
             return
         async with self._database.read_session() as session:
-            rooms = (await session.exec(select(RoomRow.id))).all()
-            visitors = (await session.exec(select(VisitorRow.id))).all()
-        await self._keys.destroy(
-            self._orphans[1] - set(map(room_key_name, rooms)) - set(map(visitor_key_name, visitors))
-        )
+            owned = await read_row_key_names(session)
+        await self._keys.destroy(self._orphans[1] - owned)
         self._orphans = None
 
     def _list_ended_span_keys(self, now: datetime) -> list[str]:
@@ -218,8 +206,9 @@ class Expiry:
 
     async def _purge_messages(self, now: datetime) -> int:
         count = 0
-        while batch := await self._delete_messages(now):
-            count += batch
+        async for deletion in delete_messages(self._database, col(MessageRow.expires_at) <= now):
+            count += len(deletion.seqs)
+            await self._bus.publish(deletion)
         expired = select(TombstoneRow.dedup_key).where(col(TombstoneRow.expires_at) <= now)
         expired = expired.with_for_update(skip_locked=True)
         async with self._database.transaction() as session:
@@ -227,23 +216,6 @@ class Expiry:
             await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_at(now)))
             await delete_expired_names(session, now=now)
         return count
-
-    async def _delete_messages(self, now: datetime) -> int:
-        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
-        query = query.where(col(MessageRow.expires_at) <= now)
-        deleted: dict[str, list[int]] = {}
-        async with self._database.transaction() as session:
-            locking = query.limit(_BATCH).with_for_update(skip_locked=True)
-            batch = (await session.exec(locking)).all()
-            ids = [id for id, _, _ in batch]
-            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
-            if batch:
-                await count_purged(session, messages=len(batch))
-        for _, room_id, seq in batch:
-            deleted.setdefault(room_id, []).append(seq)
-        for room_id, seqs in deleted.items():
-            await self._bus.publish(MessagesDeleted(room_id, tuple(seqs)))
-        return len(batch)
 
     async def _reencrypt(self, number: int, generation: int, pause: float) -> bool:
         """Re-encrypt a span's live messages; return `False` if some need keys of another node."""
@@ -289,11 +261,3 @@ def _postponing_if_unavailable() -> Iterator[None]:
         yield
     except Unavailable:
         _log.warning("database unavailable: part of the purge postponed to the next round")
-
-
-def _in_room(room_id: str) -> ColumnElement[bool]:
-    return col(MessageRow.room_id) == room_id
-
-
-def _by_visitor(visitor_id: str) -> ColumnElement[bool]:
-    return col(MessageRow.visitor_id) == visitor_id

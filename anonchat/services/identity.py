@@ -30,7 +30,6 @@ from ..events import (
     Event,
     EventsLost,
     MemberLeft,
-    MessagesDeleted,
     TokenRevoked,
     VisitorForgotten,
 )
@@ -57,6 +56,7 @@ from ..security.secret_phrase import PhraseProof, normalize_phrase
 from ..security.tokens import TokenSigner
 from ..settings import Settings
 from ..storage.database import Database, WriteConflict, retry_on_conflict
+from ..storage.message_deletion import delete_messages
 from ..storage.nickname_index import NicknameIndex, NicknameKeys
 from ..storage.purge_stats import count_purged
 from ..text.lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
@@ -378,8 +378,10 @@ class Identity:
         await self._keys.destroy([visitor_key_name(visitor_id)])
         self._evict_visitor(visitor_id)
         count = 0
-        while batch := await self._delete_messages(visitor_id):
-            count += batch
+        own = col(MessageRow.visitor_id) == visitor_id
+        async for deletion in delete_messages(self._database, own, group=visitor_id):
+            count += len(deletion.seqs)
+            await self._bus.publish(deletion)
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction(visitor_id) as session:
@@ -460,24 +462,6 @@ class Identity:
         hashes = [hash for hash, (_, each) in self._token_cache.items() if each.id == visitor_id]
         for hash in hashes:
             del self._token_cache[hash]
-
-    async def _delete_messages(self, visitor_id: str) -> int:
-        """Delete a batch of a visitor's messages; return how many. Batches keep posting fast."""
-        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
-        query = query.where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
-        query = query.with_for_update(skip_locked=True)  # rows that another node is deleting
-        async with self._database.transaction(visitor_id) as session:
-            batch = (await session.exec(query)).all()
-            ids = [id for id, *_ in batch]
-            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
-            if batch:
-                await count_purged(session, messages=len(batch))
-        deleted: dict[str, list[int]] = {}
-        for _, room_id, seq in batch:
-            deleted.setdefault(room_id, []).append(seq)
-        for room_id, seqs in deleted.items():
-            await self._bus.publish(MessagesDeleted(room_id, tuple(sorted(seqs))))
-        return len(batch)
 
     async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
         """Return the live visitor who holds the nickname or the most similar one, if any."""

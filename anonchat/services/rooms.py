@@ -44,11 +44,11 @@ from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.closed_names import close_names, is_any_closed
 from ..storage.database import Database, WriteConflict, retry_on_conflict
+from ..storage.message_deletion import delete_messages
 from ..storage.purge_stats import count_purged
 from ..text.lookalikes import SKELETON_VERSION, check_new_room_name, skeletons
 from ..text.normalization import fold_case, make_slug, normalize_room_name, normalize_topic
 
-_BATCH = 500
 _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle rooms checked when one has to be displaced
 _SKELETONS_BATCH = 50
@@ -299,8 +299,8 @@ class Rooms:
         """
         await self._bus.publish(RoomEnded(room_id, burnt=room_id in self._burning))
         count = 0
-        while batch := await self._delete_messages(room_id):
-            count += batch
+        async for deletion in delete_messages(self._database, col(MessageRow.room_id) == room_id):
+            count += len(deletion.seqs)
         members = select(MemberRow.visitor_id).where(MemberRow.room_id == room_id)
         members = members.order_by(col(MemberRow.visitor_id)).with_for_update()
         async with self._database.transaction() as session:
@@ -345,16 +345,6 @@ class Rooms:
                 row.skeleton_version = SKELETON_VERSION
                 taken |= {row.shape_key, row.folded_key}
         return [row.id for row in rows]
-
-    async def _delete_messages(self, room_id: str) -> int:
-        """Delete a batch of a room's messages; return how many. Batches keep posting fast."""
-        query = select(MessageRow.id).where(MessageRow.room_id == room_id).limit(_BATCH)
-        query = query.with_for_update(skip_locked=True)  # rows that another node is deleting
-        async with self._database.transaction() as session:
-            ids = (await session.exec(query)).all()
-            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
-            await count_purged(session, messages=len(ids))
-        return len(ids)
 
     @asynccontextmanager
     async def _destroying_key_on_conflict(self, room_id: str) -> AsyncIterator[None]:
