@@ -197,7 +197,7 @@ class Chat:
                 queue_max=settings.post_queue_max,
             ),
             history=history,
-            is_member=self.memberships.is_member,
+            require_member=self.memberships.require,
             rotate_span_keys=self.expiry.rotate_span_keys,
         )
         self._heartbeat = PeriodicTask(self._tick, seconds=_HEARTBEAT_SECONDS, name="heartbeat")

@@ -43,13 +43,10 @@ class CallLimitsMiddleware:
         await app(scope, _limit_body(receive), send)
 
     async def _charge(self, visitor: Visitor | None, address: str) -> None:
-        chat = self._chat
-        if visitor:
-            chat.limits.calls.hit(visitor.id)
-            await chat.work_budget.spend(Cost.API_CALL, visitor_id=visitor.id, address=address)
-        elif address:
-            chat.limits.calls.hit(address)
-            await chat.work_budget.spend(Cost.API_CALL, address=address)
+        chat, visitor_id = self._chat, visitor.id if visitor else ""
+        if visitor_id or address:
+            chat.limits.calls.hit(visitor_id or address)
+            await chat.work_budget.spend(Cost.API_CALL, visitor_id=visitor_id, address=address)
 
     async def _authenticate(self, request: Request, address: str) -> Visitor | None:
         header = request.headers.get("authorization")

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from pydantic import BaseModel
 
@@ -153,9 +154,8 @@ class Streams:
     def stop(self) -> None:
         """End all streams, because a server shutdown waits for open responses."""
         self._stopped = True
-        for subscribers in self._subscribers.values():
-            for subscriber in subscribers:
-                subscriber.end()
+        for subscriber in self._list_all():
+            subscriber.end()
 
     def list_visitors(self) -> Collection[str]:
         """Return the ids of the visitors with an open stream."""
@@ -164,6 +164,9 @@ class Streams:
     def count(self) -> int:
         """Return the number of open streams."""
         return sum(map(len, self._subscribers.values()))
+
+    def _list_all(self) -> Iterator[Subscriber]:
+        return chain.from_iterable(self._subscribers.values())
 
     async def _on_event(self, event: Event) -> None:
         match event:
@@ -193,17 +196,15 @@ class Streams:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.end()
             case EventsLost():
-                for subscribers in self._subscribers.values():
-                    for subscriber in subscribers:
-                        subscriber.mark_gap()
+                for subscriber in self._list_all():
+                    subscriber.mark_gap()
             # Ends all streams of the visitor: those with another token reconnect and resume.
             case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if self._connections.count(
                 visitor_id
             ):
-                for subscribers in self._subscribers.values():
-                    for subscriber in subscribers:
-                        if subscriber.visitor_id == visitor_id:
-                            subscriber.end()
+                for subscriber in self._list_all():
+                    if subscriber.visitor_id == visitor_id:
+                        subscriber.end()
 
     def _send(self, room_id: str, event: StreamEvent) -> None:
         self._metrics.record_stream_event(len(self._subscribers[room_id]))
