@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -194,32 +194,30 @@ class ProblemException(Exception):
 class FieldError(BaseModel):
     """One invalid field or parameter of a request."""
 
-    where: Annotated[str, Field(examples=["body.nickname"])]
-    detail: Annotated[str, Field(examples=["Field required"])]
+    where: str = Field(examples=["body.nickname"])
+    detail: str = Field(examples=["Field required"])
 
 
 class PosedChallenge(BaseModel):
     """The proof-of-work challenge to solve."""
 
-    challenge: Annotated[str, Field(examples=["1900000000.c2f1d3.9a8b7c"])]
-    bits: Annotated[int, Field(examples=[18])]
+    challenge: str = Field(examples=["1900000000.c2f1d3.9a8b7c"])
+    bits: int = Field(examples=[18])
 
 
 class ProblemDocument(BaseModel):
     """Why a request was refused (RFC 9457)."""
 
-    type: Annotated[
-        str, Field(description="The URI of the problem type.", examples=[NOT_A_MEMBER.type])
-    ]
-    title: Annotated[str, Field(examples=[NOT_A_MEMBER.title])]
-    status: Annotated[int, Field(examples=[NOT_A_MEMBER.status])]
-    detail: Annotated[str, Field(examples=["Only members can do that. Join the room first."])]
-    errors: Annotated[
-        list[FieldError] | None, Field(description="With `invalid-request`: the invalid fields.")
-    ] = None
-    puzzle: Annotated[
-        PosedChallenge | None, Field(description="With `puzzle-unsolved`: the challenge to solve.")
-    ] = None
+    type: str = Field(description="The URI of the problem type.", examples=[NOT_A_MEMBER.type])
+    title: str = Field(examples=[NOT_A_MEMBER.title])
+    status: int = Field(examples=[NOT_A_MEMBER.status])
+    detail: str = Field(examples=["Only members can do that. Join the room first."])
+    errors: list[FieldError] | None = Field(
+        default=None, description="With `invalid-request`: the invalid fields."
+    )
+    puzzle: PosedChallenge | None = Field(
+        default=None, description="With `puzzle-unsolved`: the challenge to solve."
+    )
 
 
 def problem_responses(*problems: Problem) -> dict[int | str, dict[str, Any]]:
