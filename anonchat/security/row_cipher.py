@@ -8,6 +8,7 @@ from models import MemberRow, RoomRow, VisitorRow
 
 from ..crypto import DecryptionError, decrypt_texts, encrypt_texts
 from ..entities import Member, Room, Visitor
+from ..errors import Unavailable
 from .key_names import room_key_name, visitor_key_name
 from .keystore import KeyStore
 
@@ -30,6 +31,23 @@ class RowCipher:
             return None
         nickname, badge = texts
         return Visitor(row.id, nickname, badge, row.expires_at, row.has_posted)
+
+    async def fetch_visitor(self, row: VisitorRow) -> Visitor | None:
+        """Decrypt a visitor, with a key requested from the other nodes if it is missing.
+
+        Raises `Unavailable` while only another node may have the key.
+        """
+        await self.fetch_visitor_keys([row.id])
+        if self.may_visitor_key_exist_on_peers(row.id):
+            raise Unavailable
+        return self.decrypt_visitor(row)
+
+    async def fetch_room(self, row: RoomRow) -> Room | None:
+        """Decrypt a room as `fetch_visitor` does a visitor."""
+        await self.fetch_room_keys([row.id])
+        if self.may_room_key_exist_on_peers(row.id):
+            raise Unavailable
+        return self.decrypt_room(row)
 
     def has_visitor_key(self, visitor_id: str) -> bool:
         """Return whether the key of a visitor, who was decrypted before, still exists."""

@@ -1,7 +1,7 @@
 """Visitors: signing in, authentication by token, signing out and being forgotten."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -55,7 +55,8 @@ from ..security.row_cipher import RowCipher
 from ..security.secret_phrase import PhraseProof, normalize_phrase
 from ..security.tokens import TokenSigner
 from ..settings import Settings
-from ..storage.database import Database, WriteConflict, retry_on_conflict
+from ..storage.conflicts import destroying_key_on_conflict, retry_on_conflict
+from ..storage.database import Database
 from ..storage.message_deletion import delete_messages
 from ..storage.nickname_index import NicknameIndex, NicknameKeys
 from ..storage.purge_stats import count_purged
@@ -213,7 +214,7 @@ class Identity:
         await self._forget_expired_holders(keys)
         displaced, has_new_badge, visitor_id = None, False, new_id()
         async with (
-            self._destroying_key_on_conflict(visitor_id),
+            destroying_key_on_conflict(self._keys, visitor_key_name(visitor_id)),
             self._database.transaction() as session,
         ):
             if holders := await self._nicknames.lock_holders(session, keys):
@@ -256,9 +257,8 @@ class Identity:
         """
         if proof is None:
             raise NicknameTaken(N_("That nickname, or one like it, is taken."))
-        await self._cipher.fetch_visitor_keys(row.id for row in holders)
         row = next((row for row in holders if proof.matches(row.phrase_key)), None)
-        visitor = self._decrypt_or_retry(row) if row else None
+        visitor = await self._cipher.fetch_visitor(row) if row else None
         if row is None or visitor is None:
             self._phrases.count_wrong(holders[0])
             raise WrongPhrase
@@ -269,13 +269,6 @@ class Identity:
             row.id, nickname=visitor.nickname, badge=proof.badge
         )
         return replace(visitor, badge=proof.badge), True
-
-    def _decrypt_or_retry(self, row: VisitorRow) -> Visitor | None:
-        """Decrypt a visitor; raise `Unavailable` while only another node has the key."""
-        visitor = self._cipher.decrypt_visitor(row)
-        if visitor is None and self._cipher.may_visitor_key_exist_on_peers(row.id):
-            raise Unavailable
-        return visitor
 
     @retry_on_conflict
     async def sign_out(self, token: str) -> None:
@@ -339,8 +332,7 @@ class Identity:
                 if row is None or row.expires_at <= now:  # forgotten meanwhile
                     return None
                 self._note_seen(row, now)
-        await self._cipher.fetch_visitor_keys([row.id])
-        visitor = self._decrypt_or_retry(row)
+        visitor = await self._cipher.fetch_visitor(row)
         if visitor and revocations == self._revocations:  # else it may be revoked
             # Shorter than the seen interval, so that `seen_at` is written in time.
             ttl = min(_TOKEN_CACHE_TTL, self._seen_interval(has_posted=visitor.has_posted))
@@ -355,10 +347,7 @@ class Identity:
         """
         keys = self._nicknames.make_keys(normalize_nickname(nickname))
         holder = await self._find_holder(keys)
-        await self._cipher.fetch_visitor_keys([holder.id] if holder else [])
-        visitor = self._cipher.decrypt_visitor(holder) if holder else None
-        if holder and not visitor and self._cipher.may_visitor_key_exist_on_peers(holder.id):
-            raise Unavailable
+        visitor = await self._cipher.fetch_visitor(holder) if holder else None
         if visitor is None or self._nicknames.make_keys(visitor.nickname).exact != keys.exact:
             raise NotFound(N_("Nobody has this nickname."))
         return visitor
@@ -472,15 +461,6 @@ class Identity:
 
         holders = await self._nicknames.find_holders(keys)
         return min(filter(self._is_live, holders), key=difference, default=None)
-
-    @asynccontextmanager
-    async def _destroying_key_on_conflict(self, visitor_id: str) -> AsyncIterator[None]:
-        """Destroy the new visitor's key if a concurrent sign-in took the nickname."""
-        try:
-            yield
-        except WriteConflict:
-            await self._keys.destroy([visitor_key_name(visitor_id)])
-            raise
 
     async def _forget_expired_holders(self, keys: NicknameKeys) -> None:
         """Forget expired visitors that still hold the nickname because no purge ran since."""

@@ -22,7 +22,8 @@ from ..runtime.coarse_time import ceil_to_minute
 from ..runtime.metrics import Metrics
 from ..security.key_names import key_generation, span_at
 from ..security.keystore import KeyStore
-from ..storage.database import Database, retry_on_conflict
+from ..storage.conflicts import retry_on_conflict
+from ..storage.database import Database
 from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory, is_live
 from ..storage.message_writer import MessageWriter

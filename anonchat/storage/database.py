@@ -1,13 +1,12 @@
 """The database engine, its transactions and the errors they raise."""
 
-import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import NoReturn, ParamSpec, Protocol, TypeVar
+from typing import NoReturn, Protocol
 
 from alembic.util import CommandError
 from sqlalchemy import ExceptionContext, event
@@ -19,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from ..errors import ChatError, StartupError, Unavailable
 from ..runtime.fair_semaphore import FairSemaphore
 from . import schema
+from .conflicts import ConnectionLost, WriteConflict
 from .postgres import DRIVER_ERRORS, PostgreSQL
 from .sqlite import SQLite
 
@@ -29,16 +29,6 @@ _WAITERS_PER_GROUP_MAX = 1_000  # all unknown visitors share one group
 _SLOT_TIMEOUT_SECONDS = 10.0
 
 _has_precedence: ContextVar[bool] = ContextVar("has_precedence", default=False)
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-class WriteConflict(Unavailable):
-    """Write conflict: rolled back, safe to retry."""
-
-
-class ConnectionLost(Unavailable):
-    """Connection to the server lost: the transaction may have been committed or not."""
 
 
 class _Backend(Protocol):
@@ -255,19 +245,6 @@ class Database:
         if self._failures and time.monotonic() - self._last_failure_at > _RECOVERY_SECONDS:
             _log.warning("database available again after %d failures", self._failures.total())
             self._failures.clear()
-
-
-def retry_on_conflict(act: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
-    """Call `act` once more after a `WriteConflict`: it then sees the other transaction's rows."""
-
-    @functools.wraps(act)
-    async def act_with_retry(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return await act(*args, **kwargs)
-        except WriteConflict:
-            return await act(*args, **kwargs)
-
-    return act_with_retry
 
 
 def _make_backend(url: URL) -> _Backend:
