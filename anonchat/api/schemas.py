@@ -202,43 +202,6 @@ class Message(_ResponseModel):
     expires_at: datetime = _EXPIRES_AT
 
 
-class Ready(_ResponseModel):
-    """Everything up to `seq` was sent; live events follow."""
-
-    seq: int
-
-
-class Deleted(_ResponseModel):
-    """Messages were deleted or have expired."""
-
-    seqs: tuple[int, ...]
-
-
-class Joined(_ResponseModel):
-    """A visitor became a member."""
-
-    author: str
-    nickname: str
-
-
-class Left(_ResponseModel):
-    """A member left, or the visitor was deleted."""
-
-    author: str
-
-
-class Presence(_ResponseModel):
-    """A member opened the room, or closed it on their last page or stream."""
-
-    author: str
-    nickname: str
-    present: bool
-
-
-class Ended(_ResponseModel):
-    """The room was deleted, with all its messages."""
-
-
 def parse_optional_duration(text: str | None) -> timedelta | None:
     """Parse an optional duration."""
     return parse_duration(text) if text else None

@@ -1,13 +1,12 @@
 """Event streams: each bus event is encoded once and sent to all subscribers of its room."""
 
 import asyncio
+import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-
-from pydantic import BaseModel
 
 from ..bus import Bus
 from ..entities import Message
@@ -177,14 +176,14 @@ class Streams:
                     subscriber.discard(seqs)
                 self._send(room_id, deleted_event(seqs))
             case MemberJoined(room, member) if room.id in self._subscribers:
-                self._send(room.id, _event("joined", schemas.Joined.model_validate(member)))
-            case PresenceChanged(member, present) if member.room_id in self._subscribers:
-                change = schemas.Presence(
-                    author=member.author, nickname=member.nickname, present=present
+                self._send(
+                    room.id, _event("joined", author=member.author, nickname=member.nickname)
                 )
-                self._send(member.room_id, _event("presence", change))
+            case PresenceChanged(member, present) if member.room_id in self._subscribers:
+                change = {"author": member.author, "nickname": member.nickname, "present": present}
+                self._send(member.room_id, _event("presence", **change))
             case MemberLeft(room_id, visitor_id, author) if room_id in self._subscribers:
-                self._send(room_id, _event("left", schemas.Left(author=author)))
+                self._send(room_id, _event("left", author=author))
                 for subscriber in self._subscribers[room_id]:
                     if subscriber.visitor_id == visitor_id:
                         subscriber.drop_all()
@@ -192,7 +191,7 @@ class Streams:
             case RoomEnded(room_id) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.drop_all()
-                self._send(room_id, _event("ended", schemas.Ended()))
+                self._send(room_id, _event("ended"))
                 for subscriber in self._subscribers[room_id]:
                     subscriber.end()
             case EventsLost():
@@ -219,24 +218,25 @@ class Streams:
 
 def message_event(message: Message) -> StreamEvent:
     """Encode a message; its `seq` is the event `id`, used to resume."""
-    data = _encode("message", schemas.Message.model_validate(message), id=message.seq)
-    return StreamEvent(data, message.seq, message.expires_at)
+    content = schemas.Message.model_validate(message).model_dump(mode="json")
+    return StreamEvent(_encode("message", content, message.seq), message.seq, message.expires_at)
 
 
 def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:
     """Encode the removal of messages."""
-    return _event("gone", schemas.Deleted(seqs=seqs))
+    return _event("gone", seqs=seqs)
 
 
 def ready_event(seq: int) -> StreamEvent:
     """Encode that everything up to `seq` was sent and live events follow."""
-    return StreamEvent(_encode("ready", schemas.Ready(seq=seq), id=seq))
+    return StreamEvent(_encode("ready", {"seq": seq}, seq))
 
 
-def _event(event: str, content: BaseModel) -> StreamEvent:
+def _event(event: str, **content: object) -> StreamEvent:
     return StreamEvent(_encode(event, content))
 
 
-def _encode(event: str, content: BaseModel, *, id: int | None = None) -> bytes:
+def _encode(event: str, content: object, id: int | None = None) -> bytes:
     header = f"event: {event}\n" if id is None else f"event: {event}\nid: {id}\n"
-    return f"{header}data: {content.model_dump_json()}\n\n".encode()
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return f"{header}data: {data}\n\n".encode()
