@@ -4,6 +4,7 @@ A message is readable only while three keys exist: those of its expiry span, of 
 author. Destroying any one of them makes it unreadable.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -62,24 +63,25 @@ class MessageCipher:
             raise DecryptionError(message.id)
         return encrypt_texts(key, *_texts(message), associated_data=_associated_data(message))
 
-    def encrypt_sent_message(self, message: Message, visitor_id: str) -> bytes | None:
-        """Encrypt the texts of a decrypted message as in its row; `None` if a key was destroyed."""
+    def encrypt_sent_message(self, message: Message, visitor_id: str) -> Message | None:
+        """Encrypt the texts as in the message's row, into `text`; `None` if a key was destroyed."""
         for name in self._keys.span_key_names(span_at(message.expires_at)):
             if key := self._derive(name, message.room_id, visitor_id):
-                return encrypt_texts(
+                sealed = encrypt_texts(
                     key, *_texts(message), associated_data=_associated_data(message)
                 )
+                text = b64encode(sealed).decode()
+                return replace(message, text=text, nickname="", badge="", dedup_id="")
         return None
 
-    async def decrypt_sent_message(
-        self, message: Message, visitor_id: str, ciphertext: bytes
-    ) -> Message | None:
-        """Return the message with the decrypted texts; `None` if its keys are unknown.
+    async def decrypt_sent_message(self, message: Message, visitor_id: str) -> Message | None:
+        """Undo `encrypt_sent_message`; return `None` if the keys of the message are unknown.
 
         Missing keys are requested from the other nodes. Keys that those lack are recorded as
         missing (see `KeyStore.record_missing`).
         """
-        sent = _SentMessage(message.id, message.room_id, visitor_id, message.expires_at, ciphertext)
+        sealed = b64decode(message.text)
+        sent = _SentMessage(message.id, message.room_id, visitor_id, message.expires_at, sealed)
         (decrypted,) = await self._decrypt_all([sent])
         if decrypted is None:
             return None
