@@ -32,13 +32,14 @@ class CallLimitsMiddleware:
             return
         request = Request(scope)
         address = request.client.host if request.client else ""
+        is_sign_in = request.method == "POST" and scope["path"].endswith("/visitors")
         app, visitor = self._app, None
         try:
             visitor = await self._authenticate(request, address)
             await self._charge(visitor, address)
         except LimitReached as error:
             was_delayed = await self._chat.network_throttle.delay_response(address)
-            if visitor or not was_delayed or not _is_sign_in(scope):
+            if visitor or not was_delayed or not is_sign_in:
                 app = problem_response(error)
         await app(scope, _limit_body(receive), send)
 
@@ -72,8 +73,3 @@ def _limit_body(receive: Receive) -> Receive:
         return message
 
     return receive_counted
-
-
-def _is_sign_in(scope: Scope) -> bool:
-    path: str = scope["path"]
-    return scope["method"] == "POST" and path.endswith("/visitors")

@@ -147,7 +147,9 @@ class Streams:
         try:
             yield subscriber
         finally:
-            self._remove(room_id, subscriber)
+            self._subscribers[room_id].remove(subscriber)
+            if not self._subscribers[room_id]:
+                del self._subscribers[room_id]
             self._connections.close(networks, visitor_id=visitor_id)
 
     def stop(self) -> None:
@@ -209,11 +211,6 @@ class Streams:
         self._metrics.record_stream_event(len(self._subscribers[room_id]))
         for subscriber in self._subscribers[room_id]:
             subscriber.enqueue(event)
-
-    def _remove(self, room_id: str, subscriber: Subscriber) -> None:
-        self._subscribers[room_id].remove(subscriber)
-        if not self._subscribers[room_id]:
-            del self._subscribers[room_id]
 
 
 def message_event(message: Message) -> StreamEvent:

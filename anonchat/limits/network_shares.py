@@ -98,7 +98,8 @@ class NetworkShares:
         if not address:
             return ()
         return tuple(
-            (self._hash_network(name), weight) for name, weight in client_networks(address)
+            (hashlib.blake2s(name.encode(), key=self._key, digest_size=12).hexdigest(), weight)
+            for name, weight in client_networks(address)
         )
 
     def networks_of_visitor(self, visitor_id: str) -> Networks:
@@ -111,9 +112,6 @@ class NetworkShares:
         for visitor_id in visitor_ids:
             places.hold(visitor_id, self.networks_of_visitor(visitor_id))
         return places
-
-    def _hash_network(self, network: str) -> str:
-        return hashlib.blake2s(network.encode(), key=self._key, digest_size=12).hexdigest()
 
     async def _on_event(self, event: Event) -> None:
         match event:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
 from sqlmodel import col, delete, func, select, tuple_, update
 
@@ -79,7 +80,8 @@ class Expiry:
         """Remove every expired message, room and visitor; return how many were removed."""
         now = self._clock()
         # Needs no database, so messages become unreadable on time even during an outage.
-        await self._keys.destroy(self._list_ended_span_keys(now))
+        ended_spans = [number for number in self._keys.spans() if number < span_at(now)]
+        await self._keys.destroy(chain(*map(self._keys.span_key_names, ended_spans)))
         lag = await self._lag(now)
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
@@ -172,11 +174,6 @@ class Expiry:
             owned = await read_row_key_names(session)
         await self._keys.destroy(self._orphans[1] - owned)
         self._orphans = None
-
-    def _list_ended_span_keys(self, now: datetime) -> list[str]:
-        """Return the names of the keys of all spans that have ended."""
-        ended = [number for number in self._keys.spans() if number < span_at(now)]
-        return [name for number in ended for name in self._keys.span_key_names(number)]
 
     async def _lag(self, now: datetime) -> timedelta:
         """Return how long ago the oldest expired row expired; zero if there is none."""

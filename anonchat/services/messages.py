@@ -152,7 +152,14 @@ class Messages:
             number = span_at(row.expires_at)
             await self._begin_generation(session, number)
             await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
-            session.add(_make_tombstone(row))
+            session.add(
+                TombstoneRow(
+                    dedup_key=row.dedup_key,
+                    room_id=row.room_id,
+                    visitor_id=row.visitor_id,
+                    expires_at=ceil_to_minute(row.expires_at),
+                )
+            )
             await count_purged(session, messages=1)
         return row.seq, number
 
@@ -168,15 +175,6 @@ class Messages:
     async def flush(self) -> None:
         """Wait until all accepted messages are stored."""
         await self._writer.flush()
-
-
-def _make_tombstone(row: MessageRow) -> TombstoneRow:
-    return TombstoneRow(
-        dedup_key=row.dedup_key,
-        room_id=row.room_id,
-        visitor_id=row.visitor_id,
-        expires_at=ceil_to_minute(row.expires_at),
-    )
 
 
 def _check_dedup_id(dedup_id: str) -> str:

@@ -195,8 +195,8 @@ class RoomDirectory:
                 self._stale.add(room_id)
             case RoomActivity(rooms, deleted):
                 for room in rooms:
-                    if known := self._rooms.get(room.id):  # else it is loaded on first use
-                        self._put(_with_texts_of(known, room))
+                    if own := self._rooms.get(room.id):  # else it is loaded on first use
+                        self._put(replace(room, name=own.name, topic=own.topic, slug=own.slug))
                 self._stale.update(room.id for room in rooms)
                 self._stale.update(deleted)
             case EventsLost():
@@ -302,7 +302,3 @@ class RoomDirectory:
     def _rank(self, room_id: str, name: str, query: str) -> tuple[bool, bool, int, int, float]:
         present, active = self._activity_key(room_id)
         return name != query, not name.startswith(query), present, len(name), active
-
-
-def _with_texts_of(known: Room, room: Room) -> Room:
-    return replace(room, name=known.name, topic=known.topic, slug=known.slug)

@@ -60,7 +60,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._backend = _make_backend(make_url(url))
+        parsed = make_url(url)
+        is_server = parsed.get_backend_name() == "postgresql"
+        self._backend: _Backend = PostgreSQL(parsed) if is_server else SQLite(parsed)
         self._read_slots = _make_semaphore(self._backend.readers)
         self._write_slots = _make_semaphore(self._backend.writers)
         self._engine = self._backend.make_engine()
@@ -245,10 +247,6 @@ class Database:
         if self._failures and time.monotonic() - self._last_failure_at > _RECOVERY_SECONDS:
             _log.warning("database available again after %d failures", self._failures.total())
             self._failures.clear()
-
-
-def _make_backend(url: URL) -> _Backend:
-    return PostgreSQL(url) if url.get_backend_name() == "postgresql" else SQLite(url)
 
 
 def _make_semaphore(slots: tuple[int, int]) -> FairSemaphore:

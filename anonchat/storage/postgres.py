@@ -8,7 +8,6 @@ so that a node suspended in the middle of a transaction does not block the other
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import event, text
@@ -156,12 +155,8 @@ def _normalize_url(url: URL) -> URL:
 
 def _check_is_open(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
     """Make the pool replace a connection that was closed since its last use."""
-    if _driver(connection).is_closed():
+    if connection.driver_connection.is_closed():
         raise DisconnectionError
-
-
-def _driver(connection: DBAPIConnection) -> Any:
-    return connection.driver_connection
 
 
 def _sqlstate(error: BaseException) -> str:
