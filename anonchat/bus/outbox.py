@@ -16,6 +16,7 @@ from ..events import (
     RoomRead,
     RoomsRead,
 )
+from ..runtime.batches import batches
 from ..runtime.cooperative import iterate_cooperatively
 from .client import BACKOFF_SECONDS, Command, Valkey, ValkeyUnavailable
 from .subscriptions import ALL_NODES, room_channel
@@ -95,8 +96,8 @@ class Outbox:
                 self.add(RoomActivity(tuple(batch), deleted))
                 deleted = {}
             marks, self._read_marks = list(self._read_marks.values()), {}
-            for begin in range(0, len(marks), _READS_PER_EVENT):
-                self.add(RoomsRead(tuple(marks[begin : begin + _READS_PER_EVENT])))
+            for some in batches(marks, _READS_PER_EVENT):
+                self.add(RoomsRead(tuple(some)))
 
     async def send_batch(self) -> None:
         """Send up to 500 queued events. Raises `ValkeyUnavailable`, and drops all then."""

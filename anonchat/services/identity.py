@@ -42,6 +42,7 @@ from ..limits.network_throttle import NetworkThrottle
 from ..limits.phrase_verifier import PhraseVerifier
 from ..limits.rate_limits import Limits
 from ..limits.work_budget import WorkBudget
+from ..runtime.batches import batches
 from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute, floor_to_minute
@@ -397,11 +398,10 @@ class Identity:
         if self._marked_at and now - self._marked_at < interval:
             return
         self._marked_at = now
-        ids = sorted(self._open_pages.list_visitors())
         before = now - self._seen_interval(has_posted=False)
-        for begin in range(0, len(ids), _BATCH):
-            in_batch = col(VisitorRow.id).in_(ids[begin : begin + _BATCH])
-            query = select(VisitorRow).where(in_batch, col(VisitorRow.seen_at) < before)
+        for ids in batches(sorted(self._open_pages.list_visitors()), _BATCH):
+            query = select(VisitorRow).where(col(VisitorRow.id).in_(ids))
+            query = query.where(col(VisitorRow.seen_at) < before)
             query = query.where(col(VisitorRow.expires_at) > now).order_by(col(VisitorRow.id))
             async with self._database.transaction() as session:
                 locking = query.with_for_update(key_share=True, skip_locked=True)
@@ -413,15 +413,12 @@ class Identity:
         if not self._shares_may_be_stale:
             return
         self._shares_may_be_stale = False
-        ids = [str(place) for place in self._shares.visitors.list_places()]
-        for begin in range(0, len(ids), _BATCH):
-            batch = ids[begin : begin + _BATCH]
-            query = select(VisitorRow.id).where(col(VisitorRow.id).in_(batch))
+        for places in batches(self._shares.visitors.list_places(), _BATCH):
+            query = select(VisitorRow.id).where(col(VisitorRow.id).in_(places))
             async with self._database.read_session() as session:
-                live = set((await session.exec(query)).all())
-            for visitor_id in batch:
-                if visitor_id not in live:
-                    self._shares.visitors.release(visitor_id)
+                live = (await session.exec(query)).all()
+            for place in set(places).difference(live):
+                self._shares.visitors.release(place)
 
     def _note_seen(self, row: VisitorRow, now: datetime) -> None:
         lifetime = visitor_lifetime(self._settings, has_posted=row.has_posted)

@@ -134,7 +134,7 @@ class RoomNames:
 
     @retry_on_conflict
     async def close(self, room: Room, *, until: datetime) -> None:
-        """Let no listed room have the name or slug of this one, or one that looks the same."""
+        """Refuse the name and slug of this room, or one that looks the same, `until` then."""
         hashes = {
             hash
             for name in (room.name, room.slug)
