@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from ..errors import ChatError, StartupError, Unavailable
 from ..runtime.fair_semaphore import FairSemaphore
 from . import schema
-from .conflicts import ConnectionLost, WriteConflict
+from .conflicts import WriteConflict
 from .postgres import DRIVER_ERRORS, PostgreSQL
 from .sqlite import SQLite
 
@@ -43,9 +43,7 @@ class _Backend(Protocol):
     def make_engine(self) -> AsyncEngine: ...
     def make_read_engine(self, engine: AsyncEngine) -> AsyncEngine: ...
     def migration(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]: ...
-    def transient_error(self, error: BaseException) -> str: ...
-    def conflict_error(self, error: BaseException) -> str: ...
-    def is_connection_lost(self, error: BaseException) -> bool: ...
+    def classify_error(self, error: BaseException) -> tuple[type[Unavailable], str] | None: ...
     async def lock_spans_shared(self, connection: AsyncConnection, numbers: list[int]) -> None: ...
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None: ...
     async def read_server_time(self, connection: AsyncConnection) -> float | None: ...
@@ -226,14 +224,15 @@ class Database:
         """Raise transient errors as `Unavailable`, and any other error unchanged: it is a bug."""
         if isinstance(error, ChatError):  # raised by the code inside the block
             raise error
-        if code := self._backend.conflict_error(error):
-            _log.info("write conflict, transaction rolled back: %s", code)
-            raise WriteConflict from error
-        if reason := self._backend.transient_error(error):
+        classified = self._backend.classify_error(error)
+        if classified is None:
+            raise error
+        kind, reason = classified
+        if kind is WriteConflict:
+            _log.info("write conflict, transaction rolled back: %s", reason)
+        else:
             self._log_failure(f"{type(error).__name__}, {reason}")
-            is_lost = self._backend.is_connection_lost(error)
-            raise (ConnectionLost if is_lost else Unavailable) from error
-        raise error
+        raise kind from error
 
     def _log_failure(self, reason: str) -> None:
         """Log each reason once per outage, because every request may fail for it."""
