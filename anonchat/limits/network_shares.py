@@ -102,15 +102,11 @@ class NetworkShares:
             for name, weight in client_networks(address)
         )
 
-    def networks_of_visitor(self, visitor_id: str) -> Networks:
-        """Return the networks of a visitor; empty if they are unknown."""
-        return self.visitors.networks_of(visitor_id)
-
     def count_members(self, visitor_ids: Iterable[str]) -> NetworkHoldings:
         """Return places with one place for each of these visitors."""
         places = NetworkHoldings()
         for visitor_id in visitor_ids:
-            places.hold(visitor_id, self.networks_of_visitor(visitor_id))
+            places.hold(visitor_id, self.visitors.networks_of(visitor_id))
         return places
 
     async def _on_event(self, event: Event) -> None:

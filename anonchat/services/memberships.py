@@ -289,7 +289,7 @@ class Memberships:
         if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
             raise LimitReached(N_("You are in too many rooms. Leave one first."))
         bound = self._settings.members_per_room_max
-        networks = self._shares.networks_of_visitor(visitor_id)
+        networks = self._shares.visitors.networks_of(visitor_id)
         in_room = select(func.count()).where(MemberRow.room_id == room.id)
         count = (await session.exec(in_room)).one()
         if count < bound // 4:  # no network can have reached its share yet

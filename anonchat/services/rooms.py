@@ -151,7 +151,7 @@ class Rooms:
         room, member, displaced = await self._insert(
             name, visitor_id, listed, message_ttl, room_ttl, topic, charge
         )
-        self._shares.rooms.hold(room.id, self._shares.networks_of_visitor(visitor_id))
+        self._shares.rooms.hold(room.id, self._shares.visitors.networks_of(visitor_id))
         if displaced:
             await self._keys.destroy([room_key_name(displaced)])
             with suppress(Unavailable):  # it is expired: the next purge deletes its rows
@@ -299,7 +299,7 @@ class Rooms:
         if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
             raise LimitReached(N_("You are in too many rooms. Leave one first."))
         count = (await session.exec(select(func.count()).select_from(RoomRow))).one()
-        bound, networks = self._settings.rooms_max, self._shares.networks_of_visitor(visitor_id)
+        bound, networks = self._settings.rooms_max, self._shares.visitors.networks_of(visitor_id)
         if self._shares.rooms.is_within_share(networks, bound=bound, taken=count):
             return None
         for room_id in (await session.exec(self._idle().limit(_CANDIDATES))).all():
