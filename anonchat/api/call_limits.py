@@ -9,7 +9,7 @@ from ..chat import Chat
 from ..entities import Visitor
 from ..errors import LimitReached, Unavailable
 from ..limits.costs import Cost
-from .problems import problem_response
+from .problem_responses import problem_response
 
 _BODY_BYTES_MAX = 65_536
 

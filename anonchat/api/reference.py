@@ -8,7 +8,8 @@ from typing import Any
 import htpy as h
 from markupsafe import Markup
 
-from .problems import MEDIA_TYPE, PROBLEMS
+from .problem_responses import MEDIA_TYPE
+from .problems import PROBLEMS
 from .schemas import SEQ_MAX
 
 REFERENCE_POLICY = (
