@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -178,14 +178,13 @@ class Streams:
                     subscriber.discard(seqs)
                 self._send(room_id, deleted_event(seqs))
             case MemberJoined(room, member) if room.id in self._subscribers:
-                self._send(
-                    room.id, _event("joined", author=member.author, nickname=member.nickname)
-                )
+                joined = {"author": member.author, "nickname": member.nickname}
+                self._send(room.id, _event("joined", joined))
             case PresenceChanged(member, present) if member.room_id in self._subscribers:
                 change = {"author": member.author, "nickname": member.nickname, "present": present}
-                self._send(member.room_id, _event("presence", **change))
+                self._send(member.room_id, _event("presence", change))
             case MemberLeft(room_id, visitor_id, author) if room_id in self._subscribers:
-                self._send(room_id, _event("left", author=author))
+                self._send(room_id, _event("left", {"author": author}))
                 for subscriber in self._subscribers[room_id]:
                     if subscriber.visitor_id == visitor_id:
                         subscriber.drop_all()
@@ -193,7 +192,7 @@ class Streams:
             case RoomEnded(room_id) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.drop_all()
-                self._send(room_id, _event("ended"))
+                self._send(room_id, _event("ended", {}))
                 for subscriber in self._subscribers[room_id]:
                     subscriber.end()
             case EventsLost():
@@ -215,25 +214,25 @@ class Streams:
 
 def message_event(message: Message) -> StreamEvent:
     """Encode a message; its `seq` is the event `id`, used to resume."""
-    content = schemas.Message.model_validate(message).model_dump(mode="json")
-    return StreamEvent(_encode("message", content, message.seq), message.seq, message.expires_at)
+    data = schemas.Message.model_validate(message).model_dump_json()
+    return StreamEvent(_encode("message", data, message.seq), message.seq, message.expires_at)
 
 
 def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:
     """Encode the removal of messages."""
-    return _event("gone", seqs=seqs)
+    return _event("gone", {"seqs": seqs})
 
 
 def ready_event(seq: int) -> StreamEvent:
     """Encode that everything up to `seq` was sent and live events follow."""
-    return StreamEvent(_encode("ready", {"seq": seq}, seq))
+    return _event("ready", {"seq": seq}, id=seq)
 
 
-def _event(event: str, **content: object) -> StreamEvent:
-    return StreamEvent(_encode(event, content))
-
-
-def _encode(event: str, content: object, id: int | None = None) -> bytes:
-    header = f"event: {event}\n" if id is None else f"event: {event}\nid: {id}\n"
+def _event(event: str, content: Mapping[str, object], *, id: int | None = None) -> StreamEvent:
     data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return StreamEvent(_encode(event, data, id))
+
+
+def _encode(event: str, data: str, id: int | None) -> bytes:
+    header = f"event: {event}\n" if id is None else f"event: {event}\nid: {id}\n"
     return f"{header}data: {data}\n\n".encode()
