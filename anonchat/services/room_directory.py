@@ -162,20 +162,16 @@ class RoomDirectory:
     async def tick(self) -> set[str]:
         """End expired rooms, and return the ids of rooms whose oldest message changed."""
         with self._database.priority():
-            return await self._tick()
-
-    async def _tick(self) -> set[str]:
-        if self._must_reload:
-            await self._reload()
-        now = self._clock()
-        for id in await self._confirm_ended(
-            [room.id for room in self._rooms.values() if room.expires_at <= now]
-        ):
-            await self._bus.publish_local(RoomEnded(id))  # other nodes detect it themselves
-        expired = {id for id, (_, end) in self._oldest.items() if end and end <= now}
-        changed = expired | (self._stale & self._oldest.keys())
-        self._stale.clear()
-        await self._look_up_oldest(list(changed))
+            if self._must_reload:
+                await self._reload()
+            now = self._clock()
+            expired_rooms = [room.id for room in self._rooms.values() if room.expires_at <= now]
+            for id in await self._confirm_ended(expired_rooms):
+                await self._bus.publish_local(RoomEnded(id))  # other nodes detect it themselves
+            expired = {id for id, (_, end) in self._oldest.items() if end and end <= now}
+            changed = expired | (self._stale & self._oldest.keys())
+            self._stale.clear()
+            await self._look_up_oldest(list(changed))
         return changed
 
     async def _on_event(self, event: Event) -> None:
