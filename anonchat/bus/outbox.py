@@ -96,8 +96,8 @@ class Outbox:
                 self.add(RoomActivity(tuple(batch), deleted))
                 deleted = {}
             marks, self._read_marks = list(self._read_marks.values()), {}
-            for some in batches(marks, _READS_PER_EVENT):
-                self.add(RoomsRead(tuple(some)))
+            for part in batches(marks, _READS_PER_EVENT):
+                self.add(RoomsRead(tuple(part)))
 
     async def send_batch(self) -> None:
         """Send up to 500 queued events. Raises `ValkeyUnavailable`, and drops all then."""

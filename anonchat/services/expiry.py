@@ -147,16 +147,16 @@ class Expiry:
         counts: Counter[str] = Counter()
         async with self._database.transaction() as session:
             owned = await read_row_key_names(session)
-            for row, room_or_visitor_id, make_name, counted in (
-                (RoomRow, MessageRow.room_id, room_key_name, "rooms"),
-                (VisitorRow, MessageRow.visitor_id, visitor_key_name, "visitors"),
+            for table, name_of_key, referring, counted in (
+                (RoomRow, room_key_name, MessageRow.room_id, "rooms"),
+                (VisitorRow, visitor_key_name, MessageRow.visitor_id, "visitors"),
             ):
-                for id in (await session.exec(select(row.id))).all():
-                    if self._keys.is_destroyed(make_name(id)):
-                        its_messages = delete(MessageRow).where(col(room_or_visitor_id) == id)
-                        counts["messages"] += (await session.exec(its_messages)).rowcount
-                        deletion = delete(row).where(col(row.id) == id)
-                        counts[counted] += (await session.exec(deletion)).rowcount
+                for id in (await session.exec(select(table.id))).all():
+                    if self._keys.is_destroyed(name_of_key(id)):
+                        messages = delete(MessageRow).where(col(referring) == id)
+                        counts["messages"] += (await session.exec(messages)).rowcount
+                        row = delete(table).where(col(table.id) == id)
+                        counts[counted] += (await session.exec(row)).rowcount
             if counts:
                 await count_purged(session, **counts)
         orphans = {name for name in self._keys.initial_names() if is_row_key(name)} - owned
