@@ -43,6 +43,7 @@ from .storage.message_history import MessageHistory
 from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
+from .storage.room_names import RoomNames
 from .text.confusables import UNICODE_VERSION
 
 _HEARTBEAT_SECONDS = 0.25
@@ -119,6 +120,9 @@ class Chat:
         )
         self.presence = Presence(bus=bus, node=settings.node_id)
         self.nicknames = NicknameIndex(database=database, cipher=cipher, hasher=hasher)
+        self.room_names = RoomNames(
+            database=database, clock=clock, keys=keys, cipher=cipher, hasher=hasher
+        )
         self.identity = Identity(
             settings=settings,
             database=database,
@@ -146,6 +150,7 @@ class Chat:
             keys=keys,
             cipher=cipher,
             hasher=hasher,
+            names=self.room_names,
             list_present=self.presence.list_present,
         )
         self.room_directory = RoomDirectory(
@@ -197,7 +202,7 @@ class Chat:
                 queue_max=settings.post_queue_max,
             ),
             history=history,
-            is_member=self.memberships.is_member,
+            require_member=self.memberships.require,
             rotate_span_keys=self.expiry.rotate_span_keys,
         )
         self._heartbeat = PeriodicTask(self._tick, seconds=_HEARTBEAT_SECONDS, name="heartbeat")
@@ -260,7 +265,8 @@ class Chat:
     async def _update_skeletons(self) -> None:
         """Recompute name skeletons that an earlier release stored by older rules."""
         try:
-            count = await self.nicknames.update_skeletons() + await self.rooms.update_skeletons()
+            count = await self.nicknames.update_skeletons()
+            count += await self.room_names.update_skeletons()
         except Unavailable as error:  # retried at the next start
             _log.warning(
                 "name skeletons not updated, look-alike names possible until the next start: %s",

@@ -67,9 +67,13 @@ class InvalidRoom(ChatError):
 class RoomNameTaken(InvalidRoom):
     """A listed room with that name already exists."""
 
+    default = N_("There is a room of that name already.")
+
 
 class RoomNameConfusable(RoomNameTaken):
     """A listed room has a different name that looks the same."""
+
+    default = N_("There is a room with a name that looks the same.")
 
 
 class InvalidTopic(InvalidRoom):

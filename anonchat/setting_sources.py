@@ -19,17 +19,12 @@ def require_known_names(known: Collection[str], secrets: str | None) -> None:
 
     Checks the environment, `.env`, and the folder of secrets if there is one.
     """
-    for source, name in [*_list_variables(), *_list_lines(), *_list_secrets(secrets)]:
+    variables = (("", name) for name in os.environ)
+    for source, name in [*variables, *_list_lines(), *_list_secrets(secrets)]:
         setting = name.upper().removeprefix(PREFIX)
         if name.upper().startswith(PREFIX) and setting not in known:
             (nearest,) = get_close_matches(setting, known, n=1, cutoff=0)
             raise StartupError(f"{source}{name} is not a setting; the nearest is {PREFIX}{nearest}")
-
-
-def _list_variables() -> Iterator[tuple[str, str]]:
-    """Yield the names of environment variables, each with an empty source."""
-    for name in os.environ:
-        yield "", name
 
 
 def _list_lines() -> Iterator[tuple[str, str]]:

@@ -3,57 +3,41 @@
 import os
 import re
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-import idna
 from annotated_types import Ge, Le
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
 
-from .durations import format_duration, parse_duration
+from .durations import format_duration
 from .errors import StartupError
-from .rates import Rate, parse_rate
+from .rates import Rate
 from .setting_sources import ENV_FILE, PREFIX, require_known_names
+from .setting_types import (
+    BaseUrl,
+    BusUrl,
+    Colour,
+    DatabaseUrl,
+    Duration,
+    Folder,
+    Host,
+    Language,
+    LogLevel,
+    Nicknames,
+    NodeId,
+    Proxies,
+    RateSetting,
+    SecretKey,
+    SiteName,
+    sqlite_file,
+)
 
-SECRET_KEY_MIN_CHARACTERS = 16
-"""The minimum length of a secret key."""
-
-_NAME_MAX = 60  # characters
-_JOINERS = re.compile("[\u200c\u200d]")
-_CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
-_HOST_NAME = re.compile(rf"(?!.*\.\d+$)(?!\d+$)(?!.{{254}}){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
-_DATABASE_URL = re.compile(
-    r"|sqlite(\+aiosqlite)?:///(?!:memory:|file:)[^?]+|postgresql(\+asyncpg)?://.+", re.DOTALL
-)
-_BASE_URL = re.compile(
-    r"https?://[^/\s?#@\\]*[^/\s?#@\\:](?:/(?!\.{1,2}(?:/|$))[\w.~-]+)*/?",
-    re.ASCII | re.IGNORECASE,
-)
-
-
-def _read_duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _read_rate(value: object) -> object:
-    return parse_rate(value) if isinstance(value, str) else value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_read_duration)]
-RateSetting = Annotated[Rate, NoDecode, BeforeValidator(_read_rate)]
 
 
 class Settings(BaseSettings):
@@ -68,33 +52,33 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     """The address to listen on."""
     port: int = Field(default=8080, ge=0, le=65_535)
     """The port to listen on."""
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     """The port of the Prometheus metrics; 0: none."""
-    metrics_host: str = "127.0.0.1"
+    metrics_host: Host = "127.0.0.1"
     """The address of the Prometheus metrics."""
-    base_url: str = ""
+    base_url: BaseUrl = ""
     """The URL that visitors use: `https://chat.example`, `https://x.example/chat`; taken from each
     request if empty."""
-    data_dir: Path = Path("data")
+    data_dir: Folder = Path("data")
     """The folder for the database, the key store and the secret key."""
-    database_url: str = ""
+    database_url: DatabaseUrl = ""
     """The database; a file in the data folder if empty."""
-    bus_url: str = "memory://"
+    bus_url: BusUrl = "memory://"
     """The bus that carries events between nodes: `redis://…`; in memory for a single node."""
-    secret_key: str = ""
+    secret_key: SecretKey = ""
     """The secret that wraps all keys at rest, at least 16 characters; generated on the first start
     if empty. Several nodes need the same one."""
-    node_id: str = "n1"
+    node_id: NodeId = "n1"
     """The unique name of this node."""
-    trusted_proxies: str = ""
+    trusted_proxies: Proxies = ""
     """Comma-separated addresses whose `X-Forwarded-*` headers are trusted."""
-    name: str = "anonchat"
+    name: SiteName = "anonchat"
     """The name of the site, in page titles and beside the logo."""
-    accent: Annotated[str, BeforeValidator(_lower)] = "#334fb8"
+    accent: Colour = "#334fb8"
     """The accent colour, as `#rrggbb`; each theme sets its lightness, for contrast."""
 
     message_ttl: Duration = timedelta(hours=24)
@@ -116,17 +100,15 @@ class Settings(BaseSettings):
     lifetime."""
     log_format: Literal["text", "json"] = "text"
     """The format of log lines."""
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
-        "info"
-    )
+    log_level: LogLevel = "info"
     """The lowest level to log; libraries log warnings and above."""
-    reserved_names: str = (
+    reserved_names: Nicknames = (
         "admin,administrator,moderator,operator,root,support,system,"
         "админ,администратор,модератор,оператор,поддержка,система"
     )
     """Comma-separated nicknames that no new visitor may have, nor one that looks like them; `off`:
     none. The name of the site is always one of them."""
-    language: str = "auto"
+    language: Language = "auto"
     """The language of the pages; `auto` follows each browser."""
     janitor_interval: Duration = timedelta(seconds=15)
     """How often the janitor purges expired data; at most 20 s, to keep the promised 60 s."""
@@ -209,112 +191,6 @@ class Settings(BaseSettings):
             raise ValueError("needs text in UTF-8")  # surrogates stand for undecodable bytes
         return value
 
-    @field_validator("host", "metrics_host")
-    @classmethod
-    def _check_host(cls, value: str) -> str:
-        if not _is_host(value):
-            raise ValueError("needs an address or name of this machine")
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_base_url(cls, value: str) -> str:
-        if not value:
-            return value
-        try:
-            parts = urlsplit(value)
-            name, port = parts.hostname or "", parts.port
-            if not name.isascii():  # browsers name the origin in ASCII
-                name = idna.encode(name, uts46=True).decode()
-        except ValueError:
-            name, port = "", None
-        if not (_BASE_URL.fullmatch(value) and _is_host(name)) or port == 0:
-            raise ValueError("needs http:// or https://, a host, and at most a plain path")
-        host = f"[{name}]" if ":" in name else name
-        return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
-
-    @field_validator("data_dir")
-    @classmethod
-    def _expand_home(cls, value: Path) -> Path:
-        return _expand(value)
-
-    @field_validator("database_url")
-    @classmethod
-    def _check_database(cls, value: str) -> str:
-        needs = "needs sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
-        try:
-            url = make_url(value or "sqlite://")
-        except (ArgumentError, ValueError):  # not quoted: it may contain a password
-            raise ValueError(needs) from None
-        if not _DATABASE_URL.fullmatch(value) or not 0 < (url.port or 1) < 65_536:
-            raise ValueError(needs)
-        _sqlite_file(url)  # raises if its home folder does not exist
-        return value
-
-    @field_validator("bus_url")
-    @classmethod
-    def _check_bus(cls, value: str) -> str:
-        if not re.match(r"(memory://$|(redis|rediss|valkey|valkeys|unix)://.)", value):
-            raise ValueError("needs memory://, redis://HOST:PORT or unix://PATH")
-        return value
-
-    @field_validator("node_id")
-    @classmethod
-    def _check_node(cls, value: str) -> str:
-        if not re.fullmatch(r"[a-z0-9-]{1,32}", value):
-            raise ValueError("needs 1 to 32 of the characters a-z, 0-9 and -")
-        return value
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, value: str) -> str:
-        if len(value) > _NAME_MAX or not _is_printable(value):
-            raise ValueError(f"needs 1 to {_NAME_MAX} characters, without line ends")
-        return value
-
-    @field_validator("reserved_names")
-    @classmethod
-    def _check_reserved_names(cls, value: str) -> str:
-        if not _is_printable(value):
-            raise ValueError("needs nicknames, separated by commas")
-        return value
-
-    @field_validator("accent")
-    @classmethod
-    def _check_accent(cls, value: str) -> str:
-        if not re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", value):
-            raise ValueError("needs a colour such as #0a6b4f")
-        return value
-
-    @field_validator("language")
-    @classmethod
-    def _check_language(cls, value: str) -> str:
-        known = ["auto", "en", *sorted(path.stem for path in _CATALOGUES.glob("*.po"))]
-        if value not in known:
-            raise ValueError(f"needs {', '.join(known[:-1])} or {known[-1]}")
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_proxies(cls, value: str) -> str:
-        for address in filter(None, map(str.strip, value.split(","))):
-            try:
-                network = ip_network(address, strict=False)
-            except ValueError:
-                raise ValueError("needs addresses or networks, separated by commas") from None
-            if not network.prefixlen:  # every client could claim any address
-                raise ValueError(f"needs addresses of proxies, and {address} matches every address")
-        return value
-
-    @field_validator("secret_key")
-    @classmethod
-    def _check_secret_key(cls, value: str) -> str:
-        if 0 < len(value) < SECRET_KEY_MIN_CHARACTERS:
-            raise ValueError(
-                f"needs {SECRET_KEY_MIN_CHARACTERS} characters or more, got {len(value)}"
-            )
-        return value
-
     @model_validator(mode="after")
     def _check_lifetimes(self) -> Self:
         lowest, given, highest = map(
@@ -382,7 +258,7 @@ class Settings(BaseSettings):
         """The file of the database, or `None` if it is not a file."""
         if not self.database_url:
             return self.data_dir / "anonchat.db"
-        return _sqlite_file(make_url(self.database_url))
+        return sqlite_file(make_url(self.database_url))
 
 
 def read_settings(**given: str) -> Settings:
@@ -423,32 +299,3 @@ def _format_bounds(field: str) -> str:
     lowest = next(each.ge for each in metadata if isinstance(each, Ge))
     highest = next((each.le for each in metadata if isinstance(each, Le)), None)
     return f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"
-
-
-def _is_printable(text: str) -> bool:
-    """Return whether a text has no control characters; joiners are part of words and emoji."""
-    return _JOINERS.sub("", text).isprintable()
-
-
-def _is_host(name: str) -> bool:
-    """Return whether this is an IP address or a valid host name."""
-    try:
-        ip_address(name)
-    except ValueError:
-        return bool(_HOST_NAME.fullmatch(name))
-    return True
-
-
-def _expand(path: Path) -> Path:
-    """Expand `~` to the home folder; raise `ValueError` if there is none."""
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise ValueError("needs a folder, and its home folder does not exist") from None
-
-
-def _sqlite_file(url: URL) -> Path | None:
-    """Return the file of an SQLite database, or `None` for a server."""
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return None
-    return _expand(Path(url.database))

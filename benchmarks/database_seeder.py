@@ -100,8 +100,8 @@ class DatabaseSeeder:
             rows.append(
                 RoomRow(
                     id=id,
-                    name_key=self._chat.rooms._name_key(name),
-                    slug_key=self._chat.rooms._slug_key(name),
+                    name_key=self._chat.room_names.name_key(name),
+                    slug_key=self._chat.room_names.slug_key(name),
                     sealed=await self._cipher.encrypt_room(id, name=name, topic="", slug=name),
                     listed=True,
                     owner="",

@@ -6,6 +6,7 @@ text. See docs/architecture.md, "At rest".
 
 from sqlmodel import SQLModel
 
+from models import naming  # noqa: F401  # names constraints before the first table
 from models.closed_name import ClosedNameRow
 from models.member import MemberRow
 from models.message import MessageRow

@@ -4,8 +4,6 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from models import naming  # noqa: F401  # names constraints before the first table
-
 
 class ClosedNameRow(SQLModel, table=True):
     """The keyed hash of a name, skeleton or slug that no new room may have until it expires."""

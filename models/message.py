@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from models import naming  # noqa: F401  # names constraints before the first table
 from models.counting import Count
 
 

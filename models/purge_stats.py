@@ -4,7 +4,6 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from models import naming  # noqa: F401  # names constraints before the first table
 from models.counting import Count
 
 

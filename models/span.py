@@ -3,8 +3,6 @@
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
-from models import naming  # noqa: F401  # names constraints before the first table
-
 
 class SpanRow(SQLModel, table=True):
     """A span: new rows have keys of `generation`, all rows those of `settled` or later."""

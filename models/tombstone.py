@@ -4,8 +4,6 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from models import naming  # noqa: F401  # names constraints before the first table
-
 
 class TombstoneRow(SQLModel, table=True):
     """The `dedup_key` of a deleted message, kept until the message would have expired."""

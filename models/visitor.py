@@ -4,8 +4,6 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from models import naming  # noqa: F401  # names constraints before the first table
-
 
 class VisitorRow(SQLModel, table=True):
     """A visitor; nicknames that look alike would have an equal `nickname_key` or `folded_key`.

@@ -12,14 +12,8 @@ from starlette.types import Scope
 from ..chat import Chat
 from . import events, messages, rooms, visitors
 from .call_limits import CallLimitsMiddleware
-from .problems import (
-    MEDIA_TYPE,
-    NOT_FOUND,
-    PROBLEMS,
-    ProblemDocument,
-    ProblemException,
-    add_problem_handlers,
-)
+from .problem_responses import MEDIA_TYPE, ProblemDocument, add_problem_handlers
+from .problems import NOT_FOUND, PROBLEMS, ProblemException
 from .reference import REFERENCE_POLICY, render_reference
 from .streams import Streams
 

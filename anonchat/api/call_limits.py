@@ -9,7 +9,7 @@ from ..chat import Chat
 from ..entities import Visitor
 from ..errors import LimitReached, Unavailable
 from ..limits.costs import Cost
-from .problems import problem_response
+from .problem_responses import problem_response
 
 _BODY_BYTES_MAX = 65_536
 
@@ -32,24 +32,22 @@ class CallLimitsMiddleware:
             return
         request = Request(scope)
         address = request.client.host if request.client else ""
+        is_sign_in = request.method == "POST" and scope["path"].endswith("/visitors")
         app, visitor = self._app, None
         try:
             visitor = await self._authenticate(request, address)
             await self._charge(visitor, address)
         except LimitReached as error:
             was_delayed = await self._chat.network_throttle.delay_response(address)
-            if visitor or not was_delayed or not _is_sign_in(scope):
+            if visitor or not was_delayed or not is_sign_in:
                 app = problem_response(error)
         await app(scope, _limit_body(receive), send)
 
     async def _charge(self, visitor: Visitor | None, address: str) -> None:
-        chat = self._chat
-        if visitor:
-            chat.limits.calls.hit(visitor.id)
-            await chat.work_budget.spend(Cost.API_CALL, visitor_id=visitor.id, address=address)
-        elif address:
-            chat.limits.calls.hit(address)
-            await chat.work_budget.spend(Cost.API_CALL, address=address)
+        chat, visitor_id = self._chat, visitor.id if visitor else ""
+        if visitor_id or address:
+            chat.limits.calls.hit(visitor_id or address)
+            await chat.work_budget.spend(Cost.API_CALL, visitor_id=visitor_id, address=address)
 
     async def _authenticate(self, request: Request, address: str) -> Visitor | None:
         header = request.headers.get("authorization")
@@ -75,8 +73,3 @@ def _limit_body(receive: Receive) -> Receive:
         return message
 
     return receive_counted
-
-
-def _is_sign_in(scope: Scope) -> bool:
-    path: str = scope["path"]
-    return scope["method"] == "POST" and path.endswith("/visitors")

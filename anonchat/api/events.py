@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ..limits.costs import Cost
+from . import problems
 from .dependencies import (
     ROOM_PROBLEMS,
     Caller,
@@ -18,7 +19,7 @@ from .dependencies import (
     StreamsDependency,
     charge,
 )
-from .problems import INVALID_REQUEST, LIMIT_REACHED, NOT_A_MEMBER, problem_responses
+from .problem_responses import problem_responses
 from .schemas import SEQ_MAX
 from .stream_content import StreamContent, Subscription
 from .streams import Subscriber
@@ -115,7 +116,9 @@ async def _subscribe(
     response_class=EventStream,
     responses={
         **_STREAM,
-        **problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, INVALID_REQUEST, LIMIT_REACHED),
+        **problem_responses(
+            *ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.INVALID_REQUEST, problems.LIMIT_REACHED
+        ),
     },
 )
 async def listen(

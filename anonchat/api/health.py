@@ -47,11 +47,10 @@ class _Readiness:
         async with self._lock:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._valid_until:
-                self._problem = await self._check()
+                self._problem = ""
+                if silent := await self._chat.list_unavailable():
+                    self._problem = f"no answer: {', '.join(silent)}"
+                elif not await self._chat.is_disk_writable():
+                    self._problem = "cannot write: disk"
                 self._valid_until = loop.time() + _CACHE_SECONDS
             return self._problem
-
-    async def _check(self) -> str:
-        if silent := await self._chat.list_unavailable():
-            return f"no answer: {', '.join(silent)}"
-        return "" if await self._chat.is_disk_writable() else "cannot write: disk"

@@ -6,18 +6,10 @@ from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
 from ..limits.costs import Cost
+from . import problems
 from .cursors import decode_cursor, encode_cursor
 from .dependencies import ROOM_PROBLEMS, Budget, Caller, ChatDependency, RoomDependency, charge
-from .problems import (
-    INVALID_MESSAGE,
-    INVALID_REQUEST,
-    LIMIT_REACHED,
-    MESSAGE_EXPIRED,
-    NOT_A_MEMBER,
-    NOT_ALLOWED,
-    TOO_LARGE,
-    problem_responses,
-)
+from .problem_responses import problem_responses
 from .rooms import Cursor, PageLimit
 from .schemas import PAGE_DEFAULT, SEQ_MAX, Message, NewMessage, Page
 
@@ -32,7 +24,7 @@ _HISTORY_CURSOR = TypeAdapter(tuple[Seq | None, Seq | None])
     "",
     summary="List messages",
     response_description="A page of messages, oldest first.",
-    responses=problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, INVALID_REQUEST),
+    responses=problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.INVALID_REQUEST),
 )
 async def history(
     chat: ChatDependency,
@@ -80,12 +72,12 @@ async def history(
     response_description="It is stored and sent to the members.",
     responses=problem_responses(
         *ROOM_PROBLEMS,
-        NOT_A_MEMBER,
-        MESSAGE_EXPIRED,
-        TOO_LARGE,
-        INVALID_REQUEST,
-        INVALID_MESSAGE,
-        LIMIT_REACHED,
+        problems.NOT_A_MEMBER,
+        problems.MESSAGE_EXPIRED,
+        problems.TOO_LARGE,
+        problems.INVALID_REQUEST,
+        problems.INVALID_MESSAGE,
+        problems.LIMIT_REACHED,
     ),
 )
 async def post(
@@ -118,7 +110,7 @@ async def post(
     status_code=204,
     summary="Delete a message",
     response_description="The message is deleted everywhere.",
-    responses=problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, NOT_ALLOWED),
+    responses=problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.NOT_ALLOWED),
 )
 async def delete(
     chat: ChatDependency,

@@ -5,44 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from htpy import (
-    Element,
-    Node,
-    a,
-    article,
-    body,
-    code,
-    dd,
-    dl,
-    dt,
-    fragment,
-    h1,
-    h2,
-    h3,
-    head,
-    html,
-    li,
-    link,
-    main,
-    meta,
-    nav,
-    p,
-    pre,
-    section,
-    span,
-    style,
-    table,
-    tbody,
-    td,
-    th,
-    thead,
-    title,
-    tr,
-    ul,
-)
+import htpy as h
 from markupsafe import Markup
 
-from .problems import MEDIA_TYPE, PROBLEMS
+from .problem_responses import MEDIA_TYPE
+from .problems import PROBLEMS
 from .schemas import SEQ_MAX
 
 REFERENCE_POLICY = (
@@ -79,25 +46,25 @@ Schema = dict[str, Any]
 
 def render_reference(schema: Schema, *, base: str) -> str:
     """Render the page; `base` is the URL of the API."""
-    page = html(lang="en")[
-        head[
-            meta(charset="utf-8"),
-            meta(name="viewport", content="width=device-width, initial-scale=1"),
-            title[f"{schema['info']['title']}: the HTTP API"],
-            link(rel="icon", href="data:,"),
-            style[Markup(_STYLE)],
+    page = h.html(lang="en")[
+        h.head[
+            h.meta(charset="utf-8"),
+            h.meta(name="viewport", content="width=device-width, initial-scale=1"),
+            h.title[f"{schema['info']['title']}: the HTTP API"],
+            h.link(rel="icon", href="data:,"),
+            h.style[Markup(_STYLE)],
         ],
-        body[
-            main[
-                h1[f"{schema['info']['title']}: the HTTP API"],
+        h.body[
+            h.main[
+                h.h1[f"{schema['info']['title']}: the HTTP API"],
                 _markdown(schema["info"]["description"]),
-                p["For programs: ", a(href="openapi.json")["openapi.json"], "."],
-                pre[f"CHAT={base}"],
-                nav(aria_label="Calls")[
-                    ul[(_entry(*operation) for operation in _operations(schema))]
+                h.p["For programs: ", h.a(href="openapi.json")["openapi.json"], "."],
+                h.pre[f"CHAT={base}"],
+                h.nav(aria_label="Calls")[
+                    h.ul[(_entry(*operation) for operation in _operations(schema))]
                 ],
                 (_tag(tag, schema) for tag in schema["tags"]),
-                section[h2(id="problems")["Problems"], _problems()],
+                h.section[h.h2(id="problems")["Problems"], _problems()],
             ]
         ],
     ]
@@ -111,39 +78,41 @@ def _operations(schema: Schema) -> Iterator[tuple[str, str, Schema]]:
                 yield method.upper(), path, item[method]
 
 
-def _entry(method: str, path: str, operation: Schema) -> Element:
-    return li[
-        a(href=f"#{operation['operationId']}")[operation["summary"]], " ", code[f"{method} {path}"]
+def _entry(method: str, path: str, operation: Schema) -> h.Element:
+    return h.li[
+        h.a(href=f"#{operation['operationId']}")[operation["summary"]],
+        " ",
+        h.code[f"{method} {path}"],
     ]
 
 
-def _tag(tag: Schema, schema: Schema) -> Element:
+def _tag(tag: Schema, schema: Schema) -> h.Element:
     operations = [
         operation for operation in _operations(schema) if tag["name"] in operation[2]["tags"]
     ]
-    return section[
-        h2[tag["name"].capitalize()],
+    return h.section[
+        h.h2[tag["name"].capitalize()],
         _markdown(tag["description"]),
         (_operation(*operation, schema) for operation in operations),
     ]
 
 
-def _operation(method: str, path: str, operation: Schema, schema: Schema) -> Element:
+def _operation(method: str, path: str, operation: Schema, schema: Schema) -> h.Element:
     responses = operation["responses"].items()
-    return article(id=operation["operationId"])[
-        h3[span(".method")[method], code[path]],
+    return h.article(id=operation["operationId"])[
+        h.h3[h.span(".method")[method], h.code[path]],
         _markdown(f"{operation['summary']}. {operation['description']}"),
         _fields(operation, schema),
-        pre[_curl_command(method, path, operation, schema)],
+        h.pre[_curl_command(method, path, operation, schema)],
         (_response(status, one, schema) for status, one in responses if int(status) < 400),
-        p[
+        h.p[
             "Refused as: ",
             _problem_links(dict(one for one in responses if 400 <= int(one[0]) < 500)),
         ],
     ]
 
 
-def _fields(operation: Schema, schema: Schema) -> Element | None:
+def _fields(operation: Schema, schema: Schema) -> h.Element | None:
     """Render the query and header parameters of an operation, or the fields of its body."""
     fields = {
         one["name"]: {**one["schema"], "description": one.get("description", "")}
@@ -154,11 +123,13 @@ def _fields(operation: Schema, schema: Schema) -> Element | None:
         fields |= _resolve(body, schema)["properties"]
     if not fields:
         return None
-    return table[
-        thead[tr[th["field" if body else "parameter"], th["meaning"]]],
-        tbody[
+    return h.table[
+        h.thead[h.tr[h.th["field" if body else "parameter"], h.th["meaning"]]],
+        h.tbody[
             (
-                tr[td[code[name]], td[_inline(field.get("description", "")), _bounds(field)]]
+                h.tr[
+                    h.td[h.code[name]], h.td[_inline(field.get("description", "")), _bounds(field)]
+                ]
                 for name, field in fields.items()
             )
         ],
@@ -176,7 +147,7 @@ def _resolve(part: Schema, schema: Schema) -> Schema:
     return resolved
 
 
-def _bounds(field: Schema) -> Node:
+def _bounds(field: Schema) -> h.Node:
     default = field.get("default")
     variants = [field, *field.get("anyOf", ())]
     maximum = next((variant["maximum"] for variant in variants if "maximum" in variant), None)
@@ -198,18 +169,18 @@ def _curl_command(method: str, path: str, operation: Schema, schema: Schema) -> 
     return " \\\n  ".join(parts)
 
 
-def _response(status: str, response: Schema, schema: Schema) -> Node:
+def _response(status: str, response: Schema, schema: Schema) -> h.Node:
     content = next(iter(response.get("content", {}).values()), None)
-    return fragment[
-        p[f"{status} ", _inline(response["description"])],
-        pre[_example_text(content, schema)] if content else None,
+    return h.fragment[
+        h.p[f"{status} ", _inline(response["description"])],
+        h.pre[_example_text(content, schema)] if content else None,
     ]
 
 
-def _problem_links(responses: Schema) -> Iterator[Node]:
+def _problem_links(responses: Schema) -> Iterator[h.Node]:
     names = [name for one in responses.values() for name in one["content"][MEDIA_TYPE]["examples"]]
     for index, name in enumerate(names):
-        yield fragment[" · " if index else "", a(href=f"#{name}")[name]]
+        yield h.fragment[" · " if index else "", h.a(href=f"#{name}")[name]]
 
 
 def _example_text(content: Schema, schema: Schema) -> str:
@@ -237,34 +208,34 @@ def _example(part: Schema, schema: Schema) -> Any:
     return {"boolean": True, "integer": 1, "null": None}.get(part.get("type", ""), "…")
 
 
-def _problems() -> Element:
-    return dl[
+def _problems() -> h.Element:
+    return h.dl[
         (
-            fragment[
-                dt(id=problem.name)[f"{problem.status} ", code[problem.type]],
-                dd[f"{problem.title}. ", _inline(problem.meaning)],
+            h.fragment[
+                h.dt(id=problem.name)[f"{problem.status} ", h.code[problem.type]],
+                h.dd[f"{problem.title}. ", _inline(problem.meaning)],
             ]
             for problem in dict.fromkeys(PROBLEMS)
         )
     ]
 
 
-def _markdown(text: str) -> Node:
+def _markdown(text: str) -> h.Node:
     """Render the Markdown subset of the descriptions: paragraphs, tables and inline code."""
-    return fragment[(_block(block) for block in re.split(r"\n\s*\n", text.strip()))]
+    return h.fragment[(_block(block) for block in re.split(r"\n\s*\n", text.strip()))]
 
 
-def _block(block: str) -> Element:
+def _block(block: str) -> h.Element:
     if not block.startswith("|"):
-        return p[_inline(" ".join(block.split("\n")))]
+        return h.p[_inline(" ".join(block.split("\n")))]
     rows = [line.strip("| ").split(" | ") for line in block.split("\n")]
-    return table[
-        thead[tr[(th[_inline(cell)] for cell in rows[0])]],
-        tbody[(tr[(td[_inline(cell)] for cell in row)] for row in rows[2:])],
+    return h.table[
+        h.thead[h.tr[(h.th[_inline(cell)] for cell in rows[0])]],
+        h.tbody[(h.tr[(h.td[_inline(cell)] for cell in row)] for row in rows[2:])],
     ]
 
 
-def _inline(text: str) -> Node:
-    return fragment[
-        (code[piece] if index % 2 else piece for index, piece in enumerate(_CODE.split(text)))
+def _inline(text: str) -> h.Node:
+    return h.fragment[
+        (h.code[piece] if index % 2 else piece for index, piece in enumerate(_CODE.split(text)))
     ]

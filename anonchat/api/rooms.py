@@ -13,6 +13,7 @@ from ..errors import NotFound, RoomNameConfusable, RoomNameTaken
 from ..limits.costs import Cost
 from ..services.room_directory import RoomCursor
 from ..text.normalization import fold_case, normalize_room_name
+from . import problems
 from .cursors import CURSOR_PATTERN, decode_cursor, encode_cursor
 from .dependencies import (
     CALLER_PROBLEMS,
@@ -24,17 +25,8 @@ from .dependencies import (
     RoomDependency,
     charge,
 )
-from .problems import (
-    INVALID_REQUEST,
-    INVALID_ROOM,
-    LIMIT_REACHED,
-    NOT_A_MEMBER,
-    NOT_ALLOWED,
-    NOT_SUPPORTED,
-    TOO_LARGE,
-    ProblemException,
-    problem_responses,
-)
+from .problem_responses import problem_responses
+from .problems import ProblemException
 from .schemas import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -63,7 +55,7 @@ _SEARCH_CURSOR = TypeAdapter(Annotated[int, Query(ge=0, le=1_000_000)])
     "/rooms",
     summary="List public rooms",
     response_description="A page of rooms.",
-    responses=problem_responses(*CALLER_PROBLEMS, INVALID_REQUEST),
+    responses=problem_responses(*CALLER_PROBLEMS, problems.INVALID_REQUEST),
 )
 async def list_rooms(
     chat: ChatDependency,
@@ -127,7 +119,12 @@ async def list_mine(chat: ChatDependency, caller: Caller, budget: Budget) -> Pag
     responses={
         200: {"model": RoomView, "description": "The room existed, and you are a member."},
         **problem_responses(
-            *ROOM_PROBLEMS, TOO_LARGE, INVALID_REQUEST, INVALID_ROOM, NOT_SUPPORTED, LIMIT_REACHED
+            *ROOM_PROBLEMS,
+            problems.TOO_LARGE,
+            problems.INVALID_REQUEST,
+            problems.INVALID_ROOM,
+            problems.NOT_SUPPORTED,
+            problems.LIMIT_REACHED,
         ),
     },
 )
@@ -163,7 +160,7 @@ async def look(chat: ChatDependency, caller: Caller, room: RoomDependency) -> Ro
     status_code=204,
     summary="Burn a room",
     response_description="The room is deleted for everyone.",
-    responses=problem_responses(*ROOM_PROBLEMS, NOT_A_MEMBER, NOT_ALLOWED),
+    responses=problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.NOT_ALLOWED),
 )
 async def burn(chat: ChatDependency, caller: Caller, room: RoomDependency) -> None:
     """Delete a room you own at once, with all its messages."""
@@ -176,7 +173,11 @@ async def burn(chat: ChatDependency, caller: Caller, room: RoomDependency) -> No
     summary="Join a room",
     response_description="You are a member.",
     responses=problem_responses(
-        *ROOM_PROBLEMS, TOO_LARGE, INVALID_REQUEST, NOT_SUPPORTED, LIMIT_REACHED
+        *ROOM_PROBLEMS,
+        problems.TOO_LARGE,
+        problems.INVALID_REQUEST,
+        problems.NOT_SUPPORTED,
+        problems.LIMIT_REACHED,
     ),
 )
 async def join(
@@ -245,4 +246,6 @@ def _fields(chat: Chat, room: entities.Room) -> dict[str, object]:
 def _refuse_password(password: str | None) -> None:
     """Refuse a password: without this error the room would be open to everyone."""
     if password is not None:
-        raise ProblemException(NOT_SUPPORTED, "Rooms with a password are not supported yet.")
+        raise ProblemException(
+            problems.NOT_SUPPORTED, "Rooms with a password are not supported yet."
+        )

@@ -19,7 +19,11 @@ _AUTHOR = Field(
     description="A pseudonym of the author, unique to this room.", examples=["9f2b4c6d8e0a1b3c5d"]
 )
 _NICKNAME = Field(description="The nickname of the author.", examples=["Night Owl"])
-_TEXT = Field(examples=["Good evening!"])
+_PASSWORD = Field(
+    default=None,
+    description="Rooms with a password are still to come: refused as `not-supported`.",
+    examples=["swordfish"],
+)
 _EXPIRES_AT = Field(description="When it expires.", examples=["2030-01-02T12:00:00Z"])
 
 Item = TypeVar("Item")
@@ -60,114 +64,85 @@ class Page(_ResponseModel, Generic[Item]):
     """One page of a list."""
 
     items: list[Item]
-    next: Annotated[
-        str | None,
-        Field(
-            pattern=CURSOR_PATTERN,
-            description="Send this as `cursor` for the next page; null on the last page.",
-            examples=["WzQyLCBudWxsXQ"],
-        ),
-    ]
+    next: str | None = Field(
+        pattern=CURSOR_PATTERN,
+        description="Send this as `cursor` for the next page; null on the last page.",
+        examples=["WzQyLCBudWxsXQ"],
+    )
 
 
 class SignIn(_RequestModel):
     """A sign-in."""
 
-    nickname: Annotated[str, Field(description="1 to 24 characters.", examples=["Night Owl"])]
-    secret_phrase: Annotated[
-        str,
-        Field(
-            description="8 to 200 characters. With a nickname and its secret phrase you sign in "
-            "again as the same visitor.",
-            examples=["correct horse battery staple"],
-        ),
-    ] = ""
-    solution: Annotated[
-        str,
-        Field(
-            description="The solution of the challenge of `puzzle-unsolved`.",
-            examples=["1900000000.c2f1d3.9a8b7c:41207"],
-        ),
-    ] = ""
+    nickname: str = Field(description="1 to 24 characters.", examples=["Night Owl"])
+    secret_phrase: str = Field(
+        default="",
+        description="8 to 200 characters. With a nickname and its secret phrase you sign in "
+        "again as the same visitor.",
+        examples=["correct horse battery staple"],
+    )
+    solution: str = Field(
+        default="",
+        description="The solution of the challenge of `puzzle-unsolved`.",
+        examples=["1900000000.c2f1d3.9a8b7c:41207"],
+    )
 
 
 class NewRoom(_RequestModel):
     """A room to find or create. All fields but the name apply only when it is created."""
 
-    name: Annotated[str, Field(description="1 to 60 characters.", examples=["Night Train"])]
-    listed: Annotated[
-        bool,
-        Field(description="Whether it is public. A room that is not is always a new one."),
-    ] = True
-    password: Annotated[
-        str | None,
-        Field(
-            description="Rooms with a password are still to come: refused as `not-supported`.",
-            examples=["swordfish"],
-        ),
-    ] = None
-    message_ttl: Annotated[
-        GivenDuration | None, Field(description="How long a message is kept.")
-    ] = None
-    room_ttl: Annotated[
-        GivenDuration | None,
-        Field(description="How long the room is kept after its last activity."),
-    ] = None
-    topic: Annotated[str, Field(examples=["Where are you going?"])] = ""
+    name: str = Field(description="1 to 60 characters.", examples=["Night Train"])
+    listed: bool = Field(
+        default=True, description="Whether it is public. A room that is not is always a new one."
+    )
+    password: str | None = _PASSWORD
+    message_ttl: GivenDuration | None = Field(
+        default=None, description="How long a message is kept."
+    )
+    room_ttl: GivenDuration | None = Field(
+        default=None, description="How long the room is kept after its last activity."
+    )
+    topic: str = Field(default="", examples=["Where are you going?"])
 
 
 class Key(_RequestModel):
     """What is needed to join a room."""
 
-    password: Annotated[
-        str | None,
-        Field(
-            description="Rooms with a password are still to come: refused as `not-supported`.",
-            examples=["swordfish"],
-        ),
-    ] = None
+    password: str | None = _PASSWORD
 
 
 class NewMessage(_RequestModel):
     """A text to post."""
 
-    text: Annotated[str, Field(description="1 to 4,000 characters, 200 lines.", examples=["Hi!"])]
-    dedup_id: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[!-~]{1,64}$",
-            description="Your idempotency key: posting again with it stores no second message.",
-            examples=["3f1c"],
-        ),
-    ] = None
+    text: str = Field(description="1 to 4,000 characters, 200 lines.", examples=["Hi!"])
+    dedup_id: str | None = Field(
+        default=None,
+        pattern=r"^[!-~]{1,64}$",
+        description="Your idempotency key: posting again with it stores no second message.",
+        examples=["3f1c"],
+    )
 
 
 class Visitor(_ResponseModel):
     """A visitor who has just signed in."""
 
-    token: Annotated[
-        str,
-        Field(
-            description="The secret to send as `Authorization: Bearer …`. Returned only once.",
-            examples=["mJ0v1cN6i4yXl2h8Zz3k5q7w9t0u_BdEfGhIjKlMnOp"],
-        ),
-    ]
-    nickname: Annotated[str, _NICKNAME]
-    expires_at: Annotated[
-        datetime,
-        Field(
-            description="When the visitor expires unless active before; soon for a new visitor.",
-            examples=["2030-01-01T12:10:00Z"],
-        ),
-    ]
+    token: str = Field(
+        description="The secret to send as `Authorization: Bearer …`. Returned only once.",
+        examples=["mJ0v1cN6i4yXl2h8Zz3k5q7w9t0u_BdEfGhIjKlMnOp"],
+    )
+    nickname: str = _NICKNAME
+    expires_at: datetime = Field(
+        description="When the visitor expires unless active before; soon for a new visitor.",
+        examples=["2030-01-01T12:10:00Z"],
+    )
 
 
 class Membership(_ResponseModel):
     """The membership of the caller in a room."""
 
-    author: Annotated[str, _AUTHOR]
-    nickname: Annotated[str, _NICKNAME]
-    owner: Annotated[bool, Field(description="Whether the caller owns the room.")]
+    author: str = _AUTHOR
+    nickname: str = _NICKNAME
+    owner: bool = Field(description="Whether the caller owns the room.")
 
     @classmethod
     def of(cls, member: entities.Member, room: entities.Room) -> Self:
@@ -182,98 +157,49 @@ class Membership(_ResponseModel):
 class Room(_ResponseModel):
     """A room."""
 
-    slug: Annotated[
-        str, Field(description="The end of its URL: `/r/{slug}`.", examples=["night-train"])
-    ]
-    name: Annotated[str, Field(examples=["Night Train"])]
-    topic: Annotated[str, Field(examples=["Where are you going?"])]
-    listed: Annotated[bool, Field(description="Whether it is public.")]
+    slug: str = Field(description="The end of its URL: `/r/{slug}`.", examples=["night-train"])
+    name: str = Field(examples=["Night Train"])
+    topic: str = Field(examples=["Where are you going?"])
+    listed: bool = Field(description="Whether it is public.")
     message_ttl: RoomDuration
     room_ttl: RoomDuration
-    here: Annotated[
-        int, Field(ge=0, examples=[3], description="How many members have it open now.")
-    ]
-    active_at: Annotated[datetime, Field(examples=["2030-01-01T12:00:00Z"])]
-    expires_at: Annotated[datetime, _EXPIRES_AT]
+    here: int = Field(ge=0, examples=[3], description="How many members have it open now.")
+    active_at: datetime = Field(examples=["2030-01-01T12:00:00Z"])
+    expires_at: datetime = _EXPIRES_AT
 
 
 class RoomView(Room):
     """A room with the membership of the caller."""
 
-    members: Annotated[int, Field(ge=0, examples=[12], description="How many members it has.")]
-    membership: Annotated[
-        Membership | None, Field(description="Null if the caller is not a member.")
-    ]
+    members: int = Field(ge=0, examples=[12], description="How many members it has.")
+    membership: Membership | None = Field(description="Null if the caller is not a member.")
 
 
 class OwnRoom(Room):
     """A room of which the caller is a member."""
 
     membership: Membership
-    unread: Annotated[
-        int,
-        Field(
-            ge=0,
-            examples=[4],
-            description="How many messages were not yet fetched, streamed or displayed.",
-        ),
-    ]
+    unread: int = Field(
+        ge=0,
+        examples=[4],
+        description="How many messages were not yet fetched, streamed or displayed.",
+    )
 
 
 class Message(_ResponseModel):
     """A message."""
 
-    id: Annotated[str, Field(examples=["pS3kX0v1cN6i4yXl"])]
-    seq: Annotated[
-        int,
-        Field(
-            ge=1,
-            examples=[42],
-            description="Its number in the room: 1, 2, 3 …, without gaps when posted.",
-        ),
-    ]
-    nickname: Annotated[str, _NICKNAME]
-    author: Annotated[str, _AUTHOR]
-    text: Annotated[str, _TEXT]
-    posted_at: Annotated[datetime, Field(examples=["2030-01-01T12:00:00Z"])]
-    expires_at: Annotated[datetime, _EXPIRES_AT]
-
-
-class Ready(_ResponseModel):
-    """Everything up to `seq` was sent; live events follow."""
-
-    seq: int
-
-
-class Deleted(_ResponseModel):
-    """Messages were deleted or have expired."""
-
-    seqs: tuple[int, ...]
-
-
-class Joined(_ResponseModel):
-    """A visitor became a member."""
-
-    author: str
-    nickname: str
-
-
-class Left(_ResponseModel):
-    """A member left, or the visitor was deleted."""
-
-    author: str
-
-
-class Presence(_ResponseModel):
-    """A member opened the room, or closed it on their last page or stream."""
-
-    author: str
-    nickname: str
-    present: bool
-
-
-class Ended(_ResponseModel):
-    """The room was deleted, with all its messages."""
+    id: str = Field(examples=["pS3kX0v1cN6i4yXl"])
+    seq: int = Field(
+        ge=1,
+        examples=[42],
+        description="Its number in the room: 1, 2, 3 …, without gaps when posted.",
+    )
+    nickname: str = _NICKNAME
+    author: str = _AUTHOR
+    text: str = Field(examples=["Good evening!"])
+    posted_at: datetime = Field(examples=["2030-01-01T12:00:00Z"])
+    expires_at: datetime = _EXPIRES_AT
 
 
 def parse_optional_duration(text: str | None) -> timedelta | None:

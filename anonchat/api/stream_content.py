@@ -109,7 +109,9 @@ class StreamContent:
         return messages
 
     async def _find_deleted(self) -> tuple[int, ...]:
-        await self._spend(2 * Cost.LIST_QUERY)
+        await self._chat.work_budget.spend(
+            2 * Cost.LIST_QUERY, visitor_id=self._visitor_id, address=self._address
+        )
         first = max(1, self._sent_seq - _DELETED_LOOKBACK + 1)
         live = await self._chat.messages.list_seqs(
             self._room.id,
@@ -119,11 +121,6 @@ class StreamContent:
             limit=_DELETED_LOOKBACK,
         )
         return tuple(sorted(set(range(first, self._sent_seq + 1)) - set(live)))
-
-    async def _spend(self, milliseconds: float) -> None:
-        await self._chat.work_budget.spend(
-            milliseconds, visitor_id=self._visitor_id, address=self._address
-        )
 
     async def _mark_read(self) -> None:
         if self._sent_seq > self._read_seq:

@@ -1,12 +1,12 @@
 """Event streams: each bus event is encoded once and sent to all subscribers of its room."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-
-from pydantic import BaseModel
+from itertools import chain
 
 from ..bus import Bus
 from ..entities import Message
@@ -147,15 +147,16 @@ class Streams:
         try:
             yield subscriber
         finally:
-            self._remove(room_id, subscriber)
+            self._subscribers[room_id].remove(subscriber)
+            if not self._subscribers[room_id]:
+                del self._subscribers[room_id]
             self._connections.close(networks, visitor_id=visitor_id)
 
     def stop(self) -> None:
         """End all streams, because a server shutdown waits for open responses."""
         self._stopped = True
-        for subscribers in self._subscribers.values():
-            for subscriber in subscribers:
-                subscriber.end()
+        for subscriber in self._list_all():
+            subscriber.end()
 
     def list_visitors(self) -> Collection[str]:
         """Return the ids of the visitors with an open stream."""
@@ -164,6 +165,9 @@ class Streams:
     def count(self) -> int:
         """Return the number of open streams."""
         return sum(map(len, self._subscribers.values()))
+
+    def _list_all(self) -> Iterator[Subscriber]:
+        return chain.from_iterable(self._subscribers.values())
 
     async def _on_event(self, event: Event) -> None:
         match event:
@@ -174,14 +178,13 @@ class Streams:
                     subscriber.discard(seqs)
                 self._send(room_id, deleted_event(seqs))
             case MemberJoined(room, member) if room.id in self._subscribers:
-                self._send(room.id, _event("joined", schemas.Joined.model_validate(member)))
+                joined = {"author": member.author, "nickname": member.nickname}
+                self._send(room.id, _event("joined", joined))
             case PresenceChanged(member, present) if member.room_id in self._subscribers:
-                change = schemas.Presence(
-                    author=member.author, nickname=member.nickname, present=present
-                )
+                change = {"author": member.author, "nickname": member.nickname, "present": present}
                 self._send(member.room_id, _event("presence", change))
             case MemberLeft(room_id, visitor_id, author) if room_id in self._subscribers:
-                self._send(room_id, _event("left", schemas.Left(author=author)))
+                self._send(room_id, _event("left", {"author": author}))
                 for subscriber in self._subscribers[room_id]:
                     if subscriber.visitor_id == visitor_id:
                         subscriber.drop_all()
@@ -189,53 +192,47 @@ class Streams:
             case RoomEnded(room_id) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.drop_all()
-                self._send(room_id, _event("ended", schemas.Ended()))
+                self._send(room_id, _event("ended", {}))
                 for subscriber in self._subscribers[room_id]:
                     subscriber.end()
             case EventsLost():
-                for subscribers in self._subscribers.values():
-                    for subscriber in subscribers:
-                        subscriber.mark_gap()
+                for subscriber in self._list_all():
+                    subscriber.mark_gap()
             # Ends all streams of the visitor: those with another token reconnect and resume.
             case VisitorForgotten(visitor_id) | TokenRevoked(visitor_id) if self._connections.count(
                 visitor_id
             ):
-                for subscribers in self._subscribers.values():
-                    for subscriber in subscribers:
-                        if subscriber.visitor_id == visitor_id:
-                            subscriber.end()
+                for subscriber in self._list_all():
+                    if subscriber.visitor_id == visitor_id:
+                        subscriber.end()
 
     def _send(self, room_id: str, event: StreamEvent) -> None:
         self._metrics.record_stream_event(len(self._subscribers[room_id]))
         for subscriber in self._subscribers[room_id]:
             subscriber.enqueue(event)
 
-    def _remove(self, room_id: str, subscriber: Subscriber) -> None:
-        self._subscribers[room_id].remove(subscriber)
-        if not self._subscribers[room_id]:
-            del self._subscribers[room_id]
-
 
 def message_event(message: Message) -> StreamEvent:
     """Encode a message; its `seq` is the event `id`, used to resume."""
-    data = _encode("message", schemas.Message.model_validate(message), id=message.seq)
-    return StreamEvent(data, message.seq, message.expires_at)
+    data = schemas.Message.model_validate(message).model_dump_json()
+    return StreamEvent(_encode("message", data, message.seq), message.seq, message.expires_at)
 
 
 def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:
     """Encode the removal of messages."""
-    return _event("gone", schemas.Deleted(seqs=seqs))
+    return _event("gone", {"seqs": seqs})
 
 
 def ready_event(seq: int) -> StreamEvent:
     """Encode that everything up to `seq` was sent and live events follow."""
-    return StreamEvent(_encode("ready", schemas.Ready(seq=seq), id=seq))
+    return _event("ready", {"seq": seq}, id=seq)
 
 
-def _event(event: str, content: BaseModel) -> StreamEvent:
-    return StreamEvent(_encode(event, content))
+def _event(event: str, content: Mapping[str, object], *, id: int | None = None) -> StreamEvent:
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return StreamEvent(_encode(event, data, id))
 
 
-def _encode(event: str, content: BaseModel, *, id: int | None = None) -> bytes:
+def _encode(event: str, data: str, id: int | None) -> bytes:
     header = f"event: {event}\n" if id is None else f"event: {event}\nid: {id}\n"
-    return f"{header}data: {content.model_dump_json()}\n\n".encode()
+    return f"{header}data: {data}\n\n".encode()

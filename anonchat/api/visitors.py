@@ -3,17 +3,9 @@
 from fastapi import APIRouter
 
 from ..limits.costs import Cost
+from . import problems
 from .dependencies import CALLER_PROBLEMS, Caller, ChatDependency, ClientIp, charge
-from .problems import (
-    INVALID_NICKNAME,
-    INVALID_PHRASE,
-    INVALID_REQUEST,
-    LIMIT_REACHED,
-    NICKNAME_TAKEN,
-    PUZZLE_UNSOLVED,
-    TOO_LARGE,
-    problem_responses,
-)
+from .problem_responses import problem_responses
 from .schemas import SignIn, Visitor
 
 routes = APIRouter(tags=["visitors"])
@@ -25,13 +17,13 @@ routes = APIRouter(tags=["visitors"])
     summary="Sign in",
     response_description="You are signed in. Keep the token: it is returned only once.",
     responses=problem_responses(
-        NICKNAME_TAKEN,
-        TOO_LARGE,
-        INVALID_REQUEST,
-        INVALID_NICKNAME,
-        INVALID_PHRASE,
-        PUZZLE_UNSOLVED,
-        LIMIT_REACHED,
+        problems.NICKNAME_TAKEN,
+        problems.TOO_LARGE,
+        problems.INVALID_REQUEST,
+        problems.INVALID_NICKNAME,
+        problems.INVALID_PHRASE,
+        problems.PUZZLE_UNSOLVED,
+        problems.LIMIT_REACHED,
     ),
 )
 async def sign_in(chat: ChatDependency, address: ClientIp, request: SignIn) -> Visitor:

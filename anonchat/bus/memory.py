@@ -1,10 +1,9 @@
 """The event bus of a single node."""
 
 import logging
-from collections import OrderedDict
-from collections.abc import Iterable
 
 from ..events import Event, MessagePosted, MessagesDeleted
+from ..runtime.bounded_dict import BoundedDict
 from .base import Listener
 
 _DELETED_MAX = 10_000
@@ -19,9 +18,8 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
-        self._recently_deleted: OrderedDict[tuple[str, int], None] = (
-            OrderedDict()
-        )  # room id and `seq`
+        # By room id and `seq`.
+        self._recently_deleted: BoundedDict[tuple[str, int], None] = BoundedDict(_DELETED_MAX)
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with every event from now on, in the order of publishing."""
@@ -39,7 +37,7 @@ class MemoryBus:
         """
         match event:
             case MessagesDeleted(room_id, seqs):
-                self._remember_deleted(room_id, seqs)
+                self._recently_deleted |= dict.fromkeys((room_id, seq) for seq in seqs)
             case MessagePosted(room, message) if (room.id, message.seq) in self._recently_deleted:
                 return
         for listener in self._listeners:
@@ -47,11 +45,6 @@ class MemoryBus:
                 await listener(event)
             except Exception:  # a failing listener must not block the others
                 _log.exception("event listener failed: %s", type(event).__name__)
-
-    def _remember_deleted(self, room_id: str, seqs: Iterable[int]) -> None:
-        self._recently_deleted |= dict.fromkeys((room_id, seq) for seq in seqs)
-        while len(self._recently_deleted) > _DELETED_MAX:
-            self._recently_deleted.popitem(last=False)
 
     def publish_remote(self, event: Event) -> None:
         """Do nothing: there are no other nodes."""

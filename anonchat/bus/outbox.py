@@ -16,6 +16,8 @@ from ..events import (
     RoomRead,
     RoomsRead,
 )
+from ..runtime.batches import batches
+from ..runtime.cooperative import iterate_cooperatively
 from .client import BACKOFF_SECONDS, Command, Valkey, ValkeyUnavailable
 from .subscriptions import ALL_NODES, room_channel
 
@@ -24,7 +26,6 @@ _BATCH_MAX = 500
 _SUMMARY_SECONDS = 0.5
 _ROOMS_PER_EVENT = 200
 _READS_PER_EVENT = 200
-_ENCODED_PER_STEP = 50  # events between two yields to the event loop
 _log = logging.getLogger(__name__)
 
 
@@ -95,8 +96,8 @@ class Outbox:
                 self.add(RoomActivity(tuple(batch), deleted))
                 deleted = {}
             marks, self._read_marks = list(self._read_marks.values()), {}
-            for begin in range(0, len(marks), _READS_PER_EVENT):
-                self.add(RoomsRead(tuple(marks[begin : begin + _READS_PER_EVENT])))
+            for part in batches(marks, _READS_PER_EVENT):
+                self.add(RoomsRead(tuple(part)))
 
     async def send_batch(self) -> None:
         """Send up to 500 queued events. Raises `ValkeyUnavailable`, and drops all then."""
@@ -124,7 +125,7 @@ class Outbox:
 
     async def _encode_batch(self, batch: list[tuple[str, Event]]) -> list[Command]:
         commands: list[Command] = []
-        for number, (channel, event) in enumerate(batch, 1):
+        async for channel, event in iterate_cooperatively(batch):
             try:
                 packet = await self._encode(channel, event)
             except ValkeyUnavailable:
@@ -135,6 +136,4 @@ class Outbox:
                 continue
             if packet:
                 commands.append(("PUBLISH", channel, packet))
-            if number % _ENCODED_PER_STEP == 0:
-                await asyncio.sleep(0)
         return commands

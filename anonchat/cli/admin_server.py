@@ -33,9 +33,8 @@ class AdminServer:
         """Start listening; log a warning if the socket cannot be created."""
         listener = socket.socket(socket.AF_UNIX)
         try:
-            self._path.unlink(
-                missing_ok=True
-            )  # left by a crash: the folder is locked by this process
+            # Left by a crash: the folder is locked by this process.
+            self._path.unlink(missing_ok=True)
             mask = os.umask(0o177)
             try:
                 listener.bind(str(self._path))

@@ -258,7 +258,7 @@ def rotate_key(settings: "Settings") -> CommandResult:
 
 def _read_new_secret() -> str:
     """Read the new secret key from stdin, which no process list or shell history shows."""
-    from ..settings import SECRET_KEY_MIN_CHARACTERS
+    from ..setting_types import SECRET_KEY_MIN_CHARACTERS
 
     if sys.stdin.isatty():
         click.echo("The new secret key, on one line: ", err=True, nl=False)

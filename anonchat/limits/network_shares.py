@@ -98,22 +98,16 @@ class NetworkShares:
         if not address:
             return ()
         return tuple(
-            (self._hash_network(name), weight) for name, weight in client_networks(address)
+            (hashlib.blake2s(name.encode(), key=self._key, digest_size=12).hexdigest(), weight)
+            for name, weight in client_networks(address)
         )
-
-    def networks_of_visitor(self, visitor_id: str) -> Networks:
-        """Return the networks of a visitor; empty if they are unknown."""
-        return self.visitors.networks_of(visitor_id)
 
     def count_members(self, visitor_ids: Iterable[str]) -> NetworkHoldings:
         """Return places with one place for each of these visitors."""
         places = NetworkHoldings()
         for visitor_id in visitor_ids:
-            places.hold(visitor_id, self.networks_of_visitor(visitor_id))
+            places.hold(visitor_id, self.visitors.networks_of(visitor_id))
         return places
-
-    def _hash_network(self, network: str) -> str:
-        return hashlib.blake2s(network.encode(), key=self._key, digest_size=12).hexdigest()
 
     async def _on_event(self, event: Event) -> None:
         match event:

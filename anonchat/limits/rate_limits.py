@@ -47,6 +47,7 @@ class Limits:
         def limit(rate: Rate) -> Limit:
             return Limit(rate, clock, lambda day: hasher.hash("salt", str(day)))
 
+        work = settings.work_per_network
         self.posts = limit(settings.posts_per_visitor)
         """Posts of a visitor."""
         self.posts_in_room = limit(settings.posts_per_room)
@@ -75,29 +76,25 @@ class Limits:
         """Database lookups of unsigned tokens from an IP address."""
         self.small_answers = limit(_SMALL_ANSWERS)
         """Responses to an IP address that cost less than a millisecond, such as refusals."""
-        self.requests = limit(_REQUESTS if settings.work_per_network.times else UNLIMITED)
+        self.requests = limit(_REQUESTS if work.times else UNLIMITED)
         """Requests from an IP address, whatever the response."""
         self.work_of_visitor = limit(settings.work_per_visitor)
         """Estimated processor time of a visitor, in milliseconds (see `WorkBudget`)."""
-        self.work_of_network = limit(settings.work_per_network)
+        self.work_of_network = limit(work)
         """Estimated processor time of the visitors of a client network, in milliseconds."""
         self.work_of_anonymous = limit(_with_burst(settings.work_per_visitor))
         """Processor time of the anonymous clients of a network, all together."""
         self.work_of_pass_holders = limit(_with_burst(settings.work_per_visitor))
         """Processor time of the pass holders of a network, all together."""
-        self.work_of_assets = limit(settings.work_per_network)
+        self.work_of_assets = limit(work)
         """Processor time for scripts and stylesheets that anonymous clients of a network load."""
-        self.burst_of_network = limit(_with_small_burst(settings.work_per_network, fraction=1 / 10))
+        self.burst_of_network = limit(_with_small_burst(work, fraction=1 / 10))
         """Burst limit for the work of a network's visitors (see `WorkBudget`)."""
-        self.burst_of_anonymous = limit(
-            _with_small_burst(settings.work_per_network, fraction=1 / 6)
-        )
+        self.burst_of_anonymous = limit(_with_small_burst(work, fraction=1 / 6))
         """Burst limit for the work of its anonymous clients."""
-        self.burst_of_pass_holders = limit(
-            _with_small_burst(settings.work_per_network, fraction=1 / 6)
-        )
+        self.burst_of_pass_holders = limit(_with_small_burst(work, fraction=1 / 6))
         """Burst limit for the work of its pass holders."""
-        self.burst_of_assets = limit(_with_small_burst(settings.work_per_network, fraction=1 / 10))
+        self.burst_of_assets = limit(_with_small_burst(work, fraction=1 / 10))
         """Burst limit for scripts and stylesheets."""
         self.wrong_phrases = _make_phrase_window(clock)
         """Wrong secret phrases for a nickname that is taken."""

@@ -194,7 +194,9 @@ class _Pool:
                 await self._yield_to_limit(address, deadline)
                 left = max(timedelta(), deadline - _now())
                 wait = self.limit.reserve(address, cost, max_wait=left)
-                burst = self._reserve_burst(network, address, cost)
+                burst = timedelta()
+                if not self._activity.is_alone(network):
+                    burst = self._burst_limit.reserve(address, cost, max_wait=_UNLIMITED)
                 try:
                     await asyncio.sleep(max(wait, min(burst, _BURST_WAIT_MAX)).total_seconds())
                 except BaseException:
@@ -217,11 +219,6 @@ class _Pool:
         except RateLimited:
             self.limit.refund(address, cost)
             raise
-
-    def _reserve_burst(self, network: str, address: str, cost: float) -> timedelta:
-        if self._activity.is_alone(network):
-            return timedelta()
-        return self._burst_limit.reserve(address, cost, max_wait=_UNLIMITED)
 
     async def _yield_to_limit(self, address: str, deadline: timedelta) -> None:
         """Wait while the preceding limit is used up; raise `RateLimited` if that takes too long."""

@@ -112,4 +112,4 @@ async def _wait(waiter: _Waiter, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await waiter.wake
     except TimeoutError as error:
-        raise Unavailable(N_("That could not be kept just now. Please try again.")) from error
+        raise Unavailable from error

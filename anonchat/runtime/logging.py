@@ -114,7 +114,7 @@ class LineFormatter(logging.Formatter):
 
     def __init__(self, kind: str) -> None:
         super().__init__()
-        self._write = _write_json if kind == "json" else _write_text
+        self._write = json.dumps if kind == "json" else _write_text
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the formatted line of a record."""
@@ -159,10 +159,6 @@ def _write_text(line: dict[str, str]) -> str:
 def _escape(text: str) -> str:
     """Replace control characters, with which a text could forge lines."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
-def _write_json(line: dict[str, str]) -> str:
-    return json.dumps(line)
 
 
 def _safe_message(record: logging.LogRecord) -> str:

@@ -13,13 +13,14 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 
 from ..errors import ChatError
 from .listening import bind, format_url, listen
@@ -82,9 +83,7 @@ class Metrics:
 
     def add_gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         """Register a gauge whose value is read at each scrape."""
-        self._registry.register(
-            _CallbackCollector(lambda: GaugeMetricFamily(name, documentation, value=read()))
-        )
+        Gauge(name, documentation, registry=self._registry).set_function(read)
 
     def add_counter(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         """Register a counter whose value is read at each scrape."""

@@ -5,11 +5,10 @@ encrypted entity carries all of its texts, as base64 ciphertext, in one text fie
 fields are empty.
 """
 
-import asyncio
-from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from ..entities import Member, Message, Room
+from ..entities import Member, Room
 from ..events import (
     Event,
     MemberJoined,
@@ -19,10 +18,9 @@ from ..events import (
     RoomActivity,
     RoomOpened,
 )
+from ..runtime.cooperative import iterate_cooperatively
 from .message_cipher import MessageCipher
 from .row_cipher import RowCipher
-
-_BATCH = 100  # members between two yields to the event loop
 
 
 class EventCipher:
@@ -36,89 +34,68 @@ class EventCipher:
         """Return the event with encrypted texts, or `None` if a key was destroyed meanwhile."""
         match event:
             case RoomOpened(room):
-                encrypted = self._encrypt_room(room)
+                encrypted = self._cipher.encrypt_sent_room(room)
                 return RoomOpened(encrypted) if encrypted else None
             case MemberJoined(room, member):
-                encrypted, joined = self._encrypt_room(room), self._encrypt_member(member)
+                encrypted = self._cipher.encrypt_sent_room(room)
+                joined = self._cipher.encrypt_sent_member(member)
                 return MemberJoined(encrypted, joined) if encrypted and joined else None
             case MessagePosted(room, message, visitor_id):
-                encrypted = self._encrypt_room(room)
-                posted = self._encrypt_message(message, visitor_id)
+                encrypted = self._cipher.encrypt_sent_room(room)
+                posted = self._message_cipher.encrypt_sent_message(message, visitor_id)
                 if not encrypted or not posted:
                     return None
                 return MessagePosted(encrypted, posted, visitor_id)
-            case RoomActivity(rooms, gone):
-                return RoomActivity(tuple(map(_without_texts, rooms)), gone)
+            case RoomActivity(rooms, deleted):
+                return RoomActivity(tuple(map(_without_texts, rooms)), deleted)
             case PeerPresence(node, member, present):
-                sent = self._encrypt_member(member) or _without_nickname(member, present)
+                sent = self._cipher.encrypt_sent_member(member)
+                sent = sent or _without_nickname(member, present)
                 return PeerPresence(node, sent, present) if sent else None
             case PresenceSnapshot(members=members) if members:
-                encrypted_members = []
-                for number, member in enumerate(members, 1):
-                    if encrypted_member := self._encrypt_member(member):
-                        encrypted_members.append(encrypted_member)
-                    if number % _BATCH == 0:
-                        await asyncio.sleep(0)
-                return replace(event, members=tuple(encrypted_members))
+                return replace(event, members=await _map(self._cipher.encrypt_sent_member, members))
         return event
 
     async def decrypt_event(self, event: Event) -> Event | None:
         """Undo `encrypt_event`; return `None`, and record the missing key, if it is unknown."""
         match event:
             case RoomOpened(room):
-                decrypted = await self._fetch_and_decrypt_room(room)
+                decrypted = await self._decrypt_room(room)
                 return RoomOpened(decrypted) if decrypted else None
             case MemberJoined(room, member):
-                decrypted = await self._fetch_and_decrypt_room(room)
-                joined = await self._fetch_and_decrypt_member(member)
+                decrypted = await self._decrypt_room(room)
+                joined = await self._decrypt_member(member)
                 return MemberJoined(decrypted, joined) if decrypted and joined else None
             case MessagePosted(room, message, visitor_id):
-                posted = await self._message_cipher.decrypt_sent_message(
-                    message, visitor_id, _decode(message.text)
-                )
-                decrypted = await self._fetch_and_decrypt_room(room)
+                posted = await self._message_cipher.decrypt_sent_message(message, visitor_id)
+                decrypted = await self._decrypt_room(room)
                 if not decrypted or not posted:
                     return None
                 return MessagePosted(decrypted, posted, visitor_id)
             case PeerPresence(node, member, present):
-                received = await self._fetch_and_decrypt_member(member)
+                received = await self._decrypt_member(member)
                 received = received or _without_nickname(member, present)
                 return PeerPresence(node, received, present) if received else None
             case PresenceSnapshot(members=members) if members:
                 await self._cipher.fetch_visitor_keys(member.visitor_id for member in members)
-                decrypted_members = []
-                for number, member in enumerate(members, 1):
-                    if decrypted_member := self._decrypt_member(member):
-                        decrypted_members.append(decrypted_member)
-                    if number % _BATCH == 0:
-                        await asyncio.sleep(0)
-                return replace(event, members=tuple(decrypted_members))
+                return replace(event, members=await _map(self._cipher.decrypt_sent_member, members))
         return event
 
-    def _encrypt_room(self, room: Room) -> Room | None:
-        ciphertext = self._cipher.encrypt_sent_room(room)
-        return replace(room, name=_encode(ciphertext), topic="", slug="") if ciphertext else None
-
-    def _encrypt_member(self, member: Member) -> Member | None:
-        ciphertext = self._cipher.encrypt_sent_member(member)
-        return replace(member, nickname=_encode(ciphertext), badge="") if ciphertext else None
-
-    def _encrypt_message(self, message: Message, visitor_id: str) -> Message | None:
-        ciphertext = self._message_cipher.encrypt_sent_message(message, visitor_id)
-        if ciphertext is None:
-            return None
-        return replace(message, text=_encode(ciphertext), nickname="", badge="", dedup_id="")
-
-    async def _fetch_and_decrypt_room(self, room: Room) -> Room | None:
+    async def _decrypt_room(self, room: Room) -> Room | None:
         await self._cipher.fetch_room_keys([room.id])
-        return self._cipher.decrypt_sent_room(room, _decode(room.name))
+        return self._cipher.decrypt_sent_room(room)
 
-    async def _fetch_and_decrypt_member(self, member: Member) -> Member | None:
+    async def _decrypt_member(self, member: Member) -> Member | None:
         await self._cipher.fetch_visitor_keys([member.visitor_id])
-        return self._decrypt_member(member)
+        return self._cipher.decrypt_sent_member(member)
 
-    def _decrypt_member(self, member: Member) -> Member | None:
-        return self._cipher.decrypt_sent_member(member, _decode(member.nickname))
+
+async def _map(
+    convert: Callable[[Member], Member | None], members: Iterable[Member]
+) -> tuple[Member, ...]:
+    """Convert members, without those whose keys are unknown."""
+    converted = [convert(member) async for member in iterate_cooperatively(members)]
+    return tuple(filter(None, converted))
 
 
 def _without_texts(room: Room) -> Room:
@@ -132,11 +109,3 @@ def _without_texts(room: Room) -> Room:
 def _without_nickname(member: Member, present: bool) -> Member | None:
     """Return a member who leaves without nickname and badge; an arrival needs them: `None`."""
     return None if present else replace(member, nickname="", badge="")
-
-
-def _encode(ciphertext: bytes) -> str:
-    return b64encode(ciphertext).decode()
-
-
-def _decode(text: str) -> bytes:
-    return b64decode(text)

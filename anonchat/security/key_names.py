@@ -19,6 +19,11 @@ def visitor_key_name(visitor_id: str) -> str:
     return f"visitor {visitor_id}"
 
 
+def is_row_key(name: str) -> bool:
+    """Return whether a key of this name belongs to a room or a visitor."""
+    return name.startswith(("room ", "visitor "))
+
+
 def span_at(moment: datetime) -> int:
     """Return the number of the span that contains `moment`."""
     return int(moment.timestamp() // SPAN.total_seconds())

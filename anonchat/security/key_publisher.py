@@ -8,7 +8,8 @@ from ..bus import Bus
 from ..bus.client import ValkeyUnavailable
 from ..bus.persistence import PersistenceMonitor
 from ..events import KeysCreated, KeysDestroyed
-from .valkey_keys import ValkeyKeys, batches
+from ..runtime.batches import batches
+from .valkey_keys import PIPELINE_MAX, ValkeyKeys
 
 
 class KeyPublisher:
@@ -46,7 +47,7 @@ class KeyPublisher:
         if not self._bus.is_up:
             return
         with suppress(ValkeyUnavailable):
-            for names in batches(list(self.destroyed)):
+            for names in batches(list(self.destroyed), PIPELINE_MAX):
                 await self._copies.delete(names)
                 self._bus.publish_remote(KeysDestroyed(tuple(names)))
                 self.destroyed.difference_update(names)
@@ -62,7 +63,7 @@ class KeyPublisher:
         Raises `ValkeyUnavailable`.
         """
         may_store = not self._persistence.is_unsafe
-        for batch in batches(list(names)):
+        for batch in batches(list(names), PIPELINE_MAX):
             encrypted = {
                 name: self._copies.encrypt(name, key)
                 for name in batch

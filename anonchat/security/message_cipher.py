@@ -4,7 +4,8 @@ A message is readable only while three keys exist: those of its expiry span, of 
 author. Destroying any one of them makes it unreadable.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -13,14 +14,9 @@ from models import MessageRow
 
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
 from ..entities import Message
+from ..runtime.bounded_dict import BoundedDict
 from ..runtime.cooperative import iterate_cooperatively
-from .key_names import (
-    key_generation,
-    room_key_name,
-    span_at,
-    span_key_name,
-    visitor_key_name,
-)
+from .key_names import key_generation, room_key_name, span_at, span_key_name, visitor_key_name
 from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
@@ -51,7 +47,8 @@ class MessageCipher:
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
-        self._last_key_of_span: dict[int, str] = {}  # adjacent messages mostly share their key
+        # Adjacent messages mostly share their key.
+        self._last_key_of_span: BoundedDict[int, str] = BoundedDict(_SPANS_CACHED)
 
     async def create_span_keys(self, generations: Mapping[int, int]) -> None:
         """Create this node's keys of these spans and generations, durably, in one batch."""
@@ -66,24 +63,25 @@ class MessageCipher:
             raise DecryptionError(message.id)
         return encrypt_texts(key, *_texts(message), associated_data=_associated_data(message))
 
-    def encrypt_sent_message(self, message: Message, visitor_id: str) -> bytes | None:
-        """Encrypt the texts of a decrypted message as in its row; `None` if a key was destroyed."""
+    def encrypt_sent_message(self, message: Message, visitor_id: str) -> Message | None:
+        """Encrypt the texts as in the message's row, into `text`; `None` if a key was destroyed."""
         for name in self._keys.span_key_names(span_at(message.expires_at)):
             if key := self._derive(name, message.room_id, visitor_id):
-                return encrypt_texts(
+                sealed = encrypt_texts(
                     key, *_texts(message), associated_data=_associated_data(message)
                 )
+                text = b64encode(sealed).decode()
+                return replace(message, text=text, nickname="", badge="", dedup_id="")
         return None
 
-    async def decrypt_sent_message(
-        self, message: Message, visitor_id: str, ciphertext: bytes
-    ) -> Message | None:
-        """Return the message with the decrypted texts; `None` if its keys are unknown.
+    async def decrypt_sent_message(self, message: Message, visitor_id: str) -> Message | None:
+        """Undo `encrypt_sent_message`; return `None` if the keys of the message are unknown.
 
         Missing keys are requested from the other nodes. Keys that those lack are recorded as
         missing (see `KeyStore.record_missing`).
         """
-        sent = _SentMessage(message.id, message.room_id, visitor_id, message.expires_at, ciphertext)
+        sealed = b64decode(message.text)
+        sent = _SentMessage(message.id, message.room_id, visitor_id, message.expires_at, sealed)
         (decrypted,) = await self._decrypt_all([sent])
         if decrypted is None:
             return None
@@ -128,12 +126,12 @@ class MessageCipher:
         )
 
     async def _decrypt_all(self, rows: Sequence[_Encrypted]) -> list[_Decrypted | None]:
-        decrypted = [each async for each in self._decrypt_each(rows)]
+        decrypted = [self._decrypt(row) async for row in iterate_cooperatively(rows)]
         unreadable = [row for row, each in zip(rows, decrypted, strict=True) if each is None]
         if unreadable:
             await self._keys.fetch({name for row in unreadable for name in _key_names(row)})
             # Even if `fetch` found none: an event may have brought them meanwhile.
-            decrypted = [each async for each in self._decrypt_each(rows)]
+            decrypted = [self._decrypt(row) async for row in iterate_cooperatively(rows)]
         for row, each in zip(rows, decrypted, strict=True):
             if each is None and not self.is_undecryptable(row):
                 span, *others = _key_names(row)
@@ -141,10 +139,6 @@ class MessageCipher:
                     [name for name in others if not self._keys.get(name)] or [span]
                 )
         return decrypted
-
-    async def _decrypt_each(self, rows: Sequence[_Encrypted]) -> AsyncIterator[_Decrypted | None]:
-        async for row in iterate_cooperatively(rows):
-            yield self._decrypt(row)
 
     def _decrypt(self, row: _Encrypted) -> _Decrypted | None:
         span = span_at(row.expires_at)
@@ -159,14 +153,9 @@ class MessageCipher:
                     texts = decrypt_texts(key, row.sealed, associated_data=_associated_data(row))
                 except DecryptionError:
                     continue
-                self._cache_key_name(span, name)
+                self._last_key_of_span[span] = name
                 return _Decrypted(key_generation(name), texts)
         return None
-
-    def _cache_key_name(self, span: int, name: str) -> None:
-        if len(self._last_key_of_span) >= _SPANS_CACHED:
-            self._last_key_of_span.clear()
-        self._last_key_of_span[span] = name
 
     def _own_key(
         self, message: Message | MessageRow, visitor_id: str, generation: int

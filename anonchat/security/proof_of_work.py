@@ -14,6 +14,7 @@ from ..bus import Bus
 from ..crypto import Hasher
 from ..errors import N_, ChallengeUnsolved, ChatError
 from ..events import ChallengeRedeemed, Event
+from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 
 _LIFETIME = timedelta(minutes=10)
@@ -49,7 +50,7 @@ class ProofOfWork:
         self._clock = clock
         self._bus = bus
         self._hasher = hasher
-        self._redeemed: dict[str, None] = {}  # oldest first
+        self._redeemed: BoundedDict[str, None] = BoundedDict(_REDEEMED_MAX)
         bus.subscribe(self._on_event)
 
     def new_challenge(self, bits: int = 0) -> str:
@@ -91,18 +92,13 @@ class ProofOfWork:
                 challenge=self.new_challenge(bits),
                 bits=bits,
             )
-        self._mark_redeemed(challenge)
-        return challenge
-
-    def _mark_redeemed(self, challenge: str) -> None:
         self._redeemed[challenge] = None
-        if len(self._redeemed) > _REDEEMED_MAX:
-            del self._redeemed[next(iter(self._redeemed))]
+        return challenge
 
     async def _on_event(self, event: Event) -> None:
         match event:
             case ChallengeRedeemed(challenge):
-                self._mark_redeemed(challenge)
+                self._redeemed[challenge] = None
 
     def _verify(self, solution: str, bits: int) -> str | None:
         """Return the challenge, or `None` if the solution is wrong, expired or too easy."""

@@ -7,7 +7,6 @@ lost with Valkey or the group key.
 
 import asyncio
 from base64 import b64decode
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -19,6 +18,7 @@ from ..bus.client import Valkey, ValkeyUnavailable
 from ..bus.persistence import PersistenceMonitor
 from ..errors import StartupError, Unavailable
 from ..events import Event, EventsLost, KeysCreated, KeysDestroyed
+from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from .key_names import is_span_key, span_at, span_key_name, span_number
 from .key_publisher import KeyPublisher
@@ -67,8 +67,9 @@ class ReplicatedKeyStore(StoredKeys):
         self._clock = clock
         self._sync_lock = asyncio.Lock()
         self._unwritten: dict[str, bytes] = {}  # keys of other nodes that are not in the file yet
-        self._destroyed: OrderedDict[str, None] = OrderedDict()  # recent; never accepted again
-        self._missing: OrderedDict[str, None] = OrderedDict()  # recent; they may arrive later
+        # Recently destroyed, so never accepted again; and recently missed, which may arrive later.
+        self._destroyed: BoundedDict[str, None] = BoundedDict(_DESTROYED_MAX)
+        self._missing: BoundedDict[str, None] = BoundedDict(_MISSING_MAX)
         self._data_id = ""
         self._is_syncing = False
         self._is_behind = False
@@ -111,7 +112,6 @@ class ReplicatedKeyStore(StoredKeys):
     def record_missing(self, names: Iterable[str]) -> None:
         """Record keys that were not found: when one arrives, a gap in the events is reported."""
         self._missing |= dict.fromkeys(name for name in names if self.get(name) is None)
-        _evict_oldest(self._missing, _MISSING_MAX)
 
     async def destroy(self, names: Iterable[str]) -> None:
         """Destroy these keys on this node, and soon on all nodes.
@@ -264,12 +264,6 @@ class ReplicatedKeyStore(StoredKeys):
     async def _destroy_here(self, names: Iterable[str]) -> None:
         names = list(names)
         self._destroyed |= dict.fromkeys(names)
-        _evict_oldest(self._destroyed, _DESTROYED_MAX)
         self._remove(name for name in names if self._unwritten.pop(name, None))
         self._publisher.unshared.difference_update(names)
         await super().destroy(names)
-
-
-def _evict_oldest(names: OrderedDict[str, None], size_max: int) -> None:
-    while len(names) > size_max:
-        names.popitem(last=False)

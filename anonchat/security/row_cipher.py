@@ -1,5 +1,6 @@
 """Encrypts and decrypts the texts of rooms and visitors: converts between rows and entities."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ from models import MemberRow, RoomRow, VisitorRow
 
 from ..crypto import DecryptionError, decrypt_texts, encrypt_texts
 from ..entities import Member, Room, Visitor
+from ..errors import Unavailable
 from .key_names import room_key_name, visitor_key_name
 from .keystore import KeyStore
 
@@ -30,6 +32,23 @@ class RowCipher:
             return None
         nickname, badge = texts
         return Visitor(row.id, nickname, badge, row.expires_at, row.has_posted)
+
+    async def fetch_visitor(self, row: VisitorRow) -> Visitor | None:
+        """Decrypt a visitor, with a key requested from the other nodes if it is missing.
+
+        Raises `Unavailable` while only another node may have the key.
+        """
+        await self.fetch_visitor_keys([row.id])
+        if self.may_visitor_key_exist_on_peers(row.id):
+            raise Unavailable
+        return self.decrypt_visitor(row)
+
+    async def fetch_room(self, row: RoomRow) -> Room | None:
+        """Decrypt a room as `fetch_visitor` does a visitor."""
+        await self.fetch_room_keys([row.id])
+        if self.may_room_key_exist_on_peers(row.id):
+            raise Unavailable
+        return self.decrypt_room(row)
 
     def has_visitor_key(self, visitor_id: str) -> bool:
         """Return whether the key of a visitor, who was decrypted before, still exists."""
@@ -88,31 +107,34 @@ class RowCipher:
             was_entered=row.was_entered,
         )
 
-    def encrypt_sent_room(self, room: Room) -> bytes | None:
-        """Encrypt the texts of a decrypted room as in its row; `None` if its key was destroyed."""
-        key = self._keys.get(room_key_name(room.id))
-        return key and encrypt_texts(key, room.name, room.topic, room.slug, associated_data=room.id)
+    def encrypt_sent_room(self, room: Room) -> Room | None:
+        """Encrypt the texts as in the room's row, into `name`; `None` if its key was destroyed."""
+        if (key := self._keys.get(room_key_name(room.id))) is None:
+            return None
+        sealed = encrypt_texts(key, room.name, room.topic, room.slug, associated_data=room.id)
+        return replace(room, name=b64encode(sealed).decode(), topic="", slug="")
 
-    def decrypt_sent_room(self, room: Room, ciphertext: bytes) -> Room | None:
-        """Return the room with the decrypted texts; `None` if its key is unknown."""
-        texts = self._decrypt(ciphertext, room_key_name(room.id), associated_data=room.id)
+    def decrypt_sent_room(self, room: Room) -> Room | None:
+        """Undo `encrypt_sent_room`; return `None` if the key of the room is unknown."""
+        sealed, key_name = b64decode(room.name), room_key_name(room.id)
+        texts = self._decrypt(sealed, key_name, associated_data=room.id)
         if texts is None:
             return None
         name, topic, slug = texts
         return replace(room, name=name, topic=topic, slug=slug)
 
-    def encrypt_sent_member(self, member: Member) -> bytes | None:
-        """Encrypt nickname and badge as in the visitor's row; `None` if the key was destroyed."""
-        key = self._keys.get(visitor_key_name(member.visitor_id))
-        return key and encrypt_texts(
-            key, member.nickname, member.badge, associated_data=member.visitor_id
-        )
+    def encrypt_sent_member(self, member: Member) -> Member | None:
+        """Encrypt the texts as in the visitor's row, into `nickname`; `None` without the key."""
+        id = member.visitor_id
+        if (key := self._keys.get(visitor_key_name(id))) is None:
+            return None
+        sealed = encrypt_texts(key, member.nickname, member.badge, associated_data=id)
+        return replace(member, nickname=b64encode(sealed).decode(), badge="")
 
-    def decrypt_sent_member(self, member: Member, ciphertext: bytes) -> Member | None:
-        """Return the member with the decrypted texts; `None` if the visitor's key is unknown."""
-        texts = self._decrypt(
-            ciphertext, visitor_key_name(member.visitor_id), associated_data=member.visitor_id
-        )
+    def decrypt_sent_member(self, member: Member) -> Member | None:
+        """Undo `encrypt_sent_member`; return `None` if the key of the visitor is unknown."""
+        id = member.visitor_id
+        texts = self._decrypt(b64decode(member.nickname), visitor_key_name(id), associated_data=id)
         if texts is None:
             return None
         nickname, badge = texts

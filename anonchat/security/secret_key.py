@@ -17,7 +17,6 @@ from ..runtime.files import (
     replace_and_shred,
     replacement_path,
     require_writable,
-    sync_folder,
     write_durably,
 )
 from ..settings import Settings
@@ -151,11 +150,7 @@ def _read_secret_key(path: Path) -> str:
 
 def _write_secret_key(path: Path, secret: str) -> None:
     try:
-        with path.open("w") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
+        write_durably(path, secret.encode())
     except OSError:
         os.truncate(path, 0)  # a partial key would be taken for a complete one
         raise

@@ -21,7 +21,10 @@ class TokenSigner:
 
         An attempt always gets the same token, which only the holder of the hash key can tell.
         """
-        random_part = self._hash(attempt) if attempt else new_token()
+        random_part = new_token()
+        if attempt:
+            hash = self._hasher.hash("attempt", attempt)
+            random_part = urlsafe_b64encode(hash).decode().rstrip("=")
         return random_part + self._sign(random_part)
 
     def is_signed(self, token: str) -> bool:
@@ -34,9 +37,6 @@ class TokenSigner:
     def could_be_unsigned(self, token: str) -> bool:
         """Return whether a token has the length of the unsigned tokens of earlier versions."""
         return len(token) == _RANDOM_CHARACTERS
-
-    def _hash(self, attempt: str) -> str:
-        return urlsafe_b64encode(self._hasher.hash("attempt", attempt)).decode().rstrip("=")
 
     def _sign(self, random_part: str) -> str:
         return self._hasher.hash("token", random_part).hex()[:_SIGNATURE_CHARACTERS]

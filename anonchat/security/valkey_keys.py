@@ -3,13 +3,14 @@
 Each group key has one Valkey hash with the keys of rooms and visitors, and one for each span.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from typing import Any
 
 from ..bus import GroupKey, GroupKeyAgreement
 from ..bus.client import Command, Valkey, ValkeyUnavailable
 from ..crypto import DecryptionError, decrypt, encrypt
 from ..ids import new_id
+from ..runtime.batches import batches
 from ..runtime.clock import Clock
 from .key_names import is_span_key, span_bounds, span_key_name, span_number
 
@@ -19,10 +20,9 @@ _DATA_ID_FIELD = "birth"
 _RESERVED_FIELDS = {_DATA_ID_FIELD, _HASH_KEY_FIELD, _PROPOSED_HASH_KEY_FIELD}
 _PREFIX = "anonchat:keys:"  # followed by the id of the group key
 _EXPIRY_MS = 3_600_000  # renewed by every node that has the group key
-_BATCH = 500
 _SCAN_COUNT = 1000
-
-_Name = TypeVar("_Name", str, bytes)
+PIPELINE_MAX = 500
+"""The maximum number of keys in one pipeline."""
 
 
 class ValkeyKeys:
@@ -81,7 +81,7 @@ class ValkeyKeys:
         span_keys = set[bytes]()
         async for page in self._scan("SCAN", match=f"{self._valkey_key} {span_key_name(0)[:-1]}*"):
             span_keys.update(page)
-        for batch in batches(sorted(span_keys)):
+        for batch in batches(sorted(span_keys), PIPELINE_MAX):
             hashes += await self._valkey.call_pipeline([("HGETALL", each) for each in batch])
         found = _merge(hashes)
         for field in _RESERVED_FIELDS:
@@ -149,11 +149,6 @@ class ValkeyKeys:
         if self._agreement.current is None:
             raise ValkeyUnavailable("no group key yet")
         return self._agreement.current
-
-
-def batches(names: Sequence[_Name]) -> Iterable[Sequence[_Name]]:
-    """Yield these names in batches, each for one pipeline."""
-    return (names[start : start + _BATCH] for start in range(0, len(names), _BATCH))
 
 
 def _merge(hashes: Iterable[Mapping[bytes, bytes]]) -> dict[str, bytes]:

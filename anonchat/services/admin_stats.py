@@ -1,7 +1,7 @@
 """Statistics for the operator: counts of visitors, rooms, members and messages."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,36 +68,27 @@ class AdminStats:
     async def list_rooms(self) -> list[RoomCounts]:
         """Return all live rooms with their counts."""
         counts: list[RoomCounts] = []
-        rows: Sequence[RoomRow] = ()
-        while page := await self._read_page(after=rows[-1].id if rows else ""):
-            rows, members, messages = page
+        after = ""
+        while page := await self._read_page(after):
             counts += [
-                RoomCounts(room, members.get(room.id, 0), messages.get(room.id, 0))
-                for row in rows
+                RoomCounts(room, members, messages)
+                for row, members, messages in page
                 if (room := self._cipher.decrypt_room(row))
             ]
+            after = page[-1][0].id
             await asyncio.sleep(0)  # do not block the event loop
         return counts
 
-    async def _read_page(
-        self, *, after: str
-    ) -> tuple[Sequence[RoomRow], Mapping[str, int], Mapping[str, int]] | None:
+    async def _read_page(self, after: str) -> Sequence[tuple[RoomRow, int, int]]:
         now = self._clock()
-        query = select(RoomRow).where(col(RoomRow.id) > after, col(RoomRow.expires_at) > now)
+        members = select(func.count()).where(MemberRow.room_id == RoomRow.id)
+        messages = select(func.count()).where(
+            MessageRow.room_id == RoomRow.id, col(MessageRow.expires_at) > now
+        )
+        query = select(RoomRow, members.scalar_subquery(), messages.scalar_subquery())
+        query = query.where(col(RoomRow.id) > after, col(RoomRow.expires_at) > now)
         async with self._database.read_session() as session:
-            rows = (await session.exec(query.order_by(col(RoomRow.id)).limit(_BATCH))).all()
-            ids = [row.id for row in rows]
-            members = select(MemberRow.room_id, func.count()).where(col(MemberRow.room_id).in_(ids))
-            messages = select(MessageRow.room_id, func.count()).where(
-                col(MessageRow.room_id).in_(ids), col(MessageRow.expires_at) > now
-            )
-            if not rows:
-                return None
-            return (
-                rows,
-                dict((await session.exec(members.group_by(col(MemberRow.room_id)))).all()),
-                dict((await session.exec(messages.group_by(col(MessageRow.room_id)))).all()),
-            )
+            return (await session.exec(query.order_by(col(RoomRow.id)).limit(_BATCH))).all()
 
 
 async def _count(session: AsyncSession, condition: ColumnElement[bool]) -> int:

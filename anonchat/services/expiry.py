@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 
-from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, func, select, tuple_, update
 
 from models import MessageRow, RoomRow, SpanRow, TombstoneRow, VisitorRow
 
 from ..bus import Bus
 from ..errors import Unavailable
-from ..events import MessagesDeleted
 from ..runtime.clock import Clock
 from ..runtime.locks import KeyedLocks
 from ..security.key_names import (
+    is_row_key,
     key_generation,
     room_key_name,
     span_at,
@@ -29,9 +29,9 @@ from ..security.keystore import KeyStore
 from ..security.message_cipher import MessageCipher
 from ..storage.closed_names import delete_expired_names
 from ..storage.database import Database
-from ..storage.purge_stats import PurgeStatsStore, count_purged
+from ..storage.message_deletion import delete_messages
+from ..storage.purge_stats import PurgeStatsStore, count_purged, read_row_key_names
 
-_BATCH = 500
 _REENCRYPT_BATCH = 25  # small, because posting waits for the transaction
 _PAUSE_FACTOR = 3.0
 _log = logging.getLogger(__name__)
@@ -80,7 +80,8 @@ class Expiry:
         """Remove every expired message, room and visitor; return how many were removed."""
         now = self._clock()
         # Needs no database, so messages become unreadable on time even during an outage.
-        await self._keys.destroy(self._list_ended_span_keys(now))
+        ended_spans = [number for number in self._keys.spans() if number < span_at(now)]
+        await self._keys.destroy(chain(*map(self._keys.span_key_names, ended_spans)))
         lag = await self._lag(now)
         rooms, visitors = await self._destroy_keys(now)
         messages = await self._purge_messages(now)
@@ -145,28 +146,20 @@ class Expiry:
         """Complete deletions that a crash interrupted: rows without keys, and keys without rows."""
         counts: Counter[str] = Counter()
         async with self._database.transaction() as session:
-            rooms = set((await session.exec(select(RoomRow.id))).all())
-            visitors = set((await session.exec(select(VisitorRow.id))).all())
-            for id in rooms:
-                if self._keys.is_destroyed(room_key_name(id)):
-                    deleted = await session.exec(delete(MessageRow).where(_in_room(id)))
-                    ended = await session.exec(delete(RoomRow).where(col(RoomRow.id) == id))
-                    counts.update(messages=deleted.rowcount, rooms=ended.rowcount)
-            for id in visitors:
-                if self._keys.is_destroyed(visitor_key_name(id)):
-                    deleted = await session.exec(delete(MessageRow).where(_by_visitor(id)))
-                    forgotten = await session.exec(
-                        delete(VisitorRow).where(col(VisitorRow.id) == id)
-                    )
-                    counts.update(messages=deleted.rowcount, visitors=forgotten.rowcount)
+            owned = await read_row_key_names(session)
+            for table, name_of_key, referring, counted in (
+                (RoomRow, room_key_name, MessageRow.room_id, "rooms"),
+                (VisitorRow, visitor_key_name, MessageRow.visitor_id, "visitors"),
+            ):
+                for id in (await session.exec(select(table.id))).all():
+                    if self._keys.is_destroyed(name_of_key(id)):
+                        messages = delete(MessageRow).where(col(referring) == id)
+                        counts["messages"] += (await session.exec(messages)).rowcount
+                        row = delete(table).where(col(table.id) == id)
+                        counts[counted] += (await session.exec(row)).rowcount
             if counts:
                 await count_purged(session, **counts)
-        owned = {room_key_name(id) for id in rooms} | {visitor_key_name(id) for id in visitors}
-        orphans = {
-            name
-            for name in self._keys.initial_names()
-            if name.startswith(("room ", "visitor ")) and name not in owned
-        }
+        orphans = {name for name in self._keys.initial_names() if is_row_key(name)} - owned
         self._orphans = self._clock() + self._keys.row_commit_delay, orphans
         await self.destroy_orphans()
 
@@ -178,17 +171,9 @@ class Expiry:
         if self._orphans is None or self._clock() < self._orphans[0]:
             return
         async with self._database.read_session() as session:
-            rooms = (await session.exec(select(RoomRow.id))).all()
-            visitors = (await session.exec(select(VisitorRow.id))).all()
-        await self._keys.destroy(
-            self._orphans[1] - set(map(room_key_name, rooms)) - set(map(visitor_key_name, visitors))
-        )
+            owned = await read_row_key_names(session)
+        await self._keys.destroy(self._orphans[1] - owned)
         self._orphans = None
-
-    def _list_ended_span_keys(self, now: datetime) -> list[str]:
-        """Return the names of the keys of all spans that have ended."""
-        ended = [number for number in self._keys.spans() if number < span_at(now)]
-        return [name for number in ended for name in self._keys.span_key_names(number)]
 
     async def _lag(self, now: datetime) -> timedelta:
         """Return how long ago the oldest expired row expired; zero if there is none."""
@@ -218,8 +203,9 @@ class Expiry:
 
     async def _purge_messages(self, now: datetime) -> int:
         count = 0
-        while batch := await self._delete_messages(now):
-            count += batch
+        async for deletion in delete_messages(self._database, col(MessageRow.expires_at) <= now):
+            count += len(deletion.seqs)
+            await self._bus.publish(deletion)
         expired = select(TombstoneRow.dedup_key).where(col(TombstoneRow.expires_at) <= now)
         expired = expired.with_for_update(skip_locked=True)
         async with self._database.transaction() as session:
@@ -227,23 +213,6 @@ class Expiry:
             await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_at(now)))
             await delete_expired_names(session, now=now)
         return count
-
-    async def _delete_messages(self, now: datetime) -> int:
-        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
-        query = query.where(col(MessageRow.expires_at) <= now)
-        deleted: dict[str, list[int]] = {}
-        async with self._database.transaction() as session:
-            locking = query.limit(_BATCH).with_for_update(skip_locked=True)
-            batch = (await session.exec(locking)).all()
-            ids = [id for id, _, _ in batch]
-            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
-            if batch:
-                await count_purged(session, messages=len(batch))
-        for _, room_id, seq in batch:
-            deleted.setdefault(room_id, []).append(seq)
-        for room_id, seqs in deleted.items():
-            await self._bus.publish(MessagesDeleted(room_id, tuple(seqs)))
-        return len(batch)
 
     async def _reencrypt(self, number: int, generation: int, pause: float) -> bool:
         """Re-encrypt a span's live messages; return `False` if some need keys of another node."""
@@ -289,11 +258,3 @@ def _postponing_if_unavailable() -> Iterator[None]:
         yield
     except Unavailable:
         _log.warning("database unavailable: part of the purge postponed to the next round")
-
-
-def _in_room(room_id: str) -> ColumnElement[bool]:
-    return col(MessageRow.room_id) == room_id
-
-
-def _by_visitor(visitor_id: str) -> ColumnElement[bool]:
-    return col(MessageRow.visitor_id) == visitor_id

@@ -1,7 +1,7 @@
 """Visitors: signing in, authentication by token, signing out and being forgotten."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -30,7 +30,6 @@ from ..events import (
     Event,
     EventsLost,
     MemberLeft,
-    MessagesDeleted,
     TokenRevoked,
     VisitorForgotten,
 )
@@ -43,6 +42,8 @@ from ..limits.network_throttle import NetworkThrottle
 from ..limits.phrase_verifier import PhraseVerifier
 from ..limits.rate_limits import Limits
 from ..limits.work_budget import WorkBudget
+from ..runtime.batches import batches
+from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute, floor_to_minute
 from ..runtime.locks import KeyedLocks
@@ -55,7 +56,9 @@ from ..security.row_cipher import RowCipher
 from ..security.secret_phrase import PhraseProof, normalize_phrase
 from ..security.tokens import TokenSigner
 from ..settings import Settings
-from ..storage.database import Database, WriteConflict, retry_on_conflict
+from ..storage.conflicts import destroying_key_on_conflict, retry_on_conflict
+from ..storage.database import Database
+from ..storage.message_deletion import delete_messages
 from ..storage.nickname_index import NicknameIndex, NicknameKeys
 from ..storage.purge_stats import count_purged
 from ..text.lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
@@ -113,8 +116,10 @@ class Identity:
         self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
         # By token hash; each entry with the time until which it is valid.
-        self._token_cache: dict[bytes, tuple[datetime, Visitor]] = {}
-        self._invalid_tokens: dict[bytes, None] = {}  # by hash, oldest first
+        self._token_cache: BoundedDict[bytes, tuple[datetime, Visitor]] = BoundedDict(
+            _TOKEN_CACHE_MAX
+        )
+        self._invalid_tokens: BoundedDict[bytes, None] = BoundedDict(_TOKEN_CACHE_MAX)  # by hash
         self._revocations = 0
         self._marked_at: datetime | None = None
         self._shares_may_be_stale = False
@@ -210,7 +215,7 @@ class Identity:
         await self._forget_expired_holders(keys)
         displaced, has_new_badge, visitor_id = None, False, new_id()
         async with (
-            self._destroying_key_on_conflict(visitor_id),
+            destroying_key_on_conflict(self._keys, visitor_key_name(visitor_id)),
             self._database.transaction() as session,
         ):
             if holders := await self._nicknames.lock_holders(session, keys):
@@ -253,9 +258,8 @@ class Identity:
         """
         if proof is None:
             raise NicknameTaken(N_("That nickname, or one like it, is taken."))
-        await self._cipher.fetch_visitor_keys(row.id for row in holders)
         row = next((row for row in holders if proof.matches(row.phrase_key)), None)
-        visitor = self._decrypt_or_retry(row) if row else None
+        visitor = await self._cipher.fetch_visitor(row) if row else None
         if row is None or visitor is None:
             self._phrases.count_wrong(holders[0])
             raise WrongPhrase
@@ -266,13 +270,6 @@ class Identity:
             row.id, nickname=visitor.nickname, badge=proof.badge
         )
         return replace(visitor, badge=proof.badge), True
-
-    def _decrypt_or_retry(self, row: VisitorRow) -> Visitor | None:
-        """Decrypt a visitor; raise `Unavailable` while only another node has the key."""
-        visitor = self._cipher.decrypt_visitor(row)
-        if visitor is None and self._cipher.may_visitor_key_exist_on_peers(row.id):
-            raise Unavailable
-        return visitor
 
     @retry_on_conflict
     async def sign_out(self, token: str) -> None:
@@ -329,8 +326,6 @@ class Identity:
             row = (await session.exec(query)).first()
         if row is None or row.expires_at <= now:
             self._invalid_tokens[hash] = None
-            if len(self._invalid_tokens) > _TOKEN_CACHE_MAX:
-                del self._invalid_tokens[next(iter(self._invalid_tokens))]
             return None
         if now - row.seen_at > self._seen_interval(has_posted=row.has_posted):
             async with self._database.transaction(row.id) as session:
@@ -338,14 +333,11 @@ class Identity:
                 if row is None or row.expires_at <= now:  # forgotten meanwhile
                     return None
                 self._note_seen(row, now)
-        await self._cipher.fetch_visitor_keys([row.id])
-        visitor = self._decrypt_or_retry(row)
+        visitor = await self._cipher.fetch_visitor(row)
         if visitor and revocations == self._revocations:  # else it may be revoked
             # Shorter than the seen interval, so that `seen_at` is written in time.
             ttl = min(_TOKEN_CACHE_TTL, self._seen_interval(has_posted=visitor.has_posted))
             self._token_cache[hash] = min(now + ttl, visitor.expires_at), visitor
-            if len(self._token_cache) > _TOKEN_CACHE_MAX:
-                del self._token_cache[next(iter(self._token_cache))]
         return visitor
 
     async def find(self, nickname: str) -> Visitor:
@@ -356,10 +348,7 @@ class Identity:
         """
         keys = self._nicknames.make_keys(normalize_nickname(nickname))
         holder = await self._find_holder(keys)
-        await self._cipher.fetch_visitor_keys([holder.id] if holder else [])
-        visitor = self._cipher.decrypt_visitor(holder) if holder else None
-        if holder and not visitor and self._cipher.may_visitor_key_exist_on_peers(holder.id):
-            raise Unavailable
+        visitor = await self._cipher.fetch_visitor(holder) if holder else None
         if visitor is None or self._nicknames.make_keys(visitor.nickname).exact != keys.exact:
             raise NotFound(N_("Nobody has this nickname."))
         return visitor
@@ -379,8 +368,10 @@ class Identity:
         await self._keys.destroy([visitor_key_name(visitor_id)])
         self._evict_visitor(visitor_id)
         count = 0
-        while batch := await self._delete_messages(visitor_id):
-            count += batch
+        own = col(MessageRow.visitor_id) == visitor_id
+        async for deletion in delete_messages(self._database, own, group=visitor_id):
+            count += len(deletion.seqs)
+            await self._bus.publish(deletion)
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction(visitor_id) as session:
@@ -407,11 +398,10 @@ class Identity:
         if self._marked_at and now - self._marked_at < interval:
             return
         self._marked_at = now
-        ids = sorted(self._open_pages.list_visitors())
         before = now - self._seen_interval(has_posted=False)
-        for begin in range(0, len(ids), _BATCH):
-            in_batch = col(VisitorRow.id).in_(ids[begin : begin + _BATCH])
-            query = select(VisitorRow).where(in_batch, col(VisitorRow.seen_at) < before)
+        for ids in batches(sorted(self._open_pages.list_visitors()), _BATCH):
+            query = select(VisitorRow).where(col(VisitorRow.id).in_(ids))
+            query = query.where(col(VisitorRow.seen_at) < before)
             query = query.where(col(VisitorRow.expires_at) > now).order_by(col(VisitorRow.id))
             async with self._database.transaction() as session:
                 locking = query.with_for_update(key_share=True, skip_locked=True)
@@ -423,15 +413,12 @@ class Identity:
         if not self._shares_may_be_stale:
             return
         self._shares_may_be_stale = False
-        ids = [str(place) for place in self._shares.visitors.list_places()]
-        for begin in range(0, len(ids), _BATCH):
-            batch = ids[begin : begin + _BATCH]
-            query = select(VisitorRow.id).where(col(VisitorRow.id).in_(batch))
+        for places in batches(self._shares.visitors.list_places(), _BATCH):
+            query = select(VisitorRow.id).where(col(VisitorRow.id).in_(places))
             async with self._database.read_session() as session:
-                live = set((await session.exec(query)).all())
-            for visitor_id in batch:
-                if visitor_id not in live:
-                    self._shares.visitors.release(visitor_id)
+                live = (await session.exec(query)).all()
+            for place in set(places).difference(live):
+                self._shares.visitors.release(place)
 
     def _note_seen(self, row: VisitorRow, now: datetime) -> None:
         lifetime = visitor_lifetime(self._settings, has_posted=row.has_posted)
@@ -462,24 +449,6 @@ class Identity:
         for hash in hashes:
             del self._token_cache[hash]
 
-    async def _delete_messages(self, visitor_id: str) -> int:
-        """Delete a batch of a visitor's messages; return how many. Batches keep posting fast."""
-        query = select(MessageRow.id, MessageRow.room_id, MessageRow.seq)
-        query = query.where(MessageRow.visitor_id == visitor_id).limit(_BATCH)
-        query = query.with_for_update(skip_locked=True)  # rows that another node is deleting
-        async with self._database.transaction(visitor_id) as session:
-            batch = (await session.exec(query)).all()
-            ids = [id for id, *_ in batch]
-            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
-            if batch:
-                await count_purged(session, messages=len(batch))
-        deleted: dict[str, list[int]] = {}
-        for _, room_id, seq in batch:
-            deleted.setdefault(room_id, []).append(seq)
-        for room_id, seqs in deleted.items():
-            await self._bus.publish(MessagesDeleted(room_id, tuple(sorted(seqs))))
-        return len(batch)
-
     async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
         """Return the live visitor who holds the nickname or the most similar one, if any."""
 
@@ -489,15 +458,6 @@ class Identity:
 
         holders = await self._nicknames.find_holders(keys)
         return min(filter(self._is_live, holders), key=difference, default=None)
-
-    @asynccontextmanager
-    async def _destroying_key_on_conflict(self, visitor_id: str) -> AsyncIterator[None]:
-        """Destroy the new visitor's key if a concurrent sign-in took the nickname."""
-        try:
-            yield
-        except WriteConflict:
-            await self._keys.destroy([visitor_key_name(visitor_id)])
-            raise
 
     async def _forget_expired_holders(self, keys: NicknameKeys) -> None:
         """Forget expired visitors that still hold the nickname because no purge ran since."""

@@ -134,7 +134,7 @@ class Memberships:
             await session.delete(row)
         await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
 
-    async def get(self, room_id: str, *, visitor_id: str) -> Member | None:
+    async def get(self, room_id: str, visitor_id: str) -> Member | None:
         """Return the visitor as a member of the room, or `None` if not a member."""
         member = (self._member_lists.get(room_id) or {}).get(visitor_id)
         if member is None:  # may have just joined on another node
@@ -150,7 +150,7 @@ class Memberships:
         marked = self._read_marks.get(room_id, visitor_id)
         return replace(member, read_seq=max(member.read_seq, marked))
 
-    async def require(self, room_id: str, *, visitor_id: str) -> Member:
+    async def require(self, room_id: str, visitor_id: str) -> Member:
         """Return the visitor as a member of the room; raise `NotAMember` if not a member."""
         member = await self.get(room_id, visitor_id=visitor_id)
         if member is None:
@@ -288,10 +288,8 @@ class Memberships:
         of_visitor = select(func.count()).where(MemberRow.visitor_id == visitor_id)
         if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
             raise LimitReached(N_("You are in too many rooms. Leave one first."))
-        bound, networks = (
-            self._settings.members_per_room_max,
-            self._shares.networks_of_visitor(visitor_id),
-        )
+        bound = self._settings.members_per_room_max
+        networks = self._shares.visitors.networks_of(visitor_id)
         in_room = select(func.count()).where(MemberRow.room_id == room.id)
         count = (await session.exec(in_room)).one()
         if count < bound // 4:  # no network can have reached its share yet

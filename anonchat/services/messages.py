@@ -22,7 +22,8 @@ from ..runtime.coarse_time import ceil_to_minute
 from ..runtime.metrics import Metrics
 from ..security.key_names import key_generation, span_at
 from ..security.keystore import KeyStore
-from ..storage.database import Database, retry_on_conflict
+from ..storage.conflicts import retry_on_conflict
+from ..storage.database import Database
 from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory, is_live
 from ..storage.message_writer import MessageWriter
@@ -49,7 +50,7 @@ class Messages:
         metrics: Metrics,
         writer: MessageWriter,
         history: MessageHistory,
-        is_member: Callable[[str, str], Awaitable[bool]],
+        require_member: Callable[[str, str], Awaitable[object]],
         rotate_span_keys: Callable[[int], Awaitable[None]],
     ) -> None:
         self._database = database
@@ -61,7 +62,7 @@ class Messages:
         self._metrics = metrics
         self._writer = writer
         self._history = history
-        self._is_member = is_member
+        self._require_member = require_member
         self._rotate_span_keys = rotate_span_keys
 
     async def post(
@@ -91,7 +92,7 @@ class Messages:
         With `after`, the oldest ones after that `seq`; else the newest, before `before` if given.
         Raises `NotAMember`.
         """
-        await self._check_member(room_id, visitor_id)
+        await self._require_member(room_id, visitor_id)
         return await self._history.read(
             room_id, after=after, before=before, limit=limit, group=visitor_id
         )
@@ -100,7 +101,7 @@ class Messages:
         self, room_id: str, *, visitor_id: str, first: int, last: int, limit: int
     ) -> list[int]:
         """Return the `seq` of unexpired messages from `first` to `last`. Raises `NotAMember`."""
-        await self._check_member(room_id, visitor_id)
+        await self._require_member(room_id, visitor_id)
         return await self._history.list_seqs(
             room_id, first=first, last=last, limit=limit, group=visitor_id
         )
@@ -139,7 +140,9 @@ class Messages:
         query = select(MessageRow).where(is_live(room_id, self._clock()), which)
         async with self._database.transaction(visitor_id) as session:
             room = await session.get(RoomRow, room_id, with_for_update=_FOR_KEY_SHARE)
-            member = await _require_member(session, room_id, visitor_id)
+            member = await session.get(MemberRow, (room_id, visitor_id))
+            if member is None:
+                raise NotAMember
             row = (await session.exec(query.with_for_update())).first()
             if row is None:
                 raise NotFound(_NO_MESSAGE)
@@ -149,7 +152,14 @@ class Messages:
             number = span_at(row.expires_at)
             await self._begin_generation(session, number)
             await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
-            session.add(_make_tombstone(row))
+            session.add(
+                TombstoneRow(
+                    dedup_key=row.dedup_key,
+                    room_id=row.room_id,
+                    visitor_id=row.visitor_id,
+                    expires_at=ceil_to_minute(row.expires_at),
+                )
+            )
             await count_purged(session, messages=1)
         return row.seq, number
 
@@ -166,29 +176,9 @@ class Messages:
         """Wait until all accepted messages are stored."""
         await self._writer.flush()
 
-    async def _check_member(self, room_id: str, visitor_id: str) -> None:
-        if not await self._is_member(room_id, visitor_id):
-            raise NotAMember
-
-
-def _make_tombstone(row: MessageRow) -> TombstoneRow:
-    return TombstoneRow(
-        dedup_key=row.dedup_key,
-        room_id=row.room_id,
-        visitor_id=row.visitor_id,
-        expires_at=ceil_to_minute(row.expires_at),
-    )
-
 
 def _check_dedup_id(dedup_id: str) -> str:
     """Return the id, or a new one if empty; raise `InvalidMessage` before it can fail a batch."""
     if not isinstance(dedup_id, str) or not re.fullmatch(r"[!-~]{0,64}", dedup_id):
         raise InvalidMessage(N_("That is not a text."))
     return dedup_id or new_id()
-
-
-async def _require_member(session: AsyncSession, room_id: str, visitor_id: str) -> MemberRow:
-    member = await session.get(MemberRow, (room_id, visitor_id))
-    if member is None:
-        raise NotAMember
-    return member

@@ -162,20 +162,16 @@ class RoomDirectory:
     async def tick(self) -> set[str]:
         """End expired rooms, and return the ids of rooms whose oldest message changed."""
         with self._database.priority():
-            return await self._tick()
-
-    async def _tick(self) -> set[str]:
-        if self._must_reload:
-            await self._reload()
-        now = self._clock()
-        for id in await self._confirm_ended(
-            [room.id for room in self._rooms.values() if room.expires_at <= now]
-        ):
-            await self._bus.publish_local(RoomEnded(id))  # other nodes detect it themselves
-        expired = {id for id, (_, end) in self._oldest.items() if end and end <= now}
-        changed = expired | (self._stale & self._oldest.keys())
-        self._stale.clear()
-        await self._look_up_oldest(list(changed))
+            if self._must_reload:
+                await self._reload()
+            now = self._clock()
+            expired_rooms = [room.id for room in self._rooms.values() if room.expires_at <= now]
+            for id in await self._confirm_ended(expired_rooms):
+                await self._bus.publish_local(RoomEnded(id))  # other nodes detect it themselves
+            expired = {id for id, (_, end) in self._oldest.items() if end and end <= now}
+            changed = expired | (self._stale & self._oldest.keys())
+            self._stale.clear()
+            await self._look_up_oldest(list(changed))
         return changed
 
     async def _on_event(self, event: Event) -> None:
@@ -195,8 +191,8 @@ class RoomDirectory:
                 self._stale.add(room_id)
             case RoomActivity(rooms, deleted):
                 for room in rooms:
-                    if known := self._rooms.get(room.id):  # else it is loaded on first use
-                        self._put(_with_texts_of(known, room))
+                    if own := self._rooms.get(room.id):  # else it is loaded on first use
+                        self._put(replace(room, name=own.name, topic=own.topic, slug=own.slug))
                 self._stale.update(room.id for room in rooms)
                 self._stale.update(deleted)
             case EventsLost():
@@ -302,7 +298,3 @@ class RoomDirectory:
     def _rank(self, room_id: str, name: str, query: str) -> tuple[bool, bool, int, int, float]:
         present, active = self._activity_key(room_id)
         return name != query, not name.startswith(query), present, len(name), active
-
-
-def _with_texts_of(known: Room, room: Room) -> Room:
-    return replace(room, name=known.name, topic=known.topic, slug=known.slug)

@@ -1,14 +1,11 @@
 """Rooms: finding, creating and ending them."""
 
-import asyncio
 import re
-import secrets
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple, NoReturn
 
-from sqlmodel import col, delete, func, or_, select, update
+from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -42,27 +39,18 @@ from ..security.key_names import room_key_name
 from ..security.keystore import KeyStore
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
-from ..storage.closed_names import close_names, is_any_closed
-from ..storage.database import Database, WriteConflict, retry_on_conflict
+from ..storage.conflicts import destroying_key_on_conflict, retry_on_conflict
+from ..storage.database import Database
+from ..storage.message_deletion import delete_messages
 from ..storage.purge_stats import count_purged
-from ..text.lookalikes import SKELETON_VERSION, check_new_room_name, skeletons
-from ..text.normalization import fold_case, make_slug, normalize_room_name, normalize_topic
+from ..storage.room_names import RoomNameKeys, RoomNames
+from ..text.lookalikes import SKELETON_VERSION, check_new_room_name
+from ..text.normalization import fold_case, normalize_room_name, normalize_topic
 
-_BATCH = 500
 _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle rooms checked when one has to be displaced
-_SKELETONS_BATCH = 50
-_RESERVED = {"mine"}  # /api/v1/rooms/mine lists the visitor's own rooms
 # The URL of a room, with or without scheme and host.
 _ROOM_URL = re.compile(r"(?:(?i:https?)://)?[^\s/]*/r/([a-zA-Z0-9-]+)/?(?:[?#]\S*)?")
-
-
-class _NameKeys(NamedTuple):
-    """Keyed hashes of a name without case and of its two skeletons."""
-
-    exact: bytes | None
-    shape: bytes | None
-    folded: bytes | None
 
 
 class Rooms:
@@ -80,6 +68,7 @@ class Rooms:
         keys: KeyStore,
         cipher: RowCipher,
         hasher: Hasher,
+        names: RoomNames,
         list_present: Callable[[str], Collection[str]],
     ) -> None:
         """`list_present` returns the pseudonyms of members who have a room open, on any node."""
@@ -93,6 +82,7 @@ class Rooms:
         self._keys = keys
         self._cipher = cipher
         self._hasher = hasher
+        self._names = names
         self._burning: set[str] = set()
 
     async def find(self, slug: str) -> Room:
@@ -102,15 +92,15 @@ class Rooms:
         has its key.
         """
         async with self._database.read_session() as session:
-            room = await self._find(session, slug_key=self._slug_key(slug.lower()))
+            room = await self._names.find_by_slug(session, slug.lower())
         if room is None:
-            raise NotFound(N_("There is no such room, or it has ended."))
+            raise NotFound
         return room
 
     async def find_by_name(self, name: str) -> Room | None:
         """Return the listed room with that name, ignoring case."""
         async with self._database.read_session() as session:
-            return await self._find(session, name_key=self._name_key(normalize_room_name(name)))
+            return await self._names.find_by_name(session, normalize_room_name(name))
 
     async def open(self, name: str, *, visitor_id: str) -> Room:
         """Return the room with that name, slug or URL; create it if there is none.
@@ -122,9 +112,8 @@ class Rooms:
             return await self.find(url[1])
         name = normalize_room_name(name)
         async with self._database.read_session(visitor_id) as session:
-            room = await self._find(session, name_key=self._name_key(name)) or await self._find(
-                session, slug_key=self._slug_key(fold_case(name))
-            )
+            room = await self._names.find_by_name(session, name)
+            room = room or await self._names.find_by_slug(session, fold_case(name))
         if room:
             return room
         try:
@@ -162,7 +151,7 @@ class Rooms:
         room, member, displaced = await self._insert(
             name, visitor_id, listed, message_ttl, room_ttl, topic, charge
         )
-        self._shares.rooms.hold(room.id, self._shares.networks_of_visitor(visitor_id))
+        self._shares.rooms.hold(room.id, self._shares.visitors.networks_of(visitor_id))
         if displaced:
             await self._keys.destroy([room_key_name(displaced)])
             with suppress(Unavailable):  # it is expired: the next purge deletes its rows
@@ -184,26 +173,26 @@ class Rooms:
     ) -> tuple[Room, Member, str | None]:
         """Store a room and its first member; return both and the id of a displaced room, if any."""
         now, room_id = self._clock(), new_id()
-        name_keys = self._name_keys(name) if listed else _NameKeys(None, None, None)
+        name_keys = self._names.make_keys(name) if listed else RoomNameKeys()
         async with (
-            self._destroying_key_on_conflict(room_id),
+            destroying_key_on_conflict(self._keys, room_key_name(room_id)),
             self._database.transaction(visitor_id) as session,
         ):
             visitor_row = await session.get(VisitorRow, visitor_id)
             if visitor_row is None:
-                raise UnknownVisitor(N_("Please come in again."))
+                raise UnknownVisitor
             if listed:
-                await self._claim_name(session, name, name_keys)
+                await self._names.claim(session, name, name_keys)
             displaced = await self._reserve_place(session, visitor_id)
             charge()
-            slug = await self._choose_slug(session, name) if listed else new_unlisted_slug()
+            slug = await self._names.choose_slug(session, name) if listed else new_unlisted_slug()
             row = RoomRow(
                 id=room_id,
                 name_key=name_keys.exact,
                 shape_key=name_keys.shape,
                 folded_key=name_keys.folded,
                 skeleton_version=SKELETON_VERSION,
-                slug_key=self._slug_key(slug),
+                slug_key=self._names.slug_key(slug),
                 sealed=await self._cipher.encrypt_room(room_id, name=name, topic=topic, slug=slug),
                 listed=listed,
                 owner=self._hasher.pseudonym(room_id, visitor_id),
@@ -227,7 +216,7 @@ class Rooms:
         room = self._cipher.decrypt_room(row)
         member = self._cipher.decrypt_member(member_row, visitor_row)
         if room is None or member is None:  # the room or the visitor was deleted meanwhile
-            raise NotFound(N_("There is no such room, or it has ended."))
+            raise NotFound
         return room, member, displaced
 
     async def burn(self, room_id: str, *, visitor_id: str) -> None:
@@ -237,12 +226,11 @@ class Rooms:
         """
         async with self._database.transaction(visitor_id) as session:
             member = await session.get(MemberRow, (room_id, visitor_id))
-            await self._cipher.fetch_room_keys([room_id])
             row = await session.get(RoomRow, room_id, with_for_update=True)
-            if row is None or self._decrypt(row) is None:
-                raise NotFound(N_("There is no such room, or it has ended."))
+            if row is None or await self._cipher.fetch_room(row) is None:
+                raise NotFound
             if member is None:
-                raise NotAMember(N_("Only members can do that. Join the room first."))
+                raise NotAMember
             if member.author != row.owner:
                 raise NotAllowed(N_("Only the owner of the room may do that."))
         await self._destroy(room_id)
@@ -262,19 +250,9 @@ class Rooms:
         if room is None:
             raise NotFound
         if until and room.listed:
-            await self._close_name(room, until)
+            await self._names.close(room, until=until)
         await self._destroy(room_id)
         return await self.end(room_id)
-
-    @retry_on_conflict
-    async def _close_name(self, room: Room, until: datetime) -> None:
-        hashes = {
-            hash
-            for name in (room.name, room.slug)
-            for hash in self._list_hashes(name, self._name_keys(name))
-        }
-        async with self._database.transaction() as session:
-            await close_names(session, hashes, until=until)
 
     async def _destroy(self, room_id: str) -> None:
         """Mark a room as expired, so that a janitor completes the deletion, and destroy its key."""
@@ -299,8 +277,8 @@ class Rooms:
         """
         await self._bus.publish(RoomEnded(room_id, burnt=room_id in self._burning))
         count = 0
-        while batch := await self._delete_messages(room_id):
-            count += batch
+        async for deletion in delete_messages(self._database, col(MessageRow.room_id) == room_id):
+            count += len(deletion.seqs)
         members = select(MemberRow.visitor_id).where(MemberRow.room_id == room_id)
         members = members.order_by(col(MemberRow.visitor_id)).with_for_update()
         async with self._database.transaction() as session:
@@ -310,150 +288,6 @@ class Rooms:
             await count_purged(session, rooms=deleted.rowcount)
         self._burning.discard(room_id)
         return count
-
-    async def update_skeletons(self) -> int:
-        """Recompute name keys stored by older skeleton rules; return how many were processed.
-
-        If two existing names look alike by the new rules, both stay; one of them then has no
-        skeleton key. Nodes may run this concurrently.
-        """
-        count, after = 0, ""
-        while batch := await self._update_some_skeletons(after):
-            count, after = count + len(batch), batch[-1]
-        return count
-
-    @retry_on_conflict
-    async def _update_some_skeletons(self, after: str) -> list[str]:
-        """Process one batch; return its ids, including rows skipped because they do not decrypt."""
-        query = select(RoomRow).where(RoomRow.id > after, col(RoomRow.name_key).is_not(None))
-        query = query.where(RoomRow.skeleton_version != SKELETON_VERSION)
-        query = query.order_by(col(RoomRow.id)).limit(_SKELETONS_BATCH).with_for_update()
-        async with self._database.transaction() as session:
-            rows = (await session.exec(query)).all()
-            await self._cipher.fetch_room_keys(row.id for row in rows)
-            decrypted = [(row, room) for row in rows if (room := self._cipher.decrypt_room(row))]
-            keys = {}
-            for row, room in decrypted:
-                keys[row.id] = self._name_keys(room.name)
-                await asyncio.sleep(0)  # a long name takes milliseconds
-            taken = await _find_taken_keys(session, keys)
-            for row, _ in decrypted:
-                own = keys[row.id]
-                taken -= {row.shape_key, row.folded_key}
-                row.shape_key = None if own.shape in taken else own.shape
-                row.folded_key = None if own.folded in taken else own.folded
-                row.skeleton_version = SKELETON_VERSION
-                taken |= {row.shape_key, row.folded_key}
-        return [row.id for row in rows]
-
-    async def _delete_messages(self, room_id: str) -> int:
-        """Delete a batch of a room's messages; return how many. Batches keep posting fast."""
-        query = select(MessageRow.id).where(MessageRow.room_id == room_id).limit(_BATCH)
-        query = query.with_for_update(skip_locked=True)  # rows that another node is deleting
-        async with self._database.transaction() as session:
-            ids = (await session.exec(query)).all()
-            await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
-            await count_purged(session, messages=len(ids))
-        return len(ids)
-
-    @asynccontextmanager
-    async def _destroying_key_on_conflict(self, room_id: str) -> AsyncIterator[None]:
-        """Destroy the new room's key if a concurrent creation took the name."""
-        try:
-            yield
-        except WriteConflict:
-            await self._keys.destroy([room_key_name(room_id)])
-            raise
-
-    def _name_key(self, name: str) -> bytes:
-        return self._hasher.hash("room name", fold_case(name))
-
-    def _name_keys(self, name: str) -> _NameKeys:
-        shape, folded = skeletons(name)
-        return _NameKeys(
-            self._name_key(name),
-            self._hasher.hash("room name skeleton", shape),
-            self._hasher.hash("room name skeleton without case", folded),
-        )
-
-    def _list_hashes(self, name: str, keys: _NameKeys) -> set[bytes]:
-        """Return the hashes by which a closed name is recognized, or one that looks like it."""
-        return {self._slug_key(make_slug(name)), *(key for key in keys if key)}
-
-    def _slug_key(self, slug: str) -> bytes:
-        return self._hasher.hash("slug", slug)
-
-    async def _find(
-        self,
-        session: AsyncSession,
-        *,
-        name_key: bytes | None = None,
-        slug_key: bytes | None = None,
-    ) -> Room | None:
-        query = select(RoomRow).where(col(RoomRow.expires_at) > self._clock())
-        if name_key:
-            query = query.where(RoomRow.name_key == name_key)
-        if slug_key:
-            query = query.where(RoomRow.slug_key == slug_key)
-        row = (await session.exec(query)).first()
-        await self._cipher.fetch_room_keys([row.id] if row else [])
-        return self._decrypt(row) if row else None
-
-    def _decrypt(self, row: RoomRow) -> Room | None:
-        """Decrypt a room; raise `Unavailable` if only another node has its key."""
-        room = self._cipher.decrypt_room(row)
-        if room is None and self._cipher.may_room_key_exist_on_peers(row.id):
-            raise Unavailable(N_("That could not be kept just now. Please try again."))
-        return room
-
-    async def _claim_name(self, session: AsyncSession, name: str, keys: _NameKeys) -> None:
-        """Raise `RoomNameTaken`, `RoomNameConfusable` or `InvalidRoom` unless the name is free.
-
-        Ended rooms that are not purged yet lose the name. Input may be a name or a slug, so a name
-        must not equal the slug of another room.
-        """
-        if await self._find(session, slug_key=self._slug_key(fold_case(name))):
-            raise RoomNameTaken(N_("There is a room of that name already."))
-        query = select(RoomRow).where(
-            or_(
-                RoomRow.name_key == keys.exact,
-                RoomRow.shape_key == keys.shape,
-                RoomRow.folded_key == keys.folded,
-            )
-        )
-        query = query.order_by(col(RoomRow.id)).with_for_update()
-        holders = (await session.exec(query)).all()
-        for holder in sorted(holders, key=lambda each: each.name_key != keys.exact):
-            if holder.expires_at > self._clock() and not self._keys.is_destroyed(
-                room_key_name(holder.id)
-            ):
-                await self._refuse_name(holder, keys)
-            holder.name_key, holder.slug_key = None, self._slug_key(new_unlisted_slug())
-            holder.shape_key = holder.folded_key = None
-            session.add(holder)
-        await session.flush()
-        # After the holders: a name is closed before its room ends.
-        if await is_any_closed(session, self._list_hashes(name, keys), now=self._clock()):
-            raise InvalidRoom(N_("This name is closed for now. Please choose another one."))
-
-    async def _refuse_name(self, holder: RoomRow, keys: _NameKeys) -> NoReturn:
-        if holder.name_key == keys.exact:
-            raise RoomNameTaken(N_("There is a room of that name already."))
-        await self._cipher.fetch_room_keys([holder.id])
-        room = self._cipher.decrypt_room(holder)
-        if room is None:
-            raise RoomNameConfusable(N_("There is a room with a name that looks the same."))
-        raise RoomNameConfusable(
-            N_("There is a room with a name that looks the same: {name}"), name=room.name
-        )
-
-    async def _choose_slug(self, session: AsyncSession, name: str) -> str:
-        base = make_slug(name)
-        for slug in (base, *(f"{base}-{number}" for number in range(2, 6))):
-            query = select(RoomRow.id).where(RoomRow.slug_key == self._slug_key(slug))
-            if slug not in _RESERVED and (await session.exec(query)).first() is None:
-                return slug
-        return f"{base}-{secrets.token_hex(4)}"
 
     async def _reserve_place(self, session: AsyncSession, visitor_id: str) -> str | None:
         """Ensure that one more room of a visitor is within the limits.
@@ -465,7 +299,7 @@ class Rooms:
         if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
             raise LimitReached(N_("You are in too many rooms. Leave one first."))
         count = (await session.exec(select(func.count()).select_from(RoomRow))).one()
-        bound, networks = self._settings.rooms_max, self._shares.networks_of_visitor(visitor_id)
+        bound, networks = self._settings.rooms_max, self._shares.visitors.networks_of(visitor_id)
         if self._shares.rooms.is_within_share(networks, bound=bound, taken=count):
             return None
         for room_id in (await session.exec(self._idle().limit(_CANDIDATES))).all():
@@ -511,17 +345,6 @@ class Rooms:
             return self._settings.room_ttl
         _check_within(ttl, self._settings.message_ttl_min, self._settings.room_ttl_max)
         return ttl
-
-
-async def _find_taken_keys(session: AsyncSession, keys: dict[str, _NameKeys]) -> set[bytes | None]:
-    """Return all skeleton keys of rooms that have one of these keys."""
-    query = select(RoomRow.shape_key, RoomRow.folded_key).where(
-        or_(
-            col(RoomRow.shape_key).in_({each.shape for each in keys.values()}),
-            col(RoomRow.folded_key).in_({each.folded for each in keys.values()}),
-        )
-    )
-    return {key for row in await session.exec(query) for key in row}
 
 
 def _check_within(ttl: timedelta, least: timedelta, most: timedelta) -> None:

@@ -1,13 +1,12 @@
 """The database engine, its transactions and the errors they raise."""
 
-import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import NoReturn, ParamSpec, Protocol, TypeVar
+from typing import NoReturn, Protocol
 
 from alembic.util import CommandError
 from sqlalchemy import ExceptionContext, event
@@ -19,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from ..errors import ChatError, StartupError, Unavailable
 from ..runtime.fair_semaphore import FairSemaphore
 from . import schema
+from .conflicts import WriteConflict
 from .postgres import DRIVER_ERRORS, PostgreSQL
 from .sqlite import SQLite
 
@@ -29,16 +29,6 @@ _WAITERS_PER_GROUP_MAX = 1_000  # all unknown visitors share one group
 _SLOT_TIMEOUT_SECONDS = 10.0
 
 _has_precedence: ContextVar[bool] = ContextVar("has_precedence", default=False)
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-class WriteConflict(Unavailable):
-    """Write conflict: rolled back, safe to retry."""
-
-
-class ConnectionLost(Unavailable):
-    """Connection to the server lost: the transaction may have been committed or not."""
 
 
 class _Backend(Protocol):
@@ -53,9 +43,7 @@ class _Backend(Protocol):
     def make_engine(self) -> AsyncEngine: ...
     def make_read_engine(self, engine: AsyncEngine) -> AsyncEngine: ...
     def migration(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]: ...
-    def transient_error(self, error: BaseException) -> str: ...
-    def conflict_error(self, error: BaseException) -> str: ...
-    def is_connection_lost(self, error: BaseException) -> bool: ...
+    def classify_error(self, error: BaseException) -> tuple[type[Unavailable], str] | None: ...
     async def lock_spans_shared(self, connection: AsyncConnection, numbers: list[int]) -> None: ...
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None: ...
     async def read_server_time(self, connection: AsyncConnection) -> float | None: ...
@@ -70,7 +58,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._backend = _make_backend(make_url(url))
+        parsed = make_url(url)
+        is_server = parsed.get_backend_name() == "postgresql"
+        self._backend: _Backend = PostgreSQL(parsed) if is_server else SQLite(parsed)
         self._read_slots = _make_semaphore(self._backend.readers)
         self._write_slots = _make_semaphore(self._backend.writers)
         self._engine = self._backend.make_engine()
@@ -234,14 +224,15 @@ class Database:
         """Raise transient errors as `Unavailable`, and any other error unchanged: it is a bug."""
         if isinstance(error, ChatError):  # raised by the code inside the block
             raise error
-        if code := self._backend.conflict_error(error):
-            _log.info("write conflict, transaction rolled back: %s", code)
-            raise WriteConflict from error
-        if reason := self._backend.transient_error(error):
+        classified = self._backend.classify_error(error)
+        if classified is None:
+            raise error
+        kind, reason = classified
+        if kind is WriteConflict:
+            _log.info("write conflict, transaction rolled back: %s", reason)
+        else:
             self._log_failure(f"{type(error).__name__}, {reason}")
-            is_lost = self._backend.is_connection_lost(error)
-            raise (ConnectionLost if is_lost else Unavailable) from error
-        raise error
+        raise kind from error
 
     def _log_failure(self, reason: str) -> None:
         """Log each reason once per outage, because every request may fail for it."""
@@ -255,23 +246,6 @@ class Database:
         if self._failures and time.monotonic() - self._last_failure_at > _RECOVERY_SECONDS:
             _log.warning("database available again after %d failures", self._failures.total())
             self._failures.clear()
-
-
-def retry_on_conflict(act: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitable[_T]]:
-    """Call `act` once more after a `WriteConflict`: it then sees the other transaction's rows."""
-
-    @functools.wraps(act)
-    async def act_with_retry(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return await act(*args, **kwargs)
-        except WriteConflict:
-            return await act(*args, **kwargs)
-
-    return act_with_retry
-
-
-def _make_backend(url: URL) -> _Backend:
-    return PostgreSQL(url) if url.get_backend_name() == "postgresql" else SQLite(url)
 
 
 def _make_semaphore(slots: tuple[int, int]) -> FairSemaphore:

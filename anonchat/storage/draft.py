@@ -17,9 +17,8 @@ class Draft:
     dedup_id: str
     dedup_key: bytes
     is_charged: bool = False
-    attempted_ids: set[str] = field(
-        default_factory=set
-    )  # ids of messages that may have been stored
+    attempted_ids: set[str] = field(default_factory=set)
+    """Ids of messages that may have been stored."""
     stored: asyncio.Future[Message] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

@@ -217,15 +217,13 @@ class BatchStore:
         batch.existing[draft.dedup_key] = message
         if author.read_seq == room.last_seq:  # an author who has read all has read this
             author.read_seq, author.has_new_read_seq = message.seq, True
+        lifetime = room_lifetime(self._settings, room.room_ttl, was_entered=room.was_entered)
         batch.rooms[room.id] = replace(
             room,
             last_seq=message.seq,
             active_at=now,
-            expires_at=max(room.expires_at, message.expires_at, now + self._lifetime(room)),
+            expires_at=max(room.expires_at, message.expires_at, now + lifetime),
         )
-
-    def _lifetime(self, room: Room) -> timedelta:
-        return room_lifetime(self._settings, room.room_ttl, was_entered=room.was_entered)
 
     async def _write(self, connection: AsyncConnection, batch: Batch) -> None:
         rooms = [batch.rooms[room_id] for room_id in {row["room_id"] for row in batch.rows}]

@@ -4,6 +4,7 @@ import sys
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement
 from sqlmodel import and_, col, select
@@ -126,18 +127,13 @@ class MessageHistory:
         return [message for _, message in live]
 
     async def _newest(self, room_id: str, group: str, limit: int) -> list[Message]:
-        page = await self._load_page(room_id, limit, group=group)
+        load = partial(self._read_page, room_id, limit, group)
+        page = await self._pages.get_or_load(room_id, load)
         live = self._list_live(page)
         if len(live) < limit and not page.is_whole:  # some expired, or the page was shorter
             self._pages.invalidate(room_id)
-            page = await self._load_page(room_id, limit, group=group)
-            live = self._list_live(page)
+            live = self._list_live(await self._pages.get_or_load(room_id, load))
         return live[-limit:]
-
-    async def _load_page(self, room_id: str, limit: int, *, group: str) -> _Page:
-        return await self._pages.get_or_load(
-            room_id, lambda: self._read_page(room_id, limit, group)
-        )
 
     def _list_live(self, page: _Page) -> list[Message]:
         now = self._clock()

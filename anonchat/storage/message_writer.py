@@ -9,7 +9,7 @@ from ..entities import Message
 from ..errors import N_, LimitReached, MessageExpired, Unavailable
 from ..events import MessagePosted
 from ..limits.network_shares import NetworkShares
-from .database import ConnectionLost, WriteConflict
+from .conflicts import ConnectionLost, WriteConflict
 from .draft import Draft
 from .message_batch import Batch, BatchStore
 from .post_queue import QUEUE_FULL_TEXT, PostQueue

@@ -14,7 +14,8 @@ from ..crypto import Hasher
 from ..security.row_cipher import RowCipher
 from ..text.lookalikes import SKELETON_VERSION, skeletons
 from ..text.normalization import fold_case
-from .database import Database, retry_on_conflict
+from .conflicts import retry_on_conflict
+from .database import Database
 
 _BATCH = 50
 

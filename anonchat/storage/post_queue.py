@@ -36,7 +36,7 @@ class PostQueue(Generic[T]):
 
     def add(self, post: T) -> None:
         """Append a post; raise `LimitReached` if the queue or its sender's share is full."""
-        senders = ((post.visitor_id, 1.0), *self._shares.networks_of_visitor(post.visitor_id))
+        senders = ((post.visitor_id, 1.0), *self._shares.visitors.networks_of(post.visitor_id))
         if not self._places.is_within_share(senders, bound=self._size_max, taken=len(self)):
             raise LimitReached(QUEUE_FULL_TEXT)
         self._posts[id(post)] = post

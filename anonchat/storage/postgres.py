@@ -8,7 +8,6 @@ so that a node suspended in the middle of a transaction does not block the other
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import event, text
@@ -17,6 +16,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ..errors import Unavailable
+from .conflicts import ConnectionLost, WriteConflict
 
 _CONNECTIONS = 10
 _OVERFLOW_CONNECTIONS = 10
@@ -103,28 +105,14 @@ class PostgreSQL:
         finally:
             await connection.close()
 
-    def transient_error(self, error: BaseException) -> str:
-        """Return the SQLSTATE of a transient error, or an empty string."""
+    def classify_error(self, error: BaseException) -> tuple[type[Unavailable], str] | None:
+        """Return how to report a transient error, and its SQLSTATE; `None` for any other error."""
         code = _sqlstate(error)
-        if code.startswith(_TRANSIENT):
-            return code
-        return "connection lost" if self.is_connection_lost(error) else ""
-
-    def is_connection_lost(self, error: BaseException) -> bool:
-        """Return whether the connection was lost, or the pool has no free one."""
-        if isinstance(error, PoolTimeout):
-            return True
-        is_invalid = isinstance(error, DBAPIError) and error.connection_invalidated
-        return (
-            is_invalid
-            or _sqlstate(error).startswith(_CONNECTION_LOST)
-            or _is_connection_closed(error)
-        )
-
-    def conflict_error(self, error: BaseException) -> str:
-        """Return the SQLSTATE of a conflict with another transaction, or an empty string."""
-        code = _sqlstate(error)
-        return code if code in _CONFLICTS else ""
+        if code in _CONFLICTS:
+            return WriteConflict, code
+        if _is_connection_lost(error):
+            return ConnectionLost, code or "connection lost"
+        return (Unavailable, code) if code.startswith(_TRANSIENT) else None
 
     async def lock_spans_shared(self, connection: AsyncConnection, numbers: list[int]) -> None:
         """Lock spans in shared mode until the transaction ends."""
@@ -156,12 +144,8 @@ def _normalize_url(url: URL) -> URL:
 
 def _check_is_open(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
     """Make the pool replace a connection that was closed since its last use."""
-    if _driver(connection).is_closed():
+    if connection.driver_connection.is_closed():
         raise DisconnectionError
-
-
-def _driver(connection: DBAPIConnection) -> Any:
-    return connection.driver_connection
 
 
 def _sqlstate(error: BaseException) -> str:
@@ -170,8 +154,12 @@ def _sqlstate(error: BaseException) -> str:
     return getattr(original, "sqlstate", None) or ""
 
 
-def _is_connection_closed(error: BaseException) -> bool:
-    """Return whether the driver raised this because the connection is closed."""
+def _is_connection_lost(error: BaseException) -> bool:
+    """Return whether the connection was lost or is closed, or the pool has no free one."""
+    if isinstance(error, PoolTimeout) or _sqlstate(error).startswith(_CONNECTION_LOST):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
     original = error.orig if isinstance(error, DBAPIError) else error
     causes = [original, original.__cause__ if original else None]
     return any(isinstance(cause, OSError) or type(cause) is InterfaceError for cause in causes)

@@ -10,7 +10,7 @@ from models import MessageRow, PurgeStatsRow, RoomRow, VisitorRow
 from ..crypto import Hasher
 from ..entities import PurgeStats
 from ..errors import KeyStoreMismatch, StartupError
-from ..security.key_names import room_key_name, visitor_key_name
+from ..security.key_names import is_row_key, room_key_name, visitor_key_name
 from ..security.keystore import KeyStore
 from .database import Database
 
@@ -60,11 +60,8 @@ class PurgeStatsStore:
 
     async def _has_only_unknown_keys(self, session: AsyncSession) -> bool:
         """Return whether there are room or visitor keys, but none for a row of this database."""
-        rooms = (await session.exec(select(RoomRow.id))).all()
-        visitors = (await session.exec(select(VisitorRow.id))).all()
-        stored = {*map(room_key_name, rooms), *map(visitor_key_name, visitors)}
-        in_use = {name for name in self._keys.names() if name.startswith(("room ", "visitor "))}
-        return bool(in_use) and not in_use & stored
+        in_use = {name for name in self._keys.names() if is_row_key(name)}
+        return bool(in_use) and in_use.isdisjoint(await read_row_key_names(session))
 
     async def record_purge(self, now: datetime) -> None:
         """Record that everything expired by `now` is purged, and update `stats`."""
@@ -89,6 +86,13 @@ class PurgeStatsStore:
             next_purge=now + self._interval,
             oldest=oldest,
         )
+
+
+async def read_row_key_names(session: AsyncSession) -> set[str]:
+    """Return the names of the keys of all rooms and visitors in the database."""
+    rooms = (await session.exec(select(RoomRow.id))).all()
+    visitors = (await session.exec(select(VisitorRow.id))).all()
+    return {*map(room_key_name, rooms), *map(visitor_key_name, visitors)}
 
 
 async def count_purged(

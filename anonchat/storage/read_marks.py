@@ -1,11 +1,13 @@
 """How far members have read: marks that are kept in memory until they are written in batches."""
 
 import sys
+from collections.abc import Sequence
 
 from sqlmodel import col, select, tuple_
 
 from models import MemberRow, RoomRow
 
+from ..runtime.batches import batches
 from .database import Database
 
 _SIZE_MAX = 200_000
@@ -62,16 +64,16 @@ class ReadMarks:
     async def _write(
         self, marks: dict[tuple[str, str], int], *, group: str = ""
     ) -> list[tuple[str, str, int]]:
-        keys, written = sorted(marks), []
-        for begin in range(0, len(keys), _BATCH):
-            written += await self._write_batch(marks, keys[begin : begin + _BATCH], group=group)
+        written = []
+        for keys in batches(sorted(marks), _BATCH):
+            written += await self._write_batch(marks, keys, group=group)
         for key, seq in marks.items():
             if self._marks.get(key) == seq:  # else it was raised meanwhile
                 self.drop(*key)
         return written
 
     async def _write_batch(
-        self, marks: dict[tuple[str, str], int], keys: list[tuple[str, str]], *, group: str
+        self, marks: dict[tuple[str, str], int], keys: Sequence[tuple[str, str]], *, group: str
     ) -> list[tuple[str, str, int]]:
         key = tuple_(col(MemberRow.room_id), col(MemberRow.visitor_id))
         query = (

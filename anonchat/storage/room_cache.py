@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from ..runtime.bounded_dict import BoundedDict
+
 T = TypeVar("T")
 
 
@@ -15,9 +17,8 @@ class RoomCache(Generic[T]):
     """
 
     def __init__(self, size_max: int, room_epoch: Callable[[str], object | None]) -> None:
-        self._size_max = size_max
         self._room_epoch = room_epoch
-        self._values: dict[str, tuple[object, T]] = {}
+        self._values: BoundedDict[str, tuple[object, T]] = BoundedDict(size_max)
         self._loading: dict[str, object] = {}
 
     async def get_or_load(self, room_id: str, load: Callable[[], Awaitable[T]]) -> T:
@@ -36,8 +37,6 @@ class RoomCache(Generic[T]):
                 del self._loading[room_id]
         if is_unchanged and epoch and self._room_epoch(room_id) is epoch:
             self._values[room_id] = epoch, value
-            if len(self._values) > self._size_max:
-                self.invalidate(next(iter(self._values)))
         return value
 
     def get(self, room_id: str) -> T | None:

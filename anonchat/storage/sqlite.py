@@ -18,6 +18,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ..errors import Unavailable
+
 _BUSY_TIMEOUT_MS = 5_000  # how long a connection waits for a lock
 _CHECKPOINT_TIMEOUT_MS = 100
 
@@ -66,20 +68,12 @@ class SQLite:
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
 
-    def transient_error(self, error: BaseException) -> str:
-        """Return the name of a transient error, or an empty string."""
+    def classify_error(self, error: BaseException) -> tuple[type[Unavailable], str] | None:
+        """Return how to report a transient error, and its name; `None` for any other error."""
         if not isinstance(error, OperationalError):
-            return ""
+            return None
         name: str = getattr(error.orig, "sqlite_errorname", "")
-        return name if name.startswith(_TRANSIENT) else ""
-
-    def is_connection_lost(self, error: BaseException) -> bool:
-        """Return `False`: there is no server connection to lose."""
-        return False
-
-    def conflict_error(self, error: BaseException) -> str:
-        """Return an empty string: transactions run one at a time."""
-        return ""
+        return (Unavailable, name) if name.startswith(_TRANSIENT) else None
 
     async def lock_spans_shared(self, connection: AsyncConnection, numbers: list[int]) -> None:
         """Do nothing: transactions run one at a time."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from anonchat import Chat, ChatError, errors
-from anonchat.api.problems import _BY_ERROR, PROBLEMS
+from anonchat.api.problems import BY_ERROR, PROBLEMS
 from tests.api.api_client import ApiClient
 
 JSON = {"Content-Type": "application/json"}
@@ -139,7 +139,7 @@ async def test_internal_error_reveals_no_reason(
 async def test_every_chat_error_has_a_problem() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type)}
     for kind in kinds - {ChatError}:
-        assert not issubclass(kind, ChatError) or set(kind.__mro__) & set(_BY_ERROR), kind
+        assert not issubclass(kind, ChatError) or set(kind.__mro__) & set(BY_ERROR), kind
     assert len({problem.name for problem in PROBLEMS}) == len(set(PROBLEMS))
     assert len({problem.title for problem in PROBLEMS}) == len(set(PROBLEMS))
 

@@ -241,11 +241,11 @@ async def test_forget_interrupted_on_one_node_is_completed_by_another(
     room, (ann, _) = await create_room_with_members(nodes[0], "night train", "Ann", "Ben")
     await post_messages(nodes[0], room, ann, "remember me")
 
-    async def cancel(*_: object) -> None:
+    def cancel(*_: object, **_named: object) -> None:
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(nodes[0].identity, "_delete_messages", cancel)
+        patch.setattr("anonchat.services.identity.delete_messages", cancel)
         with pytest.raises(asyncio.CancelledError):
             await nodes[0].identity.forget(ann.id)
     assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]
@@ -261,11 +261,11 @@ async def test_burn_interrupted_on_one_node_is_completed_by_another(
     room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
     await post_messages(nodes[0], room, ann, "remember me")
 
-    async def cancel(*_: object) -> None:
+    def cancel(*_: object, **_named: object) -> None:
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(nodes[0].rooms, "_delete_messages", cancel)
+        patch.setattr("anonchat.services.rooms.delete_messages", cancel)
         with pytest.raises(asyncio.CancelledError):
             await nodes[0].rooms.burn(room.id, visitor_id=ann.id)
     assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]

@@ -172,7 +172,7 @@ async def test_rooms_of_an_earlier_release_get_skeletons_and_keep_their_names(
                 await chat.rooms.open(other, visitor_id=ann.id)
         assert await chat.rooms.open("h1dden", visitor_id=ann.id)
         assert (await chat.rooms.find(hidden.slug)).id == hidden.id
-        assert await chat.rooms.update_skeletons() == 0
+        assert await chat.room_names.update_skeletons() == 0
 
 
 async def _store_as_earlier_release(chat: Chat, room: Room, name: str) -> None:
@@ -181,7 +181,7 @@ async def _store_as_earlier_release(chat: Chat, room: Room, name: str) -> None:
     async with chat._database.transaction() as session:
         row = await session.get(RoomRow, room.id)
         assert row
-        row.sealed, row.name_key = encrypted, chat.rooms._name_key(name)
+        row.sealed, row.name_key = encrypted, chat.room_names.name_key(name)
         row.shape_key, row.folded_key, row.skeleton_version = None, None, 0
 
 
