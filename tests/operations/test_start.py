@@ -49,7 +49,10 @@ async def program(folder: Path, *words: str, **settings: str) -> AsyncIterator[P
 
 def _write_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     given = {"port": "0", "data_dir": str(folder / "data"), **settings}
-    named = {f"ANONCHAT_{name.upper()}": value for name, value in given.items()}
+    named = {
+        name if name.isupper() else f"ANONCHAT_{name.upper()}": value
+        for name, value in given.items()
+    }
     return {"PATH": os.environ["PATH"], "HOME": str(folder), **named}
 
 
@@ -80,6 +83,17 @@ async def test_graceful_stop_exits_with_status_0(
         _, stderr = await process.communicate()
     assert process.returncode == 0
     assert b"Traceback" not in stderr
+
+
+async def test_stop_while_the_program_is_still_loading_exits_with_status_0(tmp_path: Path) -> None:
+    slow_library = "import time\nprint('loading', flush=True)\ntime.sleep(999)\n"
+    (tmp_path / "uvicorn.py").write_text(slow_library)
+    async with program(tmp_path, PYTHONPATH=str(tmp_path)) as process, asyncio.timeout(PATIENCE):
+        assert process.stdout
+        assert await process.stdout.readline() == b"loading\n"
+        process.terminate()
+        _, stderr = await process.communicate()
+    assert (process.returncode, stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", ""])
