@@ -144,6 +144,11 @@ async def test_port_taken_during_startup_fails_the_start_with_one_line(
         ({"data_dir": "/proc"}, "ANONCHAT_DATA_DIR"),
         ({"data_dir": "/dev/null"}, "ANONCHAT_DATA_DIR"),
         ({"database_url": "sqlite:////nowhere/at/all.db"}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": "sqlite:///."}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": f"sqlite:///{__file__}"}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": "postgresql://127.0.0.1:1/x"}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": "postgresql://127.0.0.1:1/x?ssl=no"}, "ANONCHAT_DATABASE_URL"),
+        ({"host": "224.0.0.1"}, "ANONCHAT_HOST"),
         ({"port": "1", "metrics_port": "1", "metrics_host": "0.0.0.0"}, "ANONCHAT_METRICS_PORT"),
         ({"language": "de"}, "ANONCHAT_LANGUAGE"),
         ({"mesage_ttl": "10m"}, "ANONCHAT_MESAGE_TTL"),
@@ -168,6 +173,16 @@ def test_check_reports_what_startup_rejects(
     check = CliRunner().invoke(cli, ["check"])
     assert check.exit_code == 1
     assert line in check.output
+
+
+def test_check_reports_an_unreadable_secret_key_before_the_first_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANONCHAT_DATA_DIR", str(tmp_path))
+    (tmp_path / "secret.key").mkdir()
+    check = CliRunner().invoke(cli, ["check"])
+    assert check.exit_code == 1
+    assert re.search(r"FAILED  keys: ANONCHAT_DATA_DIR: .*: Is a directory", check.output)
 
 
 async def test_check_reports_a_port_in_use_unless_it_is_our_own(tmp_path: Path) -> None:
