@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import idna
+import regex
 from annotated_types import Ge, Le
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -26,9 +27,11 @@ SECRET_KEY_MIN_CHARACTERS = 16
 """The minimum length of a secret key."""
 
 _NAME_MAX = 60  # characters
+_VISIBLE = regex.compile(r"[^\s\p{M}\p{Default_Ignorable_Code_Point}\u2800]")
 _JOINERS = re.compile("[\u200c\u200d]")
 _CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
+_BROADCAST = "255.255.255.255"
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"(?!.*\.\d+$)(?!\d+$)(?!.{{254}}){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
 _DATABASE_URL = re.compile(
@@ -268,8 +271,8 @@ class Settings(BaseSettings):
     @field_validator("name")
     @classmethod
     def _check_name(cls, value: str) -> str:
-        if len(value) > _NAME_MAX or not _is_printable(value):
-            raise ValueError(f"needs 1 to {_NAME_MAX} characters, without line ends")
+        if len(value) > _NAME_MAX or not _is_printable(value) or not _VISIBLE.search(value):
+            raise ValueError(f"needs 1 to {_NAME_MAX} visible characters, without line ends")
         return value
 
     @field_validator("reserved_names")
@@ -355,7 +358,8 @@ class Settings(BaseSettings):
     @property
     def reserved_nicknames(self) -> list[str]:
         """The nicknames that no new visitor may have."""
-        names = [] if self.reserved_names == "off" else self.reserved_names.split(",")
+        is_off = self.reserved_names.strip().lower() == "off"
+        names = [] if is_off else self.reserved_names.split(",")
         return [name.strip() for name in (*names, self.name) if name.strip()]
 
     @property
@@ -431,12 +435,12 @@ def _is_printable(text: str) -> bool:
 
 
 def _is_host(name: str) -> bool:
-    """Return whether this is an IP address or a valid host name."""
+    """Return whether this is the IP address of one machine, or a valid host name."""
     try:
-        ip_address(name)
+        address = ip_address(name)
     except ValueError:
         return bool(_HOST_NAME.fullmatch(name))
-    return True
+    return not address.is_multicast and name != _BROADCAST
 
 
 def _expand(path: Path) -> Path:
