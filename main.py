@@ -1,11 +1,13 @@
 """Entry point: serves the chat, or runs an admin command."""
 
 import gc
+import signal
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
-    """Run the command given on the command line; without one, serve until stopped.
+    """Run the command given on the command line; without one, serve until SIGTERM or Ctrl-C.
 
     Imports are lazy: commands do not load the web framework.
     """
@@ -15,10 +17,12 @@ def main() -> None:
 
         gc.enable()
         cli()
-    from pages.server import serve
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        from pages.server import serve
 
-    gc.enable()
-    serve()
+        gc.enable()
+        serve()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import idna
+import regex
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 from sqlalchemy.engine import URL, make_url
@@ -24,8 +25,10 @@ SECRET_KEY_MIN_CHARACTERS = 16
 """The minimum length of a secret key."""
 
 _NAME_MAX = 60  # characters
+_VISIBLE = regex.compile(r"[^\s\p{M}\p{Default_Ignorable_Code_Point}\u2800]")
 _JOINERS = re.compile("[\u200c\u200d]")
 _CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
+_BROADCAST = "255.255.255.255"
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"(?!.*\.\d+$)(?!\d+$)(?!.{{254}}){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
 _DATABASE_URL = re.compile(
@@ -77,12 +80,12 @@ def _is_printable(text: str) -> bool:
 
 
 def _is_host(name: str) -> bool:
-    """Return whether this is an IP address or a valid host name."""
+    """Return whether this is the IP address of one machine, or a valid host name."""
     try:
-        ip_address(name)
+        address = ip_address(name)
     except ValueError:
         return bool(_HOST_NAME.fullmatch(name))
-    return True
+    return not address.is_multicast and name != _BROADCAST
 
 
 def _normalize_base_url(text: str) -> str:
@@ -154,8 +157,8 @@ Proxies = Annotated[str, AfterValidator(_check_proxies)]
 SiteName = Annotated[
     str,
     _require(
-        lambda name: len(name) <= _NAME_MAX and _is_printable(name),
-        f"needs 1 to {_NAME_MAX} characters, without line ends",
+        lambda name: len(name) <= _NAME_MAX and _is_printable(name) and _VISIBLE.search(name),
+        f"needs 1 to {_NAME_MAX} visible characters, without line ends",
     ),
 ]
 Nicknames = Annotated[str, _require(_is_printable, "needs nicknames, separated by commas")]

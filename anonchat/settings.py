@@ -231,7 +231,8 @@ class Settings(BaseSettings):
     @property
     def reserved_nicknames(self) -> list[str]:
         """The nicknames that no new visitor may have."""
-        names = [] if self.reserved_names == "off" else self.reserved_names.split(",")
+        is_off = self.reserved_names.strip().lower() == "off"
+        names = [] if is_off else self.reserved_names.split(",")
         return [name.strip() for name in (*names, self.name) if name.strip()]
 
     @property

@@ -4,10 +4,9 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from socket import socket
 
@@ -169,11 +168,9 @@ def create_server(web: FastAPI, settings: Settings) -> Server:
 
 
 def serve() -> None:
-    """Run the server until SIGTERM or Ctrl-C, then exit with status 0."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it again at exit
+    """Run the server until a signal stops it, which uvicorn raises again at the end."""
     try:
-        with suppress(KeyboardInterrupt):
-            _serve(read_settings())
+        _serve(read_settings())
     except StartupError as error:
         sys.exit(str(error))
 

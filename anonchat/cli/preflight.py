@@ -44,7 +44,9 @@ async def run_checks(settings: Settings, *, is_running: bool = False) -> AsyncIt
     yield CheckResult("settings", not error, error or "valid")
     folder = settings.data_dir
     if not has_keys(settings):
-        yield CheckResult("keys", True, f"none in {folder} yet; the first start creates them")
+        error = _startup_error(lambda: find_secret_key(settings))
+        none = f"none in {folder} yet; the first start creates them"
+        yield CheckResult("keys", not error, error or none)
         if settings.has_peers:
             yield await _check_bus(settings.bus_url)
         if not _is_missing(settings):
@@ -73,7 +75,7 @@ async def run_checks(settings: Settings, *, is_running: bool = False) -> AsyncIt
         await database.close()
 
 
-def _startup_error(require: Callable[[], None]) -> str:
+def _startup_error(require: Callable[[], object]) -> str:
     """Return the error that a start would stop with, or `""`."""
     try:
         require()
@@ -85,8 +87,10 @@ def _startup_error(require: Callable[[], None]) -> str:
 def _require_folders(settings: Settings) -> None:
     require_writable_data_dir(settings.data_dir)
     file = settings.database_file
-    if file and settings.database_url:  # a start creates the data folder only
+    if file and (settings.database_url or file.exists()):  # a start creates the data folder only
         try:
+            if file.exists():
+                os.close(os.open(file, os.O_RDWR | os.O_CLOEXEC))
             require_writable(file.parent)
         except OSError as error:
             url = settings.resolved_database_url
@@ -130,22 +134,28 @@ async def _check_database_server(settings: Settings) -> CheckResult:
     """Check the connection before the first start has created the tables."""
     database = Database(settings.resolved_database_url)
     try:
-        answers = await database.is_available()
+        await database.require_available()
+    except StartupError as error:
+        return CheckResult("database", False, str(error))
     finally:
         await database.close()
-    return CheckResult("database", answers, "answers" if answers else "does not answer")
+    return CheckResult("database", True, "answers")
 
 
 async def _check_database(
     settings: Settings, database: Database, hash_key: bytes | None
 ) -> AsyncIterator[CheckResult]:
-    if _is_missing(settings) or not await database.is_available():
-        yield CheckResult("database", False, "does not answer")
+    if _is_missing(settings):
+        yield CheckResult("database", False, f"{settings.database_file} is missing")
         return
     try:
+        await database.require_available()
         is_current = await database.is_current()
         async with database.read_session() as session:
             stats = (await session.exec(select(PurgeStatsRow))).one()
+    except StartupError as error:
+        yield CheckResult("database", False, str(error))
+        return
     except (SQLAlchemyError, Unavailable):
         yield CheckResult("database", False, "is not an anonchat database")
         return

@@ -28,7 +28,8 @@ def back_up(database: Path, target: Path) -> dict[str, int]:
         os.link(new, target)  # fails if the target was created meanwhile
         sync_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
-        raise StartupError(f"{target}: the backup failed: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise StartupError(f"{target}: the backup failed: {reason}") from error
     finally:
         new.unlink(missing_ok=True)
     return counts

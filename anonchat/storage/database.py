@@ -99,7 +99,7 @@ class Database:
             async with self._backend.migration(self._engine) as connection:
                 yield connection
         except (OSError, SQLAlchemyError, *DRIVER_ERRORS) as error:
-            raise StartupError(f"ANONCHAT_DATABASE_URL: {self}: {_describe(error)}") from error
+            raise self._startup_error(error) from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -180,11 +180,21 @@ class Database:
     async def is_available(self) -> bool:
         """Return whether the database answers a query."""
         try:
-            async with self._engine.connect() as connection:
-                await connection.exec_driver_sql("SELECT 1")
-        except (OSError, SQLAlchemyError, *DRIVER_ERRORS):
+            await self.require_available()
+        except StartupError:
             return False
         return True
+
+    async def require_available(self) -> None:
+        """Raise `StartupError` unless the database answers a query."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.exec_driver_sql("SELECT 1")
+        except (OSError, SQLAlchemyError, *DRIVER_ERRORS) as error:
+            raise self._startup_error(error) from error
+
+    def _startup_error(self, error: Exception) -> StartupError:
+        return StartupError(f"ANONCHAT_DATABASE_URL: {self}: {_describe(error)}")
 
     async def is_current(self) -> bool:
         """Return whether the schema is at the head revision of this version."""

@@ -1,9 +1,11 @@
 """An echo bot: `python echo_bot.py http://localhost:8080 "night train"`.
 
-It replies to `!echo hello` in that room with `hello`. Ctrl+C stops it and deletes its visitor.
+It replies to `!echo hello` in that room with `hello`. Ctrl+C or SIGTERM stops it and deletes its
+visitor.
 """
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -83,4 +85,5 @@ def exit_on_error(response: httpx.Response) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3 or not sys.argv[1].startswith(("http://", "https://")):
         sys.exit(USAGE)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main(*sys.argv[1:])

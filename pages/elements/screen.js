@@ -77,12 +77,11 @@ export default {
       if (open && closer.offsetParent) closer.focus();
       else opener.focus();
     },
-    copy(id, button) {
+    async copy(id, button) {
       const box = document.getElementById(id);
-      box.select();
-      if (navigator.clipboard) navigator.clipboard.writeText(box.value);
-      else document.execCommand("copy");
-      button.textContent = button.dataset.copied;
+      box.select(); // for the fallback, and for the reader if that fails too
+      const write = navigator.clipboard?.writeText(box.value).then(() => true, () => false);
+      if ((await write) || document.execCommand("copy")) button.textContent = button.dataset.copied;
     },
     remember(preference) {
       const age = preference.endsWith("=") ? 0 : YEAR;

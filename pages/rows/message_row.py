@@ -14,12 +14,15 @@ from .row_cache import DrawnRowCache
 _cache = DrawnRowCache()
 
 # Non-ASCII brackets, quotes and sentence punctuation end a URL: many scripts put no space after
-# them. ASCII punctuation and the apostrophe ’ can be part of a URL.
+# them, Chinese none after its dash of two characters. ASCII punctuation and the apostrophe ’ can be
+# part of a URL.
 _DELIMITERS = r"""[
-    \s \p{Bidi_Control} \u200B \uFEFF < > " ` { } | \\ ^ \u2026
+    \s \p{Bidi_Control} \u200B \uFEFF < > " ` { } | \\ ^ \u2026 \u275B-\u275E \u2E3A
     [[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Quotation_Mark}\p{Terminal_Punctuation}]--\p{ASCII}--\u2019]
 ]"""
-_LINK = regex.compile(rf"https?://[^{_DELIMITERS}]+", regex.V1 | regex.VERBOSE | regex.IGNORECASE)
+_LINK = regex.compile(
+    rf"https?://(?:(?!——)[^{_DELIMITERS}])+", regex.V1 | regex.VERBOSE | regex.IGNORECASE
+)
 # Punctuation at the end of a URL belongs to the sentence, except connectors (_) and characters that
 # URLs often end with.
 _SENTENCE_PUNCTUATION = r"[.,;:!?'(\[\p{Cf}[\p{P}--\p{ASCII}--\p{Pc}]]"

@@ -35,8 +35,9 @@ async def ann(server: ServerProcess) -> AsyncIterator[ApiClient]:
         yield ApiClient(http, visitor["token"])
 
 
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
 async def test_example_bot_echoes_messages_and_deletes_itself(
-    server: ServerProcess, ann: ApiClient
+    server: ServerProcess, ann: ApiClient, stop_signal: signal.Signals
 ) -> None:
     await ann.open("night train")
     async with ann.listen("night-train") as stream:
@@ -50,7 +51,7 @@ async def test_example_bot_echoes_messages_and_deletes_itself(
             events = await stream.until("message", nickname="Echo")
             assert events[-1].data["text"] == "is anybody there?"
         finally:
-            bot.send_signal(signal.SIGINT)
+            bot.send_signal(stop_signal)
             assert await asyncio.wait_for(bot.wait(), PATIENCE) == 0
         assert (await stream.until("left"))[-1].data["author"] == events[-1].data["author"]
     texts = [message["text"] for message in (await ann.read("night-train"))["items"]]

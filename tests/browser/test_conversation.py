@@ -373,5 +373,26 @@ async def test_invitation_link_is_the_room_url(world: World, room: str) -> None:
     await expect(ann.textbox("Link")).to_have_value(ann.page.url)
 
 
+@pytest.mark.parametrize(("is_allowed", "label"), [(True, "Copied"), (False, "Copy the link")])
+async def test_copied_invitation_link_is_confirmed_only_if_it_was_copied(
+    world: World, room: str, is_allowed: bool, label: str
+) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.page.evaluate(
+        """(isAllowed) => {
+            const refuse = async () => { throw new DOMException("", "NotAllowedError"); };
+            navigator.clipboard.writeText = isAllowed ? async () => {} : refuse;
+            document.execCommand = () => { window.hasFallenBack = true; return false; };
+        }""",
+        is_allowed,
+    )
+    await ann.button("Invite").click()
+    button = ann.page.locator("[data-copies]")
+    await button.click()
+    if not is_allowed:
+        await ann.page.wait_for_function("window.hasFallenBack")
+    await expect(button).to_have_text(label)
+
+
 async def _last_texts(person: Person, count: int) -> list[str]:
     return (await person.message_texts())[-count:]

@@ -74,8 +74,15 @@ async def test_reserved_nicknames_are_a_setting(tmp_path: Path, clock: FakeClock
             with pytest.raises(InvalidNickname, match="reserved"):
                 await chat.identity.sign_in(nickname)
         await chat.identity.sign_in("admin")
-    async with running_chat(tmp_path, clock, reserved_names="off") as chat:
-        await chat.identity.sign_in("Boss")
+
+
+@pytest.mark.parametrize("off", ["off", " OFF "])
+async def test_no_nickname_is_reserved_if_reserved_names_are_off(
+    tmp_path: Path, clock: FakeClock, off: str
+) -> None:
+    async with running_chat(tmp_path, clock, reserved_names=off) as chat:
+        for nickname in ("admin", "off"):
+            await chat.identity.sign_in(nickname)
 
 
 async def test_visitor_keeps_a_nickname_that_is_reserved_later(

@@ -173,4 +173,6 @@ def test_failed_backup_leaves_no_file(tmp_path: Path, backup: Path) -> None:
     for database in ("broken.db", "missing.db"):
         with pytest.raises(StartupError, match="the backup failed"):
             back_up(tmp_path / database, backup)
+    with pytest.raises(StartupError, match=r"the backup failed: No such file or directory$"):
+        back_up(tmp_path / "broken.db", tmp_path / "missing" / "backup")
     assert {path.name for path in tmp_path.iterdir()} == {"broken.db"}

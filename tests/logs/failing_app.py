@@ -15,6 +15,7 @@ from nicegui.events import GenericEventArguments
 
 from anonchat import Event, Settings
 from anonchat.api.application import ApiMount
+from main import main
 from pages import server
 from pages.layout import page
 
@@ -103,4 +104,4 @@ if __name__ == "__main__":
     server.create_app = create_failing_app
     if os.environ.get("UNFILTERED_LOG"):
         server.configure_logging = _set_up_unfiltered_logs
-    server.serve()
+    main()

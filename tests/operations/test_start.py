@@ -49,7 +49,10 @@ async def program(folder: Path, *words: str, **settings: str) -> AsyncIterator[P
 
 def _write_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     given = {"port": "0", "data_dir": str(folder / "data"), **settings}
-    named = {f"ANONCHAT_{name.upper()}": value for name, value in given.items()}
+    named = {
+        name if name.isupper() else f"ANONCHAT_{name.upper()}": value
+        for name, value in given.items()
+    }
     return {"PATH": os.environ["PATH"], "HOME": str(folder), **named}
 
 
@@ -80,6 +83,17 @@ async def test_graceful_stop_exits_with_status_0(
         _, stderr = await process.communicate()
     assert process.returncode == 0
     assert b"Traceback" not in stderr
+
+
+async def test_stop_while_the_program_is_still_loading_exits_with_status_0(tmp_path: Path) -> None:
+    slow_library = "import time\nprint('loading', flush=True)\ntime.sleep(999)\n"
+    (tmp_path / "uvicorn.py").write_text(slow_library)
+    async with program(tmp_path, PYTHONPATH=str(tmp_path)) as process, asyncio.timeout(PATIENCE):
+        assert process.stdout
+        assert await process.stdout.readline() == b"loading\n"
+        process.terminate()
+        _, stderr = await process.communicate()
+    assert (process.returncode, stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", ""])
@@ -130,6 +144,11 @@ async def test_port_taken_during_startup_fails_the_start_with_one_line(
         ({"data_dir": "/proc"}, "ANONCHAT_DATA_DIR"),
         ({"data_dir": "/dev/null"}, "ANONCHAT_DATA_DIR"),
         ({"database_url": "sqlite:////nowhere/at/all.db"}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": "sqlite:///."}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": f"sqlite:///{__file__}"}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": "postgresql://127.0.0.1:1/x"}, "ANONCHAT_DATABASE_URL"),
+        ({"database_url": "postgresql://127.0.0.1:1/x?ssl=no"}, "ANONCHAT_DATABASE_URL"),
+        ({"host": "224.0.0.1"}, "ANONCHAT_HOST"),
         ({"port": "1", "metrics_port": "1", "metrics_host": "0.0.0.0"}, "ANONCHAT_METRICS_PORT"),
         ({"language": "de"}, "ANONCHAT_LANGUAGE"),
         ({"mesage_ttl": "10m"}, "ANONCHAT_MESAGE_TTL"),
@@ -154,6 +173,16 @@ def test_check_reports_what_startup_rejects(
     check = CliRunner().invoke(cli, ["check"])
     assert check.exit_code == 1
     assert line in check.output
+
+
+def test_check_reports_an_unreadable_secret_key_before_the_first_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANONCHAT_DATA_DIR", str(tmp_path))
+    (tmp_path / "secret.key").mkdir()
+    check = CliRunner().invoke(cli, ["check"])
+    assert check.exit_code == 1
+    assert re.search(r"FAILED  keys: ANONCHAT_DATA_DIR: .*: Is a directory", check.output)
 
 
 async def test_check_reports_a_port_in_use_unless_it_is_our_own(tmp_path: Path) -> None:

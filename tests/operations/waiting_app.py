@@ -6,6 +6,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from anonchat import Settings
+from main import main
 from pages import server
 from pages.layout import page
 
@@ -34,4 +35,4 @@ def create_waiting_app(settings: Settings) -> FastAPI:
 
 if __name__ == "__main__":
     server.create_app = create_waiting_app
-    server.serve()
+    main()

@@ -61,7 +61,7 @@ ENCLOSING = [
     "''",
     "()",
     "[]",
-    *('（） 「」 『』 【】 《》 〈〉 “” ‘’ «» »« „“ ‹› ［］ ｛｝ ﴾﴿ ༼༽ <> {} ""'.split()),
+    *('❝❞ ❛❜ （） 「」 『』 【】 《》 〈〉 “” ‘’ «» »« „“ ‹› ［］ ｛｝ ﴾﴿ ༼༽ <> {} ""'.split()),
 ]
 """Pairs of characters that may enclose a URL."""
 
@@ -146,7 +146,7 @@ def test_only_http_urls_become_links_and_no_text_is_lost(text: str) -> None:
         *((f"https://ex.example/a{end}", ["https://ex.example/a"]) for end in TRAILING_PUNCTUATION),
         *(
             (f"https://ex.example/a{end}然后", ["https://ex.example/a"])
-            for end in "，。、！？；：…"
+            for end in ("——", "⸺", *"，。、！？；：…")
         ),
         *((f"{a}https://ex.example/a{b}", ["https://ex.example/a"]) for a, b in ENCLOSING),
         *((f"{a}https://ex.example/a{b}and", ["https://ex.example/a"]) for a, b in ENCLOSING),
