@@ -169,6 +169,11 @@ def logo(name: str) -> Markup:
     ].__html__()
 
 
+def skip_link(language: Language, path: str, element_id: str) -> Element:
+    """Draw the link, shown on focus, that leads past the sidebar to an element of the page."""
+    return a(class_="button skip-link", href=f"{path}#{element_id}")[language("Skip the rooms")]
+
+
 def language_links(languages: Iterable[Language], current: Language) -> Node:
     """Draw a link for each language; a click stores it in a cookie and reloads the page."""
     return [

@@ -19,7 +19,7 @@ def show_room_ended(
     burnt = event.get("why") == "burnt"
     screen.replace(
         element_id,
-        div(class_="talk")[
+        div(class_="talk", id=element_id, tabindex="-1")[
             div(class_="nothing", role="alert")[
                 h1[language("This room was burnt.") if burnt else language("This room has ended.")],
                 p[

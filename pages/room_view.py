@@ -67,7 +67,7 @@ class RoomView:
         self._parts = [messages, facts, composer, present, members]
         self._track_presence()
         return [
-            div(class_="talk", id="talk")[
+            div(class_="talk", id="talk", tabindex="-1")[
                 self._header(facts), messages, alert("leave"), alert("delete"), composer
             ],
             self._panel(present, members),

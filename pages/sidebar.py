@@ -198,9 +198,11 @@ def _sign_out(language: Language, *, has_phrase: bool) -> Element:
             )
         ],
         p[return_hint],
-        p(class_="alert", role="alert", data_failed="", hidden=True)[
-            language("You could not be signed out. Please try again.")
-        ],
+        p(
+            class_="alert",
+            role="alert",
+            data_failed=language("You could not be signed out. Please try again."),
+        ),
         button(language("Yes, sign out"), data_signs_out=""),
         close_label=language("Close"),
     )

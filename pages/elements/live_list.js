@@ -231,7 +231,7 @@ export default {
       const existing = this.rows.get(row.key);
       if (existing) this.countdown.remove(existing);
       if (row.dedup) this.removePending(row.dedup);
-      if (row.key === this.current) row.node.setAttribute("aria-current", "page");
+      if (row.key === this.current) row.node.querySelector("a").ariaCurrent = "page";
       this.rows.put(row);
       this.unread.render(row);
       this.countdown.add(row);
@@ -333,6 +333,7 @@ export default {
       const node = template.content.firstElementChild;
       node.classList.add("pending");
       node.dataset.pending = dedup;
+      node.ariaLive = "off"; // the stored row is announced
       node.querySelector(".text").textContent = text;
       this.$refs.list.append(node);
       this.scrollToEnd();

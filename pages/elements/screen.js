@@ -18,6 +18,12 @@ export default {
       this.$slots.default?.(),
     );
   },
+  mounted() {
+    this.watchPanels();
+  },
+  unmounted() {
+    this.resizeObserver.disconnect();
+  },
   methods: {
     insertHtml(screen) {
       // Before the first rendering: replaces the placeholders by the live elements.
@@ -65,17 +71,25 @@ export default {
       }
       dialog.showModal();
     },
+    watchPanels() {
+      // A panel can also be shown or hidden by the width of the window.
+      this.resizeObserver = new ResizeObserver((entries) => {
+        for (const { target, borderBoxSize } of entries) {
+          this.opener(target).ariaExpanded = String(borderBoxSize[0].inlineSize > 0);
+        }
+      });
+      for (const panel of this.$el.querySelectorAll("[data-turned]")) this.resizeObserver.observe(panel);
+    },
+    opener(panel) {
+      return [...this.$el.querySelectorAll(`[data-turns="${panel.id}"]`)].find((button) => !panel.contains(button));
+    },
     toggle(id) {
       // On a phone the panel covers the page, so the focus moves into it and back.
       const panel = document.getElementById(id);
-      const buttons = [...this.$el.querySelectorAll(`[data-turns="${id}"]`)];
-      const opener = buttons.find((button) => !panel.contains(button));
-      const closer = buttons.find((button) => panel.contains(button));
+      const closer = panel.querySelector(`[data-turns="${id}"]`);
       panel.classList.toggle("turned");
-      const open = getComputedStyle(panel).display !== "none";
-      opener.setAttribute("aria-expanded", open);
-      if (open && closer.offsetParent) closer.focus();
-      else opener.focus();
+      if (closer.checkVisibility()) closer.focus();
+      else this.opener(panel).focus();
     },
     copy(id, button) {
       const box = document.getElementById(id);
@@ -92,7 +106,7 @@ export default {
     },
     async signOut(dialog) {
       const failed = dialog.querySelector("[data-failed]");
-      failed.hidden = true;
+      failed.textContent = "";
       // The server may redirect this page before it responds: `keepalive` lets the request finish.
       const forget = () => sessionStorage.clear();
       window.addEventListener("pagehide", forget);
@@ -101,7 +115,7 @@ export default {
         window.location.replace("login");
       } else {
         window.removeEventListener("pagehide", forget);
-        failed.hidden = false;
+        failed.textContent = failed.dataset.failed;
       }
     },
 
@@ -110,11 +124,11 @@ export default {
       const alert = this.$el.querySelector(`[data-says="${name}"]`);
       alert.textContent = text;
       if (text) alert.closest("form")?.removeAttribute("aria-busy");
-      this.field(name)?.setAttribute("aria-invalid", String(text !== ""));
+      for (const field of this.fields(name)) field.ariaInvalid = String(text !== "");
     },
     reject(name, reason) {
       this.showAlert(name, reason);
-      this.field(name)?.focus();
+      this.fields(name)[0]?.focus();
     },
     fail(name, reason) {
       const form = this.$el.querySelector(`[data-calls="${name}"]`).closest("form");
@@ -124,8 +138,8 @@ export default {
     replace(id, html) {
       document.getElementById(id).outerHTML = html;
     },
-    field(name) {
-      return this.$el.querySelector(`[aria-describedby="alert-${name}"]`);
+    fields(name) {
+      return this.$el.querySelectorAll(`[aria-describedby="alert-${name}"]`);
     },
   },
 };

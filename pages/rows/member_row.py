@@ -21,7 +21,7 @@ def _draw(member: Member, present: bool, language: Language) -> Row:
     html = li(class_="member" if present else "member away")[
         initials(member.nickname, member.author, size="small"),
         nickname_with_badge(member.nickname, member.badge),
-        not present and span(class_="hidden")[language("away")],
+        not present and span(class_="spoken")[" ", language("away")],
     ]
     order = f"{'0' if present else '1'}{member.nickname.casefold()} {member.author}"
     return Row(member.author, order, str(html))

@@ -34,7 +34,7 @@ def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
         a(class_="sidebar-room", href=f"r/{room.slug}")[
             b[bdi[room.name]],
             span(class_="count", data_unread=True, hidden=True)[
-                span, span(class_="hidden")[" ", language("unread")]
+                span, span(class_="spoken")[" ", language("unread")]
             ],
             small[_present_text(summary, language), " · ", _next_expiry(summary, language)],
         ],
