@@ -123,12 +123,16 @@ export default {
       if (!this.stick) return;
       this.onCopy = (event) => copyMessages(event, this.rows);
       document.addEventListener("copy", this.onCopy);
-      let isFirst = true; // the observer calls once at the start, without a change
+      // The observer also calls at the start: the list may have changed since it was scrolled.
+      const { list } = this.$refs;
+      const measure = () => `${list.clientWidth} ${list.clientHeight}`;
+      let size = measure();
       this.resizeObserver = new ResizeObserver(() => {
-        if (!isFirst && this.isAtEnd()) this.scrollToEnd();
-        isFirst = false;
+        const previous = size;
+        size = measure();
+        if (size !== previous && this.isAtEnd()) this.scrollToEnd();
       });
-      this.resizeObserver.observe(this.$refs.list);
+      this.resizeObserver.observe(list);
     },
     whenSocket(callback) {
       if (window.socket) callback();
