@@ -202,6 +202,7 @@ export default {
         action();
         this.evictExcess();
         this.headings?.update(this.rows.takeChanged());
+        this.updatePendingHeadings();
       };
       if (!this.stick || isAtEnd) change();
       else this.scrollPosition.preserve(change);
@@ -340,7 +341,14 @@ export default {
       node.ariaLive = "off"; // the stored row is announced
       node.querySelector(".text").textContent = text;
       this.$refs.list.append(node);
+      this.updatePendingHeadings();
       this.scrollToEnd();
+    },
+    updatePendingHeadings() {
+      for (let node = this.$refs.list.lastElementChild; node?.dataset.pending; node = node.previousElementSibling) {
+        const isFirst = !node.previousElementSibling?.dataset.pending;
+        node.classList.toggle("first", isFirst && this.headings.startsGroup(this.me));
+      }
     },
     removePending(dedup) {
       this.$refs.list.querySelector(`[data-pending="${CSS.escape(dedup)}"]`)?.remove();

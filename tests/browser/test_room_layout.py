@@ -43,9 +43,8 @@ async def test_members_lie_over_the_conversation_of_a_narrow_window(
 async def test_connection_status_covers_nothing(
     world: World, room: str, width: int, words: Words, locale: str
 ) -> None:
-    (ann,) = await world.members(
-        room, "Ann", width=width, words=words, locale=locale, ignored_errors=CONNECTION_ERRORS
-    )
+    (ann,) = await world.members(room, "Ann", width=width, words=words, locale=locale)
+    ann.ignored_errors = CONNECTION_ERRORS
     for path in (ann.page.url.removeprefix(ann.home), "/"):
         await ann.open_path(path)
         await ann.expect_connected()
@@ -65,3 +64,39 @@ _COVERED = """() => {
         .filter((node) => node.getBoundingClientRect().top < banner.bottom)
         .map((node) => node.outerHTML.slice(0, 90));
 }"""
+_TOPS = """(log) => {
+    window.tops = [];
+    const text = (node) => node.querySelector?.(".text")?.textContent;
+    new MutationObserver((changes) => {
+        for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+            if (text(node) !== "second") continue;
+            window.tops.push(node.querySelector(".text").getBoundingClientRect().top
+                - log.getBoundingClientRect().bottom);
+        }
+    }).observe(log, { childList: true });
+}"""
+
+
+async def test_second_message_in_a_row_does_not_jump(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("first")
+    await ann.log.evaluate(_TOPS)
+    await ann.post_messages("second")
+    pending, stored = await ann.page.evaluate("window.tops")
+    assert pending == stored
+
+
+async def test_pending_messages_share_one_heading(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    ann.ignored_errors = CONNECTION_ERRORS
+    await mira.post_messages("from somebody else")
+    await ann.expect_message("from somebody else")
+    await ann.context.set_offline(True)
+    await ann.send_message("one")
+    await ann.send_message("two")
+    name = ann.page.get_by_text(ann.nickname)
+    sizes = "(node) => node.querySelector('.initials').getBoundingClientRect().height"
+    assert await ann.pending("one").filter(has=name).evaluate(sizes) > 0
+    assert await ann.pending("two").evaluate(sizes) == 0
+    await ann.context.set_offline(False)
+    await mira.expect_messages("from somebody else", "one", "two")

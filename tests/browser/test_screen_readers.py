@@ -34,7 +34,8 @@ async def test_link_of_the_open_room_is_the_current_page(world: World, room: str
 
 
 async def test_own_message_is_announced_once(world: World, room: str) -> None:
-    (ann,) = await world.members(room, "Ann", ignored_errors=CONNECTION_ERRORS)
+    (ann,) = await world.members(room, "Ann")
+    ann.ignored_errors = CONNECTION_ERRORS
     await ann.context.set_offline(True)
     await ann.send_message("waiting")
     await expect(ann.pending("waiting")).to_have_attribute("aria-live", "off")
@@ -85,7 +86,8 @@ async def test_error_of_the_lifetimes_belongs_to_their_fields(world: World) -> N
 
 
 async def test_titles_tell_the_pages_apart(world: World, room: str) -> None:
-    ann = await world.person("Ann", ignored_errors=CONNECTION_ERRORS)
+    ann = await world.person("Ann")
+    ann.ignored_errors = CONNECTION_ERRORS
     await ann.open_path("/login")
     titles = [await ann.page.title()]
     await ann.sign_in()
