@@ -20,6 +20,7 @@ _CONTRAST = """([one, other]) => {
   const [a, b] = [luminance(one), luminance(other)];
   return Math.max(a, b) / Math.min(a, b);
 }"""
+_STYLES = "(node, names) => names.map((name) => getComputedStyle(node)[name])"
 _SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
 
 
@@ -63,3 +64,50 @@ async def test_states_are_marked_in_forced_colours(world: World, room: str) -> N
     chosen = ann.page.get_by_role("option", selected=True)
     other = ann.page.get_by_role("option", selected=False)
     assert await chosen.evaluate(look) != await other.first.evaluate(look)
+
+
+@pytest.mark.parametrize("scheme", _SCHEMES)
+async def test_borders_of_fields_have_contrast(
+    world: World, room: str, scheme: Literal["light", "dark"]
+) -> None:
+    ann = await world.visitor("Ann", color_scheme=scheme)
+    await ann.open_room(room)
+    await ann.page.evaluate("document.activeElement.blur()")
+    fields = ann.page.locator(".field:not(dialog *)")
+    await expect(fields).to_have_count(2)
+    for field in await fields.all():
+        colors = await field.evaluate(_STYLES, ["borderTopColor", "backgroundColor"])
+        assert await ann.page.evaluate(_CONTRAST, colors) >= 3
+
+
+@pytest.mark.parametrize("scheme", _SCHEMES)
+async def test_initials_of_an_absent_member_have_contrast(
+    world: World, room: str, scheme: Literal["light", "dark"]
+) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", color_scheme=scheme)
+    await mira.open_path("/")
+    initials = ann.page.locator(".member.away .initials")
+    await expect(initials).to_be_visible()
+    color, ground, opacity = await initials.evaluate(
+        _STYLES, ["color", "backgroundColor", "opacity"]
+    )
+    assert opacity == "1"
+    assert await ann.page.evaluate(_CONTRAST, [color, ground]) >= 4.5
+
+
+async def test_letters_follow_the_size_that_the_browser_is_set_to(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann", width=700)
+    await ann.post_messages("hello")
+    await ann.page.add_style_tag(content="html { font-size: 32px }")
+    fixed = await ann.page.evaluate("""() => [...document.querySelectorAll("*")]
+        .filter((node) => [...node.childNodes].some((child) => child.data?.trim()))
+        .filter((node) => node.checkVisibility() && !node.closest(".q-notifications"))
+        .filter((node) => {
+            const before = getComputedStyle(node).fontSize;
+            document.documentElement.style.fontSize = "16px";
+            const after = getComputedStyle(node).fontSize;
+            document.documentElement.style.fontSize = "";
+            return before === after && parseFloat(before) > 1;
+        })
+        .map((node) => node.outerHTML.slice(0, 90))""")
+    assert fixed == []
