@@ -93,6 +93,7 @@ def facts_row(summary: RoomSummary, *, language: Language) -> Row:
             i(class_="icon icon-clock", aria_hidden="true"),
             language("messages live {time}", time=language.duration(summary.room.message_ttl)),
         ],
+        span(class_="chip")[language("public") if summary.room.listed else language("by link")],
         span(class_="chip", title=_room_end_hint(summary, language))[
             _room_end(summary.room.expires_at, language)
         ],
