@@ -26,7 +26,7 @@ export default {
           rows: 1,
           placeholder: this.placeholder,
           "aria-label": this.label,
-          enterkeyhint: "send",
+          enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
           onInput: this.onInput,
           onKeydown: this.onKeydown,
@@ -66,6 +66,8 @@ export default {
     },
     onKeydown(event) {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      // A touch keyboard has no Shift+Enter: its Enter key makes a new line, as everywhere on a phone.
+      if (hasTouchKeyboard() && !event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
       if (event.keyCode === COMPOSING) return;
       this.onSubmit(event);
@@ -137,6 +139,10 @@ export default {
     },
   },
 };
+
+function hasTouchKeyboard() {
+  return window.matchMedia("(hover: none) and (pointer: coarse)").matches;
+}
 
 // Counts like the server: after trimming and Unicode normalisation.
 function countCharacters(text) {

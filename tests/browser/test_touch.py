@@ -43,3 +43,17 @@ async def test_room_can_be_left_from_the_sidebar_of_a_tablet(world: World, room:
     await ann.open_path("/")
     await ann.button(f"Leave “{room}”").tap()
     await expect(ann.own_room(room)).to_have_count(0)
+
+
+async def test_enter_of_a_touch_keyboard_makes_a_new_line(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", **TABLET)
+    await expect(ann.message_input).to_have_attribute("enterkeyhint", "enter")
+    await ann.message_input.press_sequentially("one")
+    await ann.message_input.press("Enter")
+    await ann.message_input.press_sequentially("two")
+    await expect(ann.message_input).to_have_value("one\ntwo")
+    await ann.button("Send").tap()
+    await mira.expect_messages("one\ntwo")
+    await ann.message_input.fill("by a keyboard beside it")
+    await ann.message_input.press("Control+Enter")
+    await mira.expect_messages("one\ntwo", "by a keyboard beside it")
