@@ -205,7 +205,8 @@ class RoomView:
         for part in self._parts:
             part.delete()
         self._screen.replace("members")
-        show_room_ended(self._screen, "talk", self._language, event)
+        draft_key = self._composer.draft_key
+        show_room_ended(self._screen, "talk", self._language, event, draft_key=draft_key)
 
 
 @cache

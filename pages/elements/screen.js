@@ -137,6 +137,10 @@ export default {
     },
     replace(id, html) {
       document.getElementById(id).outerHTML = html;
+      for (const box of this.$el.querySelectorAll("[data-stored]")) {
+        box.value = sessionStorage.getItem(box.dataset.stored) ?? "";
+        box.parentElement.hidden = !box.value;
+      }
     },
     fields(name) {
       return this.$el.querySelectorAll(`[aria-describedby="alert-${name}"]`);
