@@ -120,8 +120,14 @@ class RoomView:
             language=self._language,
             viewer=self._member.visitor_id,
             catch_up=lambda _: self._list_members(feed),
+            marks=self._mark_members(),
         )
         return feed.set_initial_rows(await self._list_members(feed))
+
+    def _mark_members(self) -> dict[str, list[str]]:
+        marks: dict[str, list[str]] = {self._room.owner: ["owner"]}
+        marks.setdefault(self._member.author, []).append("own")
+        return marks
 
     def _present(self) -> LiveList:
         """Return a live list that shows how many members are present."""

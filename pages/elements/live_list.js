@@ -38,6 +38,7 @@ export default {
     read: Object, // read marks: the seq by key of the row, or under "" for the list itself
     current: String, // the key of the row that is open
     me: String, // the group of the reader's own rows
+    marks: Object, // classes of single rows, by key
     owns: Boolean, // the reader may delete any row
     texts: Object, // translated texts
   },
@@ -237,6 +238,7 @@ export default {
       if (existing) this.countdown.remove(existing);
       if (row.dedup) this.removePending(row.dedup);
       if (row.key === this.current) row.node.querySelector("a").ariaCurrent = "page";
+      row.node.classList.add(...(this.marks?.[row.key] ?? []));
       this.rows.put(row);
       this.unread.render(row);
       this.countdown.add(row);
