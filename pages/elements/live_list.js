@@ -91,7 +91,7 @@ export default {
       this.rows = new Rows(list);
       this.times = new Times(this.language, this.now);
       this.countdown = new Countdown(this.times, { fade: FADE, onExpire: (row) => this.fadeOut(row) });
-      this.unread = new Unread(this.rows, this.read);
+      this.unread = new Unread(this.rows, this.read, this.current);
       this.listWindow = new ListWindow(this.rows, {
         before: this.stick && this.more,
         after: !this.stick && this.more,
@@ -258,6 +258,7 @@ export default {
     remove(row) {
       if (!row) return;
       this.countdown.remove(row);
+      this.unread.remove(row);
       this.rows.remove(row);
     },
     evictExcess() {
