@@ -192,7 +192,7 @@ def theme_links(language: Language, *, chosen: str) -> Node:
     return [
         link_button(text, current=theme == chosen, data_remembers=f"theme={theme}")
         for theme, text in (
-            ("", language("as the system")),
+            ("", language("same as the system")),
             ("light", language("light")),
             ("dark", language("dark")),
         )

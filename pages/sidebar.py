@@ -149,7 +149,7 @@ def _profile(context: PageContext, visitor: Visitor, language: Language) -> Elem
             bdi(class_="who")[visitor.nickname],
             small[f"✓ {visitor.badge}" if visitor.badge else expiry],
         ],
-        icon_button("gear", language("Settings"), data_opens="settings"),
+        icon_button("settings", language("Settings"), data_opens="settings"),
     ]
 
 

@@ -2,6 +2,7 @@
 // no server.
 
 const YEAR = 31_536_000; // seconds
+const COPIED_SHOWN = 3_000; // ms
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 
 export default {
@@ -91,12 +92,16 @@ export default {
       if (closer.checkVisibility()) closer.focus();
       else this.opener(panel).focus();
     },
-    copy(id, button) {
+    async copy(id, button) {
       const box = document.getElementById(id);
       box.select();
-      if (navigator.clipboard) navigator.clipboard.writeText(box.value);
-      else document.execCommand("copy");
+      // Plain HTTP has no `clipboard`, and a browser may refuse it: then the selection is copied.
+      const isCopied = await navigator.clipboard?.writeText(box.value).then(() => true, () => false);
+      if (!isCopied && !document.execCommand("copy")) return;
+      button.dataset.label ??= button.textContent;
       button.textContent = button.dataset.copied;
+      clearTimeout(this.copyTimer);
+      this.copyTimer = setTimeout(() => (button.textContent = button.dataset.label), COPIED_SHOWN);
     },
     remember(preference) {
       const age = preference.endsWith("=") ? 0 : YEAR;
