@@ -51,10 +51,12 @@ export default {
       if (scale === 1) window.scrollTo(0, 0); // a zoomed page is scrolled by its reader
     };
     window.visualViewport?.addEventListener("resize", this.onViewport);
+    document.addEventListener("keydown", this.onTyping);
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
   },
   unmounted() {
     this.resizeObserver.disconnect();
+    document.removeEventListener("keydown", this.onTyping);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
   methods: {
@@ -63,6 +65,11 @@ export default {
     },
     list() {
       return getElement(this.feed);
+    },
+    onTyping({ key, target, ctrlKey, metaKey, altKey, isComposing }) {
+      // What is typed beside all fields is meant for this one; Space scrolls, or presses a button.
+      const isText = key.length === 1 && key !== " " && !ctrlKey && !metaKey && !altKey && !isComposing;
+      if (isText && !target.closest("input, textarea, select, dialog")) this.$refs.box.focus();
     },
     onKeydown(event) {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

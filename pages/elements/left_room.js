@@ -16,7 +16,7 @@ export default {
     ]);
   },
   mounted() {
-    this.onPacket = ({ news = [] }) => news.forEach(({ left }) => left && this.remember(left));
+    this.onPacket = ({ news }) => news?.forEach(({ left }) => left && this.remember(left));
     this.addListener();
     this.show(JSON.parse(sessionStorage.getItem(KEY)));
   },
@@ -34,7 +34,7 @@ export default {
       if (!link) return;
       const room = {
         name: link.querySelector("bdi").textContent,
-        slug: link.pathname.split("/").at(-1),
+        slug: decodeURIComponent(link.pathname.split("/").at(-1)),
         until: Date.now() + SHOWN,
       };
       sessionStorage.setItem(KEY, JSON.stringify(room));

@@ -64,12 +64,33 @@ export default {
       Vue.h("p", { role: "alert", class: "alert" }, this.reason),
     ]);
   },
+  mounted() {
+    document.addEventListener("keydown", this.onShortcut);
+  },
+  unmounted() {
+    document.removeEventListener("keydown", this.onShortcut);
+  },
   computed: {
     active() {
       return this.options.findIndex(({ slug }) => slug === this.picked);
     },
   },
   methods: {
+    onShortcut(event) {
+      const step = event.altKey && { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const finds = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k";
+      if ((!step && !finds) || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      if (!finds) return this.openNeighbour(step);
+      this.$refs.box.focus();
+      this.$refs.box.select();
+    },
+    openNeighbour(step) {
+      const links = [...document.querySelectorAll(".sidebar-room")];
+      const current = links.findIndex((link) => link.ariaCurrent);
+      const next = current < 0 && step < 0 ? -1 : (current + step) % links.length;
+      links.at(next)?.click();
+    },
     hasFocus() {
       return document.activeElement === this.$refs.box;
     },
@@ -91,6 +112,7 @@ export default {
         const count = this.options.length;
         const next = this.active < 0 && step < 0 ? count - 1 : (this.active + step + count) % count;
         this.picked = this.options[next].slug;
+        if (this.isHeld) clearTimeout(this.timer);
       } else if (event.key === "Escape") this.close();
     },
     onSubmit(event) {

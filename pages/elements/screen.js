@@ -76,7 +76,7 @@ export default {
       // A panel can also be shown or hidden by the width of the window.
       this.resizeObserver = new ResizeObserver((entries) => {
         for (const { target, borderBoxSize } of entries) {
-          this.opener(target).ariaExpanded = String(borderBoxSize[0].inlineSize > 0);
+          this.opener(target)?.setAttribute("aria-expanded", borderBoxSize[0].inlineSize > 0);
         }
       });
       for (const panel of this.$el.querySelectorAll("[data-turned]")) this.resizeObserver.observe(panel);

@@ -79,7 +79,7 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
                     data_say=language("active {time}", time="{}"),
                 ),
                 " · ",
-                _room_end(room.expires_at, language),
+                _room_end(summary, language),
             ],
         ],
     ]
@@ -94,9 +94,7 @@ def facts_row(summary: RoomSummary, *, language: Language) -> Row:
             _message_lifetime(summary.room, language),
         ],
         span(class_="chip")[language("public") if summary.room.listed else language("by link")],
-        span(class_="chip")[
-            _room_end(summary.room.expires_at, language), " ", _room_end_hint(summary, language)
-        ],
+        span(class_="chip")[_room_end(summary, language)],
     ]
     return Row("facts", 0, str(html))
 
@@ -129,18 +127,17 @@ def _message_lifetime(room: Room, language: Language) -> str:
 
 def _next_expiry(summary: RoomSummary, language: Language) -> Element:
     if summary.next_expiry is None:
-        return _room_end(summary.room.expires_at, language)
+        return _time_left(summary.room.expires_at, language("ends in {time}", time="{}"))
     return _time_left(summary.next_expiry, language("next fades in {time}", time="{}"))
 
 
-def _room_end_hint(summary: RoomSummary, language: Language) -> str:
-    if summary.room.was_entered:
-        return language("unless somebody writes")
-    return language("unless somebody joins")
-
-
-def _room_end(moment: datetime, language: Language) -> Element:
-    return _time_left(moment, language("room ends in {time}", time="{}"))
+def _room_end(summary: RoomSummary, language: Language) -> Element:
+    text = (
+        language("room ends in {time} unless somebody writes", time="{}")
+        if summary.room.was_entered
+        else language("room ends in {time} unless somebody joins", time="{}")
+    )
+    return _time_left(summary.room.expires_at, text)
 
 
 def _time_left(moment: datetime, text: str) -> Element:

@@ -8,6 +8,9 @@ from tests.browser.world import World
 
 SETTINGS = {"janitor_interval": "2s"}
 
+_HASTEN_REDIRECTS = """const start = window.setTimeout;
+window.setTimeout = (run, delay, ...rest) => start(run, delay === 8_000 ? 0 : delay, ...rest);"""
+
 
 async def _delete_message(person: Person, text: str) -> None:
     await person.message(text).hover()
@@ -93,7 +96,7 @@ async def test_burnt_room_stays_until_one_goes_and_keeps_what_was_written(
     world: World, room: str
 ) -> None:
     ann = await world.person("Ann")
-    await ann.page.clock.install()
+    await ann.page.add_init_script(_HASTEN_REDIRECTS)
     await ann.sign_in()
     await ann.open_room(room)
     await ann.fill_message("half a thought")
@@ -102,8 +105,6 @@ async def test_burnt_room_stays_until_one_goes_and_keeps_what_was_written(
     await ann.button("Yes, burn it now").click()
     await ann.expect_alert("This room was burnt.")
     await expect(ann.textbox("What you were writing")).to_have_value("half a thought")
-    await ann.page.clock.fast_forward("00:20")
-    await expect(ann.textbox("What you were writing")).to_be_visible()
     await expect(ann.room_search).to_have_value("half a name")
     await ann.page.get_by_role("link", name="Back to the lobby").last.click()
     await ann.expect_path("/")

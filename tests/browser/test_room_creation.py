@@ -20,7 +20,7 @@ async def test_enter_creates_a_room_only_after_that_was_shown(world: World, room
     ann = await world.visitor("Ann")
     await ann.expect_connected()
     reports: list[list[str]] = []
-    await ann.page.expose_function("report", reports.append)
+    await ann.page.expose_function("report", lambda report: reports.append(report))
     await ann.page.evaluate(_REPORT_EVENTS)
     await ann.room_search.fill(room)
     await ann.room_search.press("Enter")
