@@ -66,12 +66,16 @@ def alert(name: str) -> Element:
     return p(id=f"alert-{name}", role="alert", class_="alert", data_says=name)
 
 
-def choice(text: str, *, name: str, options: Iterable[tuple[str, str]], selected: str) -> Element:
-    """Draw a select field; options are pairs of value and text."""
+def choice(
+    text: str, *, name: str, options: Iterable[tuple[str, str]], selected: str, alert: str = ""
+) -> Element:
+    """Draw a select field; options are pairs of value and text, `alert` names its alert if any."""
     return div(class_="labelled")[
         label(for_=f"field-{name}")[text],
         div(class_="field")[
-            select(id=f"field-{name}", name=name)[
+            select(
+                id=f"field-{name}", name=name, aria_describedby=f"alert-{alert}" if alert else None
+            )[
                 [
                     option(value=value, selected=value == selected)[option_text]
                     for value, option_text in options

@@ -34,7 +34,7 @@ async def draw_join_panel(
     facts.on_event("ended", on_ended)
     members = await context.chat.memberships.count(room.id)
     present = len(context.chat.presence.list_present(room.id))
-    return div(class_="join-panel", id="join-panel")[
+    return div(class_="join-panel", id="join-panel", tabindex="-1")[
         h1[bdi[room.name]],
         p(class_="topic", dir="auto")[room.topic],
         div(class_="chips")[

@@ -20,6 +20,7 @@ from htpy import (
     i,
     link,
     main,
+    meta,
     noscript,
     p,
     script,
@@ -46,6 +47,7 @@ STYLE_SHEET, _STORAGE_CHECK = (
 )
 ICON = _ASSETS / "icon.svg"
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
+_BROWSER_COLORS = {"light": "#fcfaf7", "dark": "#111318"}  # --paper of theme.css
 _QUASAR_COLORS = {
     "primary": "accent",
     "secondary": "ink-soft",
@@ -122,8 +124,8 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     theme, settings = chosen_theme(request), context.chat.settings
     client.page.dark = _QUASAR_DARK[theme]
     ui.page_title(f"{title} · {settings.name}" if title else settings.name)
-    links = fragment[base_links(base_url(request))]
-    ui.add_head_html("".join(links.iter_chunks()))  # a plain str: Markup would escape the rest
+    head = fragment[base_links(base_url(request)), _metadata(language, theme)]
+    ui.add_head_html("".join(head.iter_chunks()))  # a plain str: Markup would escape the rest
     ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
     check = script(src=_STORAGE_CHECK, nonce=request.scope["nonce"])
     notices = fragment[_requirements(language, settings.name), check]
@@ -136,6 +138,23 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
 def static_page(title: str, *, language: Language, base: str, css: str) -> StaticPage:
     """Return a page without scripts, to be filled; URLs are relative to `base`."""
     return StaticPage(title, language=language, head=fragment[base_links(base), style[css]])
+
+
+def _metadata(language: Language, theme: str) -> Node:
+    """Draw what search engines show, and the colours that a phone gives the bars of its browser."""
+    text = language("An anonymous chat: come in with a nickname. Everything said here fades away.")
+    return (
+        meta(name="description", content=text),
+        (
+            meta(
+                name="theme-color",
+                content=color,
+                media=None if theme else f"(prefers-color-scheme: {scheme})",
+            )
+            for scheme, color in _BROWSER_COLORS.items()
+            if theme in ("", scheme)
+        ),
+    )
 
 
 def root_style(accent: str, theme: str) -> str:
@@ -169,6 +188,11 @@ def logo(name: str) -> Markup:
     ].__html__()
 
 
+def skip_link(language: Language, path: str, element_id: str) -> Element:
+    """Draw the link, shown on focus, that leads past the sidebar to an element of the page."""
+    return a(class_="button skip-link", href=f"{path}#{element_id}")[language("Skip the rooms")]
+
+
 def language_links(languages: Iterable[Language], current: Language) -> Node:
     """Draw a link for each language; a click stores it in a cookie and reloads the page."""
     return [
@@ -187,7 +211,7 @@ def theme_links(language: Language, *, chosen: str) -> Node:
     return [
         link_button(text, current=theme == chosen, data_remembers=f"theme={theme}")
         for theme, text in (
-            ("", language("as the system")),
+            ("", language("same as the system")),
             ("light", language("light")),
             ("dark", language("dark")),
         )

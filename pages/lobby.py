@@ -13,7 +13,7 @@ from .elements.screen import Screen
 from .feeds.broadcaster import draw_each
 from .feeds.topics import LOBBY_COUNTS, NEW_ROOMS
 from .i18n.language import Language
-from .layout import open_page, page
+from .layout import open_page, page, skip_link
 from .rows import Row, card_row, lobby_counts_row
 from .sidebar import room_search, sidebar
 
@@ -27,11 +27,12 @@ def register(context: PageContext) -> None:
     async def lobby(
         request: Request, visitor: Annotated[Visitor, Depends(context.auth.require_visitor)]
     ) -> None:
-        language = open_page(context, request)
+        language = open_page(context, request, title=context.language(request)("Rooms"))
         with Screen("shell lobby", budget=context.chat.work_budget, language=language) as screen:
             screen.draw(
+                skip_link(language, "./", "hall"),
                 await sidebar(context, visitor, language, screen),
-                div(class_="hall")[
+                div(class_="hall", id="hall", tabindex="-1")[
                     div(class_="welcome")[
                         h1[
                             _greet(

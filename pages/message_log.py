@@ -60,7 +60,7 @@ class MessageLog:
                 "pill": language("New messages"),
                 "latest": language("To the latest"),
                 "fresh": language("New"),
-                "quiet": language("Nothing has been said yet, or it is gone already."),
+                "quiet": self._describe_empty_room(),
             },
         )
         feed.on_latest_event("read", self._mark_read)
@@ -71,6 +71,15 @@ class MessageLog:
             await feed.stop()
             newest = SyncResult([], keep=[])
         return feed.set_initial_rows(replace(newest, read={"": self._member.read_seq}))
+
+    def _describe_empty_room(self) -> str:
+        nothing = self._language("Nothing has been said yet, or it is gone already.")
+        findable = (
+            self._language("Everybody can find this room in the lobby.")
+            if self._room.listed
+            else self._language("Only those who have its link can find this room.")
+        )
+        return f"{nothing} {findable}"
 
     async def _history(self, **cursor: int) -> list[Message]:
         return await self._context.chat.messages.history(

@@ -55,7 +55,7 @@ def new_room_dialog(
         except InvalidTopic as error:
             screen.show_field_error("topic", language.explain(error))
         except InvalidLifetime as error:
-            screen.show_alert("lives", language.explain(error))
+            screen.show_field_error("lives", language.explain(error))
         else:
             ui.navigate.to(f"/r/{room.slug}")
 
@@ -93,6 +93,7 @@ def _draw(settings: Settings, language: Language) -> Markup:
                         max_lifetime=settings.message_ttl_max,
                     ),
                     selected=format_duration(default_message_ttl),
+                    alert="lives",
                 ),
                 choice(
                     language("A quiet room ends after"),
@@ -105,6 +106,7 @@ def _draw(settings: Settings, language: Language) -> Markup:
                         max_lifetime=settings.room_ttl_max,
                     ),
                     selected=format_duration(settings.room_ttl),
+                    alert="lives",
                 ),
             ],
             p(class_="hint")[

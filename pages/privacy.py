@@ -39,7 +39,7 @@ def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]
     settings = context.chat.settings
     return [
         (
-            language("Of you"),
+            language("About you"),
             language(
                 "A nickname, for {time} after your last visit, or {new_time} if you have never "
                 "written anything, and one cookie by which your browser is recognised. No "

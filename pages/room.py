@@ -10,7 +10,7 @@ from anonchat import Room, Visitor
 from .context import PageContext
 from .elements.screen import Screen
 from .join_panel import draw_join_panel
-from .layout import open_page, page, redirect
+from .layout import open_page, page, redirect, skip_link
 from .room_view import RoomView
 from .sidebar import room_search, sidebar
 
@@ -36,6 +36,7 @@ def register(context: PageContext) -> None:
         with Screen("shell room", budget=context.chat.work_budget, language=language) as screen:
             search_box = room_search(context, visitor, language, with_button=False)
             screen.draw(
+                skip_link(language, f"r/{found.slug}", "talk" if member else "join-panel"),
                 await sidebar(
                     context, visitor, language, screen, search_box=search_box, current=found.id
                 ),

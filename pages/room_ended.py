@@ -2,24 +2,26 @@
 
 from typing import Any
 
-from htpy import div, h1, p
-from nicegui import ui
+from htpy import div, h1, label, p, textarea
 
 from .elements.screen import Screen
 from .error_pages import lobby_link
 from .i18n.language import Language
 
-_REDIRECT_SECONDS = 8
-
 
 def show_room_ended(
-    screen: Screen, element_id: str, language: Language, event: dict[str, Any]
+    screen: Screen,
+    element_id: str,
+    language: Language,
+    event: dict[str, Any],
+    *,
+    draft_key: str = "",
 ) -> None:
-    """Replace an element by the reason why the room ended; go to the lobby after 8 s."""
+    """Replace an element by the reason why the room ended, and the text of the draft, if any."""
     burnt = event.get("why") == "burnt"
     screen.replace(
         element_id,
-        div(class_="talk")[
+        div(class_="talk", id=element_id, tabindex="-1")[
             div(class_="nothing", role="alert")[
                 h1[language("This room was burnt.") if burnt else language("This room has ended.")],
                 p[
@@ -31,7 +33,11 @@ def show_room_ended(
                     else language("It was quiet for too long. Everything said here is gone.")
                 ],
                 lobby_link(language),
-            ]
+            ],
+            draft_key
+            and div(class_="labelled unsent")[
+                label(for_="unsent")[language("What you were writing")],
+                textarea(id="unsent", readonly=True, data_stored=draft_key),
+            ],
         ],
     )
-    ui.run_javascript(f"setTimeout(() => location.assign('.'), {_REDIRECT_SECONDS} * 1000)")

@@ -67,7 +67,7 @@ class RoomView:
         self._parts = [messages, facts, composer, present, members]
         self._track_presence()
         return [
-            div(class_="talk", id="talk")[
+            div(class_="talk", id="talk", tabindex="-1")[
                 self._header(facts), messages, alert("leave"), alert("delete"), composer
             ],
             self._panel(present, members),
@@ -120,8 +120,14 @@ class RoomView:
             language=self._language,
             viewer=self._member.visitor_id,
             catch_up=lambda _: self._list_members(feed),
+            marks=self._mark_members(),
         )
         return feed.set_initial_rows(await self._list_members(feed))
+
+    def _mark_members(self) -> dict[str, list[str]]:
+        marks: dict[str, list[str]] = {self._room.owner: ["owner"]}
+        marks.setdefault(self._member.author, []).append("own")
+        return marks
 
     def _present(self) -> LiveList:
         """Return a live list that shows how many members are present."""
@@ -205,7 +211,8 @@ class RoomView:
         for part in self._parts:
             part.delete()
         self._screen.replace("members")
-        show_room_ended(self._screen, "talk", self._language, event)
+        draft_key = self._composer.draft_key
+        show_room_ended(self._screen, "talk", self._language, event, draft_key=draft_key)
 
 
 @cache

@@ -27,7 +27,9 @@ from anonchat import Cost, Room, Visitor, visitor_lifetime
 
 from .context import PageContext
 from .controls import alert, button, dialog, icon_button, initials
+from .elements.left_room import LeftRoom
 from .elements.live_list import ClientState, LiveList, SyncResult
+from .elements.page_budget import PageBudget
 from .elements.room_search import RoomSearch
 from .elements.screen import Fields, Screen
 from .feeds.broadcaster import draw_each
@@ -62,6 +64,7 @@ async def sidebar(
             await _own_rooms(context, visitor, language, current),
             p(class_="empty")[language("You are in no room yet.")],
         ],
+        _left_room(context, visitor, language),
         _profile(context, visitor, language),
         _settings(context, visitor, language, screen),
     ]
@@ -74,15 +77,11 @@ def room_search(
 
     async def open_named(name: str) -> None:
         await search_box.work.spend(Cost.NEW_ROOM)
-        await enter(await context.chat.rooms.open(name, visitor_id=visitor.id))
+        room = await context.chat.rooms.open(name, visitor_id=visitor.id)
+        await _enter(context, visitor, room, search_box.work)
 
     async def open_found(slug: str) -> None:
-        await enter(await context.chat.rooms.find(slug))
-
-    async def enter(room: Room) -> None:
-        await search_box.work.spend(Cost.JOIN + context.broadcast_cost(room.id))
-        await context.chat.memberships.join(room.id, visitor_id=visitor.id)
-        ui.navigate.to(f"/r/{room.slug}")
+        await _enter(context, visitor, await context.chat.rooms.find(slug), search_box.work)
 
     search_box = RoomSearch(
         budget=context.chat.work_budget,
@@ -94,6 +93,21 @@ def room_search(
         with_button=with_button,
     )
     return search_box
+
+
+async def _enter(context: PageContext, visitor: Visitor, room: Room, work: PageBudget) -> None:
+    """Join the room and open its page."""
+    await work.spend(Cost.JOIN + context.broadcast_cost(room.id))
+    await context.chat.memberships.join(room.id, visitor_id=visitor.id)
+    ui.navigate.to(f"/r/{room.slug}")
+
+
+def _left_room(context: PageContext, visitor: Visitor, language: Language) -> LeftRoom:
+    async def enter(slug: str) -> None:
+        await _enter(context, visitor, await context.chat.rooms.find(slug), notice.work)
+
+    notice = LeftRoom(enter, budget=context.chat.work_budget, language=language)
+    return notice
 
 
 async def _own_rooms(
@@ -135,7 +149,7 @@ def _profile(context: PageContext, visitor: Visitor, language: Language) -> Elem
             bdi(class_="who")[visitor.nickname],
             small[f"✓ {visitor.badge}" if visitor.badge else expiry],
         ],
-        icon_button("gear", language("Settings"), data_opens="settings"),
+        icon_button("settings", language("Settings"), data_opens="settings"),
     ]
 
 
@@ -198,9 +212,11 @@ def _sign_out(language: Language, *, has_phrase: bool) -> Element:
             )
         ],
         p[return_hint],
-        p(class_="alert", role="alert", data_failed="", hidden=True)[
-            language("You could not be signed out. Please try again.")
-        ],
+        p(
+            class_="alert",
+            role="alert",
+            data_failed=language("You could not be signed out. Please try again."),
+        ),
         button(language("Yes, sign out"), data_signs_out=""),
         close_label=language("Close"),
     )

@@ -13,6 +13,7 @@ from benchmarks.attacks.way import Act, Prepare, Way
 
 _SCREEN = "nicegui-screen"
 _ROOM_SEARCH = "nicegui-room_search"
+_LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
 _SYNC: dict[str, Any] = {"question": 1, "keys": [], "older": False, "beyond": ""}
 
@@ -280,6 +281,13 @@ WAYS = (
         _lobby,
         _event(_ROOM_SEARCH, "pick", lambda scene, _: scene.lively_room),
         (_ROOM_SEARCH, "pick"),
+        allowed=("joins_per_visitor",),
+    ),
+    _way(
+        "leaving undone",
+        _lobby,
+        _event(_LEFT_ROOM, "undo", lambda scene, _: scene.lively_room),
+        (_LEFT_ROOM, "undo"),
         allowed=("joins_per_visitor",),
     ),
     _way(

@@ -26,7 +26,7 @@ export default {
           rows: 1,
           placeholder: this.placeholder,
           "aria-label": this.label,
-          enterkeyhint: "send",
+          enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
           onInput: this.onInput,
           onKeydown: this.onKeydown,
@@ -51,10 +51,12 @@ export default {
       if (scale === 1) window.scrollTo(0, 0); // a zoomed page is scrolled by its reader
     };
     window.visualViewport?.addEventListener("resize", this.onViewport);
+    document.addEventListener("keydown", this.onTyping);
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
   },
   unmounted() {
     this.resizeObserver.disconnect();
+    document.removeEventListener("keydown", this.onTyping);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
   methods: {
@@ -64,8 +66,15 @@ export default {
     list() {
       return getElement(this.feed);
     },
+    onTyping({ key, target, ctrlKey, metaKey, altKey, isComposing }) {
+      // What is typed beside all fields is meant for this one; Space scrolls, or presses a button.
+      const isText = key.length === 1 && key !== " " && !ctrlKey && !metaKey && !altKey && !isComposing;
+      if (isText && !target.closest("input, textarea, select, dialog")) this.$refs.box.focus();
+    },
     onKeydown(event) {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      // A touch keyboard has no Shift+Enter: its Enter key makes a new line, as everywhere on a phone.
+      if (hasTouchKeyboard() && !event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
       if (event.keyCode === COMPOSING) return;
       this.onSubmit(event);
@@ -137,6 +146,10 @@ export default {
     },
   },
 };
+
+function hasTouchKeyboard() {
+  return window.matchMedia("(hover: none) and (pointer: coarse)").matches;
+}
 
 // Counts like the server: after trimming and Unicode normalisation.
 function countCharacters(text) {

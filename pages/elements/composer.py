@@ -45,6 +45,8 @@ class Composer(Component, component="composer.js"):
         super().__init__(budget)
         self._post = post
         self._language = language
+        self.draft_key = f"draft:{draft_key}:{author}"
+        """The key of the draft in the session storage of the browser tab."""
         self._props.update(
             feed=feed.id,
             draft_key=draft_key,

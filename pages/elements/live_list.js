@@ -38,6 +38,7 @@ export default {
     read: Object, // read marks: the seq by key of the row, or under "" for the list itself
     current: String, // the key of the row that is open
     me: String, // the group of the reader's own rows
+    marks: Object, // classes of single rows, by key
     owns: Boolean, // the reader may delete any row
     texts: Object, // translated texts
   },
@@ -90,7 +91,7 @@ export default {
       this.rows = new Rows(list);
       this.times = new Times(this.language, this.now);
       this.countdown = new Countdown(this.times, { fade: FADE, onExpire: (row) => this.fadeOut(row) });
-      this.unread = new Unread(this.rows, this.read);
+      this.unread = new Unread(this.rows, this.read, this.current);
       this.listWindow = new ListWindow(this.rows, {
         before: this.stick && this.more,
         after: !this.stick && this.more,
@@ -123,12 +124,16 @@ export default {
       if (!this.stick) return;
       this.onCopy = (event) => copyMessages(event, this.rows);
       document.addEventListener("copy", this.onCopy);
-      let isFirst = true; // the observer calls once at the start, without a change
+      // The observer also calls at the start: the list may have changed since it was scrolled.
+      const { list } = this.$refs;
+      const measure = () => `${list.clientWidth} ${list.clientHeight}`;
+      let size = measure();
       this.resizeObserver = new ResizeObserver(() => {
-        if (!isFirst && this.isAtEnd()) this.scrollToEnd();
-        isFirst = false;
+        const previous = size;
+        size = measure();
+        if (size !== previous && this.isAtEnd()) this.scrollToEnd();
       });
-      this.resizeObserver.observe(this.$refs.list);
+      this.resizeObserver.observe(list);
     },
     whenSocket(callback) {
       if (window.socket) callback();
@@ -198,6 +203,7 @@ export default {
         action();
         this.evictExcess();
         this.headings?.update(this.rows.takeChanged());
+        this.updatePendingHeadings();
       };
       if (!this.stick || isAtEnd) change();
       else this.scrollPosition.preserve(change);
@@ -231,7 +237,8 @@ export default {
       const existing = this.rows.get(row.key);
       if (existing) this.countdown.remove(existing);
       if (row.dedup) this.removePending(row.dedup);
-      if (row.key === this.current) row.node.setAttribute("aria-current", "page");
+      if (row.key === this.current) row.node.querySelector("a").ariaCurrent = "page";
+      row.node.classList.add(...(this.marks?.[row.key] ?? []));
       this.rows.put(row);
       this.unread.render(row);
       this.countdown.add(row);
@@ -251,6 +258,7 @@ export default {
     remove(row) {
       if (!row) return;
       this.countdown.remove(row);
+      this.unread.remove(row);
       this.rows.remove(row);
     },
     evictExcess() {
@@ -333,9 +341,17 @@ export default {
       const node = template.content.firstElementChild;
       node.classList.add("pending");
       node.dataset.pending = dedup;
+      node.ariaLive = "off"; // the stored row is announced
       node.querySelector(".text").textContent = text;
       this.$refs.list.append(node);
+      this.updatePendingHeadings();
       this.scrollToEnd();
+    },
+    updatePendingHeadings() {
+      for (let node = this.$refs.list.lastElementChild; node?.dataset.pending; node = node.previousElementSibling) {
+        const isFirst = !node.previousElementSibling?.dataset.pending;
+        node.classList.toggle("first", isFirst && this.headings.startsGroup(this.me));
+      }
     },
     removePending(dedup) {
       this.$refs.list.querySelector(`[data-pending="${CSS.escape(dedup)}"]`)?.remove();

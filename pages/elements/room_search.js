@@ -2,12 +2,20 @@
 
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 const QUERY_DELAY = 120; // ms
+const READ_DELAY = 500; // ms for which "Create" is shown before an Enter that came earlier creates
 const REFRESH_DELAY = 1500; // ms; rooms change while the list is open
 
 export default {
-  props: { label: String, placeholder: String, button_label: String, max_characters: Number },
+  props: {
+    label: String,
+    placeholder: String,
+    button_label: String,
+    max_characters: Number,
+    create: String, // "{}" stands for the name
+    create_note: String,
+  },
   emits: ["query", "open", "pick"],
-  // picked: a slug, kept after its room has ended
+  // picked: a slug, kept after its room has ended; "" for the option that creates a room
   data: () => ({ options: [], picked: null, reason: "" }),
   render() {
     const id = this.$.uid;
@@ -31,7 +39,7 @@ export default {
             maxlength: this.max_characters,
             onInput: this.onInput,
             onKeydown: this.onKeydown,
-            onBlur: () => setTimeout(this.close, 150),
+            onBlur: () => setTimeout(() => this.hasFocus() || this.close(), 150),
           }),
         ]),
         this.button_label && Vue.h("button", { type: "submit", class: "button" }, this.button_label),
@@ -47,7 +55,7 @@ export default {
               role: "option",
               "aria-selected": String(index === this.active),
               onMousedown: (event) => event.preventDefault(),
-              onClick: () => this.pick(option.slug),
+              onClick: () => this.choose(option.slug),
             },
             [Vue.h("bdi", option.name), Vue.h("small", option.note)],
           ),
@@ -56,15 +64,41 @@ export default {
       Vue.h("p", { role: "alert", class: "alert" }, this.reason),
     ]);
   },
+  mounted() {
+    document.addEventListener("keydown", this.onShortcut);
+  },
+  unmounted() {
+    document.removeEventListener("keydown", this.onShortcut);
+  },
   computed: {
     active() {
       return this.options.findIndex(({ slug }) => slug === this.picked);
     },
   },
   methods: {
+    onShortcut(event) {
+      const step = event.altKey && { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const finds = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k";
+      if ((!step && !finds) || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      if (!finds) return this.openNeighbour(step);
+      this.$refs.box.focus();
+      this.$refs.box.select();
+    },
+    openNeighbour(step) {
+      const links = [...document.querySelectorAll(".sidebar-room")];
+      const current = links.findIndex((link) => link.ariaCurrent);
+      const next = current < 0 && step < 0 ? -1 : (current + step) % links.length;
+      links.at(next)?.click();
+    },
+    hasFocus() {
+      return document.activeElement === this.$refs.box;
+    },
     onInput() {
       this.reason = "";
       this.picked = null;
+      this.answered = undefined;
+      this.isHeld = false;
       clearTimeout(this.timer);
       const words = this.$refs.box.value;
       if (!words.trim()) return this.close();
@@ -78,27 +112,40 @@ export default {
         const count = this.options.length;
         const next = this.active < 0 && step < 0 ? count - 1 : (this.active + step + count) % count;
         this.picked = this.options[next].slug;
+        if (this.isHeld) clearTimeout(this.timer);
       } else if (event.key === "Escape") this.close();
     },
     onSubmit(event) {
       event.preventDefault();
-      if (this.picked) this.pick(this.picked);
-      else this.submit("open", this.$refs.box.value);
+      const words = this.$refs.box.value;
+      this.$refs.box.focus();
+      if (this.picked || this.answered === words || !words.trim()) return this.choose(this.picked);
+      // Whether this creates a room is not known yet: ask, and go on when it is shown.
+      this.isHeld = true;
+      clearTimeout(this.timer);
+      this.$emit("query", words);
     },
-    pick(slug) {
+    choose(slug) {
       this.picked = slug;
-      this.submit("pick", slug);
+      if (slug) this.submit("pick", slug);
+      else this.submit("open", this.$refs.box.value);
     },
     submit(event, name) {
       clearTimeout(this.timer);
-      if (!name.trim()) return this.$refs.box.focus();
+      if (!name.trim()) return;
       this.hide();
       this.$emit(event, name);
     },
     show(words, options) {
-      if (words !== this.$refs.box.value || document.activeElement !== this.$refs.box) return;
-      this.options = options;
+      if (words !== this.$refs.box.value || !this.hasFocus()) return;
+      const name = words.trim();
+      const creates = !name.includes("://") && !options.some((option) => isSame(option.name, name));
+      const option = { slug: "", name: this.create.replace("{}", () => name), note: this.create_note };
+      this.options = creates ? [...options, option] : options;
+      this.answered = words;
       clearTimeout(this.timer);
+      if (this.isHeld && creates) this.picked = "";
+      if (this.isHeld) return (this.timer = setTimeout(() => this.choose(null), creates ? READ_DELAY : 0));
       this.timer = setTimeout(() => this.$emit("query", words), REFRESH_DELAY);
     },
     reject(reason) {
@@ -113,6 +160,13 @@ export default {
     hide() {
       clearTimeout(this.timer);
       this.options = [];
+      this.answered = undefined;
+      this.isHeld = false;
     },
   },
 };
+
+function isSame(name, other) {
+  const [one, two] = [name, other].map((text) => text.normalize("NFC").toLowerCase());
+  return one === two;
+}

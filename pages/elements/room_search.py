@@ -17,6 +17,9 @@ NAME_CHARACTERS = 1_000
 class RoomSearch(Component, component="room_search.js"):
     """A combobox: typing lists matching public rooms, Enter opens a room.
 
+    If no room has the typed name, the last option offers to create a public one; Enter creates it
+    only after that option was shown.
+
     `search` returns the matches, `rooms` the number of rooms searched (for the cost). `open` opens
     or creates the room of a typed name, `pick` opens the room of a found slug.
     """
@@ -43,6 +46,8 @@ class RoomSearch(Component, component="room_search.js"):
             placeholder=language("Room name"),
             button_label=language("Open") if with_button else "",
             max_characters=NAME_CHARACTERS,
+            create=language("Create “{name}”", name="{}"),
+            create_note=language("public: listed in the lobby"),
         )
         self.on("query", LatestOnlyHandler(self._on_query))
         self.on("open", LatestOnlyHandler(lambda arguments: self._run(self._open, arguments)))

@@ -2,6 +2,7 @@
 // no server.
 
 const YEAR = 31_536_000; // seconds
+const COPIED_SHOWN = 3_000; // ms
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 
 export default {
@@ -17,6 +18,12 @@ export default {
       },
       this.$slots.default?.(),
     );
+  },
+  mounted() {
+    this.watchPanels();
+  },
+  unmounted() {
+    this.resizeObserver.disconnect();
   },
   methods: {
     insertHtml(screen) {
@@ -65,23 +72,36 @@ export default {
       }
       dialog.showModal();
     },
+    watchPanels() {
+      // A panel can also be shown or hidden by the width of the window.
+      this.resizeObserver = new ResizeObserver((entries) => {
+        for (const { target, borderBoxSize } of entries) {
+          this.opener(target)?.setAttribute("aria-expanded", borderBoxSize[0].inlineSize > 0);
+        }
+      });
+      for (const panel of this.$el.querySelectorAll("[data-turned]")) this.resizeObserver.observe(panel);
+    },
+    opener(panel) {
+      return [...this.$el.querySelectorAll(`[data-turns="${panel.id}"]`)].find((button) => !panel.contains(button));
+    },
     toggle(id) {
       // On a phone the panel covers the page, so the focus moves into it and back.
       const panel = document.getElementById(id);
-      const buttons = [...this.$el.querySelectorAll(`[data-turns="${id}"]`)];
-      const opener = buttons.find((button) => !panel.contains(button));
-      const closer = buttons.find((button) => panel.contains(button));
+      const closer = panel.querySelector(`[data-turns="${id}"]`);
       panel.classList.toggle("turned");
-      const open = getComputedStyle(panel).display !== "none";
-      opener.setAttribute("aria-expanded", open);
-      if (open && closer.offsetParent) closer.focus();
-      else opener.focus();
+      if (closer.checkVisibility()) closer.focus();
+      else this.opener(panel).focus();
     },
     async copy(id, button) {
       const box = document.getElementById(id);
-      box.select(); // for the fallback, and for the reader if that fails too
-      const write = navigator.clipboard?.writeText(box.value).then(() => true, () => false);
-      if ((await write) || document.execCommand("copy")) button.textContent = button.dataset.copied;
+      box.select();
+      // Plain HTTP has no `clipboard`, and a browser may refuse it: then the selection is copied.
+      const isCopied = await navigator.clipboard?.writeText(box.value).then(() => true, () => false);
+      if (!isCopied && !document.execCommand("copy")) return;
+      button.dataset.label ??= button.textContent;
+      button.textContent = button.dataset.copied;
+      clearTimeout(this.copyTimer);
+      this.copyTimer = setTimeout(() => (button.textContent = button.dataset.label), COPIED_SHOWN);
     },
     remember(preference) {
       const age = preference.endsWith("=") ? 0 : YEAR;
@@ -91,7 +111,7 @@ export default {
     },
     async signOut(dialog) {
       const failed = dialog.querySelector("[data-failed]");
-      failed.hidden = true;
+      failed.textContent = "";
       // The server may redirect this page before it responds: `keepalive` lets the request finish.
       const forget = () => sessionStorage.clear();
       window.addEventListener("pagehide", forget);
@@ -100,7 +120,7 @@ export default {
         window.location.replace("login");
       } else {
         window.removeEventListener("pagehide", forget);
-        failed.hidden = false;
+        failed.textContent = failed.dataset.failed;
       }
     },
 
@@ -109,11 +129,11 @@ export default {
       const alert = this.$el.querySelector(`[data-says="${name}"]`);
       alert.textContent = text;
       if (text) alert.closest("form")?.removeAttribute("aria-busy");
-      this.field(name)?.setAttribute("aria-invalid", String(text !== ""));
+      for (const field of this.fields(name)) field.ariaInvalid = String(text !== "");
     },
     reject(name, reason) {
       this.showAlert(name, reason);
-      this.field(name)?.focus();
+      this.fields(name)[0]?.focus();
     },
     fail(name, reason) {
       const form = this.$el.querySelector(`[data-calls="${name}"]`).closest("form");
@@ -122,9 +142,13 @@ export default {
     },
     replace(id, html) {
       document.getElementById(id).outerHTML = html;
+      for (const box of this.$el.querySelectorAll("[data-stored]")) {
+        box.value = sessionStorage.getItem(box.dataset.stored) ?? "";
+        box.parentElement.hidden = !box.value;
+      }
     },
-    field(name) {
-      return this.$el.querySelector(`[aria-describedby="alert-${name}"]`);
+    fields(name) {
+      return this.$el.querySelectorAll(`[aria-describedby="alert-${name}"]`);
     },
   },
 };

@@ -63,7 +63,7 @@ def _draw(message: Message) -> Row:
 def pending_message_html(member: Member) -> str:
     """Draw a message that is being sent; the script fills in the text."""
     return str(
-        article(class_="message first", style=hue(member.author))[
+        article(class_="message", style=hue(member.author))[
             initials(member.nickname, member.author),
             div(class_="body")[
                 div(class_="meta")[

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from htpy import Element, a, b, bdi, button, div, i, li, p, small, span
 
-from anonchat import RoomSummary
+from anonchat import Room, RoomSummary
 
 from ..i18n.language import Language
 from .row import Row, unix_milliseconds
@@ -34,7 +34,7 @@ def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
         a(class_="sidebar-room", href=f"r/{room.slug}")[
             b[bdi[room.name]],
             span(class_="count", data_unread=True, hidden=True)[
-                span, span(class_="hidden")[" ", language("unread")]
+                span, span(class_="spoken")[" ", language("unread")]
             ],
             small[_present_text(summary, language), " · ", _next_expiry(summary, language)],
         ],
@@ -70,7 +70,7 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
                 ],
                 span(class_="chip ember" if room.message_ttl <= _SHORT_TTL else "chip")[
                     i(class_="icon icon-clock", aria_hidden="true"),
-                    language("fades in {time}", time=language.duration(room.message_ttl)),
+                    _message_lifetime(room, language),
                 ],
             ],
             small[
@@ -79,7 +79,7 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
                     data_say=language("active {time}", time="{}"),
                 ),
                 " · ",
-                _time_left(room.expires_at, language("ends in {time}", time="{}")),
+                _room_end(summary, language),
             ],
         ],
     ]
@@ -91,11 +91,10 @@ def facts_row(summary: RoomSummary, *, language: Language) -> Row:
     html = div(class_="chips")[
         span(class_="chip")[
             i(class_="icon icon-clock", aria_hidden="true"),
-            language("messages live {time}", time=language.duration(summary.room.message_ttl)),
+            _message_lifetime(summary.room, language),
         ],
-        span(class_="chip", title=_room_end_hint(summary, language))[
-            _room_end(summary.room.expires_at, language)
-        ],
+        span(class_="chip")[language("public") if summary.room.listed else language("by link")],
+        span(class_="chip")[_room_end(summary, language)],
     ]
     return Row("facts", 0, str(html))
 
@@ -122,20 +121,23 @@ def _present_text(summary: RoomSummary, language: Language) -> str:
     return language.count("{n} here", "{n} here", summary.here)
 
 
+def _message_lifetime(room: Room, language: Language) -> str:
+    return language("messages fade after {time}", time=language.duration(room.message_ttl))
+
+
 def _next_expiry(summary: RoomSummary, language: Language) -> Element:
     if summary.next_expiry is None:
-        return _room_end(summary.room.expires_at, language)
+        return _time_left(summary.room.expires_at, language("ends in {time}", time="{}"))
     return _time_left(summary.next_expiry, language("next fades in {time}", time="{}"))
 
 
-def _room_end_hint(summary: RoomSummary, language: Language) -> str:
-    if summary.room.was_entered:
-        return language("unless somebody writes")
-    return language("unless somebody else comes in: then it lives longer")
-
-
-def _room_end(moment: datetime, language: Language) -> Element:
-    return _time_left(moment, language("room ends in {time}", time="{}"))
+def _room_end(summary: RoomSummary, language: Language) -> Element:
+    text = (
+        language("room ends in {time} unless somebody writes", time="{}")
+        if summary.room.was_entered
+        else language("room ends in {time} unless somebody joins", time="{}")
+    )
+    return _time_left(summary.room.expires_at, text)
 
 
 def _time_left(moment: datetime, text: str) -> Element:

@@ -89,6 +89,7 @@ class Person:
     page: Page
     words: Words = field(default_factory=Words)
     ignored_errors: str = ""
+    has_touch: bool = False
     errors: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -224,9 +225,12 @@ class Person:
         await self.message_input.fill(text)
 
     async def send_message(self, text: str) -> None:
-        """Fill in the message input and press Enter; do not wait for the result."""
+        """Fill in the message input and send, by touch if possible; do not wait for the result."""
         await self.message_input.fill(text)
-        await self.message_input.press("Enter")
+        if self.has_touch:
+            await self.button(self.words.send).tap()
+        else:
+            await self.message_input.press("Enter")
 
     async def post_messages(self, *texts: str) -> None:
         """Post messages one by one, and wait until each is stored."""

@@ -67,3 +67,11 @@ async def test_text_of_the_message_box_is_copied_as_it_is(world: World, room: st
     await ann.message_input.press("ControlOrMeta+a")
     assert await _paste(ann) == "half a thought"
     await expect(ann.message_input).to_be_focused()
+
+
+async def test_copied_link_is_confirmed_for_a_moment(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.button("Invite").click()
+    await ann.button("Copy the link").click()
+    await expect(ann.button("Copied")).to_be_visible()
+    await expect(ann.button("Copy the link")).to_be_visible()

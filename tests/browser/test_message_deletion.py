@@ -8,6 +8,9 @@ from tests.browser.world import World
 
 SETTINGS = {"janitor_interval": "2s"}
 
+_HASTEN_REDIRECTS = """const start = window.setTimeout;
+window.setTimeout = (run, delay, ...rest) => start(run, delay === 8_000 ? 0 : delay, ...rest);"""
+
 
 async def _delete_message(person: Person, text: str) -> None:
     await person.message(text).hover()
@@ -64,7 +67,7 @@ async def test_message_can_be_deleted_by_keyboard(world: World, room: str) -> No
     await ann.expect_messages("one")
 
 
-async def test_burnt_room_redirects_every_page_to_the_lobby(world: World, room: str) -> None:
+async def test_burnt_room_ends_on_every_page(world: World, room: str) -> None:
     ann, mira = await world.members(room, "Ann", "Mira")
     await mira.post_messages("good night")
     await ann.expect_message("good night")
@@ -83,9 +86,36 @@ async def test_burnt_room_redirects_every_page_to_the_lobby(world: World, room: 
         assert "good night" not in await person.page.content()
     await expect(watcher.public_room(room)).to_have_count(0)
     for person in (ann, mira, outsider):
+        await person.page.get_by_role("link", name="Back to the lobby").last.click()
         await person.expect_path("/")
     await watcher.open_room(room)
     await watcher.post_messages("the name is free again")
+
+
+async def test_burnt_room_stays_until_one_goes_and_keeps_what_was_written(
+    world: World, room: str
+) -> None:
+    ann = await world.person("Ann")
+    await ann.page.add_init_script(_HASTEN_REDIRECTS)
+    await ann.sign_in()
+    await ann.open_room(room)
+    await ann.fill_message("half a thought")
+    await ann.room_search.press_sequentially("half a name")
+    await ann.button("Burn room").click()
+    await ann.button("Yes, burn it now").click()
+    await ann.expect_alert("This room was burnt.")
+    await expect(ann.textbox("What you were writing")).to_have_value("half a thought")
+    await expect(ann.room_search).to_have_value("half a name")
+    await ann.page.get_by_role("link", name="Back to the lobby").last.click()
+    await ann.expect_path("/")
+
+
+async def test_burnt_room_shows_no_box_where_nothing_was_written(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.button("Burn room").click()
+    await ann.button("Yes, burn it now").click()
+    await ann.expect_alert("This room was burnt.")
+    await expect(ann.textbox("What you were writing")).to_be_hidden()
 
 
 async def test_purge_statistics_update_without_a_reload(world: World, room: str) -> None:

@@ -77,7 +77,7 @@ async def test_light_and_dark_themes_differ_and_can_be_chosen(world: World) -> N
     await ann.expect_eventually(lambda: ann.page.evaluate(_BACKGROUND), dark)
     await ann.open_path("/")
     await ann.open_settings()
-    await ann.button("as the system").click()
+    await ann.button("same as the system").click()
     await ann.expect_eventually(lambda: ann.page.evaluate(_BACKGROUND), light)
 
 

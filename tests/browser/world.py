@@ -94,6 +94,7 @@ class World:
         )
         home = wire.url if wire else self.server_process.url
         person = Person(self.name(name), home, context, await context.new_page(), words)
+        person.has_touch = bool(options.get("has_touch"))
         person.watch()
         self.people.append(person)
         return person

@@ -157,16 +157,15 @@ async def test_forgotten_visitor_is_removed_on_all_nodes(world: World, cluster: 
         await person.expect_messages("I shall")
 
 
-async def test_burnt_room_redirects_its_members_on_all_nodes(
-    world: World, cluster: Cluster
-) -> None:
+async def test_burnt_room_ends_on_all_nodes(world: World, cluster: Cluster) -> None:
     room = world.name("night train")
     people = await _join_on_nodes(world, cluster, room, "Ann", "Mira")
     await people[1].post_messages("good night")
     await people[0].button("Burn room").click()
     await people[0].button("Yes, burn it now").click()
     for person in people:
-        await person.expect_path("/")
+        await person.expect_alert("This room was burnt.")
+        await person.open_path("/")
         await expect(person.public_room(room)).to_have_count(0)
 
 

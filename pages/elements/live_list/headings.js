@@ -27,6 +27,12 @@ export class Headings {
     for (const row of changed) this.#updateRow(row);
   }
 
+  // Tells whether a message that this group sends now needs a heading.
+  startsGroup(group) {
+    const [above, now] = [this.#rows.last, this.#times.now()];
+    return above?.day !== new Date(now).toDateString() || !this.#continuesGroup(above, group, now);
+  }
+
   // Updates the names of the days, which change at midnight.
   updateDays() {
     const now = new Date();
@@ -48,8 +54,12 @@ export class Headings {
     const isFirstUnread = row.key === this.#firstUnread;
     setDivider(row, "fresh", isFirstUnread ? this.#unreadText : "");
     setDivider(row, "day", isNewDay ? this.#times.formatDay(row.from) : "");
-    const continuesGroup = above?.group === row.group && row.from - above.from < GROUP_SPAN;
+    const continuesGroup = this.#continuesGroup(above, row.group, row.from);
     row.node.classList.toggle("first", isNewDay || isFirstUnread || !continuesGroup);
+  }
+
+  #continuesGroup(above, group, time) {
+    return above?.group === group && time - above.from < GROUP_SPAN;
   }
 }
 

@@ -1,5 +1,7 @@
 // Sends the read mark to the server, and counts unseen rows in the title of a hidden tab.
 
+import { showUnseen } from "title";
+
 const DELAY = 4_000; // ms, plus a random part of JITTER: the readers of a room must not send at once
 const JITTER = 6_000;
 
@@ -7,7 +9,6 @@ export class ReadTracker {
   #rows;
   #isAtEnd;
   #send;
-  #title = document.title;
   #received = 0; // order of the newest row received, on the page or not
   #seen = null; // order of the newest row received while the tab was visible, or when it was opened
   #offPage = 0; // how many rows were received since and are not on the page
@@ -65,7 +66,6 @@ export class ReadTracker {
     if (!document.hidden || this.#seen === null) this.#seen = this.#received;
     if (this.#seen >= this.#received || this.#rows.last?.order >= this.#received) this.#offPage = 0;
     const unseen = this.#rows.countAfter(this.#seen) + this.#offPage;
-    const title = unseen ? `(${unseen}) ${this.#title}` : this.#title;
-    if (document.title !== title) document.title = title;
+    showUnseen({ here: unseen });
   }
 }

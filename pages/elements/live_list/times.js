@@ -36,8 +36,12 @@ export class Times {
     this.#offset = Math.min(Math.max(this.#offset, now - Date.now()), now - sentAt);
   }
 
+  now() {
+    return Date.now() + this.#offset;
+  }
+
   timeLeft(moment) {
-    return moment - Date.now() - this.#offset;
+    return moment - this.now();
   }
 
   render(time) {

@@ -1,11 +1,17 @@
 // The unread counts of rooms: from the first and last seq in the row and the visitor's read mark.
 
+import { showUnseen } from "title";
+
 export class Unread {
   #rows;
   #readMarks;
+  #current; // the key of the open room, whose messages are counted by its own list
+  #counts = new Map();
+  #total = 0;
 
-  constructor(rows, marks) {
+  constructor(rows, marks, current) {
     this.#rows = rows;
+    this.#current = current;
     this.#readMarks = { ...marks };
   }
 
@@ -22,5 +28,19 @@ export class Unread {
     const count = node.dataset.last - Math.max(this.#readMarks[key] || 0, node.dataset.first - 1);
     label.hidden = count <= 0;
     label.firstChild.textContent = count > 99 ? "99+" : count;
+    this.#count(key, Math.max(count, 0));
+  }
+
+  remove({ key }) {
+    this.#count(key, 0);
+  }
+
+  #count(key, count) {
+    if (key === this.#current) return;
+    const change = count - (this.#counts.get(key) ?? 0);
+    if (!change) return;
+    this.#counts.set(key, count);
+    this.#total += change;
+    showUnseen({ elsewhere: this.#total });
   }
 }

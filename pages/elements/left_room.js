@@ -1,0 +1,57 @@
+// Tells for ten seconds which room the visitor has left, and offers to undo it. The tab remembers it,
+// because leaving the open room leads to another page.
+
+const SHOWN = 10_000; // ms
+const KEY = "left-room";
+
+export default {
+  props: { text: String, undo: String }, // "{}" stands for the name
+  emits: ["undo"],
+  data: () => ({ room: null, reason: "" }),
+  render() {
+    const { room } = this;
+    return Vue.h("div", { class: "left-room", "aria-live": "polite" }, room && [
+      Vue.h("span", this.reason || this.text.replace("{}", () => room.name)),
+      Vue.h("button", { type: "button", class: "link", onClick: () => this.$emit("undo", room.slug) }, this.undo),
+    ]);
+  },
+  mounted() {
+    this.onPacket = ({ news }) => news?.forEach(({ left }) => left && this.remember(left));
+    this.addListener();
+    this.show(JSON.parse(sessionStorage.getItem(KEY)));
+  },
+  unmounted() {
+    clearTimeout(this.timer);
+    window.socket?.off("feed", this.onPacket);
+  },
+  methods: {
+    addListener() {
+      if (!window.socket) return setTimeout(() => this.addListener(), 20);
+      window.socket.on("feed", this.onPacket);
+    },
+    remember(id) {
+      const link = document.querySelector(`[data-room="${CSS.escape(id)}"] > .sidebar-room`);
+      if (!link) return;
+      const room = {
+        name: link.querySelector("bdi").textContent,
+        slug: decodeURIComponent(link.pathname.split("/").at(-1)),
+        until: Date.now() + SHOWN,
+      };
+      sessionStorage.setItem(KEY, JSON.stringify(room));
+      this.show(room);
+    },
+    show(room) {
+      this.reason = "";
+      this.room = room;
+      clearTimeout(this.timer);
+      if (room) this.timer = setTimeout(() => this.forget(), room.until - Date.now());
+    },
+    forget() {
+      sessionStorage.removeItem(KEY);
+      this.room = null;
+    },
+    reject(reason) {
+      this.reason = reason;
+    },
+  },
+};

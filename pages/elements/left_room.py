@@ -1,0 +1,31 @@
+"""The notice that a room was left, with a way back."""
+
+from collections.abc import Awaitable, Callable
+
+from nicegui.events import GenericEventArguments
+
+from anonchat import ChatError, WorkBudget
+
+from ..i18n.language import Language
+from .component import Component
+from .handlers import LatestOnlyHandler
+
+
+class LeftRoom(Component, component="left_room.js"):
+    """Shows for ten seconds which room the visitor has left; `on_undo` gets its slug."""
+
+    def __init__(
+        self, on_undo: Callable[[str], Awaitable[None]], *, budget: WorkBudget, language: Language
+    ) -> None:
+        super().__init__(budget)
+        self._on_undo = on_undo
+        self._language = language
+        self._props["text"] = language("You left “{room}”.", room="{}")
+        self._props["undo"] = language("Undo")
+        self.on("undo", LatestOnlyHandler(self._undo))
+
+    async def _undo(self, arguments: GenericEventArguments) -> None:
+        try:
+            await self._on_undo(str(arguments.args))
+        except ChatError as error:
+            self.run_method("reject", self._language.explain(error))

@@ -1,0 +1,63 @@
+"""Leaving a room can be undone for ten seconds."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.person import Person
+from tests.browser.world import World
+
+PHONE = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
+
+
+async def _create_room_by_link(person: Person, room: str) -> str:
+    await person.button("New room").click()
+    await person.textbox("Name").fill(room)
+    await person.dialog.get_by_label("Who can find it").select_option("no")
+    await person.button("Create the room").click()
+    await person.expect_room(room)
+    return person.page.url
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+async def test_leaving_a_room_by_link_can_be_undone(
+    world: World, room: str, options: dict[str, int]
+) -> None:
+    ann = await world.visitor("Ann", **options)
+    address = await _create_room_by_link(ann, room)
+    await ann.leave_room()
+    await expect(ann.page.get_by_text(f"You left “{room}”.")).to_be_in_viewport(ratio=1)
+    await ann.button("Undo").click()
+    await ann.expect_room(room)
+    assert ann.page.url == address
+    await expect(ann.button("Burn room")).to_be_visible()  # still the owner
+
+
+async def test_leaving_from_the_sidebar_can_be_undone(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.open_path("/")
+    await ann.own_room(room).hover()
+    await ann.button(f"Leave “{room}”").click()
+    await expect(ann.own_room(room)).to_have_count(0)
+    await ann.button("Undo").click()
+    await ann.expect_room(room)
+
+
+async def test_undo_is_offered_for_ten_seconds(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.leave_room()
+    await expect(ann.button("Undo")).to_be_visible()
+    await expect(ann.button("Undo")).to_have_count(0)
+    await ann.page.reload()
+    await expect(ann.region("Your rooms")).to_be_visible()
+    await ann.expect_connected()
+    await expect(ann.button("Undo")).to_have_count(0)
+
+
+async def test_undo_tells_that_the_room_has_ended(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    await mira.leave_room()
+    await ann.button("Burn room").click()
+    await ann.button("Yes, burn it now").click()
+    await expect(ann.page.get_by_text("This room was burnt.")).to_be_visible()
+    await mira.button("Undo").click()
+    await expect(mira.page.get_by_text("There is no such room, or it has ended.")).to_be_visible()

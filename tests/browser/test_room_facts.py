@@ -1,0 +1,59 @@
+"""What a room tells of itself: what ends when, who can find it, who is who."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.person import ENGLISH, RUSSIAN, Words
+from tests.browser.world import World
+
+
+@pytest.mark.parametrize(
+    ("words", "locale", "message", "end"),
+    [
+        (ENGLISH, "en-GB", "messages fade after 24 hr", r"room ends in 24.hr unless somebody"),
+        (RUSSIAN, "ru-RU", "сообщения исчезают через 24 ч", r"комната закроется через 24.ч"),
+    ],
+    ids=["en", "ru"],
+)
+async def test_room_and_card_tell_what_ends(
+    world: World, room: str, words: Words, locale: str, message: str, end: str
+) -> None:
+    (ann,) = await world.members(room, "Ann", words=words, locale=locale)
+    facts = ann.page.locator(".feed-facts")
+    await expect(facts).to_contain_text(message)
+    await expect(facts).to_contain_text(re.compile(end))
+    await ann.open_path("/")
+    card = ann.public_room(room)
+    await expect(card).to_contain_text(message)
+    await expect(card).to_contain_text(re.compile(end))
+
+
+async def test_phone_shows_a_long_name_of_a_room_whole(world: World, room: str) -> None:
+    name = f"{room[:11]} to the sea {room[11:]}"
+    (ann,) = await world.members(name, "Ann", width=360)
+    heading = ann.page.get_by_role("heading", name=name, level=1)
+    cut = "(node) => [node.scrollWidth > node.clientWidth, node.scrollHeight > node.clientHeight]"
+    assert await heading.evaluate(cut) == [False, False]
+
+
+async def test_empty_room_tells_who_can_find_it(world: World, room: str) -> None:
+    ann = await world.visitor("Ann")
+    await ann.open_room(room)
+    await expect(ann.log).to_have_attribute("data-quiet", re.compile("Everybody can find this"))
+    await ann.button("New room").click()
+    await ann.textbox("Name").fill(f"{room} too")
+    await ann.dialog.get_by_label("Who can find it").select_option("no")
+    await ann.button("Create the room").click()
+    await ann.expect_room(f"{room} too")
+    await expect(ann.log).to_have_attribute("data-quiet", re.compile("Only those who have"))
+
+
+async def test_members_tell_who_is_oneself_and_who_owns_the_room(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", width=1440)
+    for reader in (ann, mira):
+        for person in (ann, mira):
+            row = reader.members.get_by_role("listitem").filter(has_text=person.nickname)
+            marks = ["owner"] * (person is ann) + ["you"] * (person is reader)
+            await expect(row.locator(".mark-of-member:visible")).to_have_text(marks)

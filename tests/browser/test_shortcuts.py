@@ -1,0 +1,57 @@
+"""Keys that work anywhere on a page."""
+
+import re
+
+from playwright.async_api import expect
+
+from tests.browser.world import World
+
+
+async def test_typing_anywhere_reaches_the_message_box(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.button("Members").focus()
+    await ann.page.keyboard.type("hello there")
+    await expect(ann.message_input).to_have_value("hello there")
+    await ann.room_search.focus()
+    await ann.page.keyboard.type("garden")
+    await expect(ann.room_search).to_have_value("garden")
+    await ann.button("Invite").click()
+    await ann.page.keyboard.type("x")
+    await expect(ann.message_input).to_have_value("hello there")
+
+
+async def test_shortcut_reaches_the_room_search(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    for path in (ann.page.url.removeprefix(ann.home), "/"):
+        await ann.open_path(path)
+        await ann.expect_connected()
+        await ann.page.keyboard.press("Control+k")
+        await expect(ann.room_search).to_be_focused()
+
+
+async def test_alt_and_arrows_lead_to_the_neighbouring_rooms(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("the room is active")
+    await ann.open_room(f"{room} too")
+    await ann.post_messages("the last one that was active is the first")
+    for key, expected in (
+        ("ArrowDown", room),
+        ("ArrowDown", f"{room} too"),
+        ("ArrowUp", room),
+        ("ArrowUp", f"{room} too"),
+    ):
+        await ann.expect_connected()
+        await ann.page.keyboard.press(f"Alt+{key}")
+        await ann.expect_room(expected)
+
+
+async def test_pages_describe_themselves(world: World) -> None:
+    ann = await world.person("Ann", color_scheme="light")
+    await ann.open_path("/login")
+    colors = "[...document.querySelectorAll('meta[name=theme-color]')].map((meta) => meta.content)"
+    described = ann.page.locator("meta[name=description]")
+    await expect(described).to_have_attribute("content", re.compile("anonymous chat"))
+    assert len(await ann.page.evaluate(colors)) == 2
+    await ann.context.add_cookies([{"name": "theme", "value": "dark", "url": ann.home}])
+    await ann.page.reload()
+    assert len(await ann.page.evaluate(colors)) == 1

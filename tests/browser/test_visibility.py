@@ -1,0 +1,113 @@
+"""What can be seen: in forced colours, with weak eyes, with larger letters."""
+
+from typing import Literal
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.world import World
+
+_CONTRAST = """([one, other]) => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const linear = (value) =>
+    value <= 10.31 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = (color) => {
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = [...canvas.getImageData(0, 0, 1, 1).data].map(linear);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+  };
+  const [a, b] = [luminance(one), luminance(other)];
+  return Math.max(a, b) / Math.min(a, b);
+}"""
+_STYLES = "(node, names) => names.map((name) => getComputedStyle(node)[name])"
+_SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
+
+
+@pytest.mark.parametrize("scheme", _SCHEMES)
+async def test_icons_are_seen_in_forced_colours(
+    world: World, room: str, scheme: Literal["light", "dark"]
+) -> None:
+    ann = await world.visitor("Ann", forced_colors="active", color_scheme=scheme)
+    await ann.open_room(room)
+    await expect(ann.page.locator(".feed-facts .icon").first).to_be_visible()
+    unseen = []
+    for icon in await ann.page.locator(".icon, .dots i").all():
+        if not await icon.is_visible():
+            continue
+        color = await icon.evaluate("""(icon) => {
+            let ground = icon.parentElement;
+            const color = (node) => getComputedStyle(node).backgroundColor;
+            while (color(ground).endsWith(", 0)")) ground = ground.parentElement;
+            return [color(icon), color(ground)];
+        }""")
+        if await ann.page.evaluate(_CONTRAST, color) < 3:
+            unseen.append(await icon.evaluate("(icon) => icon.parentElement.outerHTML"))
+    assert unseen == []
+
+
+async def test_states_are_marked_in_forced_colours(world: World, room: str) -> None:
+    ann = await world.visitor("Ann", forced_colors="active")
+    await ann.open_room(room)
+    await ann.open_room(f"{room} too")
+    look = """(node) => {
+        const { backgroundColor, outlineStyle, borderColor } = getComputedStyle(node);
+        return [backgroundColor, outlineStyle, borderColor].join();
+    }"""
+    links = ann.region("Your rooms").get_by_role("link")
+    assert await links.nth(0).evaluate(look) != await links.nth(1).evaluate(look)
+    await ann.open_path("/")
+    await ann.room_search.fill(room)
+    options = ann.page.get_by_role("option")
+    await expect(options).not_to_have_count(0)
+    await ann.room_search.press("ArrowDown")
+    chosen = ann.page.get_by_role("option", selected=True)
+    other = ann.page.get_by_role("option", selected=False)
+    assert await chosen.evaluate(look) != await other.first.evaluate(look)
+
+
+@pytest.mark.parametrize("scheme", _SCHEMES)
+async def test_borders_of_fields_have_contrast(
+    world: World, room: str, scheme: Literal["light", "dark"]
+) -> None:
+    ann = await world.visitor("Ann", color_scheme=scheme)
+    await ann.open_room(room)
+    await ann.page.evaluate("document.activeElement.blur()")
+    fields = ann.page.locator(".field:not(dialog *)")
+    await expect(fields).to_have_count(2)
+    for field in await fields.all():
+        colors = await field.evaluate(_STYLES, ["borderTopColor", "backgroundColor"])
+        assert await ann.page.evaluate(_CONTRAST, colors) >= 3
+
+
+@pytest.mark.parametrize("scheme", _SCHEMES)
+async def test_initials_of_an_absent_member_have_contrast(
+    world: World, room: str, scheme: Literal["light", "dark"]
+) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", color_scheme=scheme)
+    await mira.open_path("/")
+    initials = ann.page.locator(".member.away .initials")
+    await expect(initials).to_be_visible()
+    color, ground, opacity = await initials.evaluate(
+        _STYLES, ["color", "backgroundColor", "opacity"]
+    )
+    assert opacity == "1"
+    assert await ann.page.evaluate(_CONTRAST, [color, ground]) >= 4.5
+
+
+async def test_letters_follow_the_size_that_the_browser_is_set_to(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann", width=700)
+    await ann.post_messages("hello")
+    await ann.page.add_style_tag(content="html { font-size: 32px }")
+    fixed = await ann.page.evaluate("""() => [...document.querySelectorAll("*")]
+        .filter((node) => [...node.childNodes].some((child) => child.data?.trim()))
+        .filter((node) => node.checkVisibility() && !node.closest(".q-notifications"))
+        .filter((node) => {
+            const before = getComputedStyle(node).fontSize;
+            document.documentElement.style.fontSize = "16px";
+            const after = getComputedStyle(node).fontSize;
+            document.documentElement.style.fontSize = "";
+            return before === after && parseFloat(before) > 1;
+        })
+        .map((node) => node.outerHTML.slice(0, 90))""")
+    assert fixed == []
