@@ -127,7 +127,7 @@ def _message_lifetime(room: Room, language: Language) -> str:
 
 def _next_expiry(summary: RoomSummary, language: Language) -> Element:
     if summary.next_expiry is None:
-        return _time_left(summary.room.expires_at, language("ends in {time}", time="{}"))
+        return _time_left(summary.room.expires_at, language("room ends in {time}", time="{}"))
     return _time_left(summary.next_expiry, language("next fades in {time}", time="{}"))
 
 

@@ -317,7 +317,7 @@ class Person:
     async def expect_connected(self) -> None:
         """Wait until the page is connected and shows no connection status."""
         await self.page.wait_for_function("window.did_handshake && window.socket.connected")
-        await expect(self.page.get_by_role("status")).to_be_hidden()
+        await expect(self.page.locator(".connection")).to_be_empty()
 
     async def expect_alert(self, text: str) -> None:
         """Wait until an alert with this text is visible."""
