@@ -226,6 +226,7 @@ class Rooms:
         """
         async with self._database.transaction(visitor_id) as session:
             member = await session.get(MemberRow, (room_id, visitor_id))
+            await self._cipher.fetch_room_keys([room_id])  # not while the row is locked
             row = await session.get(RoomRow, room_id, with_for_update=True)
             if row is None or await self._cipher.fetch_room(row) is None:
                 raise NotFound

@@ -68,7 +68,7 @@ export default {
     },
     onTyping({ key, target, ctrlKey, metaKey, altKey, isComposing }) {
       // What is typed beside all fields is meant for this one; Space scrolls, or presses a button.
-      const isText = key.length === 1 && key !== " " && !ctrlKey && !metaKey && !altKey && !isComposing;
+      const isText = key?.length === 1 && key !== " " && !ctrlKey && !metaKey && !altKey && !isComposing;
       if (isText && !target.closest("input, textarea, select, dialog")) this.$refs.box.focus();
     },
     onKeydown(event) {

@@ -12,7 +12,7 @@ export default {
     const { room } = this;
     return Vue.h("div", { class: "left-room", "aria-live": "polite" }, room && [
       Vue.h("span", this.reason || this.text.replace("{}", () => room.name)),
-      Vue.h("button", { type: "button", class: "link", onClick: () => this.$emit("undo", room.slug) }, this.undo),
+      Vue.h("button", { type: "button", class: "link", onClick: () => this.undoLeaving(room) }, this.undo),
     ]);
   },
   mounted() {
@@ -46,12 +46,18 @@ export default {
       clearTimeout(this.timer);
       if (room) this.timer = setTimeout(() => this.forget(), room.until - Date.now());
     },
+    undoLeaving(room) {
+      clearTimeout(this.timer);
+      sessionStorage.removeItem(KEY); // the room that opens must not show it again
+      this.$emit("undo", room.slug);
+    },
     forget() {
       sessionStorage.removeItem(KEY);
       this.room = null;
     },
     reject(reason) {
       this.reason = reason;
+      this.timer = setTimeout(() => this.forget(), SHOWN);
     },
   },
 };

@@ -5,6 +5,8 @@ const QUERY_DELAY = 120; // ms
 const READ_DELAY = 500; // ms for which "Create" is shown before an Enter that came earlier creates
 const REFRESH_DELAY = 1500; // ms; rooms change while the list is open
 
+const ADDRESS = /:\/\/|\/r\/[\p{L}\p{N}-]/iu; // of a room, which Enter opens
+
 export default {
   props: {
     label: String,
@@ -77,8 +79,9 @@ export default {
   },
   methods: {
     onShortcut(event) {
-      const step = event.altKey && { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      const finds = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k";
+      // In a text, Alt and an arrow move the caret. `code` names the key in every keyboard layout.
+      const step = event.altKey && !event.target.value && { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const finds = (event.ctrlKey || event.metaKey) && event.code === "KeyK";
       if ((!step && !finds) || document.querySelector("dialog[open]")) return;
       event.preventDefault();
       if (!finds) return this.openNeighbour(step);
@@ -139,7 +142,7 @@ export default {
     show(words, options) {
       if (words !== this.$refs.box.value || !this.hasFocus()) return;
       const name = words.trim();
-      const creates = !name.includes("://") && !options.some((option) => isSame(option.name, name));
+      const creates = !ADDRESS.test(name) && !options.some((option) => isSame(option.name, name));
       const option = { slug: "", name: this.create.replace("{}", () => name), note: this.create_note };
       this.options = creates ? [...options, option] : options;
       this.answered = words;

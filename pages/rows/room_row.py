@@ -135,7 +135,7 @@ def _room_end(summary: RoomSummary, language: Language) -> Element:
     text = (
         language("room ends in {time} unless somebody writes", time="{}")
         if summary.room.was_entered
-        else language("room ends in {time} unless somebody joins", time="{}")
+        else language("room ends in {time} unless somebody joins or writes", time="{}")
     )
     return _time_left(summary.room.expires_at, text)
 

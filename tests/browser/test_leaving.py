@@ -40,6 +40,8 @@ async def test_leaving_from_the_sidebar_can_be_undone(world: World, room: str) -
     await expect(ann.own_room(room)).to_have_count(0)
     await ann.button("Undo").click()
     await ann.expect_room(room)
+    await ann.expect_connected()
+    assert await ann.button("Undo").count() == 0
 
 
 async def test_undo_is_offered_for_ten_seconds(world: World, room: str) -> None:
