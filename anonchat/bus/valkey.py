@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -16,7 +17,7 @@ from .outbox import Outbox
 from .subscriptions import ALL_NODES, Subscriptions, room_channel
 
 _CHECK_SECONDS = 1.0
-_SILENT_CHECKS = 3  # in a row: the connection is lost
+_RECEIVE_TIMEOUT_SECONDS = 3.0
 _CONNECT_TIMEOUT_SECONDS = 4.0
 _GROUP_KEY_TIMEOUT_SECONDS = 10.0
 _DRAIN_TIMEOUT_SECONDS = 2.0
@@ -54,7 +55,7 @@ class ValkeyBus(MemoryBus):
         self._subscribed = asyncio.Event()
         self._joined = asyncio.Event()  # the group key is agreed, or the secret key is another
         self._has_other_secret = False
-        self._has_received = False
+        self._last_received_at = 0.0
         self._gap = asyncio.Event()
         self._outbox = Outbox(valkey, self._encode)
         self._subscriptions = Subscriptions(self.report_gap)
@@ -176,12 +177,8 @@ class ValkeyBus(MemoryBus):
             pause = min(2 * pause, BACKOFF_SECONDS[1])
 
     async def _run_subscription(self, subscription: Subscription) -> None:
-        """Receive messages until the connection is lost or nothing came between several checks.
-
-        Checks are counted, not seconds: after a stall of this process itself, what was received
-        meanwhile still waits to be read.
-        """
-        silent_checks = 0
+        """Receive messages until the connection is lost or nothing was received for 3 s."""
+        self._last_received_at = time.monotonic()
         self._subscribed.clear()
         tasks = [
             asyncio.create_task(self._receive_messages(subscription), name="bus messages"),
@@ -194,9 +191,7 @@ class ValkeyBus(MemoryBus):
                 )
                 for task in done:
                     await task
-                silent_checks = 0 if self._has_received else silent_checks + 1
-                self._has_received = False
-                if silent_checks == _SILENT_CHECKS:
+                if time.monotonic() - self._last_received_at > _RECEIVE_TIMEOUT_SECONDS:
                     raise ValkeyUnavailable("receive timeout")
                 await subscription.send_command("PING")
                 await self._subscriptions.update(subscription)
@@ -236,7 +231,7 @@ class ValkeyBus(MemoryBus):
     async def _receive_messages(self, subscription: Subscription) -> None:
         while True:
             kind, channel, *rest = await subscription.receive()
-            self._has_received = True
+            self._last_received_at = time.monotonic()
             if kind == b"message" and channel == GROUP_KEY_CHANNEL.encode():
                 with suppress(ValkeyUnavailable):  # the requesting node retries
                     await self.agreement.handle_packet(rest[0])
