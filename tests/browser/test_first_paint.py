@@ -11,10 +11,12 @@ from playwright.async_api import Route, expect
 from tests.browser.person import Person
 from tests.browser.world import World
 
-_BOXES = """() => Object.fromEntries(Array.from(
-    document.querySelectorAll("#app :is(.paper, .login) [id]"),
-    (element) => [element.id, JSON.stringify(element.getBoundingClientRect())]
-))"""
+# What closed `details` hide has no box, or the one of its last layout.
+_BOXES = """() => Object.fromEntries(
+    [...document.querySelectorAll("#app :is(.paper, .login) [id]")]
+        .filter((element) => element.checkVisibility())
+        .map((element) => [element.id, JSON.stringify(element.getBoundingClientRect())])
+)"""
 
 
 @pytest.mark.parametrize("path", ["/privacy", "/login", "/nowhere"])
