@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from fastapi import FastAPI
 from nicegui import app, core
@@ -101,7 +102,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     web.add_middleware(
         CrossOriginProtectionMiddleware,
         base_url=chat.settings.base_url,
-        misdirected_page=error_pages.make_misdirected_page(context),
+        misdirected_page=partial(error_pages.make_misdirected_page, context),
     )
     web.add_middleware(RequestGuardMiddleware, error_page=error_page)
     web.add_middleware(RequestRateLimitMiddleware, limit=chat.limits.requests)

@@ -42,8 +42,8 @@ def form(*nodes: Node, calls: str) -> Element:
     return htpy.form(novalidate=True, data_calls=calls)[nodes]
 
 
-def field(text: str, *, name: str, addon: Node = None, **attributes: str | int | bool) -> Element:
-    """Draw a text field with its label and its alert; `addon` stands next to the input."""
+def field(text: str, *, name: str, **attributes: str | int | bool) -> Element:
+    """Draw a text field with its label and its alert."""
     return div(class_="labelled")[
         label(for_=f"field-{name}")[text],
         div(class_="field")[
@@ -54,8 +54,7 @@ def field(text: str, *, name: str, addon: Node = None, **attributes: str | int |
                 autocomplete="off",
                 aria_describedby=f"alert-{name}",
                 **attributes,
-            ),
-            addon,
+            )
         ],
         alert(name),
     ]

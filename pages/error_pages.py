@@ -104,18 +104,14 @@ def make_rate_limited_page(context: PageContext, request: Request, error: LimitR
     return response
 
 
-def make_misdirected_page(context: PageContext) -> Callable[[Request], Response]:
-    """Return a function that makes the response to a request for a host name not served here."""
-
-    def respond(request: Request) -> Response:
-        text = context.language(request)(
-            "Without a configured address this server serves localhost and IP addresses only. To "
-            "serve it under another name, its operator sets ANONCHAT_BASE_URL to the address that "
-            "visitors use, such as https://chat.example"
-        )
-        return PlainTextResponse(f"{text}\n", 421)
-
-    return respond
+def make_misdirected_page(context: PageContext, request: Request) -> Response:
+    """Return the response to a request for a host name not served here."""
+    text = context.language(request)(
+        "Without a configured address this server serves localhost and IP addresses only. To "
+        "serve it under another name, its operator sets ANONCHAT_BASE_URL to the address that "
+        "visitors use, such as https://chat.example"
+    )
+    return PlainTextResponse(f"{text}\n", 421)
 
 
 def lobby_link(language: Language) -> Element:

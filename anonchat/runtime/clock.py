@@ -109,7 +109,7 @@ class MonotonicWallClock:
             )
 
     def _accepts(self, ahead: float, elapsed: float) -> bool:
-        """Tell whether to follow the wall clock, `ahead` seconds ahead; track a pending jump."""
+        """Return whether to follow the wall clock, `ahead` seconds ahead; track a pending jump."""
         step = TRUSTED_JUMP.total_seconds()
         if ahead <= step:
             if self._pending_jump:

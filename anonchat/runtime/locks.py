@@ -16,7 +16,7 @@ class KeyedLocks(Generic[_Key]):
         self._users: dict[_Key, int] = {}
 
     def is_held(self, key: _Key) -> bool:
-        """Tell whether a task holds the lock of this key or waits for it."""
+        """Return whether a task holds the lock of this key or waits for it."""
         return key in self._locks
 
     @asynccontextmanager

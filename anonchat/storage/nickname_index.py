@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from models import VisitorRow
 
 from ..crypto import Hasher
+from ..runtime.batches import process_in_batches
 from ..security.row_cipher import RowCipher
 from ..text.lookalikes import SKELETON_VERSION, skeletons
 from ..text.normalization import fold_case
@@ -61,10 +62,7 @@ class NicknameIndex:
         If two existing nicknames look alike by the new rules, both stay; one of them is then found
         by its exact form alone. Nodes may run this concurrently.
         """
-        count, after = 0, ""
-        while batch := await self._update_some_skeletons(after):
-            count, after = count + len(batch), batch[-1]
-        return count
+        return await process_in_batches(self._update_some_skeletons)
 
     @retry_on_conflict
     async def _update_some_skeletons(self, after: str) -> list[str]:

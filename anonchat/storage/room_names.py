@@ -15,6 +15,7 @@ from ..crypto import Hasher
 from ..entities import Room
 from ..errors import N_, InvalidRoom, RoomNameConfusable, RoomNameTaken
 from ..ids import new_unlisted_slug
+from ..runtime.batches import process_in_batches
 from ..runtime.clock import Clock
 from ..security.key_names import room_key_name
 from ..security.keystore import KeyStore
@@ -153,10 +154,7 @@ class RoomNames:
         If two existing names look alike by the new rules, both stay; one of them then has no
         skeleton key. Nodes may run this concurrently.
         """
-        count, after = 0, ""
-        while batch := await self._update_some_skeletons(after):
-            count, after = count + len(batch), batch[-1]
-        return count
+        return await process_in_batches(self._update_some_skeletons)
 
     @retry_on_conflict
     async def _update_some_skeletons(self, after: str) -> list[str]:

@@ -1,5 +1,7 @@
-// Shows a text when the connection has been lost for a moment, or is refused at this address. Reloads the page from another node when
-// this one announces its shutdown.
+// Shows a text when the connection has been lost for a moment, or is refused at this address. Reloads
+// the page from another node when this one announces its shutdown.
+
+import { whenSocket } from "socket";
 
 // Times are in milliseconds. The retry delays are short enough to reconnect within two seconds, and
 // long enough for Chromium, which delays connections for up to 5 s after dozens of failures a minute.
@@ -34,7 +36,7 @@ export default {
     // Reconnects without waiting for the retry delay.
     this.onOnline = () => window.socket?.connected || window.socket?.disconnect().connect();
     window.addEventListener("online", this.onOnline);
-    this.addListeners();
+    whenSocket(this.addListeners);
   },
   unmounted() {
     this.onConnect();
@@ -42,13 +44,12 @@ export default {
     window.socket?.off("disconnect", this.onDisconnect).off("connect", this.onConnect).off("move", move);
   },
   methods: {
-    addListeners() {
-      if (!window.socket) return setTimeout(() => this.addListeners(), 20);
-      window.socket.on("disconnect", this.onDisconnect).on("connect", this.onConnect).on("move", move);
-      window.socket.io.reconnectionDelay(RETRY.delay);
-      window.socket.io.reconnectionDelayMax(RETRY.delayMax);
-      window.socket.io.randomizationFactor(RETRY.jitter);
-      window.socket.io.timeout(RETRY.timeout);
+    addListeners(socket) {
+      socket.on("disconnect", this.onDisconnect).on("connect", this.onConnect).on("move", move);
+      socket.io.reconnectionDelay(RETRY.delay);
+      socket.io.reconnectionDelayMax(RETRY.delayMax);
+      socket.io.randomizationFactor(RETRY.jitter);
+      socket.io.timeout(RETRY.timeout);
     },
   },
 };

@@ -7,7 +7,7 @@ from ..i18n.language import Language
 _HERE = "{here}"  # filled in by the script: only the browser knows its address
 
 
-class Connection(ui.element, component="connection.js"):
+class Connection(ui.element, component="connection.js", dependencies=["socket.js"]):
     """Shows a text while the connection is lost; empty otherwise.
 
     A page at another origin than `origin` says so instead, because its sockets are refused.

@@ -1,6 +1,8 @@
 // Tells for ten seconds which room the visitor has left, and offers to undo it. The tab remembers it,
 // because leaving the open room leads to another page.
 
+import { whenSocket } from "socket";
+
 const SHOWN = 10_000; // ms
 const KEY = "left-room";
 
@@ -17,7 +19,7 @@ export default {
   },
   mounted() {
     this.onPacket = ({ news }) => news?.forEach(({ left }) => left && this.remember(left));
-    this.addListener();
+    whenSocket((socket) => socket.on("feed", this.onPacket));
     this.show(JSON.parse(sessionStorage.getItem(KEY)));
   },
   unmounted() {
@@ -25,10 +27,6 @@ export default {
     window.socket?.off("feed", this.onPacket);
   },
   methods: {
-    addListener() {
-      if (!window.socket) return setTimeout(() => this.addListener(), 20);
-      window.socket.on("feed", this.onPacket);
-    },
     remember(id) {
       const link = document.querySelector(`[data-room="${CSS.escape(id)}"] > .sidebar-room`);
       if (!link) return;

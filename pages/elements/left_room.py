@@ -11,7 +11,7 @@ from .component import Component
 from .handlers import LatestOnlyHandler
 
 
-class LeftRoom(Component, component="left_room.js"):
+class LeftRoom(Component, component="left_room.js", dependencies=["socket.js"]):
     """Shows for ten seconds which room the visitor has left; `on_undo` gets its slug."""
 
     def __init__(

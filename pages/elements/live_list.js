@@ -9,6 +9,7 @@ import { ReadTracker } from "read_tracker";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
+import { whenSocket } from "socket";
 import { Times } from "times";
 import { Unread } from "unread";
 
@@ -118,7 +119,7 @@ export default {
         this.readTracker?.update();
       };
       this.onLeave = () => this.readTracker?.flush();
-      this.whenSocket(() => window.socket.on("feed", this.onPacket));
+      whenSocket((socket) => socket.on("feed", this.onPacket));
       document.addEventListener("visibilitychange", this.onVisible);
       window.addEventListener("pagehide", this.onLeave);
       if (!this.stick) return;
@@ -134,10 +135,6 @@ export default {
         if (size !== previous && this.isAtEnd()) this.scrollToEnd();
       });
       this.resizeObserver.observe(list);
-    },
-    whenSocket(callback) {
-      if (window.socket) callback();
-      else setTimeout(() => this.whenSocket(callback), 20);
     },
 
     // Messages of the server

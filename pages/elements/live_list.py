@@ -63,7 +63,7 @@ class Page:
     more: bool
 
 
-class LiveList(Component, component="live_list.js", dependencies=["live_list/*.js"]):
+class LiveList(Component, component="live_list.js", dependencies=["live_list/*.js", "socket.js"]):
     """A list whose rows come from `FeedBroadcaster`; it synchronises after each (re)connection.
 
     It subscribes to its topics when it is created; pass rows that were read after that to

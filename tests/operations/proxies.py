@@ -1,6 +1,7 @@
 """Reverse proxies, configured as in `deploy/` and in the documentation."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,9 +58,9 @@ class Proxy(ManagedProcess):
         """Return the command line."""
         return [self._program, *self.arguments()]
 
+    @abstractmethod
     def arguments(self) -> Sequence[str | Path]:
         """Return the arguments of the program."""
-        raise NotImplementedError
 
     def adapt(self, example: Path, changes: Mapping[str, str]) -> Path:
         """Write the example with the addresses of this test and other changes; return its path."""

@@ -39,7 +39,8 @@ export class Unread {
     if (key === this.#current) return;
     const change = count - (this.#counts.get(key) ?? 0);
     if (!change) return;
-    this.#counts.set(key, count);
+    if (count) this.#counts.set(key, count);
+    else this.#counts.delete(key);
     this.#total += change;
     showUnseen({ elsewhere: this.#total });
   }
