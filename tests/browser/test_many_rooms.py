@@ -71,5 +71,6 @@ async def test_room_search_finds_a_room_that_is_not_loaded(world: World) -> None
     await expect(ann.public_room("room number 7")).to_have_count(0)
     await ann.room_search.press_sequentially("number 7")
     await expect(ann.page.get_by_role("option").first).to_contain_text("room number 7")
-    await expect(ann.page.get_by_role("option")).to_have_count(8)
+    await expect(ann.page.get_by_role("option")).to_have_count(8 + 1)
+    await expect(ann.page.get_by_role("option").last).to_contain_text("Create “number 7”")
     await ann.open_room("room number 7")
