@@ -9,7 +9,7 @@ from nicegui import app, core
 
 from anonchat import Chat
 
-from . import error_pages, gallery, layout, lobby, login, privacy, room, sign_in
+from . import error_pages, gallery, layout, login, privacy, shell, sign_in
 from .busy_page import make_busy_page
 from .context import PageContext
 from .elements.first_paint import install_first_paint
@@ -70,7 +70,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     install_nonces()
     install_first_paint()
     layout.add_assets()
-    for page in (login, lobby, room, privacy):
+    for page in (login, shell, privacy):
         page.register(context)
     if chat.settings.log_level == "debug":
         gallery.register(context)

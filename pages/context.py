@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
+from nicegui import ui
 
 from anonchat import Chat, Cost
 
@@ -29,3 +30,15 @@ class PageContext:
     def language(self, request: Request) -> Language:
         """Return the language of the page that answers this request."""
         return choose_language(request, self.languages, default=self.chat.settings.language)
+
+
+def current_context() -> PageContext:
+    """Return the context of the page that is being built or whose event is being handled."""
+    context: PageContext = ui.context.client.request.scope["context"]
+    return context
+
+
+def current_visitor_id() -> str:
+    """Return the id of the visitor of that page; "" if they are not signed in."""
+    visitor_id: str = ui.context.client.request.scope.get("visitor", "")
+    return visitor_id

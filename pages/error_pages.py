@@ -5,7 +5,6 @@ from functools import lru_cache, partial
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
-from htpy import Element, a
 from nicegui import app, html
 
 from anonchat import LimitReached, NotFound, Unavailable
@@ -112,11 +111,6 @@ def make_misdirected_page(context: PageContext, request: Request) -> Response:
         "visitors use, such as https://chat.example"
     )
     return PlainTextResponse(f"{text}\n", 421)
-
-
-def lobby_link(language: Language) -> Element:
-    """Return the link back to the lobby."""
-    return a(class_="button", href=".")[language("Back to the lobby")]
 
 
 @lru_cache(maxsize=_CACHED_PAGES_MAX)

@@ -2,48 +2,42 @@
 
 from typing import Any
 
-from htpy import Element, a, bdi, div, h1, p, span
-from nicegui import ui
+from nicegui import html
 
-from anonchat import Cost, Room, Visitor
+from anonchat import Room
 
-from .context import PageContext
-from .controls import alert, button
-from .elements.screen import Fields, Screen
-from .i18n.language import Language
+from .context import current_context
+from .elements.alert import Alert
+from .elements.button import Button
+from .i18n.language import current_language
+from .lists import RoomFacts
 from .room_ended import show_room_ended
-from .room_facts import room_facts_list
+from .room_entry import join_room
 
 
-async def draw_join_panel(
-    context: PageContext, visitor: Visitor, language: Language, room: Room, screen: Screen
-) -> Element:
-    """Draw the panel and register the join handler."""
+async def show_join_panel(room: Room) -> None:
+    """Create the panel."""
+    _, chat = current_language(), current_context().chat
+    members = await chat.memberships.count(room.id)
+    present = len(chat.presence.list_present(room.id))
 
-    async def join(_fields: Fields) -> None:
-        await screen.work.spend(Cost.JOIN + context.broadcast_cost(room.id))
-        await context.chat.memberships.join(room.id, visitor_id=visitor.id)
-        ui.navigate.reload()
+    async def join() -> None:
+        with alert.report_errors():
+            await join_room(room)
 
-    def on_ended(event: dict[str, Any]) -> None:
-        facts.delete()  # a repeated event would show the notice again
-        show_room_ended(screen, "join-panel", language, event)
+    def end(event: dict[str, Any]) -> None:
+        panel.classes(replace="talk")
+        show_room_ended(panel, event)
 
-    screen.on_call("join", join)
-    facts = room_facts_list(context, visitor.id, language, room)
-    facts.on_event("ended", on_ended)
-    members = await context.chat.memberships.count(room.id)
-    present = len(context.chat.presence.list_present(room.id))
-    return div(class_="join-panel", id="join-panel", tabindex="-1")[
-        h1[bdi[room.name]],
-        p(class_="topic", dir="auto")[room.topic],
-        div(class_="chips")[
-            span(class_="chip")[language.count("{n} member", "{n} members", members)],
-            span(class_="chip")[language.count("{n} here", "{n} here", present)],
-        ],
-        facts,
-        p(class_="hint")[language("What is said here is shown to members only.")],
-        alert("join"),
-        button(language("Join room"), data_calls="join"),
-        a(href=".", class_="quiet-link")[language("Back to the lobby")],
-    ]
+    with html.div().classes("join-panel").props("tabindex=-1") as panel:
+        with html.h1():
+            html.bdi(room.name)
+        html.p(room.topic, dir="auto").classes("topic")
+        with html.div().classes("chips"):
+            html.span(_.count("{n} member", "{n} members", members)).classes("chip")
+            html.span(_.count("{n} here", "{n} here", present)).classes("chip")
+        RoomFacts(room).on_event("ended", end)
+        html.p(_("What is said here is shown to members only.")).classes("hint")
+        alert = Alert()
+        Button(_("Join room"), on_click=join)
+        html.a(_("Back to the lobby"), href=".").classes("quiet-link")

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,16 @@ from htpy import (
 from markupsafe import Markup
 from nicegui import app, ui
 
-from .context import PageContext
-from .controls import link_button
+from .context import PageContext, current_context
+from .elements.component import follow_connection
 from .elements.connection import Connection
 from .elements.first_paint import paint_on_response
+from .elements.live_list import load_lists
+from .elements.page_budget import PageBudget
 from .elements.static_page import StaticPage
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
-from .i18n.language import COOKIE, Language
+from .i18n.language import Language
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
@@ -96,10 +98,12 @@ def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         async def build_in_time(*args: Any, **values: Any) -> None:
             client = ui.context.client
             paint_on_response(client)
+            follow_connection(client)
             try:
                 async with asyncio.timeout(_BUILD_SECONDS):
                     if inspect.isawaitable(result := build(*args, **values)):
                         await result
+                    await load_lists(client.content)
             except BaseException:
                 client.delete()
                 raise
@@ -116,14 +120,19 @@ def _drop_slash(request: Request) -> None:
 
 
 def open_page(context: PageContext, request: Request, *, title: str = "") -> Language:
-    """Set language, title and theme of the page that is being built; return its language."""
+    """Set language, title and theme of the page that is being built; return its language.
+
+    Its elements find the context, language and work budget from now on.
+    """
     language = context.language(request)
     client = ui.context.client
+    budget = PageBudget(context.chat.work_budget, request)
+    client.request.scope.update(context=context, language=language, budget=budget)
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
     theme, settings = chosen_theme(request), context.chat.settings
     client.page.dark = _QUASAR_DARK[theme]
-    ui.page_title(f"{title} · {settings.name}" if title else settings.name)
+    show_title(title)
     head = fragment[base_links(base_url(request)), _metadata(language, theme)]
     ui.add_head_html("".join(head.iter_chunks()))  # a plain str: Markup would escape the rest
     ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
@@ -133,6 +142,12 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     origin = normalize_origin(settings.base_url) or request_origin(request.scope)
     Connection(language, origin=origin, is_configured=bool(settings.base_url))
     return language
+
+
+def show_title(title: str) -> None:
+    """Set the title of the page, also while it is shown."""
+    name = current_context().chat.settings.name
+    ui.page_title(f"{title} · {name}" if title else name)
 
 
 def static_page(title: str, *, language: Language, base: str, css: str) -> StaticPage:
@@ -186,36 +201,6 @@ def logo(name: str) -> Markup:
     return a(href=".", class_="mark")[
         span(class_="dots", aria_hidden="true")[i, i, i], span[name]
     ].__html__()
-
-
-def skip_link(language: Language, path: str, element_id: str) -> Element:
-    """Draw the link, shown on focus, that leads past the sidebar to an element of the page."""
-    return a(class_="button skip-link", href=f"{path}#{element_id}")[language("Skip the rooms")]
-
-
-def language_links(languages: Iterable[Language], current: Language) -> Node:
-    """Draw a link for each language; a click stores it in a cookie and reloads the page."""
-    return [
-        link_button(
-            language.name,
-            current=language is current,
-            lang=language.code,
-            data_remembers=f"{COOKIE}={language.code}",
-        )
-        for language in languages
-    ]
-
-
-def theme_links(language: Language, *, chosen: str) -> Node:
-    """Draw a link for each theme: as the system, light, dark."""
-    return [
-        link_button(text, current=theme == chosen, data_remembers=f"theme={theme}")
-        for theme, text in (
-            ("", language("same as the system")),
-            ("light", language("light")),
-            ("dark", language("dark")),
-        )
-    ]
 
 
 def chosen_theme(request: Request) -> str:

@@ -7,12 +7,10 @@ from anonchat import room_lifetime, visitor_lifetime
 
 from .context import PageContext
 from .elements.language_choice import LanguageChoice
-from .elements.live_list import snapshot_list
 from .elements.logo import Logo
-from .feeds.topics import PURGE_STATS
 from .i18n.language import Language
 from .layout import open_page, page
-from .rows import purge_stats_rows
+from .lists import PurgeStatsList
 
 
 def register(context: PageContext) -> None:
@@ -29,7 +27,7 @@ def register(context: PageContext) -> None:
                 html.p(text)
             html.h2(language("The janitor"))
             html.p(language("Counts of what was forgotten here; it goes round all the time."))
-            _show_purge_stats(context, language)
+            PurgeStatsList()
             with html.footer():
                 html.a(language("Back"), href=".")
                 LanguageChoice(context.languages.values(), current=language)
@@ -86,19 +84,3 @@ def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]
             ),
         ),
     ]
-
-
-def _show_purge_stats(context: PageContext, language: Language) -> None:
-    snapshot_list(
-        context.feeds,
-        PURGE_STATS,
-        lambda: (
-            purge_stats_rows(stats, language=language)
-            if (stats := context.chat.purge_stats.stats)
-            else []
-        ),
-        tag="ul",
-        label=language("The janitor"),
-        language=language,
-        viewer="",
-    )

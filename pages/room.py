@@ -1,52 +1,104 @@
-"""The page of a room: the conversation for members, the join panel for other visitors."""
+"""A room: the conversation for members, the join panel for other visitors."""
 
-from typing import Annotated
+from functools import partial
+from typing import Any
 
-from fastapi import Depends, Request
-from nicegui import ui
+from nicegui import html
 
-from anonchat import Room, Visitor
+from anonchat import Cost, Member, Room, Visitor
 
-from .context import PageContext
-from .elements.screen import Screen
-from .join_panel import draw_join_panel
-from .layout import open_page, page, redirect, skip_link
-from .room_view import RoomView
-from .sidebar import room_search, sidebar
-
-
-def register(context: PageContext) -> None:
-    """Add the page."""
-
-    KnownVisitor = Annotated[Visitor, Depends(context.auth.require_visitor)]
-
-    async def find(slug: str, request: Request, _visitor: KnownVisitor) -> Room:
-        found = await context.chat.room_directory.find(slug)
-        if slug != found.slug:
-            raise redirect(request, f"/r/{found.slug}")
-        return found
-
-    @page("/r/{slug}")
-    async def room(
-        request: Request, visitor: KnownVisitor, found: Annotated[Room, Depends(find)]
-    ) -> None:
-        await _subscribe(context, found)
-        member = await context.chat.memberships.get(found.id, visitor_id=visitor.id)
-        language = open_page(context, request, title=found.name)
-        with Screen("shell room", budget=context.chat.work_budget, language=language) as screen:
-            search_box = room_search(context, visitor, language, with_button=False)
-            screen.draw(
-                skip_link(language, f"r/{found.slug}", "talk" if member else "join-panel"),
-                await sidebar(
-                    context, visitor, language, screen, search_box=search_box, current=found.id
-                ),
-                await RoomView(context, language, found, member, screen).draw()
-                if member
-                else await draw_join_panel(context, visitor, language, found, screen),
-            )
+from .context import current_context, current_visitor_id
+from .elements.alert import Alert
+from .elements.button import Button, IconButton
+from .elements.composer import Composer
+from .elements.page_budget import current_budget
+from .elements.panel_button import PanelButton
+from .elements.sub_pages import current_sub_page
+from .i18n.language import current_language
+from .join_panel import show_join_panel
+from .layout import show_title
+from .lists import MemberList, MessageList, PresenceCount, RoomFacts
+from .room_dialogs import confirm_burning, show_invitation
+from .room_ended import show_room_ended
+from .room_presence import stay_present
+from .settings_dialog import open_settings
 
 
-async def _subscribe(context: PageContext, room: Room) -> None:
-    """Subscribe this node to the room until the page is deleted; call this before reading it."""
-    await context.chat.bus.subscribe_room(room.id)
-    ui.context.client.on_delete(lambda: context.chat.bus.unsubscribe_room(room.id))
+async def room(slug: str, visitor: Visitor) -> None:
+    """Create the page of a room. Raises `NotFound`."""
+    chat = current_context().chat
+    found = await chat.room_directory.find(slug)
+    await _subscribe(found)
+    show_title(found.name)
+    member = await chat.memberships.get(found.id, visitor_id=visitor.id)
+    if member is None:
+        await show_join_panel(found)
+        return
+    stay_present(member)
+    _show_conversation(found, member, visitor)
+
+
+async def _subscribe(room: Room) -> None:
+    """Subscribe this node to the room while it is shown; call this before reading it."""
+    bus = current_context().chat.bus
+    await bus.subscribe_room(room.id)
+    current_sub_page().on_delete(lambda: bus.unsubscribe_room(room.id))
+
+
+def _show_conversation(room: Room, member: Member, visitor: Visitor) -> None:
+    with html.div().classes("talk").props("tabindex=-1") as talk:
+        header = html.header()
+        alert = Alert()
+        messages = MessageList(room, member, alert=alert)
+        composer = Composer(room, member, messages=messages)
+    panel = html.aside().classes("members")
+    with panel:
+        _show_members(room, member, visitor, panel)
+    with header:
+        facts = _show_header(room, member, panel, alert)
+
+    def end(event: dict[str, Any]) -> None:
+        panel.delete()
+        show_room_ended(talk, event, draft_key=composer.draft_key)
+
+    for part in (messages, facts):
+        part.on_event("ended", end)
+
+
+def _show_header(room: Room, member: Member, panel: html.aside, alert: Alert) -> RoomFacts:
+    _, is_owner = current_language(), member.author == room.owner
+    html.a(href=".").classes("button icon-only quiet icon-back back").props["aria-label"] = _(
+        "Back to the lobby"
+    )
+    with html.div().classes("title"):
+        with html.h1():
+            html.bdi(room.name)
+        if room.topic:
+            html.p(room.topic, dir="auto", title=room.topic)
+    facts = RoomFacts(room)
+    IconButton("link", _("Invite"), on_click=show_invitation)
+    PanelButton("people", _("Members"), panel)
+    if is_owner:
+        IconButton("flame", _("Burn room"), on_click=partial(confirm_burning, room))
+    IconButton("leave", _("Leave room"), on_click=partial(_leave, room, alert))
+    return facts
+
+
+def _show_members(room: Room, member: Member, visitor: Visitor, panel: html.aside) -> None:
+    _ = current_language()
+    with html.header():
+        with html.h2():
+            html.span(_("Members"))
+            PresenceCount(room)
+        PanelButton("close", _("Close"), panel)
+    MemberList(room, member)
+    with html.footer().classes("only-phone"):
+        Button(_("Settings"), kind="quiet", on_click=partial(open_settings, visitor))
+
+
+async def _leave(room: Room, alert: Alert) -> None:
+    """Leave the room; the event leads all pages of the member to the lobby."""
+    context = current_context()
+    with alert.report_errors():
+        await current_budget().wait(Cost.JOIN + context.broadcast_cost(room.id))
+        await context.chat.memberships.leave(room.id, visitor_id=current_visitor_id())

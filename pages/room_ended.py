@@ -2,42 +2,26 @@
 
 from typing import Any
 
-from htpy import div, h1, label, p, textarea
+from nicegui import html, ui
 
-from .elements.screen import Screen
-from .error_pages import lobby_link
-from .i18n.language import Language
+from .elements.unsent_text import UnsentText
+from .i18n.language import current_language
 
 
-def show_room_ended(
-    screen: Screen,
-    element_id: str,
-    language: Language,
-    event: dict[str, Any],
-    *,
-    draft_key: str = "",
-) -> None:
-    """Replace an element by the reason why the room ended, and the text of the draft, if any."""
-    burnt = event.get("why") == "burnt"
-    screen.replace(
-        element_id,
-        div(class_="talk", id=element_id, tabindex="-1")[
-            div(class_="nothing", role="alert")[
-                h1[language("This room was burnt.") if burnt else language("This room has ended.")],
-                p[
-                    language(
-                        "Its owner, or whoever runs this site, has ended it. Everything said here "
-                        "is gone, for everybody."
-                    )
-                    if burnt
-                    else language("It was quiet for too long. Everything said here is gone.")
-                ],
-                lobby_link(language),
-            ],
-            draft_key
-            and div(class_="labelled unsent")[
-                label(for_="unsent")[language("What you were writing")],
-                textarea(id="unsent", readonly=True, data_stored=draft_key),
-            ],
-        ],
-    )
+def show_room_ended(place: ui.element, event: dict[str, Any], *, draft_key: str = "") -> None:
+    """Replace the content of an element by the reason why the room ended, and the unsent text."""
+    _, is_burnt = current_language(), event.get("why") == "burnt"
+    with place.clear():
+        with html.div().classes("nothing").props("role=alert"):
+            html.h1(_("This room was burnt.") if is_burnt else _("This room has ended."))
+            html.p(
+                _(
+                    "Its owner, or whoever runs this site, has ended it. Everything said here is "
+                    "gone, for everybody."
+                )
+                if is_burnt
+                else _("It was quiet for too long. Everything said here is gone.")
+            )
+            html.a(_("Back to the lobby"), href=".").classes("button")
+        if draft_key:
+            UnsentText(draft_key)

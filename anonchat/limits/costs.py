@@ -63,6 +63,8 @@ class Cost:
     """One write to an event stream."""
     LOBBY_PAGE: Final = 24.0
     """The lobby page."""
+    SUB_PAGE: Final = 12.0
+    """The lobby or a room, opened on a page that is shown."""
     ROOM_PAGE: Final = 30.0
     """A room page."""
     STATIC_PAGE: Final = 7.0

@@ -1,24 +1,27 @@
-"""The base class of the NiceGUI elements."""
+"""The base class of the elements that have a script and follow the connection of their page."""
 
-from nicegui import json, ui
-
-from anonchat import WorkBudget
+from nicegui import Client, background_tasks, json, ui
 
 from ..transport import websocket
-from .page_budget import PageBudget
+from .page_budget import PageBudget, current_budget
 
 
 class Component(ui.element):
-    """A NiceGUI element that can be a child of an htpy element.
+    """A NiceGUI element with a script of its own.
 
-    `initial_content` is sent inside the HTML, at a tenth of the cost of an element property.
+    NiceGUI's handlers of connections belong to the page. These methods end with the element, so
+    nothing piles up on a page whose content changes.
     """
 
-    initial_content: object = None
+    def __init__(self, tag: str | None = None) -> None:
+        super().__init__(tag)
+        self.work: PageBudget = current_budget()
 
-    def __init__(self, budget: WorkBudget) -> None:
-        super().__init__()
-        self.work = PageBudget(budget, self.client.request)
+    async def handle_connect(self) -> None:
+        """Do what is necessary when the page has connected, or connected again."""
+
+    async def handle_disconnect(self) -> None:
+        """Do what is necessary when the page has lost its connection."""
 
     async def call_script(self, method: str, *arguments: object) -> int:
         """Call a method of the script, at most once; return how many characters were sent.
@@ -30,7 +33,25 @@ class Component(ui.element):
         await websocket.broadcast("run_javascript", {"code": code}, room=self.client.id)
         return len(code)
 
-    def __html__(self) -> str:
-        """Return a placeholder with the initial content; screen.js replaces it by the element."""
-        data = json.dumps(self.initial_content).replace("<", "\\u003c")
-        return f'<script type="application/json" data-part="{self.html_id}">{data}</script>'
+
+def follow_connection(client: Client) -> None:
+    """Call the components of a page when it connects and disconnects."""
+    client.on_connect(lambda: connect(client.layout))
+    client.on_disconnect(lambda: _disconnect(client.layout))
+
+
+def connect(root: ui.element) -> None:
+    """Call `handle_connect` of the components below an element, each in a task of its own."""
+    for component in _components(root):
+        background_tasks.create(component.handle_connect(), name="component connected")
+
+
+def _disconnect(root: ui.element) -> None:
+    for component in _components(root):
+        background_tasks.create(component.handle_disconnect(), name="component disconnected")
+
+
+def _components(root: ui.element) -> list[Component]:
+    return [
+        element for element in root.descendants(include_self=True) if isinstance(element, Component)
+    ]

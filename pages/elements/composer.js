@@ -23,6 +23,7 @@ export default {
       Vue.h("div", { class: "field" }, [
         Vue.h("textarea", {
           ref: "box",
+          id: `${this.$attrs.id}-box`, // as in the first paint
           rows: 1,
           placeholder: this.placeholder,
           "aria-label": this.label,

@@ -1,14 +1,14 @@
 """The message composer of a room."""
 
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
+from markupsafe import escape
 from nicegui.events import GenericEventArguments
 
-from anonchat import MESSAGE_CHARACTERS, ChatError, MessageExpired, WorkBudget
+from anonchat import MESSAGE_CHARACTERS, ChatError, Cost, Member, MessageExpired, Room
 
-from ..i18n.language import Language
+from ..context import current_context
+from ..i18n.language import current_language
 from .component import Component
 from .handlers import QueueHandler
 from .live_list import LiveList
@@ -18,51 +18,39 @@ _log = logging.getLogger(__name__)
 _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
 
-Post = Callable[[str, str], Awaitable[object]]
-
 
 class Composer(Component, component="composer.js"):
     """Sends on Enter, stores the author's draft in the browser tab, and shows pending messages.
 
-    `post` gets the text and its `dedup_id`, and raises a `ChatError` to reject the message. After a
-    reconnection, unanswered messages are sent again; the `dedup_id` prevents duplicates. A message
-    older than `resend_within` goes back into the box instead, because it may have been posted and
-    have expired already. Sent again unchanged, it keeps its `dedup_id`.
+    The pending messages are shown in `messages`. After a reconnection, unanswered messages are sent
+    again; the `dedup_id` prevents duplicates. A message older than the lifetime of messages goes
+    back into the box instead, because it may have been posted and have expired already. Sent again
+    unchanged, it keeps its `dedup_id`.
     """
 
-    def __init__(
-        self,
-        post: Post,
-        *,
-        budget: WorkBudget,
-        feed: LiveList,
-        language: Language,
-        draft_key: str,
-        author: str,
-        placeholder: str,
-        resend_within: timedelta,
-    ) -> None:
-        super().__init__(budget)
-        self._post = post
-        self._language = language
-        self.draft_key = f"draft:{draft_key}:{author}"
+    def __init__(self, room: Room, member: Member, *, messages: LiveList) -> None:
+        super().__init__()
+        self._context = current_context()
+        self._language = _ = current_language()
+        self._room = room
+        self._member = member
+        self.draft_key = f"draft:{room.id}:{member.author}"
         """The key of the draft in the session storage of the browser tab."""
         self._props.update(
-            feed=feed.id,
-            draft_key=draft_key,
-            author=author,
-            placeholder=placeholder,
-            label=language("Message"),
-            send_label=language("Send"),
-            resend_within=resend_within.total_seconds() * 1000,
-            too_long=language(
+            feed=messages.id,
+            draft_key=room.id,
+            author=member.author,
+            placeholder=_("Message, gone in {time}", time=_.duration(room.message_ttl)),
+            label=_("Message"),
+            send_label=_("Send"),
+            resend_within=room.message_ttl.total_seconds() * 1000,
+            too_long=_(
                 "That is {length} characters long; {most} at most.",
                 length="{}",
                 most=MESSAGE_CHARACTERS,
             ),
-            late=language("This was not sent in time. Send it again?"),
+            late=_("This was not sent in time. Send it again?"),
         )
-        self.client.on_connect(self._resend)
         self.on(
             "post",
             QueueHandler(
@@ -73,16 +61,33 @@ class Composer(Component, component="composer.js"):
             ),
         )
 
-    def _resend(self) -> None:
-        if not self.is_deleted:
-            self.run_method("resend")
+    async def handle_connect(self) -> None:
+        """Make the page send its unanswered messages again."""
+        self.run_method("resend")
+
+    def paint(self) -> str:
+        """Return the empty box as HTML."""
+        placeholder, label = escape(self._props["placeholder"]), escape(self._props["label"])
+        return (
+            f'<form class="composer"><p class="alert"></p><div class="field">'
+            f'<textarea id="{self.html_id}-box" rows="1" placeholder="{placeholder}" '
+            f'aria-label="{label}"></textarea>'
+            f'<button type="submit" class="button icon-only" disabled></button></div></form>'
+        )
 
     async def _on_post(self, arguments: GenericEventArguments) -> None:
         text, dedup_id = _parse(arguments)
         if not dedup_id:
             return
         try:
-            await self._post(text, dedup_id)
+            cost = Cost.POST + Cost.POST_CHARACTER * len(text)
+            await self.work.spend(cost + self._context.broadcast_cost(self._room.id))
+            await self._context.chat.messages.post(
+                self._room.id,
+                visitor_id=self._member.visitor_id,
+                text=text,
+                dedup_id=dedup_id,
+            )
         except MessageExpired as error:  # posted and expired: a retry needs a new dedup_id
             self.run_method("reject", dedup_id, self._language.explain(error), True)
         except ChatError as error:

@@ -47,15 +47,21 @@ def paint_page(content: ui.element) -> str:
 
 
 def _paint(element: ui.element) -> Iterator[str]:
-    if element.tag in _TAGS and not element.component:
-        yield f"<{element.tag}{''.join(_attributes(element))}>"
-        if element.tag not in _VOID_TAGS:
+    if tag := _painted_tag(element):
+        yield f"<{tag}{''.join(_attributes(element))}>"
+        if tag not in _VOID_TAGS:
             yield escape(element._text or "")
             for child in element.default_slot.children:
                 yield from _paint(child)
-            yield f"</{element.tag}>"
+            yield f"</{tag}>"
     elif isinstance(element, Paintable):
         yield element.paint()
+
+
+def _painted_tag(element: ui.element) -> str:
+    """Return the tag that an element is painted with, or ""."""
+    tag: str = getattr(element, "painted_tag", "")  # of an element whose script draws its children
+    return tag or (element.tag if element.tag in _TAGS and not element.component else "")
 
 
 def _attributes(element: ui.element) -> Iterator[str]:

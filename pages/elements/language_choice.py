@@ -1,16 +1,13 @@
 """The choice of a language."""
 
-import json
 from collections.abc import Iterable
 from functools import partial
 
 from nicegui import ui
 
-from ..http.auth import cookie_path
 from ..i18n.language import COOKIE, Language
 from .button import LinkButton
-
-_YEAR = 31_536_000  # seconds
+from .preference import remember_preference
 
 
 class LanguageChoice(ui.element):
@@ -24,11 +21,5 @@ class LanguageChoice(ui.element):
                 LinkButton(
                     language.name,
                     current=language is current,
-                    on_click=partial(_remember, language),
+                    on_click=partial(remember_preference, COOKIE, language.code),
                 ).props["lang"] = language.code
-
-
-def _remember(language: Language) -> None:
-    path = cookie_path(ui.context.client.request)
-    cookie = f"{COOKIE}={language.code}; path={path}; max-age={_YEAR}; samesite=lax"
-    ui.run_javascript(f"document.cookie = {json.dumps(cookie)}; location.reload()")

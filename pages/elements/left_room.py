@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from nicegui.events import GenericEventArguments
 
-from anonchat import ChatError, WorkBudget
+from anonchat import ChatError
 
-from ..i18n.language import Language
+from ..i18n.language import current_language
 from .component import Component
 from .handlers import LatestOnlyHandler
 
@@ -14,14 +14,12 @@ from .handlers import LatestOnlyHandler
 class LeftRoom(Component, component="left_room.js", dependencies=["socket.js"]):
     """Shows for ten seconds which room the visitor has left; `on_undo` gets its slug."""
 
-    def __init__(
-        self, on_undo: Callable[[str], Awaitable[None]], *, budget: WorkBudget, language: Language
-    ) -> None:
-        super().__init__(budget)
+    def __init__(self, on_undo: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__()
         self._on_undo = on_undo
-        self._language = language
-        self._props["text"] = language("You left “{room}”.", room="{}")
-        self._props["undo"] = language("Undo")
+        self._language = _ = current_language()
+        self._props["text"] = _("You left “{room}”.", room="{}")
+        self._props["undo"] = _("Undo")
         self.on("undo", LatestOnlyHandler(self._undo))
 
     async def _undo(self, arguments: GenericEventArguments) -> None:

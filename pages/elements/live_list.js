@@ -9,6 +9,7 @@ import { ReadTracker } from "read_tracker";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
+import { isOpened, LEAVING, OPENED, openPath } from "navigation";
 import { whenSocket } from "socket";
 import { Times } from "times";
 import { Unread } from "unread";
@@ -37,7 +38,8 @@ export default {
     more: Boolean, // the server has rows beyond those shown
     cap: Number, // maximum number of rows on the page
     read: Object, // read marks: the seq by key of the row, or under "" for the list itself
-    current: String, // the key of the row that is open
+    first_rows: Array, // unless they are in the first paint of the page
+    tracks_path: Boolean, // rows are links, one of which may be to what the page shows
     me: String, // the group of the reader's own rows
     marks: Object, // classes of single rows, by key
     owns: Boolean, // the reader may delete any row
@@ -68,8 +70,9 @@ export default {
   mounted() {
     // State is not reactive on purpose: a change must not make Vue render.
     this.createParts();
-    this.showRows(this.$el.drawn ?? painted.get(this.$el.id) ?? []);
-    this.$el.drawn = undefined;
+    this.showRows(this.first_rows ?? painted.get(this.$el.id) ?? []);
+    painted.delete(this.$el.id);
+    this.markOpened();
     this.headings?.update(this.rows.takeChanged());
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
@@ -83,6 +86,8 @@ export default {
     this.headings?.clear();
     window.socket?.off("feed", this.onPacket);
     document.removeEventListener("visibilitychange", this.onVisible);
+    document.removeEventListener(OPENED, this.markOpened);
+    document.removeEventListener(LEAVING, this.onLeave);
     document.removeEventListener("copy", this.onCopy);
     window.removeEventListener("pagehide", this.onLeave);
   },
@@ -92,7 +97,7 @@ export default {
       this.rows = new Rows(list);
       this.times = new Times(this.language, this.now);
       this.countdown = new Countdown(this.times, { fade: FADE, onExpire: (row) => this.fadeOut(row) });
-      this.unread = new Unread(this.rows, this.read, this.current);
+      this.unread = new Unread(this.rows, this.read);
       this.listWindow = new ListWindow(this.rows, {
         before: this.stick && this.more,
         after: !this.stick && this.more,
@@ -122,6 +127,8 @@ export default {
       whenSocket((socket) => socket.on("feed", this.onPacket));
       document.addEventListener("visibilitychange", this.onVisible);
       window.addEventListener("pagehide", this.onLeave);
+      document.addEventListener(LEAVING, this.onLeave);
+      if (this.tracks_path) document.addEventListener(OPENED, this.markOpened);
       if (!this.stick) return;
       this.onCopy = (event) => copyMessages(event, this.rows);
       document.addEventListener("copy", this.onCopy);
@@ -141,7 +148,7 @@ export default {
     receive(packet) {
       const news = packet.news || [];
       if (news.some(({ gone }) => gone)) return this.signOut();
-      if (news.some(({ left }) => left && left === this.current)) return window.location.assign(".");
+      if (news.some(({ left }) => left && this.isOpened(this.rows.get(left)))) openPath(".");
       this.pendingSync?.receive(packet);
       this.listWindow.receive(packet);
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
@@ -234,11 +241,19 @@ export default {
       const existing = this.rows.get(row.key);
       if (existing) this.countdown.remove(existing);
       if (row.dedup) this.removePending(row.dedup);
-      if (row.key === this.current) row.node.querySelector("a").ariaCurrent = "page";
+      if (this.isOpened(row)) row.node.querySelector("a").ariaCurrent = "page";
       row.node.classList.add(...(this.marks?.[row.key] ?? []));
       this.rows.put(row);
       this.unread.render(row);
       this.countdown.add(row);
+    },
+    isOpened(row) {
+      return this.tracks_path && row && isOpened(row.node.querySelector("a"));
+    },
+    markOpened() {
+      if (!this.tracks_path) return;
+      for (const row of this.rows) row.node.querySelector("a").ariaCurrent = this.isOpened(row) ? "page" : null;
+      this.unread.setOpened([...this.rows].find((row) => this.isOpened(row))?.key);
     },
     fadeOut(row) {
       if (!row) return;

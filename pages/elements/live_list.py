@@ -3,18 +3,20 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 from markupsafe import escape
-from nicegui import core, json
+from nicegui import core, json, ui
 from nicegui.events import GenericEventArguments
 
 from anonchat import Charge, Cost
 
-from ..feeds.broadcaster import FeedBroadcaster, socket_room
+from ..context import current_context, current_visitor_id
+from ..feeds.broadcaster import socket_room
 from ..feeds.topics import Topic
-from ..i18n.language import Language
-from ..rows.row import Row
+from ..i18n.language import current_language
+from ..rows.row import PackedRow, Row
 from .component import Component
 from .handlers import Handle, LatestOnlyHandler, QueueHandler
 from .retry import call_with_retry
@@ -63,15 +65,18 @@ class Page:
     more: bool
 
 
-class LiveList(Component, component="live_list.js", dependencies=["live_list/*.js", "socket.js"]):
+_SCRIPTS: list[str | Path] = ["live_list/*.js", "navigation.js", "socket.js"]
+
+
+class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
     """A list whose rows come from `FeedBroadcaster`; it synchronises after each (re)connection.
 
-    It subscribes to its topics when it is created; pass rows that were read after that to
-    `set_initial_rows`.
-    `catch_up` gets the state of the page and returns what it has missed, or `None` if the page is
-    being redirected. `load_page` loads another page of rows. With `row_channel`, the list also
-    subscribes to the topic of each of its rows, named by the row's key. `viewer` is the id of the
-    visitor who sees the list.
+    A subclass reads the rows: `catch_up`, and `load_page` and `read_first` if its rows come in
+    pages. `tag` is the HTML tag. With `row_channel`, the list also subscribes to the topic of each
+    of its rows, named by the row's key. Other arguments are properties of live_list.js.
+
+    The list subscribes to its topics when it is created. `load` reads the first rows, after that;
+    `load_lists` does so for all lists of a page or sub page.
 
     Requests of one kind are answered one at a time, and only the newest of the queued ones: the
     page ignores responses to any other. All lists of a visitor are answered one after the other,
@@ -80,59 +85,71 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
 
     def __init__(
         self,
-        feeds: FeedBroadcaster,
         *topics: Topic,
-        tag: str,
-        label: str,
-        language: Language,
-        viewer: str,
-        catch_up: Callable[[ClientState], Awaitable[SyncResult | None]],
-        load_page: Callable[[Cursor], Awaitable[Page]] | None = None,
+        tag: str = "div",
+        label: str = "",
         row_channel: str = "",
         **props: object,
     ) -> None:
-        super().__init__(feeds.budget)
-        self.language = language
-        self.viewer = viewer
-        self._feeds = feeds
-        self._catch_up = catch_up
-        self._load_page = load_page
+        super().__init__()
+        self.context = current_context()
+        self.language = current_language()
+        self.viewer = current_visitor_id()
+        self._feeds = feeds = self.context.feeds
         self._row_channel = row_channel
         self._base_topics = frozenset(topics)
         self._topics: set[Topic] = set()
-        self._initial_version: int | None = feeds.version
+        self._first_version: int | None = feeds.version
+        self._first_rows: list[PackedRow] | None = None
+        self._is_painted = not self.client._response_built  # else the rows are sent to the script
         self.is_stopped = False
         self._cost_max = Cost.LIST_QUERY  # of the responses so far
         self._props.update(
             channel=topics[0].channel,
             tag=tag,
             label=label,
-            language=language.code,
+            language=self.language.code,
             now=feeds.now(),
             **props,
         )
         for topic in topics:
             self._subscribe(topic)
-        self.client.on_connect(self._on_connect)
         self.on("sync", LatestOnlyHandler(self._on_sync))
         self.on("page", LatestOnlyHandler(self._on_page))
 
-    def set_initial_rows(self, first: SyncResult) -> Self:
-        """Set the initial rows, which must have been read after the list was created."""
-        self.initial_content = [row.pack() for row in first.put]
+    async def catch_up(self, shown: ClientState) -> SyncResult | None:
+        """Return what a page in that state has missed, or `None` if it is led elsewhere."""
+        raise NotImplementedError
+
+    async def load_page(self, _cursor: Cursor) -> Page:
+        """Return another page of rows."""
+        return Page([], more=False)
+
+    async def read_first(self) -> SyncResult | None:
+        """Return the rows that are shown first, or `None`."""
+        return await self.catch_up(ClientState([]))
+
+    async def load(self) -> None:
+        """Read the first rows, unless that is done."""
+        if self._first_rows is not None:
+            return
+        self._first_rows = []
+        if (first := await self.read_first()) is None:
+            return
+        self._first_rows = [row.pack() for row in first.put]
         self._cost_max = _cost(first.put, sum(len(row.html) for row in first.put))
         if first.more or first.read:
             self._props.update(more=first.more, read=dict(first.read))
         for topic in self._row_topics(row.key for row in first.put):
             self._subscribe(topic)
-        return self
+        self.update()
 
     def paint(self) -> str:
-        """Return the list with its initial rows as HTML; live_list.js takes them over."""
-        rows = self.initial_content if isinstance(self.initial_content, list) else []
+        """Return the list with its first rows as HTML; live_list.js takes them over."""
+        rows = self._first_rows or []
         keys = escape(json.dumps([row[:2] for row in rows]))
         tag, channel = self._props["tag"], self._props["channel"]
-        drawn = "".join(row[2] for row in rows)
+        drawn = "".join(str(row[2]) for row in rows)
         return (
             f'<{tag} id="{self.html_id}" class="feed feed-{channel}" data-rows="{keys}">'
             f"{drawn}</{tag}>"
@@ -156,9 +173,11 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
             await self._unsubscribe(topic)
 
     async def stop(self) -> None:
-        """Unsubscribe from all topics; the rows stay until the page is redirected."""
+        """Unsubscribe from all topics; the rows stay until the page is led elsewhere."""
         self.is_stopped = True
-        self._initial_version = None  # makes a page that connects later sync, which redirects it
+        self._first_version = (
+            None  # makes a page that connects later sync, which leads it elsewhere
+        )
         for topic in list(self._topics):
             await self._unsubscribe(topic)
 
@@ -167,15 +186,14 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
         if not self.is_deleted:
             await self.call_script("sync")
 
-    async def _on_connect(self) -> None:
-        if self.is_deleted:  # the handler outlives the element inside one client
-            return
+    async def handle_connect(self) -> None:
+        """Enter the socket rooms; make the page request a sync if it may have missed something."""
         for topic in list(self._topics):
             await self._enter_room(topic)
-        initial_version, self._initial_version = self._initial_version, None
-        self.initial_content = None  # already sent; here it would outlive its expiry
-        if initial_version is None or self._feeds.has_changed(self._topics, since=initial_version):
-            await self.call_script("sync")
+        first_version, self._first_version = self._first_version, None
+        self._first_rows = []  # already sent; here they would outlive their expiry
+        if first_version is None or self._feeds.has_changed(self._topics, since=first_version):
+            await self.request_sync()
 
     async def _on_sync(self, arguments: GenericEventArguments) -> None:
         request = arguments.args if isinstance(arguments.args, dict) else {}
@@ -193,7 +211,7 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
         async with self.work.run_exclusively(self._cost_max) as charge:
             charge.milliseconds = Cost.LIST_QUERY
             since, known = self._feeds.version, set(self._topics)
-            if result := await self._catch_up(shown):
+            if result := await self.catch_up(shown):
                 await self._send_sync(result, question, known, since, charge)
 
     async def _send_sync(
@@ -219,17 +237,15 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
 
     async def _on_page(self, arguments: GenericEventArguments) -> None:
         request = arguments.args if isinstance(arguments.args, dict) else {}
-        if (load_page := self._load_page) is None:
-            return
         cursor = Cursor(before=_text(request.get("before")), after=_text(request.get("after")))
         question = _number(request.get("question"))
-        await call_with_retry(lambda: self._answer_page(lambda: load_page(cursor), question))
+        await call_with_retry(lambda: self._answer_page(cursor, question))
 
-    async def _answer_page(self, load_page: Callable[[], Awaitable[Page]], question: int) -> None:
+    async def _answer_page(self, cursor: Cursor, question: int) -> None:
         async with self.work.run_exclusively(self._cost_max) as charge:
             charge.milliseconds = Cost.LIST_QUERY
             since = self._feeds.version
-            page = await load_page()
+            page = await self.load_page(cursor)
             added = await self._subscribe_all(self._row_topics(row.key for row in page.rows))
             length = await self.call_script(
                 "showPage",
@@ -280,10 +296,25 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
     def _sids(self) -> list[str]:
         return [sid for sid, _ in core.sio.manager.get_participants("/", self.client.id)]
 
+    def _to_dict(self) -> dict[str, Any]:
+        element = super()._to_dict()
+        if self._first_rows and not self._is_painted:
+            element["props"] = {**self._props, "first_rows": self._first_rows}
+        return element
+
     def _handle_delete(self) -> None:
         for topic in self._topics:
             self._feeds.unsubscribe(self, topic)
+            for sid in self._sids():
+                core.sio.manager.basic_leave_room(sid, "/", socket_room(topic, self.language.code))
         super()._handle_delete()
+
+
+async def load_lists(root: ui.element) -> None:
+    """Load the lists below an element."""
+    for element in list(root.descendants()):
+        if isinstance(element, LiveList):
+            await element.load()
 
 
 def _make_handler(handler: EventHandler) -> Handle:
@@ -306,30 +337,3 @@ def _number(value: object) -> int:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def snapshot_list(
-    feeds: FeedBroadcaster,
-    topic: Topic,
-    draw: Callable[[], list[Row]],
-    *,
-    tag: str,
-    language: Language,
-    viewer: str,
-    label: str = "",
-) -> LiveList:
-    """Return a list of a few rows, all of which are drawn again at each sync."""
-
-    async def catch_up(_shown: ClientState) -> SyncResult:
-        return SyncResult(draw(), keep=[])
-
-    feed = LiveList(
-        feeds,
-        topic,
-        tag=tag,
-        label=label,
-        language=language,
-        viewer=viewer,
-        catch_up=catch_up,
-    )
-    return feed.set_initial_rows(SyncResult(draw(), keep=[]))

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from fastapi import Request
+from nicegui import ui
 
 from anonchat import Charge, WorkBudget
 
@@ -50,3 +51,9 @@ class PageBudget:
             address=self._address,
             max_wait=max_wait,
         )
+
+
+def current_budget() -> PageBudget:
+    """Return the budget of the page that is being built or whose event is being handled."""
+    budget: PageBudget = ui.context.client.request.scope["budget"]
+    return budget

@@ -28,6 +28,7 @@ export default {
           Vue.h("i", { class: "icon icon-search", "aria-hidden": "true" }),
           Vue.h("input", {
             ref: "box",
+            id: `${this.$attrs.id}-box`, // as in the first paint
             role: "combobox",
             type: "text",
             "aria-label": this.label,
@@ -82,7 +83,7 @@ export default {
       // In a text, Alt and an arrow move the caret. `code` names the key in every keyboard layout.
       const step = event.altKey && !event.target.value && { ArrowDown: 1, ArrowUp: -1 }[event.key];
       const finds = (event.ctrlKey || event.metaKey) && event.code === "KeyK";
-      if ((!step && !finds) || document.querySelector("dialog[open]")) return;
+      if ((!step && !finds) || document.querySelector("dialog[open]") || !this.$el.checkVisibility()) return;
       event.preventDefault();
       if (!finds) return this.openNeighbour(step);
       this.$refs.box.focus();

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
+from markupsafe import escape
 from nicegui.events import GenericEventArguments
 
-from anonchat import ChatError, Cost, RoomSummary, WorkBudget
+from anonchat import ChatError, Cost, RoomSummary
 
-from ..i18n.language import Language
+from ..i18n.language import current_language
 from .component import Component
 from .handlers import LatestOnlyHandler
 
@@ -27,31 +28,41 @@ class RoomSearch(Component, component="room_search.js"):
     def __init__(
         self,
         *,
-        budget: WorkBudget,
         rooms: Callable[[], int],
         search: Callable[[str], Awaitable[list[RoomSummary]]],
         open: Callable[[str], Awaitable[None]],
         pick: Callable[[str], Awaitable[None]],
-        language: Language,
         with_button: bool,
     ) -> None:
-        super().__init__(budget)
+        super().__init__()
         self._rooms = rooms
         self._search = search
         self._open = open
         self._pick = pick
-        self._language = language
+        self._language = _ = current_language()
         self._props.update(
-            label=language("Find or create a room"),
-            placeholder=language("Room name"),
-            button_label=language("Open") if with_button else "",
+            label=_("Find or create a room"),
+            placeholder=_("Room name"),
+            button_label=_("Open") if with_button else "",
             max_characters=NAME_CHARACTERS,
-            create=language("Create “{name}”", name="{}"),
-            create_note=language("public: listed in the lobby"),
+            create=_("Create “{name}”", name="{}"),
+            create_note=_("public: listed in the lobby"),
         )
         self.on("query", LatestOnlyHandler(self._on_query))
         self.on("open", LatestOnlyHandler(lambda arguments: self._run(self._open, arguments)))
         self.on("pick", LatestOnlyHandler(lambda arguments: self._run(self._pick, arguments)))
+
+    def paint(self) -> str:
+        """Return the empty box as HTML."""
+        label, placeholder = escape(self._props["label"]), escape(self._props["placeholder"])
+        text = escape(self._props["button_label"])
+        button = f'<button type="submit" class="button" disabled>{text}</button>' if text else ""
+        return (
+            f'<form id="{self.html_id}" class="room-search"><div class="room-search-line">'
+            f'<div class="field"><i class="icon icon-search"></i><input id="{self.html_id}-box" '
+            f'type="text" aria-label="{label}" placeholder="{placeholder}" autocomplete="off">'
+            f"</div>{button}</div></form>"
+        )
 
     async def _on_query(self, arguments: GenericEventArguments) -> None:
         words = str(arguments.args)[:NAME_CHARACTERS]

@@ -2,6 +2,8 @@
 
 from nicegui import html, ui
 
+from .alert import Alert
+
 
 class TextField(ui.element):
     """A text field of a form, with its label and its alert.
@@ -20,10 +22,25 @@ class TextField(ui.element):
             caption = html.label(label)
             with html.div().classes("field") as self.box:
                 self.input = html.input_(type="text", name=name, autocomplete="off", **attributes)
-            alert = html.p(error).classes("alert").props("role=alert")
+            self._alert = Alert()
         caption.props["for"] = self.input.html_id
-        self.input.props["aria-describedby"] = alert.html_id
+        self.input.props["aria-describedby"] = self._alert.html_id
         if value:  # an empty one would be written over what is typed, with each change of the page
             self.input.props["value"] = value
         if error:
-            self.input.props["aria-invalid"] = True
+            self._show_error(error)
+
+    def refuse(self, reason: str) -> None:
+        """Show why the text is refused, and focus the field."""
+        self._show_error(reason)
+        ui.run_javascript(f"getHtmlElement({self.input.id}).focus()")
+
+    def accept(self) -> None:
+        """Remove the reason."""
+        if self._alert.text:
+            self._alert.text = ""
+            self.input.props["aria-invalid"] = False
+
+    def _show_error(self, reason: str) -> None:
+        self._alert.text = reason
+        self.input.props["aria-invalid"] = True

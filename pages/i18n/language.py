@@ -11,6 +11,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.units import format_unit
 from fastapi import Request
+from nicegui import ui
 
 from anonchat import ChatError, parse_duration
 
@@ -81,6 +82,12 @@ class Language:
             return self.duration(parse_duration(value)) if isinstance(value, str) else value
         except ValueError:
             return value
+
+
+def current_language() -> Language:
+    """Return the language of the page that is being built or whose event is being handled."""
+    language: Language = ui.context.client.request.scope["language"]
+    return language
 
 
 def load_languages() -> dict[str, Language]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+PackedRow = list[str | float | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -15,7 +17,7 @@ class Row:
     order: float | str | None
     html: str
 
-    def pack(self) -> list[str | float | None]:
+    def pack(self) -> PackedRow:
         """Return the row as sent to the browser."""
         return [self.key, self.order, self.html]
 

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parents[2]
 CATALOGUES = sorted((ROOT / "pages" / "i18n" / "locale").glob("*.po"))
-_TRANSLATORS = ("language", "_language", "N_")
+_TRANSLATORS = ("_", "language", "_language", "N_")
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ export class ReadTracker {
   cancel() {
     clearTimeout(this.#timer);
     this.#timer = null;
+    showUnseen({ here: 0 });
   }
 
   #updateTitle() {

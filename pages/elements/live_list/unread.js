@@ -5,14 +5,20 @@ import { showUnseen } from "title";
 export class Unread {
   #rows;
   #readMarks;
-  #current; // the key of the open room, whose messages are counted by its own list
+  #opened; // the key of the open room, whose messages are counted by its own list
   #counts = new Map();
   #total = 0;
 
-  constructor(rows, marks, current) {
+  constructor(rows, marks) {
     this.#rows = rows;
-    this.#current = current;
     this.#readMarks = { ...marks };
+  }
+
+  setOpened(key) {
+    const previous = this.#opened;
+    this.#opened = key;
+    if (key) this.#count(key, 0);
+    if (this.#rows.has(previous)) this.render(this.#rows.get(previous));
   }
 
   update(marks) {
@@ -28,7 +34,7 @@ export class Unread {
     const count = node.dataset.last - Math.max(this.#readMarks[key] || 0, node.dataset.first - 1);
     label.hidden = count <= 0;
     label.firstChild.textContent = count > 99 ? "99+" : count;
-    this.#count(key, Math.max(count, 0));
+    if (key !== this.#opened) this.#count(key, Math.max(count, 0));
   }
 
   remove({ key }) {
@@ -36,7 +42,6 @@ export class Unread {
   }
 
   #count(key, count) {
-    if (key === this.#current) return;
     const change = count - (this.#counts.get(key) ?? 0);
     if (!change) return;
     if (count) this.#counts.set(key, count);

@@ -1,0 +1,13 @@
+"""What was written and not sent."""
+
+from nicegui import ui
+
+from ..i18n.language import current_language
+
+
+class UnsentText(ui.element, component="unsent_text.js"):
+    """Shows the text, if any, that this tab has stored under a key, to be copied."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._props.update(storage_key=key, label=current_language()("What you were writing"))

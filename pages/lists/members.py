@@ -1,0 +1,60 @@
+"""The members of a room, and how many of them are present."""
+
+from anonchat import Member, NotAMember, Room
+
+from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..feeds.broadcaster import draw_each
+from ..feeds.topics import members_topic, presence_topic
+from ..i18n.language import current_language
+from ..rows import member_row, presence_row
+
+
+class MemberList(LiveList):
+    """The members of a room, shown to one of them."""
+
+    def __init__(self, room: Room, member: Member) -> None:
+        super().__init__(
+            members_topic(room.id),
+            tag="ul",
+            label=current_language()("Members"),
+            marks=_marks(room, member),
+        )
+        self._room = room
+
+    async def catch_up(self, _shown: ClientState) -> SyncResult:
+        """Return all members."""
+        chat = self.context.chat
+        present = chat.presence.list_present(self._room.id)
+        try:
+            members = await chat.memberships.list_members(self._room.id, visitor_id=self.viewer)
+        except NotAMember:  # a former member must not see who joins and leaves
+            await self.stop()
+            members = []
+        rows = await draw_each(
+            members,
+            lambda member: member_row(
+                member, present=member.author in present, language=self.language
+            ),
+        )
+        return SyncResult(rows, keep=[])
+
+
+class PresenceCount(LiveList):
+    """How many members of a room are present."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(presence_topic(room.id), tag="small")
+        self._room = room
+
+    async def catch_up(self, _shown: ClientState) -> SyncResult:
+        """Return the only row, unless the room has ended."""
+        summary = self.context.chat.room_directory.summary(self._room.id)
+        rows = [presence_row(summary, language=self.language)] if summary else []
+        return SyncResult(rows, keep=[])
+
+
+def _marks(room: Room, member: Member) -> dict[str, list[str]]:
+    """Return the classes of single rows: the owner's, and that of `member`."""
+    marks: dict[str, list[str]] = {room.owner: ["owner"]}
+    marks.setdefault(member.author, []).append("own")
+    return marks

@@ -1,0 +1,166 @@
+"""The messages of a room."""
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from nicegui import ui
+
+from anonchat import Cost, Member, Message, NotAMember, NotFound, Room
+
+from ..elements.alert import Alert
+from ..elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult
+from ..feeds.broadcaster import draw_each
+from ..feeds.topics import messages_topic
+from ..i18n.language import current_language
+from ..rows import message_row, pending_message_html
+
+_ROWS_ON_PAGE = 300
+_LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
+_SEQ_MAX = 2**53  # JavaScript integers are exact below it; no room comes near
+
+
+class MessageList(LiveList):
+    """The messages of a room for one member; older ones are loaded by scrolling.
+
+    It stores how far the member has read, and deletes messages; `alert` shows why one was not
+    deleted. It emits `ended` when the room ends.
+    """
+
+    def __init__(self, room: Room, member: Member, *, alert: Alert) -> None:
+        _ = current_language()
+        super().__init__(
+            messages_topic(room.id),
+            label=_("Messages"),
+            stick=True,
+            days=True,
+            cap=_ROWS_ON_PAGE,
+            me=member.author,
+            owns=member.author == room.owner,
+            texts={
+                "takeBack": _("Delete"),
+                "sure": _("Delete for everybody?"),
+                "pending": pending_message_html(member),
+                "pill": _("New messages"),
+                "latest": _("To the latest"),
+                "fresh": _("New"),
+                "quiet": _describe_empty_room(room),
+            },
+        )
+        self._room = room
+        self._member = member
+        self._alert = alert
+        self._page_size = self.context.chat.settings.page_size
+        self.on_latest_event("read", self._mark_read)
+        self.on_event("act", self._act)
+
+    async def read_first(self) -> SyncResult:
+        """Return the newest page, and the read mark."""
+        try:
+            newest = await self._newest()
+        except NotAMember:  # left on another page meanwhile: the catch-up leads elsewhere
+            await self.stop()
+            newest = SyncResult([], keep=[])
+        return replace(newest, read={"": self._member.read_seq})
+
+    def paint(self) -> str:
+        """Return the list, scrolled to its end: a reversed column starts there without a script."""
+        return f'<div class="feed-frame painted">{super().paint()}</div>'
+
+    async def _history(self, **cursor: int) -> list[Message]:
+        return await self.context.chat.messages.history(
+            self._room.id,
+            visitor_id=self.viewer,
+            limit=self._page_size,
+            **cursor,
+        )
+
+    async def load_page(self, cursor: Cursor) -> Page:
+        """Return the page before or after a message, or the newest."""
+        seqs = {}
+        if cursor.before:
+            seqs["before"] = _read_seq(cursor.before)
+        elif cursor.after:
+            seqs["after"] = _read_seq(cursor.after)
+        try:
+            page = await self._history(**seqs)
+        except NotAMember:  # the catch-up leads elsewhere
+            page = []
+        rows = await draw_each(page, message_row)
+        return Page(rows, more=len(page) == self._page_size)
+
+    async def _newest(self) -> SyncResult:
+        newest = await self._history()
+        rows = await draw_each(newest, message_row)
+        return SyncResult(rows, keep=[], more=len(newest) == self._page_size)
+
+    async def catch_up(self, shown: ClientState) -> SyncResult | None:
+        """Return what the page has missed, or the newest page if that is too much.
+
+        The page may show the last message and still lack one before it. A page that is scrolled up
+        does not show new messages, but it has to know that there are some.
+        """
+        seqs = {seq for key in shown.keys if (seq := _read_seq(key))}
+        first = min(seqs, default=0) if shown.older else 0  # older ones are loaded by scrolling
+        last = max(seqs, default=0)
+        newest_seq = max(last, _read_seq(shown.newest_key))
+        try:
+            live = await self.context.chat.messages.list_seqs(
+                self._room.id,
+                visitor_id=self.viewer,
+                first=first,
+                last=last,
+                limit=_LIVE_SEQS_MAX,
+            )
+            newer = await self._history(after=min({*live} - seqs, default=newest_seq + 1) - 1)
+            if self.is_stopped:
+                # The member left and joined again while the page was offline.
+                ui.navigate.to(f"/r/{self._room.slug}")
+                return None
+            is_far_behind = len(newer) == self._page_size and not shown.newest_key
+            if is_far_behind or len(live) == _LIVE_SEQS_MAX:
+                return await self._newest()
+        except NotAMember:  # or the room has ended: then its page says so
+            is_open = self.context.chat.room_directory.summary(self._room.id)
+            ui.navigate.to("/" if is_open else f"/r/{self._room.slug}")
+            return None
+        return SyncResult(await draw_each(newer, message_row), keep=[*map(str, live)])
+
+    async def _mark_read(self, arguments: dict[str, Any]) -> None:
+        seq = _read_seq(arguments.get("seq"))
+        if seq > self._member.read_seq:
+            await self.work.wait(Cost.READ_MARK)
+            await self.context.chat.memberships.mark_read(
+                self._room.id, visitor_id=self.viewer, seq=seq
+            )
+
+    async def _act(self, arguments: dict[str, Any]) -> None:
+        if arguments.get("act") == "delete":
+            await self._delete(_read_seq(arguments.get("key")))
+
+    async def _delete(self, seq: int) -> None:
+        with self._alert.report_errors():
+            await self.work.spend(Cost.DELETE + self.context.broadcast_cost(self._room.id))
+            with suppress(NotFound):  # it is deleted already
+                await self.context.chat.messages.delete_by_seq(
+                    self._room.id, visitor_id=self.viewer, seq=seq
+                )
+
+
+def _describe_empty_room(room: Room) -> str:
+    _ = current_language()
+    nothing = _("Nothing has been said yet, or it is gone already.")
+    findable = (
+        _("Everybody can find this room in the lobby.")
+        if room.listed
+        else _("Only those who have its link can find this room.")
+    )
+    return f"{nothing} {findable}"
+
+
+def _read_seq(value: object) -> int:
+    """Return the seq that a browser sent, or 0 if the value is not one."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
+        value = int(value)
+    return value if isinstance(value, int) and 0 < value < _SEQ_MAX else 0

@@ -1,0 +1,35 @@
+"""The rooms that a visitor is a member of."""
+
+from anonchat import Cost
+
+from ..context import current_visitor_id
+from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..feeds.broadcaster import draw_each
+from ..feeds.topics import sidebar_topic
+from ..rows import sidebar_row
+
+
+class OwnRoomList(LiveList):
+    """The rooms of the visitor of the page, with their unread counts and a button that leaves."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            sidebar_topic(current_visitor_id()), tag="ul", row_channel="sidebar", tracks_path=True
+        )
+        self.on_event("act", self._act)
+
+    async def catch_up(self, _shown: ClientState) -> SyncResult:
+        """Return all rooms and their read marks."""
+        chat = self.context.chat
+        marks = await chat.memberships.read_marks(self.viewer)
+        summaries = await chat.room_directory.summaries(marks)
+        rows = await draw_each(
+            summaries, lambda summary: sidebar_row(summary, language=self.language)
+        )
+        return SyncResult(rows, keep=[], read=marks)
+
+    async def _act(self, arguments: dict[str, str]) -> None:
+        if arguments.get("act") == "leave":
+            room_id = str(arguments.get("key"))
+            await self.work.wait(Cost.JOIN + self.context.broadcast_cost(room_id))
+            await self.context.chat.memberships.leave(room_id, visitor_id=self.viewer)

@@ -1,0 +1,21 @@
+"""The facts of a room: its lifetimes, and who can find it."""
+
+from anonchat import Room
+
+from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..feeds.topics import facts_topic
+from ..rows import facts_row
+
+
+class RoomFacts(LiveList):
+    """The facts of a room; emits `ended` when it ends."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(facts_topic(room.id))
+        self._room = room
+
+    async def catch_up(self, _shown: ClientState) -> SyncResult:
+        """Return the only row, unless the room has ended."""
+        summary = self.context.chat.room_directory.summary(self._room.id)
+        rows = [facts_row(summary, language=self.language)] if summary else []
+        return SyncResult(rows, keep=[])

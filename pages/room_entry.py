@@ -1,0 +1,43 @@
+"""Ways into a room: the search box, and joining."""
+
+from nicegui import ui
+
+from anonchat import Cost, Room
+
+from .context import current_context, current_visitor_id
+from .elements.page_budget import current_budget
+from .elements.room_search import RoomSearch
+
+_MATCHES_MAX = 8
+
+
+def show_room_search(*, with_button: bool = False) -> None:
+    """Create the box that finds or creates a room, joins it and opens it."""
+    directory = current_context().chat.room_directory
+    RoomSearch(
+        rooms=lambda: directory.count()[1],
+        search=lambda words: directory.search(words, limit=_MATCHES_MAX),
+        open=_enter_named_room,
+        pick=enter_found_room,
+        with_button=with_button,
+    )
+
+
+async def join_room(room: Room) -> None:
+    """Join a room, and open it."""
+    context = current_context()
+    await current_budget().spend(Cost.JOIN + context.broadcast_cost(room.id))
+    await context.chat.memberships.join(room.id, visitor_id=current_visitor_id())
+    ui.navigate.to(f"/r/{room.slug}")
+
+
+async def enter_found_room(slug: str) -> None:
+    """Join the room of that slug, and open it."""
+    await join_room(await current_context().chat.rooms.find(slug))
+
+
+async def _enter_named_room(name: str) -> None:
+    """Open the room of that name, or create it; join it and open it."""
+    await current_budget().spend(Cost.NEW_ROOM)
+    chat = current_context().chat
+    await join_room(await chat.rooms.open(name, visitor_id=current_visitor_id()))

@@ -1,0 +1,70 @@
+"""The settings of a visitor: language, colours, signing out, being forgotten."""
+
+from nicegui import html, ui
+
+from anonchat import Cost, Visitor
+
+from .context import current_context
+from .elements.alert import Alert
+from .elements.button import Button
+from .elements.dialog import Dialog
+from .elements.language_choice import LanguageChoice
+from .elements.page_budget import current_budget
+from .elements.sign_out import SignOut
+from .elements.theme_choice import ThemeChoice
+from .i18n.language import current_language
+from .layout import chosen_theme
+
+
+async def open_settings(visitor: Visitor) -> None:
+    """Show the settings until they are closed."""
+    _ = current_language()
+
+    async def forget() -> None:
+        with alert.report_errors():
+            await current_budget().wait(Cost.PURGE)
+            # The event signs out all pages of the visitor.
+            await current_context().chat.identity.forget(visitor.id)
+
+    with Dialog(_("Settings")) as dialog:
+        with html.div().classes("options-line"):
+            html.span(_("Language"))
+            LanguageChoice(current_context().languages.values(), current=_)
+        with html.div().classes("options-line"):
+            html.span(_("Colours"))
+            ThemeChoice(chosen_theme(ui.context.client.request))
+        html.a(_("What we keep"), href="privacy")
+        Button(_("Sign out"), kind="quiet", on_click=lambda: dialog.submit("sign out"))
+        with html.details().classes("forget"):
+            html.summary(_("Forget me"))
+            html.p(
+                _(
+                    "Your nickname, your rooms and everything you wrote will be gone at once, for "
+                    "everybody. This cannot be undone."
+                )
+            )
+            alert = Alert()
+            Button(_("Yes, forget me now"), kind="danger", on_click=forget)
+    if await dialog == "sign out":
+        await _open_sign_out(has_phrase=bool(visitor.badge))
+
+
+async def _open_sign_out(*, has_phrase: bool) -> None:
+    _ = current_language()
+    with Dialog(_("Sign out")) as dialog:
+        html.p(
+            _(
+                "This browser will no longer be recognised. Your nickname, your rooms and what you "
+                "wrote stay until their time is over."
+            )
+        )
+        html.p(
+            _("You come back under your nickname with its secret phrase, from any browser.")
+            if has_phrase
+            else _(
+                "You have no secret phrase: once you are signed out, nobody can use your nickname "
+                "until it expires, and neither can you."
+            )
+        )
+        SignOut()
+    await dialog

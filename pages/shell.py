@@ -1,0 +1,60 @@
+"""The page that is loaded once for the lobby and all rooms."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from nicegui import html
+
+from anonchat import Room, Visitor
+
+from .context import PageContext
+from .elements.alert import Alert
+from .elements.sub_pages import Builder, SubPages
+from .i18n.language import current_language
+from .layout import open_page, page, redirect
+from .lobby import lobby
+from .room import room
+from .sidebar import show_sidebar
+
+_PATHS: dict[str, Builder] = {"/": lobby, "/r/{slug}": room}
+
+
+def register(context: PageContext) -> None:
+    """Add the page."""
+
+    KnownVisitor = Annotated[Visitor, Depends(context.auth.require_visitor)]
+
+    async def find(slug: str, request: Request, _visitor: KnownVisitor) -> Room:
+        found = await context.chat.room_directory.find(slug)
+        if slug != found.slug:
+            raise redirect(request, f"/r/{found.slug}")
+        return found
+
+    @page("/")
+    async def lobby_page(request: Request, visitor: KnownVisitor) -> None:
+        open_page(context, request)
+        await _show_shell(visitor)
+
+    @page("/r/{slug}")
+    async def room_page(
+        request: Request, visitor: KnownVisitor, _found: Annotated[Room, Depends(find)]
+    ) -> None:
+        open_page(context, request)
+        await _show_shell(visitor)
+
+
+async def _show_shell(visitor: Visitor) -> None:
+    with html.div().classes("screen shell"):
+        _show_skip_link()
+        show_sidebar(visitor)
+        alert = Alert().classes("page-alert")
+        await SubPages(_PATHS, data={"visitor": visitor}, alert=alert).load()
+
+
+def _show_skip_link() -> None:
+    """Create the link, shown on focus, that leads past the sidebar."""
+    _ = current_language()
+    link = html.a(_("Skip the rooms"), href="#").classes("button skip-link")
+    link.on(
+        "click.prevent", js_handler='() => document.querySelector(".sub-page > [tabindex]").focus()'
+    )
