@@ -63,11 +63,15 @@ ANSWERS = {
     "event: public rooms catch up": "card catchUp",
     "event: public rooms turn the page": "card showPage",
     "event: rooms searched": "nicegui-room_search show",
-    "event: room said to have ended": "nicegui-screen replace",
+    "event: room said to have ended": "nicegui-unsent_text created",
+    "event: dialogs": "nicegui-dialog created",
+    "event: invitations": "nicegui-copy_link created",
+    "event: lobby opened on the page": "card created",
+    "event: room opened on the page": "messages created",
     "event: nicknames suggested": "nicegui-sign_in fill",
     "event: what was purged catches up": "ledger catchUp",
 }
-"""Script methods that the server calls on the pages of an attack."""
+"""What the pages of an attack receive: calls of script methods, and new elements."""
 
 
 @pytest.fixture(scope="module")

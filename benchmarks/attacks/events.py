@@ -11,7 +11,8 @@ from benchmarks.attacks.page import Event, Page
 from benchmarks.attacks.scene import Scene
 from benchmarks.attacks.way import Act, Prepare, Way
 
-_SCREEN = "nicegui-screen"
+_FORM = "nicegui-form"
+_DIALOG = "nicegui-dialog"
 _ROOM_SEARCH = "nicegui-room_search"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
@@ -87,13 +88,6 @@ def _event(part: str, event: str, args: object | Callable[[Scene, int], object])
     return emit
 
 
-def _press(button: str, **fields: str) -> Emit:
-    async def emit(page: Page, _scene: Scene, number: int) -> None:
-        await page.press(button, **{name: _unique(text) for name, text in fields.items()})
-
-    return emit
-
-
 def _send(event: str, message: dict[str, Any]) -> Emit:
     async def emit(page: Page, _scene: Scene, _number: int) -> None:
         await page.call(event, {"client_id": page.client_id, **message})
@@ -160,7 +154,8 @@ async def _delete_room(page: Page, _scene: Scene, _number: int) -> None:
     await page.client.ask("POST", "/api/v1/rooms", token=page.token, json={"name": name})
     own = Page(page.client, f"/r/{name}", page.token)
     await own.open()
-    await own.press("burn")
+    await own.press_for("Burn room", "Yes, burn it now")
+    await own.press("Yes, burn it now")
     await own.close()
 
 
@@ -169,7 +164,8 @@ async def _delete_visitor(page: Page, _scene: Scene, _number: int) -> None:
     body = await page.client.ask("POST", "/api/v1/visitors", json={"nickname": _unique("f *")})
     own = Page(page.client, "/", json.loads(body)["token"])
     await own.open()
-    await own.press("forget")
+    await own.press_for("Settings", "Yes, forget me now")
+    await own.press("Yes, forget me now")
     await own.close()
 
 
@@ -177,8 +173,21 @@ async def _join_and_leave(page: Page, _scene: Scene, _number: int) -> None:
     """Press "Leave" and "Join" on pages of the lively room, which all its pages show."""
     other = Page(page.client, page.path, page.token)
     await other.open()
-    await other.press("leave" if "leave" in other.buttons else "join")
+    await other.press("Leave room" if "Leave room" in other.parts else "Join room")
     await other.close()
+
+
+async def _create_room(page: Page, _scene: Scene, _number: int) -> None:
+    """Submit the form of the dialog, which stays open if it is refused."""
+    await page.press_for("New room", _FORM)
+    await page.emit(_FORM, "submit", {"name": _unique("room *"), "listed": "yes"})
+
+
+async def _open_dialog(page: Page, _scene: Scene, number: int) -> None:
+    """Close the open dialog, and open one."""
+    if dialog := page.parts.pop(_DIALOG, None):
+        await page.emit_event(dialog, "close", {})
+    await page.press(("New room", "Settings")[number % 2])
 
 
 WAYS = (
@@ -293,36 +302,48 @@ WAYS = (
     _way(
         "rooms created",
         _lobby,
-        _press("create", name="room *", listed="yes"),
-        (_SCREEN, "call:create"),
+        _create_room,
+        ("New room", "click"),
         allowed=("new_rooms_per_visitor",),
     ),
     _way(
         "rooms joined and left",
         _lively_room,
         _join_and_leave,
-        (_SCREEN, "call:join"),
-        (_SCREEN, "call:leave"),
+        ("Join room", "click"),
+        ("Leave room", "click"),
         allowed=("joins_per_visitor",),
     ),
     _way(
         "rooms burnt",
         _lobby,
         _delete_room,
-        (_SCREEN, "call:burn"),
+        ("Burn room", "click"),
         allowed=("new_rooms_per_visitor",),
     ),
-    _way("visitors forgotten", _lobby, _delete_visitor, (_SCREEN, "call:forget")),
+    _way("visitors forgotten", _lobby, _delete_visitor),
+    _way("dialogs", _lobby, _open_dialog, ("Settings", "click")),
+    _way(
+        "invitations",
+        _full_room,
+        _event("Invite", "click", {}),
+        ("Invite", "click"),
+    ),
     _way(
         "answers and acknowledgements of NiceGUI",
         _full_room,
         _send("javascript_response", {"request_id": "1", "result": "x" * 10_000}),
     ),
     _way(
-        "layout of NiceGUI",
+        "lobby opened on the page",
         _full_room,
         _event("q-layout", "sub_pages_open", "/"),
         ("q-layout", "sub_pages_open"),
+    ),
+    _way(
+        "room opened on the page",
+        _lobby,
+        _event("q-layout", "sub_pages_navigate", lambda scene, _: f"/r/{scene.full_room}"),
         ("q-layout", "sub_pages_navigate"),
     ),
     _anonymous_way(
@@ -342,8 +363,9 @@ WAYS = (
     _anonymous_way(
         "languages chosen",
         _privacy,
-        _event("button", "click", {}),
-        ("button", "click"),
+        _event("English", "click", {}),
+        ("English", "click"),
+        ("Русский", "click"),
         round=500,
     ),
 )

@@ -4,18 +4,23 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 
 from benchmarks.attacks.client import Client, Refused
-from tests.history.screen import introduce, read_client_id, read_elements, read_node
+from tests.history.screen import (
+    introduce,
+    read_client_id,
+    read_elements,
+    read_first_rows,
+    read_node,
+    read_update,
+)
 
 _CALL = re.compile(r'return runMethod\((\d+), "(\w+)", (.*)\)', re.DOTALL)
-_INITIAL_ROWS = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
-_BUTTON = re.compile(r'data-calls="(\w+)"')
 
 Event = tuple[str, str]
 """A part of the page (its channel, label or tag), and the name of an event it emits."""
@@ -32,7 +37,6 @@ class Page:
         self.path = path
         self.client_id = ""
         self.parts: dict[str, dict[str, Any]] = {}
-        self.buttons: set[str] = set()
         self.rows: dict[str, dict[str, str]] = {}
         self.refusals = 0
         self.on_feed: Callable[[dict[str, Any]], None] = _ignore
@@ -45,6 +49,7 @@ class Page:
         self._next = 0
         self._numbers = 0
         self._responses: dict[int, asyncio.Future[None]] = {}
+        self._has_new_parts = asyncio.Event()
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._receiver: asyncio.Task[None] | None = None
 
@@ -55,14 +60,13 @@ class Page:
 
     @property
     def events(self) -> set[Event]:
-        """All events that the page listens to; a button is the event `call:` and its name."""
-        named = {
+        """All events that the page listens to."""
+        return {
             (name, event["type"])
             for name, part in self.parts.items()
             for event in part["events"]
-            if event["type"] != "call"
+            if not event.get("js_handler")  # those are not sent
         }
-        return named | {("nicegui-screen", f"call:{button}") for button in self.buttons}
 
     async def open(self) -> None:
         """Load the page and connect its socket."""
@@ -77,11 +81,12 @@ class Page:
         except AssertionError as error:
             raise Refused(f"{self.path} is not a page") from error
         self.client_id, self._node, self._next = read_client_id(html), read_node(html), 0
-        self.parts = {_name(each): each for each in elements}
-        self._names = {each["id"]: _name(each) for each in elements}
-        self.buttons = set(_BUTTON.findall(html))
-        drawn = {self._names[int(id)]: json.loads(rows) for id, rows in _INITIAL_ROWS.findall(html)}
-        self.rows = {name: {row[0]: row[2] for row in rows or []} for name, rows in drawn.items()}
+        self.parts, self._names = {}, {}
+        self._add_parts(elements)
+        self.rows = {
+            self._names[id]: {key: row for key, _, row in rows}
+            for id, rows in read_first_rows(html).items()
+        }
 
     async def connect(self) -> None:
         """Connect the socket with the handshake of NiceGUI's pages."""
@@ -115,11 +120,18 @@ class Page:
         self._socket._response.connection.transport.pause_reading()  # type: ignore[union-attr]
 
     async def emit(self, part: str, event: str, args: object, *, wait: bool = True) -> None:
-        """Emit an event, and wait until the server acknowledges it."""
-        element = self.parts.get(part)
-        found = element and next((e for e in element["events"] if e["type"] == event), None)
-        if not (element and found):
-            raise RuntimeError(f"{self.path} has no {part} that emits {event}")
+        """Emit an event of a part, and wait until the server acknowledges it."""
+        if part not in self.parts:
+            raise RuntimeError(f"{self.path} has no {part}")
+        await self.emit_event(self.parts[part], event, args, wait=wait)
+
+    async def emit_event(
+        self, element: dict[str, Any], event: str, args: object, *, wait: bool = True
+    ) -> None:
+        """Emit an event of an element, and wait until the server acknowledges it."""
+        found = next((e for e in element["events"] if e["type"] == event), None)
+        if not found:
+            raise RuntimeError(f"{self.path} has no {_name(element)} that emits {event}")
         message = {
             "id": element["id"],
             "client_id": self.client_id,
@@ -136,9 +148,23 @@ class Page:
         content = {"client_id": self.client_id, "next_message_id": self._next}
         await self.send(f"42{json.dumps(['ack', content])}")
 
-    async def press(self, button: str, **fields: str) -> None:
-        """Press a button or submit a form."""
-        await self.emit("nicegui-screen", "call", {"name": button, "fields": fields})
+    async def press(self, button: str) -> None:
+        """Click a button."""
+        await self.emit(button, "click", {})
+
+    async def press_for(self, button: str, part: str) -> None:
+        """Click a button, and wait until the page has the part that it creates."""
+        while part not in self.parts:
+            self._has_new_parts.clear()
+            await self.press(button)
+            async with asyncio.timeout(self.client.timeout_seconds):
+                await self._has_new_parts.wait()
+
+    def _add_parts(self, elements: Iterable[dict[str, Any]]) -> None:
+        for element in elements:
+            self._names[element["id"]] = name = _name(element)
+            if element["events"] or name not in self.parts:
+                self.parts[name] = element
 
     async def call(self, event: str, message: dict[str, Any]) -> None:
         """Emit any event over the socket, and wait until the server acknowledges it."""
@@ -204,17 +230,29 @@ class Page:
             self._next = content["_id"] + 1
         if event == "feed":
             self.on_feed(content)
+        elif event == "update":
+            elements = read_update(content)
+            self._add_parts(elements)
+            self.client.method_calls.update(f"{_name(each)} created" for each in elements)
+            self._has_new_parts.set()
+            self.refusals += any(map(_is_filled_alert, elements))
         elif event == "run_javascript" and (call := _CALL.fullmatch(content["code"])):
             method, arguments = call[2], json.loads(call[3])
-            self.refusals += method == "reject" or (method == "showAlert" and arguments[1] != "")
+            self.refusals += method == "reject"
             part = self._names.get(int(call[1]), "")
             self.client.method_calls[f"{part} {method}"] += 1
             await self.on_call(part, method, arguments)
 
 
+def _is_filled_alert(element: dict[str, Any]) -> bool:
+    return element["props"].get("role") == "alert" and bool(element.get("text"))
+
+
 def _name(element: dict[str, Any]) -> str:
     props = element["props"]
-    return str(props.get("channel") or props.get("aria-label") or element["tag"])
+    return str(
+        props.get("channel") or props.get("aria-label") or element.get("text") or element["tag"]
+    )
 
 
 def _ignore(_packet: dict[str, Any]) -> None:

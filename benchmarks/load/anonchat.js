@@ -24,10 +24,8 @@ export class AnonchatScreen extends Page {
     this.feeds = Object.entries(this.elements).filter(([, { tag }]) => tag === "nicegui-live_list");
     this.messages = this.find(({ props }) => props?.channel === "messages");
     this.composer = this.find(({ tag }) => tag === "nicegui-composer");
-    for (const [id, { props }] of this.feeds) {
-      const rows = props.rows ?? this.parts.get(id) ?? [];
-      this.keys.get(id) || this.keys.set(id, new Set(rows.map(([key]) => key)));
-      props.rows = [];
+    for (const [id] of this.feeds) {
+      this.keys.get(id) || this.keys.set(id, new Set(this.firstKeys.get(id)));
     }
     return super.connect();
   }

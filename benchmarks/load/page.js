@@ -25,7 +25,7 @@ export class Page {
   async open() {
     const html = await this.load();
     this.elements = readElements(html);
-    this.parts = readParts(html);
+    this.firstKeys = readKeys(html);
     this.query = readQuery(html);
     this.next = Number(this.query.next_message_id);
     await this.connect();
@@ -142,10 +142,11 @@ function readElements(html) {
   );
 }
 
-// Returns the initial data of elements in the HTML, by element id.
-function readParts(html) {
-  const parts = html.matchAll(/<script type="application\/json" data-part="c(\d+)">(.*?)<\/script>/gs);
-  return new Map([...parts].map(([, id, json]) => [id, JSON.parse(json)]));
+// Returns the keys of the rows in the first paint, by the id of their list.
+function readKeys(html) {
+  const lists = html.matchAll(/<\w+ id="c(\d+)" class="feed [^"]*" data-rows="([^"]*)">/g);
+  const parse = (rows) => JSON.parse(rows.replace(/&#34;/g, '"').replace(/&amp;/g, "&"));
+  return new Map([...lists].map(([, id, rows]) => [id, parse(rows).map(([key]) => key)]));
 }
 
 function readQuery(html) {

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 import httpx
@@ -19,7 +20,8 @@ from tests.history.rows import Rows, read_line
 
 _ESCAPES = {"&#36;": "$", "&#96;": "`", "&gt;": ">", "&lt;": "<", "&amp;": "&"}
 _ELEMENTS = re.compile(r"parseElements\(String\.raw`(.*?)`\)", re.DOTALL)
-_INITIAL_CONTENT = re.compile(r'data-part="c(\d+)">(.*?)</script>', re.DOTALL)
+_LIST = re.compile(r'<\w+ id="c(\d+)" class="feed [^"]*" data-rows="([^"]*)">')
+_TAG = re.compile(r"<(\w+)")
 _QUERY = re.compile(r"'client_id': '([^']+)'")
 _NODE = re.compile(r"'node': '([^']+)'")
 _CALL = re.compile(r'return runMethod\((\d+), "(\w+)", (.*)\)', re.DOTALL)
@@ -128,8 +130,7 @@ class Screen:
         composers = [e for e in elements if e["tag"] == "nicegui-composer"]
         if not feeds or not composers:  # a non-member gets the join panel
             raise NavigatedAway
-        initial_content = dict(_INITIAL_CONTENT.findall(answer.text))
-        initial_rows = json.loads(initial_content[str(feeds[0]["id"])])
+        initial_rows = read_first_rows(answer.text)[feeds[0]["id"]]
         self.loaded += 1
         self._record_response(requested_at, tuple(map(read_line, initial_rows)))
         rows = Rows(initial_rows, more=feeds[0]["props"]["more"])
@@ -325,6 +326,30 @@ def introduce(client_id: str, *, tab_id: str, after: int = 0) -> dict[str, str |
     }
 
 
+def read_first_rows(html: str) -> dict[int, list[list[Any]]]:
+    """Return the rows in the first paint of a page, by the id of their list."""
+    rows = {}
+    for found in _LIST.finditer(html):
+        end, packed = found.end(), []
+        for key, order in json.loads(unescape(found[2])):
+            start, end = end, _find_end(html, end)
+            packed.append([key, order, html[start:end]])
+        rows[int(found[1])] = packed
+    return rows
+
+
+def _find_end(html: str, start: int) -> int:
+    """Return the index after the element that begins at `start`."""
+    tag = _TAG.match(html, start)
+    assert tag, html[start:]
+    depth, tags = 0, re.compile(rf"<(/?){tag[1]}\b[^>]*>")
+    for found in tags.finditer(html, start):
+        depth += -1 if found[1] else 1
+        if not depth:
+            return found.end()
+    raise AssertionError(html[start:])
+
+
 def read_elements(html: str) -> list[dict[str, Any]]:
     """Return the elements of a page with their event listeners."""
     found = _ELEMENTS.search(html)
@@ -332,5 +357,13 @@ def read_elements(html: str) -> list[dict[str, Any]]:
     raw = found[1]
     for escaped, plain in _ESCAPES.items():
         raw = raw.replace(escaped, plain)
-    elements = json.loads(raw)
-    return [{"props": {}, "events": [], **each, "id": int(id)} for id, each in elements.items()]
+    return read_update(json.loads(raw))
+
+
+def read_update(elements: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the elements of an update with their event listeners, but the deleted ones."""
+    return [
+        {"props": {}, "events": [], **each, "id": int(id)}
+        for id, each in elements.items()
+        if each and id != "_id"
+    ]

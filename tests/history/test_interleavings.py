@@ -10,7 +10,6 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,13 +26,15 @@ from anonchat import (
     MessagesDeleted,
     Visitor,
 )
+from pages.elements.alert import Alert
 from pages.elements.live_list import ClientState
-from pages.message_log import MessageLog
+from pages.lists import MessageList
 from pages.rows import message_row
 from tests.fakes import FakeClock, crash, create_room_with_members, make_settings
 from tests.history.checker import find_faults
 from tests.history.record import Line, Post, Record, Sight, Telling
 from tests.history.rows import Packed, Rows, read_line
+from tests.pages.built_page import show_page
 
 pytestmark = pytest.mark.usefixtures("either_place")
 
@@ -279,7 +280,7 @@ class Story:
             return
         question = tab.questions.pop(0)
         shown = ClientState(question["keys"], older=question["older"])
-        news = await self._conversation()._catch_up(shown)
+        news = await self._messages().catch_up(shown)
         assert news
         put = [row.pack() for row in news.put]
         tab.answers.append({**question, "put": put, "keep": news.keep, "more": news.more})
@@ -330,14 +331,13 @@ class Story:
         """Load a page again; it connects later."""
         tab.cut()
         requested_at = self._now
-        rows = [message_row(message).pack() for message in await self._conversation()._history()]
+        rows = [message_row(message).pack() for message in await self._messages()._history()]
         tab.show(rows, more=len(rows) == PAGE, requested_at=requested_at)
         self._record_response(tab, tuple(map(read_line, rows)))
 
-    def _conversation(self) -> MessageLog:
-        site: Any = SimpleNamespace(chat=self.chat)
-        nothing: Any = None
-        return MessageLog(site, nothing, self._room, self._mira, nothing)
+    def _messages(self) -> MessageList:
+        with show_page(self.chat, visitor_id=self._mira.visitor_id):
+            return MessageList(self._room, self._mira, alert=Alert())
 
     # Recording
 

@@ -16,9 +16,10 @@ from starlette.types import Message
 
 from anonchat import Chat
 from benchmarks.attacks.catalogue import FORM_ROUTES
-from pages import layout, room_view
+from pages import layout
 from pages.elements.live_list import LiveList
 from pages.http.auth import local_path
+from pages.lists import MemberList
 from tests.hostile_texts import HOSTILE_TEXTS
 from tests.pages.tab import Tab, connect_page, wait_until
 from tests.payloads import PAYLOADS
@@ -353,14 +354,14 @@ async def test_member_who_leaves_during_rendering_gets_no_room_feeds(
     browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = await _create_room(browser, "Leaver", "a room to leave")
-    build_members = room_view.RoomView._members
+    load = MemberList.load
 
-    async def leave_first(view: room_view.RoomView) -> LiveList:
+    async def leave_first(members: MemberList) -> None:
         token = {"authorization": f"Bearer {browser.cookies['anonchat']}"}
         await browser.delete(f"/api/v1/rooms/{address[3:]}/membership", headers=token)
-        return await build_members(view)
+        await load(members)
 
-    monkeypatch.setattr(room_view.RoomView, "_members", leave_first)
+    monkeypatch.setattr(MemberList, "load", leave_first)
     page = (await browser.get(address)).text
     client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
     feeds = [element for element in client.elements.values() if isinstance(element, LiveList)]
