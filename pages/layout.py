@@ -17,14 +17,12 @@ from htpy import (
     base,
     div,
     fragment,
-    i,
     link,
     main,
     meta,
     noscript,
     p,
     script,
-    span,
     style,
 )
 from markupsafe import Markup
@@ -195,12 +193,9 @@ def _notice(text: str, name: str) -> Element:
     return main(class_="nothing page")[logo(name), p(role="alert")[text]]
 
 
-@cache
-def logo(name: str) -> Markup:
+def logo(name: str) -> Element:
     """Draw the logo: three dots, each fainter, and the name of the site."""
-    return a(href=".", class_="mark")[
-        span(class_="dots", aria_hidden="true")[i, i, i], span[name]
-    ].__html__()
+    return a(href=".", class_="mark")[name]
 
 
 def chosen_theme(request: Request) -> str:

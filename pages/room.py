@@ -87,13 +87,11 @@ def _show_header(room: Room, member: Member, panel: html.aside, alert: Alert) ->
 def _show_members(room: Room, member: Member, visitor: Visitor, panel: html.aside) -> None:
     _ = current_language()
     with html.header():
-        with html.h2():
-            html.span(_("Members"))
+        with html.h2(_("Members")):
             PresenceCount(room)
         PanelButton("close", _("Close"), panel)
     MemberList(room, member)
-    with html.footer().classes("only-phone"):
-        Button(_("Settings"), kind="quiet", on_click=partial(open_settings, visitor))
+    Button(_("Settings"), kind="quiet only-phone", on_click=partial(open_settings, visitor))
 
 
 async def _leave(room: Room, alert: Alert) -> None:

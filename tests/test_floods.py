@@ -64,7 +64,7 @@ ANSWERS = {
     "event: public rooms turn the page": "card showPage",
     "event: rooms searched": "nicegui-room_search show",
     "event: room said to have ended": "nicegui-unsent_text created",
-    "event: dialogs": "nicegui-dialog created",
+    "event: dialogs": "nicegui-modal_dialog created",
     "event: invitations": "nicegui-copy_link created",
     "event: lobby opened on the page": "card created",
     "event: room opened on the page": "messages created",

@@ -12,7 +12,7 @@ from benchmarks.attacks.scene import Scene
 from benchmarks.attacks.way import Act, Prepare, Way
 
 _FORM = "nicegui-form"
-_DIALOG = "nicegui-dialog"
+_DIALOG = "nicegui-modal_dialog"
 _ROOM_SEARCH = "nicegui-room_search"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')

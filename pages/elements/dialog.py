@@ -8,7 +8,7 @@ from nicegui import ui
 from ..i18n.language import current_language
 
 
-class Dialog(ui.element, component="dialog.js"):
+class Dialog(ui.element, component="modal_dialog.js"):
     """A modal dialog, which is built when it is wanted; `await` waits for its end.
 
     The result is what `submit` was called with, or `None` if the dialog was closed. Afterwards the

@@ -1,16 +1,11 @@
 """The logo."""
 
-from nicegui import html, ui
+from nicegui.elements.mixins.text_element import TextElement
 
 
-class Logo(ui.element):
+class Logo(TextElement):
     """Three dots, each fainter, and the name of the site; a link to the lobby."""
 
     def __init__(self, name: str) -> None:
-        super().__init__("a")
+        super().__init__(tag="a", text=name)
         self.classes("mark").props["href"] = "."
-        with self:
-            with html.span().classes("dots").props("aria-hidden=true"):
-                for _ in range(3):
-                    html.i()
-            html.span(name)

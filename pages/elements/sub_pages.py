@@ -51,6 +51,9 @@ class SubPages(ui.sub_pages, component="navigator.js", dependencies=["navigation
     def _show(self) -> None:
         """Build the content of the current path soon; NiceGUI calls this when it has changed."""
         path = self._router.current_path
+        if not isinstance(path, str):  # a forged event
+            self.has_404 = False
+            return
         match = self._find_matching_path() if len(path) <= _PATH_CHARACTERS_MAX else None
         self._match = match if match and not match.remaining_path else None
         self.has_404 = self._match is None  # then NiceGUI makes the browser load the path

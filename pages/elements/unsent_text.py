@@ -9,5 +9,6 @@ class UnsentText(ui.element, component="unsent_text.js"):
     """Shows the text, if any, that this tab has stored under a key, to be copied."""
 
     def __init__(self, key: str) -> None:
+        _ = current_language()
         super().__init__()
-        self._props.update(storage_key=key, label=current_language()("What you were writing"))
+        self._props.update(storage_key=key, label=_("What you were writing"))

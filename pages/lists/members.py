@@ -13,10 +13,11 @@ class MemberList(LiveList):
     """The members of a room, shown to one of them."""
 
     def __init__(self, room: Room, member: Member) -> None:
+        _ = current_language()
         super().__init__(
             members_topic(room.id),
             tag="ul",
-            label=current_language()("Members"),
+            label=_("Members"),
             marks=_marks(room, member),
         )
         self._room = room

@@ -10,7 +10,8 @@ class PurgeStatsList(LiveList):
     """The purge statistics, one row per line."""
 
     def __init__(self) -> None:
-        super().__init__(PURGE_STATS, tag="ul", label=current_language()("The janitor"))
+        _ = current_language()
+        super().__init__(PURGE_STATS, tag="ul", label=_("The janitor"))
 
     async def catch_up(self, _shown: ClientState) -> SyncResult:
         """Return all lines, once there are any."""

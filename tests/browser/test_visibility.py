@@ -32,7 +32,7 @@ async def test_icons_are_seen_in_forced_colours(
     await ann.open_room(room)
     await expect(ann.page.locator(".feed-facts .icon").first).to_be_visible()
     unseen = []
-    for icon in await ann.page.locator(".icon, .dots i").all():
+    for icon in await ann.page.locator(".icon, .icon-only:empty, .mark").all():
         if not await icon.is_visible():
             continue
         color = await icon.evaluate("""(icon) => {
@@ -40,7 +40,8 @@ async def test_icons_are_seen_in_forced_colours(
             const color = (node) => getComputedStyle(node).backgroundColor;
             while (ground && color(ground).endsWith(", 0)")) ground = ground.parentElement;
             if (!ground) return null; // removed meanwhile
-            return [color(icon), color(ground)];
+            const pseudo = icon.matches(".icon") ? undefined : "::before";
+            return [getComputedStyle(icon, pseudo).backgroundColor, color(ground)];
         }""")
         if color and await ann.page.evaluate(_CONTRAST, color) < 3:
             unseen.append(await icon.evaluate("(icon) => icon.parentElement.outerHTML"))
