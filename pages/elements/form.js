@@ -30,6 +30,7 @@ export default {
     },
     release() {
       this.isBusy = false;
+      this.$nextTick(() => this.$el.querySelector('[aria-invalid="true"]')?.focus());
     },
   },
 };

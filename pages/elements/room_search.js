@@ -109,7 +109,9 @@ export default {
       this.timer = setTimeout(() => this.$emit("query", words), QUERY_DELAY);
     },
     onKeydown(event) {
-      if (event.isComposing || event.keyCode === COMPOSING) return;
+      const isComposing = event.isComposing || event.keyCode === COMPOSING;
+      if (isComposing && event.key === "Enter") event.preventDefault(); // it would submit the form
+      if (isComposing) return;
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       if (step && this.options.length) {
         event.preventDefault();

@@ -31,9 +31,8 @@ class TextField(ui.element):
             self._show_error(error)
 
     def refuse(self, reason: str) -> None:
-        """Show why the text is refused, and focus the field."""
+        """Show why the text is refused; its form focuses it."""
         self._show_error(reason)
-        ui.run_javascript(f"getHtmlElement({self.input.id}).focus()")
 
     def accept(self) -> None:
         """Remove the reason."""
