@@ -30,7 +30,10 @@ export default {
     },
     release() {
       this.isBusy = false;
-      this.$nextTick(() => this.$el.querySelector('[aria-invalid="true"]')?.focus());
+      this.$nextTick(() => {
+        const refused = this.$el.querySelector('[aria-invalid="true"]');
+        (refused ?? this.$el.querySelector("input, select")).focus();
+      });
     },
   },
 };

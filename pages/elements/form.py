@@ -17,8 +17,8 @@ class Form(ui.element, component="form.js"):
     """A form; its texts stay in the browser until it is submitted.
 
     `on_submit` gets the fields by name. Meanwhile the form cannot be submitted again. Before, the
-    marks of refused fields are removed; afterwards, the first refused field is focused. The last
-    `Alert` in the form shows a `ChatError` that `on_submit` does not handle.
+    marks of refused fields are removed; afterwards, the first refused field is focused, or the
+    first of all. The last `Alert` in the form shows a `ChatError` that `on_submit` does not handle.
     """
 
     def __init__(self, on_submit: Callable[[Fields], Awaitable[object]]) -> None:

@@ -27,3 +27,5 @@ class LeftRoom(Component, component="left_room.js", dependencies=["socket.js"]):
             await self._on_undo(str(arguments.args))
         except ChatError as error:
             self.run_method("reject", self._language.explain(error))
+        else:
+            self.run_method("forget")

@@ -11,7 +11,8 @@ export function enableNavigation() {
 }
 
 export function isOpened(link) {
-  return link.pathname === opened;
+  // A link that is not in the document yet has no address.
+  return new URL(link.getAttribute("href"), document.baseURI).pathname === opened;
 }
 
 export function setOpened(path) {

@@ -1,5 +1,7 @@
 """Content security policy, compression and the polling fallback in a real browser."""
 
+from playwright.async_api import expect
+
 from tests.browser.person import Person
 from tests.browser.world import World
 
@@ -52,6 +54,7 @@ async def test_pages_cause_no_content_security_policy_violation(world: World, ro
     await ann.expect_connected()
     await ann.post_messages("is anybody there?", "a line\nand https://chat.example/ to look at")
     await ann.button(ann.words.invite).click()
+    await expect(ann.dialog).to_be_visible()
     await ann.page.keyboard.press("Escape")
     assert await _violations(ann) == []
     await ann.leave_room()

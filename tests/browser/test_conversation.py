@@ -387,7 +387,7 @@ async def test_copied_invitation_link_is_confirmed_only_if_it_was_copied(
         is_allowed,
     )
     await ann.button("Invite").click()
-    button = ann.page.locator("[data-copies]")
+    button = ann.dialog.locator(".copy-link button")
     await button.click()
     if not is_allowed:
         await ann.page.wait_for_function("window.hasFallenBack")

@@ -31,7 +31,7 @@ async def test_members_lie_over_the_conversation_of_a_narrow_window(
     await ann.button("Members").click()
     await expect(ann.members).to_be_visible()
     assert await ann.log.bounding_box() == before
-    panel = await ann.page.locator("#members").bounding_box()
+    panel = await ann.page.get_by_role("complementary").bounding_box()
     assert panel and panel["x"] + panel["width"] == width and panel["height"] == 800
     await ann.button("Close").click()
     await expect(ann.members).to_be_hidden()

@@ -8,8 +8,9 @@ const UNITS = [ // name, size in ms, smallest duration in ms shown in this unit
   ["minute", MINUTE, MINUTE],
 ];
 
+let offset; // ms by which the server's clock is ahead of this one; the same for all lists
+
 export class Times {
-  #offset; // ms by which the server's clock is ahead of this one
   #language;
   #clock;
   #day;
@@ -27,17 +28,16 @@ export class Times {
     this.#relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
     this.#relativeDay = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
     this.#units = Object.fromEntries(UNITS.map(([unit]) => [unit, unitFormat(unit, language)]));
-    const [page] = performance.getEntriesByType("navigation");
-    this.#offset = now - performance.timeOrigin - page.requestStart; // an upper bound
+    offset ??= now - requestStart(); // an upper bound
   }
 
   // Corrects the offset: the server's clock read `now` after a request sent at `sentAt`.
   synchronise(now, sentAt) {
-    this.#offset = Math.min(Math.max(this.#offset, now - Date.now()), now - sentAt);
+    offset = Math.min(Math.max(offset, now - Date.now()), now - sentAt);
   }
 
   now() {
-    return Date.now() + this.#offset;
+    return Date.now() + offset;
   }
 
   timeLeft(moment) {
@@ -77,6 +77,12 @@ export class Times {
     const [unit, size] = UNITS.find(([, size]) => since >= size) || UNITS.at(-1);
     return [this.#relative.format(-Math.floor(since / size), unit), size - (since % size)];
   }
+}
+
+// When this page was requested.
+function requestStart() {
+  const [page] = performance.getEntriesByType("navigation");
+  return performance.timeOrigin + page.requestStart;
 }
 
 function unitFormat(unit, language) {
