@@ -10,6 +10,7 @@ from playwright.async_api import Error
 
 from tests.browser.world import BrowserContextPool, World, open_context_pool
 from tests.servers.server_process import ServerProcess
+from tools.ports import free_port
 
 _HERE = Path(__file__).parent
 _failed = pytest.StashKey[bool]()
@@ -37,13 +38,20 @@ async def context_pool() -> AsyncIterator[BrowserContextPool]:
         yield context_pool
 
 
+@pytest.fixture(scope="session")
+def port() -> int:
+    """Return the port of the modules' servers: at one address, scripts stay in the cache."""
+    return free_port()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server_process(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, port: int
 ) -> AsyncIterator[ServerProcess]:
     """Start a server for the module with the module's `SETTINGS`."""
     settings = getattr(request.module, "SETTINGS", {})
     server_process = ServerProcess(tmp_path_factory.mktemp("house"), **settings)
+    server_process.port = port
     await server_process.start()
     yield server_process
     await server_process.stop()

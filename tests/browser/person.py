@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from playwright.async_api import (
     BrowserContext,
@@ -119,6 +120,11 @@ class Person:
         if not (self.ignored_errors and re.search(self.ignored_errors, error)):
             self.errors.append(f"{self.nickname}: {error}")
 
+    @property
+    def _origin(self) -> str:
+        home = urlsplit(self.home)
+        return f"{home.scheme}://{home.netloc}"
+
     # Locators
 
     def textbox(self, name: str) -> Locator:
@@ -195,6 +201,16 @@ class Person:
         await self.submit_login(nickname or self.nickname, phrase=phrase)
         await self.expect_path("/")
 
+    async def start_session(self) -> None:
+        """Sign in without opening the login page: post its form, as a browser without scripts."""
+        response = await self.context.request.post(
+            f"{self.home}/session",
+            form={"nickname": self.nickname},
+            headers={"Origin": self._origin},
+            max_redirects=0,
+        )
+        assert response.status == 303, await response.text()
+
     async def submit_login(self, nickname: str, *, phrase: str = "") -> None:
         """Fill in the login form and submit it."""
         await self.textbox(self.words.nickname).fill(nickname)
@@ -208,6 +224,18 @@ class Person:
         """Find or create a room from the current page, and wait until it is open."""
         await self.room_search.fill(room)
         await self.room_search.press("Enter")
+        await self.expect_room(room)
+
+    async def enter_room(self, room: str) -> None:
+        """Find or create a room with the API, join it and open its page."""
+        cookies = {each["name"]: each["value"] for each in await self.context.cookies(self.home)}
+        response = await self.context.request.post(
+            f"{self.home}/api/v1/rooms",
+            data={"name": room},
+            headers={"Origin": self._origin, "Authorization": f"Bearer {cookies['anonchat']}"},
+        )
+        assert response.ok, await response.text()
+        await self.open_path(f"/r/{(await response.json())['slug']}")
         await self.expect_room(room)
 
     async def join_room(self) -> None:

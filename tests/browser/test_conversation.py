@@ -230,7 +230,7 @@ async def test_oversized_message_stays_in_the_input_with_the_reason(
 @pytest.mark.parametrize(
     ("text", "stored"),
     [
-        ("a" * 3_990 + "\n" * 5_000, "a" * 3_990),
+        ("a" * 3_990 + "\n" * 500, "a" * 3_990),
         ("\n" * 50 + "b" * 3_990 + " " * 60_000, "b" * 3_990),
         ("e\u0323\u0302" * 3_000, "\u1ec7" * 3_000),
         ("\U0001f33b" * 4_000, "\U0001f33b" * 4_000),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
@@ -25,8 +26,11 @@ async def _create_rooms(folder: Path) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def server_process(tmp_path_factory) -> AsyncIterator[ServerProcess]:
+async def server_process(
+    tmp_path_factory: pytest.TempPathFactory, port: int
+) -> AsyncIterator[ServerProcess]:
     server_process = ServerProcess(tmp_path_factory.mktemp("house"))
+    server_process.port = port
     await _create_rooms(server_process.data)
     await server_process.start()
     yield server_process

@@ -100,17 +100,19 @@ class World:
         return person
 
     async def visitor(self, name: str, **options: Any) -> Person:
-        """Create a user and sign in."""
+        """Create a signed-in user who has the lobby open."""
         person = await self.person(name, **options)
-        await person.sign_in()
+        await person.start_session()
+        await person.open_path("/")
         return person
 
     async def members(self, room: str, *names: str, **options: Any) -> list[Person]:
         """Create signed-in users who have the room open."""
         people = []
         for name in names:
-            people.append(await self.visitor(name, **options))
-            await people[-1].open_room(room)
+            people.append(await self.person(name, **options))
+            await people[-1].start_session()
+            await people[-1].enter_room(room)
         return people
 
     async def wire(self) -> TcpProxy:

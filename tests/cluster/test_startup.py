@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from tests.servers.forked_node import ForkedNode
 from tools.ports import free_port
-from tools.servers.node import Node
 from tools.servers.postgres import Postgres
 from tools.servers.redis import Redis
 
@@ -110,7 +110,7 @@ async def test_startup_fails_with_one_line_if_the_tables_are_foreign(
 
 async def _assert_exits_with_one_line(folder: Path, settings: dict[str, str], setting: str) -> str:
     """Start a node, and return the line that it prints before it exits."""
-    node = Node("n1", folder / "n1", settings)
+    node = ForkedNode("n1", folder / "n1", settings)
     node.launch()
     assert await node.wait_until_exited() == 1
     (line,) = node.log.splitlines()

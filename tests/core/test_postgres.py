@@ -1,11 +1,8 @@
 """PostgreSQL as the database: migrations, outages, recovery and time."""
 
 import asyncio
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,6 +39,7 @@ from tests.fakes import (
     running_chat,
 )
 from tests.servers.postgres import PostgresPool
+from tests.servers.program import run_program
 from tests.timeouts import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -96,10 +94,7 @@ async def test_server_that_does_not_answer_fails_startup_with_one_line(
 def test_program_exits_with_the_startup_error_and_a_nonzero_status(tmp_path: Path) -> None:
     settings = {"ANONCHAT_DATA_DIR": str(tmp_path), "ANONCHAT_PORT": "0"}
     settings["ANONCHAT_DATABASE_URL"] = _UNREACHABLE
-    command = [sys.executable, str(ROOT / "main.py")]
-    result = subprocess.run(
-        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=PATIENCE
-    )
+    result = run_program(tmp_path, environment=settings)
     assert result.returncode != 0
     assert result.stdout + result.stderr == result.stderr
     assert result.stderr.startswith("ANONCHAT_DATABASE_URL: ")

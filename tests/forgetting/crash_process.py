@@ -6,6 +6,7 @@ before that step.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -86,6 +87,7 @@ def _count_steps(chat: Chat, killer: _Killer) -> None:
 
 def main() -> None:
     """Run the jobs, each in a child process."""
+    gc.freeze()  # the children need not scan all modules
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

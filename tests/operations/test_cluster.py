@@ -18,6 +18,7 @@ from tests.fakes import UNLIMITED
 from tests.history.screen import introduce, read_client_id
 from tests.operations.test_commands import parse_result, run
 from tests.pages.tab import open_websocket
+from tests.servers.forked_node import ForkedNode
 from tests.timeouts import PATIENCE
 from tools.cluster import Cluster
 from tools.servers.nginx import NGINX, Nginx
@@ -44,7 +45,9 @@ os._exit(9)
 async def front(tmp_path: Path) -> AsyncIterator[Nginx]:
     """Start nginx in front of two nodes, each of which is a separate site."""
     settings = {**UNLIMITED, "trusted_proxies": "127.0.0.1"}
-    nodes = [Node(name, tmp_path / name, {**settings, "node_id": name}) for name in ("n1", "n2")]
+    nodes = [
+        ForkedNode(name, tmp_path / name, {**settings, "node_id": name}) for name in ("n1", "n2")
+    ]
     nginx = Nginx(tmp_path / "nginx", nodes)
     nginx.write_configuration()
     for node in nodes:

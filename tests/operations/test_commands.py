@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from anonchat.cli.main import cli
 from tests.api.api_client import ApiClient
 from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
+from tests.servers.program import run_program
 from tests.servers.server_process import ServerProcess
 from tests.timeouts import PATIENCE
 from tools.ports import free_port
@@ -48,21 +49,10 @@ async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
 
 
 async def run(data: Path, *words: str, **settings: str) -> Completed:
-    """Run the program with these arguments and settings; upper-case names are variables."""
-    given = {
-        name if name.isupper() else f"ANONCHAT_{name.upper()}": value
-        for name, value in settings.items()
-    }
-    return await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, str(ROOT / "main.py"), *words],
-        cwd=data.parent,
-        env={"PATH": os.environ["PATH"], "ANONCHAT_DATA_DIR": str(data), **given},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-    )
+    """Run the program with these arguments and settings."""
+    given = {f"ANONCHAT_{name.upper()}": value for name, value in settings.items()}
+    environment = {"ANONCHAT_DATA_DIR": str(data), **given}
+    return await asyncio.to_thread(run_program, data.parent, *words, environment=environment)
 
 
 def parse_result(done: Completed) -> dict[str, Any]:
@@ -352,8 +342,17 @@ def test_invalid_arguments_end_with_status_2_and_the_usage(
 
 
 async def _list_imports(data: Path, *words: str) -> set[str]:
-    """Run the program; return the names of the packages that it imports."""
-    done = await run(data, *words, PYTHONPROFILEIMPORTTIME="1")
+    """Run the program as an operator does; return the names of the packages that it imports."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-X", "importtime", str(ROOT / "main.py"), *words],
+        cwd=data.parent,
+        env={"PATH": os.environ["PATH"], "ANONCHAT_DATA_DIR": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
     assert done.returncode == 0, done.stderr
     names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines())
     return {name.partition(".")[0] for name in names}

@@ -14,6 +14,7 @@ from tests.fakes import UNLIMITED
 from tests.history.screen import introduce, read_client_id
 from tests.operations.proxies import Caddy, DocumentedNginx, HAProxy, LimitedNginx, Traefik
 from tests.pages.tab import open_websocket
+from tests.servers.forked_node import ForkedNode
 from tests.timeouts import PATIENCE
 from tools.servers.nginx import Nginx
 from tools.servers.node import Node
@@ -44,7 +45,7 @@ async def _running(proxy: ManagedProcess, nodes: Sequence[Node]) -> AsyncIterato
 
 def _make_nodes(folder: Path, number: int) -> list[Node]:
     names = [f"n{n}" for n in range(1, number + 1)]
-    return [Node(name, folder / name, {**UNLIMITED, "node_id": name}) for name in names]
+    return [ForkedNode(name, folder / name, {**UNLIMITED, "node_id": name}) for name in names]
 
 
 @pytest.mark.parametrize("make", [Nginx, HAProxy, Caddy, Traefik])

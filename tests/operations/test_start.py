@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from click.testing import CliRunner
 from anonchat import StartupError
 from anonchat.cli.main import cli
 from anonchat.runtime.listening import bind, format_url
+from tests.servers.program import run_program
 from tests.timeouts import PATIENCE
 from tools.ports import free_port
 from tools.servers.process import ROOT
@@ -56,11 +56,11 @@ def _write_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, s
     return {"PATH": os.environ["PATH"], "HOME": str(folder), **named}
 
 
-async def run(folder: Path, *words: str, **settings: str) -> tuple[int | None, str, str]:
+async def run(folder: Path, *words: str, **settings: str) -> tuple[int, str, str]:
     """Run the program; return its exit status, standard output and standard error."""
-    async with program(folder, *words, **settings) as process, asyncio.timeout(PATIENCE):
-        stdout, stderr = await process.communicate()
-    return process.returncode, stdout.decode(), stderr.decode()
+    environment = _write_environment(folder, settings)
+    done = await asyncio.to_thread(run_program, folder, *words, environment=environment)
+    return done.returncode, done.stdout, done.stderr
 
 
 async def read_url(process: Process) -> str:
@@ -162,10 +162,10 @@ def test_check_reports_what_startup_rejects(
     settings: dict[str, str],
     name: str,
 ) -> None:
-    for variable, value in _write_environment(tmp_path, settings).items():
+    environment = _write_environment(tmp_path, settings)
+    for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    command = [sys.executable, str(ROOT / "main.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = run_program(tmp_path, environment=environment)
     line = done.stderr.splitlines()[-1]
     assert done.returncode != 0
     assert line.startswith(name)

@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -26,23 +26,37 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ForkedProcess:
-    """A process that runs `main.py`, with the methods of `Popen` that `ManagedProcess` calls."""
+    """A process that runs `main.py`, with the methods of `Popen` that `ManagedProcess` calls.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], log: Path) -> None:
+    What it prints is appended to the two files.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        arguments: Sequence[str] = (),
+        *,
+        stdout: Path,
+        stderr: Path,
+    ) -> None:
         self._server = _start_server()
         self._status: int | None = None
         with self._server.lock:
-            self.pid = self._server.ask("fork", [str(folder), environment, str(log)])
+            self.pid = self._server.ask(
+                "fork", [str(folder), environment, arguments, [str(stdout), str(stderr)]]
+            )
             self._descriptor = os.pidfd_open(self.pid)
 
     def poll(self) -> int | None:
         """Return the exit status, or `None` if it is running."""
         return self._wait(timeout_seconds=0)
 
-    def wait(self) -> int:
-        """Wait until it has exited; return its exit status."""
-        status = self._wait(timeout_seconds=None)
-        assert status is not None
+    def wait(self, timeout_seconds: float | None = None) -> int:
+        """Wait until it has exited; return its exit status. Raises `TimeoutError`."""
+        status = self._wait(timeout_seconds=timeout_seconds)
+        if status is None:
+            raise TimeoutError
         return status
 
     def send_signal(self, number: signal.Signals) -> None:
@@ -116,23 +130,26 @@ def _serve(descriptor: int) -> None:
     sys.exit()
 
 
-def _prepare_fork(folder: str, environment: Mapping[str, str], log: str) -> None:
+def _prepare_fork(
+    folder: str, environment: Mapping[str, str], arguments: Sequence[str], outputs: Sequence[str]
+) -> None:
     """Make the process like one that was started with these arguments."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    sys.argv = [str(ROOT / "main.py")]
+    for number, path in enumerate(outputs, start=1):
+        output = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        os.dup2(output, number)
+        os.close(output)
+    sys.argv = [str(ROOT / "main.py"), *arguments]
 
 
 if __name__ == "__main__":
     gc.disable()  # as in main.py
     import pages.server  # noqa: F401
 
+    gc.freeze()  # else each fork scans it all when it exits, which takes longer than a command
     _serve(int(sys.argv[1]))
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -16,4 +16,5 @@ class ForkedNode(Node):
             super().launch()
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._process = ForkedProcess(self.folder, self.environment(), self.log_path)
+        log = self.log_path
+        self._process = ForkedProcess(self.folder, self.environment(), stdout=log, stderr=log)

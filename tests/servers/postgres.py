@@ -19,6 +19,21 @@ _OPTIONS = {
     "autovacuum": "off",
 }
 
+_DELETE_ALL_ROWS = """
+DO $$
+DECLARE name text;
+BEGIN
+    FOR name IN SELECT tablename FROM pg_tables
+        WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'ledger')
+    LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+    IF to_regclass('ledger') IS NOT NULL THEN
+        UPDATE ledger SET store = '', purged_at = NULL, messages = 0, rooms = 0, visitors = 0;
+    END IF;
+END $$
+"""
+
 
 class PostgresPool(Postgres):
     """A server with a pool of databases, which tests reach over its Unix socket."""
@@ -75,20 +90,13 @@ class PostgresPool(Postgres):
 
     async def _delete_rows(self, name: str) -> None:
         """Delete all rows but keep the tables, because creating them is slow."""
-        tables = await _fetch(
-            self.socket_url(name),
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
-            "AND tablename NOT IN ('alembic_version', 'ledger')",
-        )
-        initial = "store = '', purged_at = NULL, messages = 0, rooms = 0, visitors = 0"
         await _execute(
             self.socket_url(name),
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' "
-            "AND pid <> pg_backend_pid()",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
             "DROP FUNCTION IF EXISTS refuse CASCADE",
             "SET session_replication_role = replica",  # ignores foreign keys
-            *(f"DELETE FROM {table}" for (table,) in tables),
-            *([f"UPDATE ledger SET {initial}"] if tables else []),
+            _DELETE_ALL_ROWS,
         )
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -1,11 +1,9 @@
 """Upgrade from earlier releases and migration to PostgreSQL, without loss of data."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import pytest
 from anonchat import Chat, NicknameTaken, StartupError
 from tests.fakes import FakeClock, execute, make_settings, running_chat
 from tests.servers.postgres import PostgresPool
-from tests.timeouts import PATIENCE
+from tests.servers.program import run_program
 from tests.upgrades.site import SECRET, describe, populate
 
 ROOT = Path(__file__).parents[2]
@@ -140,9 +138,6 @@ async def test_migration_into_a_database_with_data_is_refused(
 
 
 def _migrate(data: Path, url: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "main.py"), "migrate-data", "--json"]
-    command += ["--from", f"sqlite+aiosqlite:///{data}/anonchat.db", "--to", url]
+    words = ["migrate-data", "--json", "--from", f"sqlite+aiosqlite:///{data}/anonchat.db"]
     settings = {"ANONCHAT_DATA_DIR": str(data), "ANONCHAT_SECRET_KEY": SECRET}
-    return subprocess.run(
-        command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=PATIENCE
-    )
+    return run_program(data.parent, *words, "--to", url, environment=settings)
