@@ -151,6 +151,11 @@ export default {
       if (this.isHeld) return (this.timer = setTimeout(() => this.choose(null), creates ? READ_DELAY : 0));
       this.timer = setTimeout(() => this.$emit("query", words), REFRESH_DELAY);
     },
+    showFailure(words, reason) {
+      if (words !== this.$refs.box.value || !this.hasFocus()) return;
+      this.close(); // the next Enter asks again
+      this.reason = reason;
+    },
     reject(reason) {
       this.reason = reason;
       this.picked = null; // the next Enter opens the typed name
