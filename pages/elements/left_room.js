@@ -18,7 +18,7 @@ export default {
     ]);
   },
   mounted() {
-    this.onPacket = ({ news }) => news?.forEach(({ left }) => left && this.remember(left));
+    this.onPacket = ({ news }) => news?.forEach(({ left, requested }) => requested && this.remember(left));
     whenSocket((socket) => socket.on("feed", this.onPacket));
     this.show(JSON.parse(sessionStorage.getItem(KEY)));
   },

@@ -55,6 +55,17 @@ async def test_undo_is_offered_for_ten_seconds(world: World, room: str) -> None:
     await expect(ann.button("Undo")).to_have_count(0)
 
 
+async def test_displaced_member_is_not_told_that_they_left(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.open_path("/")
+    await ann.expect_connected()
+    await ann.own_room(room).evaluate("""(row) => {
+        const news = [{ left: row.dataset.room, requested: false }];
+        for (const listen of window.socket.listeners("feed")) listen({ channel: "sidebar", news });
+    }""")
+    assert await ann.page.get_by_text("You left").count() == 0
+
+
 async def test_undo_tells_that_the_room_has_ended(world: World, room: str) -> None:
     ann, mira = await world.members(room, "Ann", "Mira")
     await mira.leave_room()
