@@ -54,6 +54,13 @@ export default {
     document.addEventListener("keydown", this.onTyping);
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
   },
+  beforeUnmount() {
+    // The room has ended: its notice shows the draft, and no answer will come any more.
+    const texts = [...this.unanswered.values()].map(({ text }) => text);
+    const draft = [...texts, this.$refs.box.value].filter(Boolean).join("\n");
+    sessionStorage.setItem(this.key("draft"), draft);
+    sessionStorage.removeItem(this.key("waiting"));
+  },
   unmounted() {
     this.resizeObserver.disconnect();
     document.removeEventListener("keydown", this.onTyping);
