@@ -190,7 +190,9 @@ def logo(name: str) -> Markup:
 
 def skip_link(language: Language, path: str, element_id: str) -> Element:
     """Draw the link, shown on focus, that leads past the sidebar to an element of the page."""
-    return a(class_="button skip-link", href=f"{path}#{element_id}")[language("Skip the rooms")]
+    query = ui.context.client.request.url.query  # without it, the link would load another page
+    href = f"{path}?{query}#{element_id}" if query else f"{path}#{element_id}"
+    return a(class_="button skip-link", href=href)[language("Skip the rooms")]
 
 
 def language_links(languages: Iterable[Language], current: Language) -> Node:
