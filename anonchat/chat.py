@@ -31,6 +31,7 @@ from .security.secret_key import get_or_create_secret_key, keys_path
 from .services.admin_stats import AdminStats
 from .services.expiry import Expiry, PurgeResult
 from .services.identity import Identity
+from .services.key_rotation import KeyRotation
 from .services.memberships import Memberships
 from .services.messages import Messages
 from .services.presence import Presence
@@ -167,12 +168,14 @@ class Chat:
             hasher=hasher,
             list_present=self.presence.list_present,
         )
+        self.key_rotation = KeyRotation(
+            database=database, clock=clock, keys=keys, cipher=message_cipher
+        )
         self.expiry = Expiry(
             database=database,
             bus=bus,
             clock=clock,
             keys=keys,
-            cipher=message_cipher,
             purge_stats=self.purge_stats,
             end_room=self.rooms.end,
             forget=self.identity.forget,
@@ -203,7 +206,7 @@ class Chat:
             ),
             history=history,
             require_member=self.memberships.require,
-            rotate_span_keys=self.expiry.rotate_span_keys,
+            rotate_span_keys=self.key_rotation.rotate,
         )
         self._heartbeat = PeriodicTask(self._tick, seconds=_HEARTBEAT_SECONDS, name="heartbeat")
         self._valkey_check = PeriodicTask(
@@ -231,7 +234,7 @@ class Chat:
         await self.expiry.reconcile()
         await self._keys.sync()
         done = await self._purge_expired()
-        await self.expiry.resume_rotations()
+        await self.key_rotation.resume()
         await self._update_skeletons()
         if done.messages or done.rooms or done.visitors:
             _log.info("purged data that expired before startup: %s", done)
@@ -307,7 +310,7 @@ class Chat:
             await self.rooms.retry_burning()
             await self.identity.retry_forgetting()
             await self.memberships.write_read_marks()
-            await self.expiry.resume_rotations()
+            await self.key_rotation.resume()
             await self.identity.mark_open_pages_seen()
             await self.identity.release_stale_shares()
         return done

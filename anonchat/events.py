@@ -38,11 +38,12 @@ class MemberJoined(Event):
 
 @dataclass(frozen=True, slots=True)
 class MemberLeft(Event):
-    """A member left a room, or the visitor was forgotten."""
+    """A member left a room: as `requested`, or displaced by another, or forgotten."""
 
     room_id: str
     visitor_id: str
     author: str
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,27 @@ from datetime import timedelta
 
 from .settings import Settings
 
+MARK_SEEN_INTERVAL = timedelta(minutes=10)
+"""The longest interval between two updates of `seen_at` of visitors with an open page."""
+_SEEN_INTERVAL = timedelta(hours=1)
+_UNCONFIRMED_TTL = timedelta(minutes=10)
+
 
 def visitor_lifetime(settings: Settings, *, has_posted: bool) -> timedelta:
     """Return how long a visitor lives after they were last seen."""
     if has_posted:
         return settings.visitor_ttl
     return min(settings.new_visitor_ttl, settings.visitor_ttl)
+
+
+def seen_interval(settings: Settings, *, has_posted: bool) -> timedelta:
+    """Return the minimum interval between two writes of a visitor's `seen_at`."""
+    return min(_SEEN_INTERVAL, visitor_lifetime(settings, has_posted=has_posted) / 4)
+
+
+def unconfirmed_lifetime(settings: Settings) -> timedelta:
+    """Return the lifetime of a new visitor whose token was not used yet."""
+    return min(_UNCONFIRMED_TTL, visitor_lifetime(settings, has_posted=False))
 
 
 def room_lifetime(settings: Settings, room_ttl: timedelta, *, was_entered: bool) -> timedelta:

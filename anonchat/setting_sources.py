@@ -23,8 +23,11 @@ def require_known_names(known: Collection[str], secrets: str | None) -> None:
     for source, name in [*variables, *_list_lines(), *_list_secrets(secrets)]:
         setting = name.upper().removeprefix(PREFIX)
         if name.upper().startswith(PREFIX) and setting not in known:
-            (nearest,) = get_close_matches(setting, known, n=1, cutoff=0)
-            raise StartupError(f"{source}{name} is not a setting; the nearest is {PREFIX}{nearest}")
+            nearest = [
+                f"the nearest is {PREFIX}{each}" for each in get_close_matches(setting, known)
+            ]
+            hint = nearest[0] if nearest else "docs/settings.md lists them"
+            raise StartupError(f"{source}{name} is not a setting; {hint}")
 
 
 def _list_lines() -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import string
 from datetime import timedelta
 from pathlib import Path
 from reprlib import repr as shorten
@@ -177,11 +178,11 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, given: dict[str, object]) -> dict[str, object]:
-        """Replace empty values by the defaults, from every source."""
+        """Replace empty values, or those of ASCII spaces, by the defaults, from every source."""
         return {
             name: value
             for name, value in given.items()
-            if not isinstance(value, str) or value.strip()
+            if not isinstance(value, str) or value.strip(string.whitespace)
         }
 
     @field_validator("*", mode="before")

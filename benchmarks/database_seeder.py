@@ -208,7 +208,7 @@ class DatabaseSeeder:
 
     @property
     def _message_cipher(self) -> MessageCipher:
-        return self._chat.expiry._cipher
+        return self._chat.key_rotation._cipher
 
 
 @asynccontextmanager

@@ -59,7 +59,7 @@ def _show_conversation(room: Room, member: Member, visitor: Visitor) -> None:
 
     def end(event: dict[str, Any]) -> None:
         panel.delete()
-        show_room_ended(talk, event, draft_key=composer.draft_key)
+        show_room_ended(talk, event, storage_key=composer.storage_key)
 
     for part in (messages, facts):
         part.on_event("ended", end)

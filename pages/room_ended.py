@@ -8,7 +8,7 @@ from .elements.unsent_text import UnsentText
 from .i18n.language import current_language
 
 
-def show_room_ended(place: ui.element, event: dict[str, Any], *, draft_key: str = "") -> None:
+def show_room_ended(place: ui.element, event: dict[str, Any], *, storage_key: str = "") -> None:
     """Replace the content of an element by the reason why the room ended, and the unsent text."""
     _, is_burnt = current_language(), event.get("why") == "burnt"
     with place.clear():
@@ -23,5 +23,5 @@ def show_room_ended(place: ui.element, event: dict[str, Any], *, draft_key: str 
                 else _("It was quiet for too long. Everything said here is gone.")
             )
             html.a(_("Back to the lobby"), href=".").classes("button")
-        if draft_key:
-            UnsentText(draft_key)
+        if storage_key:
+            UnsentText(storage_key)

@@ -87,10 +87,11 @@ async def _refuse_plain_form(
     """Return the form again, with its nickname and the reason."""
     language, settings = context.language(request), context.chat.settings
     if isinstance(error, ChallengeUnsolved):
-        title = language("Signing in needs JavaScript just now.")
+        title = language("Signing in takes a moment longer just now.")
         text = language(
-            "Your browser has to show that this is not a flood. Please allow JavaScript for this "
-            "site, go back and try again."
+            "Your browser first has to show, by a script, that this is not a flood. Go back, wait "
+            "until the page has loaded, and try again. If scripts are blocked, please allow "
+            "JavaScript for this site."
         )
         return make_error_page(context, request, title, text, status=429)
     try:

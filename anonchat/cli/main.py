@@ -17,12 +17,21 @@ import click
 from .. import __version__
 from ..durations import format_duration, parse_duration
 from ..errors import StartupError
+from .results import (
+    CommandResult,
+    format_backup,
+    format_closing,
+    format_findings,
+    format_move,
+    format_purge,
+    format_removal,
+    format_rooms,
+    format_rotation,
+    format_stats,
+)
 
 if TYPE_CHECKING:
     from ..settings import Settings
-
-CommandResult = dict[str, Any]
-"""The result of a command, as JSON; `well` is false if a check failed."""
 
 
 class CommandError(click.ClickException):
@@ -98,17 +107,7 @@ def _request(settings: "Settings", request: str, **arguments: str) -> CommandRes
     return asyncio.run(send_request(settings, request, **arguments))
 
 
-def _format_findings(outcome: CommandResult) -> str:
-    lines = [
-        f"{'ok    ' if part['well'] else 'FAILED'}  {part['part']}: {part['says']}"
-        for part in outcome["parts"]
-    ]
-    return "\n".join(
-        [*lines, f"anonchat {'is' if outcome['running'] else 'is not'} running in this data folder"]
-    )
-
-
-@_command(_format_findings)
+@_command(format_findings)
 def check(settings: "Settings") -> CommandResult:
     """Check what a start needs, without changing anything."""
     from .admin_client import is_running
@@ -123,27 +122,13 @@ def check(settings: "Settings") -> CommandResult:
     return asyncio.run(collect())
 
 
-def _format_stats(stats: CommandResult) -> str:
-    return "\n".join(f"{name:<10} {'none' if n is None else n}" for name, n in stats.items())
-
-
-@_command(_format_stats)
+@_command(format_stats)
 def stats(settings: "Settings") -> CommandResult:
     """Count visitors, rooms, members and messages."""
     return _request(settings, "stats")
 
 
-def _format_rooms(outcome: CommandResult) -> str:
-    lines = [f"{'members':>7}  {'messages':>8}  {'ends':<25}  address, name"]
-    lines += [
-        f"{room['members']:>7}  {room['messages']:>8}  {room['ends']:<25}  "
-        f"/r/{room['slug']}  {room['name']}{'' if room['listed'] else ' (not listed)'}"
-        for room in outcome["rooms"]
-    ]
-    return "\n".join(lines)
-
-
-@_command(_format_rooms)
+@_command(format_rooms)
 def rooms(settings: "Settings") -> CommandResult:
     """List all rooms, unlisted ones included."""
     return _request(settings, "rooms")
@@ -156,12 +141,7 @@ def _check_duration(_context: click.Context, _option: click.Parameter, text: str
         raise click.BadParameter(str(error)) from error
 
 
-def _format_closing(outcome: CommandResult) -> str:
-    closed = f" Its name is closed until {until}." if (until := outcome["closed_until"]) else ""
-    return f"Deleted the room and its {outcome['messages']} messages.{closed}"
-
-
-@_command(_format_closing)
+@_command(format_closing)
 @click.argument("name")
 @click.option(
     "--for",
@@ -176,30 +156,20 @@ def close_room(settings: "Settings", name: str, duration: str) -> CommandResult:
     return _request(settings, "close-room", name=name, duration=duration)
 
 
-@_command("Removed the visitor and their {messages} messages.".format_map)
+@_command(format_removal)
 @click.argument("nickname")
 def remove_visitor(settings: "Settings", nickname: str) -> CommandResult:
     """Delete a visitor with all they wrote, and sign them out."""
     return _request(settings, "remove-visitor", nickname=nickname)
 
 
-@_command("Purged {messages} messages, {rooms} rooms and {visitors} visitors.".format_map)
+@_command(format_purge)
 def purge(settings: "Settings") -> CommandResult:
     """Purge expired data now."""
     return _request(settings, "purge")
 
 
-_BACKUP = """\
-Backed up {room} rooms, {visitor} visitors and {message} messages to {file}.
-It has no keys: without those in {keys} it brings back nothing.
-Beside the keys as they are then, it brings back what is in it, except
-- what has expired, or was deleted, burnt or forgotten since;
-- messages, of any room, that expire in the same half minute as a message deleted since;
-- rooms and visitors that have expired according to the backup, though they were used since.
-It also brings back memberships and sessions that have ended since."""
-
-
-@_command(_BACKUP.format_map)
+@_command(format_backup)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(settings: "Settings", file: Path) -> CommandResult:
     """Copy an SQLite database, without its keys, to a new file."""
@@ -216,10 +186,7 @@ def backup(settings: "Settings", file: Path) -> CommandResult:
     return {**counts, "file": str(file), "keys": str(keys_path(settings))}
 
 
-@_command(
-    "Moved {room} rooms, {visitor} visitors and {message} messages; the old database can no longer "
-    "be used.".format_map
-)
+@_command(format_move)
 @click.option("--from", "source", metavar="URL", required=True, help="The current database.")
 @click.option("--to", "target", metavar="URL", required=True, help="The new, empty database.")
 def migrate_data(settings: "Settings", source: str, target: str) -> CommandResult:
@@ -246,7 +213,7 @@ def _settings_for(option: str, url: str) -> "Settings":
         raise StartupError(f"--{option}: not a database URL; needs {wanted}") from error
 
 
-@_command("Wrapped {keys} keys with a new secret key; the old one is invalid now.".format_map)
+@_command(format_rotation)
 def rotate_key(settings: "Settings") -> CommandResult:
     """Wrap all keys with a new secret key while stopped."""
     from ..security.secret_key import require_keys, rotate_secret_key

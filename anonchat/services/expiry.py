@@ -1,6 +1,5 @@
 """Purges expired data: keys first, then rows, in short transactions."""
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -9,31 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
-from sqlmodel import col, delete, func, select, tuple_, update
+from sqlmodel import col, delete, func, select
 
 from models import MessageRow, RoomRow, SpanRow, TombstoneRow, VisitorRow
 
 from ..bus import Bus
 from ..errors import Unavailable
 from ..runtime.clock import Clock
-from ..runtime.locks import KeyedLocks
-from ..security.key_names import (
-    is_row_key,
-    key_generation,
-    room_key_name,
-    span_at,
-    span_bounds,
-    visitor_key_name,
-)
+from ..security.key_names import is_row_key, room_key_name, span_at, visitor_key_name
 from ..security.keystore import KeyStore
-from ..security.message_cipher import MessageCipher
 from ..storage.closed_names import delete_expired_names
 from ..storage.database import Database
 from ..storage.message_deletion import delete_messages
 from ..storage.purge_stats import PurgeStatsStore, count_purged, read_row_key_names
 
-_REENCRYPT_BATCH = 25  # small, because posting waits for the transaction
-_PAUSE_FACTOR = 3.0
 _log = logging.getLogger(__name__)
 
 
@@ -58,7 +46,6 @@ class Expiry:
         bus: Bus,
         clock: Clock,
         keys: KeyStore,
-        cipher: MessageCipher,
         purge_stats: PurgeStatsStore,
         end_room: Callable[[str], Awaitable[int]],
         forget: Callable[[str], Awaitable[int]],
@@ -67,14 +54,11 @@ class Expiry:
         self._bus = bus
         self._clock = clock
         self._keys = keys
-        self._cipher = cipher
         self._purge_stats = purge_stats
         self._end_room = end_room
         self._forget = forget
-        self._rotation_locks: KeyedLocks[int] = KeyedLocks()  # by span number
         # When to destroy keys that had no rows at startup, and their names.
         self._orphans: tuple[datetime, set[str]] | None = None
-        self._batch_lock = asyncio.Lock()
 
     async def purge(self) -> PurgeResult:
         """Remove every expired message, room and visitor; return how many were removed."""
@@ -97,50 +81,6 @@ class Expiry:
         if messages or rooms or visitors:
             await self._database.truncate_wal()
         return done
-
-    async def rotate_span_keys(self, number: int, *, pause: float = _PAUSE_FACTOR) -> None:
-        """Rotate the keys of a span, so that its deleted messages are unreadable in every copy.
-
-        A new generation of keys was created before the rows were deleted. Live messages of the span
-        are re-encrypted with it, and all older keys are destroyed. Rotations of one span run one at
-        a time; a rotation that finds its work done returns at once. Rotations of different spans
-        run concurrently. After each batch it sleeps `pause` times as long as the batch took, so
-        that other transactions can run.
-        """
-        async with self._rotation_locks.hold(number):
-            async with self._database.read_session() as session:
-                span = await session.get(SpanRow, number)
-            if span is None:
-                return
-            if span.settled < span.generation:
-                if not await self._reencrypt(number, span.generation, pause):
-                    _log.warning(
-                        "key rotation of span %d postponed: another node has the keys of a message",
-                        number,
-                    )
-                    return
-                await self._settle(number, span.generation)
-            await self._keys.destroy(
-                name
-                for name in self._keys.span_key_names(number)
-                if key_generation(name) < span.generation
-            )
-
-    async def resume_rotations(self) -> None:
-        """Resume key rotations that a crash or a full disk interrupted, on this or another node.
-
-        Rotations in progress on this node are skipped: they may take long, and finish themselves.
-        """
-        async with self._database.read_session() as session:
-            spans = (await session.exec(select(SpanRow))).all()
-        for span in spans:
-            if self._rotation_locks.is_held(span.number):
-                continue
-            names = self._keys.span_key_names(span.number)
-            if span.settled < span.generation or any(
-                key_generation(name) < span.settled for name in names
-            ):
-                await self.rotate_span_keys(span.number, pause=0)  # the purge has a time limit
 
     async def reconcile(self) -> None:
         """Complete deletions that a crash interrupted: rows without keys, and keys without rows."""
@@ -213,39 +153,6 @@ class Expiry:
             await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_at(now)))
             await delete_expired_names(session, now=now)
         return count
-
-    async def _reencrypt(self, number: int, generation: int, pause: float) -> bool:
-        """Re-encrypt a span's live messages; return `False` if some need keys of another node."""
-        is_complete = True
-        await self._keys.get_or_create(self._keys.own_span_key(number, generation))
-        begin, end = span_bounds(number)
-        begin = max(begin, self._clock())
-        position = tuple_(col(MessageRow.expires_at), col(MessageRow.id))
-        after = begin, ""
-        loop = asyncio.get_running_loop()
-        while True:
-            query = select(MessageRow).where(position > after, col(MessageRow.expires_at) < end)
-            query = query.order_by(col(MessageRow.expires_at), col(MessageRow.id))
-            # One batch at a time, in FIFO order, so that short rotations do not wait for long ones.
-            async with self._batch_lock:
-                started = loop.time()
-                async with self._database.transaction() as session:
-                    query = query.limit(_REENCRYPT_BATCH).with_for_update()
-                    batch = (await session.exec(query)).all()
-                    is_complete &= await self._cipher.reencrypt_messages(batch, generation)
-                took = loop.time() - started
-            if len(batch) < _REENCRYPT_BATCH:
-                return is_complete
-            await asyncio.sleep(pause * took)
-            after = batch[-1].expires_at, batch[-1].id
-
-    async def _settle(self, number: int, generation: int) -> None:
-        async with self._database.transaction() as session:
-            await session.exec(
-                update(SpanRow)
-                .where(col(SpanRow.number) == number, col(SpanRow.settled) < generation)
-                .values(settled=generation)
-            )
 
 
 @contextmanager

@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 
-from sqlmodel import col, delete, func, or_, select, update
+from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
 
-from models import MemberRow, MessageRow, RoomRow, TokenRow, VisitorRow
+from models import MemberRow, MessageRow, TokenRow, VisitorRow
 
 from ..bus import Bus
 from ..crypto import Hasher, fingerprint
@@ -34,8 +33,12 @@ from ..events import (
     VisitorForgotten,
 )
 from ..ids import new_id
-from ..lifetimes import visitor_lifetime
-from ..limits.client_networks import Networks
+from ..lifetimes import (
+    MARK_SEEN_INTERVAL,
+    seen_interval,
+    unconfirmed_lifetime,
+    visitor_lifetime,
+)
 from ..limits.costs import Cost
 from ..limits.network_shares import NetworkShares
 from ..limits.network_throttle import NetworkThrottle
@@ -43,7 +46,6 @@ from ..limits.phrase_verifier import PhraseVerifier
 from ..limits.rate_limits import Limits
 from ..limits.work_budget import WorkBudget
 from ..runtime.batches import batches
-from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute, floor_to_minute
 from ..runtime.locks import KeyedLocks
@@ -61,17 +63,13 @@ from ..storage.database import Database
 from ..storage.message_deletion import delete_messages
 from ..storage.nickname_index import NicknameIndex, NicknameKeys
 from ..storage.purge_stats import count_purged
+from ..storage.token_cache import TokenCache
+from ..storage.visitor_places import VisitorPlaces
 from ..text.lookalikes import SKELETON_VERSION, check_new_nickname, skeletons
 from ..text.normalization import normalize_nickname
 
 _BATCH = 500
-_SEEN_INTERVAL = timedelta(hours=1)
-_UNCONFIRMED_TTL = timedelta(minutes=10)  # of a new visitor whose token was not used yet
 _TOKEN_CACHE_TTL = timedelta(minutes=1)
-_TOKEN_CACHE_MAX = 10_000
-_MARK_SEEN_INTERVAL = timedelta(minutes=10)
-_IDLE_AFTER = timedelta(minutes=1)
-_CANDIDATES = 200  # idle visitors checked when one has to be displaced
 _MICROSECOND = timedelta(microseconds=1)
 _SITE_NAMES = ("anonchat",)
 _SIGN_IN_WAIT_MAX = timedelta(seconds=6)
@@ -115,12 +113,10 @@ class Identity:
         self._phrases = phrases
         self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
-        # By token hash; each entry with the time until which it is valid.
-        self._token_cache: BoundedDict[bytes, tuple[datetime, Visitor]] = BoundedDict(
-            _TOKEN_CACHE_MAX
+        self._token_cache = TokenCache()
+        self._places = VisitorPlaces(
+            settings=settings, clock=clock, shares=shares, list_active=self._list_active
         )
-        self._invalid_tokens: BoundedDict[bytes, None] = BoundedDict(_TOKEN_CACHE_MAX)  # by hash
-        self._revocations = 0
         self._marked_at: datetime | None = None
         self._shares_may_be_stale = False
         self._being_forgotten: set[str] = set()
@@ -223,7 +219,7 @@ class Identity:
             else:
                 self._check_new_nickname(name)
                 networks = self._shares.networks_of_address(address)
-                displaced = await self._reserve_place(session, networks)
+                displaced = await self._places.reserve(session, networks)
                 badge = proof.badge if proof else ""
                 row = VisitorRow(
                     id=visitor_id,
@@ -236,7 +232,7 @@ class Identity:
                     ),
                     # Not seen yet: the first authentication is written.
                     seen_at=floor_to_minute(self._clock() - self._settings.visitor_ttl),
-                    expires_at=ceil_to_minute(self._clock() + self._unconfirmed_lifetime()),
+                    expires_at=ceil_to_minute(self._clock() + unconfirmed_lifetime(self._settings)),
                 )
                 session.add(row)
                 await session.flush()
@@ -310,34 +306,35 @@ class Identity:
 
     async def _authenticate(self, token: str, address: str) -> Visitor | None:
         hash, now = fingerprint(token), self._clock()
-        cached_until, visitor = self._token_cache.get(hash, (now, None))
-        if visitor and now < cached_until and self._cipher.has_visitor_key(visitor.id):
+        visitor = self._token_cache.get(hash, now)
+        if visitor and self._cipher.has_visitor_key(visitor.id):
             return visitor
-        if hash in self._invalid_tokens:
+        if self._token_cache.is_invalid(hash):
             return None
         if not self._tokens.is_signed(token):
             if not self._tokens.could_be_unsigned(token):
                 return None
             if address:
                 self._limits.token_lookups.hit(address)
-        revocations = self._revocations
+        revocations = self._token_cache.revocations
         query = select(VisitorRow).join(TokenRow).where(TokenRow.hash == hash)
         async with self._database.read_session() as session:
             row = (await session.exec(query)).first()
         if row is None or row.expires_at <= now:
-            self._invalid_tokens[hash] = None
+            self._token_cache.add_invalid(hash)
             return None
-        if now - row.seen_at > self._seen_interval(has_posted=row.has_posted):
+        if now - row.seen_at > seen_interval(self._settings, has_posted=row.has_posted):
             async with self._database.transaction(row.id) as session:
                 row = await session.get(VisitorRow, row.id, with_for_update={"key_share": True})
                 if row is None or row.expires_at <= now:  # forgotten meanwhile
                     return None
                 self._note_seen(row, now)
         visitor = await self._cipher.fetch_visitor(row)
-        if visitor and revocations == self._revocations:  # else it may be revoked
+        if visitor and revocations == self._token_cache.revocations:  # else it may be revoked
             # Shorter than the seen interval, so that `seen_at` is written in time.
-            ttl = min(_TOKEN_CACHE_TTL, self._seen_interval(has_posted=visitor.has_posted))
-            self._token_cache[hash] = min(now + ttl, visitor.expires_at), visitor
+            interval = seen_interval(self._settings, has_posted=visitor.has_posted)
+            valid_until = min(now + min(_TOKEN_CACHE_TTL, interval), visitor.expires_at)
+            self._token_cache.put(hash, visitor, valid_until=valid_until)
         return visitor
 
     async def find(self, nickname: str) -> Visitor:
@@ -366,7 +363,7 @@ class Identity:
             async with self._database.transaction(visitor_id) as session:
                 await session.exec(expiring.values(expires_at=self._clock()))
         await self._keys.destroy([visitor_key_name(visitor_id)])
-        self._evict_visitor(visitor_id)
+        self._token_cache.evict_visitor(visitor_id)
         count = 0
         own = col(MessageRow.visitor_id) == visitor_id
         async for deletion in delete_messages(self._database, own, group=visitor_id):
@@ -394,11 +391,11 @@ class Identity:
     async def mark_open_pages_seen(self) -> None:
         """Periodically update `seen_at` of visitors with an open page or stream on this node."""
         now = self._clock()
-        interval = min(_MARK_SEEN_INTERVAL, self._seen_interval(has_posted=False) / 2)
+        interval = min(MARK_SEEN_INTERVAL, seen_interval(self._settings, has_posted=False) / 2)
         if self._marked_at and now - self._marked_at < interval:
             return
         self._marked_at = now
-        before = now - self._seen_interval(has_posted=False)
+        before = now - seen_interval(self._settings, has_posted=False)
         for ids in batches(sorted(self._open_pages.list_visitors()), _BATCH):
             query = select(VisitorRow).where(col(VisitorRow.id).in_(ids))
             query = query.where(col(VisitorRow.seen_at) < before)
@@ -425,29 +422,18 @@ class Identity:
         row.seen_at = floor_to_minute(now)
         row.expires_at = max(row.expires_at, ceil_to_minute(now + lifetime))
 
-    def _seen_interval(self, *, has_posted: bool) -> timedelta:
-        """Return the minimum interval between two writes of `seen_at`."""
-        return min(_SEEN_INTERVAL, visitor_lifetime(self._settings, has_posted=has_posted) / 4)
-
-    def _unconfirmed_lifetime(self) -> timedelta:
-        """Return the lifetime of a new visitor whose token was not used yet."""
-        return min(_UNCONFIRMED_TTL, visitor_lifetime(self._settings, has_posted=False))
-
     async def _on_event(self, event: Event) -> None:
         match event:
             case TokenRevoked(visitor_id) | VisitorForgotten(visitor_id) | BadgeChanged(visitor_id):
-                self._evict_visitor(visitor_id)
+                self._token_cache.evict_visitor(visitor_id)
             case EventsLost():
                 self._shares_may_be_stale = True
-                self._revocations += 1
                 self._token_cache.clear()
 
-    def _evict_visitor(self, visitor_id: str) -> None:
-        """Evict a visitor's tokens from the cache."""
-        self._revocations += 1
-        hashes = [hash for hash, (_, each) in self._token_cache.items() if each.id == visitor_id]
-        for hash in hashes:
-            del self._token_cache[hash]
+    def _list_active(self) -> set[str]:
+        """Return the ids of visitors with an open page or stream or a cached token on this node."""
+        cached = self._token_cache.list_visitors(self._clock())
+        return self._open_pages.list_visitors() | cached
 
     async def _find_holder(self, keys: NicknameKeys) -> VisitorRow | None:
         """Return the live visitor who holds the nickname or the most similar one, if any."""
@@ -468,75 +454,6 @@ class Identity:
     def _is_live(self, row: VisitorRow) -> bool:
         return row.expires_at > self._clock() and not self._keys.is_destroyed(
             visitor_key_name(row.id)
-        )
-
-    async def _reserve_place(self, session: AsyncSession, networks: Networks) -> str | None:
-        """Ensure that one more visitor from these networks is within the limits.
-
-        If the site is full, or the networks have their share, an idle visitor of a network that
-        holds more is expired, and the id of that visitor is returned. Raises `LimitReached`.
-        """
-        bound = self._settings.visitors_max
-        count = (await session.exec(select(func.count()).select_from(VisitorRow))).one()
-        if self._shares.visitors.is_within_share(networks, bound=bound, taken=count):
-            return None
-        active = self._list_active()
-        for row in (await session.exec(self._idle().limit(_CANDIDATES))).all():
-            if row.id not in active and self._shares.visitors.may_displace(
-                networks, row.id, bound=bound
-            ):
-                query = self._idle().where(VisitorRow.id == row.id)  # still idle
-                locking = query.with_for_update(skip_locked=True)
-                if displaced := (await session.exec(locking)).first():
-                    displaced.expires_at = self._clock()
-                    return displaced.id
-        if count >= bound:
-            raise LimitReached(N_("This place is full. Please come back later."))
-        raise LimitReached(N_("Too many from your network are here. Please come back later."))
-
-    def _list_active(self) -> set[str]:
-        """Return the ids of visitors with an open page or stream or a cached token on this node."""
-        now = self._clock()
-        cached = {visitor.id for until, visitor in self._token_cache.values() if until > now}
-        return self._open_pages.list_visitors() | cached
-
-    def _idle(self) -> SelectOfScalar[VisitorRow]:
-        """Select visitors who have never posted and seem inactive, the earliest expiry first.
-
-        It excludes owners of live rooms that others have entered, and visitors who signed in within
-        the last minute and have not used their token yet. Open pages on other nodes are not known
-        here, so with peers a visitor is inactive only after the maximum interval between two
-        updates of `seen_at`.
-        """
-        now, expires_at = self._clock(), col(VisitorRow.expires_at)
-        idle_after = _IDLE_AFTER
-        if self._settings.has_peers:
-            idle_after = self._seen_interval(has_posted=False) + 2 * _MARK_SEEN_INTERVAL
-        idle_expiry = now + self._unconfirmed_lifetime() - _IDLE_AFTER
-        owned = (
-            select(MemberRow.room_id)
-            .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
-            .where(
-                MemberRow.visitor_id == VisitorRow.id,
-                MemberRow.author == RoomRow.owner,
-                col(RoomRow.was_entered),
-                col(RoomRow.expires_at) > now,
-            )
-            .exists()
-        )
-        return (
-            select(VisitorRow)
-            .where(
-                ~col(VisitorRow.has_posted),
-                col(VisitorRow.seen_at) <= now - idle_after,
-                expires_at > now,
-                or_(
-                    expires_at <= idle_expiry,
-                    expires_at > ceil_to_minute(now + self._unconfirmed_lifetime()),
-                ),
-                ~owned,
-            )
-            .order_by(expires_at)
         )
 
     async def _add_token(self, session: AsyncSession, token: str, visitor_id: str) -> bool:

@@ -132,7 +132,7 @@ class Memberships:
             if row is None:
                 return
             await session.delete(row)
-        await self._bus.publish(MemberLeft(room_id, visitor_id, row.author))
+        await self._bus.publish(MemberLeft(room_id, visitor_id, row.author, requested=True))
 
     async def get(self, room_id: str, visitor_id: str) -> Member | None:
         """Return the visitor as a member of the room, or `None` if not a member."""

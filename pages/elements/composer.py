@@ -34,8 +34,8 @@ class Composer(Component, component="composer.js"):
         self._language = _ = current_language()
         self._room = room
         self._member = member
-        self.draft_key = f"draft:{room.id}:{member.author}"
-        """The key of the draft in the session storage of the browser tab."""
+        self.storage_key = f"{room.id}:{member.author}"
+        """The end of the keys of unsent texts in the session storage of the browser tab."""
         self._props.update(
             feed=messages.id,
             draft_key=room.id,

@@ -1,5 +1,6 @@
-// Tells for ten seconds which room the visitor has left, and offers to undo it. The tab remembers it,
-// because leaving the open room leads to another page.
+// Tells for ten seconds, and for longer under the pointer or with the focus, which room the visitor
+// has left, and offers to undo it. The tab remembers it, because leaving the open room leads to
+// another page.
 
 import { whenSocket } from "socket";
 
@@ -18,7 +19,7 @@ export default {
     ]);
   },
   mounted() {
-    this.onPacket = ({ news }) => news?.forEach(({ left }) => left && this.remember(left));
+    this.onPacket = ({ news }) => news?.forEach(({ left, requested }) => requested && this.remember(left));
     whenSocket((socket) => socket.on("feed", this.onPacket));
     this.show(JSON.parse(sessionStorage.getItem(KEY)));
   },
@@ -42,12 +43,16 @@ export default {
       this.reason = "";
       this.room = room;
       clearTimeout(this.timer);
-      if (room) this.timer = setTimeout(() => this.forget(), room.until - Date.now());
+      if (room) this.timer = setTimeout(() => this.end(), room.until - Date.now());
     },
     undoLeaving(room) {
       clearTimeout(this.timer);
       sessionStorage.removeItem(KEY); // the room that opens must not show it again
       this.$emit("undo", room.slug);
+    },
+    end() {
+      if (!this.$el.matches(":hover, :focus-within")) return this.forget();
+      this.timer = setTimeout(() => this.end(), SHOWN);
     },
     forget() {
       sessionStorage.removeItem(KEY);
@@ -55,7 +60,7 @@ export default {
     },
     reject(reason) {
       this.reason = reason;
-      this.timer = setTimeout(() => this.forget(), SHOWN);
+      this.timer = setTimeout(() => this.end(), SHOWN);
     },
   },
 };

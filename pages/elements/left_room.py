@@ -12,7 +12,10 @@ from .handlers import LatestOnlyHandler
 
 
 class LeftRoom(Component, component="left_room.js", dependencies=["socket.js"]):
-    """Shows for ten seconds which room the visitor has left; `on_undo` gets its slug."""
+    """Shows for ten seconds which room the visitor has left; `on_undo` gets its slug.
+
+    It stays while the pointer or the focus is on it.
+    """
 
     def __init__(self, on_undo: Callable[[str], Awaitable[None]]) -> None:
         super().__init__()

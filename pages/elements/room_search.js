@@ -5,6 +5,7 @@ const QUERY_DELAY = 120; // ms
 const READ_DELAY = 500; // ms for which "Create" is shown before an Enter that came earlier creates
 const REFRESH_DELAY = 1500; // ms; rooms change while the list is open
 
+const isMac = /^(Mac|iP)/.test(navigator.platform);
 const ADDRESS = /:\/\/|\/r\/[\p{L}\p{N}-]/iu; // of a room, which Enter opens
 
 export default {
@@ -80,9 +81,10 @@ export default {
   },
   methods: {
     onShortcut(event) {
-      // In a text, Alt and an arrow move the caret. `code` names the key in every keyboard layout.
-      const step = event.altKey && !event.target.value && { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      const finds = (event.ctrlKey || event.metaKey) && event.code === "KeyK";
+      // In a text, Alt and an arrow move the caret; on a Mac, Ctrl+K deletes to the end of the line.
+      const isText = event.target.value || (isMac && event.target.matches("input, textarea"));
+      const step = event.altKey && !isText && { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const finds = (isMac ? event.metaKey : event.ctrlKey) && event.code === "KeyK"; // in any layout
       if ((!step && !finds) || document.querySelector("dialog[open]") || !this.$el.checkVisibility()) return;
       event.preventDefault();
       if (!finds) return this.openNeighbour(step);
@@ -153,6 +155,11 @@ export default {
       if (this.isHeld && creates) this.picked = "";
       if (this.isHeld) return (this.timer = setTimeout(() => this.choose(null), creates ? READ_DELAY : 0));
       this.timer = setTimeout(() => this.$emit("query", words), REFRESH_DELAY);
+    },
+    showFailure(words, reason) {
+      if (words !== this.$refs.box.value || !this.hasFocus()) return;
+      this.close(); // the next Enter asks again
+      this.reason = reason;
     },
     reject(reason) {
       this.reason = reason;

@@ -66,9 +66,13 @@ class RoomSearch(Component, component="room_search.js"):
 
     async def _on_query(self, arguments: GenericEventArguments) -> None:
         words = str(arguments.args)[:NAME_CHARACTERS]
-        await self.work.wait(Cost.SEARCH + Cost.ROOM_SEARCHED * self._rooms())
-        options = [self._option(summary) for summary in await self._search(words)]
-        await self.call_script("show", words, options)
+        try:
+            await self.work.wait(Cost.SEARCH + Cost.ROOM_SEARCHED * self._rooms())
+            options = [self._option(summary) for summary in await self._search(words)]
+        except ChatError as error:  # without an answer, an Enter that waits for it would do nothing
+            self.run_method("showFailure", words, self._language.explain(error))
+        else:
+            await self.call_script("show", words, options)
 
     def _option(self, summary: RoomSummary) -> dict[str, str]:
         here = self._language.count("{n} here", "{n} here", summary.here)

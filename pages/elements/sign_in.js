@@ -56,8 +56,8 @@ export default {
     },
     // Returns why the sign-in was refused, or nothing if the page is being left.
     async signIn() {
-      const attempt = (sessionStorage[ATTEMPT] ??= newSecret());
-      const fields = { ...Object.fromEntries(new FormData(this.form)), solution: this.solution, attempt };
+      const fields = { ...Object.fromEntries(new FormData(this.form)), solution: this.solution };
+      fields.attempt = sessionStorage[ATTEMPT] ??= fields.attempt;
       const response = await fetch("session", {
         method: "POST",
         headers: { "Content-Type": "application/json" },
@@ -97,7 +97,3 @@ export default {
     },
   },
 };
-
-function newSecret() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}

@@ -1,4 +1,4 @@
-// The text that this tab has stored under a key.
+// The draft and the unanswered messages that this tab has stored for a room (see composer.js).
 
 export default {
   props: { storage_key: String, label: String },
@@ -12,6 +12,8 @@ export default {
     ]);
   },
   mounted() {
-    this.text = sessionStorage.getItem(this.storage_key) ?? "";
+    const waiting = JSON.parse(sessionStorage.getItem(`waiting:${this.storage_key}`) ?? "[]");
+    const draft = sessionStorage.getItem(`draft:${this.storage_key}`);
+    this.text = [...waiting.map(([, { text }]) => text), draft].filter(Boolean).join("\n");
   },
 };

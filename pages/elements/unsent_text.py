@@ -6,7 +6,7 @@ from ..i18n.language import current_language
 
 
 class UnsentText(ui.element, component="unsent_text.js"):
-    """Shows the text, if any, that this tab has stored under a key, to be copied."""
+    """Shows what this tab has stored under the key of a `Composer`, to be copied; else nothing."""
 
     def __init__(self, key: str) -> None:
         _ = current_language()

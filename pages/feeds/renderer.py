@@ -109,12 +109,12 @@ class FeedRenderer:
                 self._put_member(member, present=False)
                 self._changed_rooms.add(room.id)
                 await self._add_to_sidebar(member)
-            case MemberLeft(room_id, visitor_id, author):
+            case MemberLeft(room_id, visitor_id, author, requested):
                 feeds.drop(members_topic(room_id), author)
                 feeds.drop(sidebar_topic(visitor_id), room_id)
                 self._changed_rooms.add(room_id)
                 self._presence_changed.add(room_id)
-                await self._remove_member(room_id, visitor_id)
+                await self._remove_member(room_id, visitor_id, requested=requested)
             case PresenceChanged(member, present):
                 self._put_member(member, present=present)
                 self._changed_rooms.add(member.room_id)
@@ -147,10 +147,10 @@ class FeedRenderer:
         for feed in self._feeds.subscribers(own):
             await feed.subscribe_row(member.room_id)
 
-    async def _remove_member(self, room_id: str, visitor_id: str) -> None:
+    async def _remove_member(self, room_id: str, visitor_id: str, *, requested: bool) -> None:
         """Remove the room from all pages of a former member and redirect those that show it."""
         own = sidebar_topic(visitor_id)
-        self._feeds.send_event(own, left=room_id)
+        self._feeds.send_event(own, left=room_id, requested=requested)
         for feed in self._feeds.subscribers(own):
             await feed.unsubscribe_row(room_id)
         for topic in (messages_topic, members_topic, facts_topic, presence_topic):

@@ -8,6 +8,13 @@ from tests.browser.world import World
 
 PHONE = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
 
+_HOLD_NOTICE = """const start = window.setTimeout;
+window.setTimeout = (run, delay, ...rest) => {
+    if (delay < 9_000 || delay > 10_000) return start(run, delay, ...rest);
+    window.endNotice = run;
+    return 0;
+};"""
+
 
 async def _create_room_by_link(person: Person, room: str) -> str:
     await person.button("New room").click()
@@ -53,6 +60,39 @@ async def test_undo_is_offered_for_ten_seconds(world: World, room: str) -> None:
     await expect(ann.region("Your rooms")).to_be_visible()
     await ann.expect_connected()
     await expect(ann.button("Undo")).to_have_count(0)
+
+
+@pytest.mark.parametrize("aim", ["hover", "focus"])
+async def test_undo_stays_under_the_pointer_and_with_the_focus(
+    world: World, room: str, aim: str
+) -> None:
+    ann = await world.person("Ann")
+    await ann.page.add_init_script(_HOLD_NOTICE)
+    await ann.sign_in()
+    await ann.open_room(room)
+    await ann.open_path("/")
+    await ann.expect_connected()
+    await ann.own_room(room).hover()
+    await ann.button(f"Leave “{room}”").click()
+    await expect(ann.button("Undo")).to_be_visible()
+    await getattr(ann.button("Undo"), aim)()
+    await ann.page.evaluate("window.endNotice()")
+    assert await ann.button("Undo").is_visible()
+    await ann.room_search.hover()
+    await ann.room_search.focus()
+    await ann.page.evaluate("window.endNotice()")
+    await expect(ann.button("Undo")).to_have_count(0)
+
+
+async def test_displaced_member_is_not_told_that_they_left(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.open_path("/")
+    await ann.expect_connected()
+    await ann.own_room(room).evaluate("""(row) => {
+        const news = [{ left: row.dataset.room, requested: false }];
+        for (const listen of window.socket.listeners("feed")) listen({ channel: "sidebar", news });
+    }""")
+    assert await ann.page.get_by_text("You left").count() == 0
 
 
 async def test_undo_tells_that_the_room_has_ended(world: World, room: str) -> None:

@@ -11,6 +11,13 @@ SETTINGS = {"janitor_interval": "2s"}
 _HASTEN_REDIRECTS = """const start = window.setTimeout;
 window.setTimeout = (run, delay, ...rest) => start(run, delay === 8_000 ? 0 : delay, ...rest);"""
 
+_DROP_POSTS = """() => {
+    const { emit } = window.socket;
+    window.socket.emit = function (...packet) {
+        return JSON.stringify(packet).includes("dedup") ? this : emit.apply(this, packet);
+    };
+}"""
+
 
 async def _delete_message(person: Person, text: str) -> None:
     await person.message(text).hover()
@@ -108,6 +115,21 @@ async def test_burnt_room_stays_until_one_goes_and_keeps_what_was_written(
     await expect(ann.room_search).to_have_value("half a name")
     await ann.page.get_by_role("link", name="Back to the lobby").last.click()
     await ann.expect_path("/")
+
+
+async def test_burnt_room_keeps_what_was_sent_and_not_answered(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("stored and burnt")
+    await ann.page.evaluate(_DROP_POSTS)
+    for text in ("sent first", "sent second"):
+        await ann.send_message(text)
+    await ann.fill_message("half a thought")
+    await ann.button("Burn room").click()
+    await ann.button("Yes, burn it now").click()
+    await ann.expect_alert("This room was burnt.")
+    await expect(ann.textbox("What you were writing")).to_have_value(
+        "sent first\nsent second\nhalf a thought"
+    )
 
 
 async def test_burnt_room_shows_no_box_where_nothing_was_written(world: World, room: str) -> None:

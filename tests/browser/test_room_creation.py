@@ -4,6 +4,7 @@ import re
 
 from playwright.async_api import expect
 
+from tests.browser.person import CONNECTION_ERRORS
 from tests.browser.world import World
 
 _REPORT_EVENTS = """() => {
@@ -13,6 +14,10 @@ _REPORT_EVENTS = """() => {
         window.report([JSON.stringify(packet), options.join("; ")]);
         return emit.apply(this, packet);
     };
+}"""
+_FAIL_SEARCH = """(box, reason) => {
+    const search = getElement(Number(box.closest("form").id.slice(1)));
+    search.showFailure(box.value, reason);
 }"""
 
 
@@ -29,6 +34,25 @@ async def test_enter_creates_a_room_only_after_that_was_shown(world: World, room
     assert len(shown) == 2, "the question what there is, then the command"
     assert shown[0] == ""
     assert f"Create “{room}”" in shown[1]
+
+
+async def test_enter_works_again_after_a_search_that_failed(world: World, room: str) -> None:
+    wire = await world.wire()
+    ann = await world.visitor("Ann", wire=wire)
+    ann.ignored_errors = CONNECTION_ERRORS
+    await ann.expect_connected()
+    wire.drop_responses()
+    await ann.room_search.fill(room)
+    await ann.room_search.press("Enter")
+    await ann.room_search.evaluate(_FAIL_SEARCH, "That was too often.")
+    await ann.expect_alert("That was too often.")
+    await expect(ann.room_search).to_be_focused()
+    wire.disconnect()
+    await ann.page.wait_for_function("!window.socket.connected")
+    wire.restore()
+    await ann.expect_connected()
+    await ann.room_search.press("Enter")
+    await ann.expect_room(room)
 
 
 async def test_last_option_creates_a_public_room(world: World, room: str) -> None:

@@ -66,13 +66,12 @@ _COVERED = """() => {
 }"""
 _TOPS = """(log) => {
     window.tops = [];
-    const text = (node) => node.querySelector?.(".text")?.textContent;
+    const texts = () => [...log.querySelectorAll(".text")];
     new MutationObserver((changes) => {
-        for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
-            if (text(node) !== "second") continue;
-            window.tops.push(node.querySelector(".text").getBoundingClientRect().top
-                - log.getBoundingClientRect().bottom);
-        }
+        const added = changes.flatMap(({ addedNodes }) => [...addedNodes]);
+        if (!added.some((node) => node.querySelector?.(".text")?.textContent === "second")) return;
+        const { bottom } = log.getBoundingClientRect();
+        window.tops.push(texts().map((text) => text.getBoundingClientRect().top - bottom));
     }).observe(log, { childList: true });
 }"""
 
@@ -83,6 +82,7 @@ async def test_second_message_in_a_row_does_not_jump(world: World, room: str) ->
     await ann.log.evaluate(_TOPS)
     await ann.post_messages("second")
     pending, stored = await ann.page.evaluate("window.tops")
+    assert len(pending) == 2
     assert pending == stored
 
 

@@ -103,7 +103,13 @@ async def test_titles_tell_the_pages_apart(world: World, room: str) -> None:
 async def test_skip_link_leads_past_the_sidebar(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     address = ann.page.url
-    for path, content in (("/", ".hall"), (address.removeprefix(ann.home), ".talk")):
+    in_room = address.removeprefix(ann.home)
+    for path, content in (
+        ("/", ".hall"),
+        (in_room, ".talk"),
+        ("/?from=a%20friend&x", ".hall"),
+        (f"{in_room}?from=%D1%8F", ".talk"),
+    ):
         await ann.open_path(path)
         await expect(ann.own_room(room)).to_be_visible()
         await ann.expect_connected()

@@ -2,9 +2,28 @@
 
 import re
 
+import pytest
 from playwright.async_api import expect
 
+from tests.browser.person import Person
 from tests.browser.world import World
+
+_MAC = "Object.defineProperty(navigator, 'platform', { value: 'MacIntel' });"
+_RECORD_KEYS = """() => {
+    window.taken = [];
+    const modifiers = ["Alt", "Control", "Meta"];
+    window.addEventListener("keydown", (event) => {
+        if (!modifiers.includes(event.key)) window.taken.push(event.defaultPrevented);
+    });
+}"""
+
+
+async def _member_of_two_rooms(world: World, room: str) -> Person:
+    """Create a member of two rooms who has the second one open."""
+    (ann,) = await world.members(room, "Ann")
+    await ann.open_room(f"{room} too")
+    await ann.expect_connected()
+    return ann
 
 
 async def test_typing_anywhere_reaches_the_message_box(world: World, room: str) -> None:
@@ -43,6 +62,31 @@ async def test_alt_and_arrows_lead_to_the_neighbouring_rooms(world: World, room:
         await ann.expect_connected()
         await ann.page.keyboard.press(f"Alt+{key}")
         await ann.expect_room(expected)
+
+
+@pytest.mark.parametrize("key", ["ArrowDown", "ArrowUp"])
+async def test_alt_and_arrows_in_a_text_move_the_caret(world: World, room: str, key: str) -> None:
+    ann = await _member_of_two_rooms(world, room)
+    await ann.fill_message("half a thought")
+    await ann.page.evaluate(_RECORD_KEYS)
+    await ann.message_input.press(f"Alt+{key}")
+    assert await ann.page.evaluate("window.taken") == [False]
+
+
+async def test_keys_of_a_mac_keep_their_meaning(world: World, room: str) -> None:
+    ann = await _member_of_two_rooms(world, room)
+    await ann.page.add_init_script(_MAC)
+    await ann.page.reload()
+    await ann.expect_connected()
+    await ann.page.evaluate(_RECORD_KEYS)
+    for key in ("Alt+ArrowDown", "Alt+ArrowUp", "Control+k"):
+        await ann.message_input.press(key)  # by paragraph, and delete to the end of the line
+    assert await ann.page.evaluate("window.taken") == [False] * 3
+    await expect(ann.message_input).to_be_focused()
+    await ann.message_input.press("Meta+k")
+    await expect(ann.room_search).to_be_focused()
+    await ann.button("Members").press("Alt+ArrowDown")
+    await ann.expect_room(room)
 
 
 async def test_pages_describe_themselves(world: World) -> None:

@@ -340,6 +340,21 @@ async def test_failed_sign_in_keeps_no_nickname_if_another_is_chosen(world: Worl
     await bob.sign_in()
 
 
+async def test_sign_in_continues_a_plain_form_that_was_sent_before_the_scripts_ran(
+    world: World,
+) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.textbox("Nickname").fill(ann.nickname)
+    await ann.page.evaluate("""() => {
+        const body = new URLSearchParams(new FormData(document.querySelector("form")));
+        return fetch("session", { method: "POST", body });
+    }""")
+    await ann.context.clear_cookies()
+    await ann.button("Enter").click()
+    await ann.expect_path("/")
+
+
 async def test_second_submit_is_ignored_while_the_first_is_answered(world: World) -> None:
     ann = await world.person("Ann")
     requests: list[str] = []

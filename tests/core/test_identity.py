@@ -522,7 +522,7 @@ async def test_forgotten_nickname_is_removed_from_memory(chat: Chat) -> None:
     visitor, token = await chat.identity.sign_in("Swordfish")
     assert await chat.identity.authenticate(token)
     await chat.identity.forget(visitor.id)
-    assert "Swordfish" not in repr(chat.identity._token_cache)
+    assert "Swordfish" not in repr(vars(chat.identity._token_cache))
 
 
 async def test_token_read_before_its_revocation_is_invalid_afterwards(

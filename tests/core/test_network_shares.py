@@ -391,6 +391,7 @@ async def test_full_room_evicts_the_longest_idle_member(tmp_path: Path, clock: F
         await chat.memberships.join(room.id, visitor_id=cleo.id)
         (left,) = recorder.of_type(MemberLeft)
         assert left.visitor_id in {visitor.id for visitor in idle}
+        assert not left.requested
         with pytest.raises(NotAMember):
             await chat.memberships.require(room.id, visitor_id=left.visitor_id)
         for visitor in (owner, poster, here, cleo):

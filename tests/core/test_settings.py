@@ -86,6 +86,8 @@ def threads_before() -> set[threading.Thread]:
         ("NEW_ROOM_TTL", "-1h"),
         ("NAME", "x" * 61),
         ("NAME", "two\nlines"),
+        ("NAME", "\u00a0"),
+        ("NAME", "\u3000 \u2003"),
         ("NAME", "\u200d"),
         ("NAME", "\u3164"),
         ("NAME", "\u0301"),
@@ -224,6 +226,16 @@ def test_misspelt_setting_fails_startup_and_the_nearest_is_named(
     assert line.startswith(".env, line 3: ") == (source == "line")
 
 
+@pytest.mark.parametrize("name", ["ANONCHAT_KITCHEN_SINK", "ANONCHAT_PORT_8080_TCP_ADDR"])
+def test_unknown_setting_unlike_any_fails_startup_without_a_suggestion(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(StartupError) as caught:
+        read_settings()
+    assert str(caught.value) == f"{name} is not a setting; docs/settings.md lists them"
+
+
 def test_setting_name_is_accepted_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("anonchat_port", "8081")
     assert read_settings().port == 8081
@@ -250,6 +262,25 @@ def test_invalid_line_of_dot_env_is_named(content: bytes, line: str) -> None:
 def test_dot_env_with_byte_order_mark_or_crlf_is_read(content: bytes) -> None:
     Path(".env").write_bytes(content)
     assert read_settings().port == 8081
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("Night Train", "Night Train"),
+        (" Night Train # by Ann", "Night Train"),
+        ("Night#Train", "Night#Train"),
+        ("'Night # Train' # by Ann", "Night # Train"),
+        ('"Night # Train"', "Night # Train"),
+        ('"Night \\"Train\\""', 'Night "Train"'),
+        ("Night ${TRAIN}", "Night Train"),
+        ("'Night ${TRAIN}'", "Night Train"),
+        ("Night $TRAIN", "Night $TRAIN"),
+    ],
+)
+def test_value_of_dot_env_is_read_as_documented(value: str, name: str) -> None:
+    Path(".env").write_text(f"TRAIN=Train\nANONCHAT_NAME={value}\n")
+    assert read_settings().name == name
 
 
 def test_lines_of_other_programs_in_dot_env_are_ignored() -> None:

@@ -169,7 +169,7 @@ async def test_ipv6_network_is_a_64_within_its_48(work: WorkBudget) -> None:
 async def test_addresses_of_one_ipv6_64_share_one_queue(
     limits: Limits, monkeypatch: pytest.MonkeyPatch, kind: str, free: float
 ) -> None:
-    monkeypatch.setattr("anonchat.limits.work_budget._WAITING_MAX", 2)
+    monkeypatch.setattr("anonchat.limits.work_pool.WAITING_MAX", 2)
     spend = getattr(WorkBudget(limits), kind)
     await spend(free, address="2001:db8::1")
     waiting = [asyncio.create_task(spend(0.1, address=f"2001:db8::{n}:1")) for n in range(1, 4)]

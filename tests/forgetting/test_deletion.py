@@ -80,14 +80,14 @@ async def test_waiting_deletions_share_one_reencryption(
     await post_messages(chat, room, ann, *map(str, range(10)))
     page = await chat.messages.history(room.id, visitor_id=ann.id, limit=10)
     reencrypted: list[str] = []
-    reencrypt = chat.expiry._cipher.reencrypt_messages
+    reencrypt = chat.key_rotation._cipher.reencrypt_messages
 
     async def record(rows: Sequence[MessageRow], generation: int) -> bool:
         reencrypted.extend(row.id for row in rows)
         return await reencrypt(rows, generation)
 
-    monkeypatch.setattr(chat.expiry._cipher, "reencrypt_messages", record)
-    async with chat.expiry._rotation_locks.hold(span_at(page[0].expires_at)):
+    monkeypatch.setattr(chat.key_rotation._cipher, "reencrypt_messages", record)
+    async with chat.key_rotation._locks.hold(span_at(page[0].expires_at)):
         deleting = [
             asyncio.create_task(
                 chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
@@ -106,7 +106,7 @@ async def test_decryption_time_does_not_grow_with_key_generations(chat: Chat) ->
     message = await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
     async with chat._database.read_session() as session:
         row = (await session.exec(select(MessageRow).where(MessageRow.id == message.id))).one()
-    cipher, span = chat.expiry._cipher, span_at(message.expires_at)
+    cipher, span = chat.key_rotation._cipher, span_at(message.expires_at)
 
     def decrypt() -> None:
         for _ in range(100):
@@ -126,14 +126,14 @@ async def test_deletions_in_different_spans_do_not_wait_for_each_other(
     long = await chat.messages.post(room.id, visitor_id=ann.id, text="in a span with much in it")
     clock.advance(timedelta(minutes=1))
     short = await chat.messages.post(room.id, visitor_id=ben.id, text="in a span by itself")
-    reencrypt, other_is_done = chat.expiry._reencrypt, asyncio.Event()
+    reencrypt, other_is_done = chat.key_rotation._reencrypt, asyncio.Event()
 
     async def delay_first_span(number: int, generation: int, pause: float) -> bool:
         if number == span_at(long.expires_at):
             await other_is_done.wait()
         return await reencrypt(number, generation, pause)
 
-    monkeypatch.setattr(chat.expiry, "_reencrypt", delay_first_span)
+    monkeypatch.setattr(chat.key_rotation, "_reencrypt", delay_first_span)
     recorder = EventRecorder(chat)
     first = asyncio.create_task(
         chat.messages.delete(room.id, visitor_id=ann.id, message_id=long.id)
@@ -147,7 +147,7 @@ async def test_deletions_in_different_spans_do_not_wait_for_each_other(
     other_is_done.set()
     await first
     assert await find_decryptable_deleted_spans(chat) == []
-    assert not chat.expiry._rotation_locks.is_held(span_at(long.expires_at))
+    assert not chat.key_rotation._locks.is_held(span_at(long.expires_at))
 
 
 async def test_janitor_reencrypts_spans_that_are_not_locked(
@@ -162,10 +162,10 @@ async def test_janitor_reencrypts_spans_that_are_not_locked(
         raise Unavailable("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(chat.expiry, "_reencrypt", refuse)
+        patch.setattr(chat.key_rotation, "_reencrypt", refuse)
         for message in (locked, free):
             await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
-    async with chat.expiry._rotation_locks.hold(span_at(locked.expires_at)):
+    async with chat.key_rotation._locks.hold(span_at(locked.expires_at)):
         async with asyncio.timeout(PATIENCE):  # the purge skips the locked span
             await chat.purge()
         assert await find_decryptable_deleted_spans(chat) == [span_at(locked.expires_at)]
@@ -184,7 +184,7 @@ async def test_failed_reencryption_is_retried_at_the_next_purge(
         raise Unavailable("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(chat.expiry, "_reencrypt", refuse)
+        patch.setattr(chat.key_rotation, "_reencrypt", refuse)
         await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
         assert await find_decryptable_deleted_spans(chat)
         chat.messages._history._pages.invalidate(room.id)

@@ -167,7 +167,7 @@ async def test_text_of_a_backup_says_what_it_cannot_bring_back(
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         await post_messages(chat, room, ann, "one")
     done = await run(tmp_path / "data", "backup", "kept.db")
-    assert done.stdout.startswith("Backed up 1 rooms, 1 visitors and 1 messages to kept.db.\n")
+    assert done.stdout.startswith("Backed up 1 room, 1 visitor and 1 message to kept.db.\n")
     assert "It has no keys" in done.stdout
     assert "same half minute as a message deleted since" in done.stdout
 
@@ -227,7 +227,7 @@ async def test_purge_deletes_messages_that_expired_while_stopped(
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         await post_messages(chat, room, ann, "one", "two")
     done = await run(data, "purge")
-    assert done.stdout == "Purged 2 messages, 1 rooms and 1 visitors.\n"
+    assert done.stdout == "Purged 2 messages, 1 room and 1 visitor.\n"
     counts = parse_result(await run(data, "stats", "--json"))
     assert (counts["visitors"], counts["rooms"], counts["messages"]) == (0, 0, 0)
 

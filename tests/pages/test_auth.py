@@ -178,13 +178,16 @@ async def test_refused_plain_form_escapes_the_nickname(site: AuthApp) -> None:
     assert "<script" not in response.text
 
 
-async def test_plain_form_says_that_a_challenge_needs_scripts(tmp_path: Path) -> None:
+async def test_plain_form_says_that_a_challenge_needs_scripts_and_time(tmp_path: Path) -> None:
     async with running_app(tmp_path / "data", "http://chat.localhost", pow_bits=4) as site:
         response = await site.submit_form(nickname="Ann")
         assert response.status_code == 429
-        assert "Signing in needs JavaScript just now." in response.text
+        assert "wait until the page has loaded" in response.text
+        assert "If scripts are blocked" in response.text
         site.browser.headers["accept-language"] = "ru"
-        assert "JavaScript" in (await site.submit_form(nickname="Ann")).text
+        response = await site.submit_form(nickname="Ann")
+        assert "подождите, пока страница загрузится" in response.text
+        assert "разрешите JavaScript" in response.text
         assert await site.chat.identity.is_nickname_available("Ann")
 
 

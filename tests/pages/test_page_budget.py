@@ -114,6 +114,17 @@ async def test_action_over_the_budget_is_refused(
     await wait_until(lambda: any("too often" in frame for frame in room.tab.received))
 
 
+async def test_search_over_the_budget_is_refused_with_the_reason(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = room.chat.limits.work_of_visitor
+    monkeypatch.setattr(limit, "_rate", Rate(1, timedelta(days=1_000)))
+    limit.reserve(room.ann.id, 1, max_wait=timedelta.max)
+    client = room.tab.client  # not over the socket, whose packets would be refused too
+    client.handle_event(event_of(room.listener("query"), client, "night train"))
+    await wait_until(lambda: any("too often" in frame for frame in room.tab.received))
+
+
 async def test_closed_page_answers_no_queued_query(room: Room) -> None:
     queries = [{"question": number, "keys": []} for number in range(1, 9)]
     async with room.hold():

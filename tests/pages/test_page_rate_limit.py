@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
 from nicegui import Client
 
@@ -40,6 +41,18 @@ def exhausted_budget(chat: Chat, clock: FakeClock, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(chat.limits, "work_of_pass_holders", pass_holders)
     chat.work_budget._anonymous_pool.limit.hit("127.0.0.1", 100)
     return clock
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def full_network(
+    sockets: SocketAuthorizer, monkeypatch: pytest.MonkeyPatch
+) -> ConnectionLimit:
+    """Refuse the sockets of anonymous clients; return the limit."""
+    # A socket of an earlier test that is released later would be subtracted from the new limit.
+    await wait_until(lambda: not len(sockets._connection_limit))
+    limit = ConnectionLimit(per_visitor=9, per_network=0, network_total=1_000)
+    monkeypatch.setattr(sockets, "_connection_limit", limit)
+    return limit
 
 
 async def _sign_in(chat: Chat, nickname: str) -> dict[str, str]:
@@ -208,36 +221,23 @@ async def test_pass_expires_when_the_difficulty_rises(
 
 
 async def test_page_is_refused_if_its_socket_would_be_refused(
-    browser: httpx.AsyncClient,
-    sockets: SocketAuthorizer,
-    chat: Chat,
-    monkeypatch: pytest.MonkeyPatch,
+    browser: httpx.AsyncClient, full_network: ConnectionLimit, chat: Chat
 ) -> None:
-    monkeypatch.setattr(
-        sockets,
-        "_connection_limit",
-        ConnectionLimit(per_visitor=9, per_network=0, network_total=1_000),
-    )
     assert (await browser.get("/login")).status_code == 429
     ann = await _sign_in(chat, "Ann of the full house")
     assert (await browser.get("/", headers=ann)).status_code == 200
 
 
 async def test_socket_of_a_page_with_pass_is_accepted_in_a_full_network(
-    url: str,
-    sockets: SocketAuthorizer,
-    exhausted_budget: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
+    url: str, full_network: ConnectionLimit, exhausted_budget: FakeClock
 ) -> None:
-    limit = ConnectionLimit(per_visitor=9, per_network=0, network_total=1_000)
-    monkeypatch.setattr(sockets, "_connection_limit", limit)
     async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
         page = (await http.get("/login")).text
         solution = solve(*_read_challenge(page))
         response = await http.post("/pass", content=solution, headers={"origin": url})
     async with open_tab(url, "/login", cookies=dict(response.cookies)) as tab:
         assert tab.client.has_socket_connection
-    await wait_until(lambda: not len(limit))  # before the limit is replaced again
+    await wait_until(lambda: not len(full_network))  # before the limit is replaced again
 
 
 async def test_busy_network_refuses_only_anonymous_sockets(
