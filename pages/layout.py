@@ -34,7 +34,7 @@ from .context import PageContext
 from .controls import link_button
 from .elements.connection import Connection
 from .elements.first_paint import paint_on_response
-from .elements.static_page import StaticPage
+from .elements.static_page import StaticPage, placeholder
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
 from .i18n.language import COOKIE, Language
@@ -135,9 +135,10 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     return language
 
 
-def static_page(title: str, *, language: Language, base: str, css: str) -> StaticPage:
-    """Return a page without scripts, to be filled; URLs are relative to `base`."""
-    return StaticPage(title, language=language, head=fragment[base_links(base), style[css]])
+def static_page(title: str, *, language: Language, css: str) -> StaticPage:
+    """Return a page without scripts, to be filled; URLs are relative to the placeholder `base`."""
+    head = fragment[base_links(placeholder("base")), style[css]]
+    return StaticPage(title, language=language, head=head)
 
 
 def _metadata(language: Language, theme: str) -> Node:
