@@ -11,9 +11,10 @@ _METHODS_MAX = 1_000
 
 
 def install_signature_cache() -> None:
-    """Make NiceGUI inspect each method once, instead of three times for each element.
+    """Make NiceGUI inspect each method once, instead of for each element and event.
 
-    Other handlers are inspected as before: a function defined in a page would be kept by the cache.
+    That includes `__call__` of handlers that are objects. Functions are inspected as before: one
+    that is defined in a page would be kept by the cache.
     """
     inspect = helpers.expects_arguments
 
@@ -22,8 +23,7 @@ def install_signature_cache() -> None:
         return inspect(MethodType(function, object()))
 
     def expects_arguments(func: Callable[..., Any]) -> bool:
-        if isinstance(func, MethodType):
-            return inspect_method(func.__func__)
-        return inspect(func)
+        method = func.__func__ if isinstance(func, MethodType) else type(func).__call__
+        return inspect_method(method) if isinstance(method, FunctionType) else inspect(func)
 
     helpers.expects_arguments = expects_arguments

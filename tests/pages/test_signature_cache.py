@@ -45,6 +45,17 @@ async def test_elements_are_created_without_inspecting_their_methods_again(
     assert inspected == []
 
 
+async def test_objects_of_a_class_are_inspected_once(
+    inspected: list[Callable[..., Any]],
+) -> None:
+    class Handler:
+        def __call__(self, _row: int) -> None: ...
+
+    for _ in range(2):
+        assert helpers.expects_arguments(Handler())
+    assert len(inspected) == 1
+
+
 @pytest.mark.parametrize(
     ("handler", "expects_arguments"),
     [
