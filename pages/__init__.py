@@ -13,6 +13,8 @@ from . import error_pages, gallery, layout, login, privacy, shell, sign_in
 from .busy_page import make_busy_page
 from .context import PageContext
 from .elements.first_paint import install_first_paint
+from .elements.idle_outbox import install_idle_outboxes
+from .elements.signature_cache import install_signature_cache
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.renderer import FeedRenderer
 from .http.asset_cache import AssetCacheMiddleware
@@ -69,6 +71,8 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     context = PageContext(chat, feeds, SessionAuth(chat), load_languages())
     install_nonces()
     install_first_paint()
+    install_signature_cache()
+    install_idle_outboxes()
     layout.add_assets()
     for page in (login, shell, privacy):
         page.register(context)

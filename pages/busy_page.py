@@ -16,6 +16,8 @@ from htpy import title as title_tag
 from anonchat import LimitReached
 
 from .context import PageContext
+from .elements.static_page import fill_placeholders, placeholder
+from .error_pages import retry_after
 from .http.client_address import client_address
 from .i18n.language import Language
 from .layout import base_links, base_url, chosen_theme, logo, root_style
@@ -34,10 +36,6 @@ if (navigator.cookieEnabled) {
   solve(challenge, Number(bits), submit);
 } else reload(seconds);
 """
-_DEFAULT_RETRY_SECONDS = 10  # used if the limit names no time
-_PLACEHOLDERS = {
-    name: f"\0{name}\0" for name in ("base", "nonce", "challenge", "bits", "seconds", "script")
-}
 
 
 def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Response]:
@@ -52,16 +50,15 @@ def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Re
 
     def respond(request: Request, error: LimitReached) -> Response:
         bits = context.chat.network_throttle.challenge_bits(client_address(request))
-        seconds = str(error.details.get("seconds", _DEFAULT_RETRY_SECONDS))
-        page = render(context.language(request).code, chosen_theme(request))
-        for name, value in {
-            "base": base_url(request),
-            "nonce": request.scope["nonce"],
-            "challenge": context.chat.proof_of_work.new_challenge(bits),
-            "bits": str(bits),
-            "seconds": seconds,
-        }.items():
-            page = page.replace(_PLACEHOLDERS[name], value)
+        seconds = retry_after(error)
+        page = fill_placeholders(
+            render(context.language(request).code, chosen_theme(request)),
+            base=base_url(request),
+            nonce=request.scope["nonce"],
+            challenge=context.chat.proof_of_work.new_challenge(bits),
+            bits=str(bits),
+            seconds=seconds,
+        )
         headers = {"Retry-After": seconds, "Cache-Control": "no-store"}
         return HTMLResponse(page, 429, headers=headers)
 
@@ -69,20 +66,21 @@ def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Re
 
 
 def _render(language: Language, *, name: str, css: str) -> str:
-    retry_text = language("Please come again in {seconds} s.", seconds=_PLACEHOLDERS["seconds"])
+    seconds = placeholder("seconds")
+    retry_text = language("Please come again in {seconds} s.", seconds=seconds)
     page = html(lang=language.code)[
         head[
             meta(charset="utf-8"),
             meta(name="viewport", content="width=device-width, initial-scale=1"),
             title_tag[name],
-            base_links(_PLACEHOLDERS["base"]),
+            base_links(placeholder("base")),
             style[css],
-            noscript[meta(http_equiv="refresh", content=_PLACEHOLDERS["seconds"])],
+            noscript[meta(http_equiv="refresh", content=seconds)],
         ],
         body(
-            data_challenge=_PLACEHOLDERS["challenge"],
-            data_bits=_PLACEHOLDERS["bits"],
-            data_seconds=_PLACEHOLDERS["seconds"],
+            data_challenge=placeholder("challenge"),
+            data_bits=placeholder("bits"),
+            data_seconds=seconds,
         )[
             main(class_="nothing page busy")[
                 logo(name),
@@ -90,7 +88,7 @@ def _render(language: Language, *, name: str, css: str) -> str:
                 p(role="status")[retry_text],
                 template[language("One moment: your browser shows that this is not a flood.")],
             ],
-            script(type="module", nonce=_PLACEHOLDERS["nonce"])[_PLACEHOLDERS["script"]],
+            script(type="module", nonce=placeholder("nonce"))[placeholder("script")],
         ],
     ]
-    return str(page).replace(_PLACEHOLDERS["script"], _SOLVER + _SCRIPT)
+    return str(page).replace(placeholder("script"), _SOLVER + _SCRIPT)

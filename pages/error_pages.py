@@ -7,13 +7,15 @@ from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from nicegui import app, html
 
-from anonchat import LimitReached, NotFound, Unavailable
+from anonchat import ChatError, LimitReached, NotFound, Unavailable
 
 from .context import PageContext
+from .elements.static_page import fill_placeholders, placeholder
 from .i18n.language import Language
 from .layout import base_url, chosen_theme, root_style, static_page
 
-_CACHED_PAGES_MAX = 100  # few pages, but the text of a rate limit contains a time
+_CACHED_PAGES_MAX = 100  # each language and theme, with a text and without
+_DEFAULT_RETRY_SECONDS = 10  # used if the error names no time
 
 
 def register(
@@ -88,10 +90,11 @@ def make_error_page(
     context: PageContext, request: Request, title: str, text: str = "", *, status: int
 ) -> Response:
     """Return the response to a request that failed, with a link to the lobby."""
-    name = context.chat.settings.name
     css = root_style(context.chat.settings.accent, chosen_theme(request))
-    language, base = context.language(request), base_url(request)
-    return HTMLResponse(_draw(language, title, text, base=base, name=name, css=css), status)
+    name = context.chat.settings.name
+    document = _draw(context.language(request), name=name, css=css, has_text=bool(text))
+    content = fill_placeholders(document, base=base_url(request), title=title, text=text)
+    return HTMLResponse(content, status)
 
 
 def make_rate_limited_page(context: PageContext, request: Request, error: LimitReached) -> Response:
@@ -99,8 +102,13 @@ def make_rate_limited_page(context: PageContext, request: Request, error: LimitR
     response = make_error_page(
         context, request, context.language(request).explain(error), status=429
     )
-    response.headers["Retry-After"] = str(error.details.get("seconds", 1))
+    response.headers["Retry-After"] = retry_after(error)
     return response
+
+
+def retry_after(error: ChatError) -> str:
+    """Return the value of the `Retry-After` header, in seconds."""
+    return str(error.details.get("seconds", _DEFAULT_RETRY_SECONDS))
 
 
 def make_misdirected_page(context: PageContext, request: Request) -> Response:
@@ -114,11 +122,13 @@ def make_misdirected_page(context: PageContext, request: Request) -> Response:
 
 
 @lru_cache(maxsize=_CACHED_PAGES_MAX)
-def _draw(language: Language, title: str, text: str, *, base: str, name: str, css: str) -> str:
-    with static_page(f"{title} · {name}", language=language, base=base, css=css) as page:
+def _draw(language: Language, *, name: str, css: str, has_text: bool) -> str:
+    """Draw an error page with placeholders for its texts."""
+    title = placeholder("title")
+    with static_page(f"{title} · {name}", language=language, css=css) as page:
         with html.div().classes("nothing page"):
             html.h1(title)
-            if text:
-                html.p(text)
+            if has_text:
+                html.p(placeholder("text"))
             html.a(language("Back to the lobby"), href=".").classes("button")
     return page.text

@@ -34,7 +34,7 @@ from .elements.connection import Connection
 from .elements.first_paint import paint_on_response
 from .elements.live_list import load_lists
 from .elements.page_budget import PageBudget
-from .elements.static_page import StaticPage
+from .elements.static_page import StaticPage, placeholder
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
 from .i18n.language import Language
@@ -148,9 +148,10 @@ def show_title(title: str) -> None:
     ui.page_title(f"{title} · {name}" if title else name)
 
 
-def static_page(title: str, *, language: Language, base: str, css: str) -> StaticPage:
-    """Return a page without scripts, to be filled; URLs are relative to `base`."""
-    return StaticPage(title, language=language, head=fragment[base_links(base), style[css]])
+def static_page(title: str, *, language: Language, css: str) -> StaticPage:
+    """Return a page without scripts, to be filled; URLs are relative to the placeholder `base`."""
+    head = fragment[base_links(placeholder("base")), style[css]]
+    return StaticPage(title, language=language, head=head)
 
 
 def _metadata(language: Language, theme: str) -> Node:

@@ -19,9 +19,12 @@ from .elements.page_budget import PageBudget
 from .elements.sign_in import SignIn
 from .elements.text_field import TextField
 from .http.auth import target_query
+from .i18n.language import Language
 from .layout import open_page, page
 from .nickname_suggestions import suggest_nickname
 
+NICKNAME_MAXLENGTH = 600
+"""The `maxlength` of the field; one emoji takes several characters. The core rejects more."""
 _ATTEMPT_CHARACTERS = 64
 
 
@@ -41,20 +44,30 @@ def register(context: PageContext) -> None:
     async def login(
         request: Request, target: Annotated[str, Depends(context.auth.require_anonymous)]
     ) -> None:
-        open_page(context, request)
+        language = open_page(context, request)
         attempt = secrets.token_hex(_ATTEMPT_CHARACTERS // 2)
-        show_login(context, request, target, LoginFields(nickname="", attempt=attempt))
+        fields = LoginFields(nickname="", attempt=attempt)
+        show_login(context, language, fields, action=form_action(target), target=target)
+
+
+def form_action(target: str) -> str:
+    """Return the URL that the form is posted to, which names the path to open after sign-in."""
+    return f"session{target_query(target)}"
 
 
 def show_login(
     context: PageContext,
-    request: Request,
-    target: str,
+    language: Language,
     fields: LoginFields,
     errors: Mapping[str, str] = MappingProxyType({}),
+    *,
+    action: str,
+    target: str = "/",
 ) -> None:
-    """Create the elements of the page; `errors` has the reasons of refused fields by name."""
-    language = context.language(request)
+    """Create the elements of the page; `errors` has the reasons of refused fields by name.
+
+    A browser without scripts posts the form to `action`; with scripts, it opens `target` then.
+    """
     # Without a referrer, browsers send a plain form without its origin, and it is refused.
     ui.add_head_html('<meta name="referrer" content="same-origin">')
     with html.div().classes("screen login"), html.div().classes("login-column"):
@@ -65,7 +78,7 @@ def show_login(
                 "An anonymous chat that forgets on time. Come in with a nickname, nothing else."
             )
         ).classes("lead")
-        _show_form(context, request, target, fields, errors)
+        _show_form(context, language, fields, errors, action=action, target=target)
         with html.ul().classes("promises"):
             for promise in (
                 language("No account, no mail, no phone. Your address is never stored."),
@@ -90,15 +103,15 @@ def _show_headline(text: str) -> None:
 
 def _show_form(
     context: PageContext,
-    request: Request,
-    target: str,
+    language: Language,
     fields: LoginFields,
     errors: Mapping[str, str],
+    *,
+    action: str,
+    target: str,
 ) -> None:
-    language = context.language(request)
-    work = PageBudget(context.chat.work_budget, request)
-
     async def suggest() -> None:
+        work = PageBudget(context.chat.work_budget, ui.context.client.request)
         try:
             await work.wait(Cost.SUGGESTION)
             name = await suggest_nickname(
@@ -109,7 +122,6 @@ def _show_form(
         else:
             sign_in.fill("nickname", name)
 
-    action = f"session{target_query(target)}"
     with html.form(action=action, method="post").classes("login-form"):
         html.input_(type="hidden", name="attempt", value=fields.attempt)
         nickname = TextField(
@@ -118,7 +130,7 @@ def _show_form(
             value=fields.nickname,
             error=errors.get("nickname", ""),
             placeholder=language("How shall others call you?"),
-            maxlength=600,
+            maxlength=NICKNAME_MAXLENGTH,
             autofocus="phrase" not in errors,
             enterkeyhint="go",
         )

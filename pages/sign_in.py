@@ -1,5 +1,7 @@
 """The route that the login form is posted to, by its script or by a browser without scripts."""
 
+from collections.abc import Callable
+from functools import cache
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -18,29 +20,38 @@ from anonchat import (
 
 from .context import PageContext
 from .elements.page_budget import PageBudget
-from .error_pages import make_error_page, make_rate_limited_page
+from .elements.static_page import fill_placeholders, placeholder
+from .error_pages import make_error_page, make_rate_limited_page, retry_after
 from .http.auth import local_path
 from .http.client_address import client_address
 from .i18n.language import Language
 from .layout import base_url, chosen_theme, root_style, static_page
-from .login import LoginFields, show_login
+from .login import NICKNAME_MAXLENGTH, LoginFields, form_action, show_login
 
 _PHRASE_ERRORS = (InvalidPhrase, WrongPhrase, TooManyPhrases)
 _PLAIN_FORM = "application/x-www-form-urlencoded"
 _FIELDS_MAX = 10
+
+RefusePlainForm = Callable[[Request, str, LoginFields, ChatError], Response]
 
 
 def routes(context: PageContext) -> APIRouter:
     """Return the route that starts a session, for the script of the form and for the form itself.
 
     The script receives 204, or 200 and why it was refused; a browser without scripts is redirected,
-    or receives the form again.
+    or receives the form again. The answer to it costs more, and is charged before all else.
     """
     router = APIRouter(include_in_schema=False)
+    refuse_plain_form = _make_refusals(context)
 
     @router.post("/session")
     async def sign_in(request: Request, next: str = "/") -> Response:
         is_plain = request.headers.get("content-type", "").startswith(_PLAIN_FORM)
+        if is_plain:
+            try:
+                await PageBudget(context.chat.work_budget, request).spend(Cost.PLAIN_FORM)
+            except LimitReached as error:
+                return make_rate_limited_page(context, request, error)
         fields, target = await _read_form(request, is_plain=is_plain), local_path(next)
         try:
             _, token = await context.chat.identity.sign_in(
@@ -48,7 +59,7 @@ def routes(context: PageContext) -> APIRouter:
             )
         except ChatError as error:
             if is_plain:
-                return await _refuse_plain_form(context, request, target, fields, error)
+                return refuse_plain_form(request, target, fields, error)
             return _refuse(context.language(request), error)
         response = Response(status_code=204)
         if is_plain:
@@ -81,29 +92,61 @@ def _refuse(language: Language, error: ChatError) -> Response:
     return JSONResponse({"field": _refused_field(error), "reason": language.explain(error)})
 
 
-async def _refuse_plain_form(
-    context: PageContext, request: Request, target: str, fields: LoginFields, error: ChatError
-) -> Response:
-    """Return the form again, with its nickname and the reason."""
-    language, settings = context.language(request), context.chat.settings
-    if isinstance(error, ChallengeUnsolved):
-        title = language("Signing in takes a moment longer just now.")
-        text = language(
-            "Your browser first has to show, by a script, that this is not a flood. Go back, wait "
-            "until the page has loaded, and try again. If scripts are blocked, please allow "
-            "JavaScript for this site."
+def _make_refusals(context: PageContext) -> RefusePlainForm:
+    """Return a function that makes the response to a refused form: the form again, with the reason.
+
+    The document of each kind of refusal is drawn once, and then filled in.
+    """
+    settings = context.chat.settings
+
+    @cache
+    def draw(language: Language, theme: str, field: str, *, has_phrase: bool) -> str:
+        css = root_style(settings.accent, theme)
+        fields = LoginFields(
+            nickname=placeholder("nickname"),
+            attempt=placeholder("attempt"),
+            phrase="filled in" if has_phrase else "",
         )
-        return make_error_page(context, request, title, text, status=429)
-    try:
-        await PageBudget(context.chat.work_budget, request).spend(Cost.STATIC_PAGE)
-    except LimitReached as limit:
-        return make_rate_limited_page(context, request, limit)
-    css = root_style(settings.accent, chosen_theme(request))
-    base = base_url(request)
-    with static_page(settings.name, language=language, base=base, css=css) as document:
-        errors = {_refused_field(error): language.explain(error)}
-        show_login(context, request, target, fields, errors)
-    return HTMLResponse(document.text, _refusal_status(error))
+        errors = {field: placeholder("reason")}
+        with static_page(settings.name, language=language, css=css) as document:
+            show_login(context, language, fields, errors, action=placeholder("action"))
+        return document.text
+
+    def refuse(request: Request, target: str, fields: LoginFields, error: ChatError) -> Response:
+        if isinstance(error, ChallengeUnsolved):
+            return _require_scripts(context, request, error)
+        language, status = context.language(request), _refusal_status(error)
+        document = draw(
+            language,
+            chosen_theme(request),
+            _refused_field(error),
+            has_phrase=bool(fields.phrase),
+        )
+        content = fill_placeholders(
+            document,
+            base=base_url(request),
+            action=form_action(target),
+            nickname=fields.nickname[:NICKNAME_MAXLENGTH],
+            attempt=fields.attempt,
+            reason=language.explain(error),
+        )
+        headers = {"Retry-After": retry_after(error)} if status == 429 else None
+        return HTMLResponse(content, status, headers)
+
+    return refuse
+
+
+def _require_scripts(context: PageContext, request: Request, error: ChallengeUnsolved) -> Response:
+    language = context.language(request)
+    title = language("Signing in takes a moment longer just now.")
+    text = language(
+        "Your browser first has to show, by a script, that this is not a flood. Go back, wait "
+        "until the page has loaded, and try again. If scripts are blocked, please allow "
+        "JavaScript for this site."
+    )
+    response = make_error_page(context, request, title, text, status=429)
+    response.headers["Retry-After"] = retry_after(error)
+    return response
 
 
 def _refused_field(error: ChatError) -> str:

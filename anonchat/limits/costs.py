@@ -49,6 +49,8 @@ class Cost:
     """A change of presence, without the update of each browser page in the room."""
     SUGGESTION: Final = 4.0
     """Suggesting a nickname, including the check that it is free."""
+    PLAIN_FORM: Final = 3.0
+    """A login form posted without scripts: its answer, without the sign-in itself."""
     SIGN_IN: Final = 15.0
     """Signing in: a key is written to disk."""
     API_CALL: Final = 1.5
@@ -67,7 +69,7 @@ class Cost:
     """The lobby or a room, opened on a page that is shown."""
     ROOM_PAGE: Final = 30.0
     """A room page."""
-    STATIC_PAGE: Final = 7.0
+    STATIC_PAGE: Final = 10.0
     """A page without lists: login, privacy or an error."""
     REDIRECT: Final = 4.0
     """A redirect."""

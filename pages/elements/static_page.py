@@ -1,5 +1,6 @@
 """A page without scripts: elements that are sent as HTML and not kept."""
 
+import re
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ _DOCUMENT = """<!doctype html>
 <body class="static">{content}</body>
 </html>
 """
+_PLACEHOLDER = re.compile("\0(\\w+)\0")
 
 
 class StaticPage:
@@ -55,3 +57,13 @@ class StaticPage:
             content=paint_page(self._client.content),
         )
         self._client.delete()
+
+
+def placeholder(name: str) -> str:
+    """Return the text that `fill_placeholders` replaces, so that a document is drawn only once."""
+    return f"\0{name}\0"
+
+
+def fill_placeholders(document: str, **values: str) -> str:
+    """Replace the placeholders of a document by their values, which are escaped."""
+    return _PLACEHOLDER.sub(lambda found: escape(values[found[1]]), document)

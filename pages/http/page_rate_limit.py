@@ -76,6 +76,7 @@ class PageRateLimitMiddleware:
         address = client_address(connection)
         if (scope["method"], scope["path"]) in _UNLIMITED:
             if scope["method"] == "POST":  # health probes do not wait behind a flood
+                scope["pass"] = self._passes.read(connection)
                 await self._chat.network_throttle.delay_response(address)
             await self._app(scope, receive, send)
             return

@@ -10,6 +10,7 @@ import pytest
 from anonchat import Chat, RoomRead
 from tests.api.api_client import ApiClient
 from tests.api.apps import SignIn, api_client, running_app
+from tests.effort import MOST, longest_step
 from tests.fakes import EventRecorder, FakeClock
 
 
@@ -47,6 +48,22 @@ async def test_existing_room_is_joined_unchanged(ann: ApiClient, bob: ApiClient)
             "10m",
         )
         assert (room["members"], room["membership"]["owner"]) == (2, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/rooms?limit=200", "/rooms?query=train&limit=200"])
+async def test_longest_list_of_rooms_does_not_block_the_event_loop(
+    ann: ApiClient, chat: Chat, path: str
+) -> None:
+    room = await chat.rooms.find((await ann.open("Night Train"))["slug"])
+    for number in range(200):
+        chat.room_directory._rooms[str(number)] = room
+        chat.room_directory._names[str(number)] = f"train {number}"
+
+    async def read() -> None:
+        assert len((await ann.ask("GET", path))["items"]) == 200
+
+    assert await longest_step(read) < MOST / 2
 
 
 async def test_room_name_that_resembles_a_public_room_is_refused(

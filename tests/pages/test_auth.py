@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,13 +13,14 @@ import pytest_asyncio
 from fastapi import Depends, FastAPI, Request, Response
 
 from anonchat import Chat, TokenRevoked, Visitor
+from anonchat.rates import Rate
 from pages import sign_in
 from pages.context import PageContext
 from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
 from pages.http.cross_origin import CrossOriginProtectionMiddleware
 from pages.i18n.language import load_languages
-from tests.fakes import EventRecorder, FakeClock, running_chat
+from tests.fakes import EventRecorder, FakeClock, make_limit, running_chat
 
 # NiceGUI, which draws a refused form, runs once in a process.
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("web")]
@@ -27,8 +29,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures
 class AuthApp:
     """An application that returns the nickname of the authenticated visitor."""
 
-    def __init__(self, chat: Chat, address: str) -> None:
+    def __init__(self, chat: Chat, clock: FakeClock, address: str) -> None:
         self.chat = chat
+        self.clock = clock
         self.auth = SessionAuth(chat)
         self.address = address
         web = FastAPI()
@@ -65,8 +68,9 @@ class AuthApp:
 
 @asynccontextmanager
 async def running_app(folder: Path, address: str, **settings: object) -> AsyncIterator[AuthApp]:
-    async with running_chat(folder, FakeClock(), **settings) as chat:
-        site = AuthApp(chat, address)
+    clock = FakeClock()
+    async with running_chat(folder, clock, **settings) as chat:
+        site = AuthApp(chat, clock, address)
         async with site.browser:
             yield site
 
@@ -75,6 +79,11 @@ async def running_app(folder: Path, address: str, **settings: object) -> AsyncIt
 async def site(tmp_path: Path) -> AsyncIterator[AuthApp]:
     async with running_app(tmp_path / "data", "http://chat.localhost") as site:
         yield site
+
+
+def _forbid_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let NiceGUI fail to create a page."""
+    monkeypatch.setattr("nicegui.Client.__init__", None)
 
 
 def _cookie(response: httpx.Response) -> Morsel[str]:
@@ -178,10 +187,68 @@ async def test_refused_plain_form_escapes_the_nickname(site: AuthApp) -> None:
     assert "<script" not in response.text
 
 
+async def test_refused_plain_form_is_drawn_once_and_filled_with_the_values_of_its_request(
+    site: AuthApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.chat.identity.sign_in("Mira")
+    await site.submit_form(path="/session?next=/r/a", nickname=" ", attempt="first")
+    _forbid_elements(monkeypatch)
+    second = await site.submit_form(path="/session?next=/r/b", nickname="Mira", attempt="second")
+    assert second.status_code == 422
+    assert ">That nickname, or one like it, is taken.</p>" in second.text
+    for name, value in {"action": "session?next=/r/b", "value": "Mira"}.items():
+        assert f' {name}="{value}"' in second.text
+    assert ' value="second"' in second.text
+    assert "first" not in second.text
+    assert "/r/a" not in second.text
+
+
+async def test_refused_plain_form_does_not_fill_in_what_the_nickname_contains(
+    site: AuthApp,
+) -> None:
+    response = await site.submit_form(nickname="\0attempt\0" * 24, attempt="xyzzy")
+    assert response.text.count("xyzzy") == 1
+
+
+async def test_refused_plain_form_shows_no_more_than_its_field_can_contain(site: AuthApp) -> None:
+    response = await site.submit_form(nickname="a" * 60_000)
+    assert ">That is too long: 24 characters at most.</p>" in response.text
+    assert f' value="{"a" * 600}"' in response.text
+
+
+async def test_plain_form_over_the_work_budget_is_refused_before_anything_else(
+    site: AuthApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = site.chat.work_budget._anonymous_pool
+    monkeypatch.setattr(pool, "limit", make_limit(Rate(1, timedelta(hours=1)), site.clock))
+    pool.limit.hit("127.0.0.1")
+    waits = []
+    for _ in range(2):
+        response = await site.submit_form(nickname="Ann")
+        assert response.status_code == 429
+        waits.append(int(response.headers["retry-after"]))
+        assert f">That was too often. Please try again in {waits[-1]} s.</h1>" in response.text
+        site.clock.advance(timedelta(seconds=1))
+        _forbid_elements(monkeypatch)
+    assert waits[0] - 1 == waits[1] > 0
+    assert await site.chat.identity.is_nickname_available("Ann")
+
+
+async def test_plain_form_with_too_many_phrases_is_told_when_to_retry(site: AuthApp) -> None:
+    await site.chat.identity.sign_in("Mira", phrase="correct horse battery")
+    responses = [
+        await site.submit_form(nickname="Mira", phrase=f"wrong phrase {number}")
+        for number in range(6)
+    ]
+    assert [response.status_code for response in responses] == [422] * 5 + [429]
+    assert responses[-1].headers["retry-after"] == "600"
+
+
 async def test_plain_form_says_that_a_challenge_needs_scripts_and_time(tmp_path: Path) -> None:
     async with running_app(tmp_path / "data", "http://chat.localhost", pow_bits=4) as site:
         response = await site.submit_form(nickname="Ann")
         assert response.status_code == 429
+        assert response.headers["retry-after"] == "10"
         assert "wait until the page has loaded" in response.text
         assert "If scripts are blocked" in response.text
         site.browser.headers["accept-language"] = "ru"

@@ -68,6 +68,12 @@ def _read_challenge(page: str) -> tuple[str, int]:
     return found[1], int(found[2])
 
 
+async def _submit_plain_form(browser: httpx.AsyncClient, nickname: str) -> httpx.Response:
+    """Post the login form as a browser without scripts does."""
+    origin = {"origin": "http://chat.localhost"}
+    return await browser.post("/session", data={"nickname": nickname}, headers=origin)
+
+
 async def _take_pass(browser: httpx.AsyncClient, page: str) -> httpx.Response:
     origin = {"origin": "http://chat.localhost"}
     return await browser.post("/pass", content=solve(*_read_challenge(page)), headers=origin)
@@ -127,6 +133,23 @@ async def test_visitor_over_the_limit_gets_retry_after_and_others_do_not(
     assert (await browser.get("/privacy", headers=bob)).status_code == 200
 
 
+async def test_rate_limited_page_is_drawn_once_for_all_times(
+    browser: httpx.AsyncClient,
+    strict_limit: FakeClock,
+    chat: Chat,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ann = await _sign_in(chat, "Ann in a hurry")
+    for _ in range(3):
+        response = await browser.get("/privacy", headers=ann)
+    assert "Please try again in 5 s." in response.text
+    monkeypatch.setattr("nicegui.Client.__init__", None)
+    strict_limit.advance(timedelta(seconds=2))
+    response = await browser.get("/privacy", headers=ann)
+    assert (response.status_code, response.headers["retry-after"]) == (429, "3")
+    assert "<title>That was too often. Please try again in 3 s. · anonchat</title>" in response.text
+
+
 async def test_unknown_cookie_counts_as_anonymous(
     browser: httpx.AsyncClient, strict_limit: FakeClock, chat: Chat
 ) -> None:
@@ -148,9 +171,12 @@ async def test_solved_challenge_admits_anonymous_client_of_a_busy_network(
     for part in ("HttpOnly", "SameSite=lax", "Max-Age=600", "Path=/"):
         assert part in cookie
     assert (await browser.get("/login")).status_code == 200
+    assert (await _submit_plain_form(browser, " ")).status_code == 422
     exhausted_budget.advance(timedelta(0))
     browser.cookies.clear()
-    assert (await browser.get("/login")).status_code == 429
+    for response in (await browser.get("/login"), await _submit_plain_form(browser, " ")):
+        assert response.status_code == 429
+        assert int(response.headers["retry-after"]) > 0
 
 
 async def test_pass_is_limited_to_its_page_rate(
