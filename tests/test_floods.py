@@ -30,6 +30,7 @@ KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
+REVISIONS = "SELECT sum(revision) FROM room"
 ROOMS = "SELECT count(*) FROM room"
 VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
@@ -48,6 +49,7 @@ CHANGES = {
     "API: sign-in": VISITORS,
     "API: sign-in with a phrase": VISITORS,
     "API: rooms made": ROOMS,
+    "API: room changed": REVISIONS,
     "API: joins and leaves": MEMBERS,
     "API: posts": MESSAGES,
     "API: messages deleted": MESSAGES,

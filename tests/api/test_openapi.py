@@ -17,6 +17,7 @@ OPERATIONS = {
     ("GET", "/rooms/mine"),
     ("POST", "/rooms"),
     ("GET", "/rooms/{slug}"),
+    ("PATCH", "/rooms/{slug}"),
     ("DELETE", "/rooms/{slug}"),
     ("PUT", "/rooms/{slug}/membership"),
     ("DELETE", "/rooms/{slug}/membership"),
