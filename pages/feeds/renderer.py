@@ -14,7 +14,9 @@ from anonchat import (
     PeriodicTask,
     PresenceChanged,
     PurgeStats,
+    Room,
     RoomActivity,
+    RoomChanged,
     RoomEnded,
     RoomOpened,
     RoomRead,
@@ -35,6 +37,7 @@ from ..rows import (
     presence_row,
     purge_stats_rows,
     sidebar_row,
+    title_row,
 )
 from .broadcaster import FeedBroadcaster
 from .topics import (
@@ -100,6 +103,10 @@ class FeedRenderer:
                     )
                     for feed in feeds.subscribers(NEW_ROOMS):
                         await feed.subscribe_row(room.id)
+            case RoomChanged(room):
+                for changed in await self._chat.room_directory.summaries([room.id]):
+                    self._put_title(changed.room)
+                    self._put_room(changed, last_deleted=0)
             case RoomEnded(room_id, burnt):
                 for topic in (messages_topic(room_id), facts_topic(room_id)):
                     feeds.send_event(topic, ended="burnt" if burnt else "quiet")
@@ -189,6 +196,11 @@ class FeedRenderer:
         self._stats = stats
         for line in range(PURGE_STATS_LINES):
             self._feeds.put(PURGE_STATS, partial(_purge_stats_row, stats, line))
+
+    def _put_title(self, room: Room) -> None:
+        row, facts = title_row(room), facts_topic(room.id)
+        self._feeds.put(facts, lambda _: row)
+        self._feeds.send_event(facts, title=f"{room.name} · {self._chat.settings.name}")
 
     def _put_room(self, summary: RoomSummary, *, last_deleted: int) -> None:
         room = summary.room
