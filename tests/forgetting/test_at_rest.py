@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,11 @@ async def test_previous_name_and_topic_of_a_room_cannot_be_decrypted(
     chat: Chat, site: CanarySite, disk_copies: DiskCopies, name: str
 ) -> None:
     room = getattr(site, name)
-    for change in ({"name": canary("new name")}, {"topic": canary("new topic")}):
+    changes: list[dict[str, Any]] = [
+        {"name": canary("new name")},
+        {"topic": canary("new topic")},
+    ]
+    for change in changes:
         changed = await chat.rooms.update(room.id, visitor_id=site.ann.id, **change)
         left = disk_copies.decrypt()
         assert left.isdisjoint({room.name, room.topic, changed.name} - {""})

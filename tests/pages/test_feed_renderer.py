@@ -1,5 +1,7 @@
 """Updates that pages receive once a second."""
 
+from functools import partial
+
 import pytest
 
 from anonchat import Chat
@@ -23,5 +25,30 @@ async def test_presence_is_published_on_changes_and_not_with_every_message(
             assert not _has_received("present", page)
 
 
-def _has_received(channel: str, page: Tab) -> bool:
-    return any(f'"channel":"{channel}"' in frame for frame in page.received)
+async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
+    url: str, chat: Chat
+) -> None:
+    ann, token = await chat.identity.sign_in("Ann of the change")
+    await chat.identity.authenticate(token)
+    room = await chat.rooms.open("room before", visitor_id=ann.id)
+    async with (
+        open_tab(url, f"/r/{room.slug}", token=token) as page,
+        open_tab(url, "/", token=token) as lobby,
+    ):
+        await wait_until(lambda: _has_received("sidebar", page) and _has_received("card", lobby))
+        for tab in (page, lobby):
+            tab.received.clear()
+        await chat.rooms.update(room.id, visitor_id=ann.id, name="room after", topic="still here")
+        for tab, channel, text in (
+            (page, "facts", "room after"),
+            (page, "facts", "still here"),
+            (page, "facts", '"title":"room after · anonchat"'),
+            (page, "sidebar", "room after"),
+            (lobby, "sidebar", "room after"),
+            (lobby, "card", "still here"),
+        ):
+            await wait_until(partial(_has_received, channel, tab, text))
+
+
+def _has_received(channel: str, page: Tab, text: str = "") -> bool:
+    return any(f'"channel":"{channel}"' in frame and text in frame for frame in page.received)
