@@ -251,7 +251,6 @@ class Rooms:
             "message_ttl": message_ttl,
             "room_ttl": room_ttl,
         }
-        check_lifetimes(self._settings, message_ttl=message_ttl, room_ttl=room_ttl)
         changes = {field: value for field, value in given.items() if value is not None}
         charge = self._limits.room_changes.hit_once(visitor_id)
         return await self._apply(changes, room_id, visitor_id, charge)
@@ -273,25 +272,22 @@ class Rooms:
             before = await self._cipher.fetch_room(row) if row else None
             if row is None or before is None or before.expires_at <= self._clock():
                 raise NotFound
+            changes = {key: new for key, new in changes.items() if new != getattr(before, key)}
+            if not changes:
+                return before
             room = replace(before, **changes)
-            if room == before:
-                return room
+            check_lifetimes(
+                self._settings,
+                message_ttl=changes.get("message_ttl"),
+                room_ttl=changes.get("room_ttl"),
+            )
             require_shorter_messages(room.message_ttl, room.room_ttl)
             if room.room_ttl != before.room_ttl:
                 row.expires_at = await self._find_end(session, room)
             charge()
             unused_keys = list_texts_keys(row.texts_key_id)
             await self._keys.get_or_create(texts_key_name(texts_key_id))
-            row.sealed = self._cipher.encrypt_room(
-                room_id, texts_key_id, name=room.name, topic=room.topic, slug=room.slug
-            )
-            row.texts_key_id = texts_key_id
-            row.revision += 1
-            row.message_ttl = int(room.message_ttl.total_seconds())
-            row.room_ttl = int(room.room_ttl.total_seconds())
-            if name_keys:
-                row.name_key, row.shape_key, row.folded_key = name_keys
-                row.skeleton_version = SKELETON_VERSION
+            self._update_row(row, room, texts_key_id, name_keys)
             session.add(row)
         changed = self._cipher.decrypt_room(row)
         if changed is None:  # burnt meanwhile
@@ -300,6 +296,20 @@ class Rooms:
         with suppress(Unavailable):  # the next write to the key file erases them
             await self._keys.destroy(unused_keys)
         return changed
+
+    def _update_row(
+        self, row: RoomRow, room: Room, texts_key_id: str, name_keys: RoomNameKeys | None
+    ) -> None:
+        row.sealed = self._cipher.encrypt_room(
+            room.id, texts_key_id, name=room.name, topic=room.topic, slug=room.slug
+        )
+        row.texts_key_id = texts_key_id
+        row.revision += 1
+        row.message_ttl = int(room.message_ttl.total_seconds())
+        row.room_ttl = int(room.room_ttl.total_seconds())
+        if name_keys:
+            row.name_key, row.shape_key, row.folded_key = name_keys
+            row.skeleton_version = SKELETON_VERSION
 
     async def _claim_other_name(
         self, session: AsyncSession, room: Room, name: str

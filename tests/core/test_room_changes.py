@@ -341,6 +341,24 @@ async def test_each_change_replaces_the_key_of_the_texts(
     assert not [name for name in chat._keys.names() if name.startswith(("room", "texts"))]
 
 
+async def test_lifetime_that_is_kept_may_be_out_of_new_bounds(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    days = timedelta(days=20)
+    async with running_chat(tmp_path, clock) as chat:
+        ann = await sign_in(chat, "Ann")
+        room = await chat.rooms.create(
+            "attic", visitor_id=ann.id, message_ttl=days, room_ttl=2 * days
+        )
+    async with running_chat(tmp_path, clock, message_ttl_max="10d", room_ttl_max="30d") as chat:
+        changed = await chat.rooms.update(
+            room.id, visitor_id=ann.id, topic="home", message_ttl=days, room_ttl=2 * days
+        )
+        assert (changed.topic, changed.message_ttl, changed.room_ttl) == ("home", days, 2 * days)
+        with pytest.raises(InvalidLifetime):
+            await chat.rooms.update(room.id, visitor_id=ann.id, message_ttl=days / 2 + HOUR)
+
+
 async def test_changed_room_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock) as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
