@@ -70,11 +70,6 @@ def _show_header(room: Room, member: Member, panel: html.aside, alert: Alert) ->
     html.a(href=".").classes("button icon-only quiet icon-back back").props["aria-label"] = _(
         "Back to the lobby"
     )
-    with html.div().classes("title"):
-        with html.h1():
-            html.bdi(room.name)
-        if room.topic:
-            html.p(room.topic, dir="auto", title=room.topic)
     facts = RoomFacts(room)
     IconButton("link", _("Invite"), on_click=show_invitation)
     PanelButton("people", _("Members"), panel)

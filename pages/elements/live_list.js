@@ -11,7 +11,6 @@ import { AFTER, BEFORE, END, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
 import { whenSocket } from "socket";
-import { rename } from "title";
 import { Times } from "times";
 import { Unread } from "unread";
 
@@ -155,7 +154,7 @@ export default {
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
       packet.drop?.forEach((key) => this.fadeOut(this.rows.get(key)));
       for (const { read } of news) if (read) this.unread.update(read);
-      for (const { title } of news) if (title) rename(title);
+      for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
       const end = news.find(({ ended }) => ended);
       if (end) this.$emit("ended", { why: end.ended });

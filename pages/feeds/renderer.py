@@ -30,6 +30,7 @@ from ..rows import (
     PURGE_STATS_LINES,
     Row,
     card_row,
+    composer_properties,
     facts_row,
     lobby_counts_row,
     member_row,
@@ -105,7 +106,7 @@ class FeedRenderer:
                         await feed.subscribe_row(room.id)
             case RoomChanged(room):
                 for changed in await self._chat.room_directory.summaries([room.id]):
-                    self._put_title(changed.room)
+                    self._put_settings(changed.room)
                     self._put_room(changed, last_deleted=0)
             case RoomEnded(room_id, burnt):
                 for topic in (messages_topic(room_id), facts_topic(room_id)):
@@ -197,10 +198,18 @@ class FeedRenderer:
         for line in range(PURGE_STATS_LINES):
             self._feeds.put(PURGE_STATS, partial(_purge_stats_row, stats, line))
 
-    def _put_title(self, room: Room) -> None:
+    def _put_settings(self, room: Room) -> None:
+        """Change title, header and composer of the pages that show the room."""
         row, facts = title_row(room), facts_topic(room.id)
+        title = f"{room.name} · {self._chat.settings.name}"
         self._feeds.put(facts, lambda _: row)
-        self._feeds.send_event(facts, title=f"{room.name} · {self._chat.settings.name}")
+        self._feeds.send_translated(
+            facts,
+            lambda language: {
+                "title": title,
+                "composer": composer_properties(room, language=language),
+            },
+        )
 
     def _put_room(self, summary: RoomSummary, *, last_deleted: int) -> None:
         room = summary.room

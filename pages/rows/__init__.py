@@ -8,6 +8,7 @@ from .message_row import message_row, pending_message_html
 from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
 from .room_row import (
     card_row,
+    composer_properties,
     facts_row,
     lobby_counts_row,
     presence_row,
@@ -20,6 +21,7 @@ __all__ = [
     "PURGE_STATS_LINES",
     "Row",
     "card_row",
+    "composer_properties",
     "facts_row",
     "lobby_counts_row",
     "member_row",

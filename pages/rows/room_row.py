@@ -95,6 +95,16 @@ def title_row(room: Room) -> Row:
     return Row("title", 0, str(html))
 
 
+def composer_properties(room: Room, *, language: Language) -> dict[str, object]:
+    """Return the properties of the composer that depend on the lifetime of messages."""
+    return {
+        "placeholder": language(
+            "Message, gone in {time}", time=language.duration(room.message_ttl)
+        ),
+        "resend_within": room.message_ttl.total_seconds() * 1000,
+    }
+
+
 def facts_row(summary: RoomSummary, *, language: Language) -> Row:
     """Draw the lifetimes of a room and its messages."""
     html = div(class_="chips")[

@@ -1,5 +1,6 @@
 """Updates that pages receive once a second."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -38,11 +39,19 @@ async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
         await wait_until(lambda: _has_received("sidebar", page) and _has_received("card", lobby))
         for tab in (page, lobby):
             tab.received.clear()
-        await chat.rooms.update(room.id, visitor_id=ann.id, name="room after", topic="still here")
+        await chat.rooms.update(
+            room.id,
+            visitor_id=ann.id,
+            name="room after",
+            topic="still here",
+            message_ttl=timedelta(minutes=10),
+        )
         for tab, channel, text in (
             (page, "facts", "room after"),
             (page, "facts", "still here"),
             (page, "facts", '"title":"room after · anonchat"'),
+            (page, "facts", "Message, gone in 10 min"),
+            (page, "facts", "messages fade after 10 min"),
             (page, "sidebar", "room after"),
             (lobby, "sidebar", "room after"),
             (lobby, "card", "still here"),
