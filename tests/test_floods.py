@@ -41,6 +41,7 @@ CHANGES = {
     "event: long posts": MESSAGES,
     "event: rooms opened by name": ROOMS,
     "event: rooms created": ROOMS,
+    "event: rooms changed": REVISIONS,
     "event: rooms joined and left": MEMBERS,
     "page: sign-in": VISITORS,
     "page: sign-in with a phrase": VISITORS,
