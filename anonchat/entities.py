@@ -20,6 +20,7 @@ class Room:
     """A room. `message_ttl` is the lifetime of messages, `room_ttl` that of an inactive room.
 
     `was_entered` is whether a second visitor ever joined; until then the room expires sooner.
+    `revision` increases with each change of name, topic or lifetimes.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Room:
     expires_at: datetime
     last_seq: int
     was_entered: bool = True
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

@@ -21,6 +21,13 @@ class RoomOpened(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomChanged(Event):
+    """The owner changed the name, topic or lifetimes of a room."""
+
+    room: Room
+
+
+@dataclass(frozen=True, slots=True)
 class RoomEnded(Event):
     """A room was deleted with its messages: it expired, or was closed (`burnt`)."""
 

@@ -1,7 +1,9 @@
-"""Lifetimes of visitors and rooms, which are shorter until they are used."""
+"""Lifetimes of visitors, rooms and messages: those of visitors and rooms are shorter until used."""
 
 from datetime import timedelta
 
+from .durations import format_duration
+from .errors import N_, InvalidLifetime
 from .settings import Settings
 
 MARK_SEEN_INTERVAL = timedelta(minutes=10)
@@ -30,3 +32,26 @@ def unconfirmed_lifetime(settings: Settings) -> timedelta:
 def room_lifetime(settings: Settings, room_ttl: timedelta, *, was_entered: bool) -> timedelta:
     """Return how long a room lives after its last activity: `room_ttl` at most."""
     return room_ttl if was_entered else min(settings.new_room_ttl, room_ttl)
+
+
+def check_lifetimes(
+    settings: Settings, *, message_ttl: timedelta | None, room_ttl: timedelta | None
+) -> None:
+    """Raise `InvalidLifetime` if one of them is given and out of the bounds of the settings."""
+    _check_within(message_ttl, settings.message_ttl_min, settings.message_ttl_max)
+    _check_within(room_ttl, settings.message_ttl_min, settings.room_ttl_max)
+
+
+def require_shorter_messages(message_ttl: timedelta, room_ttl: timedelta) -> None:
+    """Raise `InvalidLifetime` if messages would outlive their room."""
+    if message_ttl > room_ttl:
+        raise InvalidLifetime(N_("Messages cannot outlive the room they are in."))
+
+
+def _check_within(ttl: timedelta | None, least: timedelta, most: timedelta) -> None:
+    if ttl is not None and not least <= ttl <= most:
+        raise InvalidLifetime(
+            N_("That has to be between {least} and {most}."),
+            least=format_duration(least),
+            most=format_duration(most),
+        )

@@ -102,7 +102,7 @@ class DatabaseSeeder:
                     id=id,
                     name_key=self._chat.room_names.name_key(name),
                     slug_key=self._chat.room_names.slug_key(name),
-                    sealed=await self._cipher.encrypt_room(id, name=name, topic="", slug=name),
+                    sealed=self._cipher.encrypt_room(id, "", name=name, topic="", slug=name),
                     listed=True,
                     owner="",
                     message_ttl=int(message_ttl.total_seconds()),

@@ -11,6 +11,8 @@ class RoomRow(SQLModel, table=True):
     """A room. Only listed rooms can be found by name; lifetimes are in seconds.
 
     `was_entered` is whether a second visitor ever joined; until then the room expires sooner.
+    `revision` counts the changes by the owner; `texts_key_id` names the key of the texts since the
+    last one.
     Listed rooms whose names look alike would have the same `shape_key` or `folded_key`.
     """
 
@@ -32,3 +34,5 @@ class RoomRow(SQLModel, table=True):
     active_at: datetime
     expires_at: datetime = Field(index=True)
     was_entered: bool = False
+    revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    texts_key_id: str = Field(default="", sa_column_kwargs={"server_default": ""})

@@ -30,13 +30,10 @@ async def show_join_panel(room: Room) -> None:
         show_room_ended(panel, event)
 
     with html.div().classes("join-panel").props("tabindex=-1") as panel:
-        with html.h1():
-            html.bdi(room.name)
-        html.p(room.topic, dir="auto").classes("topic")
+        RoomFacts(room).on_event("ended", end)
         with html.div().classes("chips"):
             html.span(_.count("{n} member", "{n} members", members)).classes("chip")
             html.span(_.count("{n} here", "{n} here", present)).classes("chip")
-        RoomFacts(room).on_event("ended", end)
         html.p(_("What is said here is shown to members only.")).classes("hint")
         alert = Alert()
         Button(_("Join room"), on_click=join)

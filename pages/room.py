@@ -21,6 +21,7 @@ from .lists import MemberList, MessageList, PresenceCount, RoomFacts
 from .room_dialogs import confirm_burning, show_invitation
 from .room_ended import show_room_ended
 from .room_presence import stay_present
+from .room_settings_dialog import open_room_settings
 from .settings_dialog import open_settings
 
 
@@ -70,16 +71,14 @@ def _show_header(room: Room, member: Member, panel: html.aside, alert: Alert) ->
     html.a(href=".").classes("button icon-only quiet icon-back back").props["aria-label"] = _(
         "Back to the lobby"
     )
-    with html.div().classes("title"):
-        with html.h1():
-            html.bdi(room.name)
-        if room.topic:
-            html.p(room.topic, dir="auto", title=room.topic)
     facts = RoomFacts(room)
     IconButton("link", _("Invite"), on_click=show_invitation)
     PanelButton("people", _("Members"), panel)
     if is_owner:
-        IconButton("flame", _("Burn room"), on_click=partial(confirm_burning, room))
+        IconButton("settings", _("Room settings"), on_click=partial(open_room_settings, room))
+        IconButton("flame", _("Burn room"), on_click=partial(confirm_burning, room)).classes(
+            "not-phone"
+        )
     IconButton("leave", _("Leave room"), on_click=partial(_leave, room, alert))
     return facts
 

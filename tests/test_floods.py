@@ -30,6 +30,7 @@ KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
+REVISIONS = "SELECT sum(revision) FROM room"
 ROOMS = "SELECT count(*) FROM room"
 VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
@@ -40,6 +41,7 @@ CHANGES = {
     "event: long posts": MESSAGES,
     "event: rooms opened by name": ROOMS,
     "event: rooms created": ROOMS,
+    "event: rooms changed": REVISIONS,
     "event: rooms joined and left": MEMBERS,
     "page: sign-in": VISITORS,
     "page: sign-in with a phrase": VISITORS,
@@ -48,6 +50,7 @@ CHANGES = {
     "API: sign-in": VISITORS,
     "API: sign-in with a phrase": VISITORS,
     "API: rooms made": ROOMS,
+    "API: room changed": REVISIONS,
     "API: joins and leaves": MEMBERS,
     "API: posts": MESSAGES,
     "API: messages deleted": MESSAGES,

@@ -41,10 +41,11 @@ event: gone
 data: {"seqs":[40,41]}
 
 """
+_KINDS = ("ready", "message", "gone", "joined", "left", "presence", "changed", "ended")
 _EVENT = {
     "type": "object",
     "properties": {
-        "event": {"enum": ["ready", "message", "gone", "joined", "left", "presence", "ended"]},
+        "event": {"enum": [*_KINDS]},
         "id": {"type": "string", "pattern": "^[0-9]+$"},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
@@ -144,6 +145,7 @@ async def listen(
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
+    | `changed` | `name`, `topic`, `message_ttl`, `room_ttl`, `expires_at` | they change |
     | `ended` | nothing | the room has ended |
     | `ready` | `seq` | everything up to `seq` was sent; live events follow |
 

@@ -93,7 +93,8 @@ NOT_ALLOWED = Problem(
     "not-allowed",
     403,
     "You may not do this",
-    "A message may be deleted by its author and the room's owner, a room by its owner only.",
+    "A message may be deleted by its author and the room's owner. A room may be changed or deleted "
+    "by its owner.",
 )
 NOT_FOUND = Problem(
     "not-found", 404, "Not found", "There is no such room, message or path, or it has ended."
@@ -115,8 +116,8 @@ TOO_OFTEN = Problem(
     "too-often",
     429,
     "Too many requests",
-    "You post, join, create rooms, sign in or call more often than allowed, or too many secret "
-    "phrases were tried for this nickname, by you or others. `Retry-After` is the number of "
+    "You post, join, create or change rooms, sign in or call more often than allowed, or too many "
+    "secret phrases were tried for this nickname, by you or others. `Retry-After` is the number of "
     "seconds to wait.",
 )
 INTERNAL = Problem(

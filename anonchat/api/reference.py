@@ -39,7 +39,7 @@ dt { margin-top: 1rem; font-weight: 600; }
 dd { margin: 0; }
 """
 _CODE = re.compile(r"`([^`]+)`")
-_METHODS = ("get", "post", "put", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 
 Schema = dict[str, Any]
 
@@ -162,10 +162,10 @@ def _curl_command(method: str, path: str, operation: Schema, schema: Schema) -> 
     parts = [f'curl {"-N " if streams else ""}"$CHAT{address}"']
     if "security" in operation:
         parts += ['-H "Authorization: Bearer $TOKEN"']
-    if method == "POST" and (body := _body(operation)):
-        parts += [f"--json '{json.dumps(_example(body, schema), ensure_ascii=False)}'"]
-    elif method != "GET":
+    if method not in ("GET", "POST"):
         parts += [f"-X {method}"]
+    if method in ("POST", "PATCH") and (body := _body(operation)):
+        parts += [f"--json '{json.dumps(_example(body, schema), ensure_ascii=False)}'"]
     return " \\\n  ".join(parts)
 
 

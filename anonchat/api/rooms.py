@@ -1,4 +1,4 @@
-"""Find, create, join and leave rooms."""
+"""Find, create, change, join and leave rooms."""
 
 from contextlib import suppress
 from dataclasses import fields
@@ -36,6 +36,7 @@ from .schemas import (
     OwnRoom,
     Page,
     Room,
+    RoomChanges,
     RoomView,
     parse_optional_duration,
 )
@@ -152,6 +153,40 @@ async def open_room(
 async def look(chat: ChatDependency, caller: Caller, room: RoomDependency) -> RoomView:
     """Return a room. Membership is not required, and members are not notified."""
     return await _view(chat, room, await chat.memberships.get(room.id, visitor_id=caller.id))
+
+
+@routes.patch(
+    "/rooms/{slug}",
+    dependencies=[charge(Cost.ROOM_CHANGE)],
+    summary="Change a room",
+    response_description="The room after the change.",
+    responses=problem_responses(
+        *ROOM_PROBLEMS,
+        problems.NOT_A_MEMBER,
+        problems.NOT_ALLOWED,
+        problems.ROOM_NAME_TAKEN,
+        problems.TOO_LARGE,
+        problems.INVALID_REQUEST,
+        problems.INVALID_ROOM,
+    ),
+)
+async def change(
+    chat: ChatDependency, caller: Caller, room: RoomDependency, changes: RoomChanges
+) -> RoomView:
+    """Change the name, topic or lifetimes of a room you own.
+
+    The slug stays. Messages that were posted before keep their `expires_at`, and the room does not
+    end before them.
+    """
+    changed = await chat.rooms.update(
+        room.id,
+        visitor_id=caller.id,
+        name=changes.name,
+        topic=changes.topic,
+        message_ttl=parse_optional_duration(changes.message_ttl),
+        room_ttl=parse_optional_duration(changes.room_ttl),
+    )
+    return await _view(chat, changed, await chat.memberships.get(room.id, visitor_id=caller.id))
 
 
 @routes.delete(

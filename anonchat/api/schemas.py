@@ -105,6 +105,21 @@ class NewRoom(_RequestModel):
     topic: str = Field(default="", examples=["Where are you going?"])
 
 
+class RoomChanges(_RequestModel):
+    """Changes of a room. What is absent stays as it is."""
+
+    name: str | None = Field(
+        default=None, description="1 to 60 characters.", examples=["Day Train"]
+    )
+    topic: str | None = Field(default=None, examples=["Where have you been?"])
+    message_ttl: GivenDuration | None = Field(
+        default=None, description="How long messages that are posted from now on are kept."
+    )
+    room_ttl: GivenDuration | None = Field(
+        default=None, description="How long the room is kept after its last activity."
+    )
+
+
 class Key(_RequestModel):
     """What is needed to join a room."""
 
@@ -154,18 +169,23 @@ class Membership(_ResponseModel):
         )
 
 
-class Room(_ResponseModel):
+class RoomSettings(_ResponseModel):
+    """What the owner of a room can change, and when the room ends accordingly."""
+
+    name: str = Field(examples=["Night Train"])
+    topic: str = Field(examples=["Where are you going?"])
+    message_ttl: RoomDuration
+    room_ttl: RoomDuration
+    expires_at: datetime = _EXPIRES_AT
+
+
+class Room(RoomSettings):
     """A room."""
 
     slug: str = Field(description="The end of its URL: `/r/{slug}`.", examples=["night-train"])
-    name: str = Field(examples=["Night Train"])
-    topic: str = Field(examples=["Where are you going?"])
     listed: bool = Field(description="Whether it is public.")
-    message_ttl: RoomDuration
-    room_ttl: RoomDuration
     here: int = Field(ge=0, examples=[3], description="How many members have it open now.")
     active_at: datetime = Field(examples=["2030-01-01T12:00:00Z"])
-    expires_at: datetime = _EXPIRES_AT
 
 
 class RoomView(Room):

@@ -18,6 +18,7 @@ from ..events import (
     MessagePosted,
     MessagesDeleted,
     PresenceChanged,
+    RoomChanged,
     RoomEnded,
     TokenRevoked,
     VisitorForgotten,
@@ -189,6 +190,9 @@ class Streams:
                     if subscriber.visitor_id == visitor_id:
                         subscriber.drop_all()
                         subscriber.end()
+            case RoomChanged(room) if room.id in self._subscribers:
+                data = schemas.RoomSettings.model_validate(room).model_dump_json()
+                self._send(room.id, StreamEvent(_encode("changed", data, None)))
             case RoomEnded(room_id) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.drop_all()

@@ -43,6 +43,8 @@ class Cost:
     """Joining or leaving a room: a transaction, and updates of member and room lists."""
     NEW_ROOM: Final = 24.0
     """Creating a room: its key is written to disk, and lobbies are updated."""
+    ROOM_CHANGE: Final = 24.0
+    """Changing a room: as creating one; its members' pages are updated too."""
     READ_MARK: Final = 1.5
     """Storing how far a member has read."""
     PRESENCE: Final = 1.0

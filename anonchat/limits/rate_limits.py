@@ -62,6 +62,8 @@ class Limits:
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)
         """Rooms created by a visitor."""
+        self.room_changes = limit(settings.new_rooms_per_visitor)
+        """Changes of rooms by a visitor."""
         self.sign_ins = limit(settings.sign_ins_per_ip)
         """Sign-in attempts from an IP address without a solved challenge."""
         self.events = limit(settings.socket_events_per_page)

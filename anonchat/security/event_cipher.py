@@ -16,6 +16,7 @@ from ..events import (
     PeerPresence,
     PresenceSnapshot,
     RoomActivity,
+    RoomChanged,
     RoomOpened,
 )
 from ..runtime.cooperative import iterate_cooperatively
@@ -33,9 +34,9 @@ class EventCipher:
     async def encrypt_event(self, event: Event) -> Event | None:
         """Return the event with encrypted texts, or `None` if a key was destroyed meanwhile."""
         match event:
-            case RoomOpened(room):
+            case RoomOpened(room) | RoomChanged(room):
                 encrypted = self._cipher.encrypt_sent_room(room)
-                return RoomOpened(encrypted) if encrypted else None
+                return replace(event, room=encrypted) if encrypted else None
             case MemberJoined(room, member):
                 encrypted = self._cipher.encrypt_sent_room(room)
                 joined = self._cipher.encrypt_sent_member(member)
@@ -59,9 +60,9 @@ class EventCipher:
     async def decrypt_event(self, event: Event) -> Event | None:
         """Undo `encrypt_event`; return `None`, and record the missing key, if it is unknown."""
         match event:
-            case RoomOpened(room):
+            case RoomOpened(room) | RoomChanged(room):
                 decrypted = await self._decrypt_room(room)
-                return RoomOpened(decrypted) if decrypted else None
+                return replace(event, room=decrypted) if decrypted else None
             case MemberJoined(room, member):
                 decrypted = await self._decrypt_room(room)
                 joined = await self._decrypt_member(member)
@@ -82,7 +83,7 @@ class EventCipher:
         return event
 
     async def _decrypt_room(self, room: Room) -> Room | None:
-        await self._cipher.fetch_room_keys([room.id])
+        await self._cipher.fetch_sent_room_key(room.id)
         return self._cipher.decrypt_sent_room(room)
 
     async def _decrypt_member(self, member: Member) -> Member | None:

@@ -1,4 +1,4 @@
-"""The names of keys: of rooms, of visitors, and of spans of expiry times."""
+"""The names of keys: of rooms, of their texts, of visitors, and of spans of expiry times."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +14,24 @@ def room_key_name(room_id: str) -> str:
     return f"room {room_id}"
 
 
+def texts_key_name(texts_key_id: str) -> str:
+    """Return the name of the key of a room's name, topic and slug, until one of them changes."""
+    return f"texts {texts_key_id}"
+
+
+def list_texts_keys(texts_key_id: str) -> list[str]:
+    """Return the name of that key; none for a room of an earlier release, before its first change.
+
+    Texts of that room are encrypted with the room's key alone.
+    """
+    return [texts_key_name(texts_key_id)] if texts_key_id else []
+
+
+def room_key_names(room_id: str, texts_key_id: str) -> list[str]:
+    """Return the names of the keys that decrypt the texts of a room together."""
+    return [room_key_name(room_id), *list_texts_keys(texts_key_id)]
+
+
 def visitor_key_name(visitor_id: str) -> str:
     """Return the name of the key of a visitor."""
     return f"visitor {visitor_id}"
@@ -21,7 +39,7 @@ def visitor_key_name(visitor_id: str) -> str:
 
 def is_row_key(name: str) -> bool:
     """Return whether a key of this name belongs to a room or a visitor."""
-    return name.startswith(("room ", "visitor "))
+    return name.startswith(("room ", "texts ", "visitor "))
 
 
 def span_at(moment: datetime) -> int:

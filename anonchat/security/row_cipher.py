@@ -4,13 +4,14 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 
 from models import MemberRow, RoomRow, VisitorRow
 
-from ..crypto import DecryptionError, decrypt_texts, encrypt_texts
+from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
 from ..entities import Member, Room, Visitor
 from ..errors import Unavailable
-from .key_names import room_key_name, visitor_key_name
+from .key_names import room_key_name, room_key_names, visitor_key_name
 from .keystore import KeyStore
 
 
@@ -45,8 +46,8 @@ class RowCipher:
 
     async def fetch_room(self, row: RoomRow) -> Room | None:
         """Decrypt a room as `fetch_visitor` does a visitor."""
-        await self.fetch_room_keys([row.id])
-        if self.may_room_key_exist_on_peers(row.id):
+        await self.fetch_room_keys([row])
+        if self.may_room_keys_exist_on_peers(row):
             raise Unavailable
         return self.decrypt_room(row)
 
@@ -58,17 +59,17 @@ class RowCipher:
         """Return whether only another node may have the key of a visitor."""
         return self._may_be_elsewhere(visitor_key_name(visitor_id))
 
-    def may_room_key_exist_on_peers(self, room_id: str) -> bool:
-        """Return whether only another node may have the key of a room."""
-        return self._may_be_elsewhere(room_key_name(room_id))
+    def may_room_keys_exist_on_peers(self, row: RoomRow) -> bool:
+        """Return whether only another node may have a key of a room."""
+        return any(map(self._may_be_elsewhere, _key_names(row)))
 
     async def fetch_visitor_keys(self, visitor_ids: Iterable[str]) -> None:
         """Request missing keys of these visitors from the other nodes."""
         await self._fetch_keys(map(visitor_key_name, visitor_ids))
 
-    async def fetch_room_keys(self, room_ids: Iterable[str]) -> None:
+    async def fetch_room_keys(self, rows: Iterable[RoomRow]) -> None:
         """Request missing keys of these rooms from the other nodes."""
-        await self._fetch_keys(map(room_key_name, room_ids))
+        await self._fetch_keys(chain.from_iterable(map(_key_names, rows)))
 
     def decrypt_member(self, row: MemberRow, visitor: VisitorRow) -> Member | None:
         """Decrypt a member of a room."""
@@ -80,14 +81,19 @@ class RowCipher:
         nickname, badge = texts
         return Member(row.room_id, visitor.id, row.author, nickname, badge, row.read_seq)
 
-    async def encrypt_room(self, room_id: str, *, name: str, topic: str, slug: str) -> bytes:
-        """Encrypt name, topic and slug of a room; create the room's key."""
-        (key,) = await self._keys.get_or_create(room_key_name(room_id))
+    def encrypt_room(
+        self, room_id: str, texts_key_id: str, *, name: str, topic: str, slug: str
+    ) -> bytes:
+        """Encrypt name, topic and slug of a room; raise `DecryptionError` if a key is missing."""
+        key = self._derive_texts_key(room_id, texts_key_id)
+        if key is None:
+            raise DecryptionError(room_id)
         return encrypt_texts(key, name, topic, slug, associated_data=room_id)
 
     def decrypt_room(self, row: RoomRow) -> Room | None:
         """Decrypt a room."""
-        texts = self._decrypt(row.sealed, room_key_name(row.id), associated_data=row.id)
+        key = self._derive_texts_key(row.id, row.texts_key_id)
+        texts = _decrypt_with(key, row.sealed, associated_data=row.id)
         if texts is None:
             return None
         name, topic, slug = texts
@@ -105,10 +111,18 @@ class RowCipher:
             expires_at=row.expires_at,
             last_seq=row.last_seq,
             was_entered=row.was_entered,
+            revision=row.revision,
         )
 
+    async def fetch_sent_room_key(self, room_id: str) -> None:
+        """Request the key of a room of an event, if it is missing, from the other nodes."""
+        await self._fetch_keys([room_key_name(room_id)])
+
     def encrypt_sent_room(self, room: Room) -> Room | None:
-        """Encrypt the texts as in the room's row, into `name`; `None` if its key was destroyed."""
+        """Encrypt the texts with the room's key, into `name`; `None` if it was destroyed.
+
+        The key of the texts may be destroyed before the event is sent; the bus encrypts them too.
+        """
         if (key := self._keys.get(room_key_name(room.id))) is None:
             return None
         sealed = encrypt_texts(key, room.name, room.topic, room.slug, associated_data=room.id)
@@ -153,9 +167,26 @@ class RowCipher:
             await self._keys.fetch(missing)
             self._keys.record_missing(missing)
 
-    def _decrypt(self, ciphertext: bytes, name: str, *, associated_data: str) -> list[str] | None:
-        key = self._keys.get(name)
-        try:
-            return decrypt_texts(key, ciphertext, associated_data=associated_data) if key else None
-        except DecryptionError:  # the key was destroyed, and a new key has its name now
+    def _derive_texts_key(self, room_id: str, texts_key_id: str) -> bytes | None:
+        """Derive the key of the texts of a room, if its keys exist."""
+        names = room_key_names(room_id, texts_key_id)
+        keys = [key for name in names if (key := self._keys.get(name))]
+        if len(keys) < len(names):
             return None
+        return derive_key(*keys, purpose="room texts") if texts_key_id else keys[0]
+
+    def _decrypt(self, ciphertext: bytes, name: str, *, associated_data: str) -> list[str] | None:
+        return _decrypt_with(self._keys.get(name), ciphertext, associated_data=associated_data)
+
+
+def _key_names(row: RoomRow) -> list[str]:
+    return room_key_names(row.id, row.texts_key_id)
+
+
+def _decrypt_with(
+    key: bytes | None, ciphertext: bytes, *, associated_data: str
+) -> list[str] | None:
+    try:
+        return decrypt_texts(key, ciphertext, associated_data=associated_data) if key else None
+    except DecryptionError:  # the key was destroyed, and a new key has its name now
+        return None

@@ -15,7 +15,13 @@ from models import MessageRow, RoomRow, SpanRow, TombstoneRow, VisitorRow
 from ..bus import Bus
 from ..errors import Unavailable
 from ..runtime.clock import Clock
-from ..security.key_names import is_row_key, room_key_name, span_at, visitor_key_name
+from ..security.key_names import (
+    is_row_key,
+    room_key_name,
+    room_key_names,
+    span_at,
+    visitor_key_name,
+)
 from ..security.keystore import KeyStore
 from ..storage.closed_names import delete_expired_names
 from ..storage.database import Database
@@ -86,19 +92,23 @@ class Expiry:
         """Complete deletions that a crash interrupted: rows without keys, and keys without rows."""
         counts: Counter[str] = Counter()
         async with self._database.transaction() as session:
-            owned = await read_row_key_names(session)
-            for table, name_of_key, referring, counted in (
-                (RoomRow, room_key_name, MessageRow.room_id, "rooms"),
-                (VisitorRow, visitor_key_name, MessageRow.visitor_id, "visitors"),
+            rooms = (await session.exec(select(RoomRow.id, RoomRow.texts_key_id))).all()
+            visitors = (await session.exec(select(VisitorRow.id))).all()
+            room_keys = {id: room_key_names(id, texts_key_id) for id, texts_key_id in rooms}
+            visitor_keys = {id: [visitor_key_name(id)] for id in visitors}
+            for table, key_names, referring, counted in (
+                (RoomRow, room_keys, MessageRow.room_id, "rooms"),
+                (VisitorRow, visitor_keys, MessageRow.visitor_id, "visitors"),
             ):
-                for id in (await session.exec(select(table.id))).all():
-                    if self._keys.is_destroyed(name_of_key(id)):
+                for id, names in key_names.items():
+                    if any(map(self._keys.is_destroyed, names)):
                         messages = delete(MessageRow).where(col(referring) == id)
                         counts["messages"] += (await session.exec(messages)).rowcount
                         row = delete(table).where(col(table.id) == id)
                         counts[counted] += (await session.exec(row)).rowcount
             if counts:
                 await count_purged(session, **counts)
+            owned = await read_row_key_names(session)
         orphans = {name for name in self._keys.initial_names() if is_row_key(name)} - owned
         self._orphans = self._clock() + self._keys.row_commit_delay, orphans
         await self.destroy_orphans()

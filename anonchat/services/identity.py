@@ -58,7 +58,7 @@ from ..security.row_cipher import RowCipher
 from ..security.secret_phrase import PhraseProof, normalize_phrase
 from ..security.tokens import TokenSigner
 from ..settings import Settings
-from ..storage.conflicts import destroying_key_on_conflict, retry_on_conflict
+from ..storage.conflicts import destroying_keys_on_conflict, retry_on_conflict
 from ..storage.database import Database
 from ..storage.message_deletion import delete_messages
 from ..storage.nickname_index import NicknameIndex, NicknameKeys
@@ -211,7 +211,7 @@ class Identity:
         await self._forget_expired_holders(keys)
         displaced, has_new_badge, visitor_id = None, False, new_id()
         async with (
-            destroying_key_on_conflict(self._keys, visitor_key_name(visitor_id)),
+            destroying_keys_on_conflict(self._keys, [visitor_key_name(visitor_id)]),
             self._database.transaction() as session,
         ):
             if holders := await self._nicknames.lock_holders(session, keys):

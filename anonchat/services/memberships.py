@@ -86,7 +86,7 @@ class Memberships:
                 raise NotFound
             if visitor_row is None:
                 raise UnknownVisitor
-            await self._require_keys(room_id, visitor_id)
+            await self._require_keys(room_row, visitor_id)
             is_new = row is None
             if row is None:
                 displaced = await self._reserve_place(session, room_row, visitor_id)
@@ -112,15 +112,15 @@ class Memberships:
             await self._bus.publish(MemberJoined(room, member))
         return member
 
-    async def _require_keys(self, room_id: str, visitor_id: str) -> None:
+    async def _require_keys(self, room: RoomRow, visitor_id: str) -> None:
         """Raise `Unavailable` while only another node has the keys of this room or this visitor.
 
         Called before the row is added, because the event of joining needs both decrypted.
         """
-        await self._cipher.fetch_room_keys([room_id])
+        await self._cipher.fetch_room_keys([room])
         await self._cipher.fetch_visitor_keys([visitor_id])
-        if self._cipher.may_room_key_exist_on_peers(
-            room_id
+        if self._cipher.may_room_keys_exist_on_peers(
+            room
         ) or self._cipher.may_visitor_key_exist_on_peers(visitor_id):
             raise Unavailable
 
@@ -197,7 +197,7 @@ class Memberships:
         )
         async with self._database.read_session(visitor_id) as session:
             found = (await session.exec(query)).all()
-        await self._cipher.fetch_room_keys(room_row.id for *_, room_row, _ in found)
+        await self._cipher.fetch_room_keys(room_row for *_, room_row, _ in found)
         memberships = []
         for member_row, visitor_row, room_row, count in found:
             member = self._cipher.decrypt_member(member_row, visitor_row)

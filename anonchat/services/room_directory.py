@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from sqlalchemy import ScalarSelect
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 
 from models import MessageRow, RoomRow
@@ -23,6 +26,7 @@ from ..events import (
     MessagesDeleted,
     PresenceChanged,
     RoomActivity,
+    RoomChanged,
     RoomEnded,
     RoomOpened,
 )
@@ -36,6 +40,7 @@ RoomCursor = tuple[float, float, str]
 """Sort key of a public room: most members present first, then most recently active."""
 
 _ORDER_TTL = timedelta(seconds=1)
+_T = TypeVar("_T")
 
 
 class RoomDirectory:
@@ -78,7 +83,7 @@ class RoomDirectory:
         """Load all live rooms again after events were lost; publish the missed ones locally."""
         known = dict(self._rooms)
         rows = await self._read_live()
-        await self._cipher.fetch_room_keys(row.id for row in rows)
+        await self._cipher.fetch_room_keys(rows)
         async for row in iterate_cooperatively(rows):
             room = self._cipher.decrypt_room(row)
             if room and room.id in known:
@@ -181,18 +186,24 @@ class RoomDirectory:
                 if not room.last_seq:
                     self._oldest.setdefault(room.id, (1, None))
                 self._ordered_at = None
-            case MemberJoined(room, _):
+            case MemberJoined(room, _) | RoomChanged(room):
                 self._put(room)
             case MessagePosted(room, message):
                 self._put(room)
-                if self._oldest.get(room.id, (0, message.expires_at))[1] is None:
-                    self._oldest[room.id] = message.seq, message.expires_at
+                if oldest := self._oldest.get(room.id):
+                    first_seq, next_expiry = oldest
+                    is_first = next_expiry is None
+                    self._oldest[room.id] = (
+                        message.seq if is_first else first_seq,
+                        min(message.expires_at, next_expiry or message.expires_at),
+                    )
             case MessagesDeleted(room_id, _):
                 self._stale.add(room_id)
             case RoomActivity(rooms, deleted):
                 for room in rooms:
-                    if own := self._rooms.get(room.id):  # else it is loaded on first use
-                        self._put(replace(room, name=own.name, topic=own.topic, slug=own.slug))
+                    own = self._rooms.get(room.id)  # without it, the room is loaded on first use
+                    if own and room.revision >= own.revision:
+                        self._put(_with_settings_of(own, room))
                 self._stale.update(room.id for room in rooms)
                 self._stale.update(deleted)
             case EventsLost():
@@ -222,13 +233,8 @@ class RoomDirectory:
     def _put(self, room: Room) -> None:
         if not self._cipher.has_room_key(room.id):  # burnt meanwhile, and that event came first
             return
-        known = self._rooms.get(room.id)
-        if known and known.last_seq > room.last_seq:  # events may arrive out of order
-            room = replace(
-                known,
-                expires_at=max(known.expires_at, room.expires_at),
-                was_entered=known.was_entered or room.was_entered,
-            )
+        if known := self._rooms.get(room.id):
+            room = _merge(known, room)
         self._rooms[room.id] = room
         self._slugs[room.slug] = room.id
         if room.listed:
@@ -261,28 +267,28 @@ class RoomDirectory:
         if not room_ids:
             return
         last_seqs = {id: self._rooms[id].last_seq for id in room_ids if id in self._rooms}
-        oldest = (
-            select(MessageRow.id)
-            .where(MessageRow.room_id == RoomRow.id, col(MessageRow.expires_at) > self._clock())
-            .order_by(col(MessageRow.expires_at), col(MessageRow.seq))
-            .limit(1)  # uses an index: a room may have 100,000 messages
-            .correlate(RoomRow)
-            .scalar_subquery()
-        )
-        query = (
-            select(MessageRow.room_id, MessageRow.seq, MessageRow.expires_at)
-            .select_from(RoomRow)
-            .join(MessageRow, col(MessageRow.id) == oldest)
-            .where(col(RoomRow.id).in_(room_ids))
-        )
+        query = select(
+            RoomRow.id, self._least(col(MessageRow.seq)), self._least(col(MessageRow.expires_at))
+        ).where(col(RoomRow.id).in_(room_ids))
         async with self._database.read_session() as session:
-            found = {id: (seq, end) for id, seq, end in await session.exec(query)}
+            found = {id: (seq, end) for id, seq, end in await session.exec(query) if end}
         for id, last_seq in last_seqs.items():
             room = self._rooms.get(id)
             if room and (id in found or room.last_seq == last_seq):
                 self._oldest[id] = found.get(id, (last_seq + 1, None))
             elif room:  # a message was posted meanwhile
                 self._stale.add(id)
+
+    def _least(self, column: Mapped[_T]) -> ScalarSelect[_T]:
+        """Select the least value of a column among the live messages of a room."""
+        return (
+            select(column)
+            .where(MessageRow.room_id == RoomRow.id, col(MessageRow.expires_at) > self._clock())
+            .order_by(column)
+            .limit(1)  # uses an index: a room may have 100,000 messages
+            .correlate(RoomRow)
+            .scalar_subquery()
+        )
 
     def _update_order(self) -> None:
         now = self._clock()
@@ -298,3 +304,31 @@ class RoomDirectory:
     def _rank(self, room_id: str, name: str, query: str) -> tuple[bool, bool, int, int, float]:
         present, active = self._activity_key(room_id)
         return name != query, not name.startswith(query), present, len(name), active
+
+
+def _merge(known: Room, room: Room) -> Room:
+    """Return the newer state of a room; events may arrive out of order."""
+    if room.revision < known.revision:
+        return known
+    if room.last_seq >= known.last_seq:
+        return room
+    return replace(
+        room if room.revision > known.revision else known,
+        last_seq=known.last_seq,
+        active_at=max(known.active_at, room.active_at),
+        expires_at=max(known.expires_at, room.expires_at),
+        was_entered=known.was_entered or room.was_entered,
+    )
+
+
+def _with_settings_of(known: Room, room: Room) -> Room:
+    """Return a room that came without texts with what the owner has set, as far as it is known."""
+    return replace(
+        room,
+        name=known.name,
+        topic=known.topic,
+        slug=known.slug,
+        message_ttl=known.message_ttl,
+        room_ttl=known.room_ttl,
+        revision=known.revision,
+    )

@@ -1,9 +1,11 @@
-"""Rooms: finding, creating and ending them."""
+"""Rooms: finding, creating, changing and ending them."""
 
 import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -13,7 +15,6 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..durations import format_duration
 from ..entities import Member, Room
 from ..errors import (
     N_,
@@ -28,18 +29,18 @@ from ..errors import (
     Unavailable,
     UnknownVisitor,
 )
-from ..events import MemberJoined, RoomEnded, RoomOpened
+from ..events import MemberJoined, RoomChanged, RoomEnded, RoomOpened
 from ..ids import new_id, new_unlisted_slug
-from ..lifetimes import room_lifetime
+from ..lifetimes import check_lifetimes, require_shorter_messages, room_lifetime
 from ..limits.network_shares import NetworkShares
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
-from ..security.key_names import room_key_name
+from ..security.key_names import list_texts_keys, room_key_name, room_key_names, texts_key_name
 from ..security.keystore import KeyStore
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
-from ..storage.conflicts import destroying_key_on_conflict, retry_on_conflict
+from ..storage.conflicts import destroying_keys_on_conflict, retry_on_conflict
 from ..storage.database import Database
 from ..storage.message_deletion import delete_messages
 from ..storage.purge_stats import count_purged
@@ -54,7 +55,10 @@ _ROOM_URL = re.compile(r"(?:(?i:https?)://)?[^\s/]*/r/([a-zA-Z0-9-]+)/?(?:[?#]\S
 
 
 class Rooms:
-    """Finds, creates and ends rooms. Listed rooms are found by name or slug, others by slug."""
+    """Finds, creates, changes and ends rooms.
+
+    Listed rooms are found by name or slug, others by slug.
+    """
 
     def __init__(
         self,
@@ -140,13 +144,13 @@ class Rooms:
         `InvalidRoom`, `InvalidLifetime`, `RoomNameTaken`, `RoomNameConfusable`, `LimitReached`,
         `UnknownVisitor` or `Unavailable`.
         """
-        name, topic = normalize_room_name(name), normalize_topic(topic)
-        if "://" in name:
-            raise InvalidRoom(N_("That is an address. Please type a name for the room."))
+        name, topic = _normalize_new_name(name), normalize_topic(topic)
         if listed:
             check_new_room_name(name)
-        room_ttl = self._check_room_ttl(room_ttl)
-        message_ttl = self._check_message_ttl(message_ttl, room_ttl)
+        check_lifetimes(self._settings, message_ttl=message_ttl, room_ttl=room_ttl)
+        room_ttl = room_ttl or self._settings.room_ttl
+        message_ttl = message_ttl or min(self._settings.message_ttl, room_ttl)
+        require_shorter_messages(message_ttl, room_ttl)
         charge = self._limits.rooms.hit_once(visitor_id)
         room, member, displaced = await self._insert(
             name, visitor_id, listed, message_ttl, room_ttl, topic, charge
@@ -172,10 +176,11 @@ class Rooms:
         charge: Callable[[], None],
     ) -> tuple[Room, Member, str | None]:
         """Store a room and its first member; return both and the id of a displaced room, if any."""
-        now, room_id = self._clock(), new_id()
+        now, room_id, texts_key_id = self._clock(), new_id(), new_id()
+        key_names = room_key_names(room_id, texts_key_id)
         name_keys = self._names.make_keys(name) if listed else RoomNameKeys()
         async with (
-            destroying_key_on_conflict(self._keys, room_key_name(room_id)),
+            destroying_keys_on_conflict(self._keys, key_names),
             self._database.transaction(visitor_id) as session,
         ):
             visitor_row = await session.get(VisitorRow, visitor_id)
@@ -186,6 +191,7 @@ class Rooms:
             displaced = await self._reserve_place(session, visitor_id)
             charge()
             slug = await self._names.choose_slug(session, name) if listed else new_unlisted_slug()
+            await self._keys.get_or_create(*key_names)
             row = RoomRow(
                 id=room_id,
                 name_key=name_keys.exact,
@@ -193,7 +199,10 @@ class Rooms:
                 folded_key=name_keys.folded,
                 skeleton_version=SKELETON_VERSION,
                 slug_key=self._names.slug_key(slug),
-                sealed=await self._cipher.encrypt_room(room_id, name=name, topic=topic, slug=slug),
+                sealed=self._cipher.encrypt_room(
+                    room_id, texts_key_id, name=name, topic=topic, slug=slug
+                ),
+                texts_key_id=texts_key_id,
                 listed=listed,
                 owner=self._hasher.pseudonym(room_id, visitor_id),
                 message_ttl=int(message_ttl.total_seconds()),
@@ -219,24 +228,141 @@ class Rooms:
             raise NotFound
         return room, member, displaced
 
+    async def update(
+        self,
+        room_id: str,
+        *,
+        visitor_id: str,
+        name: str | None = None,
+        topic: str | None = None,
+        message_ttl: timedelta | None = None,
+        room_ttl: timedelta | None = None,
+    ) -> Room:
+        """Change a room; allowed for its owner. What is `None` stays.
+
+        The slug stays too, so that links still work. Messages that were posted keep their lifetime,
+        and the room lives at least as long. The previous name and topic cannot be decrypted in any
+        copy afterwards. Raises `NotAMember`, `NotAllowed`, `NotFound` or `RateLimited`, and what
+        `create` does.
+        """
+        given = {
+            "name": None if name is None else _normalize_new_name(name),
+            "topic": None if topic is None else normalize_topic(topic),
+            "message_ttl": message_ttl,
+            "room_ttl": room_ttl,
+        }
+        changes = {field: value for field, value in given.items() if value is not None}
+        charge = self._limits.room_changes.hit_once(visitor_id)
+        return await self._apply(changes, room_id, visitor_id, charge)
+
+    @retry_on_conflict
+    async def _apply(
+        self, changes: dict[str, Any], room_id: str, visitor_id: str, charge: Callable[[], None]
+    ) -> Room:
+        """Store and publish changes of a room; return the room."""
+        texts_key_id = new_id()
+        async with (
+            destroying_keys_on_conflict(self._keys, [texts_key_name(texts_key_id)]),
+            self._database.transaction(visitor_id) as session,
+        ):
+            owned = await self._require_owned(session, room_id, visitor_id)
+            name = changes.get("name", owned.name)
+            name_keys = await self._claim_other_name(session, owned, name)
+            row = await session.get(RoomRow, room_id, with_for_update=True, populate_existing=True)
+            before = await self._cipher.fetch_room(row) if row else None
+            if row is None or before is None or before.expires_at <= self._clock():
+                raise NotFound
+            changes = {key: new for key, new in changes.items() if new != getattr(before, key)}
+            if not changes:
+                return before
+            room = replace(before, **changes)
+            check_lifetimes(
+                self._settings,
+                message_ttl=changes.get("message_ttl"),
+                room_ttl=changes.get("room_ttl"),
+            )
+            require_shorter_messages(room.message_ttl, room.room_ttl)
+            if room.room_ttl != before.room_ttl:
+                row.expires_at = await self._find_end(session, room)
+            charge()
+            unused_keys = list_texts_keys(row.texts_key_id)
+            await self._keys.get_or_create(texts_key_name(texts_key_id))
+            self._update_row(row, room, texts_key_id, name_keys)
+            session.add(row)
+        changed = self._cipher.decrypt_room(row)
+        if changed is None:  # burnt meanwhile
+            raise NotFound
+        await self._bus.publish(RoomChanged(changed))
+        with suppress(Unavailable):  # the next write to the key file erases them
+            await self._keys.destroy(unused_keys)
+        return changed
+
+    def _update_row(
+        self, row: RoomRow, room: Room, texts_key_id: str, name_keys: RoomNameKeys | None
+    ) -> None:
+        row.sealed = self._cipher.encrypt_room(
+            room.id, texts_key_id, name=room.name, topic=room.topic, slug=room.slug
+        )
+        row.texts_key_id = texts_key_id
+        row.revision += 1
+        row.message_ttl = int(room.message_ttl.total_seconds())
+        row.room_ttl = int(room.room_ttl.total_seconds())
+        if name_keys:
+            row.name_key, row.shape_key, row.folded_key = name_keys
+            row.skeleton_version = SKELETON_VERSION
+
+    async def _claim_other_name(
+        self, session: AsyncSession, room: Room, name: str
+    ) -> RoomNameKeys | None:
+        """Claim a new name for a listed room, and lock its row; return the keys of the name."""
+        if not room.listed or name == room.name:
+            return None
+        check_new_room_name(name)
+        keys = self._names.make_keys(name)
+        await self._names.claim(session, name, keys, own_id=room.id)
+        return keys
+
+    async def _find_end(self, session: AsyncSession, room: Room) -> datetime:
+        """Return when a room ends with a new lifetime: no sooner than its last message expires.
+
+        Raises `InvalidLifetime` if that is over.
+        """
+        last = select(func.max(MessageRow.expires_at)).where(MessageRow.room_id == room.id)
+        last_expiry = (await session.exec(last)).one()
+        lifetime = room_lifetime(self._settings, room.room_ttl, was_entered=room.was_entered)
+        end = max(filter(None, (room.active_at + lifetime, last_expiry)))
+        if end <= self._clock():
+            raise InvalidLifetime(
+                N_("The room has been quiet for longer than that, and would end now.")
+            )
+        return end
+
     async def burn(self, room_id: str, *, visitor_id: str) -> None:
         """End a room now and delete its messages; allowed for its owner.
 
         Raises `NotAMember`, `NotAllowed`, `Unavailable`, or `NotFound` if it has already ended.
         """
-        async with self._database.transaction(visitor_id) as session:
-            member = await session.get(MemberRow, (room_id, visitor_id))
-            await self._cipher.fetch_room_keys([room_id])  # not while the row is locked
-            row = await session.get(RoomRow, room_id, with_for_update=True)
-            if row is None or await self._cipher.fetch_room(row) is None:
-                raise NotFound
-            if member is None:
-                raise NotAMember
-            if member.author != row.owner:
-                raise NotAllowed(N_("Only the owner of the room may do that."))
+        async with self._database.read_session(visitor_id) as session:
+            await self._require_owned(session, room_id, visitor_id)
         await self._destroy(room_id)
         with suppress(Unavailable):  # the next purge deletes the unreadable rows
             await self.end(room_id)
+
+    async def _require_owned(self, session: AsyncSession, room_id: str, visitor_id: str) -> Room:
+        """Return the room, of which this visitor has to be a member and the owner.
+
+        Raises `NotAMember`, `NotAllowed`, `NotFound` or `Unavailable`.
+        """
+        member = await session.get(MemberRow, (room_id, visitor_id))
+        row = await session.get(RoomRow, room_id)
+        room = await self._cipher.fetch_room(row) if row else None
+        if room is None:
+            raise NotFound
+        if member is None:
+            raise NotAMember
+        if member.author != room.owner:
+            raise NotAllowed(N_("Only the owner of the room may do that."))
+        return room
 
     async def close(self, room_id: str, *, until: datetime | None = None) -> int:
         """End a room now on behalf of the operator; return the number of deleted messages.
@@ -283,10 +409,11 @@ class Rooms:
         members = select(MemberRow.visitor_id).where(MemberRow.room_id == room_id)
         members = members.order_by(col(MemberRow.visitor_id)).with_for_update()
         async with self._database.transaction() as session:
-            await session.get(RoomRow, room_id, with_for_update=True)
+            row = await session.get(RoomRow, room_id, with_for_update=True)
             await session.exec(members)
             deleted = await session.exec(delete(RoomRow).where(col(RoomRow.id) == room_id))
             await count_purged(session, rooms=deleted.rowcount)
+        await self._keys.destroy(list_texts_keys(row.texts_key_id) if row else [])
         self._burning.discard(room_id)
         return count
 
@@ -333,25 +460,10 @@ class Rooms:
             .order_by(col(RoomRow.expires_at))
         )
 
-    def _check_message_ttl(self, ttl: timedelta | None, room_ttl: timedelta) -> timedelta:
-        if ttl is None:
-            return min(self._settings.message_ttl, room_ttl)
-        _check_within(ttl, self._settings.message_ttl_min, self._settings.message_ttl_max)
-        if ttl > room_ttl:
-            raise InvalidLifetime(N_("Messages cannot outlive the room they are in."))
-        return ttl
 
-    def _check_room_ttl(self, ttl: timedelta | None) -> timedelta:
-        if ttl is None:
-            return self._settings.room_ttl
-        _check_within(ttl, self._settings.message_ttl_min, self._settings.room_ttl_max)
-        return ttl
-
-
-def _check_within(ttl: timedelta, least: timedelta, most: timedelta) -> None:
-    if not least <= ttl <= most:
-        raise InvalidLifetime(
-            N_("That has to be between {least} and {most}."),
-            least=format_duration(least),
-            most=format_duration(most),
-        )
+def _normalize_new_name(name: str) -> str:
+    """Return the normalized name; raise `InvalidRoom` if it cannot be one."""
+    name = normalize_room_name(name)
+    if "://" in name:
+        raise InvalidRoom(N_("That is an address. Please type a name for the room."))
+    return name

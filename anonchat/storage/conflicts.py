@@ -34,10 +34,10 @@ def retry_on_conflict(act: Callable[_P, Awaitable[_T]]) -> Callable[_P, Awaitabl
 
 
 @asynccontextmanager
-async def destroying_key_on_conflict(keys: KeyStore, name: str) -> AsyncIterator[None]:
-    """Destroy the key of a new row if the block's transaction is rolled back by a conflict."""
+async def destroying_keys_on_conflict(keys: KeyStore, names: list[str]) -> AsyncIterator[None]:
+    """Destroy the new keys of a row if the block's transaction is rolled back by a conflict."""
     try:
         yield
     except WriteConflict:
-        await keys.destroy([name])
+        await keys.destroy(names)
         raise

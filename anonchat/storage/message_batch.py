@@ -117,7 +117,7 @@ class BatchStore:
         rooms: Sequence[Any] = (await connection.execute(ROOMS, parameters)).all()
         authors: Iterable[Any] = await connection.execute(AUTHORS, parameters)
         existing: Sequence[Any] = (await connection.execute(EXISTING, parameters)).all()
-        await self._cipher.fetch_room_keys(draft.room_id for draft in drafts)
+        await self._cipher.fetch_room_keys(rooms)
         await self._cipher.fetch_visitor_keys(draft.visitor_id for draft in drafts)
         live = [row for row in existing if row.sealed]  # a tombstone has no text
         messages = await self._message_cipher.decrypt_messages(live)
@@ -129,7 +129,7 @@ class BatchStore:
         for row in rooms:
             if room := self._cipher.decrypt_room(row):
                 batch.rooms[room.id] = room
-            elif self._cipher.may_room_key_exist_on_peers(row.id):
+            elif self._cipher.may_room_keys_exist_on_peers(row):
                 batch.undecryptable.add(row.id)
         for row in authors:
             if visitor := self._cipher.decrypt_visitor(row):

@@ -1,6 +1,7 @@
 """Purge statistics, stored in the database: counts only."""
 
 from datetime import datetime, timedelta
+from itertools import chain, starmap
 
 from sqlmodel import col, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -10,7 +11,7 @@ from models import MessageRow, PurgeStatsRow, RoomRow, VisitorRow
 from ..crypto import Hasher
 from ..entities import PurgeStats
 from ..errors import KeyStoreMismatch, StartupError
-from ..security.key_names import is_row_key, room_key_name, visitor_key_name
+from ..security.key_names import is_row_key, room_key_names, visitor_key_name
 from ..security.keystore import KeyStore
 from .database import Database
 
@@ -90,9 +91,9 @@ class PurgeStatsStore:
 
 async def read_row_key_names(session: AsyncSession) -> set[str]:
     """Return the names of the keys of all rooms and visitors in the database."""
-    rooms = (await session.exec(select(RoomRow.id))).all()
+    rooms = (await session.exec(select(RoomRow.id, RoomRow.texts_key_id))).all()
     visitors = (await session.exec(select(VisitorRow.id))).all()
-    return {*map(room_key_name, rooms), *map(visitor_key_name, visitors)}
+    return {*chain(*starmap(room_key_names, rooms)), *map(visitor_key_name, visitors)}
 
 
 async def count_purged(

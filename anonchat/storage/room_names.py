@@ -83,23 +83,28 @@ class RoomNames:
         row = (await session.exec(query)).first()
         return await self._cipher.fetch_room(row) if row else None
 
-    async def claim(self, session: AsyncSession, name: str, keys: RoomNameKeys) -> None:
+    async def claim(
+        self, session: AsyncSession, name: str, keys: RoomNameKeys, *, own_id: str = ""
+    ) -> None:
         """Raise `RoomNameTaken`, `RoomNameConfusable` or `InvalidRoom` unless the name is free.
 
         Ended rooms that are not purged yet lose the name. Input may be a name or a slug, so a name
-        must not equal the slug of another room.
+        must not equal the slug of another room. `own_id` is the room that gets the name, if it
+        exists already; it is locked too, so that all rooms are locked in order.
         """
-        if await self.find_by_slug(session, fold_case(name)):
+        namesake = await self.find_by_slug(session, fold_case(name))
+        if namesake and namesake.id != own_id:
             raise RoomNameTaken
         query = select(RoomRow).where(
             or_(
+                RoomRow.id == own_id,
                 RoomRow.name_key == keys.exact,
                 RoomRow.shape_key == keys.shape,
                 RoomRow.folded_key == keys.folded,
             )
         )
         query = query.order_by(col(RoomRow.id)).with_for_update()
-        holders = (await session.exec(query)).all()
+        holders = [row for row in (await session.exec(query)).all() if row.id != own_id]
         for holder in sorted(holders, key=lambda each: each.name_key != keys.exact):
             if holder.expires_at > self._clock() and not self._keys.is_destroyed(
                 room_key_name(holder.id)
@@ -116,7 +121,7 @@ class RoomNames:
     async def _refuse(self, holder: RoomRow, keys: RoomNameKeys) -> NoReturn:
         if holder.name_key == keys.exact:
             raise RoomNameTaken
-        await self._cipher.fetch_room_keys([holder.id])
+        await self._cipher.fetch_room_keys([holder])
         room = self._cipher.decrypt_room(holder)
         if room is None:
             raise RoomNameConfusable
@@ -164,7 +169,7 @@ class RoomNames:
         query = query.order_by(col(RoomRow.id)).limit(_BATCH).with_for_update()
         async with self._database.transaction() as session:
             rows = (await session.exec(query)).all()
-            await self._cipher.fetch_room_keys(row.id for row in rows)
+            await self._cipher.fetch_room_keys(rows)
             keys = {}
             for row in rows:
                 if room := self._cipher.decrypt_room(row):

@@ -101,6 +101,21 @@ async def _delete_room(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _change_rooms(client: Client, scene: Scene) -> Act:
+    """Change the topics of rooms that the attacker creates first, one for each visitor."""
+    paths = []
+    for token in scene.tokens:
+        body = {"name": f"change-{uuid4().hex[:12]}"}
+        made = await client.ask("POST", f"{_API}/rooms", token=token, json=body)
+        paths.append(f"{_API}/rooms/{json.loads(made)['slug']}")
+
+    async def act(number: int) -> None:
+        path, body = paths[number % len(paths)], {"topic": "x" * 190 + f" {number}"}
+        await client.ask("PATCH", path, token=scene.token(number), json=body)
+
+    return act
+
+
 async def _delete_messages(client: Client, scene: Scene) -> Act:
     """Delete messages in the attacker's own room."""
     path, ids = f"{_API}/rooms/{scene.own_room}/messages", list[tuple[str, str]]()
@@ -182,6 +197,12 @@ WAYS = (
         "room looked at",
         ("GET", "/rooms/{slug}"),
         _call("GET", lambda scene, _: f"/rooms/{scene.full_room}"),
+    ),
+    _way(
+        "room changed",
+        ("PATCH", "/rooms/{slug}"),
+        _change_rooms,
+        "new_rooms_per_visitor",
     ),
     _way("room burnt", ("DELETE", "/rooms/{slug}"), _delete_room, "new_rooms_per_visitor"),
     Way(

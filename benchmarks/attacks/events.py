@@ -159,6 +159,17 @@ async def _delete_room(page: Page, _scene: Scene, _number: int) -> None:
     await own.close()
 
 
+async def _change_room(page: Page, _scene: Scene, _number: int) -> None:
+    """Create a room, and submit the form of its settings."""
+    name = _unique("change-*")
+    await page.client.ask("POST", "/api/v1/rooms", token=page.token, json={"name": name})
+    own = Page(page.client, f"/r/{name}", page.token)
+    await own.open()
+    await own.press_for("Room settings", _FORM)
+    await own.emit(_FORM, "submit", {"name": f"{name} too", "topic": "x" * 200})
+    await own.close()
+
+
 async def _delete_visitor(page: Page, _scene: Scene, _number: int) -> None:
     """Sign a new visitor in and delete them on their page."""
     body = await page.client.ask("POST", "/api/v1/visitors", json={"nickname": _unique("f *")})
@@ -319,6 +330,13 @@ WAYS = (
         _lobby,
         _delete_room,
         ("Burn room", "click"),
+        allowed=("new_rooms_per_visitor",),
+    ),
+    _way(
+        "rooms changed",
+        _lobby,
+        _change_room,
+        ("Room settings", "click"),
         allowed=("new_rooms_per_visitor",),
     ),
     _way("visitors forgotten", _lobby, _delete_visitor),

@@ -1,5 +1,7 @@
 // The message composer. The draft and the unanswered messages are stored in this tab only.
 
+import { whenSocket } from "socket";
+
 const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is removed in any case
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 const TEXT_BYTES_MAX = 60_000; // a socket frame holds 65,536
@@ -17,6 +19,9 @@ export default {
     too_long: String,
   },
   emits: ["post"],
+  data() {
+    return { changed: {} }; // what the owner has changed since the page was drawn
+  },
   render() {
     return Vue.h("form", { class: "composer", onSubmit: this.onSubmit }, [
       Vue.h("p", { ref: "alert", role: "alert", class: "alert" }),
@@ -25,7 +30,7 @@ export default {
           ref: "box",
           id: `${this.$attrs.id}-box`, // as in the first paint
           rows: 1,
-          placeholder: this.placeholder,
+          placeholder: this.changed.placeholder ?? this.placeholder,
           "aria-label": this.label,
           enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
@@ -53,11 +58,14 @@ export default {
     };
     window.visualViewport?.addEventListener("resize", this.onViewport);
     document.addEventListener("keydown", this.onTyping);
+    this.onPacket = ({ news = [] }) => news.forEach(({ composer }) => composer && this.change(composer));
+    whenSocket((socket) => socket.on("feed", this.onPacket));
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
   },
   unmounted() {
     this.resizeObserver.disconnect();
     document.removeEventListener("keydown", this.onTyping);
+    window.socket?.off("feed", this.onPacket);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
   methods: {
@@ -104,9 +112,14 @@ export default {
       this.resize();
       sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
     },
+    change({ placeholder, resend_within }) {
+      // A message may have been posted, and have expired, while messages lived for a shorter time.
+      this.changed = { placeholder, resend_within: Math.min(resend_within, this.changed.resend_within ?? Infinity) };
+    },
     resend() {
+      const within = Math.min(this.resend_within, this.changed.resend_within ?? Infinity);
       this.unanswered.forEach(({ text, since }, dedup) => {
-        if (Date.now() - since < this.resend_within) this.$emit("post", { text, dedup });
+        if (Date.now() - since < within) this.$emit("post", { text, dedup });
         else this.reject(dedup, this.late);
       });
     },

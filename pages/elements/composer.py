@@ -9,6 +9,7 @@ from anonchat import MESSAGE_CHARACTERS, ChatError, Cost, Member, MessageExpired
 
 from ..context import current_context
 from ..i18n.language import current_language
+from ..rows import composer_properties
 from .component import Component
 from .handlers import QueueHandler
 from .live_list import LiveList
@@ -19,7 +20,7 @@ _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
 
 
-class Composer(Component, component="composer.js"):
+class Composer(Component, component="composer.js", dependencies=["socket.js"]):
     """Sends on Enter, stores the author's draft in the browser tab, and shows pending messages.
 
     The pending messages are shown in `messages`. After a reconnection, unanswered messages are sent
@@ -40,16 +41,15 @@ class Composer(Component, component="composer.js"):
             feed=messages.id,
             draft_key=room.id,
             author=member.author,
-            placeholder=_("Message, gone in {time}", time=_.duration(room.message_ttl)),
             label=_("Message"),
             send_label=_("Send"),
-            resend_within=room.message_ttl.total_seconds() * 1000,
             too_long=_(
                 "That is {length} characters long; {most} at most.",
                 length="{}",
                 most=MESSAGE_CHARACTERS,
             ),
             late=_("This was not sent in time. Send it again?"),
+            **composer_properties(room, language=_),
         )
         self.on(
             "post",
@@ -62,7 +62,14 @@ class Composer(Component, component="composer.js"):
         )
 
     async def handle_connect(self) -> None:
-        """Make the page send its unanswered messages again."""
+        """Make the page send its unanswered messages again.
+
+        The owner may have changed the lifetime of messages while it was not connected.
+        """
+        summary = self._context.chat.room_directory.summary(self._room.id)
+        if summary and summary.room.revision > self._room.revision:
+            properties = composer_properties(summary.room, language=self._language)
+            await self.call_script("change", properties)
         self.run_method("resend")
 
     def paint(self) -> str:

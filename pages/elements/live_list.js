@@ -154,6 +154,7 @@ export default {
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
       packet.drop?.forEach((key) => this.fadeOut(this.rows.get(key)));
       for (const { read } of news) if (read) this.unread.update(read);
+      for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
       const end = news.find(({ ended }) => ended);
       if (end) this.$emit("ended", { why: end.ended });

@@ -121,8 +121,13 @@ class FeedBroadcaster:
 
     def send_event(self, topic: Topic, **news: object) -> None:
         """Send another event to every list of the topic (see `receive` in live_list.js)."""
+        self.send_translated(topic, lambda _: news)
+
+    def send_translated(self, topic: Topic, describe: Callable[[Language], object]) -> None:
+        """Send another event, in the language of each list."""
         self._record_change(topic)
-        for code in self._lists.get(topic, {}):
+        for code, feeds in self._lists.get(topic, {}).items():
+            news = describe(next(iter(feeds)).language)
             self._packet(topic, code).setdefault("news", []).append(news)
 
     def request_sync(self) -> None:

@@ -14,7 +14,9 @@ from anonchat import (
     PeriodicTask,
     PresenceChanged,
     PurgeStats,
+    Room,
     RoomActivity,
+    RoomChanged,
     RoomEnded,
     RoomOpened,
     RoomRead,
@@ -28,6 +30,7 @@ from ..rows import (
     PURGE_STATS_LINES,
     Row,
     card_row,
+    composer_properties,
     facts_row,
     lobby_counts_row,
     member_row,
@@ -35,6 +38,7 @@ from ..rows import (
     presence_row,
     purge_stats_rows,
     sidebar_row,
+    title_row,
 )
 from .broadcaster import FeedBroadcaster
 from .topics import (
@@ -100,6 +104,10 @@ class FeedRenderer:
                     )
                     for feed in feeds.subscribers(NEW_ROOMS):
                         await feed.subscribe_row(room.id)
+            case RoomChanged(room):
+                for changed in await self._chat.room_directory.summaries([room.id]):
+                    self._put_settings(changed.room)
+                    self._put_room(changed, last_deleted=0)
             case RoomEnded(room_id, burnt):
                 for topic in (messages_topic(room_id), facts_topic(room_id)):
                     feeds.send_event(topic, ended="burnt" if burnt else "quiet")
@@ -189,6 +197,19 @@ class FeedRenderer:
         self._stats = stats
         for line in range(PURGE_STATS_LINES):
             self._feeds.put(PURGE_STATS, partial(_purge_stats_row, stats, line))
+
+    def _put_settings(self, room: Room) -> None:
+        """Change title, header and composer of the pages that show the room."""
+        row, facts = title_row(room), facts_topic(room.id)
+        title = f"{room.name} · {self._chat.settings.name}"
+        self._feeds.put(facts, lambda _: row)
+        self._feeds.send_translated(
+            facts,
+            lambda language: {
+                "title": title,
+                "composer": composer_properties(room, language=language),
+            },
+        )
 
     def _put_room(self, summary: RoomSummary, *, last_deleted: int) -> None:
         room = summary.room

@@ -21,7 +21,7 @@ messages_topic = partial(Topic, "messages")
 members_topic = partial(Topic, "members")
 """The members of a room."""
 facts_topic = partial(Topic, "facts")
-"""The facts of a room."""
+"""The name, topic and facts of a room."""
 presence_topic = partial(Topic, "present")
 """The number of members present in a room."""
 card_topic = partial(Topic, "card")

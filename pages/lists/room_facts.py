@@ -1,10 +1,10 @@
-"""The facts of a room: its lifetimes, and who can find it."""
+"""The facts of a room: name, topic and lifetimes, and who can find it."""
 
 from anonchat import Room
 
 from ..elements.live_list import ClientState, LiveList, SyncResult
 from ..feeds.topics import facts_topic
-from ..rows import facts_row
+from ..rows import facts_row, title_row
 
 
 class RoomFacts(LiveList):
@@ -15,7 +15,9 @@ class RoomFacts(LiveList):
         self._room = room
 
     async def catch_up(self, _shown: ClientState) -> SyncResult:
-        """Return the only row, unless the room has ended."""
+        """Return both rows, unless the room has ended."""
         summary = self.context.chat.room_directory.summary(self._room.id)
-        rows = [facts_row(summary, language=self.language)] if summary else []
+        if summary is None:
+            return SyncResult([], keep=[])
+        rows = [title_row(summary.room), facts_row(summary, language=self.language)]
         return SyncResult(rows, keep=[])

@@ -6,13 +6,22 @@ htpy escapes every text; nothing here may build HTML from strings.
 from .member_row import member_row
 from .message_row import message_row, pending_message_html
 from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
-from .room_row import card_row, facts_row, lobby_counts_row, presence_row, sidebar_row
+from .room_row import (
+    card_row,
+    composer_properties,
+    facts_row,
+    lobby_counts_row,
+    presence_row,
+    sidebar_row,
+    title_row,
+)
 from .row import Row
 
 __all__ = [
     "PURGE_STATS_LINES",
     "Row",
     "card_row",
+    "composer_properties",
     "facts_row",
     "lobby_counts_row",
     "member_row",
@@ -21,4 +30,5 @@ __all__ = [
     "presence_row",
     "purge_stats_rows",
     "sidebar_row",
+    "title_row",
 ]

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from htpy import Element, a, b, bdi, button, div, i, li, p, small, span
+from htpy import Element, a, b, bdi, button, div, h1, i, li, p, small, span
 
 from anonchat import Room, RoomSummary
 
@@ -86,6 +86,25 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
     return Row(room.id, order, str(html))
 
 
+def title_row(room: Room) -> Row:
+    """Draw the name and topic of a room."""
+    html = div(class_="title")[
+        h1[bdi[room.name]],
+        room.topic and p(class_="topic", dir="auto", title=room.topic)[room.topic],
+    ]
+    return Row("title", 0, str(html))
+
+
+def composer_properties(room: Room, *, language: Language) -> dict[str, object]:
+    """Return the properties of the composer that depend on the lifetime of messages."""
+    return {
+        "placeholder": language(
+            "Message, gone in {time}", time=language.duration(room.message_ttl)
+        ),
+        "resend_within": room.message_ttl.total_seconds() * 1000,
+    }
+
+
 def facts_row(summary: RoomSummary, *, language: Language) -> Row:
     """Draw the lifetimes of a room and its messages."""
     html = div(class_="chips")[
@@ -96,7 +115,7 @@ def facts_row(summary: RoomSummary, *, language: Language) -> Row:
         span(class_="chip")[language("public") if summary.room.listed else language("by link")],
         span(class_="chip")[_room_end(summary, language)],
     ]
-    return Row("facts", 0, str(html))
+    return Row("facts", 1, str(html))
 
 
 def presence_row(summary: RoomSummary, *, language: Language) -> Row:

@@ -136,6 +136,17 @@ async def test_stream_delivers_membership_and_presence_events(
     assert (await bob.ask("GET", f"/rooms/{slug}"))["here"] == 0
 
 
+async def test_stream_delivers_changes_of_the_room(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        room = await ann.ask("PATCH", f"/rooms/{slug}", json={"name": "Day Train"})
+        event = (await stream.until("changed"))[-1]
+    fields = ("name", "topic", "message_ttl", "room_ttl", "expires_at")
+    assert event == Event("changed", None, {field: room[field] for field in fields})
+
+
 async def test_stream_delivers_deletion_and_expiry_events(
     ann: ApiClient, bob: ApiClient, slug: str, chat: Chat, clock: FakeClock
 ) -> None:

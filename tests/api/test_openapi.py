@@ -17,6 +17,7 @@ OPERATIONS = {
     ("GET", "/rooms/mine"),
     ("POST", "/rooms"),
     ("GET", "/rooms/{slug}"),
+    ("PATCH", "/rooms/{slug}"),
     ("DELETE", "/rooms/{slug}"),
     ("PUT", "/rooms/{slug}/membership"),
     ("DELETE", "/rooms/{slug}/membership"),
@@ -87,6 +88,7 @@ async def test_docs_page_shows_every_operation_and_problem_and_loads_nothing(
     for link in page.links:
         assert link.removeprefix("#") in page.ids or link == "openapi.json", link
     assert "CHAT=http://test/api/v1" in response.text
+    assert re.search(r"-X PATCH \\\n  --json &#39;\{&#34;name&#34;", response.text)
 
 
 async def test_problem_type_redirects_to_its_documentation(anonymous: ApiClient) -> None:

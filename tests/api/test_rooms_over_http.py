@@ -131,6 +131,58 @@ async def test_invalid_room_is_refused(ann: ApiClient, sent: dict[str, Any], pro
     assert (await ann.ask("GET", "/rooms"))["items"] == []
 
 
+async def test_owner_changes_a_room(ann: ApiClient, bob: ApiClient) -> None:
+    before = await ann.open("Night Train", topic="where to?")
+    changes = {"name": "Day Train", "topic": "home", "message_ttl": "60s", "room_ttl": "12h"}
+    changed = await ann.ask("PATCH", "/rooms/night-train", json=changes)
+    assert changed == before | changes | {
+        "message_ttl": "1m",
+        "expires_at": "2030-01-02T00:00:00Z",
+    }
+    assert await ann.ask("PATCH", "/rooms/night-train", json={"topic": ""}) == changed | {
+        "topic": ""
+    }
+    assert (await bob.open("day train"))["slug"] == "night-train"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "problem"),
+    [
+        ({"name": ""}, 422, "invalid-room"),
+        ({"topic": "x" * 201}, 422, "invalid-room"),
+        ({"message_ttl": "1s"}, 422, "invalid-room"),
+        ({"room_ttl": "1h"}, 422, "invalid-room"),  # shorter than the lifetime of messages
+        ({"message_ttl": "0s"}, 422, "invalid-request"),
+        ({"name": 1}, 422, "invalid-request"),
+        ({"slug": "day-train"}, 422, "invalid-request"),
+        ({"listed": False}, 422, "invalid-request"),
+        ({"name": "room l"}, 409, "room-name-taken"),
+    ],
+)
+async def test_invalid_change_of_a_room_is_refused(
+    ann: ApiClient, bob: ApiClient, sent: dict[str, Any], status: int, problem: str
+) -> None:
+    await bob.open("room 1")
+    before = await ann.open("Night Train")
+    response = await ann.call("PATCH", "/rooms/night-train", json=sent)
+    assert (response.status_code, response.json()["type"]) == (
+        status,
+        f"/api/v1/problems/{problem}",
+    )
+    assert await ann.ask("GET", "/rooms/night-train") == before
+
+
+async def test_room_of_another_visitor_cannot_be_changed(ann: ApiClient, bob: ApiClient) -> None:
+    await ann.open("Night Train")
+    for problem in ("not-a-member", "not-allowed"):
+        response = await bob.call("PATCH", "/rooms/night-train", json={"topic": "mine"})
+        assert (response.status_code, response.json()["type"]) == (
+            403,
+            f"/api/v1/problems/{problem}",
+        )
+        await bob.open("Night Train")
+
+
 async def test_rooms_are_limited_in_total(tmp_path: Path, clock: FakeClock) -> None:
     async with running_app(tmp_path, clock, rooms_max=1) as web, api_client(web) as http:
         visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
@@ -237,6 +289,7 @@ async def test_join_with_a_password_is_refused(ann: ApiClient, bob: ApiClient) -
     ("method", "rest"),
     [
         ("GET", ""),
+        ("PATCH", ""),
         ("PUT", "/membership"),
         ("DELETE", "/membership"),
         ("GET", "/messages"),
@@ -247,7 +300,8 @@ async def test_join_with_a_password_is_refused(ann: ApiClient, bob: ApiClient) -
 )
 @pytest.mark.parametrize("slug", ["nowhere", "%00", "%F0%9F%9A%82", "a%2Fb", "a b", "x" * 3_000])
 async def test_unknown_room_is_not_found(ann: ApiClient, method: str, rest: str, slug: str) -> None:
-    sent = {"json": {"text": "hi"}} if method == "POST" else {}
+    bodies = {"POST": {"text": "hi"}, "PATCH": {"topic": "hi"}}
+    sent = {"json": bodies[method]} if method in bodies else {}
     response = await ann.call(method, f"/rooms/{slug}{rest}", **sent)
     assert (response.status_code, response.json()["type"]) == (404, "/api/v1/problems/not-found")
 

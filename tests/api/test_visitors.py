@@ -95,6 +95,7 @@ async def test_unauthenticated_call_gets_www_authenticate(
         ("GET", "/rooms/mine"),
         ("POST", "/rooms"),
         ("GET", "/rooms/x"),
+        ("PATCH", "/rooms/x"),
         ("PUT", "/rooms/x/membership"),
         ("DELETE", "/rooms/x/membership"),
         ("GET", "/rooms/x/messages"),

@@ -18,6 +18,8 @@ from anonchat import (
     MessagePosted,
     MessagesDeleted,
     RateLimited,
+    Room,
+    RoomChanged,
     RoomEnded,
     RoomNameTaken,
     RoomOpened,
@@ -128,6 +130,56 @@ async def test_node_receives_the_events_of_another_node(nodes: Nodes) -> None:
     await wait_until(lambda: bool(recorder.of_type(RoomEnded)))
     assert second._keys.get(f"room {room.id}") is None
     await wait_until(lambda: not second.room_directory.summary(room.id))
+
+
+async def test_change_of_a_room_on_one_node_is_known_on_another(nodes: Nodes) -> None:
+    here, there = nodes
+    room, (ann,) = await create_room_with_members(here, "night train", "Ann")
+    await wait_until(lambda: there.room_directory.summary(room.id) is not None)
+    recorder = EventRecorder(there)
+    changed = await here.rooms.update(
+        room.id, visitor_id=ann.id, name="Day Train", topic="home", message_ttl=MINUTE
+    )
+    await wait_until(lambda: bool(recorder.of_type(RoomChanged)))
+    assert recorder.of_type(RoomChanged) == [RoomChanged(changed)]
+    assert _known_room(there, room.id) == changed
+    assert await there.rooms.find_by_name("Day Train") == changed
+    assert await there.rooms.find(room.slug) == changed
+    message = await there.messages.post(room.id, visitor_id=ann.id, text="hello")
+    assert message.expires_at - message.posted_at == MINUTE
+    changed = await there.rooms.update(room.id, visitor_id=ann.id, topic="back")
+    await wait_until(lambda: _known_room(here, room.id).topic == "back")
+    assert _known_room(here, room.id).name == "Day Train"
+    ((current,),) = await execute(here, "SELECT texts_key_id FROM room")
+    await wait_until(lambda: all(_texts_keys(node) == [f"texts {current}"] for node in nodes))
+
+
+async def test_change_of_a_room_missed_by_a_node_is_read_from_the_database(
+    nodes: Nodes, server: Redis
+) -> None:
+    here, there = nodes
+    room, (ann,) = await create_room_with_members(here, "night train", "Ann")
+    await wait_until(lambda: there.room_directory.summary(room.id) is not None)
+    server.kill()
+    await wait_until(lambda: not here.bus.is_up and not there.bus.is_up)
+    changed = await here.rooms.update(room.id, visitor_id=ann.id, name="Day Train")
+    with pytest.raises(Unavailable):
+        await there.rooms.find(room.slug)
+    with pytest.raises(Unavailable):
+        await there.rooms.update(room.id, visitor_id=ann.id, topic="home")
+    await server.start()
+    await wait_until(lambda: _known_room(there, room.id) == changed)
+    assert await there.rooms.find(room.slug) == changed
+
+
+def _known_room(node: Chat, room_id: str) -> Room:
+    summary = node.room_directory.summary(room_id)
+    assert summary
+    return summary.room
+
+
+def _texts_keys(node: Chat) -> list[str]:
+    return [name for name in node._keys.names() if name.startswith("texts")]
 
 
 async def test_node_receives_only_activity_of_rooms_it_is_not_subscribed_to(

@@ -176,6 +176,38 @@ async def test_room_name_is_created_by_one_node_and_opened_by_all(
     assert len(keys) == 20
 
 
+async def test_name_is_given_to_one_of_the_rooms_that_all_nodes_rename(
+    nodes: list[Chat],
+) -> None:
+    rooms = [
+        await create_room_with_members(nodes[0], f"room {number}", f"Ann {number}")
+        for number in range(_NODES)
+    ]
+    for number in range(10):
+        outcomes = await _settle(
+            *(
+                node.rooms.update(room.id, visitor_id=ann.id, name=f"hall {number}")
+                for node, (room, (ann,)) in zip(nodes, rooms, strict=True)
+            )
+        )
+        assert (_count(outcomes, Room), _count(outcomes, RoomNameTaken)) == (1, _NODES - 1)
+    keys = {name for name in nodes[0]._keys.names() if name.startswith("texts ")}
+    assert len(keys) == _NODES, "a refused change must leave no key"
+
+
+async def test_changes_and_posts_on_all_nodes_do_not_undo_each_other(nodes: list[Chat]) -> None:
+    room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
+    for number in range(10):
+        await asyncio.gather(
+            nodes[0].rooms.update(room.id, visitor_id=ann.id, name=f"train {number}"),
+            nodes[1].rooms.update(room.id, visitor_id=ann.id, topic=f"topic {number}"),
+            *(node.messages.post(room.id, visitor_id=ann.id, text="hello") for node in nodes),
+        )
+        found = await nodes[2].rooms.find(room.slug)
+        assert (found.name, found.topic) == (f"train {number}", f"topic {number}")
+    assert (found.revision, found.last_seq) == (20, 30)
+
+
 async def test_concurrent_joins_on_all_nodes_respect_the_member_limit(nodes: list[Chat]) -> None:
     room, _ = await create_room_with_members(nodes[0], "night train", "Ann")
     others = [await sign_in(nodes[0], f"Bob {number}") for number in range(9)]

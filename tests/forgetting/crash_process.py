@@ -75,6 +75,8 @@ async def _run_job(job: dict[str, Any]) -> None:
             await chat.identity.forget(job["visitor"])
         case "burn":
             await chat.rooms.burn(job["room"], visitor_id=job["visitor"])
+        case "change":
+            await chat.rooms.update(job["room"], visitor_id=job["visitor"], **job["changes"])
     os._exit(0)
 
 

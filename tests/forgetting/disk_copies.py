@@ -36,13 +36,13 @@ class DiskCopies:
         connection.close()
 
     def decrypt(self, secret: str = SECRET, *, data: Path | None = None) -> set[str]:
-        """Return all texts that a key on the disk decrypts, alone or combined with two others."""
+        """Return all texts that a key on the disk decrypts, alone or combined with others."""
         keys = read_keys((data or self._data) / "keys", secret)
         return decrypt_all(self._ciphertexts, keys)
 
 
 def decrypt_all(ciphertexts: Iterable[tuple[bytes, str]], keys: Mapping[str, bytes]) -> set[str]:
-    """Return all texts that one of these keys decrypts, alone or combined with two others."""
+    """Return all texts that one of these keys decrypts, alone or combined with others."""
     kinds = defaultdict(list)
     for name, key in keys.items():
         kinds[name.split()[0]].append(key)
@@ -52,6 +52,7 @@ def decrypt_all(ciphertexts: Iterable[tuple[bytes, str]], keys: Mapping[str, byt
             derive_key(*three, purpose="message")
             for three in product(kinds["span"], kinds["room"], kinds["visitor"])
         ),
+        *(derive_key(*two, purpose="room texts") for two in product(kinds["room"], kinds["texts"])),
     ]
     found: set[str] = set()
     for (ciphertext, associated_data), key in product(ciphertexts, every_key):

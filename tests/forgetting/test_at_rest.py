@@ -5,13 +5,14 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from anonchat import Chat, Event, MessagesDeleted
 from anonchat.security.key_names import SPAN
 from tests.fakes import FakeClock, crash, make_settings, read, read_all_bytes, running_chat
-from tests.forgetting.canaries import SHAPES, find
+from tests.forgetting.canaries import SHAPES, canary, find
 from tests.forgetting.canary_site import HOUR, CanarySite, populate
 from tests.forgetting.disk_copies import SECRET, DiskCopies
 from tests.forgetting.unencrypted import disable_encryption
@@ -40,9 +41,10 @@ async def chat(data: Path, clock: FakeClock) -> AsyncIterator[Chat]:
 async def site(chat: Chat, disk_copies: DiskCopies) -> CanarySite:
     site = await populate(chat)
     disk_copies.copy_database()
-    assert disk_copies.decrypt() >= {message.text for message in site.messages.values()}, (
-        "the copies and keys have to decrypt live messages"
-    )
+    assert disk_copies.decrypt() >= {
+        *(message.text for message in site.messages.values()),
+        *(site.long.name, site.long.topic, site.long.slug, site.short.name),
+    }, "the copies and keys have to decrypt what is live"
     return site
 
 
@@ -62,6 +64,10 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
         site.long.id, visitor_id=site.ben.id, message_id=site.messages["ben-0-long"].id
     )
     assert_no_plaintext("after a deletion")
+    name, topic = canary("new name"), canary("new topic")
+    site.canaries += [name, topic]
+    await chat.rooms.update(site.long.id, visitor_id=site.ann.id, name=name, topic=topic)
+    assert_no_plaintext("after a room was changed")
     await crash(chat)
     assert_no_plaintext("after a crash")
     async with running_chat(data, clock) as chat:
@@ -123,6 +129,25 @@ async def test_deleted_message_cannot_be_decrypted_and_others_are_kept(
     assert set(await read(chat, site.long, site.ann)) == {
         site.text(word) for word in site.messages if word.endswith("long") and word != "ben-0-long"
     }
+
+
+@pytest.mark.parametrize("name", ["long", "short"])
+async def test_previous_name_and_topic_of_a_room_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies, name: str
+) -> None:
+    room = getattr(site, name)
+    changes: list[dict[str, Any]] = [
+        {"name": canary("new name")},
+        {"topic": canary("new topic")},
+    ]
+    for change in changes:
+        changed = await chat.rooms.update(room.id, visitor_id=site.ann.id, **change)
+        left = disk_copies.decrypt()
+        assert left.isdisjoint({room.name, room.topic, changed.name} - {""})
+        assert left >= {message.text for message in site.messages.values()}
+        disk_copies.copy_database()
+        assert disk_copies.decrypt() >= {changed.name, changed.topic, changed.slug}
+    assert room.name not in disk_copies.decrypt()
 
 
 async def test_data_of_a_forgotten_visitor_cannot_be_decrypted(

@@ -111,6 +111,22 @@ async def test_forgotten_and_burnt_data_is_not_brought_back(
         assert await read(again, room, bob) == []
 
 
+async def test_room_changed_after_the_backup_is_not_brought_back(
+    chat: Chat, clock: FakeClock, backup: Path
+) -> None:
+    room, ann = await _populate(chat, clock)
+    other = await chat.rooms.create("day train", visitor_id=ann.id)
+    await _back_up(chat, backup)
+    await chat.rooms.update(room.id, visitor_id=ann.id, topic="home")
+    await chat.stop()
+    _restore(chat, backup)
+    async with running_chat(chat.settings.data_dir, clock) as again:
+        with pytest.raises(NotFound):
+            await again.rooms.find(room.slug)
+        assert await again.rooms.find(other.slug) == other
+        assert (await again.rooms.open(room.name, visitor_id=ann.id)).slug == room.slug
+
+
 async def test_sign_out_and_leave_after_the_backup_are_undone(
     chat: Chat, clock: FakeClock, backup: Path
 ) -> None:

@@ -18,6 +18,7 @@ from anonchat.events import (
     PeerPresence,
     PresenceSnapshot,
     RoomActivity,
+    RoomChanged,
     RoomOpened,
 )
 from tests.fakes import EventRecorder, FakeClock, running_chat, sign_in
@@ -92,6 +93,10 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     await wait_until(lambda: first.room_directory.summary(hidden.id) is not None)
     assert (await first.room_directory.find(hidden.slug)).name == words["hidden"]
     words["address"] = hidden.slug
+    words["new name"] = canary("new name")
+    await second.rooms.update(hidden.id, visitor_id=ben.id, name=words["new name"])
+    await wait_until(lambda: bool(event_recorder.of_type(RoomChanged)))
+    assert (await first.room_directory.find(hidden.slug)).name == words["new name"]
     return message.id
 
 
@@ -107,8 +112,8 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     words["dedup"] = words["dedup"].split()[-1]
     kinds = {type(event) for event in events}
     assert kinds >= {
-        RoomOpened, MemberJoined, MessagePosted, RoomActivity, PeerPresence, PresenceSnapshot,
-        KeysCreated,
+        RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
+        PresenceSnapshot, KeysCreated,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()

@@ -14,7 +14,7 @@ import pytest
 
 from anonchat import Chat
 from tests.fakes import FakeClock, find_decryptable_deleted_spans, read, running_chat
-from tests.forgetting.canaries import find
+from tests.forgetting.canaries import canary, find
 from tests.forgetting.canary_site import CanarySite, populate
 from tests.forgetting.disk_copies import SECRET, DiskCopies
 
@@ -150,6 +150,36 @@ async def test_operation_killed_at_any_step_is_atomic(
             )
     assert outcomes[-1], "the complete operation has deleted nothing"
     assert outcomes == sorted(outcomes), "a later kill has undone the deletion"
+
+
+async def test_change_of_a_room_killed_at_any_step_is_atomic(
+    kill_at_each_step: StepKiller,
+    site: CanarySite,
+    disk_copies: DiskCopies,
+    tmp_path: Path,
+    clock: FakeClock,
+) -> None:
+    old, new = (site.long.name, site.long.topic), (canary("new name"), canary("new topic"))
+    job = {
+        "act": "change",
+        "now": clock.now.isoformat(),
+        "room": site.long.id,
+        "visitor": site.ann.id,
+        "changes": dict(zip(("name", "topic"), new, strict=True)),
+    }
+    outcomes = []
+    for data in kill_at_each_step(tmp_path / "data", **job):
+        assert find([*site.canaries, *new], data) == []
+        async with running_chat(data, clock, secret_key=SECRET) as chat:
+            room = await chat.rooms.find(site.long.slug)
+            assert (room.name, room.topic) in (old, new)
+            assert await chat.rooms.find_by_name(room.name) == room
+            assert len([name for name in chat._keys.names() if name.startswith("texts")]) == 2
+            outcomes.append((room.name, room.topic) == new)
+        if outcomes[-1]:
+            assert disk_copies.decrypt(data=data).isdisjoint(old)
+    assert outcomes[-1]
+    assert outcomes == sorted(outcomes), "a later kill has undone the change"
 
 
 async def test_startup_killed_at_any_step_is_completed_by_the_next_one(

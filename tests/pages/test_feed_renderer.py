@@ -1,5 +1,8 @@
 """Updates that pages receive once a second."""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 
 from anonchat import Chat
@@ -23,5 +26,38 @@ async def test_presence_is_published_on_changes_and_not_with_every_message(
             assert not _has_received("present", page)
 
 
-def _has_received(channel: str, page: Tab) -> bool:
-    return any(f'"channel":"{channel}"' in frame for frame in page.received)
+async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
+    url: str, chat: Chat
+) -> None:
+    ann, token = await chat.identity.sign_in("Ann of the change")
+    await chat.identity.authenticate(token)
+    room = await chat.rooms.open("room before", visitor_id=ann.id)
+    async with (
+        open_tab(url, "/", token=token) as lobby,
+        open_tab(url, f"/r/{room.slug}", token=token) as page,  # its presence changes the card
+    ):
+        await wait_until(lambda: _has_received("sidebar", page) and _has_received("card", lobby))
+        for tab in (page, lobby):
+            tab.received.clear()
+        await chat.rooms.update(
+            room.id,
+            visitor_id=ann.id,
+            name="room after",
+            topic="still here",
+            message_ttl=timedelta(minutes=10),
+        )
+        for tab, channel, text in (
+            (page, "facts", "room after"),
+            (page, "facts", "still here"),
+            (page, "facts", '"title":"room after · anonchat"'),
+            (page, "facts", "Message, gone in 10 min"),
+            (page, "facts", "messages fade after 10 min"),
+            (page, "sidebar", "room after"),
+            (lobby, "sidebar", "room after"),
+            (lobby, "card", "still here"),
+        ):
+            await wait_until(partial(_has_received, channel, tab, text))
+
+
+def _has_received(channel: str, page: Tab, text: str = "") -> bool:
+    return any(f'"channel":"{channel}"' in frame and text in frame for frame in page.received)

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from anonchat import InvalidMessage, Member, Message, Room, RoomSummary
 from anonchat.text.normalization import normalize_message
 from pages.i18n.language import load_languages
-from pages.rows import card_row, facts_row, lobby_counts_row, member_row, message_row, sidebar_row
+from pages.rows import (
+    card_row,
+    facts_row,
+    lobby_counts_row,
+    member_row,
+    message_row,
+    sidebar_row,
+    title_row,
+)
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -241,6 +249,13 @@ def test_sidebar_row_shows_unread_range_and_leave_button() -> None:
     assert parsed.of("li")[0]["data-last"] == "7"
     assert parsed.of("button")[0]["aria-label"] == "Leave “night train”"
     assert parsed.of("a")[0]["href"] == "r/night-train"
+
+
+def test_title_shows_name_and_topic_as_text() -> None:
+    parsed = ParsedRow(title_row(replace(ROOM, name=HOSTILE, topic=HOSTILE)).html)
+    assert (parsed.text("h1"), parsed.text("topic")) == (HOSTILE, HOSTILE)
+    assert {tag for tag, _ in parsed.elements} == {"div", "h1", "bdi", "p"}
+    assert not ParsedRow(title_row(replace(ROOM, topic="")).html).of("p")
 
 
 def test_facts_and_counts_are_in_the_language_of_the_reader() -> None:
