@@ -15,7 +15,7 @@ from .elements.screen import Screen
 from .feeds.broadcaster import draw_each
 from .feeds.topics import messages_topic
 from .i18n.language import Language
-from .rows import message_row, pending_message_html
+from .rows import EMOJI_ONLY, message_row, pending_message_html
 
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
@@ -57,6 +57,7 @@ class MessageLog:
                 "takeBack": language("Delete"),
                 "sure": language("Delete for everybody?"),
                 "pending": pending_message_html(self._member),
+                "emoji": EMOJI_ONLY,
                 "pill": language("New messages"),
                 "latest": language("To the latest"),
                 "fresh": language("New"),

@@ -339,7 +339,9 @@ export default {
       node.classList.add("pending");
       node.dataset.pending = dedup;
       node.ariaLive = "off"; // the stored row is announced
-      node.querySelector(".text").textContent = text;
+      const box = node.querySelector(".text");
+      box.textContent = text;
+      box.classList.toggle("emoji", new RegExp(this.texts.emoji, "u").test(text));
       this.$refs.list.append(node);
       this.updatePendingHeadings();
       this.scrollToEnd();

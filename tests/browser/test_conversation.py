@@ -357,6 +357,22 @@ async def test_messages_posted_while_away_are_marked_as_new(world: World, room: 
     await expect(mira.log.get_by_text("New", exact=True)).to_be_visible()
 
 
+async def test_lone_emoji_is_large_from_the_start(world: World, room: str) -> None:
+    wire = await world.wire()
+    (ann,) = await world.members(room, "Ann", wire=wire)
+    await ann.expect_connected()
+    wire.hold()
+    is_large = "(row) => parseFloat(getComputedStyle(row.querySelector('.text')).fontSize) > 30"
+    large, small = ["🎉", "👨‍👩‍👦 ❤️", "🇯🇵"], ["12", "well 🎉", "🎉🎉🎉🎉"]
+    for text in (*large, *small):
+        await ann.send_message(text)
+        assert await ann.pending(text).last.evaluate(is_large) is (text in large)
+    wire.release()
+    for text in (*large, *small):
+        await ann.expect_message(text)
+        assert await ann.message(text).evaluate(is_large) is (text in large)
+
+
 async def test_hidden_tab_counts_new_messages_in_its_title(world: World, room: str) -> None:
     ann, mira = await world.members(room, "Ann", "Mira")
     await mira.page.evaluate(
