@@ -68,6 +68,7 @@ class MessageLog:
         feed.on_event("act", self._act)
         try:
             newest = await self._newest()
+            await self._add_missed(feed)
         except NotAMember:  # left on another page meanwhile: the catch-up redirects
             await feed.stop()
             newest = SyncResult([], keep=[])
@@ -81,6 +82,27 @@ class MessageLog:
             else self._language("Only those who have its link can find this room.")
         )
         return f"{nothing} {findable}"
+
+    async def _add_missed(self, feed: LiveList) -> None:
+        """Tell how many messages were posted and disappeared since the member has last read."""
+        read_seq, last_seq = self._member.read_seq, self._room.last_seq
+        live = await self._context.chat.messages.list_seqs(
+            self._room.id,
+            visitor_id=self._member.visitor_id,
+            first=read_seq + 1,
+            last=last_seq,
+            limit=1,
+        )
+        gone_seq = live[0] - 1 if live else last_seq
+        if gone_seq > read_seq:
+            feed.tell_missed(
+                self._language.count(
+                    "{n} message came and went while you were away",
+                    "{n} messages came and went while you were away",
+                    gone_seq - read_seq,
+                ),
+                gone_seq,
+            )
 
     async def _history(self, **cursor: int) -> list[Message]:
         return await self._context.chat.messages.history(

@@ -41,6 +41,8 @@ export default {
     me: String, // the group of the reader's own rows
     marks: Object, // classes of single rows, by key
     owns: Boolean, // the reader may delete any row
+    missed: String, // tells about rows that came and went unseen
+    gone: Number, // order of the last of them
     texts: Object, // translated texts
   },
   emits: ["sync", "page", "read", "ended", "act"],
@@ -58,7 +60,7 @@ export default {
       onFocusin: this.onPoint,
       onClick: this.onClick,
       onKeydown: this.onKeydown,
-    });
+    }, this.missed && [Vue.h("p", { class: "missed" }, this.missed)]);
     if (!this.stick) return list;
     return Vue.h("div", { class: "feed-frame" }, [
       list,
@@ -106,6 +108,7 @@ export default {
       if (!this.stick) return;
       this.scrollPosition = new ScrollPosition(list, this.rows);
       this.readTracker = new ReadTracker(this.rows, {
+        gone: this.gone ?? 0,
         isAtEnd: () => this.isAtEnd(),
         send: (seq) => this.$emit("read", { seq }),
       });

@@ -127,6 +127,10 @@ class LiveList(Component, component="live_list.js", dependencies=["live_list/*.j
             self._subscribe(topic)
         return self
 
+    def tell_missed(self, text: str, until: int) -> None:
+        """Show a text above the rows: those with an order up to `until` came and went unseen."""
+        self._props.update(missed=text, gone=until)
+
     def paint(self) -> str:
         """Return the list with its initial rows as HTML; live_list.js takes them over."""
         rows = self.initial_content if isinstance(self.initial_content, list) else []

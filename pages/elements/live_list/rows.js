@@ -129,7 +129,7 @@ export class Rows {
     const next = this.#ordered[index];
     if (next) next.firstNode.before(row.node);
     else if (index) this.last.node.after(row.node);
-    else this.#list.prepend(row.node);
+    else this.#list.insertBefore(row.node, this.#list.querySelector("[data-pending]"));
     this.#ordered.splice(index, 0, row);
     this.#byKey.set(row.key, row);
     this.#markChanged(row);
