@@ -54,12 +54,17 @@ class MessageLog:
             me=self._member.author,
             owns=self._member.author == self._room.owner,
             texts={
-                "takeBack": language("Delete"),
-                "sure": language("Delete for everybody?"),
+                "more": language("More"),
+                "copy": language("Copy text"),
+                "copied": language("Copied"),
+                "delete": language("Delete"),
+                "deleted": language("Message deleted"),
+                "undo": language("Undo"),
                 "pending": pending_message_html(self._member),
                 "emoji": EMOJI_ONLY,
-                "pill": language("New messages"),
+                "first": language("To the first unread"),
                 "latest": language("To the latest"),
+                "count": language("{n} new", n="{}"),
                 "fresh": language("New"),
                 "quiet": self._describe_empty_room(),
             },
@@ -183,9 +188,8 @@ class MessageLog:
             with suppress(NotFound):  # it is deleted already
                 await messages.delete_by_seq(self._room.id, visitor_id=visitor_id, seq=seq)
         except ChatError as error:
-            self._screen.show_alert("delete", self._language.explain(error))
-        else:
-            self._screen.show_alert("delete", "")
+            if self._feed:
+                self._feed.run_method("failDeletion", str(seq), self._language.explain(error))
 
 
 def _read_seq(value: object) -> int:

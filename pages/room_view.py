@@ -68,7 +68,7 @@ class RoomView:
         self._track_presence()
         return [
             div(class_="talk", id="talk", tabindex="-1")[
-                self._header(facts), messages, alert("leave"), alert("delete"), composer
+                self._header(facts), messages, alert("leave"), composer
             ],
             self._panel(present, members),
         ]

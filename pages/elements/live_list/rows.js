@@ -92,7 +92,7 @@ export class Rows {
       if (existing) this.remove(existing);
       this.#insert(row);
     }
-    if (focused >= 0) targets(row)[focused]?.focus({ preventScroll: true });
+    if (focused >= 0) (targets(row)[focused] ?? row.node).focus({ preventScroll: true });
   }
 
   remove(row) {
@@ -103,6 +103,7 @@ export class Rows {
     this.#changed.delete(row);
     this.#markChanged(below);
     for (const divider of Object.values(row.dividers)) divider.remove();
+    row.dividers = {};
     row.node.remove();
     // The arrow keys continue from the focused row.
     if (hadFocus) (below ?? above)?.node.focus({ preventScroll: true });
