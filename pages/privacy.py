@@ -71,8 +71,9 @@ def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]
             language("What you can take back"),
             language(
                 "One message, everything of yours (“Forget me”), or a room that you own (“Burn "
-                "room”). It is gone from every screen at once, and the key that could open a copy "
-                "of it is destroyed with it."
+                "room”). It is gone from every screen at once (a message after five seconds, in "
+                "which you can undo it), and the key that could open a copy of it is destroyed "
+                "with it."
             ),
         ),
         (

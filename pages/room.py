@@ -50,7 +50,7 @@ def _show_conversation(room: Room, member: Member, visitor: Visitor) -> None:
     with html.div().classes("talk").props("tabindex=-1") as talk:
         header = html.header()
         alert = Alert()
-        messages = MessageList(room, member, alert=alert)
+        messages = MessageList(room, member)
         composer = Composer(room, member, messages=messages)
     panel = html.aside().classes("members")
     with panel:

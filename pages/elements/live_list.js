@@ -1,22 +1,26 @@
 // A list of keyed rows that the server draws: inserts, replaces, removes and expires them, and tracks
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
-import { copyMessages } from "copying";
+import { copyMessages, copyText } from "copying";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
+import { MessageMenu } from "message_menu";
+import { Notices } from "notices";
 import { ScrollPosition } from "scroll_position";
 import { ReadTracker } from "read_tracker";
 import { Row, Rows } from "rows";
-import { AFTER, BEFORE, END, ListWindow, PendingRequest } from "list_window";
+import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
 import { whenSocket } from "socket";
 import { Times } from "times";
 import { Unread } from "unread";
+import { formatCount, Unseen } from "unseen";
 
 const FADE = 150; // ms
 const KEYS_MAX = 1_000;
 const EVICTED_SHARE = 0.1; // of a full page is evicted at once, so that not every new row evicts one
+const LONGEST_TIMEOUT = 86_400_000; // ms; longer ones than 2 ** 31 would fire at once
 const PREFETCH = "640px"; // distance below the viewport at which the next rows are requested
 
 // The rows of the first paint, by id of the list; Vue removes them.
@@ -43,6 +47,8 @@ export default {
     me: String, // the group of the reader's own rows
     marks: Object, // classes of single rows, by key
     owns: Boolean, // the reader may delete any row
+    missed: String, // tells about rows that came and went unseen
+    gone: Number, // order of the last of them
     texts: Object, // translated texts
   },
   emits: ["sync", "page", "read", "ended", "act"],
@@ -56,15 +62,15 @@ export default {
       tabindex: this.stick ? 0 : undefined,
       "data-quiet": this.texts?.quiet,
       onScroll: this.onScroll,
-      onPointerover: this.onPoint,
-      onFocusin: this.onPoint,
       onClick: this.onClick,
       onKeydown: this.onKeydown,
-    });
+    }, this.missed && [Vue.h("p", { class: "missed" }, this.missed)]);
     if (!this.stick) return list;
+    const pill = (ref, onClick) => Vue.h("button", { ref, type: "button", class: `pill to-${ref}`, hidden: true, onClick });
     return Vue.h("div", { class: "feed-frame" }, [
+      pill("first", this.scrollToFirstUnseen),
       list,
-      Vue.h("button", { ref: "pill", type: "button", class: "pill", hidden: true, onClick: this.onPill }),
+      pill("latest", this.onLatest),
     ]);
   },
   mounted() {
@@ -79,8 +85,11 @@ export default {
     this.addListeners();
   },
   unmounted() {
+    this.flush();
     this.countdown.clear();
     this.readTracker?.cancel();
+    this.notices?.clear();
+    clearTimeout(this.pillTimer);
     this.endObserver?.disconnect();
     this.resizeObserver?.disconnect();
     this.headings?.clear();
@@ -89,6 +98,7 @@ export default {
     document.removeEventListener(OPENED, this.markOpened);
     document.removeEventListener(LEAVING, this.onLeave);
     document.removeEventListener("copy", this.onCopy);
+    document.removeEventListener("click", this.onOtherClick, true);
     window.removeEventListener("pagehide", this.onLeave);
   },
   methods: {
@@ -104,13 +114,24 @@ export default {
         emit: (request) => this.$emit("page", request),
       });
       this.fading = new Set();
-      if (this.texts?.takeBack) {
-        this.deletion = new Deletion(this.rows, { group: this.owns ? null : this.me, texts: this.texts });
-      }
       if (this.days) this.headings = new Headings(this.rows, this.times, this.texts.fresh);
       if (!this.stick) return;
+      this.notices = new Notices(list);
+      this.deletion = new Deletion({
+        notices: this.notices,
+        texts: this.texts,
+        hide: (row) => this.applyChange(() => this.remove(row)),
+        show: (row) => this.showAgain(row),
+        send: (key) => this.$emit("act", { act: "delete", key }),
+      });
+      this.menu = new MessageMenu(list, this.rows, {
+        label: this.texts.more,
+        listItems: (row) => this.listMenuItems(row),
+      });
+      this.unseen = new Unseen(this.read?.[""]);
       this.scrollPosition = new ScrollPosition(list, this.rows);
       this.readTracker = new ReadTracker(this.rows, {
+        gone: this.gone ?? 0,
         isAtEnd: () => this.isAtEnd(),
         send: (seq) => this.$emit("read", { seq }),
       });
@@ -118,12 +139,12 @@ export default {
     addListeners() {
       this.onPacket = (packet) => packet.channel === this.channel && this.receive(packet);
       this.onVisible = () => {
-        if (document.hidden) return this.readTracker?.flush();
+        if (document.hidden) return this.flush();
         this.countdown.updateAll();
         this.headings?.updateDays();
-        this.readTracker?.update();
+        if (this.stick) this.updateView();
       };
-      this.onLeave = () => this.readTracker?.flush();
+      this.onLeave = () => this.flush();
       whenSocket((socket) => socket.on("feed", this.onPacket));
       document.addEventListener("visibilitychange", this.onVisible);
       window.addEventListener("pagehide", this.onLeave);
@@ -132,6 +153,7 @@ export default {
       if (!this.stick) return;
       this.onCopy = (event) => copyMessages(event, this.rows);
       document.addEventListener("copy", this.onCopy);
+      document.addEventListener("click", this.onOtherClick, true);
       // The observer also calls at the start: the list may have changed since it was scrolled.
       const { list } = this.$refs;
       const measure = () => `${list.clientWidth} ${list.clientHeight}`;
@@ -152,7 +174,8 @@ export default {
       this.pendingSync?.receive(packet);
       this.listWindow.receive(packet);
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
-      packet.drop?.forEach((key) => this.fadeOut(this.rows.get(key)));
+      packet.drop?.forEach((key) => this.drop(key));
+      if (packet.drop && this.stick) this.showPills();
       for (const { read } of news) if (read) this.unread.update(read);
       for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
@@ -180,7 +203,7 @@ export default {
       const isNewer = (key) => changes.get(key) === null || (changes.has(key) && this.rows.has(key));
       const kept = new Set([...keep, ...put.map(([key]) => key), ...changes.keys()]);
       this.applyChange(() => {
-        for (const key of keys) if (!kept.has(key)) this.remove(this.rows.get(key));
+        for (const key of keys) if (!kept.has(key)) this.removeGone(key);
         if (more !== null) this.listWindow.before = more;
         for (const row of put) if (!isNewer(row[0])) this.put(row);
       });
@@ -188,15 +211,27 @@ export default {
       this.countdown.updateAll();
     },
     showPage(response) {
-      let page;
+      let page, isJump;
       this.applyChange(() => {
         page = this.listWindow.receivePage(response);
-        if (page?.side === END) this.rows.slice().forEach((row) => this.remove(row));
+        isJump = page?.side === END || page?.side === FROM;
+        if (isJump) this.clearForJump(page.side);
         if (page) this.showRows(page.rows);
         this.placeUnreadDivider();
       });
-      if (page?.side !== END) return;
-      this.pendingSync = null; // its rows are not on this page
+      if (isJump) this.pendingSync = null; // its rows are not on this page
+      if (page?.side === END) this.endJump();
+      else if (page?.side === FROM) this.scrollToUnread(this.findFirstUnread());
+      else if (page && this.isJumping) this.seekUnread();
+    },
+
+    clearForJump(side) {
+      this.hasGap = side === FROM && this.isJumping; // rows before the end are not counted
+      this.isJumping = true;
+      this.rows.slice().forEach((row) => this.remove(row));
+    },
+    endJump() {
+      this.isJumping = false;
       this.scrollToEnd();
     },
 
@@ -212,7 +247,7 @@ export default {
       };
       if (!this.stick || isAtEnd) change();
       else this.scrollPosition.preserve(change);
-      if (isAtEnd) this.scrollToEnd();
+      if (isAtEnd && !this.listWindow.after) this.scrollToEnd(); // unless a jump has led elsewhere
       this.updateView();
     },
     put(packed) {
@@ -231,12 +266,13 @@ export default {
     createRow([key, order, html]) {
       const existing = this.rows.get(key);
       if (order === null && !existing) return null; // an update of a row that is not shown
+      if (this.deletion?.hides(key)) return null;
       const row = new Row(key, order ?? existing.order, html);
       return this.countdown.hasExpired(row) ? null : row;
     },
     track(row, isOnPage) {
-      const isNew = this.readTracker?.receive(row, isOnPage);
-      if (isNew && row.group !== this.me && !this.isAtEnd()) this.hasUnseenRows = true;
+      this.readTracker?.receive(row, isOnPage);
+      if (row.group !== this.me) this.unseen?.add(row);
     },
     show(row) {
       const existing = this.rows.get(row.key);
@@ -256,6 +292,11 @@ export default {
       for (const row of this.rows) row.node.querySelector("a").ariaCurrent = this.isOpened(row) ? "page" : null;
       this.unread.setOpened([...this.rows].find((row) => this.isOpened(row))?.key);
     },
+    drop(key) {
+      this.deletion?.settle(key);
+      this.unseen?.remove(key);
+      this.fadeOut(this.rows.get(key));
+    },
     fadeOut(row) {
       if (!row) return;
       row.node.classList.add("going");
@@ -266,12 +307,18 @@ export default {
       const faded = [...this.fading].filter((row) => this.rows.get(row.key) === row);
       this.fading.clear();
       this.fadeTimer = null;
-      this.applyChange(() => faded.forEach((row) => this.remove(row)));
+      this.applyChange(() => faded.forEach(({ key }) => this.removeGone(key)));
+    },
+    // Removes a row that is gone, in contrast to one that leaves the page only.
+    removeGone(key) {
+      this.unseen?.remove(key);
+      this.remove(this.rows.get(key));
     },
     remove(row) {
       if (!row) return;
       this.countdown.remove(row);
       this.unread.remove(row);
+      this.menu?.leave(row);
       this.rows.remove(row);
     },
     evictExcess() {
@@ -288,14 +335,14 @@ export default {
     onScroll() {
       if (!this.stick) return;
       this.scrollPosition.update();
+      this.isJumping &&= this.scrollPosition.isNearStart;
       this.updateView();
     },
     updateView() {
       if (!this.stick) return this.observeEnd();
-      if (this.isAtEnd()) this.hasUnseenRows = false;
       // Screen readers announce new rows, but not rows loaded by scrolling.
       this.$refs.list.ariaLive = this.listWindow.after ? "off" : "polite";
-      this.showPill();
+      this.showPills();
       this.readTracker.update();
       if (this.pendingSync) return; // missed rows first, then further pages
       if (this.listWindow.before && this.scrollPosition.isNearStart) this.listWindow.request(BEFORE);
@@ -314,13 +361,34 @@ export default {
       return this.stick && this.scrollPosition.isAtEnd && !this.listWindow.after;
     },
     scrollToFirstUnread() {
-      const row = this.findFirstUnread();
-      this.needsUnreadDivider = row !== undefined;
+      this.needsUnreadDivider = this.findFirstUnread() !== undefined;
+      if (!this.needsUnreadDivider) this.scrollToEnd();
       this.placeUnreadDivider();
-      if (row) row.firstNode.scrollIntoView({ block: "start" });
-      else this.scrollToEnd();
-      this.hasUnseenRows = false;
+      this.seekUnread();
+    },
+    seekUnread() {
+      this.isJumping = this.needsUnreadDivider; // what is visible is not read yet
+      const read = this.read?.[""];
+      const isFar = this.isJumping && this.rows.last.order - read > this.cap;
+      if (isFar) this.listWindow.request(FROM, read + 1); // too far to load all between
+      else this.scrollTo(this.findFirstUnread());
+    },
+    // Shows it at the top, if there is one.
+    scrollTo(row) {
+      const isFirst = row === this.rows.first && !this.listWindow.before;
+      const top = isFirst ? this.$refs.list.firstElementChild : row?.firstNode;
+      top?.scrollIntoView({ block: "start" });
       this.onScroll();
+    },
+    scrollToFirstUnseen() {
+      const { key, order } = this.unseen.first ?? {};
+      if (this.rows.has(key)) this.scrollToUnread(this.rows.get(key));
+      else if (key) this.listWindow.request(FROM, order);
+    },
+    scrollToUnread(row) {
+      this.needsUnreadDivider = this.isJumping = false;
+      this.headings.setFirstUnread(row?.key);
+      this.scrollTo(row);
     },
     placeUnreadDivider() {
       const row = this.needsUnreadDivider && this.findFirstUnread();
@@ -336,13 +404,30 @@ export default {
     scrollToEnd() {
       if (this.listWindow.after) return this.listWindow.request(END);
       this.scrollPosition.scrollToEnd();
-      this.hasUnseenRows = false;
-      this.showPill();
+      this.showPills();
     },
-    showPill() {
-      const { pill } = this.$refs;
-      pill.hidden = !this.hasUnseenRows && !this.listWindow.after && !this.scrollPosition.isFarFromEnd;
-      pill.textContent = this.hasUnseenRows ? this.texts.pill : this.texts.latest;
+    showPills() {
+      const { above, below } = this.countUnseen();
+      const show = (pill, text, count, isHidden) => {
+        pill.hidden = isHidden;
+        pill.textContent = count ? `${text} · ${this.texts.count.replace("{}", formatCount(count))}` : text;
+      };
+      const { after } = this.listWindow;
+      this.hasGap &&= after;
+      show(this.$refs.first, this.texts.first, above, !above);
+      show(this.$refs.latest, this.texts.latest, this.hasGap ? Infinity : below, !below && !after && !this.scrollPosition.isFarFromEnd);
+    },
+    // Forgets the visible rows first; counts those above them and below.
+    countUnseen() {
+      clearTimeout(this.pillTimer);
+      const next = this.unseen.expire(this.times.now());
+      if (next === Infinity) return {};
+      const delay = Math.min(this.times.timeLeft(next), LONGEST_TIMEOUT);
+      this.pillTimer = setTimeout(() => this.showPills(), delay);
+      const [first, last] = this.scrollPosition.visible;
+      if (!first || !last) return { below: this.unseen.size };
+      if (!document.hidden && !this.isJumping) this.unseen.see(first, last);
+      return { above: this.unseen.countBefore(first), below: this.unseen.countAfter(last) };
     },
 
     // Messages that are being sent (see composer.js)
@@ -355,7 +440,9 @@ export default {
       node.classList.add("pending");
       node.dataset.pending = dedup;
       node.ariaLive = "off"; // the stored row is announced
-      node.querySelector(".text").textContent = text;
+      const box = node.querySelector(".text");
+      box.textContent = text;
+      box.classList.toggle("emoji", new RegExp(this.texts.emoji, "u").test(text));
       this.$refs.list.append(node);
       this.updatePendingHeadings();
       this.scrollToEnd();
@@ -370,18 +457,46 @@ export default {
       this.$refs.list.querySelector(`[data-pending="${CSS.escape(dedup)}"]`)?.remove();
     },
 
-    // Pointer and keyboard
-    onPoint(event) {
-      this.deletion?.moveTo(event.target);
+    // Deletion
+    showAgain(row) {
+      if (this.countdown.hasExpired(row)) return;
+      const isBeforeWindow = this.listWindow.before && row.order < this.rows.first?.order;
+      if (isBeforeWindow || this.listWindow.isAfterWindow(row)) return; // scrolling loads it
+      this.applyChange(() => this.show(row));
     },
+    failDeletion(key, reason) {
+      this.deletion.fail(key, reason);
+    },
+    listMenuItems(row) {
+      const { copy, copied, delete: remove } = this.texts;
+      const items = [[copy, async () => (await copyText(row)) && this.notices.show(copied)]];
+      if (this.owns || row.group === this.me) items.push([remove, () => this.deletion.begin(row)]);
+      return items;
+    },
+    // A button or link beside the messages may end the membership, without which nothing can be
+    // deleted: it has to wait for the deletions.
+    async onOtherClick(event) {
+      const target = event.target.closest("a, button");
+      if (!target || target.closest("form") || this.$el.contains(target)) return;
+      if (!event.isTrusted || !this.deletion.isPending) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      await this.deletion.finish();
+      target.click();
+    },
+    flush() {
+      this.deletion?.flush();
+      this.readTracker?.flush();
+    },
+
+    // Pointer and keyboard
     onClick(event) {
       const target = event.target.closest("[data-act]");
       if (!target) return;
       event.preventDefault();
-      if (this.deletion && !this.deletion.confirms(target)) return;
       this.$emit("act", { act: target.dataset.act, key: target.closest("[data-key]").dataset.key });
     },
-    onPill() {
+    onLatest() {
       this.$refs.list.focus({ preventScroll: true });
       this.scrollToEnd();
     },

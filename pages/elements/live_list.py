@@ -144,6 +144,10 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
             self._subscribe(topic)
         self.update()
 
+    def tell_missed(self, text: str, until: int) -> None:
+        """Show a text above the rows: those with an order up to `until` came and went unseen."""
+        self._props.update(missed=text, gone=until)
+
     def paint(self) -> str:
         """Return the list with its first rows as HTML; live_list.js takes them over."""
         rows = self._first_rows or []

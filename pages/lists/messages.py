@@ -7,14 +7,13 @@ from typing import Any
 
 from nicegui import ui
 
-from anonchat import Cost, Member, Message, NotAMember, NotFound, Room
+from anonchat import ChatError, Cost, Member, Message, NotAMember, NotFound, Room
 
-from ..elements.alert import Alert
 from ..elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
-from ..rows import message_row, pending_message_html
+from ..rows import EMOJI_ONLY, message_row, pending_message_html
 
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
@@ -24,11 +23,11 @@ _SEQ_MAX = 2**53  # JavaScript integers are exact below it; no room comes near
 class MessageList(LiveList):
     """The messages of a room for one member; older ones are loaded by scrolling.
 
-    It stores how far the member has read, and deletes messages; `alert` shows why one was not
-    deleted. It emits `ended` when the room ends.
+    It stores how far the member has read, and deletes messages. It emits `ended` when the room
+    ends.
     """
 
-    def __init__(self, room: Room, member: Member, *, alert: Alert) -> None:
+    def __init__(self, room: Room, member: Member) -> None:
         _ = current_language()
         super().__init__(
             messages_topic(room.id),
@@ -39,18 +38,23 @@ class MessageList(LiveList):
             me=member.author,
             owns=member.author == room.owner,
             texts={
-                "takeBack": _("Delete"),
-                "sure": _("Delete for everybody?"),
+                "more": _("More"),
+                "copy": _("Copy text"),
+                "copied": _("Copied"),
+                "delete": _("Delete"),
+                "deleted": _("Message deleted"),
+                "undo": _("Undo"),
                 "pending": pending_message_html(member),
-                "pill": _("New messages"),
+                "emoji": EMOJI_ONLY,
+                "first": _("To the first unread"),
                 "latest": _("To the latest"),
+                "count": _("{n} new", n="{}"),
                 "fresh": _("New"),
                 "quiet": _describe_empty_room(room),
             },
         )
         self._room = room
         self._member = member
-        self._alert = alert
         self._page_size = self.context.chat.settings.page_size
         self.on_latest_event("read", self._mark_read)
         self.on_event("act", self._act)
@@ -59,6 +63,7 @@ class MessageList(LiveList):
         """Return the newest page, and the read mark."""
         try:
             newest = await self._newest()
+            await self._tell_missed()
         except NotAMember:  # left on another page meanwhile: the catch-up leads elsewhere
             await self.stop()
             newest = SyncResult([], keep=[])
@@ -67,6 +72,21 @@ class MessageList(LiveList):
     def paint(self) -> str:
         """Return the list, scrolled to its end: a reversed column starts there without a script."""
         return f'<div class="feed-frame painted">{super().paint()}</div>'
+
+    async def _tell_missed(self) -> None:
+        """Tell how many messages were posted and disappeared since the member has last read."""
+        _, read_seq, last_seq = self.language, self._member.read_seq, self._room.last_seq
+        live = await self.context.chat.messages.list_seqs(
+            self._room.id, visitor_id=self.viewer, first=read_seq + 1, last=last_seq, limit=1
+        )
+        gone_seq = live[0] - 1 if live else last_seq
+        if gone_seq > read_seq:
+            text = _.count(
+                "{n} message came and went while you were away",
+                "{n} messages came and went while you were away",
+                gone_seq - read_seq,
+            )
+            self.tell_missed(text, gone_seq)
 
     async def _history(self, **cursor: int) -> list[Message]:
         return await self.context.chat.messages.history(
@@ -140,12 +160,14 @@ class MessageList(LiveList):
             await self._delete(_read_seq(arguments.get("key")))
 
     async def _delete(self, seq: int) -> None:
-        with self._alert.report_errors():
+        try:
             await self.work.spend(Cost.DELETE + self.context.broadcast_cost(self._room.id))
             with suppress(NotFound):  # it is deleted already
                 await self.context.chat.messages.delete_by_seq(
                     self._room.id, visitor_id=self.viewer, seq=seq
                 )
+        except ChatError as error:
+            self.run_method("failDeletion", str(seq), self.language.explain(error))
 
 
 def _describe_empty_room(room: Room) -> str:

@@ -4,7 +4,7 @@ htpy escapes every text; nothing here may build HTML from strings.
 """
 
 from .member_row import member_row
-from .message_row import message_row, pending_message_html
+from .message_row import EMOJI_ONLY, message_row, pending_message_html
 from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
 from .room_row import (
     card_row,
@@ -18,6 +18,7 @@ from .room_row import (
 from .row import Row
 
 __all__ = [
+    "EMOJI_ONLY",
     "PURGE_STATS_LINES",
     "Row",
     "card_row",

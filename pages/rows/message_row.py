@@ -30,6 +30,16 @@ _TRAILING = regex.compile(rf"(?<!{_SENTENCE_PUNCTUATION}){_SENTENCE_PUNCTUATION}
 _BRACKETS = {")": "(", "]": "["}
 _APOSTROPHES = {"'": "'", "‘": "’", "‚": "’", "’": "’"}  # closing quotation mark by opening one
 _EMPHASIS = "*_~"
+_EMOJI_TEXT_MAX = 40
+_TAGS = "\U000e0020-\U000e007f"  # spell the names of some flags
+_ONE_EMOJI = (
+    rf"(?:\p{{Emoji_Presentation}}|\p{{Emoji}}(?=[\uFE0F\p{{Emoji_Modifier}}]))"
+    rf"[\uFE0F\p{{Emoji_Modifier}}]?[{_TAGS}]*"
+)
+EMOJI_ONLY = (
+    rf"^(?:(?:\p{{RI}}{{2}}|[0-9#*]\uFE0F?\u20E3|{_ONE_EMOJI}(?:\u200D{_ONE_EMOJI})*)\s*){{1,3}}$"
+)
+"""Matches a text of one to three emoji, in Python's `regex` and in JavaScript with the flag `u`."""
 
 
 def message_row(message: Message) -> Row:
@@ -53,11 +63,17 @@ def _draw(message: Message) -> Row:
                 nickname_with_badge(message.nickname, message.badge),
                 time(datetime=message.posted_at.isoformat()),
             ],
-            div(class_="text", dir="auto")[list(_link(message.text))],
+            div(class_=["text", {"emoji": _is_emoji(message.text)}], dir="auto")[
+                list(_link(message.text))
+            ],
         ],
         span(class_="left", role="timer", data_left=unix_milliseconds(message.expires_at)),
     ]
     return Row(str(message.seq), message.seq, str(html))
+
+
+def _is_emoji(text: str) -> bool:
+    return len(text) <= _EMOJI_TEXT_MAX and bool(regex.match(EMOJI_ONLY, text))
 
 
 def pending_message_html(member: Member) -> str:

@@ -50,6 +50,9 @@ class Words:
     settings: str = "Settings"
     forget: str = "Forget me"
     forget_now: str = "Yes, forget me now"
+    more: str = "More"
+    delete: str = "Delete"
+    undo: str = "Undo"
     sign_out: str = "Sign out"
     sign_out_now: str = "Yes, sign out"
 
@@ -75,6 +78,9 @@ RUSSIAN = Words(
     settings="Настройки",
     forget="Забыть меня",
     forget_now="Да, забудьте меня",
+    more="Ещё",
+    delete="Удалить",
+    undo="Отменить",
     sign_out="Выйти",
     sign_out_now="Да, выйти",
 )
@@ -163,6 +169,29 @@ class Person:
     def dialog(self) -> Locator:
         """The open dialog."""
         return self.page.get_by_role("dialog")
+
+    @property
+    def menu(self) -> Locator:
+        """The open menu of a message."""
+        return self.page.get_by_role("menu")
+
+    def menu_item(self, name: str) -> Locator:
+        """Find an item of the open menu by its name."""
+        return self.menu.get_by_role("menuitem", name=name, exact=True)
+
+    @property
+    def to_latest(self) -> Locator:
+        """The button that leads to the newest message, with the number of unseen ones below."""
+        return self.page.get_by_role("button", name="To the latest")
+
+    @property
+    def to_first_unread(self) -> Locator:
+        """The button that leads to the first unseen message, with the number of those above."""
+        return self.page.get_by_role("button", name="To the first unread")
+
+    def notice(self, text: str) -> Locator:
+        """Find a notice that contains the text."""
+        return self.page.get_by_role("status").filter(has_text=text)
 
     def alert(self, text: str) -> Locator:
         """Find an alert that contains the text."""
@@ -265,6 +294,18 @@ class Person:
         for text in texts:
             await self.send_message(text)
             await self.expect_message(text)
+
+    async def open_menu(self, text: str) -> None:
+        """Open the menu of a message by its button."""
+        await self.message(text).hover()
+        await self.message(text).get_by_role("button", name=self.words.more).click()
+        await expect(self.menu).to_be_visible()
+
+    async def delete_message(self, text: str) -> None:
+        """Delete a message by its menu; for the others it stays until the notice ends."""
+        await self.open_menu(text)
+        await self.menu_item(self.words.delete).click()
+        await self.expect_no_message(text)
 
     async def open_settings(self) -> None:
         """Open the settings dialog."""

@@ -1,7 +1,7 @@
 """Conversation in a room: messages, members, drafts, unread markers."""
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from anonchat.errors import InvalidMessage
 from anonchat.text.normalization import normalize_message
@@ -10,6 +10,7 @@ from tests.browser.world import World
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
 PAGE = 15
+_THREE_ROWS = 90  # pixels
 SETTINGS = {"page_size": str(PAGE)}
 
 
@@ -334,12 +335,11 @@ async def test_new_message_does_not_move_a_log_that_is_scrolled_up(world: World,
     await mira.expect_message("line 24")
     await mira.log.evaluate("(log) => (log.scrollTop = 0)")
     await ann.post_messages("news")
-    new_messages = mira.button("New messages")
-    await expect(new_messages).to_be_visible()
+    await expect(mira.to_latest).to_have_text("To the latest · 1 new")
     await expect(mira.message("line 0")).to_be_in_viewport()
-    await new_messages.click()
+    await mira.to_latest.click()
     await expect(mira.message("news")).to_be_in_viewport()
-    await expect(new_messages).to_be_hidden()
+    await expect(mira.to_latest).to_be_hidden()
     await ann.post_messages("more news")
     await expect(mira.message("more news")).to_be_in_viewport()
 
@@ -355,6 +355,68 @@ async def test_messages_posted_while_away_are_marked_as_new(world: World, room: 
     await mira.own_room(room).get_by_role("link").click()
     await mira.expect_messages("before", "meanwhile")
     await expect(mira.log.get_by_text("New", exact=True)).to_be_visible()
+
+
+async def test_more_unread_than_fit_are_counted_above_and_below(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", height=500)
+    await ann.post_messages("before")
+    await mira.expect_message("before")
+    await mira.open_path("/")
+    for number in range(40):
+        await ann.send_message(f"line {number}")
+    await ann.expect_message("line 39")
+    await mira.own_room(room).get_by_role("link").click()
+    await expect(mira.log.get_by_text("New", exact=True)).to_be_in_viewport()
+    await expect(mira.message("line 0")).to_be_in_viewport()
+    await expect(mira.to_first_unread).to_be_hidden()
+    below = await _count_new(mira.to_latest)
+    assert 20 < below < 40
+    await mira.log.evaluate("(log, pixels) => (log.scrollTop += pixels)", _THREE_ROWS)
+    await expect(mira.to_latest).not_to_contain_text(f"· {below} new")
+    assert await _count_new(mira.to_latest) < below
+    seen = 40 - await _count_new(mira.to_latest)
+    await mira.to_latest.click()
+    await expect(mira.message("line 39")).to_be_in_viewport()
+    await expect(mira.to_latest).to_be_hidden()
+    skipped = await _count_new(mira.to_first_unread)
+    assert 0 < skipped < 40 - seen
+    await ann.delete_message("line 20")
+    await expect(mira.to_first_unread).to_have_text(f"To the first unread · {skipped - 1} new")
+    await mira.to_first_unread.click()
+    await expect(mira.message(f"line {seen}")).to_be_in_viewport()
+    await expect(mira.log.get_by_text("New", exact=True)).to_be_in_viewport()
+    await expect(mira.to_first_unread).to_be_hidden()
+
+
+async def test_messages_that_a_hidden_tab_scrolled_past_are_counted(
+    world: World, room: str
+) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", height=500)
+    await _set_hidden(mira, True)
+    for number in range(40):
+        await ann.send_message(f"line {number}")
+    await expect(mira.message("line 39")).to_be_in_viewport()
+    await expect(mira.to_first_unread).to_contain_text("new")
+    await _set_hidden(mira, False)
+    await mira.to_first_unread.click()
+    await expect(mira.message("line 0")).to_be_in_viewport()
+    await expect(mira.log.get_by_text("New", exact=True)).to_be_in_viewport()
+
+
+async def test_lone_emoji_is_large_from_the_start(world: World, room: str) -> None:
+    wire = await world.wire()
+    (ann,) = await world.members(room, "Ann", wire=wire)
+    await ann.expect_connected()
+    wire.hold()
+    is_large = "(row) => parseFloat(getComputedStyle(row.querySelector('.text')).fontSize) > 30"
+    large, small = ["🎉", "👨‍👩‍👦 ❤️", "🇯🇵"], ["12", "well 🎉", "🎉🎉🎉🎉"]
+    for text in (*large, *small):
+        await ann.send_message(text)
+        assert await ann.pending(text).last.evaluate(is_large) is (text in large)
+    wire.release()
+    for text in (*large, *small):
+        await ann.expect_message(text)
+        assert await ann.message(text).evaluate(is_large) is (text in large)
 
 
 async def test_hidden_tab_counts_new_messages_in_its_title(world: World, room: str) -> None:
@@ -392,6 +454,22 @@ async def test_copied_invitation_link_is_confirmed_only_if_it_was_copied(
     if not is_allowed:
         await ann.page.wait_for_function("window.hasFallenBack")
     await expect(button).to_have_text(label)
+
+
+async def _count_new(pill: Locator) -> int:
+    """Return the number on a button such as "To the latest · 12 new"."""
+    await expect(pill).to_contain_text(" new")
+    return int((await pill.text_content() or "").split("· ")[1].split()[0])
+
+
+async def _set_hidden(person: Person, is_hidden: bool) -> None:
+    await person.page.evaluate(
+        """(isHidden) => {
+            Object.defineProperty(document, "hidden", {get: () => isHidden, configurable: true});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        is_hidden,
+    )
 
 
 async def _last_texts(person: Person, count: int) -> list[str]:

@@ -33,6 +33,27 @@ async def test_message_expires_on_every_page_even_offline(world: World, room: st
     await mira.expect_messages("later")
 
 
+async def test_messages_that_came_and_went_unread_are_counted_once(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    address = mira.page.url
+    await mira.open_path("/")
+    await ann.post_messages("one", "two", "three")
+    await ann.expect_messages()
+    await expect(mira.own_room(room)).to_contain_text("room ends")  # the last one has expired
+    await mira.page.goto(address)
+    missed = mira.page.get_by_text("3 messages came and went while you were away")
+    await expect(missed).to_be_visible()
+    await mira.expect_connected()
+
+    async def count_again() -> int:
+        await mira.page.reload()
+        await mira.expect_room(room)
+        await mira.expect_connected()
+        return await mira.page.get_by_text("came and went").count()
+
+    await mira.expect_eventually(count_again, 0)
+
+
 async def test_message_that_expired_before_its_response_does_not_stay_pending(
     world: World, room: str
 ) -> None:

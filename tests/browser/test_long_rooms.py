@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, expect
 
@@ -107,22 +108,25 @@ async def test_log_scrolls_to_the_first_message_and_back(
     await _expect_no_gap(ann, bulk_poster)
 
 
-async def test_new_messages_button_scrolls_to_the_newest(
+async def test_button_to_the_latest_counts_new_messages_and_scrolls_to_the_newest(
     world: World, bulk_poster: _BulkPoster
 ) -> None:
     (ann,) = await world.members(ROOM, "Ann")
     await ann.expect_connected()
     await _scroll_to_row(ann, up_to=bulk_poster.last - _SCROLL_BACK)
-    await expect(ann.button("New messages")).to_be_hidden()
-    await expect(ann.button("To the latest")).to_be_visible()
+    await expect(ann.to_latest).to_have_text("To the latest")
     keys, top = await _keys(ann), await _topmost_row(ann)
     await bulk_poster.post("news")
-    await expect(ann.button("New messages")).to_be_visible()
+    await expect(ann.to_latest).to_have_text("To the latest · 1 new")
+    await bulk_poster.post("a slip", "more news")
+    await expect(ann.to_latest).to_have_text("To the latest · 3 new")
+    await bulk_poster.delete(bulk_poster.seqs[-2])
+    await expect(ann.to_latest).to_have_text("To the latest · 2 new")
     assert [await _keys(ann), await _topmost_row(ann)] == [keys, top]
-    await ann.button("New messages").click()
+    await ann.to_latest.click()
     await expect(ann.message("news")).to_be_in_viewport()
-    await expect(ann.button("New messages")).to_be_hidden()
-    await expect(ann.button("To the latest")).to_be_hidden()
+    await expect(ann.to_latest).to_be_hidden()
+    await expect(ann.to_first_unread).to_be_hidden()
     await _expect_no_gap(ann, bulk_poster)
 
 
@@ -153,11 +157,11 @@ async def test_reconnection_while_scrolled_up_keeps_the_scroll_position(
     await expect(ann.page.get_by_role("status")).to_contain_text("Reconnecting")
     await bulk_poster.post("news of that time")
     wire.restore()
-    await expect(ann.button("New messages")).to_be_visible()
+    await expect(ann.to_latest).to_have_text("To the latest · 1 new")
     assert [await _keys(ann), await _topmost_row(ann)] == [keys, top]
     assert await _scroll_to_row(ann, down_to=bulk_poster.last) == []
     await ann.log.evaluate(_SCROLL_TO_END)
-    await expect(ann.button("New messages")).to_be_hidden()
+    await expect(ann.to_latest).to_be_hidden()
     await _expect_no_gap(ann, bulk_poster)
 
 
@@ -172,7 +176,7 @@ async def test_jump_to_latest_while_disconnected_leaves_no_gap(
     await _scroll_to_row(ann, up_to=bulk_poster.last - _SCROLL_BACK)
     wire.disconnect()
     await expect(ann.page.get_by_role("status")).to_contain_text("Reconnecting")
-    await ann.button("To the latest").click()
+    await ann.to_latest.click()
     await bulk_poster.post(*(f"unheard {number}" for number in range(130)))
     wire.restore()
     await expect(_row(ann, bulk_poster.last)).to_be_in_viewport()
@@ -192,27 +196,44 @@ async def test_messages_below_the_first_unread_stay_unread_until_reached(
     await ann.open_path(f"/r/{bulk_poster.slug}")
     await ann.expect_connected()
     await expect(ann.log.get_by_text("New", exact=True)).to_be_in_viewport()
-    await expect(ann.button("New messages")).to_be_hidden()
+    below = 40 - await _count_visible(ann, bulk_poster.seqs[-40])
+    await expect(ann.to_latest).to_have_text(f"To the latest · {below} new")
     await bulk_poster.post("one more")
-    await expect(ann.button("New messages")).to_be_visible()
+    await expect(ann.to_latest).to_have_text(f"To the latest · {below + 1} new")
     await expect(own_room).to_contain_text("41 unread")
     await ann.log.evaluate(_SCROLL_TO_END)
     await ann.switch_to_tab(lobby)
     await expect(own_room.get_by_text("unread")).to_be_hidden()
 
 
-async def test_first_unread_beyond_the_first_page_is_found_by_scrolling(
-    world: World, bulk_poster: _BulkPoster
+@pytest.mark.parametrize("unread", [90, ROWS_MAX + 90])
+async def test_room_opens_at_the_first_unread_beyond_the_first_page(
+    world: World, bulk_poster: _BulkPoster, unread: int
 ) -> None:
     (ann,) = await world.members(ROOM, "Ann")
     await ann.expect_connected()
     await ann.open_path("/")
-    await bulk_poster.post(*(f"long ago {number}" for number in range(90)))
+    await bulk_poster.post(*(f"long ago {number}" for number in range(unread)))
     await ann.open_room(ROOM)
-    await ann.expect_connected()
-    await _scroll_to_row(ann, up_to=bulk_poster.seqs[-95])
+    first = bulk_poster.seqs[-unread]
     first_unread = ann.log.locator(".divider.fresh + [data-key]")
-    await expect(first_unread).to_have_attribute("data-key", str(bulk_poster.seqs[-90]))
+    await expect(first_unread).to_have_attribute("data-key", str(first))
+    await expect(ann.log.locator(".divider.fresh")).to_be_in_viewport()
+    await ann.expect_connected()
+    below = unread - await _count_visible(ann, first)
+    count = str(below) if below < 100 else "99+"
+    await expect(ann.to_latest).to_have_text(f"To the latest · {count} new")
+    await expect(ann.to_first_unread).to_be_hidden()
+    await ann.to_latest.click()
+    await expect(_row(ann, bulk_poster.last)).to_be_in_viewport()
+    await expect(ann.to_latest).to_be_hidden()
+    await expect(ann.to_first_unread).to_contain_text(" new")
+    await ann.to_first_unread.click()
+    await expect(_row(ann, bulk_poster.seqs[-below])).to_be_in_viewport()
+    await expect(ann.log.locator(".divider.fresh")).to_be_in_viewport()
+    await expect(ann.to_first_unread).to_be_hidden()
+    assert await _scroll_to_row(ann, down_to=bulk_poster.last) == []
+    await _expect_no_gap(ann, bulk_poster)
 
 
 async def test_message_deleted_while_unloaded_does_not_reappear(
@@ -261,6 +282,17 @@ async def _keys(person: Person) -> list[int]:
         """(log) => [...log.querySelectorAll("[data-key]")].map((row) => Number(row.dataset.key))"""
     )
     return keys
+
+
+async def _count_visible(person: Person, first: int) -> int:
+    """Count the messages from a `seq` on that are visible, but for a few pixels."""
+    count: int = await person.log.evaluate(
+        """(log, first) => [...log.querySelectorAll("[data-key]")].filter((row) =>
+            row.dataset.key >= first && row.getBoundingClientRect().top
+                <= log.getBoundingClientRect().bottom - 16).length""",
+        first,
+    )
+    return count
 
 
 async def _topmost_row(person: Person) -> object:

@@ -1,12 +1,21 @@
 """Deletion of messages and rooms, and the purge statistics."""
 
 import httpx
+import pytest
 from playwright.async_api import expect
 
-from tests.browser.person import Person
+from tests.browser.person import CONNECTION_ERRORS
 from tests.browser.world import World
 
-SETTINGS = {"janitor_interval": "2s"}
+DELETIONS = 3
+SETTINGS = {"janitor_interval": "2s", "deletions_per_visitor": f"{DELETIONS}/1h"}
+
+_KEEP_NOTICES = """const start = window.setTimeout;
+window.setTimeout = (run, delay, ...rest) => start(run, delay === 5_000 ? 1e9 : delay, ...rest);"""
+_HIDE = """() => {
+    Object.defineProperty(document, "hidden", {get: () => true, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 _HASTEN_REDIRECTS = """const start = window.setTimeout;
 window.setTimeout = (run, delay, ...rest) => start(run, delay === 8_000 ? 0 : delay, ...rest);"""
@@ -19,59 +28,142 @@ _DROP_POSTS = """() => {
 }"""
 
 
-async def _delete_message(person: Person, text: str) -> None:
-    await person.message(text).hover()
-    await person.message(text).get_by_role("button", name="Delete").click()
-    await person.message(text).get_by_role("button", name="Delete for everybody?").click()
-
-
-async def test_deleted_message_disappears_from_every_page(world: World, room: str) -> None:
+async def test_deleted_message_disappears_at_once_here_and_then_everywhere(
+    world: World, room: str
+) -> None:
     ann, mira = await world.members(room, "Ann", "Mira")
     await mira.post_messages("hello", "slip of the tongue", "bye")
     await ann.expect_messages("hello", "slip of the tongue", "bye")
-    await _delete_message(mira, "slip of the tongue")
-    await ann.expect_messages("hello", "bye")
+    await mira.delete_message("slip of the tongue")
+    await expect(mira.notice("Message deleted")).to_be_visible()
     await mira.expect_messages("hello", "bye")
+    assert await ann.message_texts() == ["hello", "slip of the tongue", "bye"]
+    await ann.expect_messages("hello", "bye")
+    await expect(mira.notice("Message deleted")).to_have_count(0)
     await mira.page.reload()
     await mira.expect_messages("hello", "bye")
 
 
-async def test_owner_can_delete_any_message_and_members_only_their_own(
-    world: World, room: str
+async def test_deletion_can_be_undone(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    mira = await world.person("Mira")
+    await mira.page.add_init_script(_KEEP_NOTICES)
+    await mira.sign_in()
+    await mira.open_room(room)
+    await mira.post_messages("one", "two", "three")
+    await mira.delete_message("one")
+    await mira.delete_message("two")
+    await expect(mira.notice("Message deleted")).to_have_count(2)
+    await mira.message("three").hover(trial=True)  # no notice covers it
+    await mira.notice("Message deleted").first.get_by_role("button", name="Undo").click()
+    await mira.expect_messages("one", "three")
+    await expect(mira.message("one").locator(".who")).to_be_visible()
+    await expect(mira.log.locator(".divider.day")).to_have_count(1)
+    await mira.page.evaluate(_HIDE)
+    await ann.expect_messages("one", "three")
+    await mira.page.reload()
+    await mira.expect_messages("one", "three")
+
+
+@pytest.mark.parametrize("hold", ["hover", "focus"])
+async def test_deletion_waits_while_the_pointer_or_the_focus_is_on_its_notice(
+    world: World, room: str, hold: str
 ) -> None:
     ann, mira = await world.members(room, "Ann", "Mira")
-    await ann.post_messages("by the owner")
-    await mira.post_messages("by a guest")
-    await mira.expect_message("by the owner")
-    await mira.message("by a guest").hover()
-    await expect(mira.log.get_by_role("button", name="Delete")).to_be_visible()
-    await mira.message("by the owner").hover()
-    await expect(mira.log.get_by_role("button", name="Delete")).to_have_count(0)
-    await ann.expect_message("by a guest")
-    await _delete_message(ann, "by a guest")
-    await mira.expect_messages("by the owner")
+    await ann.post_messages("by ann")
+    await mira.post_messages("by mira", "last")
+    await mira.delete_message("by mira")
+    if hold == "hover":
+        await mira.notice("Message deleted").hover()
+    else:
+        await mira.button("Undo").focus()
+    await ann.delete_message("by ann")
+    await mira.expect_messages("last")  # the time of a later deletion is up
+    await expect(mira.notice("Message deleted")).to_be_visible()
+    await ann.expect_messages("by mira", "last")
+    await mira.message_input.hover()
+    await mira.message_input.focus()
+    await ann.expect_messages("last")
+    await expect(mira.notice("Message deleted")).to_have_count(0)
 
 
-async def test_single_click_deletes_nothing(world: World, room: str) -> None:
-    (ann,) = await world.members(room, "Ann")
-    await ann.post_messages("one", "two")
-    await ann.message("one").hover()
-    await ann.message("one").get_by_role("button", name="Delete").click()
-    await ann.message("two").hover()
-    await ann.message("two").get_by_role("button", name="Delete", exact=True).click()
-    await ann.post_messages("three")
+@pytest.mark.parametrize("way", ["navigation", "reload", "hidden tab", "leaving the room"])
+async def test_pending_deletion_is_sent_when_the_page_is_left(
+    world: World, room: str, way: str
+) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    await mira.post_messages("one", "two", "three")
     await ann.expect_messages("one", "two", "three")
+    await mira.delete_message("one")
+    await mira.delete_message("three")
+    await mira.notice("Message deleted").last.hover()  # it does not end by itself
+    match way:
+        case "navigation":
+            await mira.open_path("/")
+        case "reload":
+            await mira.page.reload()
+        case "hidden tab":
+            await mira.page.evaluate(_HIDE)
+        case _:
+            await mira.leave_room()
+    await ann.expect_messages("two")
 
 
-async def test_message_can_be_deleted_by_keyboard(world: World, room: str) -> None:
-    (ann,) = await world.members(room, "Ann")
+async def test_refused_deletion_shows_the_message_again_with_its_reason(
+    world: World, room: str
+) -> None:
+    (mira,) = await world.members(room, "Mira")
+    texts = [f"line {number}" for number in range(DELETIONS + 1)]
+    await mira.post_messages(*texts)
+    for text in texts:
+        await mira.delete_message(text)
+    await mira.expect_alert("That was too often")
+    await mira.expect_messages(texts[-1])
+
+
+async def test_message_deleted_by_another_tab_cannot_be_brought_back(
+    world: World, room: str
+) -> None:
+    (mira,) = await world.members(room, "Mira")
+    await mira.post_messages("one", "two")
+    first = mira.page
+    address = first.url
+    await mira.delete_message("one")
+    await mira.button("Undo").focus()
+    second = await mira.open_tab_beside()
+    await mira.page.goto(address)
+    await mira.delete_message("one")
+    await expect(mira.notice("Message deleted")).to_have_count(0)
+    await second.close()
+    mira.page = first
+    await expect(mira.notice("Message deleted")).to_have_count(0)
+    await mira.expect_messages("two")
+
+
+async def test_deleted_message_stays_hidden_after_a_reconnection(world: World, room: str) -> None:
+    wire = await world.wire()
+    ann = await world.visitor("Ann", wire=wire)
+    ann.ignored_errors = CONNECTION_ERRORS
+    await ann.open_room(room)
     await ann.post_messages("one", "two")
-    await ann.log.focus()
-    await ann.log.press("ArrowUp")
-    await expect(ann.message("two")).to_be_focused()
-    for key in ("Tab", "Enter", "Enter"):
-        await ann.page.keyboard.press(key)
-    await ann.expect_messages("one")
+    await ann.delete_message("one")
+    await ann.button("Undo").focus()
+    wire.disconnect()
+    await expect(ann.page.get_by_text("Reconnecting")).to_be_visible()
+    wire.restore()
+    await ann.expect_connected()
+    await ann.post_messages("three")
+    await ann.expect_messages("two", "three")
+
+
+async def test_deletion_moves_nothing_but_the_rows_above(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("one", "two", "three")
+    before = await ann.message("three").bounding_box()
+    await ann.message("two").hover()
+    assert await ann.message("three").bounding_box() == before
+    await ann.delete_message("two")
+    assert await ann.message("three").bounding_box() == before
 
 
 async def test_burnt_room_ends_on_every_page(world: World, room: str) -> None:
@@ -148,7 +240,7 @@ async def test_purge_statistics_update_without_a_reload(world: World, room: str)
     statistics = reader.page.get_by_role("list", name="The janitor")
     await expect(statistics).to_contain_text("The oldest message that is still kept was posted")
     before = await statistics.locator("li").first.text_content()
-    await _delete_message(ann, "one")
+    await ann.delete_message("one")
     await expect(statistics.locator("li").first).not_to_have_text(before or "")
     await expect(statistics).to_contain_text("Last round this minute")
     await expect(statistics).to_contain_text("Next round in 0:0")

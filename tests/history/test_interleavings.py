@@ -26,7 +26,6 @@ from anonchat import (
     MessagesDeleted,
     Visitor,
 )
-from pages.elements.alert import Alert
 from pages.elements.live_list import ClientState
 from pages.lists import MessageList
 from pages.rows import message_row
@@ -337,7 +336,7 @@ class Story:
 
     def _messages(self) -> MessageList:
         with show_page(self.chat, visitor_id=self._mira.visitor_id):
-            return MessageList(self._room, self._mira, alert=Alert())
+            return MessageList(self._room, self._mira)
 
     # Recording
 

@@ -116,6 +116,16 @@ def test_message_text_is_shown_unchanged(text: str) -> None:
     assert ParsedRow(message_row(replace(MESSAGE, text=normalized)).html).text("text") == normalized
 
 
+@pytest.mark.parametrize("text", [*VALID_EMOJI.values(), "🎉", "🎉 🎉", "👨‍👩‍👦👨‍👩‍👦👨‍👩‍👦"])
+def test_message_of_up_to_three_emoji_is_large(text: str) -> None:
+    assert 'class="text emoji"' in message_row(replace(MESSAGE, text=text)).html
+
+
+@pytest.mark.parametrize("text", ["🎉🎉🎉🎉", "7", "123", "#", "©", "🎉!", "well 🎉", "❤", "hello"])
+def test_message_of_anything_else_is_not_large(text: str) -> None:
+    assert 'class="text"' in message_row(replace(MESSAGE, text=text)).html
+
+
 @pytest.mark.parametrize("name", [*HOSTILE_TEXTS, *VALID_EMOJI])
 def test_hostile_texts_are_shown_unchanged(name: str) -> None:
     try:

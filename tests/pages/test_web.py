@@ -275,6 +275,27 @@ async def test_hostile_message_does_not_break_the_room_page(browser: httpx.Async
     assert rendered > 40
 
 
+async def test_page_tells_how_many_messages_came_and_went_unread(
+    browser: httpx.AsyncClient, chat: Chat
+) -> None:
+    ann, _ = await chat.identity.sign_in("Ann before the rain")
+    bob, token = await chat.identity.sign_in("Bob after the rain")
+    room = await chat.rooms.open("rain", visitor_id=ann.id)
+    await chat.messages.post(room.id, visitor_id=ann.id, text="read by nobody who comes later")
+    await chat.memberships.join(room.id, visitor_id=bob.id)
+    browser.cookies.set("anonchat", token)
+    for deleted, expected in ((0, ""), (1, "1 message came"), (2, "2 messages came")):
+        posted = [
+            await chat.messages.post(room.id, visitor_id=ann.id, text="drop") for _ in range(3)
+        ]
+        for message in posted[:deleted]:
+            await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
+        page = (await browser.get(f"/r/{room.slug}")).text
+        assert expected in page
+        assert ("came and went" in page) is (expected != "")
+        await chat.memberships.mark_read(room.id, visitor_id=bob.id, seq=posted[-1].seq)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def paused_room_directory(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Pause the updates that are sent once a second, at unpredictable times."""

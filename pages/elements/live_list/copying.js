@@ -11,6 +11,19 @@ export function copyMessages(event, rows) {
   event.preventDefault();
 }
 
+// Copies the text of a message; returns whether that was possible.
+export async function copyText({ node }) {
+  const text = node.querySelector(".text");
+  const isCopied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
+  if (isCopied) return true;
+  // Plain HTTP has no `clipboard`, and a browser may refuse it: then the selection is copied.
+  const selection = document.getSelection();
+  selection.selectAllChildren(text);
+  const hasCopied = document.execCommand("copy");
+  selection.removeAllRanges();
+  return hasCopied;
+}
+
 function selectedText({ node }, selection) {
   const ranges = Array.from({ length: selection.rangeCount }, (_, index) => selection.getRangeAt(index));
   return ranges.map((range) => clip(range, node.querySelector(".text"))).join("");

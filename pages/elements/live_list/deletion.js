@@ -1,49 +1,88 @@
-// The delete button: one for the whole list, moved to the row that is hovered or focused.
+// Deletions of messages: a message is hidden at once, and deleted for everybody when its notice ends.
+
+const ANSWER_MAX = 2_000; // ms
 
 export class Deletion {
-  #rows;
-  #group;
+  #notices;
   #texts;
-  #button;
+  #hide;
+  #show;
+  #send;
+  #hidden = new Map(); // by key: the row, and its notice until the deletion is sent
+  #onAnswer = () => {};
 
-  constructor(rows, { group, texts }) {
-    this.#rows = rows;
-    this.#group = group; // group of the rows that the reader may delete, or null for all
+  constructor({ notices, texts, hide, show, send }) {
+    this.#notices = notices;
     this.#texts = texts;
-    this.#button = document.createElement("button");
-    this.#button.type = "button";
-    this.#button.className = "button take-back";
-    this.#button.dataset.act = "delete";
-    this.#disarm();
+    this.#hide = hide;
+    this.#show = show;
+    this.#send = send;
   }
 
-  // Moves the button to the row around an element, if that row may be deleted.
-  moveTo(element) {
-    const row = this.#rows.get(element.closest("[data-key]")?.dataset.key);
-    if (!row || this.#button.parentNode === row.node) return;
-    this.#disarm();
-    if (this.#group === null || row.group === this.#group) row.node.append(this.#button);
-    else this.#button.remove();
+  // Whether there is one that can still be undone.
+  get isPending() {
+    return [...this.#hidden.values()].some(({ notice }) => notice);
   }
 
-  // Handles a click on a button of a row; returns false if it was the first click on this button,
-  // which only asks for confirmation.
-  confirms(button) {
-    if (button !== this.#button || this.#isArmed) {
-      this.#disarm();
-      return true;
-    }
-    this.#isArmed = true;
-    this.#button.classList.add("danger");
-    this.#button.textContent = this.#texts.sure;
-    return false;
+  hides(key) {
+    return this.#hidden.has(key);
   }
 
-  #isArmed = false;
+  begin(row) {
+    const notice = this.#notices.show(this.#texts.deleted, {
+      action: this.#texts.undo,
+      onAction: () => this.undo(row.key),
+      onEnd: () => this.#end(row.key),
+    });
+    this.#hidden.set(row.key, { row, notice });
+    this.#hide(row);
+  }
 
-  #disarm() {
-    this.#isArmed = false;
-    this.#button.classList.remove("danger");
-    this.#button.textContent = this.#texts.takeBack;
+  undo(key) {
+    const { row } = this.#hidden.get(key);
+    this.#hidden.delete(key);
+    this.#show(row);
+    row.node.focus({ preventScroll: true });
+  }
+
+  // Sends at once what could still be undone.
+  flush() {
+    for (const { notice } of this.#hidden.values()) if (notice) this.#notices.end(notice);
+  }
+
+  // Sends them, and waits until the server has answered them, or for two seconds.
+  finish() {
+    const keys = [...this.#hidden.keys()];
+    this.flush();
+    return new Promise((resolve) => {
+      this.#onAnswer = () => keys.some((key) => this.#hidden.has(key)) || resolve();
+      setTimeout(resolve, ANSWER_MAX);
+    });
+  }
+
+  // The message is gone for everybody.
+  settle(key) {
+    const { notice } = this.#hidden.get(key) ?? {};
+    if (notice) this.#notices.dismiss(notice);
+    this.#forget(key);
+  }
+
+  // The server did not delete the message.
+  fail(key, reason) {
+    this.#notices.show(reason, { role: "alert" });
+    if (!this.#hidden.has(key)) return;
+    const { row } = this.#hidden.get(key);
+    this.#forget(key);
+    this.#show(row);
+  }
+
+  #end(key) {
+    this.#hidden.get(key).notice = null;
+    this.#send(key);
+  }
+
+  #forget(key) {
+    this.#hidden.delete(key);
+    this.#onAnswer();
   }
 }

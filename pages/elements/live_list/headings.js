@@ -19,8 +19,9 @@ export class Headings {
   }
 
   setFirstUnread(key) {
+    const changed = [this.#firstUnread, key];
     this.#firstUnread = key;
-    if (this.#rows.has(key)) this.update([this.#rows.get(key)]);
+    this.update(changed.map((each) => this.#rows.get(each)).filter(Boolean));
   }
 
   update(changed) {

@@ -3,6 +3,7 @@
 export const BEFORE = "before";
 export const AFTER = "after";
 export const END = "end";
+export const FROM = "from"; // a given key
 
 const CHANGES_MAX = 1_000;
 let lastNumber = 0;
@@ -53,10 +54,11 @@ export class ListWindow {
     this.#pending?.receive(packet);
   }
 
-  request(side) {
-    if (this.isLoading && side !== END) return;
+  request(side, from) {
+    if (this.isLoading && side !== END && side !== FROM) return;
     const cursor = {};
-    if (side === BEFORE && this.#rows.size) cursor.before = this.#rows.first.key;
+    if (side === FROM) cursor.after = String(from - 1);
+    else if (side === BEFORE && this.#rows.size) cursor.before = this.#rows.first.key;
     else if (side === AFTER && this.#rows.size) cursor.after = this.#rows.last.key;
     else side = END;
     this.#pending = new PendingRequest();
@@ -88,6 +90,7 @@ export class ListWindow {
     const current = rows.map((row) => (changes.has(row[0]) ? changes.get(row[0]) : row));
     if (this.#side === BEFORE) this.before = more;
     else if (this.#side === AFTER) this.after = more;
+    else if (this.#side === FROM) [this.before, this.after] = [true, more];
     else [this.before, this.after] = [more, false];
     const later = this.after ? [] : [...changes.values()];
     return { side: this.#side, rows: [...current, ...later].filter(Boolean) };

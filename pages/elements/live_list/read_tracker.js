@@ -7,6 +7,7 @@ const JITTER = 6_000;
 
 export class ReadTracker {
   #rows;
+  #gone; // order up to which all rows had expired when the page was opened
   #isAtEnd;
   #send;
   #received = 0; // order of the newest row received, on the page or not
@@ -16,8 +17,9 @@ export class ReadTracker {
   #sent = 0;
   #timer = null;
 
-  constructor(rows, { isAtEnd, send }) {
+  constructor(rows, { gone, isAtEnd, send }) {
     this.#rows = rows;
+    this.#gone = gone;
     this.#isAtEnd = isAtEnd;
     this.#send = send;
   }
@@ -37,7 +39,7 @@ export class ReadTracker {
   update() {
     this.#updateTitle();
     if (document.hidden || !this.#isAtEnd()) return;
-    this.#read = Math.max(this.#read, this.#rows.last?.order ?? 0);
+    this.#read = Math.max(this.#read, this.#rows.last?.order ?? this.#gone);
     if (!this.#sent) this.flush();
     else if (this.#read > this.#sent) {
       this.#timer ??= setTimeout(() => this.flush(), DELAY + Math.random() * JITTER);

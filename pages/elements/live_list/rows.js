@@ -92,7 +92,7 @@ export class Rows {
       if (existing) this.remove(existing);
       this.#insert(row);
     }
-    if (focused >= 0) targets(row)[focused]?.focus({ preventScroll: true });
+    if (focused >= 0) (targets(row)[focused] ?? row.node).focus({ preventScroll: true });
   }
 
   remove(row) {
@@ -103,6 +103,7 @@ export class Rows {
     this.#changed.delete(row);
     this.#markChanged(below);
     for (const divider of Object.values(row.dividers)) divider.remove();
+    row.dividers = {};
     row.node.remove();
     // The arrow keys continue from the focused row.
     if (hadFocus) (below ?? above)?.node.focus({ preventScroll: true });
@@ -129,7 +130,7 @@ export class Rows {
     const next = this.#ordered[index];
     if (next) next.firstNode.before(row.node);
     else if (index) this.last.node.after(row.node);
-    else this.#list.prepend(row.node);
+    else this.#list.insertBefore(row.node, this.#list.querySelector("[data-pending]"));
     this.#ordered.splice(index, 0, row);
     this.#byKey.set(row.key, row);
     this.#markChanged(row);

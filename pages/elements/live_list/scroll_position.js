@@ -1,6 +1,7 @@
 // The scroll position of a list.
 
 const NEAR = 80; // pixels from the end that count as the end
+const READABLE = 16; // pixels of a row that have to be visible
 
 export class ScrollPosition {
   #list;
@@ -26,6 +27,14 @@ export class ScrollPosition {
 
   get isInUpperHalf() {
     return this.#pixelsAbove < this.#pixelsBelow;
+  }
+
+  // The first and the last row that can be read, if there are any.
+  get visible() {
+    const { top, bottom } = this.#list.getBoundingClientRect();
+    const first = this.#rows.findFirst((row) => row.node.getBoundingClientRect().bottom >= top + READABLE);
+    const below = this.#rows.findFirst((row) => row.node.getBoundingClientRect().top > bottom - READABLE);
+    return [first, below ? this.#rows.neighbour(below, -1) : this.#rows.last];
   }
 
   update() {

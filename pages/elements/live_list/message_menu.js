@@ -1,0 +1,190 @@
+// The menu of a message. One button opens it, moved to the row under the mouse or with the keyboard
+// focus; so do a long press on a touch screen, and Enter or the menu key on a focused row.
+
+const LONG_PRESS = 500; // ms
+const WOBBLE = 10; // px that a finger may move during a long press
+const GAP = 4; // px
+const MOVES = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
+
+export class MessageMenu {
+  #list;
+  #rows;
+  #listItems;
+  #button;
+  #menu = null;
+  #row; // whose menu is open
+  #press = null; // of a finger, which may become a long one
+  #isTouched = false; // the focus is visible after a touch, too, if it was in a text box before
+
+  // `listItems` returns the items for a row: pairs of a text and an action.
+  constructor(list, rows, { label, listItems }) {
+    this.#list = list;
+    this.#rows = rows;
+    this.#listItems = listItems;
+    this.#button = createButton("button icon-only quiet icon-more more");
+    Object.assign(this.#button, { ariaLabel: label, title: label, ariaHasPopup: "menu", ariaExpanded: "false" });
+    this.#button.ariaLive = "off"; // it moves inside a log, which announces what is added
+    this.#button.addEventListener("click", () => this.#open(this.#button));
+    list.addEventListener("pointerover", (event) => event.pointerType !== "touch" && this.#moveButton(event.target));
+    list.addEventListener("pointerleave", () => this.#moveButton(list.querySelector("[data-key]:focus-visible")));
+    list.addEventListener("focusin", ({ target }) => this.#onFocus(target));
+    list.addEventListener("focusout", ({ relatedTarget }) => this.#onBlur(relatedTarget));
+    list.addEventListener("keydown", () => (this.#isTouched = false), true);
+    list.addEventListener("keydown", (event) => this.#onKey(event));
+    list.addEventListener("pointerdown", (event) => this.#onPress(event));
+    for (const end of ["pointerup", "pointercancel"]) list.addEventListener(end, () => this.#endPress());
+    list.addEventListener("pointermove", (event) => this.#onMove(event));
+    list.addEventListener("contextmenu", (event) => this.#onContextMenu(event));
+  }
+
+  // Takes the menu and its button off a row that is about to be removed; the row keeps the focus.
+  leave(row) {
+    if (row === this.#row) this.close();
+    if (row.node.contains(this.#button)) this.#moveButton(null);
+  }
+
+  close() {
+    const menu = this.#menu;
+    if (!menu) return;
+    this.#menu = null;
+    document.removeEventListener("pointerdown", this.#onOutside, true);
+    document.removeEventListener("wheel", this.#onOutside, true);
+    const hadFocus = menu.contains(document.activeElement);
+    menu.remove();
+    this.#button.ariaExpanded = "false";
+    const { node } = this.#row;
+    node.classList.remove("chosen");
+    if (hadFocus) (node.contains(this.#button) ? this.#button : node).focus({ preventScroll: true });
+  }
+
+  #find(element) {
+    return this.#rows.get(element?.closest("[data-key]")?.dataset.key);
+  }
+
+  #moveButton(element) {
+    const row = this.#find(element);
+    if (this.#menu || this.#button.parentNode === row?.node) return;
+    // A moved button loses the focus: its row keeps the place of the keyboard.
+    if (document.activeElement === this.#button) this.#button.parentNode.focus({ preventScroll: true });
+    if (row) row.node.append(this.#button);
+    else this.#button.remove();
+  }
+
+  #onFocus(element) {
+    if (!this.#isTouched && element.matches(":focus-visible")) this.#moveButton(element);
+  }
+
+  #onBlur(next) {
+    if (!this.#list.contains(next)) this.#moveButton(this.#list.querySelector("[data-key]:hover"));
+  }
+
+  #onKey(event) {
+    const isMenuKey = event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey);
+    if (!isMenuKey && event.key !== "Enter") return;
+    if (this.#find(event.target)?.node !== event.target) return; // a link or the button
+    event.preventDefault();
+    this.#moveButton(event.target);
+    this.#open(this.#button);
+  }
+
+  #onPress({ pointerType, target, clientX, clientY }) {
+    this.#endPress();
+    this.#isTouched = pointerType === "touch";
+    if (pointerType !== "touch" || target.closest("a") || !this.#find(target)) return;
+    const open = () => this.#menu ?? this.#open(target, new DOMRect(clientX, clientY, 0, 0));
+    this.#press = { x: clientX, y: clientY, open, timer: setTimeout(open, LONG_PRESS) };
+  }
+
+  // Some browsers recognise the long press themselves, and would end it for a menu of their own.
+  #onContextMenu(event) {
+    if (!this.#isTouched || !(this.#press || this.#menu)) return;
+    event.preventDefault();
+    this.#press?.open();
+  }
+
+  #onMove({ clientX, clientY }) {
+    const { x, y } = this.#press ?? {};
+    if (Math.hypot(clientX - x, clientY - y) > WOBBLE) this.#endPress();
+  }
+
+  #endPress() {
+    clearTimeout(this.#press?.timer);
+    this.#press = null;
+  }
+
+  #open(element, place = element.getBoundingClientRect()) {
+    const row = this.#find(element);
+    this.close();
+    if (!row) return; // removed during a long press
+    this.#row = row;
+    row.node.classList.add("chosen");
+    this.#menu = this.#createMenu(row);
+    this.#list.after(this.#menu);
+    this.#menu.showPopover();
+    this.#place(place);
+    this.#button.ariaExpanded = "true";
+    this.#menu.firstChild.focus();
+    document.addEventListener("pointerdown", this.#onOutside, true);
+    document.addEventListener("wheel", this.#onOutside, true);
+  }
+
+  #createMenu(row) {
+    const menu = document.createElement("div");
+    menu.className = "menu";
+    menu.role = "menu";
+    menu.popover = "manual"; // the end of a long press would close an automatic one
+    menu.ariaLabel = this.#button.ariaLabel;
+    for (const [text, act] of this.#listItems(row)) {
+      const item = createButton("menu-item");
+      item.role = "menuitem";
+      item.tabIndex = -1;
+      item.textContent = text;
+      item.addEventListener("click", () => {
+        this.close();
+        act();
+      });
+      menu.append(item);
+    }
+    menu.addEventListener("keydown", (event) => this.#onMenuKey(event));
+    menu.addEventListener("focusout", ({ relatedTarget }) => {
+      // The end of a long press moves the focus to the message.
+      if (!this.#isTouched && !menu.contains(relatedTarget)) this.close();
+    });
+    menu.addEventListener("contextmenu", (event) => event.preventDefault()); // of the key that opened it
+    return menu;
+  }
+
+  // Below the place if there is room, else above it.
+  #place({ right, top, bottom }) {
+    const { offsetWidth, offsetHeight, style } = this.#menu;
+    const isRoomBelow = bottom + offsetHeight + 2 * GAP <= window.innerHeight;
+    style.left = `${Math.max(GAP, Math.min(right, window.innerWidth - GAP) - offsetWidth)}px`;
+    style.top = `${isRoomBelow ? bottom + GAP : Math.max(GAP, top - offsetHeight - GAP)}px`;
+  }
+
+  #onMenuKey(event) {
+    if (event.key === "Escape" || event.key === "Tab") this.close();
+    else if (event.key in MOVES) this.#moveFocus(MOVES[event.key]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #moveFocus(offset) {
+    const items = [...this.#menu.children];
+    const index = items.indexOf(document.activeElement) + offset;
+    const next = Number.isFinite(index) ? index % items.length : offset > 0 ? -1 : 0;
+    items.at(next).focus();
+  }
+
+  #onOutside = ({ target }) => {
+    if (!this.#menu.contains(target)) this.close();
+  };
+}
+
+function createButton(className) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = className;
+  return button;
+}

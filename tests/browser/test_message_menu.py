@@ -1,0 +1,228 @@
+"""The menu of a message, by mouse, touch and keyboard."""
+
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import CDPSession, expect
+
+from tests.browser.person import Person
+from tests.browser.world import World
+
+TABLET = {"width": 820, "height": 1180, "has_touch": True, "is_mobile": True}
+_IS_WITHIN = """(button) => {
+    const [inner, outer] = [button, button.closest("[data-key]")].map((node) =>
+        node.getBoundingClientRect());
+    return inner.top >= outer.top && inner.bottom <= outer.bottom && inner.right <= outer.right;
+}"""
+_REFUSE_CLIPBOARD = """() => { navigator.clipboard.writeText = async () => {
+    throw new DOMException("", "NotAllowedError"); }; }"""
+
+
+async def test_author_and_owner_are_offered_the_deletion(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    await ann.post_messages("by the owner")
+    await mira.post_messages("by a guest")
+    await mira.expect_message("by the owner")
+    await ann.expect_message("by a guest")
+    for person, text, items in (
+        (ann, "by a guest", ["Copy text", "Delete"]),
+        (ann, "by the owner", ["Copy text", "Delete"]),
+        (mira, "by a guest", ["Copy text", "Delete"]),
+        (mira, "by the owner", ["Copy text"]),
+    ):
+        await person.open_menu(text)
+        await expect(person.menu.get_by_role("menuitem")).to_have_text(items)
+        await person.page.keyboard.press("Escape")
+        await expect(person.menu).to_have_count(0)
+
+
+async def test_one_button_moves_with_the_pointer_within_the_rows(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("one", "two")
+    button = ann.button("More")
+    await ann.message_input.hover()
+    await expect(button).to_have_count(0)
+    for text in ("one", "two"):
+        await ann.message(text).hover()
+        await expect(button).to_have_count(1)
+        await expect(ann.message(text).get_by_role("button")).to_be_visible()
+        assert await button.evaluate(_IS_WITHIN)
+    await ann.message_input.hover()
+    await expect(button).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["Escape", "Tab", "click", "scroll"])
+async def test_menu_closes_and_returns_the_focus(world: World, room: str, way: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("one", "two")
+    await ann.open_menu("one")
+    await expect(ann.button("More")).to_have_attribute("aria-expanded", "true")
+    match way:
+        case "click":
+            await ann.message_input.click()
+        case "scroll":
+            await ann.page.mouse.wheel(0, 100)
+        case _:
+            await ann.page.keyboard.press(way)
+    await expect(ann.menu).to_have_count(0)
+    if way == "click":
+        await expect(ann.message_input).to_be_focused()
+    else:
+        await expect(ann.button("More")).to_be_focused()
+        await expect(ann.button("More")).to_have_attribute("aria-expanded", "false")
+    await ann.message("two").hover()
+    await expect(ann.message("two").get_by_role("button", name="More")).to_be_visible()
+    await ann.expect_messages("one", "two")
+
+
+@pytest.mark.parametrize("key", ["Enter", "ContextMenu", "Shift+F10"])
+async def test_menu_is_usable_by_keyboard(world: World, room: str, key: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("one", "two", "three")
+    keys = ann.page.keyboard
+    await ann.log.focus()
+    await keys.press("ArrowUp")
+    await keys.press("ArrowUp")
+    await keys.press(key)
+    copy, delete = ann.menu_item("Copy text"), ann.menu_item("Delete")
+    await expect(copy).to_be_focused()
+    for arrow, item in (("ArrowDown", delete), ("ArrowDown", copy), ("ArrowUp", delete)):
+        await keys.press(arrow)
+        await expect(item).to_be_focused()
+    for jump, item in (("Home", copy), ("End", delete)):
+        await keys.press(jump)
+        await expect(item).to_be_focused()
+    await keys.press("Enter")
+    await ann.expect_messages("one", "three")
+    await expect(ann.message("three")).to_be_focused()
+    await ann.button("Undo").press("Enter")
+    await expect(ann.message("two")).to_be_focused()
+    await ann.expect_messages("one", "two", "three")
+
+
+async def test_menu_button_is_reachable_by_tab(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages("one", "two")
+    await ann.log.focus()
+    await ann.log.press("ArrowUp")
+    await ann.page.keyboard.press("Tab")
+    await expect(ann.message("two").get_by_role("button", name="More")).to_be_focused()
+    await ann.page.keyboard.press("ArrowUp")
+    await expect(ann.message("one")).to_be_focused()
+    await expect(ann.message("one").get_by_role("button", name="More")).to_be_visible()
+
+
+async def test_enter_on_a_link_follows_it(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.post_messages(f"see {ann.home}/privacy")
+    async with ann.context.expect_page() as opened:
+        await ann.log.get_by_role("link").press("Enter")
+    await (await opened.value).close()
+    await expect(ann.menu).to_have_count(0)
+
+
+async def test_long_press_opens_the_menu_of_a_message(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann", **TABLET)
+    await ann.post_messages("one", "two")
+    finger = await _touch(ann, "one")
+    await expect(ann.menu_item("Delete")).to_be_visible()
+    await finger.release()
+    await expect(ann.menu_item("Delete")).to_be_visible()
+    await ann.menu_item("Delete").tap()
+    await ann.expect_messages("two")
+    await expect(ann.button("More")).to_have_count(0)
+    await ann.button("Undo").tap()
+    await ann.expect_messages("one", "two")
+
+
+async def test_touch_outside_closes_the_menu_and_leaves_nothing(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann", **TABLET)
+    await ann.post_messages("one", "two")
+    finger = await _touch(ann, "one")
+    await expect(ann.menu).to_be_visible()
+    await finger.release()
+    await ann.message("two").tap()
+    await expect(ann.menu).to_have_count(0)
+    await expect(ann.button("More")).to_have_count(0)
+    await ann.expect_messages("one", "two")
+
+
+async def test_scrolling_by_touch_opens_no_menu(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann", **TABLET)
+    for number in range(60):
+        await ann.send_message(f"line {number}")
+    await ann.expect_message("line 59")
+    before = await ann.log.evaluate("(log) => log.scrollTop")
+    finger = await _touch(ann, "line 50")
+    for _ in range(4):
+        await finger.move(40)
+    await ann.page.wait_for_function(
+        "(top) => document.querySelector('[role=log]').scrollTop < top", arg=before
+    )
+    await ann.page.wait_for_timeout(700)  # longer than a long press
+    await finger.release()
+    await expect(ann.menu).to_have_count(0)
+    await expect(ann.button("More")).to_have_count(0)
+
+
+async def test_text_of_a_message_is_copied(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.send_message("first line\nsecond https://example.org")
+    for is_refused in (False, True):
+        if is_refused:
+            await ann.page.evaluate(_REFUSE_CLIPBOARD)
+        else:
+            await ann.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        row = ann.log.locator("[data-key]")
+        await row.hover()
+        await row.get_by_role("button", name="More").click()
+        await ann.menu_item("Copy text").click()
+        await expect(ann.notice("Copied")).to_be_visible()
+        await ann.fill_message("")
+        await ann.message_input.press("ControlOrMeta+v")
+        await expect(ann.message_input).to_have_value("first line\nsecond https://example.org")
+        await expect(ann.notice("Copied")).to_have_count(0)
+
+
+async def test_menu_of_a_message_that_goes_closes(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    await mira.post_messages("one", "two")
+    await mira.open_menu("one")
+    await ann.expect_message("two")
+    await ann.delete_message("one")
+    await mira.expect_messages("two")
+    await expect(mira.menu).to_have_count(0)
+    await expect(mira.message("two")).to_be_focused()
+
+
+@dataclass
+class _Finger:
+    """A finger on the screen."""
+
+    session: CDPSession
+    x: float
+    y: float
+
+    async def move(self, pixels: float) -> None:
+        """Move it down."""
+        self.y += pixels
+        await self.send("touchMove")
+
+    async def release(self) -> None:
+        """Lift it."""
+        await self.session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    async def send(self, kind: str) -> None:
+        """Send an event of this kind at the place of the finger."""
+        points = [{"x": self.x, "y": self.y}]
+        await self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+async def _touch(person: Person, text: str) -> _Finger:
+    """Put a finger on a message."""
+    box = await person.message(text).bounding_box()
+    assert box
+    session = await person.context.new_cdp_session(person.page)
+    finger = _Finger(session, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await finger.send("touchStart")
+    return finger
