@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 
 from anonchat import Chat
 from anonchat.bus.client import Valkey
-from anonchat.limits import work_budget
+from anonchat.limits import work_pool
 from tests.fakes import FakeClock, running_chat
 from tests.servers.postgres import PostgresPool
 from tests.timeouts import PATIENCE
@@ -64,7 +64,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def no_burst_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not delay work below its budget: the clock of most tests does not move."""
-    monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta())
+    monkeypatch.setattr(work_pool, "_BURST_WAIT_MAX", timedelta())
 
 
 @pytest.fixture(autouse=True)

@@ -213,7 +213,7 @@ async def test_work_beyond_the_budget_waits(tmp_path: Path, clock: FakeClock) ->
 async def test_number_of_waiting_tasks_of_a_visitor_is_limited(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_budget_module, "_WAITING_MAX", 2)
+    monkeypatch.setattr(work_budget_module, "WAITING_MAX", 2)
     async with running_chat(tmp_path / "data", clock, work_per_visitor="10/10s") as chat:
         work: WorkBudget = chat.work_budget
         await work.spend(10, visitor_id="ann")

@@ -8,7 +8,7 @@ import pytest
 from anonchat import LimitReached, MemoryBus, MonotonicWallClock, RateLimited, Settings, WorkBudget
 from anonchat.crypto import Hasher
 from anonchat.limits import rate_limits as limits_module
-from anonchat.limits import work_budget
+from anonchat.limits import work_pool
 from anonchat.limits.costs import Cost
 from anonchat.limits.network_throttle import NetworkThrottle
 from anonchat.limits.rate_limits import Limits
@@ -45,7 +45,7 @@ async def _use_up_network_budget_as_visitors(work: WorkBudget) -> None:
 async def test_60_concurrent_sign_ins_from_one_network_succeed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta(seconds=5))
+    monkeypatch.setattr(work_pool, "_BURST_WAIT_MAX", timedelta(seconds=5))
     hasher = Hasher(lambda: b"a key")
     limits = Limits(Settings(), clock=MonotonicWallClock(), bus=MemoryBus(), hasher=hasher)
     work = WorkBudget(limits)
@@ -60,7 +60,7 @@ async def test_60_concurrent_sign_ins_from_one_network_succeed(
 async def test_bursts_of_a_network_are_delayed(
     limits: Limits, work: WorkBudget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_budget, "_BURST_WAIT_MAX", timedelta(hours=1))
+    monkeypatch.setattr(work_pool, "_BURST_WAIT_MAX", timedelta(hours=1))
     burst = 30  # a tenth of the limit
     await work.spend(burst, visitor_id="somebody", address=HERE)
     # Bursts are delayed only if more than one network is active.
