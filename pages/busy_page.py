@@ -1,7 +1,7 @@
 """Static page with a proof-of-work challenge, for clients of rate-limited networks.
 
-It uses neither NiceGUI nor the database and costs a fraction of a millisecond. Its script solves
-the challenge, posts the solution for a pass, and reloads the page.
+It is drawn once and uses neither the database nor a socket: it costs a fraction of a millisecond.
+Its script solves the challenge, posts the solution for a pass, and reloads the page.
 """
 
 from collections.abc import Callable
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from htpy import body, h1, head, html, main, meta, noscript, p, script, style, template
-from htpy import title as title_tag
+from nicegui import html, ui
 
 from anonchat import LimitReached
 
 from .context import PageContext
+from .elements.logo import Logo
 from .elements.static_page import fill_placeholders, placeholder
 from .error_pages import retry_after
 from .http.client_address import client_address
 from .i18n.language import Language
-from .layout import base_links, base_url, chosen_theme, logo, root_style
+from .layout import base_url, chosen_theme, root_style, static_page
 
 _SOLVER = (Path(__file__).parent / "elements" / "proof_of_work" / "challenge.js").read_text()
 _SCRIPT = """
-const { challenge, bits, seconds } = document.body.dataset;
+const { challenge, bits, seconds } = document.querySelector(".busy").dataset;
 const reload = (wait) => setTimeout(() => window.location.reload(), 1000 * wait);
 async function submit(solution) {
   const response = await fetch("pass", { method: "POST", body: solution }).catch(() => null);
@@ -67,28 +67,21 @@ def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Re
 
 def _render(language: Language, *, name: str, css: str) -> str:
     seconds = placeholder("seconds")
-    retry_text = language("Please come again in {seconds} s.", seconds=seconds)
-    page = html(lang=language.code)[
-        head[
-            meta(charset="utf-8"),
-            meta(name="viewport", content="width=device-width, initial-scale=1"),
-            title_tag[name],
-            base_links(placeholder("base")),
-            style[css],
-            noscript[meta(http_equiv="refresh", content=seconds)],
-        ],
-        body(
-            data_challenge=placeholder("challenge"),
-            data_bits=placeholder("bits"),
-            data_seconds=seconds,
-        )[
-            main(class_="nothing page busy")[
-                logo(name),
-                h1[language("Many people come from your network just now.")],
-                p(role="status")[retry_text],
-                template[language("One moment: your browser shows that this is not a flood.")],
-            ],
-            script(type="module", nonce=placeholder("nonce"))[placeholder("script")],
-        ],
-    ]
-    return str(page).replace(placeholder("script"), _SOLVER + _SCRIPT)
+    with static_page(name, language=language, css=css) as page:
+        ui.add_head_html(
+            f'<noscript><meta http-equiv="refresh" content="{seconds}"></noscript>'
+            f'<script type="module" nonce="{placeholder("nonce")}">{_SOLVER}{_SCRIPT}</script>'
+        )
+        with html.div().classes("nothing page busy") as challenge:
+            Logo(name)
+            html.h1(language("Many people come from your network just now."))
+            html.p(language("Please come again in {seconds} s.", seconds=seconds), role="status")
+            html.template(language("One moment: your browser shows that this is not a flood."))
+        challenge.props.update(
+            {
+                "data-challenge": placeholder("challenge"),
+                "data-bits": placeholder("bits"),
+                "data-seconds": seconds,
+            }
+        )
+    return page.text

@@ -10,22 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import HTTPException, Request
-from htpy import (
-    Element,
-    Node,
-    a,
-    base,
-    div,
-    fragment,
-    link,
-    main,
-    meta,
-    noscript,
-    p,
-    script,
-    style,
-)
-from markupsafe import Markup
+from markupsafe import escape
 from nicegui import app, ui
 
 from .context import PageContext, current_context
@@ -68,9 +53,9 @@ def add_assets() -> None:
     app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
 
 
-def base_links(href: str) -> Node:
-    """Draw the head elements of every page: what URLs are relative to, and the style sheet."""
-    return base(href=href), link(rel="stylesheet", href=STYLE_SHEET)
+def _base_links(href: str) -> str:
+    """Return the head elements of every page: what URLs are relative to, and the style sheet."""
+    return f'<base href="{escape(href)}"><link rel="stylesheet" href="{STYLE_SHEET}">'
 
 
 def base_url(request: Request) -> str:
@@ -131,12 +116,13 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     theme, settings = chosen_theme(request), context.chat.settings
     client.page.dark = _QUASAR_DARK[theme]
     show_title(title)
-    head = fragment[base_links(base_url(request)), _metadata(language, theme)]
-    ui.add_head_html("".join(head.iter_chunks()))  # a plain str: Markup would escape the rest
+    ui.add_head_html(_base_links(base_url(request)) + _metadata(language, theme))
     ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
-    check = script(src=_STORAGE_CHECK, nonce=request.scope["nonce"])
-    notices = fragment[_requirements(language, settings.name), check]
-    ui.add_body_html("".join(notices.iter_chunks()))
+    nonce = request.scope["nonce"]
+    ui.add_body_html(
+        f'{_requirements(language, settings.name)}<script src="{_STORAGE_CHECK}" nonce="{nonce}">'
+        "</script>"
+    )
     origin = normalize_origin(settings.base_url) or request_origin(request.scope)
     Connection(language, origin=origin, is_configured=bool(settings.base_url))
     return language
@@ -150,25 +136,20 @@ def show_title(title: str) -> None:
 
 def static_page(title: str, *, language: Language, css: str) -> StaticPage:
     """Return a page without scripts, to be filled; URLs are relative to the placeholder `base`."""
-    head = fragment[base_links(placeholder("base")), style[css]]
+    head = f"{_base_links(placeholder('base'))}<style>{css}</style>"
     return StaticPage(title, language=language, head=head)
 
 
-def _metadata(language: Language, theme: str) -> Node:
-    """Draw what search engines show, and the colours that a phone gives the bars of its browser."""
+@cache
+def _metadata(language: Language, theme: str) -> str:
+    """Return what search engines show, and the colours of a phone around the page."""
     text = language("An anonymous chat: come in with a nickname. Everything said here fades away.")
-    return (
-        meta(name="description", content=text),
-        (
-            meta(
-                name="theme-color",
-                content=color,
-                media=None if theme else f"(prefers-color-scheme: {scheme})",
-            )
-            for scheme, color in _BROWSER_COLORS.items()
-            if theme in ("", scheme)
-        ),
-    )
+    tags = [f'<meta name="description" content="{escape(text)}">']
+    for scheme, color in _BROWSER_COLORS.items():
+        if theme in ("", scheme):
+            media = "" if theme else f' media="(prefers-color-scheme: {scheme})"'
+            tags.append(f'<meta name="theme-color" content="{color}"{media}>')
+    return "".join(tags)
 
 
 def root_style(accent: str, theme: str) -> str:
@@ -178,25 +159,24 @@ def root_style(accent: str, theme: str) -> str:
 
 
 @cache
-def _requirements(language: Language, name: str) -> Markup:
-    """Draw the texts for browsers that run no scripts, or block cookies and site data."""
+def _requirements(language: Language, name: str) -> str:
+    """Return the texts for browsers that run no scripts, or block cookies and site data."""
     no_scripts = language("This page needs JavaScript. Please allow it for this site.")
     no_storage = language(
         "This page needs cookies and site data. Please allow them for this site, and load it again."
     )
-    return fragment[
-        noscript[style["#esm-fallback { display: none !important }"], _notice(no_scripts, name)],
-        div(id="no-storage", hidden=True)[_notice(no_storage, name)],
-    ].__html__()
+    return (
+        "<noscript><style>#esm-fallback { display: none !important }</style>"
+        f"{_draw_notice(no_scripts, name)}</noscript>"
+        f'<div id="no-storage" hidden>{_draw_notice(no_storage, name)}</div>'
+    )
 
 
-def _notice(text: str, name: str) -> Element:
-    return main(class_="nothing page")[logo(name), p(role="alert")[text]]
-
-
-def logo(name: str) -> Element:
-    """Draw the logo: three dots, each fainter, and the name of the site."""
-    return a(href=".", class_="mark")[name]
+def _draw_notice(text: str, name: str) -> str:
+    return (
+        f'<main class="nothing page"><a href="." class="mark">{escape(name)}</a>'
+        f'<p role="alert">{escape(text)}</p></main>'
+    )
 
 
 def chosen_theme(request: Request) -> str:

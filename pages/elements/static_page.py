@@ -4,7 +4,6 @@ import re
 from types import TracebackType
 from typing import Self
 
-from htpy import Fragment
 from markupsafe import escape
 from nicegui import Client, ui
 
@@ -32,7 +31,7 @@ class StaticPage:
     hidden. Afterwards `text` is the document.
     """
 
-    def __init__(self, title: str, *, language: Language, head: Fragment) -> None:
+    def __init__(self, title: str, *, language: Language, head: str) -> None:
         self.text = ""
         self._title = title
         self._language = language
