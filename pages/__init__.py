@@ -9,7 +9,7 @@ from nicegui import app, core
 
 from anonchat import Chat
 
-from . import error_pages, gallery, layout, login, privacy, shell, sign_in
+from . import error_pages, gallery, layout, login, manifest, privacy, shell, sign_in
 from .busy_page import make_busy_page
 from .context import PageContext
 from .elements.first_paint import install_first_paint
@@ -74,7 +74,7 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
     install_signature_cache()
     install_idle_outboxes()
     layout.add_assets()
-    for page in (login, shell, privacy):
+    for page in (login, shell, privacy, manifest):
         page.register(context)
     if chat.settings.log_level == "debug":
         gallery.register(context)

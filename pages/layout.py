@@ -31,6 +31,7 @@ STYLE_SHEET, _STORAGE_CHECK = (
     for name in ("theme.css", "storage_check.js")
 )
 ICON = _ASSETS / "icon.svg"
+MANIFEST = "manifest.webmanifest"
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
 _BROWSER_COLORS = {"light": "#fcfaf7", "dark": "#111318"}  # --paper of theme.css
 _QUASAR_COLORS = {
@@ -144,7 +145,10 @@ def static_page(title: str, *, language: Language, css: str) -> StaticPage:
 def _metadata(language: Language, theme: str) -> str:
     """Return what search engines show, and the colours of a phone around the page."""
     text = language("An anonymous chat: come in with a nickname. Everything said here fades away.")
-    tags = [f'<meta name="description" content="{escape(text)}">']
+    tags = [
+        f'<meta name="description" content="{escape(text)}">',
+        f'<link rel="manifest" href="{MANIFEST}">',
+    ]
     for scheme, color in _BROWSER_COLORS.items():
         if theme in ("", scheme):
             media = "" if theme else f' media="(prefers-color-scheme: {scheme})"'

@@ -463,3 +463,12 @@ async def test_redirects_never_lead_to_another_site(
                 ("http", "chat.localhost"),
             ), location
             assert "evil" not in location.partition("?")[0], location
+
+
+async def test_manifest_leads_to_the_site_that_it_belongs_to(browser: httpx.AsyncClient) -> None:
+    page = (await browser.get("/login")).text
+    assert '<link rel="manifest" href="manifest.webmanifest">' in page
+    manifest = (await browser.get("/manifest.webmanifest")).json()
+    assert (manifest["name"], manifest["start_url"]) == ("anonchat", ".")
+    icon = await browser.get(f"/{manifest['icons'][0]['src']}")
+    assert icon.headers["content-type"].startswith("image/svg+xml")
