@@ -41,7 +41,7 @@ _FIND_EXECUTABLE = """() => {
                 found.push(`${element.outerHTML.slice(0, 200)}`);
         }
     }
-    const expected = "ARTICLE A B BDI BUTTON DIV I LI P SMALL SPAN TIME".split(" ");
+    const expected = "ARTICLE A B BDI BUTTON DIV H1 I LI P SMALL SPAN TIME".split(" ");
     for (const element of document.querySelectorAll("[data-key], [data-key] *")) {
         if (!expected.includes(element.tagName) || element.id || element.getAttribute("name"))
             found.push(`${element.tagName}: ${element.outerHTML.slice(0, 200)}`);
