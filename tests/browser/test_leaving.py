@@ -36,7 +36,7 @@ async def test_leaving_a_room_by_link_can_be_undone(
     await ann.button("Undo").click()
     await ann.expect_room(room)
     assert ann.page.url == address
-    await expect(ann.button("Burn room")).to_be_visible()  # still the owner
+    await expect(ann.button("Room settings")).to_be_visible()  # still the owner
 
 
 async def test_leaving_from_the_sidebar_can_be_undone(world: World, room: str) -> None:
