@@ -16,7 +16,7 @@ async def test_change_is_shown_on_every_page(world: World, room: str) -> None:
     await _open_settings(ann)
     await expect(ann.textbox("Name")).to_have_value(room)
     await ann.textbox("Name").fill(f"{room} by day")
-    await ann.textbox("What is it about?").fill("All change")
+    await ann.textbox("What is it about? (optional)").fill("All change")
     await ann.dialog.get_by_label("Messages disappear after").select_option("10m")
     await ann.button("Save").click()
     await expect(ann.dialog).to_have_count(0)
@@ -56,7 +56,7 @@ async def test_phone_offers_burning_in_the_settings(world: World, room: str) -> 
     await _open_settings(ann)
     await ann.dialog.get_by_role("button", name="Burn room").click()
     await ann.button("Yes, burn it now").click()
-    await expect(ann.page.get_by_role("alert")).to_contain_text("This room was burnt.")
+    await ann.expect_alert("This room was burnt.")
 
 
 async def _open_settings(person: Person) -> None:

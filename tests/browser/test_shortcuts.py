@@ -35,6 +35,7 @@ async def test_typing_anywhere_reaches_the_message_box(world: World, room: str) 
     await ann.page.keyboard.type("garden")
     await expect(ann.room_search).to_have_value("garden")
     await ann.button("Invite").click()
+    await expect(ann.dialog).to_be_visible()
     await ann.page.keyboard.type("x")
     await expect(ann.message_input).to_have_value("hello there")
 
