@@ -348,7 +348,7 @@ async def test_sign_in_continues_a_plain_form_that_was_sent_before_the_scripts_r
     await ann.textbox("Nickname").fill(ann.nickname)
     await ann.page.evaluate("""() => {
         const body = new URLSearchParams(new FormData(document.querySelector("form")));
-        return fetch("session", { method: "POST", body });
+        return fetch("session", { method: "POST", body, redirect: "manual" });
     }""")
     await ann.context.clear_cookies()
     await ann.button("Enter").click()
