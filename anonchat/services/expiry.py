@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, starmap
 
 from sqlmodel import col, delete, func, select
 
@@ -17,7 +17,6 @@ from ..errors import Unavailable
 from ..runtime.clock import Clock
 from ..security.key_names import (
     is_row_key,
-    room_key_name,
     room_key_names,
     span_at,
     visitor_key_name,
@@ -140,7 +139,9 @@ class Expiry:
         It writes no rows, so it works on a full disk. The transaction locks the rows, so that no
         lifetime is extended meanwhile.
         """
-        expired_rooms = select(RoomRow.id).where(col(RoomRow.expires_at) <= now)
+        expired_rooms = select(RoomRow.id, RoomRow.texts_key_id).where(
+            col(RoomRow.expires_at) <= now
+        )
         expired_visitors = select(VisitorRow.id).where(col(VisitorRow.expires_at) <= now)
         async with self._database.transaction() as session:
             # Locked rows are being extended, or ended by another node.
@@ -148,8 +149,9 @@ class Expiry:
             visitors = (
                 await session.exec(expired_visitors.with_for_update(skip_locked=True))
             ).all()
-            await self._keys.destroy([*map(room_key_name, rooms), *map(visitor_key_name, visitors)])
-        return rooms, visitors
+            room_keys = chain(*starmap(room_key_names, rooms))
+            await self._keys.destroy([*room_keys, *map(visitor_key_name, visitors)])
+        return [id for id, _ in rooms], visitors
 
     async def _purge_messages(self, now: datetime) -> int:
         count = 0
