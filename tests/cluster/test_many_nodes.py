@@ -134,9 +134,7 @@ async def test_expired_or_deleted_message_disappears_on_all_nodes(
     await ann.post_messages("now or never")
     await mira.post_messages("a slip")
     await zoe.expect_message("a slip")
-    await mira.message("a slip").hover()
-    await mira.message("a slip").get_by_role("button", name="Delete").click()
-    await mira.message("a slip").get_by_role("button", name="Delete for everybody?").click()
+    await mira.delete_message("a slip")
     for person in people:
         await person.expect_no_message("a slip")
     for person in people:
