@@ -127,7 +127,7 @@ async def test_rotated_key_decrypts_everything_and_the_old_one_nothing(
     old = (data / "secret.key").read_text()
     answer = _run_command(data, "--json")
     assert answer.returncode == 0, answer.stderr
-    assert json.loads(answer.stdout) == {"keys": 3}
+    assert json.loads(answer.stdout) == {"keys": 4}
     new = (data / "secret.key").read_text()
     assert old != new
     assert (data / "secret.key").stat().st_mode & 0o077 == 0
@@ -145,7 +145,7 @@ async def test_rotation_reads_the_new_key_from_stdin_if_the_old_one_is_set(
 ) -> None:
     answer = _run_command(guarded, stdin=f"{NEW}\n", secret_key=SECRET)
     assert answer.returncode == 0, answer.stderr
-    assert "3 keys" in answer.stdout
+    assert "4 keys" in answer.stdout
     assert NEW not in answer.stdout + answer.stderr
     assert not (guarded / "secret.key").exists()
     assert await _read_messages(guarded, clock, secret_key=NEW) == ["one"]
