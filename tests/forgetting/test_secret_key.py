@@ -133,7 +133,7 @@ async def test_rotated_key_decrypts_everything_and_the_old_one_nothing(
     assert (data / "secret.key").stat().st_mode & 0o077 == 0
     assert (data / "keys").stat().st_mode & 0o077 == 0
     assert read_keys(data / "keys", old) == {}
-    assert len(read_keys(data / "keys", new)) == 4
+    assert len(read_keys(data / "keys", new)) == 5
     assert await _read_messages(data, clock) == ["one"]
     await _assert_startup_fails(
         data, clock, "^ANONCHAT_SECRET_KEY does not decrypt", secret_key=old
