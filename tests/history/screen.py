@@ -205,6 +205,8 @@ class Screen:
                 self._receive(page, content)
             case "run_javascript":
                 self._run(page, content["code"])
+            case "update" if content.get(str(page.feed["id"]), page.feed) is None:
+                raise NavigatedAway  # another sub page is shown
             case "open":
                 raise NavigatedAway
             case "move":
