@@ -154,10 +154,15 @@ class Page:
 
     async def press_for(self, button: str, part: str) -> None:
         """Click a button, and wait until the page has the part that it creates."""
-        while part not in self.parts:
-            self._has_new_parts.clear()
+        if part not in self.parts:
             await self.press(button)
-            async with asyncio.timeout(self.client.timeout_seconds):
+            await self.wait_for(part)
+
+    async def wait_for(self, part: str) -> None:
+        """Wait until the page has a part."""
+        async with asyncio.timeout(self.client.timeout_seconds):
+            while part not in self.parts:
+                self._has_new_parts.clear()
                 await self._has_new_parts.wait()
 
     def _add_parts(self, elements: Iterable[dict[str, Any]]) -> None:

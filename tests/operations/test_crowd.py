@@ -5,7 +5,6 @@ They sign in at the same time, and no request is refused or needs a challenge.
 
 import asyncio
 import re
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,21 +20,8 @@ from tests.timeouts import PATIENCE
 _PEOPLE = 60
 _POSTS = 200
 _ROOM = "night train"
+_SYNC = {"question": 1, "keys": [], "older": False, "beyond": ""}
 _ASSET = re.compile(r'(?:src|href)="(/(?:_nicegui|assets)/[^"]+)"')
-
-
-class _Tab(Page):
-    """A page that also handles the command to navigate."""
-
-    def __init__(self, client: Client, path: str, token: str = "") -> None:
-        super().__init__(client, path, token)
-        self.destination: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    async def _on_event(self, event: str, content: Any) -> None:
-        if event == "open":
-            self.destination.set_result(content["path"])
-        else:
-            await super()._on_event(event, content)
 
 
 class _Person:
@@ -49,7 +35,7 @@ class _Person:
         self.refused: list[object] = []
 
     async def sign_in(self) -> None:
-        login = _Tab(self._client, "/login")
+        login = Page(self._client, "/login")
         await self._load_assets(login)
         await login.open()
         url = self._client.url
@@ -61,14 +47,12 @@ class _Person:
         self.refused += [login.refusals] * bool(login.refusals)
 
     async def open_room(self) -> None:
-        lobby = _Tab(self._client, "/", self._token)
-        await lobby.open()
-        await lobby.emit("nicegui-room_search", "open", _ROOM)
-        path = await _wait_for(lobby.destination)
-        await lobby.close()
-        self.room = _Tab(self._client, path, self._token)
-        self.room.on_feed, self.room.on_call = self._on_feed, self._on_call
-        await self.room.open()
+        self.room = room = Page(self._client, "/", self._token)
+        room.on_feed, room.on_call = self._on_feed, self._on_call
+        await room.open()
+        await room.emit("nicegui-room_search", "open", _ROOM)
+        await room.wait_for("messages")
+        await room.emit("nicegui-sub_page", "shown", {})
 
     async def say(self, text: str) -> None:
         await self.room.emit("nicegui-composer", "post", {"text": text, "dedup": text})
@@ -83,6 +67,10 @@ class _Person:
     async def _on_call(self, part: str, method: str, arguments: list[Any]) -> None:
         if (part, method) == ("nicegui-composer", "accept"):
             self.accepted.add(arguments[0])
+        elif (part, method) == ("messages", "sync"):
+            await self.room.emit("messages", "sync", _SYNC, wait=False)
+        elif (part, method) == ("messages", "catchUp"):
+            self._on_feed(arguments[0])
         elif method == "reject":
             self.refused.append(arguments)
 
@@ -122,8 +110,3 @@ async def test_sixty_visitors_behind_one_address_sign_in_and_talk(
 async def _keep_loading(client: Client) -> None:
     while True:
         await client.ask("GET", "/login")
-
-
-async def _wait_for(wait: Awaitable[str]) -> str:
-    async with asyncio.timeout(PATIENCE):
-        return await wait
