@@ -67,6 +67,8 @@ class Cost:
     """One write to an event stream."""
     LOBBY_PAGE: Final = 24.0
     """The lobby page."""
+    DIALOG: Final = 8.0
+    """Building a dialog that a visitor opens."""
     SUB_PAGE: Final = 12.0
     """The lobby or a room, opened on a page that is shown."""
     ROOM_PAGE: Final = 30.0
