@@ -14,7 +14,7 @@ async def lobby(visitor: Visitor) -> None:
     """Create the lobby."""
     _ = current_language()
     show_title(_("Rooms"))
-    with html.main().classes("hall").props("tabindex=-1"):
+    with html.div().classes("hall").props("tabindex=-1"):
         with html.div().classes("welcome"):
             before, _nickname, after = _("Where to, {nickname}?", nickname="\0").partition("\0")
             with html.h1():

@@ -71,7 +71,8 @@ def _attributes(element: ui.element) -> Iterator[str]:
     if element.style:
         style = ";".join(f"{name}:{value}" for name, value in element.style.items())
         yield f' style="{escape(style)}"'
-    for name, value in element.props.items():
+    for key, value in element.props.items():
+        name = key.removeprefix("^")  # Vue's mark of an attribute
         if isinstance(value, bool) and name.startswith("aria-"):
             yield f' {escape(name)}="{str(value).lower()}"'
         elif value is True:

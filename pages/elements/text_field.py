@@ -25,8 +25,8 @@ class TextField(ui.element):
             self._alert = Alert()
         caption.props["for"] = self.input.html_id
         self.input.props["aria-describedby"] = self._alert.html_id
-        if value:  # an empty one would be written over what is typed, with each change of the page
-            self.input.props["value"] = value
+        if value:  # the attribute: Vue writes a property over what is typed, with each change
+            self.input.props["^value"] = value
         if error:
             self._show_error(error)
 

@@ -36,9 +36,12 @@ async def test_change_is_shown_on_every_page(world: World, room: str) -> None:
 async def test_refused_change_is_explained_at_its_field(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     await _open_settings(ann)
-    await ann.textbox("Name").fill(" ")
+    await ann.textbox("Name").fill("a" * 61)
+    await ann.textbox("What is it about? (optional)").fill("Typed and not lost")
     await ann.button("Save").click()
     await expect(ann.textbox("Name")).to_have_attribute("aria-invalid", "true")
+    await expect(ann.textbox("Name")).to_have_value("a" * 61)
+    await expect(ann.textbox("What is it about? (optional)")).to_have_value("Typed and not lost")
     await ann.textbox("Name").fill(room)
     await ann.dialog.get_by_label("A quiet room ends after").select_option("1h")
     await ann.button("Save").click()
