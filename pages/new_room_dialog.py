@@ -16,7 +16,6 @@ from .room_fields import RoomFields, parse_ttl
 
 async def open_new_room_dialog() -> None:
     """Show the dialog; a created room is joined and opened."""
-    await current_budget().wait(Cost.DIALOG)
     _, chat = current_language(), current_context().chat
 
     async def create(fields: Fields) -> None:

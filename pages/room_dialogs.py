@@ -15,7 +15,6 @@ from .i18n.language import current_language
 
 async def show_invitation() -> None:
     """Show the address of the room."""
-    await current_budget().wait(Cost.DIALOG)
     _ = current_language()
     with Dialog(_("Invite to this room")) as dialog:
         html.p(_("Whoever has this link can come in with a nickname of their own."))
@@ -25,7 +24,6 @@ async def show_invitation() -> None:
 
 async def confirm_burning(room: Room) -> None:
     """End the room if the owner confirms it; the event shows the notice on all its pages."""
-    await current_budget().wait(Cost.DIALOG)
     _ = current_language()
 
     async def burn() -> None:

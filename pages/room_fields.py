@@ -65,7 +65,7 @@ class RoomFields:
         except InvalidTopic as error:
             self._topic.refuse(_.explain(error))
         except InvalidLifetime as error:
-            self._alert.text = _.explain(error)
+            self._alert.show_error(error)
             for lifetime in self._lifetimes:
                 lifetime.refuse(self._alert)
         except InvalidRoom as error:

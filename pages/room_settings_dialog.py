@@ -16,7 +16,6 @@ from .room_fields import RoomFields, parse_ttl
 
 async def open_room_settings(opened: Room) -> None:
     """Show the dialog; the event of a change updates all pages that show the room."""
-    await current_budget().wait(Cost.DIALOG)
     _, context = current_language(), current_context()
     room = await context.chat.room_directory.find(opened.slug)
 

@@ -18,7 +18,6 @@ from .layout import chosen_theme
 
 async def open_settings(visitor: Visitor) -> None:
     """Show the settings until they are closed."""
-    await current_budget().wait(Cost.DIALOG)
     _ = current_language()
 
     async def forget() -> None:

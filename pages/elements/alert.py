@@ -23,12 +23,16 @@ class Alert(TextElement):
 
         A `ChatError` is shown and ends there; other exceptions propagate.
         """
-        _ = current_language()
         self.text = ""
         try:
             yield
         except ChatError as error:
-            self.text = _.explain(error)
+            self.show_error(error)
         except Exception:
+            _ = current_language()
             self.text = _("That did not work. Please try again.")
             raise
+
+    def show_error(self, error: ChatError) -> None:
+        """Show an error."""
+        self.text = current_language().explain(error)

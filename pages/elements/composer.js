@@ -9,8 +9,7 @@ const TEXT_BYTES_MAX = 60_000; // a socket frame holds 65,536
 export default {
   props: {
     feed: Number, // id of the list that shows pending messages
-    draft_key: String,
-    author: String, // part of the storage keys: other visitors of this tab must not see the draft
+    storage_key: String, // of the room and the author: other visitors of this tab must not see the draft
     placeholder: String,
     label: String,
     send_label: String,
@@ -70,7 +69,7 @@ export default {
   },
   methods: {
     key(name) {
-      return `${name}:${this.draft_key}:${this.author}`;
+      return `${name}:${this.storage_key}`;
     },
     list() {
       return getElement(this.feed);

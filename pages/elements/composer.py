@@ -39,8 +39,7 @@ class Composer(Component, component="composer.js", dependencies=["socket.js"]):
         """The end of the keys of unsent texts in the session storage of the browser tab."""
         self._props.update(
             feed=messages.id,
-            draft_key=room.id,
-            author=member.author,
+            storage_key=self.storage_key,
             label=_("Message"),
             send_label=_("Send"),
             too_long=_(

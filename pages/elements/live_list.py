@@ -179,9 +179,7 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
     async def stop(self) -> None:
         """Unsubscribe from all topics; the rows stay until the page is led elsewhere."""
         self.is_stopped = True
-        self._first_version = (
-            None  # makes a page that connects later sync, which leads it elsewhere
-        )
+        self._first_version = None  # a page that connects later syncs, which leads it elsewhere
         for topic in list(self._topics):
             await self._unsubscribe(topic)
 

@@ -77,8 +77,7 @@ class SubPages(ui.sub_pages, component="navigator.js", dependencies=["navigation
             await self._work.spend(Cost.SUB_PAGE)
             await self._build(match)
         except LimitReached as error:
-            with self._alert.report_errors():
-                raise error
+            self._alert.show_error(error)
         except (ChatError, HTTPException):
             self.client.open(match.path, new_tab=False)
 

@@ -213,7 +213,7 @@ class Screen:
                 raise Reload
 
     def _receive(self, page: _Page, packet: dict[str, Any]) -> None:
-        room_id = page.composer["props"]["draft_key"]
+        room_id = page.composer["props"]["storage_key"].partition(":")[0]
         if any(news.get("gone") or news.get("left") == room_id for news in packet.get("news", [])):
             raise NavigatedAway
         if packet["channel"] == "messages":

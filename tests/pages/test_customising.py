@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from nicegui import ui
 from nicegui.event_listener import EventListener
 
 from anonchat import Chat
@@ -58,15 +59,19 @@ def _register(heading: str, chat: Chat) -> None:
     names["register"](PageContext(chat, feeds, SessionAuth(chat), load_languages()))
 
 
-def _listener(tab: Tab, event: str, text: str = "") -> EventListener:
-    """Return the only listener to an event of the elements with that text."""
+def _listener(tab: Tab, event: str, label: str = "") -> EventListener:
+    """Return the only listener to an event of the elements with that text or accessible name."""
+    elements = tab.client.elements
     (listener,) = (
         each
         for each in tab.listeners()
-        if each.type == event
-        and (not text or getattr(tab.client.elements[each.element_id], "text", "") == text)
+        if each.type == event and (not label or label in _labels(elements[each.element_id]))
     )
     return listener
+
+
+def _labels(element: ui.element) -> tuple[object, object]:
+    return element._text, element.props.get("aria-label")
 
 
 def _has_received(tab: Tab, text: str) -> Callable[[], bool]:
@@ -98,12 +103,7 @@ async def test_button_of_the_guide_is_in_the_header_of_a_room(
 ) -> None:
     _change_room(monkeypatch, "A button in the header of a room", above='    IconButton("leave", ')
     async with _open_room(chat, url, "Dora") as tab:
-        (dice,) = [
-            each
-            for each in tab.listeners()
-            if tab.client.elements[each.element_id].props.get("aria-label") == "Roll the dice"
-        ]
-        await tab.fire(dice)
+        await tab.fire(_listener(tab, "click", "Roll the dice"))
         await wait_until(_has_received(tab, "You rolled a 4"))
 
 
