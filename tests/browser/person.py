@@ -312,6 +312,17 @@ class Person:
         await self.button(self.words.settings).click()
         await expect(self.dialog).to_be_visible()
 
+    async def open_invitation(self) -> None:
+        """Open the dialog with the link of the open room."""
+        await self.button(self.words.invite).click()
+        await expect(self.dialog).to_be_visible()
+
+    async def close_dialog(self) -> None:
+        """Close the open dialog by Escape; a key pressed before it is open would do nothing."""
+        await expect(self.dialog).to_be_visible()
+        await self.page.keyboard.press("Escape")
+        await expect(self.dialog).to_be_hidden()
+
     async def forget_me(self) -> None:
         """Click "Forget me" in the settings and confirm."""
         await self.open_settings()

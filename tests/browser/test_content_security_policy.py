@@ -1,7 +1,5 @@
 """Content security policy, compression and the polling fallback in a real browser."""
 
-from playwright.async_api import expect
-
 from tests.browser.person import Person
 from tests.browser.world import World
 
@@ -53,9 +51,8 @@ async def test_pages_cause_no_content_security_policy_violation(world: World, ro
     await ann.open_room(room)
     await ann.expect_connected()
     await ann.post_messages("is anybody there?", "a line\nand https://chat.example/ to look at")
-    await ann.button(ann.words.invite).click()
-    await expect(ann.dialog).to_be_visible()
-    await ann.page.keyboard.press("Escape")
+    await ann.open_invitation()
+    await ann.close_dialog()
     assert await _violations(ann) == []
     await ann.leave_room()
     for path in ("/nowhere", "/r/nowhere", "/api/v1/docs", "/privacy", "/"):
