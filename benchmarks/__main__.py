@@ -2,7 +2,18 @@
 
 from contextlib import suppress
 
-from benchmarks import browser, fanout, flood, leaks, opening, posting, purging, rooms, stalling
+from benchmarks import (
+    browser,
+    fanout,
+    flood,
+    leaks,
+    opening,
+    posting,
+    purging,
+    rooms,
+    small_rooms,
+    stalling,
+)
 from benchmarks.report import write_page
 from benchmarks.running import run
 
@@ -11,6 +22,7 @@ _MEASURES = {
     "posting": posting.measure,
     "opening": opening.measure,
     "rooms": rooms.measure,
+    "small_rooms": small_rooms.measure,
     "purging": purging.measure,
     "flood": flood.measure,
     "leaks": leaks.measure,

@@ -1,6 +1,7 @@
 """Pure functions that draw entities as rows of HTML.
 
-htpy escapes every text; nothing here may build HTML from strings.
+htpy draws the elements of a row once, as a `Template` that escapes every text it is filled with;
+nothing here may build HTML from strings.
 """
 
 from .member_row import member_row

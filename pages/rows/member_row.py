@@ -5,11 +5,23 @@ from htpy import li, small, span
 from anonchat import Member
 
 from ..i18n.language import Language
-from .person import initials, nickname_with_badge
+from .person import NICKNAME, describe_person, initials
 from .row import Row
 from .row_cache import DrawnRowCache
+from .template import Template
 
 _cache = DrawnRowCache()
+
+_MEMBER = Template(
+    li(class_="{class_}")[
+        initials("small"),
+        NICKNAME,
+        small(class_="mark-of-member owner")["{owner}"],
+        small(class_="mark-of-member you")["{you}"],
+        "{away}",
+    ]
+)
+_AWAY = Template(span(class_="spoken")[" {away}"])
 
 
 def member_row(member: Member, *, present: bool, language: Language) -> Row:
@@ -21,12 +33,12 @@ def member_row(member: Member, *, present: bool, language: Language) -> Row:
 
 
 def _draw(member: Member, present: bool, language: Language) -> Row:
-    html = li(class_="member" if present else "member away")[
-        initials(member.nickname, member.author, size="small"),
-        nickname_with_badge(member.nickname, member.badge),
-        small(class_="mark-of-member owner")[language("owner")],
-        small(class_="mark-of-member you")[language("you")],
-        not present and span(class_="spoken")[" ", language("away")],
-    ]
+    html = _MEMBER.fill(
+        class_="member" if present else "member away",
+        owner=language("owner"),
+        you=language("you"),
+        away="" if present else _AWAY.fill(away=language("away")),
+        **describe_person(member.nickname, member.badge, member.author),
+    )
     order = f"{'0' if present else '1'}{member.nickname.casefold()} {member.author}"
-    return Row(member.author, order, str(html))
+    return Row(member.author, order, html)

@@ -3,15 +3,46 @@
 from collections.abc import Iterator
 
 import regex
-from htpy import Element, a, article, div, i, span, time
+from htpy import a, article, div, i, span, time
+from markupsafe import Markup
 
 from anonchat import Member, Message
 
-from .person import hue, initials, nickname_with_badge
+from .person import NICKNAME, describe_person, initials
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
+from .template import Template
 
 _cache = DrawnRowCache()
+
+_MESSAGE = Template(
+    article(
+        class_="message",
+        style="{hue}",
+        tabindex="-1",
+        data_group="{author}",
+        data_dedup="{dedup_id}",
+        data_from="{posted_at}",
+        data_until="{expires_at}",
+    )[
+        initials(),
+        div(class_="body")[
+            div(class_="meta")[NICKNAME, time(datetime="{posted_iso}")],
+            div(class_="{text_class}", dir="auto")["{text}"],
+        ],
+        span(class_="left", role="timer", data_left="{expires_at}"),
+    ]
+)
+_PENDING = Template(
+    article(class_="message", style="{hue}")[
+        initials(),
+        div(class_="body")[
+            div(class_="meta")[NICKNAME, i(class_="icon icon-clock", aria_hidden="true")],
+            div(class_="text", dir="auto"),
+        ],
+    ]
+)
+_LINK_TO = Template(a(href="{url}", target="_blank", rel="noopener noreferrer nofollow")["{url}"])
 
 # Non-ASCII brackets, quotes and sentence punctuation end a URL: many scripts put no space after
 # them, Chinese none after its dash of two characters. ASCII punctuation and the apostrophe ’ can be
@@ -48,28 +79,17 @@ def message_row(message: Message) -> Row:
 
 
 def _draw(message: Message) -> Row:
-    html = article(
-        class_="message",
-        style=hue(message.author),
-        tabindex="-1",
-        data_group=message.author,
-        data_dedup=message.dedup_id,
-        data_from=unix_milliseconds(message.posted_at),
-        data_until=unix_milliseconds(message.expires_at),
-    )[
-        initials(message.nickname, message.author),
-        div(class_="body")[
-            div(class_="meta")[
-                nickname_with_badge(message.nickname, message.badge),
-                time(datetime=message.posted_at.isoformat()),
-            ],
-            div(class_=["text", {"emoji": _is_emoji(message.text)}], dir="auto")[
-                list(_link(message.text))
-            ],
-        ],
-        span(class_="left", role="timer", data_left=unix_milliseconds(message.expires_at)),
-    ]
-    return Row(str(message.seq), message.seq, str(html))
+    html = _MESSAGE.fill(
+        author=message.author,
+        dedup_id=message.dedup_id,
+        posted_at=unix_milliseconds(message.posted_at),
+        posted_iso=message.posted_at.isoformat(),
+        expires_at=unix_milliseconds(message.expires_at),
+        text_class="text emoji" if _is_emoji(message.text) else "text",
+        text=Markup().join(_link(message.text)),
+        **describe_person(message.nickname, message.badge, message.author),
+    )
+    return Row(str(message.seq), message.seq, html)
 
 
 def _is_emoji(text: str) -> bool:
@@ -78,21 +98,10 @@ def _is_emoji(text: str) -> bool:
 
 def pending_message_html(member: Member) -> str:
     """Draw a message that is being sent; the script fills in the text."""
-    return str(
-        article(class_="message", style=hue(member.author))[
-            initials(member.nickname, member.author),
-            div(class_="body")[
-                div(class_="meta")[
-                    nickname_with_badge(member.nickname, member.badge),
-                    i(class_="icon icon-clock", aria_hidden="true"),
-                ],
-                div(class_="text", dir="auto"),
-            ],
-        ]
-    )
+    return _PENDING.fill(**describe_person(member.nickname, member.badge, member.author))
 
 
-def _link(text: str) -> Iterator[str | Element]:
+def _link(text: str) -> Iterator[str]:
     """Split a text into plain parts and links; only http and https URLs are links."""
     end = 0
     for match in _LINK.finditer(text):
@@ -100,7 +109,7 @@ def _link(text: str) -> Iterator[str | Element]:
         if url.endswith("://"):
             continue
         yield text[end : match.start()]
-        yield a(href=url, target="_blank", rel="noopener noreferrer nofollow")[url]
+        yield _LINK_TO.fill(url=url)
         end = match.start() + len(url)
     yield text[end:]
 

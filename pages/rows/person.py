@@ -3,19 +3,27 @@
 import regex
 from htpy import Element, Fragment, bdi, fragment, span
 
+from .template import Template
 
-def initials(nickname: str, author: str, *, size: str = "") -> Element:
-    """Draw the first two characters of a nickname in the author's colour."""
-    letters = "".join(regex.findall(r"\X", nickname)[:2])
-    return span(class_=f"initials {size}".strip(), style=hue(author), aria_hidden="true")[letters]
+_BADGE = Template(span(class_="badge")["✓ {badge}"])
+
+NICKNAME: Fragment = fragment[bdi(class_="who")["{nickname}"], "{badge}"]
+"""A nickname, isolated from the text direction around it, and the badge: part of a template."""
 
 
-def nickname_with_badge(nickname: str, badge: str) -> Fragment:
-    """Draw a nickname, isolated from the text direction around it, and the badge."""
-    return fragment[
-        bdi(class_="who")[nickname],
-        badge and span(class_="badge")["✓ ", badge],
-    ]
+def initials(size: str = "") -> Element:
+    """Draw the part of a template with a person's initials in their colour."""
+    return span(class_=f"initials {size}".strip(), style="{hue}", aria_hidden="true")["{initials}"]
+
+
+def describe_person(nickname: str, badge: str, author: str) -> dict[str, str]:
+    """Return the values of a person for a template with `NICKNAME` and `initials()`."""
+    return {
+        "nickname": nickname,
+        "badge": badge and _BADGE.fill(badge=badge),
+        "initials": "".join(regex.findall(r"\X", nickname)[:2]),
+        "hue": hue(author),
+    }
 
 
 def hue(author: str) -> str:

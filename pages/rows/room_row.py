@@ -2,18 +2,61 @@
 
 from datetime import datetime, timedelta
 
-from htpy import Element, a, b, bdi, button, div, h1, i, li, p, small, span
+from htpy import a, b, bdi, button, div, h1, i, li, p, small, span
 
 from anonchat import Room, RoomSummary
 
 from ..i18n.language import Language
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
+from .template import Template
 
 _sidebar_cache = DrawnRowCache()
 _card_cache = DrawnRowCache()
 
 _SHORT_TTL = timedelta(minutes=10)
+
+_TIME_LEFT = span(data_left="{left}", data_say="{left_text}")
+_SIDEBAR = Template(
+    li(class_="sidebar-row", data_room="{id}", data_first="{first_seq}", data_last="{last_seq}")[
+        a(class_="sidebar-room", href="r/{slug}")[
+            b[bdi["{name}"]],
+            span(class_="count", data_unread=True, hidden=True)[
+                span, span(class_="spoken")[" {unread}"]
+            ],
+            small["{present} · ", _TIME_LEFT],
+        ],
+        button(
+            class_="button icon-only quiet leave",
+            type="button",
+            data_act="leave",
+            aria_label="{leave_room}",
+            title="{leave}",
+        )[i(class_="icon icon-leave", aria_hidden="true")],
+    ]
+)
+_CARD = Template(
+    li(data_room="{id}")[
+        a(class_="card", href="r/{slug}")[
+            b[bdi["{name}"]],
+            p(dir="auto")["{topic}"],
+            div(class_="chips")[
+                span(class_="chip")[span(class_="{dot_class}"), "{present}"],
+                span(class_="{lifetime_class}")[
+                    i(class_="icon icon-clock", aria_hidden="true"), "{lifetime}"
+                ],
+            ],
+            small[span(data_since="{active_at}", data_say="{active}"), " · ", _TIME_LEFT],
+        ],
+    ]
+)
+_FACTS = Template(
+    div(class_="chips")[
+        span(class_="chip")[i(class_="icon icon-clock", aria_hidden="true"), "{lifetime}"],
+        span(class_="chip")["{listed}"],
+        span(class_="chip")[_TIME_LEFT],
+    ]
+)
 
 
 def sidebar_row(summary: RoomSummary, *, language: Language) -> Row:
@@ -25,28 +68,19 @@ def sidebar_row(summary: RoomSummary, *, language: Language) -> Row:
 
 def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
     room = summary.room
-    html = li(
-        class_="sidebar-row",
-        data_room=room.id,
-        data_first=str(summary.first_seq),
-        data_last=str(room.last_seq),
-    )[
-        a(class_="sidebar-room", href=f"r/{room.slug}")[
-            b[bdi[room.name]],
-            span(class_="count", data_unread=True, hidden=True)[
-                span, span(class_="spoken")[" ", language("unread")]
-            ],
-            small[_present_text(summary, language), " · ", _next_expiry(summary, language)],
-        ],
-        button(
-            class_="button icon-only quiet leave",
-            type="button",
-            data_act="leave",
-            aria_label=language("Leave “{room}”", room=room.name),
-            title=language("Leave"),
-        )[i(class_="icon icon-leave", aria_hidden="true")],
-    ]
-    return Row(room.id, -room.active_at.timestamp(), str(html))
+    html = _SIDEBAR.fill(
+        id=room.id,
+        slug=room.slug,
+        name=room.name,
+        first_seq=str(summary.first_seq),
+        last_seq=str(room.last_seq),
+        unread=language("unread"),
+        present=_present_text(summary, language),
+        leave=language("Leave"),
+        leave_room=language("Leave “{room}”", room=room.name),
+        **_next_expiry(summary, language),
+    )
+    return Row(room.id, -room.active_at.timestamp(), html)
 
 
 def card_row(summary: RoomSummary, *, order: float | None, language: Language) -> Row:
@@ -59,31 +93,20 @@ def card_row(summary: RoomSummary, *, order: float | None, language: Language) -
 
 def _card_row(summary: RoomSummary, order: float | None, language: Language) -> Row:
     room = summary.room
-    html = li(data_room=room.id)[
-        a(class_="card", href=f"r/{room.slug}")[
-            b[bdi[room.name]],
-            p(dir="auto")[room.topic],
-            div(class_="chips")[
-                span(class_="chip")[
-                    span(class_="dot" if summary.here else "dot empty"),
-                    _present_text(summary, language) if summary.here else language("nobody"),
-                ],
-                span(class_="chip ember" if room.message_ttl <= _SHORT_TTL else "chip")[
-                    i(class_="icon icon-clock", aria_hidden="true"),
-                    _message_lifetime(room, language),
-                ],
-            ],
-            small[
-                span(
-                    data_since=unix_milliseconds(room.active_at),
-                    data_say=language("active {time}", time="{}"),
-                ),
-                " · ",
-                _room_end(summary, language),
-            ],
-        ],
-    ]
-    return Row(room.id, order, str(html))
+    html = _CARD.fill(
+        id=room.id,
+        slug=room.slug,
+        name=room.name,
+        topic=room.topic,
+        dot_class="dot" if summary.here else "dot empty",
+        present=_present_text(summary, language) if summary.here else language("nobody"),
+        lifetime_class="chip ember" if room.message_ttl <= _SHORT_TTL else "chip",
+        lifetime=_message_lifetime(room, language),
+        active_at=unix_milliseconds(room.active_at),
+        active=language("active {time}", time="{}"),
+        **_room_end(summary, language),
+    )
+    return Row(room.id, order, html)
 
 
 def title_row(room: Room) -> Row:
@@ -107,15 +130,12 @@ def composer_properties(room: Room, *, language: Language) -> dict[str, object]:
 
 def facts_row(summary: RoomSummary, *, language: Language) -> Row:
     """Draw the lifetimes of a room and its messages."""
-    html = div(class_="chips")[
-        span(class_="chip")[
-            i(class_="icon icon-clock", aria_hidden="true"),
-            _message_lifetime(summary.room, language),
-        ],
-        span(class_="chip")[language("public") if summary.room.listed else language("by link")],
-        span(class_="chip")[_room_end(summary, language)],
-    ]
-    return Row("facts", 1, str(html))
+    html = _FACTS.fill(
+        lifetime=_message_lifetime(summary.room, language),
+        listed=language("public") if summary.room.listed else language("by link"),
+        **_room_end(summary, language),
+    )
+    return Row("facts", 1, html)
 
 
 def presence_row(summary: RoomSummary, *, language: Language) -> Row:
@@ -144,13 +164,13 @@ def _message_lifetime(room: Room, language: Language) -> str:
     return language("messages fade after {time}", time=language.duration(room.message_ttl))
 
 
-def _next_expiry(summary: RoomSummary, language: Language) -> Element:
+def _next_expiry(summary: RoomSummary, language: Language) -> dict[str, str]:
     if summary.next_expiry is None:
         return _time_left(summary.room.expires_at, language("room ends in {time}", time="{}"))
     return _time_left(summary.next_expiry, language("next fades in {time}", time="{}"))
 
 
-def _room_end(summary: RoomSummary, language: Language) -> Element:
+def _room_end(summary: RoomSummary, language: Language) -> dict[str, str]:
     text = (
         language("room ends in {time} unless somebody writes", time="{}")
         if summary.room.was_entered
@@ -159,5 +179,5 @@ def _room_end(summary: RoomSummary, language: Language) -> Element:
     return _time_left(summary.room.expires_at, text)
 
 
-def _time_left(moment: datetime, text: str) -> Element:
-    return span(data_left=unix_milliseconds(moment), data_say=text)
+def _time_left(moment: datetime, text: str) -> dict[str, str]:
+    return {"left": unix_milliseconds(moment), "left_text": text}
