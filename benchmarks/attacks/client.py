@@ -21,8 +21,8 @@ class Refused(Exception):
 class Client:
     """A client address; closing it closes all its connections.
 
-    Web sockets have their own connections (`sockets`); the others are reused (`http`), as by a
-    browser. `method_calls` counts the script methods that the server has called on elements of its
+    The connections of `http` are reused, as by a browser; `sockets` opens one for each socket or
+    request. `method_calls` counts the script methods that the server has called on elements of its
     pages, such as `messages catchUp`. Raises `ValueError` for addresses other than loopback.
     """
 
@@ -40,7 +40,8 @@ class Client:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
-        self.http, self.sockets = self._open_session(), self._open_session()
+        self.http = self._open_session(keepalive_timeout=_KEEP_ALIVE_SECONDS)
+        self.sockets = self._open_session(force_close=True)
         return self
 
     async def __aexit__(
@@ -54,11 +55,9 @@ class Client:
         await self.http.close()
         await self.sockets.close()
 
-    def _open_session(self) -> aiohttp.ClientSession:
+    def _open_session(self, **options: Any) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                local_addr=(self.address, 0), limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS
-            ),
+            connector=aiohttp.TCPConnector(local_addr=(self.address, 0), limit=0, **options),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self.timeout_seconds),
         )

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import regex
 from htpy import a, article, div, i, span, time
-from markupsafe import Markup
 
 from anonchat import Member, Message
 
 from .person import NICKNAME, describe_person, initials
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
-from .template import Template
+from .template import Template, join_html
 
 _cache = DrawnRowCache()
 
@@ -86,7 +85,7 @@ def _draw(message: Message) -> Row:
         posted_iso=message.posted_at.isoformat(),
         expires_at=unix_milliseconds(message.expires_at),
         text_class="text emoji" if _is_emoji(message.text) else "text",
-        text=Markup().join(_link(message.text)),
+        text=join_html(_link(message.text)),
         **describe_person(message.nickname, message.badge, message.author),
     )
     return Row(str(message.seq), message.seq, html)

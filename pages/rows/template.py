@@ -1,5 +1,6 @@
 """Templates: elements drawn by htpy once, whose `{places}` are filled in for each row."""
 
+from collections.abc import Iterable
 from string import Formatter
 
 from htpy import Element
@@ -21,3 +22,8 @@ class Template:
         parts = self._parts.copy()
         parts[1::2] = [escaped[name] for name in self._names]
         return Markup("".join(parts))
+
+
+def join_html(parts: Iterable[str]) -> Markup:
+    """Return the parts one after the other; every part that is not HTML is escaped."""
+    return Markup().join(parts)

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,7 +28,6 @@ class Faults:
 
     def __init__(self, cluster: Cluster, *, seconds: float) -> None:
         self.cluster = cluster
-        self.stop_seconds: list[float] = []
         """How many seconds each node took to stop."""
         self._seconds = seconds
         self._to_postgres = TcpProxy(cluster.postgres.port)
@@ -128,9 +126,7 @@ class Faults:
     async def rolling_restarts(self, _random: Random) -> None:
         """Stop and restart all nodes, one after the other."""
         for node in self.cluster.nodes:
-            start = time.monotonic()
             await node.stop()
-            self.stop_seconds.append(time.monotonic() - start)
             await node.start()
 
 

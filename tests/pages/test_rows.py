@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
+from htpy import b, div
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from anonchat import InvalidMessage, Member, Message, Room, RoomSummary
 from anonchat.text.normalization import normalize_message
@@ -20,6 +22,7 @@ from pages.rows import (
     sidebar_row,
     title_row,
 )
+from pages.rows.template import Template
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
@@ -54,6 +57,17 @@ ROOM = Room(
 ROOM_SUMMARY = RoomSummary(ROOM, 2, 5, NOW + timedelta(minutes=5))
 MEMBER = Member("r", "v", "abcdef012345678901", "Ann", "", 0)
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;{{1}}"
+
+
+def test_template_escapes_everything_but_html() -> None:
+    template = Template(div(class_="{kind}")[b["{name}"], "{more}"])
+    html = template.fill(kind='"><i>', name="<i>{more}</i>", more=Markup("<hr>"))
+    assert html == ('<div class="&#34;&gt;&lt;i&gt;"><b>&lt;i&gt;{more}&lt;/i&gt;</b><hr></div>')
+
+
+def test_template_refuses_to_leave_a_place_empty() -> None:
+    with pytest.raises(KeyError, match="name"):
+        Template(b["{name}"]).fill(nickname="Ann")
 
 
 URL_ENDS = ["_", "~", "*", "-", "/", "=", "&", "#", "+", "@", "$", "%20", "é", "日", "मी", "＿"]
