@@ -39,7 +39,7 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
         *, unfiltered_log: bool = False, log_format: str = "text"
     ) -> ServerProcess:
         server = ServerProcess(
-            tmp_path / "house",
+            tmp_path / "site",
             program=FAILING_APP,
             environment={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
             | ({"UNFILTERED_LOG": "1"} if unfiltered_log else {}),
