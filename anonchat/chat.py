@@ -35,16 +35,20 @@ from .services.key_rotation import KeyRotation
 from .services.memberships import Memberships
 from .services.messages import Messages
 from .services.presence import Presence
+from .services.room_deletion import RoomDeletion
 from .services.room_directory import RoomDirectory
+from .services.room_editor import RoomEditor
 from .services.rooms import Rooms
 from .settings import Settings
 from .storage.database import Database
+from .storage.member_places import MemberPlaces
 from .storage.message_batch import BatchStore
 from .storage.message_history import MessageHistory
 from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
 from .storage.room_names import RoomNames
+from .storage.room_places import RoomPlaces
 from .text.confusables import UNICODE_VERSION
 
 _HEARTBEAT_SECONDS = 0.25
@@ -141,18 +145,41 @@ class Chat:
             phrases=PhraseVerifier(limits, hasher),
             hasher=hasher,
         )
+        self.room_deletion = RoomDeletion(
+            database=database,
+            bus=bus,
+            clock=clock,
+            keys=keys,
+            cipher=cipher,
+            names=self.room_names,
+        )
+        self.room_editor = RoomEditor(
+            settings=settings,
+            database=database,
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            keys=keys,
+            cipher=cipher,
+            names=self.room_names,
+        )
         self.rooms = Rooms(
             settings=settings,
             database=database,
             bus=bus,
             clock=clock,
             limits=limits,
-            shares=shares,
             keys=keys,
             cipher=cipher,
             hasher=hasher,
             names=self.room_names,
-            list_present=self.presence.list_present,
+            places=RoomPlaces(
+                settings=settings,
+                clock=clock,
+                shares=shares,
+                list_present=self.presence.list_present,
+            ),
+            end_room=self.room_deletion.end,
         )
         self.room_directory = RoomDirectory(
             database=database, bus=bus, clock=clock, cipher=cipher, find_room=self.rooms.find
@@ -163,10 +190,14 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
-            shares=shares,
             cipher=cipher,
             hasher=hasher,
-            list_present=self.presence.list_present,
+            places=MemberPlaces(
+                settings=settings,
+                clock=clock,
+                shares=shares,
+                list_present=self.presence.list_present,
+            ),
         )
         self.key_rotation = KeyRotation(
             database=database, clock=clock, keys=keys, cipher=message_cipher
@@ -177,7 +208,7 @@ class Chat:
             clock=clock,
             keys=keys,
             purge_stats=self.purge_stats,
-            end_room=self.rooms.end,
+            end_room=self.room_deletion.end,
             forget=self.identity.forget,
         )
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
@@ -307,7 +338,7 @@ class Chat:
             done = await self._purge_expired()
             await self._keys.reconcile()
             await self.expiry.destroy_orphans()
-            await self.rooms.retry_burning()
+            await self.room_deletion.retry_burning()
             await self.identity.retry_forgetting()
             await self.memberships.write_read_marks()
             await self.key_rotation.resume()

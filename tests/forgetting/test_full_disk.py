@@ -58,7 +58,7 @@ async def test_full_disk_delays_no_deletion_and_posts_resume_with_free_space(
         assert await read(chat, site.short, site.ann) == []
         assert set(await read(chat, site.long, site.ann)) >= kept
 
-        await chat.rooms.burn(site.long.id, visitor_id=site.ann.id)
+        await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
         assert disk_copies.decrypt().isdisjoint(gone | kept)
         ballast.unlink()
         assert await chat.is_disk_writable()
