@@ -319,7 +319,7 @@ async def test_start_and_end_of_an_outage_are_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("anonchat.storage.database._RECOVERY_SECONDS", 0)
+    monkeypatch.setattr("anonchat.storage.outage_log._RECOVERY_SECONDS", 0)
     await postgres.stop(signal.SIGQUIT)
     try:
         for _ in range(5):
