@@ -1,25 +1,26 @@
 """A list whose rows are updated live."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import escape
-from nicegui import core, json, ui
+from nicegui import json, ui
 from nicegui.events import GenericEventArguments
 
 from anonchat import Charge, Cost
 
 from ..context import current_context, current_visitor_id
-from ..feeds.broadcaster import socket_room
 from ..feeds.topics import Topic
 from ..i18n.language import current_language
 from ..rows.row import PackedRow, Row
 from .component import Component
 from .handlers import Handle, LatestOnlyHandler, QueueHandler
+from .list_sync import ClientState, Cursor, Page, SyncResult
 from .retry import call_with_retry
+from .topic_subscriptions import TopicSubscriptions
 
 _KEYS_MAX = 1_000
 _QUEUE_MAX = 20
@@ -27,48 +28,10 @@ _QUEUE_MAX = 20
 EventHandler = Callable[[dict[str, Any]], Awaitable[object] | object]
 
 
-@dataclass(frozen=True, slots=True)
-class ClientState:
-    """What a page shows: the keys of its rows, and whether there are older ones.
-
-    `newest_key` is the last key that the page has received, if its rows end before that one.
-    """
-
-    keys: list[str]
-    older: bool = False
-    newest_key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SyncResult:
-    """The response to a sync: rows to insert or replace, and shown keys that still exist."""
-
-    put: list[Row]
-    keep: list[str]
-    more: bool | None = None
-    read: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The requested page of rows: before or after a key, else the last one."""
-
-    before: str = ""
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of rows, and whether there are more beyond it."""
-
-    rows: list[Row]
-    more: bool
-
-
 _SCRIPTS: list[str | Path] = ["live_list/*.js", "navigation.js", "socket.js"]
 
 
-class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
+class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
     """A list whose rows come from `FeedBroadcaster`; it synchronises after each (re)connection.
 
     A subclass reads the rows: `catch_up`, and `load_page` and `read_first` if its rows come in
@@ -98,7 +61,7 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         self._feeds = feeds = self.context.feeds
         self._row_channel = row_channel
         self._base_topics = frozenset(topics)
-        self._topics: set[Topic] = set()
+        self._subscriptions = TopicSubscriptions(self, self.client.id, feeds)
         self._first_version: int | None = feeds.version
         self._first_rows: list[PackedRow] | None = None
         self._is_painted = not self.client._response_built  # else the rows are sent to the script
@@ -113,13 +76,13 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
             **props,
         )
         for topic in topics:
-            self._subscribe(topic)
+            self._subscriptions.add(topic)
         self.on("sync", LatestOnlyHandler(self._on_sync))
         self.on("page", LatestOnlyHandler(self._on_page))
 
+    @abstractmethod
     async def catch_up(self, shown: ClientState) -> SyncResult | None:
         """Return what a page in that state has missed, or `None` if it is led elsewhere."""
-        raise NotImplementedError
 
     async def load_page(self, _cursor: Cursor) -> Page:
         """Return another page of rows."""
@@ -141,7 +104,7 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         if first.more or first.read:
             self._props.update(more=first.more, read=dict(first.read))
         for topic in self._row_topics(row.key for row in first.put):
-            self._subscribe(topic)
+            self._subscriptions.add(topic)
         self.update()
 
     def tell_missed(self, text: str, until: int) -> None:
@@ -169,19 +132,19 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
 
     async def subscribe_row(self, key: str) -> None:
         """Subscribe to the topic of a row that was pushed."""
-        await self._subscribe_all(self._row_topics([key]))
+        await self._subscriptions.add_live(self._row_topics([key]))
 
     async def unsubscribe_row(self, key: str) -> None:
         """Unsubscribe from the topic of a removed row."""
         for topic in self._row_topics([key]):
-            await self._unsubscribe(topic)
+            await self._subscriptions.remove(topic)
 
     async def stop(self) -> None:
         """Unsubscribe from all topics; the rows stay until the page is led elsewhere."""
         self.is_stopped = True
         self._first_version = None  # a page that connects later syncs, which leads it elsewhere
-        for topic in list(self._topics):
-            await self._unsubscribe(topic)
+        for topic in list(self._subscriptions.topics):
+            await self._subscriptions.remove(topic)
 
     async def request_sync(self) -> None:
         """Make the page request a sync."""
@@ -190,11 +153,12 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
 
     async def handle_connect(self) -> None:
         """Enter the socket rooms; make the page request a sync if it may have missed something."""
-        for topic in list(self._topics):
-            await self._enter_room(topic)
+        await self._subscriptions.enter_rooms()
         first_version, self._first_version = self._first_version, None
         self._first_rows = []  # already sent; here they would outlive their expiry
-        if first_version is None or self._feeds.has_changed(self._topics, since=first_version):
+        if first_version is None or self._feeds.has_changed(
+            self._subscriptions.topics, since=first_version
+        ):
             await self.request_sync()
 
     async def _on_sync(self, arguments: GenericEventArguments) -> None:
@@ -212,7 +176,7 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
     async def _answer_sync(self, shown: ClientState, question: int) -> None:
         async with self.work.run_exclusively(self._cost_max) as charge:
             charge.milliseconds = Cost.LIST_QUERY
-            since, known = self._feeds.version, set(self._topics)
+            since, known = self._feeds.version, set(self._subscriptions.topics)
             if result := await self.catch_up(shown):
                 await self._send_sync(result, question, known, since, charge)
 
@@ -221,8 +185,8 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
     ) -> None:
         row_topics = self._row_topics(row.key for row in result.put)
         for topic in known - {*self._base_topics, *row_topics}:
-            await self._unsubscribe(topic)
-        added = await self._subscribe_all(row_topics)
+            await self._subscriptions.remove(topic)
+        added = await self._subscriptions.add_live(row_topics)
         length = await self.call_script(
             "catchUp",
             {
@@ -248,7 +212,9 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
             charge.milliseconds = Cost.LIST_QUERY
             since = self._feeds.version
             page = await self.load_page(cursor)
-            added = await self._subscribe_all(self._row_topics(row.key for row in page.rows))
+            added = await self._subscriptions.add_live(
+                self._row_topics(row.key for row in page.rows)
+            )
             length = await self.call_script(
                 "showPage",
                 {
@@ -264,14 +230,6 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         charge.milliseconds = _cost(rows, length)
         self._cost_max = max(self._cost_max, charge.milliseconds)
 
-    async def _subscribe_all(self, topics: Iterable[Topic]) -> list[Topic]:
-        """Subscribe to these topics and return the new ones."""
-        added = [topic for topic in topics if topic not in self._topics]
-        for topic in added:
-            self._subscribe(topic)
-            await self._enter_room(topic)
-        return added
-
     def _sync_if_changed(self, topics: Iterable[Topic], since: int) -> None:
         """Make the page sync if rows changed between being read and being subscribed to."""
         if self._feeds.has_changed(topics, since=since):
@@ -280,24 +238,6 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
     def _row_topics(self, keys: Iterable[str]) -> list[Topic]:
         return [Topic(self._row_channel, key) for key in keys] if self._row_channel else []
 
-    def _subscribe(self, topic: Topic) -> None:
-        self._topics.add(topic)
-        self._feeds.subscribe(self, topic)
-
-    async def _enter_room(self, topic: Topic) -> None:
-        room = socket_room(topic, self.language.code)
-        for sid in self._sids():
-            await core.sio.enter_room(sid, room)
-
-    async def _unsubscribe(self, topic: Topic) -> None:
-        self._topics.discard(topic)
-        self._feeds.unsubscribe(self, topic)
-        for sid in self._sids():
-            await core.sio.leave_room(sid, socket_room(topic, self.language.code))
-
-    def _sids(self) -> list[str]:
-        return [sid for sid, _ in core.sio.manager.get_participants("/", self.client.id)]
-
     def _to_dict(self) -> dict[str, Any]:
         element = super()._to_dict()
         if self._first_rows and not self._is_painted:
@@ -305,10 +245,7 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         return element
 
     def _handle_delete(self) -> None:
-        for topic in self._topics:
-            self._feeds.unsubscribe(self, topic)
-            for sid in self._sids():
-                core.sio.manager.basic_leave_room(sid, "/", socket_room(topic, self.language.code))
+        self._subscriptions.release()
         super()._handle_delete()
 
 

@@ -2,7 +2,8 @@
 
 from anonchat import Member, NotAMember, Room
 
-from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..elements.list_sync import ClientState, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import members_topic, presence_topic
 from ..i18n.language import current_language

@@ -9,7 +9,8 @@ from nicegui import ui
 
 from anonchat import ChatError, Cost, Member, Message, NotAMember, NotFound, Room
 
-from ..elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult
+from ..elements.list_sync import ClientState, Cursor, Page, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
