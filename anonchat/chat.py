@@ -41,7 +41,6 @@ from .services.room_editor import RoomEditor
 from .services.rooms import Rooms
 from .settings import Settings
 from .storage.database import Database
-from .storage.member_places import MemberPlaces
 from .storage.message_batch import BatchStore
 from .storage.message_history import MessageHistory
 from .storage.message_writer import MessageWriter
@@ -118,10 +117,7 @@ class Chat:
         self.metrics = metrics = Metrics()
 
         self.purge_stats = PurgeStatsStore(
-            database=database,
-            keys=keys,
-            hasher=hasher,
-            interval=settings.janitor_interval,
+            database=database, keys=keys, hasher=hasher, interval=settings.janitor_interval
         )
         self.presence = Presence(bus=bus, node=settings.node_id)
         self.nicknames = NicknameIndex(database=database, cipher=cipher, hasher=hasher)
@@ -146,12 +142,7 @@ class Chat:
             hasher=hasher,
         )
         self.room_deletion = RoomDeletion(
-            database=database,
-            bus=bus,
-            clock=clock,
-            keys=keys,
-            cipher=cipher,
-            names=self.room_names,
+            database=database, bus=bus, clock=clock, keys=keys, cipher=cipher, names=self.room_names
         )
         self.room_editor = RoomEditor(
             settings=settings,
@@ -163,6 +154,9 @@ class Chat:
             cipher=cipher,
             names=self.room_names,
         )
+        places = RoomPlaces(
+            settings=settings, clock=clock, shares=shares, list_present=self.presence.list_present
+        )
         self.rooms = Rooms(
             settings=settings,
             database=database,
@@ -173,12 +167,7 @@ class Chat:
             cipher=cipher,
             hasher=hasher,
             names=self.room_names,
-            places=RoomPlaces(
-                settings=settings,
-                clock=clock,
-                shares=shares,
-                list_present=self.presence.list_present,
-            ),
+            places=places,
             end_room=self.room_deletion.end,
         )
         self.room_directory = RoomDirectory(
@@ -192,12 +181,7 @@ class Chat:
             limits=limits,
             cipher=cipher,
             hasher=hasher,
-            places=MemberPlaces(
-                settings=settings,
-                clock=clock,
-                shares=shares,
-                list_present=self.presence.list_present,
-            ),
+            places=places,
         )
         self.key_rotation = KeyRotation(
             database=database, clock=clock, keys=keys, cipher=message_cipher

@@ -24,9 +24,9 @@ from ..runtime.coarse_time import ceil_to_minute
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.database import Database
-from ..storage.member_places import MemberPlaces
 from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
+from ..storage.room_places import RoomPlaces
 
 _MEMBER_LISTS_CACHED_MAX = 100
 _UNREAD_MAX = 1_000
@@ -48,7 +48,7 @@ class Memberships:
         limits: Limits,
         cipher: RowCipher,
         hasher: Hasher,
-        places: MemberPlaces,
+        places: RoomPlaces,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -84,7 +84,7 @@ class Memberships:
             await self._require_keys(room_row, visitor_id)
             is_new = row is None
             if row is None:
-                displaced = await self._places.reserve(session, room_row, visitor_id)
+                displaced = await self._places.reserve_member(session, room_row, visitor_id)
                 self._limits.joins.hit(visitor_id)
                 row = MemberRow(
                     room_id=room_id,

@@ -170,7 +170,7 @@ class Rooms:
                 raise UnknownVisitor
             if listed:
                 await self._names.claim(session, name, name_keys)
-            displaced = await self._places.reserve(session, visitor_id)
+            displaced = await self._places.reserve_room(session, visitor_id)
             charge()
             slug = await self._names.choose_slug(session, name) if listed else new_unlisted_slug()
             await self._keys.get_or_create(*key_names)
