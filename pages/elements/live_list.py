@@ -13,6 +13,7 @@ from nicegui.events import GenericEventArguments
 from anonchat import Charge, Cost
 
 from ..context import current_context, current_visitor_id
+from ..feeds.subscriptions import Subscription
 from ..feeds.topics import Topic
 from ..i18n.language import current_language
 from ..rows.row import PackedRow, Row
@@ -20,7 +21,6 @@ from .component import Component
 from .handlers import Handle, LatestOnlyHandler, QueueHandler
 from .list_sync import ClientState, Cursor, Page, SyncResult
 from .retry import call_with_retry
-from .topic_subscriptions import TopicSubscriptions
 
 _KEYS_MAX = 1_000
 _QUEUE_MAX = 20
@@ -59,13 +59,18 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
         self.language = current_language()
         self.viewer = current_visitor_id()
         self._feeds = feeds = self.context.feeds
-        self._row_channel = row_channel
         self._base_topics = frozenset(topics)
-        self._subscriptions = TopicSubscriptions(self, self.client.id, feeds)
+        self.subscription = Subscription(
+            feeds.subscriptions,
+            page_id=self.client.id,
+            language=self.language,
+            viewer=self.viewer,
+            row_channel=row_channel,
+            request_sync=self.request_sync,
+        )
         self._first_version: int | None = feeds.version
         self._first_rows: list[PackedRow] | None = None
         self._is_painted = not self.client._response_built  # else the rows are sent to the script
-        self.is_stopped = False
         self._cost_max = Cost.LIST_QUERY  # of the responses so far
         self._props.update(
             channel=topics[0].channel,
@@ -75,8 +80,7 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
             now=feeds.now(),
             **props,
         )
-        for topic in topics:
-            self._subscriptions.add(topic)
+        self.subscription.add(topics)
         self.on("sync", LatestOnlyHandler(self._on_sync))
         self.on("page", LatestOnlyHandler(self._on_page))
 
@@ -103,8 +107,7 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
         self._cost_max = _cost(first.put, sum(len(row.html) for row in first.put))
         if first.more or first.read:
             self._props.update(more=first.more, read=dict(first.read))
-        for topic in self._row_topics(row.key for row in first.put):
-            self._subscriptions.add(topic)
+        self.subscription.add(self.subscription.row_topics(row.key for row in first.put))
         self.update()
 
     def tell_missed(self, text: str, until: int) -> None:
@@ -130,22 +133,6 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
         """Do what `on_event` does, but skip events that a newer one supersedes."""
         self.on(event, LatestOnlyHandler(_make_handler(handler)))
 
-    async def subscribe_row(self, key: str) -> None:
-        """Subscribe to the topic of a row that was pushed."""
-        await self._subscriptions.add_live(self._row_topics([key]))
-
-    async def unsubscribe_row(self, key: str) -> None:
-        """Unsubscribe from the topic of a removed row."""
-        for topic in self._row_topics([key]):
-            await self._subscriptions.remove(topic)
-
-    async def stop(self) -> None:
-        """Unsubscribe from all topics; the rows stay until the page is led elsewhere."""
-        self.is_stopped = True
-        self._first_version = None  # a page that connects later syncs, which leads it elsewhere
-        for topic in list(self._subscriptions.topics):
-            await self._subscriptions.remove(topic)
-
     async def request_sync(self) -> None:
         """Make the page request a sync."""
         if not self.is_deleted:
@@ -153,11 +140,15 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
 
     async def handle_connect(self) -> None:
         """Enter the socket rooms; make the page request a sync if it may have missed something."""
-        await self._subscriptions.enter_rooms()
+        await self.subscription.handle_connect()
         first_version, self._first_version = self._first_version, None
         self._first_rows = []  # already sent; here they would outlive their expiry
-        if first_version is None or self._feeds.has_changed(
-            self._subscriptions.topics, since=first_version
+        topics = self.subscription.topics
+        # A page that was stopped is led elsewhere by its sync.
+        if (
+            first_version is None
+            or self.subscription.is_stopped
+            or self._feeds.has_changed(topics, since=first_version)
         ):
             await self.request_sync()
 
@@ -176,17 +167,16 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
     async def _answer_sync(self, shown: ClientState, question: int) -> None:
         async with self.work.run_exclusively(self._cost_max) as charge:
             charge.milliseconds = Cost.LIST_QUERY
-            since, known = self._feeds.version, set(self._subscriptions.topics)
+            since, known = self._feeds.version, set(self.subscription.topics)
             if result := await self.catch_up(shown):
                 await self._send_sync(result, question, known, since, charge)
 
     async def _send_sync(
         self, result: SyncResult, question: int, known: set[Topic], since: int, charge: Charge
     ) -> None:
-        row_topics = self._row_topics(row.key for row in result.put)
-        for topic in known - {*self._base_topics, *row_topics}:
-            await self._subscriptions.remove(topic)
-        added = await self._subscriptions.add_live(row_topics)
+        row_topics = self.subscription.row_topics(row.key for row in result.put)
+        await self.subscription.remove(known - {*self._base_topics, *row_topics})
+        added = await self.subscription.add_live(row_topics)
         length = await self.call_script(
             "catchUp",
             {
@@ -212,9 +202,8 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
             charge.milliseconds = Cost.LIST_QUERY
             since = self._feeds.version
             page = await self.load_page(cursor)
-            added = await self._subscriptions.add_live(
-                self._row_topics(row.key for row in page.rows)
-            )
+            row_topics = self.subscription.row_topics(row.key for row in page.rows)
+            added = await self.subscription.add_live(row_topics)
             length = await self.call_script(
                 "showPage",
                 {
@@ -235,9 +224,6 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
         if self._feeds.has_changed(topics, since=since):
             self.run_method("sync")
 
-    def _row_topics(self, keys: Iterable[str]) -> list[Topic]:
-        return [Topic(self._row_channel, key) for key in keys] if self._row_channel else []
-
     def _to_dict(self) -> dict[str, Any]:
         element = super()._to_dict()
         if self._first_rows and not self._is_painted:
@@ -245,7 +231,7 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
         return element
 
     def _handle_delete(self) -> None:
-        self._subscriptions.release()
+        self.subscription.handle_delete()
         super()._handle_delete()
 
 

@@ -30,7 +30,7 @@ class MemberList(LiveList):
         try:
             members = await chat.memberships.list_members(self._room.id, visitor_id=self.viewer)
         except NotAMember:  # a former member must not see who joins and leaves
-            await self.stop()
+            await self.subscription.stop()
             members = []
         rows = await draw_each(
             members,

@@ -387,7 +387,7 @@ async def test_member_who_leaves_during_rendering_gets_no_room_feeds(
     client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
     feeds = [element for element in client.elements.values() if isinstance(element, LiveList)]
     assert not {"messages", "members"} & {
-        topic.channel for feed in feeds for topic in feed._subscriptions.topics
+        topic.channel for feed in feeds for topic in feed.subscription.topics
     }
 
 
