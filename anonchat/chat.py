@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 from datetime import datetime
 
-from .bus import Bus, MemoryBus, ValkeyBus
+from .bus import Bus, ValkeyBus
 from .bus.client import Valkey
 from .bus.persistence import PersistenceMonitor
 from .crypto import Hasher
@@ -97,7 +97,7 @@ class Chat:
                 clock=clock,
             )
         else:
-            bus = bus or MemoryBus()
+            bus = bus or Bus()
             keys = LocalKeyStore(keys_path(settings), secret_key)
         self.bus, self._keys = bus, keys
         hasher = Hasher(lambda: keys.hash_key)

@@ -1,6 +1,6 @@
 """Public API of anonchat, an anonymous chat whose messages expire on time."""
 
-from .bus import Bus, MemoryBus
+from .bus import Bus
 from .chat import Chat
 from .durations import format_duration, parse_duration
 from .entities import Member, Membership, Message, PurgeStats, Room, RoomSummary, Visitor
@@ -86,7 +86,6 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "Membership",
-    "MemoryBus",
     "Message",
     "MessageExpired",
     "MessagePosted",
