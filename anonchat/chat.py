@@ -17,7 +17,6 @@ from .limits.phrase_verifier import PhraseVerifier
 from .limits.rate_limits import Limits
 from .limits.work_budget import WorkBudget
 from .runtime.clock import Clock, DatabaseTime, MonotonicWallClock
-from .runtime.files import require_writable
 from .runtime.metrics import Metrics
 from .runtime.open_pages import OpenPages
 from .runtime.scheduling import Janitor, PeriodicTask
@@ -30,6 +29,7 @@ from .security.row_cipher import RowCipher
 from .security.secret_key import get_or_create_secret_key, keys_path
 from .services.admin_stats import AdminStats
 from .services.expiry import Expiry, PurgeResult
+from .services.health import Health
 from .services.identity import Identity
 from .services.key_rotation import KeyRotation
 from .services.memberships import Memberships
@@ -73,7 +73,6 @@ class Chat:
         self, settings: Settings, *, bus: Bus | None = None, clock: Clock | None = None
     ) -> None:
         self.settings = settings
-        self.is_draining = False
         self._time = DatabaseTime()
         self.clock = clock = clock or MonotonicWallClock(wall=self._time)
         secret_key = get_or_create_secret_key(settings)
@@ -115,6 +114,15 @@ class Chat:
         )
         self.hasher = hasher
         self.metrics = metrics = Metrics()
+        self.health = Health(
+            settings=settings,
+            database=database,
+            bus=bus,
+            keys=keys,
+            limits=limits,
+            metrics=metrics,
+            persistence=self._persistence,
+        )
 
         self.purge_stats = PurgeStatsStore(
             database=database, keys=keys, hasher=hasher, interval=settings.janitor_interval
@@ -228,7 +236,6 @@ class Chat:
             self._check_valkey, seconds=_VALKEY_CHECK_SECONDS, name="Valkey check"
         )
         self.janitor = Janitor(self.purge, interval=settings.janitor_interval)
-        self._register_metrics()
 
     async def start(self) -> PurgeResult:
         """Open the stores, complete interrupted deletions, and start the periodic tasks.
@@ -341,61 +348,6 @@ class Chat:
             await self._persistence.check()
             if was_unsafe and not self._persistence.is_unsafe:
                 await self._keys.reconcile()
-
-    @property
-    def is_bus_unsafe(self) -> bool:
-        """Whether Valkey persists its data to disk."""
-        return self._persistence is not None and self._persistence.is_unsafe
-
-    async def list_unavailable(self) -> list[str]:
-        """Return the names of the unavailable dependencies: `database`, `bus`."""
-        unavailable = [] if await self._database.is_available() else ["database"]
-        return unavailable if self.bus.is_up else [*unavailable, "bus"]
-
-    async def is_disk_writable(self) -> bool:
-        """Return whether the folders of the keys and of a database file are writable."""
-        file = self.settings.database_file
-        folders = {self.settings.data_dir, *([file.parent] if file else [])}
-        try:
-            for folder in folders:
-                await asyncio.to_thread(require_writable, folder)
-        except OSError:
-            return False
-        return True
-
-    def _register_metrics(self) -> None:
-        """Register the metrics that are read from components at each scrape."""
-        add_gauge, add_labelled_counter = self.metrics.add_gauge, self.metrics.add_labelled_counter
-        add_gauge("anonchat_keys", "Live keys.", lambda: len(self._keys.names()))
-        add_gauge("anonchat_draining", "Whether this node is draining.", lambda: self.is_draining)
-        add_gauge("anonchat_bus_up", "Whether the bus is connected.", lambda: self.bus.is_up)
-        self.metrics.add_counter(
-            "anonchat_bus_gaps",
-            "How often the bus lost events of other nodes.",
-            lambda: self.bus.gaps,
-        )
-        add_gauge(
-            "anonchat_bus_persists",
-            "Whether Valkey persists its data to disk.",
-            lambda: self.is_bus_unsafe,
-        )
-        self.metrics.add_counter(
-            "anonchat_bus_snapshots",
-            "Snapshots that Valkey wrote to disk.",
-            lambda: self._persistence.snapshots if self._persistence else 0,
-        )
-        add_labelled_counter(
-            "anonchat_limits_hit",
-            "How often each limit was exceeded.",
-            "limit",
-            self.limits.count_refused,
-        )
-        add_labelled_counter(
-            "anonchat_database_errors",
-            "Database errors, by the exception type of the driver.",
-            "kind",
-            lambda: self._database.errors,
-        )
 
     async def _purge_expired(self) -> PurgeResult:
         done = await self.expiry.purge()
