@@ -57,7 +57,8 @@ from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
 from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
-from .settings import Settings, read_settings
+from .setting_sources import read_settings
+from .settings import Settings
 from .text.normalization import MESSAGE_CHARACTERS
 
 __all__ = [
