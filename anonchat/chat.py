@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 from datetime import datetime
 
-from .bus import Bus, MemoryBus, ValkeyBus
+from .bus import Bus, ValkeyBus
 from .bus.client import Valkey
 from .bus.persistence import PersistenceMonitor
 from .crypto import Hasher
@@ -17,7 +17,6 @@ from .limits.phrase_verifier import PhraseVerifier
 from .limits.rate_limits import Limits
 from .limits.work_budget import WorkBudget
 from .runtime.clock import Clock, DatabaseTime, MonotonicWallClock
-from .runtime.files import require_writable
 from .runtime.metrics import Metrics
 from .runtime.open_pages import OpenPages
 from .runtime.scheduling import Janitor, PeriodicTask
@@ -30,12 +29,15 @@ from .security.row_cipher import RowCipher
 from .security.secret_key import get_or_create_secret_key, keys_path
 from .services.admin_stats import AdminStats
 from .services.expiry import Expiry, PurgeResult
+from .services.health import Health
 from .services.identity import Identity
 from .services.key_rotation import KeyRotation
 from .services.memberships import Memberships
 from .services.messages import Messages
 from .services.presence import Presence
+from .services.room_deletion import RoomDeletion
 from .services.room_directory import RoomDirectory
+from .services.room_editor import RoomEditor
 from .services.rooms import Rooms
 from .settings import Settings
 from .storage.database import Database
@@ -45,6 +47,7 @@ from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
 from .storage.room_names import RoomNames
+from .storage.room_places import RoomPlaces
 from .text.confusables import UNICODE_VERSION
 
 _HEARTBEAT_SECONDS = 0.25
@@ -70,7 +73,6 @@ class Chat:
         self, settings: Settings, *, bus: Bus | None = None, clock: Clock | None = None
     ) -> None:
         self.settings = settings
-        self.is_draining = False
         self._time = DatabaseTime()
         self.clock = clock = clock or MonotonicWallClock(wall=self._time)
         secret_key = get_or_create_secret_key(settings)
@@ -94,7 +96,7 @@ class Chat:
                 clock=clock,
             )
         else:
-            bus = bus or MemoryBus()
+            bus = bus or Bus()
             keys = LocalKeyStore(keys_path(settings), secret_key)
         self.bus, self._keys = bus, keys
         hasher = Hasher(lambda: keys.hash_key)
@@ -112,12 +114,18 @@ class Chat:
         )
         self.hasher = hasher
         self.metrics = metrics = Metrics()
+        self.health = Health(
+            settings=settings,
+            database=database,
+            bus=bus,
+            keys=keys,
+            limits=limits,
+            metrics=metrics,
+            persistence=self._persistence,
+        )
 
         self.purge_stats = PurgeStatsStore(
-            database=database,
-            keys=keys,
-            hasher=hasher,
-            interval=settings.janitor_interval,
+            database=database, keys=keys, hasher=hasher, interval=settings.janitor_interval
         )
         self.presence = Presence(bus=bus, node=settings.node_id)
         self.nicknames = NicknameIndex(database=database, cipher=cipher, hasher=hasher)
@@ -141,18 +149,34 @@ class Chat:
             phrases=PhraseVerifier(limits, hasher),
             hasher=hasher,
         )
+        self.room_deletion = RoomDeletion(
+            database=database, bus=bus, clock=clock, keys=keys, cipher=cipher, names=self.room_names
+        )
+        self.room_editor = RoomEditor(
+            settings=settings,
+            database=database,
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            keys=keys,
+            cipher=cipher,
+            names=self.room_names,
+        )
+        places = RoomPlaces(
+            settings=settings, clock=clock, shares=shares, list_present=self.presence.list_present
+        )
         self.rooms = Rooms(
             settings=settings,
             database=database,
             bus=bus,
             clock=clock,
             limits=limits,
-            shares=shares,
             keys=keys,
             cipher=cipher,
             hasher=hasher,
             names=self.room_names,
-            list_present=self.presence.list_present,
+            places=places,
+            end_room=self.room_deletion.end,
         )
         self.room_directory = RoomDirectory(
             database=database, bus=bus, clock=clock, cipher=cipher, find_room=self.rooms.find
@@ -163,10 +187,9 @@ class Chat:
             bus=bus,
             clock=clock,
             limits=limits,
-            shares=shares,
             cipher=cipher,
             hasher=hasher,
-            list_present=self.presence.list_present,
+            places=places,
         )
         self.key_rotation = KeyRotation(
             database=database, clock=clock, keys=keys, cipher=message_cipher
@@ -177,7 +200,7 @@ class Chat:
             clock=clock,
             keys=keys,
             purge_stats=self.purge_stats,
-            end_room=self.rooms.end,
+            end_room=self.room_deletion.end,
             forget=self.identity.forget,
         )
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
@@ -213,7 +236,6 @@ class Chat:
             self._check_valkey, seconds=_VALKEY_CHECK_SECONDS, name="Valkey check"
         )
         self.janitor = Janitor(self.purge, interval=settings.janitor_interval)
-        self._register_metrics()
 
     async def start(self) -> PurgeResult:
         """Open the stores, complete interrupted deletions, and start the periodic tasks.
@@ -307,7 +329,7 @@ class Chat:
             done = await self._purge_expired()
             await self._keys.reconcile()
             await self.expiry.destroy_orphans()
-            await self.rooms.retry_burning()
+            await self.room_deletion.retry_burning()
             await self.identity.retry_forgetting()
             await self.memberships.write_read_marks()
             await self.key_rotation.resume()
@@ -326,61 +348,6 @@ class Chat:
             await self._persistence.check()
             if was_unsafe and not self._persistence.is_unsafe:
                 await self._keys.reconcile()
-
-    @property
-    def is_bus_unsafe(self) -> bool:
-        """Whether Valkey persists its data to disk."""
-        return self._persistence is not None and self._persistence.is_unsafe
-
-    async def list_unavailable(self) -> list[str]:
-        """Return the names of the unavailable dependencies: `database`, `bus`."""
-        unavailable = [] if await self._database.is_available() else ["database"]
-        return unavailable if self.bus.is_up else [*unavailable, "bus"]
-
-    async def is_disk_writable(self) -> bool:
-        """Return whether the folders of the keys and of a database file are writable."""
-        file = self.settings.database_file
-        folders = {self.settings.data_dir, *([file.parent] if file else [])}
-        try:
-            for folder in folders:
-                await asyncio.to_thread(require_writable, folder)
-        except OSError:
-            return False
-        return True
-
-    def _register_metrics(self) -> None:
-        """Register the metrics that are read from components at each scrape."""
-        add_gauge, add_labelled_counter = self.metrics.add_gauge, self.metrics.add_labelled_counter
-        add_gauge("anonchat_keys", "Live keys.", lambda: len(self._keys.names()))
-        add_gauge("anonchat_draining", "Whether this node is draining.", lambda: self.is_draining)
-        add_gauge("anonchat_bus_up", "Whether the bus is connected.", lambda: self.bus.is_up)
-        self.metrics.add_counter(
-            "anonchat_bus_gaps",
-            "How often the bus lost events of other nodes.",
-            lambda: self.bus.gaps,
-        )
-        add_gauge(
-            "anonchat_bus_persists",
-            "Whether Valkey persists its data to disk.",
-            lambda: self.is_bus_unsafe,
-        )
-        self.metrics.add_counter(
-            "anonchat_bus_snapshots",
-            "Snapshots that Valkey wrote to disk.",
-            lambda: self._persistence.snapshots if self._persistence else 0,
-        )
-        add_labelled_counter(
-            "anonchat_limits_hit",
-            "How often each limit was exceeded.",
-            "limit",
-            self.limits.count_refused,
-        )
-        add_labelled_counter(
-            "anonchat_database_errors",
-            "Database errors, by the exception type of the driver.",
-            "kind",
-            lambda: self._database.errors,
-        )
 
     async def _purge_expired(self) -> PurgeResult:
         done = await self.expiry.purge()

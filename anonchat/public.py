@@ -1,6 +1,6 @@
 """Public API of anonchat, an anonymous chat whose messages expire on time."""
 
-from .bus import Bus, MemoryBus
+from .bus import Bus
 from .chat import Chat
 from .durations import format_duration, parse_duration
 from .entities import Member, Membership, Message, PurgeStats, Room, RoomSummary, Visitor
@@ -57,7 +57,8 @@ from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
 from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
-from .settings import Settings, read_settings
+from .setting_sources import read_settings
+from .settings import Settings
 from .text.normalization import MESSAGE_CHARACTERS
 
 __all__ = [
@@ -86,7 +87,6 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "Membership",
-    "MemoryBus",
     "Message",
     "MessageExpired",
     "MessagePosted",

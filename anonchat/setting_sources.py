@@ -1,20 +1,39 @@
-"""Checks the sources of settings: unknown names, which would be ignored, are refused."""
+"""Reads the settings from their sources; unknown names, which would be ignored, are refused."""
 
 import os
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
+from reprlib import repr as shorten
 
+from annotated_types import Ge, Le
 from dotenv.parser import parse_stream
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from .errors import StartupError
+from .setting_types import ENV_FILE, PREFIX
+from .settings import Settings
 
-PREFIX = "ANONCHAT_"
-ENV_FILE = Path(".env")
+_CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
 
 
-def require_known_names(known: Collection[str], secrets: str | None) -> None:
+def read_settings(**given: str) -> Settings:
+    """Read the settings from the environment; `given` takes precedence.
+
+    Secrets may be files instead, in the folder `CREDENTIALS_DIRECTORY` that systemd sets.
+    Raises `StartupError` with one line that names the setting.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY") or None
+    _require_known_names([name.upper() for name in Settings.model_fields], folder)
+    try:
+        return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]
+    except ValidationError as error:
+        raise StartupError(_format_error(error.errors()[0])) from error
+
+
+def _require_known_names(known: Collection[str], secrets: str | None) -> None:
     """Raise `StartupError` for a name with our prefix that is not a setting, or an unreadable file.
 
     Checks the environment, `.env`, and the folder of secrets if there is one.
@@ -67,3 +86,29 @@ def _read_text(path: Path) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"byte 0x{content[error.start]:02x}"
         raise StartupError(f"{path}, line {line}: needs text in UTF-8, got {byte}") from None
+
+
+def _format_error(error: ErrorDetails) -> str:
+    """Return one line: which setting is invalid, what it needs, and what it got."""
+    reason = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:  # concerns several settings, which it names
+        return reason
+    field = str(error["loc"][0])
+    match error["type"]:
+        case "value_error":
+            needs = reason
+        case "literal_error":
+            needs = f"needs {error['ctx']['expected']}"
+        case _:
+            needs = f"needs a whole number {_format_bounds(field)}"
+    is_quoted = needs.startswith("needs") and field not in _CONFIDENTIAL
+    got = f", got {shorten(error['input'])}" if is_quoted else ""
+    return f"{PREFIX}{field.upper()}: {needs}{got}"
+
+
+def _format_bounds(field: str) -> str:
+    """Return the bounds of a number as text."""
+    metadata = Settings.model_fields[field].metadata
+    lowest = next(each.ge for each in metadata if isinstance(each, Ge))
+    highest = next((each.le for each in metadata if isinstance(each, Le)), None)
+    return f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"

@@ -21,6 +21,9 @@ from sqlalchemy.exc import ArgumentError
 from .durations import parse_duration
 from .rates import Rate, parse_rate
 
+PREFIX = "ANONCHAT_"
+"""What the names of all settings begin with, in the environment."""
+ENV_FILE = Path(".env")
 SECRET_KEY_MIN_CHARACTERS = 16
 """The minimum length of a secret key."""
 

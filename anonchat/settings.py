@@ -1,25 +1,21 @@
 """The settings of an operator, read from `ANONCHAT_*` variables, `.env` or secret files."""
 
-import os
 import re
 import string
 from datetime import timedelta
 from pathlib import Path
-from reprlib import repr as shorten
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from annotated_types import Ge, Le
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 from .durations import format_duration
-from .errors import StartupError
 from .rates import Rate
-from .setting_sources import ENV_FILE, PREFIX, require_known_names
 from .setting_types import (
+    ENV_FILE,
+    PREFIX,
     BaseUrl,
     BusUrl,
     Colour,
@@ -37,8 +33,6 @@ from .setting_types import (
     SiteName,
     sqlite_file,
 )
-
-_CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
 
 
 class Settings(BaseSettings):
@@ -261,43 +255,3 @@ class Settings(BaseSettings):
         if not self.database_url:
             return self.data_dir / "anonchat.db"
         return sqlite_file(make_url(self.database_url))
-
-
-def read_settings(**given: str) -> Settings:
-    """Read the settings from the environment; `given` takes precedence.
-
-    Secrets may be files instead, in the folder `CREDENTIALS_DIRECTORY` that systemd sets.
-    Raises `StartupError` with one line that names the setting.
-    """
-    folder = os.environ.get("CREDENTIALS_DIRECTORY") or None
-    require_known_names([name.upper() for name in Settings.model_fields], folder)
-    try:
-        return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]
-    except ValidationError as error:
-        raise StartupError(_format_error(error.errors()[0])) from error
-
-
-def _format_error(error: ErrorDetails) -> str:
-    """Return one line: which setting is invalid, what it needs, and what it got."""
-    reason = error["msg"].removeprefix("Value error, ")
-    if not error["loc"]:  # concerns several settings, which it names
-        return reason
-    field = str(error["loc"][0])
-    match error["type"]:
-        case "value_error":
-            needs = reason
-        case "literal_error":
-            needs = f"needs {error['ctx']['expected']}"
-        case _:
-            needs = f"needs a whole number {_format_bounds(field)}"
-    is_quoted = needs.startswith("needs") and field not in _CONFIDENTIAL
-    got = f", got {shorten(error['input'])}" if is_quoted else ""
-    return f"{PREFIX}{field.upper()}: {needs}{got}"
-
-
-def _format_bounds(field: str) -> str:
-    """Return the bounds of a number as text."""
-    metadata = Settings.model_fields[field].metadata
-    lowest = next(each.ge for each in metadata if isinstance(each, Ge))
-    highest = next((each.le for each in metadata if isinstance(each, Le)), None)
-    return f"of at least {lowest}" if highest is None else f"from {lowest} to {highest}"

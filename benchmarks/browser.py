@@ -57,12 +57,12 @@ _BARE_PAGE = """<!doctype html>
 
 async def measure(lab: Lab) -> Outcome:
     """Add rows to a full room, then measure the weight of the page."""
-    async with seeding(lab.folder / "data") as town:
-        ann, kit = await town.add_visitors(2)
-        (room,) = await town.add_rooms(1)
-        await town.add_messages([room], [ann, kit], _PAGE)
-        await town.add_members([(room, ann), (room, kit)])
-    slug = town.room_name(room.id)
+    async with seeding(lab.folder / "data") as seeder:
+        ann, kit = await seeder.add_visitors(2)
+        (room,) = await seeder.add_rooms(1)
+        await seeder.add_messages([room], [ann, kit], _PAGE)
+        await seeder.add_members([(room, ann), (room, kit)])
+    slug = seeder.room_name(room.id)
     outcome = Outcome()
     async with anonchat(lab.folder / "data", page_size=str(_PAGE)) as server:
         await _add_rows(outcome, server, slug, ann, kit)

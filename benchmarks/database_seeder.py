@@ -213,7 +213,7 @@ class DatabaseSeeder:
 
 @asynccontextmanager
 async def seeding(data: Path, **settings: str) -> AsyncIterator[DatabaseSeeder]:
-    """Yield a town to fill; after the block a server can use the data folder."""
+    """Yield a seeder to fill; after the block a server can use the data folder."""
     chat = Chat(make_settings(data, **settings))
     await chat.start()
     try:

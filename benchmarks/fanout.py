@@ -109,12 +109,12 @@ async def run_candidate(lab: Lab, candidate: Candidate) -> list[Run]:
 
 
 async def _prepare_anonchat(folder: Path, screens: int) -> tuple[Node, ScreenSpecs]:
-    async with seeding(folder / "data") as town:
-        guests = await town.add_visitors(screens)
-        (room,) = await town.add_rooms(1)
-        await town.add_messages([room], guests, 60)
-        await town.add_members([(room, guest) for guest in guests])
-    specs = [{"room": town.room_name(room.id), "token": guest.token} for guest in guests]
+    async with seeding(folder / "data") as seeder:
+        guests = await seeder.add_visitors(screens)
+        (room,) = await seeder.add_rooms(1)
+        await seeder.add_messages([room], guests, 60)
+        await seeder.add_members([(room, guest) for guest in guests])
+    specs = [{"room": seeder.room_name(room.id), "token": guest.token} for guest in guests]
     return anonchat(folder / "data"), specs
 
 

@@ -33,11 +33,11 @@ async def measure(lab: Lab) -> Outcome:
 async def _flood_posts(lab: Lab) -> Outcome:
     """Talk without a flood, then during one."""
     screens = lab.scaled(_SCREENS, minimum=3)
-    async with seeding(lab.folder / "posts" / "data") as town:
-        guests = await town.add_visitors(screens)
-        (room,) = await town.add_rooms(1)
-        await town.add_members([(room, guest) for guest in guests])
-    specs = [{"room": town.room_name(room.id), "token": guest.token} for guest in guests]
+    async with seeding(lab.folder / "posts" / "data") as seeder:
+        guests = await seeder.add_visitors(screens)
+        (room,) = await seeder.add_rooms(1)
+        await seeder.add_members([(room, guest) for guest in guests])
+    specs = [{"room": seeder.room_name(room.id), "token": guest.token} for guest in guests]
     seconds, speakers = lab.scaled_seconds(_SECONDS), min(_SPEAKERS, screens - 1)
     async with anonchat(lab.folder / "posts" / "data", **_DEFAULT_LIMIT) as server, Load() as load:
         await load.open("anonchat", server.url, specs)

@@ -84,20 +84,20 @@ async def measure(lab: Lab) -> Outcome:
 
 
 async def _seed(lab: Lab, screens: int) -> tuple[ScreenSpecs, ScreenSpecs]:
-    async with seeding(lab.folder / "data") as town:
-        members = await town.add_visitors(max(screens, _MEMBERS))
-        rooms = await town.add_rooms(_OWN_ROOMS)
-        await town.add_messages(rooms[:1], members, lab.scaled(_MESSAGES))
-        await town.add_messages(rooms[1:], members, 20)
-        await town.add_members([(room, guest) for room in rooms for guest in members])
-        owners = await town.add_visitors(screens)
-        own = await town.add_rooms(screens)
-        await town.add_members(list(zip(own, owners, strict=True)))
+    async with seeding(lab.folder / "data") as seeder:
+        members = await seeder.add_visitors(max(screens, _MEMBERS))
+        rooms = await seeder.add_rooms(_OWN_ROOMS)
+        await seeder.add_messages(rooms[:1], members, lab.scaled(_MESSAGES))
+        await seeder.add_messages(rooms[1:], members, 20)
+        await seeder.add_members([(room, guest) for room in rooms for guest in members])
+        owners = await seeder.add_visitors(screens)
+        own = await seeder.add_rooms(screens)
+        await seeder.add_members(list(zip(own, owners, strict=True)))
     full = [
-        {"room": town.room_name(rooms[0].id), "token": guest.token} for guest in members[:screens]
+        {"room": seeder.room_name(rooms[0].id), "token": guest.token} for guest in members[:screens]
     ]
     empty = [
-        {"room": town.room_name(room.id), "token": guest.token}
+        {"room": seeder.room_name(room.id), "token": guest.token}
         for room, guest in zip(own, owners, strict=True)
     ]
     return full, empty

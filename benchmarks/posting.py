@@ -78,10 +78,10 @@ async def measure(lab: Lab) -> Outcome:
 
 
 async def _prepare(data: Path, posters: int) -> tuple[str, list[str]]:
-    async with seeding(data) as town:
-        guests = await town.add_visitors(posters)
-        (room,) = await town.add_rooms(1)
-        await town.add_members([(room, guest) for guest in guests])
+    async with seeding(data) as seeder:
+        guests = await seeder.add_visitors(posters)
+        (room,) = await seeder.add_rooms(1)
+        await seeder.add_members([(room, guest) for guest in guests])
     return room.id, [guest.id for guest in guests]
 
 

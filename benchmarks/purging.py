@@ -42,13 +42,13 @@ async def measure(lab: Lab) -> Outcome:
     screens = lab.scaled(_SCREENS, minimum=3)
     messages = lab.scaled(_MESSAGES, minimum=10_000)
     data = lab.folder / "data"
-    async with seeding(data) as town:
-        guests = await town.add_visitors(screens)
-        rooms = await town.add_rooms(_ROOMS, message_ttl=_TTL)
-        await town.add_messages(rooms, guests, 1)
-        await town.add_members([(rooms[0], guest) for guest in guests])
+    async with seeding(data) as seeder:
+        guests = await seeder.add_visitors(screens)
+        rooms = await seeder.add_rooms(_ROOMS, message_ttl=_TTL)
+        await seeder.add_messages(rooms, guests, 1)
+        await seeder.add_members([(rooms[0], guest) for guest in guests])
     end = multiply_messages(data, messages, expires_in=_LEAD)
-    slug = town.room_name(rooms[0].id)
+    slug = seeder.room_name(rooms[0].id)
     specs = [{"room": slug, "token": guest.token} for guest in guests]
     seconds, speakers = lab.scaled_seconds(_SECONDS), min(_SPEAKERS, screens)
     async with (

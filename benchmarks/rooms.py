@@ -24,15 +24,15 @@ _SECONDS = 15.0
 async def measure(lab: Lab) -> Outcome:
     """Open all rooms, measure them idle, then talk."""
     wanted = lab.scaled(_ROOMS)
-    async with seeding(lab.folder / "data") as town:
-        rooms = await town.add_rooms(wanted)
-        guests = await town.add_visitors(wanted * _SCREENS_EACH)
-        await town.add_messages(rooms, guests[:_SCREENS_EACH], 5)
+    async with seeding(lab.folder / "data") as seeder:
+        rooms = await seeder.add_rooms(wanted)
+        guests = await seeder.add_visitors(wanted * _SCREENS_EACH)
+        await seeder.add_messages(rooms, guests[:_SCREENS_EACH], 5)
         specs = [
-            {"room": town.room_name(rooms[number % wanted].id), "token": guest.token}
+            {"room": seeder.room_name(rooms[number % wanted].id), "token": guest.token}
             for number, guest in enumerate(guests)
         ]
-        await town.add_members(
+        await seeder.add_members(
             [(rooms[number % wanted], guest) for number, guest in enumerate(guests)]
         )
     specs.sort(key=lambda spec: spec["room"])

@@ -23,11 +23,11 @@ _RECOVERY_SECONDS = 15.0
 async def measure(lab: Lab) -> Outcome:
     """Talk while all screens read, then while some are stalled; then let those recover."""
     screens, stalled = lab.scaled(_SCREENS, minimum=6), lab.scaled(_STALLED, minimum=2)
-    async with seeding(lab.folder / "data") as town:
-        guests = await town.add_visitors(screens)
-        (room,) = await town.add_rooms(1)
-        await town.add_members([(room, guest) for guest in guests])
-    specs = [{"room": town.room_name(room.id), "token": guest.token} for guest in guests]
+    async with seeding(lab.folder / "data") as seeder:
+        guests = await seeder.add_visitors(screens)
+        (room,) = await seeder.add_rooms(1)
+        await seeder.add_members([(room, guest) for guest in guests])
+    specs = [{"room": seeder.room_name(room.id), "token": guest.token} for guest in guests]
     speakers = min(10, screens - stalled)
     async with anonchat(lab.folder / "data") as server, Load() as load:
 

@@ -10,7 +10,7 @@ from models.counting import Count
 class PurgeStatsRow(SQLModel, table=True):
     """The single row of counters; `store` is a hash that identifies the key store in use."""
 
-    __tablename__ = "ledger"
+    __tablename__ = "purge_stats"
 
     id: int = Field(primary_key=True)
     store: bytes

@@ -148,7 +148,7 @@ def _show_form(
                 autofocus="phrase" in errors,
                 spellcheck="false",
                 autocapitalize="off",
-            ).input.classes("secret")
+            ).control.classes("secret")
             html.p(
                 language(
                     "The phrase belongs to this nickname. Others see a short badge that only the "

@@ -29,7 +29,9 @@ async def confirm_burning(room: Room) -> None:
     async def burn() -> None:
         with alert.report_errors():
             await current_budget().spend(Cost.PURGE)
-            await current_context().chat.rooms.burn(room.id, visitor_id=current_visitor_id())
+            await current_context().chat.room_deletion.burn(
+                room.id, visitor_id=current_visitor_id()
+            )
             dialog.submit(True)
 
     with Dialog(_("Burn this room?")) as dialog:

@@ -22,7 +22,7 @@ async def open_room_settings(opened: Room) -> None:
     async def save(fields: Fields) -> None:
         await current_budget().spend(Cost.ROOM_CHANGE + context.broadcast_cost(room.id))
         with room_fields.report_errors():
-            await context.chat.rooms.update(
+            await context.chat.room_editor.update(
                 room.id,
                 visitor_id=current_visitor_id(),
                 name=fields.get("name"),

@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Stop listening, move the pages to other nodes if there are any, and stop."""
         state = self.config.app.state  # type: ignore[union-attr]  # a FastAPI app
-        state.chat.is_draining = True
+        state.chat.health.is_draining = True
         for listener in self.servers:
             listener.close()
         if state.chat.presence.count_peers():

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text as sql
 from sqlmodel import select
 
-from anonchat import Chat, Event, MemoryBus, Room, Settings, Visitor, WorkBudget
+from anonchat import Bus, Chat, Event, Room, Settings, Visitor, WorkBudget
 from anonchat.bus import ValkeyBus
 from anonchat.crypto import Hasher
 from anonchat.limits.limit import Limit
@@ -88,7 +88,7 @@ def make_work_budget(clock: FakeClock, **rates: str) -> WorkBudget:
     """Return a work budget without a chat."""
     settings = Settings.model_validate(UNLIMITED | rates)
     hasher = Hasher(lambda: b"key of a test")
-    return WorkBudget(Limits(settings, clock=clock, bus=MemoryBus(), hasher=hasher))
+    return WorkBudget(Limits(settings, clock=clock, bus=Bus(), hasher=hasher))
 
 
 @asynccontextmanager

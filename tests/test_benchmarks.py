@@ -40,13 +40,13 @@ needs_node = pytest.mark.skipif(
 
 
 async def test_seeded_database_is_readable_by_the_chat(tmp_path: Path) -> None:
-    async with seeding(tmp_path / "data") as town:
-        guests = await town.add_visitors(2)
-        (row,) = await town.add_rooms(1)
-        await town.add_messages([row], guests, 3)
-        await town.add_members([(row, guest) for guest in guests])
+    async with seeding(tmp_path / "data") as seeder:
+        guests = await seeder.add_visitors(2)
+        (row,) = await seeder.add_rooms(1)
+        await seeder.add_messages([row], guests, 3)
+        await seeder.add_members([(row, guest) for guest in guests])
     async with running_chat(tmp_path / "data", clock_of_today()) as chat:
-        room = await chat.rooms.find(town.room_name(row.id))
+        room = await chat.rooms.find(seeder.room_name(row.id))
         visitor = await chat.identity.authenticate(guests[0].token)
         assert visitor and visitor.nickname == guests[0].nickname
         history = await chat.messages.history(room.id, visitor_id=visitor.id, limit=10)
@@ -60,10 +60,10 @@ async def test_seeded_database_is_readable_by_the_chat(tmp_path: Path) -> None:
 
 async def test_multiplied_messages_are_purged_when_expired(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    async with seeding(data) as town:
-        guests = await town.add_visitors(1)
-        rooms = await town.add_rooms(2)
-        await town.add_messages(rooms, guests, 1)
+    async with seeding(data) as seeder:
+        guests = await seeder.add_visitors(1)
+        rooms = await seeder.add_rooms(2)
+        await seeder.add_messages(rooms, guests, 1)
     multiply_messages(data, 1_000, expires_in=timedelta(seconds=-1))
     async with running_chat(data, clock_of_today()) as chat:
         assert chat.purge_stats.stats

@@ -72,7 +72,7 @@ ANSWERS = {
     "event: lobby opened on the page": "card created",
     "event: room opened on the page": "messages created",
     "event: nicknames suggested": "nicegui-sign_in fill",
-    "event: what was purged catches up": "ledger catchUp",
+    "event: what was purged catches up": "purge_stats catchUp",
 }
 """What the pages of an attack receive: calls of script methods, and new elements."""
 

@@ -22,11 +22,11 @@ def health_routes(chat: Chat) -> APIRouter:
 
     @router.api_route("/readyz", methods=_METHODS)
     async def readyz() -> PlainTextResponse:
-        if chat.is_draining:
+        if chat.health.is_draining:
             return PlainTextResponse("draining", 503)
         if problem := await readiness.find_problem():
             return PlainTextResponse(problem, 503)
-        if chat.is_bus_unsafe:
+        if chat.health.is_bus_unsafe:
             return PlainTextResponse("unsafe: bus writes to disk", 503)
         return PlainTextResponse("ready")
 
@@ -48,9 +48,9 @@ class _Readiness:
             loop = asyncio.get_running_loop()
             if loop.time() >= self._valid_until:
                 self._problem = ""
-                if silent := await self._chat.list_unavailable():
+                if silent := await self._chat.health.list_unavailable():
                     self._problem = f"no answer: {', '.join(silent)}"
-                elif not await self._chat.is_disk_writable():
+                elif not await self._chat.health.is_disk_writable():
                     self._problem = "cannot write: disk"
                 self._valid_until = loop.time() + _CACHE_SECONDS
             return self._problem

@@ -178,7 +178,7 @@ async def change(
     The slug stays. Messages that were posted before keep their `expires_at`, and the room does not
     end before them.
     """
-    changed = await chat.rooms.update(
+    changed = await chat.room_editor.update(
         room.id,
         visitor_id=caller.id,
         name=changes.name,
@@ -199,7 +199,7 @@ async def change(
 )
 async def burn(chat: ChatDependency, caller: Caller, room: RoomDependency) -> None:
     """Delete a room you own at once, with all its messages."""
-    await chat.rooms.burn(room.id, visitor_id=caller.id)
+    await chat.room_deletion.burn(room.id, visitor_id=caller.id)
 
 
 @routes.put(

@@ -1,27 +1,34 @@
-"""The interface of an event bus."""
+"""The event bus of a single node, and what one of several nodes adds to it."""
 
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
-from ..events import Event
+from ..events import Event, MessagePosted, MessagesDeleted
+from ..runtime.bounded_dict import BoundedDict
 
 Listener = Callable[[Event], Awaitable[None]]
 
+_DELETED_MAX = 10_000
+_log = logging.getLogger(__name__)
 
-class Bus(Protocol):
-    """Delivers published events to all subscribed listeners on every node.
 
-    Messages of a room only reach the nodes that have subscribed to it. The other nodes receive a
-    summary (`RoomActivity`) every 0.5 s. If events may have been missed, `EventsLost` is published.
+class Bus:
+    """Delivers published events to all subscribed listeners in this process, one after the other.
+
+    With several nodes (`ValkeyBus`), messages of a room reach only the nodes that have subscribed
+    to it. The other nodes receive a summary (`RoomActivity`) every 0.5 s. If events may have been
+    missed, `EventsLost` is published.
     """
 
-    @property
-    def is_up(self) -> bool:
-        """Whether events from other nodes are received now."""
+    is_up = True
+    """Whether events from other nodes are received now."""
+    gaps = 0
+    """How many times the connection to the other nodes was lost."""
 
-    @property
-    def gaps(self) -> int:
-        """How many times the connection to the other nodes was lost."""
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        # By room id and `seq`.
+        self._recently_deleted: BoundedDict[tuple[str, int], None] = BoundedDict(_DELETED_MAX)
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with every event from now on, in the order of publishing.
@@ -29,12 +36,29 @@ class Bus(Protocol):
         Later events wait until it returns, for all listeners: for what takes long, start a task. It
         may post. Posts do not wait for listeners, but are refused while too many events wait.
         """
+        self._listeners.append(listener)
 
     async def publish(self, event: Event) -> None:
         """Deliver the event to the listeners on this node now, and on the other nodes soon."""
+        await self.publish_local(event)
+        self.publish_remote(event)
 
     async def publish_local(self, event: Event) -> None:
-        """Deliver the event to the listeners on this node only."""
+        """Deliver the event to the listeners on this node; if one fails, log it, call the others.
+
+        The deletion of a message may arrive before its posting if they come from two nodes. Then
+        the posting is dropped.
+        """
+        match event:
+            case MessagesDeleted(room_id, seqs):
+                self._recently_deleted |= dict.fromkeys((room_id, seq) for seq in seqs)
+            case MessagePosted(room, message) if (room.id, message.seq) in self._recently_deleted:
+                return
+        for listener in self._listeners:
+            try:
+                await listener(event)
+            except Exception:  # a failing listener must not block the others
+                _log.exception("event listener failed: %s", type(event).__name__)
 
     def publish_remote(self, event: Event) -> None:
         """Deliver the event to the listeners on the other nodes only."""
@@ -50,9 +74,11 @@ class Bus(Protocol):
 
         `None` if not all events of the room are received now.
         """
+        return self
 
     async def count_others(self) -> int:
         """Return how many other nodes are subscribed now."""
+        return 0
 
     def report_gap(self) -> None:
         """Publish `EventsLost` on this node soon; repeated calls are combined."""

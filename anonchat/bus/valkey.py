@@ -9,10 +9,10 @@ from contextlib import suppress
 from ..errors import StartupError
 from ..events import Event, EventsLost, RoomsRead
 from ..ids import new_id
+from .base import Bus
 from .client import BACKOFF_SECONDS, Subscription, Valkey, ValkeyUnavailable
 from .codec import Codec, GroupKeyMismatch
 from .group_key import GROUP_KEY_CHANNEL, GroupKeyAgreement, SecretKeyMismatch
-from .memory import MemoryBus
 from .outbox import Outbox
 from .subscriptions import ALL_NODES, Subscriptions, room_channel
 
@@ -24,7 +24,7 @@ _DRAIN_TIMEOUT_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-class ValkeyBus(MemoryBus):
+class ValkeyBus(Bus):
     """Delivers events on this node at once, and to the other nodes over publish/subscribe.
 
     Events are lost while a connection is down. After reconnecting, a node publishes `EventsLost`
@@ -60,11 +60,6 @@ class ValkeyBus(MemoryBus):
         self._outbox = Outbox(valkey, self._encode)
         self._subscriptions = Subscriptions(self.report_gap)
         self._tasks: list[asyncio.Task[None]] = []
-
-    async def publish(self, event: Event) -> None:
-        """Deliver the event on this node, and queue it for the other nodes."""
-        await self.publish_local(event)
-        self.publish_remote(event)
 
     def publish_remote(self, event: Event) -> None:
         """Queue the event for the other nodes."""

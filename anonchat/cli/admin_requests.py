@@ -50,7 +50,7 @@ async def _close_room(chat: Chat, arguments: _Arguments) -> AdminResponse:
     name, duration = arguments["name"], arguments["duration"]
     room = await chat.rooms.find_by_name(name) or await chat.rooms.find(name)
     until = chat.clock() + parse_duration(duration) if duration and room.listed else None
-    messages = await chat.rooms.close(room.id, until=until)
+    messages = await chat.room_deletion.close(room.id, until=until)
     return {"messages": messages, "closed_until": _to_json(until)}
 
 

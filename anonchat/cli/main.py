@@ -81,7 +81,7 @@ def _command(
         def run(*, as_json: bool, **arguments: str) -> None:
             from ..runtime.logging import configure_logging
             from ..security.hardening import forbid_core_dumps
-            from ..settings import read_settings
+            from ..setting_sources import read_settings
 
             forbid_core_dumps()
             try:
@@ -204,7 +204,7 @@ def migrate_data(settings: "Settings", source: str, target: str) -> CommandResul
 
 def _settings_for(option: str, url: str) -> "Settings":
     """Return the settings with the database URL of an option."""
-    from ..settings import read_settings
+    from ..setting_sources import read_settings
 
     try:
         return read_settings(database_url=url)

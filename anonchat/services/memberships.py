@@ -1,14 +1,13 @@
 """Memberships: joining and leaving rooms, lists of members, and read positions."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import ScalarSelect, SQLColumnExpression, case
-from sqlmodel import col, delete, func, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import col, func, select
 from sqlmodel.sql.expression import Select
 
 from models import MemberRow, MessageRow, RoomRow, VisitorRow
@@ -16,10 +15,9 @@ from models import MemberRow, MessageRow, RoomRow, VisitorRow
 from ..bus import Bus
 from ..crypto import Hasher
 from ..entities import Member, Membership
-from ..errors import N_, LimitReached, NotAMember, NotFound, Unavailable, UnknownVisitor
+from ..errors import NotAMember, NotFound, Unavailable, UnknownVisitor
 from ..events import BadgeChanged, Event, EventsLost, MemberJoined, MemberLeft, RoomEnded, RoomRead
 from ..lifetimes import room_lifetime
-from ..limits.network_shares import NetworkShares
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
@@ -28,10 +26,10 @@ from ..settings import Settings
 from ..storage.database import Database
 from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
+from ..storage.room_places import RoomPlaces
 
 _MEMBER_LISTS_CACHED_MAX = 100
 _UNREAD_MAX = 1_000
-_IDLE_AFTER = timedelta(minutes=1)
 # Row locks: against concurrent updates, and against deletion.
 _FOR_NO_KEY_UPDATE = {"key_share": True}
 _FOR_KEY_SHARE = {"read": True, "key_share": True}
@@ -48,21 +46,18 @@ class Memberships:
         bus: Bus,
         clock: Clock,
         limits: Limits,
-        shares: NetworkShares,
         cipher: RowCipher,
         hasher: Hasher,
-        list_present: Callable[[str], Collection[str]],
+        places: RoomPlaces,
     ) -> None:
-        """`list_present` returns the pseudonyms of members who have a room open, on any node."""
         self._settings = settings
         self._database = database
         self._bus = bus
         self._clock = clock
         self._limits = limits
-        self._shares = shares
-        self._list_present = list_present
         self._cipher = cipher
         self._hasher = hasher
+        self._places = places
         self._read_marks = ReadMarks(database)
         self._member_lists: RoomCache[dict[str, Member]] = RoomCache(
             _MEMBER_LISTS_CACHED_MAX, bus.room_epoch
@@ -89,7 +84,7 @@ class Memberships:
             await self._require_keys(room_row, visitor_id)
             is_new = row is None
             if row is None:
-                displaced = await self._reserve_place(session, room_row, visitor_id)
+                displaced = await self._places.reserve_member(session, room_row, visitor_id)
                 self._limits.joins.hit(visitor_id)
                 row = MemberRow(
                     room_id=room_id,
@@ -276,54 +271,6 @@ class Memberships:
     def _lifetime(self, room: RoomRow) -> timedelta:
         ttl = timedelta(seconds=room.room_ttl)
         return room_lifetime(self._settings, ttl, was_entered=room.was_entered)
-
-    async def _reserve_place(
-        self, session: AsyncSession, room: RoomRow, visitor_id: str
-    ) -> MemberRow | None:
-        """Ensure that one more member is within the limits of the room, whose row is locked.
-
-        If the room is full, or the visitor's network has its share, an idle member whose network
-        holds more is removed and returned. Raises `LimitReached`.
-        """
-        of_visitor = select(func.count()).where(MemberRow.visitor_id == visitor_id)
-        if (await session.exec(of_visitor)).one() >= self._settings.rooms_per_visitor_max:
-            raise LimitReached(N_("You are in too many rooms. Leave one first."))
-        bound = self._settings.members_per_room_max
-        networks = self._shares.visitors.networks_of(visitor_id)
-        in_room = select(func.count()).where(MemberRow.room_id == room.id)
-        count = (await session.exec(in_room)).one()
-        if count < bound // 4:  # no network can have reached its share yet
-            return None
-        members = select(MemberRow.visitor_id).where(MemberRow.room_id == room.id)
-        places = self._shares.count_members((await session.exec(members)).all())
-        if places.is_within_share(networks, bound=bound, taken=count):
-            return None
-        for member in await self._list_idle(session, room):
-            if places.may_displace(networks, member.visitor_id, bound=bound):
-                removal = delete(MemberRow).where(
-                    col(MemberRow.room_id) == room.id,
-                    col(MemberRow.visitor_id) == member.visitor_id,
-                )
-                await session.exec(removal)
-                return member
-        if count >= bound:
-            raise LimitReached(N_("This room is full."))
-        raise LimitReached(N_("Too many from your network are in this room."))
-
-    async def _list_idle(self, session: AsyncSession, room: RoomRow) -> Sequence[MemberRow]:
-        """Return members who have never posted in the room and are not present, oldest first."""
-        query = (
-            select(MemberRow)
-            .where(
-                MemberRow.room_id == room.id,
-                ~col(MemberRow.has_posted),
-                MemberRow.author != room.owner,
-                col(MemberRow.joined_at) <= self._clock() - _IDLE_AFTER,
-            )
-            .order_by(col(MemberRow.joined_at))
-        )
-        present = self._list_present(room.id)
-        return [row for row in (await session.exec(query)).all() if row.author not in present]
 
 
 def _count_unread(now: datetime, *, after: SQLColumnExpression[int]) -> ScalarSelect[int]:

@@ -6,13 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
-from sqlalchemy import ScalarSelect
-from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 
-from models import MessageRow, RoomRow
+from models import RoomRow
 
 from ..bus import Bus
 from ..entities import Room, RoomSummary
@@ -34,13 +31,13 @@ from ..runtime.clock import Clock
 from ..runtime.cooperative import iterate_cooperatively
 from ..security.row_cipher import RowCipher
 from ..storage.database import Database
+from ..storage.oldest_messages import OldestMessages
 from ..text.normalization import fold_case, fold_query
 
 RoomCursor = tuple[float, float, str]
 """Sort key of a public room: most members present first, then most recently active."""
 
 _ORDER_TTL = timedelta(seconds=1)
-_T = TypeVar("_T")
 
 
 class RoomDirectory:
@@ -64,9 +61,7 @@ class RoomDirectory:
         self._names: dict[str, str] = {}  # of public rooms, without case, by id
         self._slugs: dict[str, str] = {}  # room ids by slug
         self._present: dict[str, set[str]] = {}  # pseudonyms by room id
-        # The `seq` and expiry of the oldest message; without messages the next `seq` and `None`.
-        self._oldest: dict[str, tuple[int, datetime | None]] = {}
-        self._stale: set[str] = set()  # rooms whose oldest message has to be read again
+        self._oldest = OldestMessages(self._rooms, database=database, clock=clock)
         self._must_reload = False
         self._places: list[RoomCursor] = []
         self._order: tuple[str, ...] = ()
@@ -88,7 +83,7 @@ class RoomDirectory:
             room = self._cipher.decrypt_room(row)
             if room and room.id in known:
                 self._put(room)
-                self._stale.add(room.id)
+                self._oldest.mark_stale([room.id])
             elif room:
                 await self._bus.publish_local(RoomOpened(room))
         for room_id in known.keys() - {row.id for row in rows}:
@@ -101,7 +96,7 @@ class RoomDirectory:
         room = self._rooms.get(room_id)
         if room is None or room.expires_at <= self._clock():
             return None
-        first_seq, next_expiry = self._oldest.get(room_id, (room.last_seq + 1, None))
+        first_seq, next_expiry = self._oldest.get(room)
         return RoomSummary(room, len(self._present.get(room_id, ())), first_seq, next_expiry)
 
     async def find(self, slug: str) -> Room:
@@ -119,9 +114,7 @@ class RoomDirectory:
     async def summaries(self, room_ids: Iterable[str]) -> list[RoomSummary]:
         """Return summaries of these rooms, after reading their oldest messages where unknown."""
         room_ids = list(room_ids)
-        await self._look_up_oldest(
-            [id for id in room_ids if id in self._rooms and id not in self._oldest]
-        )
+        await self._oldest.read_unknown(room_ids)
         return [summary for id in room_ids if (summary := self.summary(id))]
 
     async def search(self, words: str, *, limit: int) -> list[RoomSummary]:
@@ -173,39 +166,27 @@ class RoomDirectory:
             expired_rooms = [room.id for room in self._rooms.values() if room.expires_at <= now]
             for id in await self._confirm_ended(expired_rooms):
                 await self._bus.publish_local(RoomEnded(id))  # other nodes detect it themselves
-            expired = {id for id, (_, end) in self._oldest.items() if end and end <= now}
-            changed = expired | (self._stale & self._oldest.keys())
-            self._stale.clear()
-            await self._look_up_oldest(list(changed))
-        return changed
+            return await self._oldest.refresh()
 
     async def _on_event(self, event: Event) -> None:
         match event:
             case RoomOpened(room):
                 self._put(room)
-                if not room.last_seq:
-                    self._oldest.setdefault(room.id, (1, None))
+                self._oldest.add_room(room)
                 self._ordered_at = None
             case MemberJoined(room, _) | RoomChanged(room):
                 self._put(room)
             case MessagePosted(room, message):
                 self._put(room)
-                if oldest := self._oldest.get(room.id):
-                    first_seq, next_expiry = oldest
-                    is_first = next_expiry is None
-                    self._oldest[room.id] = (
-                        message.seq if is_first else first_seq,
-                        min(message.expires_at, next_expiry or message.expires_at),
-                    )
+                self._oldest.add_message(message)
             case MessagesDeleted(room_id, _):
-                self._stale.add(room_id)
+                self._oldest.mark_stale([room_id])
             case RoomActivity(rooms, deleted):
                 for room in rooms:
                     own = self._rooms.get(room.id)  # without it, the room is loaded on first use
                     if own and room.revision >= own.revision:
                         self._put(_with_settings_of(own, room))
-                self._stale.update(room.id for room in rooms)
-                self._stale.update(deleted)
+                self._oldest.mark_stale([*(room.id for room in rooms), *deleted])
             case EventsLost():
                 self._must_reload = True
                 with suppress(Unavailable):  # the next tick retries
@@ -220,8 +201,9 @@ class RoomDirectory:
                 ended = self._rooms.get(room_id)
                 if ended and self._slugs.get(ended.slug) == room_id:  # else another room has it now
                     del self._slugs[ended.slug]
-                for by_room in (self._rooms, self._names, self._present, self._oldest):
+                for by_room in (self._rooms, self._names, self._present):
                     by_room.pop(room_id, None)
+                self._oldest.remove_room(room_id)
                 self._ordered_at = None
 
     async def _read_live(self) -> Sequence[RoomRow]:
@@ -262,33 +244,6 @@ class RoomDirectory:
         for room in rooms.values():
             self._put(room)
         return [id for id in room_ids if id not in rooms]
-
-    async def _look_up_oldest(self, room_ids: list[str]) -> None:
-        if not room_ids:
-            return
-        last_seqs = {id: self._rooms[id].last_seq for id in room_ids if id in self._rooms}
-        query = select(
-            RoomRow.id, self._least(col(MessageRow.seq)), self._least(col(MessageRow.expires_at))
-        ).where(col(RoomRow.id).in_(room_ids))
-        async with self._database.read_session() as session:
-            found = {id: (seq, end) for id, seq, end in await session.exec(query) if end}
-        for id, last_seq in last_seqs.items():
-            room = self._rooms.get(id)
-            if room and (id in found or room.last_seq == last_seq):
-                self._oldest[id] = found.get(id, (last_seq + 1, None))
-            elif room:  # a message was posted meanwhile
-                self._stale.add(id)
-
-    def _least(self, column: Mapped[_T]) -> ScalarSelect[_T]:
-        """Select the least value of a column among the live messages of a room."""
-        return (
-            select(column)
-            .where(MessageRow.room_id == RoomRow.id, col(MessageRow.expires_at) > self._clock())
-            .order_by(column)
-            .limit(1)  # uses an index: a room may have 100,000 messages
-            .correlate(RoomRow)
-            .scalar_subquery()
-        )
 
     def _update_order(self) -> None:
         now = self._clock()

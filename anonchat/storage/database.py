@@ -19,12 +19,12 @@ from ..errors import ChatError, StartupError, Unavailable
 from ..runtime.fair_semaphore import FairSemaphore
 from . import schema
 from .conflicts import WriteConflict
+from .outage_log import OutageLog
 from .postgres import DRIVER_ERRORS, PostgreSQL
 from .sqlite import SQLite
 
 _log = logging.getLogger(__name__)
 _TIME_SAMPLES = 3
-_RECOVERY_SECONDS = 5
 _WAITERS_PER_GROUP_MAX = 1_000  # all unknown visitors share one group
 _SLOT_TIMEOUT_SECONDS = 10.0
 
@@ -64,8 +64,7 @@ class Database:
         self._read_slots = _make_semaphore(self._backend.readers)
         self._write_slots = _make_semaphore(self._backend.writers)
         self._engine = self._backend.make_engine()
-        self._failures: Counter[str] = Counter()  # of the current outage, by reason
-        self._last_failure_at = 0.0
+        self._outage = OutageLog()
         self._sessions = async_sessionmaker(
             self._engine, class_=AsyncSession, expire_on_commit=False
         )
@@ -145,7 +144,7 @@ class Database:
                 session.begin(),
             ):
                 yield session
-            self._log_recovery()
+            self._outage.log_recovery()
         except Exception as error:
             self._raise_translated(error)
 
@@ -160,7 +159,7 @@ class Database:
                 slot = self._slot(self._write_slots, "")
             async with slot, self._engine.begin() as connection:
                 yield connection
-            self._log_recovery()
+            self._outage.log_recovery()
         except Exception as error:
             self._raise_translated(error)
 
@@ -241,21 +240,8 @@ class Database:
         if kind is WriteConflict:
             _log.info("write conflict, transaction rolled back: %s", reason)
         else:
-            self._log_failure(f"{type(error).__name__}, {reason}")
+            self._outage.log_failure(f"{type(error).__name__}, {reason}")
         raise kind from error
-
-    def _log_failure(self, reason: str) -> None:
-        """Log each reason once per outage, because every request may fail for it."""
-        if reason not in self._failures:
-            _log.error("database unavailable: %s", reason)
-        self._failures[reason] += 1
-        self._last_failure_at = time.monotonic()
-
-    def _log_recovery(self) -> None:
-        """Log the end of an outage at the first commit over 5 s after the last failure."""
-        if self._failures and time.monotonic() - self._last_failure_at > _RECOVERY_SECONDS:
-            _log.warning("database available again after %d failures", self._failures.total())
-            self._failures.clear()
 
 
 def _make_semaphore(slots: tuple[int, int]) -> FairSemaphore:

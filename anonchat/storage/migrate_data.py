@@ -55,10 +55,10 @@ def _tables() -> Sequence[Table]:
 
 
 async def _require_empty(writer: AsyncConnection) -> None:
-    store = select(SQLModel.metadata.tables["ledger"].c.store)
-    is_used = (await writer.execute(store)).scalar_one() != b""
+    stats = SQLModel.metadata.tables["purge_stats"]
+    is_used = (await writer.execute(select(stats.c.store))).scalar_one() != b""
     for table in _tables():
-        is_used |= table.name != "ledger" and await _count(table, writer) > 0
+        is_used |= table is not stats and await _count(table, writer) > 0
     if is_used:
         raise StartupError("--to: the target database is not empty; name an empty one")
 

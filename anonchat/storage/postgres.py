@@ -1,8 +1,8 @@
 """PostgreSQL: connection setup, advisory locks, and classification of errors.
 
 Many nodes write at once. To avoid deadlocks, transactions lock rows in this order: rooms, visitors,
-members, messages, ledger; within a table by primary key. Timeouts abort statements that wait long,
-so that a node suspended in the middle of a transaction does not block the others.
+members, messages, purge statistics; within a table by primary key. Timeouts abort statements that
+wait long, so that a node suspended in the middle of a transaction does not block the others.
 """
 
 import asyncio

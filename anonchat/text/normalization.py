@@ -66,6 +66,14 @@ def normalize_room_name(text: str) -> str:
     raise InvalidRoom(N_("Please type a name for the room."))
 
 
+def normalize_new_room_name(text: str) -> str:
+    """Return the normalized name of a new room; raise `InvalidRoom` if it cannot be one."""
+    name = normalize_room_name(text)
+    if "://" in name:
+        raise InvalidRoom(N_("That is an address. Please type a name for the room."))
+    return name
+
+
 def normalize_topic(text: str) -> str:
     """Return the normalized topic, which may be empty; raise `InvalidTopic` if it is too long."""
     return _normalize_bounded(text, TOPIC_GRAPHEMES, InvalidTopic)

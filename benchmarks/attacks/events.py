@@ -374,8 +374,8 @@ WAYS = (
     _anonymous_way(
         "what was purged catches up",
         _privacy,
-        _event("ledger", "sync", _SYNC),
-        *_small_lists("ledger"),
+        _event("purge_stats", "sync", _SYNC),
+        *_small_lists("purge_stats"),
         round=500,
     ),
     _anonymous_way(

@@ -36,32 +36,32 @@ async def fill_site(
     data: Path, *, rooms: int, screens: int, own_messages: int = _OWN_MESSAGES
 ) -> Site:
     """Seed the data folder of a stopped server, with `own_messages` in `own_room`."""
-    async with seeding(data) as town:
-        attackers = await town.add_visitors(_ATTACKERS)
-        (non_member,) = await town.add_visitors(1)
-        full, own, *others = await town.add_rooms(2 + _PUBLIC_ROOMS)
+    async with seeding(data) as seeder:
+        attackers = await seeder.add_visitors(_ATTACKERS)
+        (non_member,) = await seeder.add_visitors(1)
+        full, own, *others = await seeder.add_rooms(2 + _PUBLIC_ROOMS)
         lively = others[:rooms]
-        people = [(room, await town.add_visitors(screens + 1)) for room in lively]
+        people = [(room, await seeder.add_visitors(screens + 1)) for room in lively]
         # before the messages, so that all are unread
-        await town.add_members([(full, guest) for guest in attackers])
-        await town.add_messages([full], attackers, _LONG_MESSAGES, text=_LONG_TEXT)
-        await town.add_messages([own], attackers, own_messages)
+        await seeder.add_members([(full, guest) for guest in attackers])
+        await seeder.add_messages([full], attackers, _LONG_MESSAGES, text=_LONG_TEXT)
+        await seeder.add_messages([own], attackers, own_messages)
         joined = [own, lively[0], *others[rooms : rooms + _OWN_ROOMS]]
-        await town.add_members([(room, guest) for room in joined for guest in attackers])
-        await town.add_members([(room, guest) for room, guests in people for guest in guests])
+        await seeder.add_members([(room, guest) for room in joined for guest in attackers])
+        await seeder.add_members([(room, guest) for room, guests in people for guest in guests])
     return Site(
         Scene(
             url="",
             address="",
             tokens=tuple(guest.token for guest in attackers),
-            full_room=town.room_name(full.id),
-            own_room=town.room_name(own.id),
-            lively_room=town.room_name(lively[0].id),
+            full_room=seeder.room_name(full.id),
+            own_room=seeder.room_name(own.id),
+            lively_room=seeder.room_name(lively[0].id),
             browser=_CONNECTIONS,
         ),
         non_member.token,
         [
-            Person(town.room_name(room.id), guest.token, has_screen=number < screens)
+            Person(seeder.room_name(room.id), guest.token, has_screen=number < screens)
             for room, guests in people
             for number, guest in enumerate(guests)
         ],

@@ -177,19 +177,19 @@ async def _start(node: Node) -> tuple[float, int]:
 
 
 async def _seed(site: Site, lab: Lab, size: int) -> Scene:
-    async with site.seeding() as town:
-        guests = await town.add_visitors(size)
-        rows = await town.add_rooms(size)
+    async with site.seeding() as seeder:
+        guests = await seeder.add_visitors(size)
+        rows = await seeder.add_rooms(size)
         quiet_count = lab.scaled(_QUIET_ROOMS, minimum=20)
         single_count = lab.scaled(_SINGLE_ROOMS, minimum=10)
         quiet, single = rows[:quiet_count], rows[quiet_count : quiet_count + single_count]
         full = rows[quiet_count + single_count :][:single_count]
-        await town.add_messages(quiet, guests[:1], 1)
+        await seeder.add_messages(quiet, guests[:1], 1)
         repeated = [room for room in full for _ in range(_SCREENS_PER_FULL_ROOM)]
         pairs = list(zip([*single, *repeated], guests, strict=False))
-        await town.add_members(pairs)
-        specs = [{"room": town.room_name(room.id), "token": guest.token} for room, guest in pairs]
-        entities = {room.id: room for room in town.decrypt_rooms(rows)}
+        await seeder.add_members(pairs)
+        specs = [{"room": seeder.room_name(room.id), "token": guest.token} for room, guest in pairs]
+        entities = {room.id: room for room in seeder.decrypt_rooms(rows)}
     return Scene(
         quiet=_find(entities, quiet),
         single=_find(entities, single),

@@ -55,13 +55,13 @@ async def measure(lab: Lab) -> Outcome:
 
 async def seed_rooms(site: Site, *, rooms: int, screens: int) -> ScreenSpecs:
     """Add rooms and members; return a screen spec for each member, rooms in turn."""
-    async with site.seeding() as town:
-        guests = await town.add_visitors(screens)
-        rows = await town.add_rooms(rooms)
+    async with site.seeding() as seeder:
+        guests = await seeder.add_visitors(screens)
+        rows = await seeder.add_rooms(rooms)
         pairs = list(zip(islice(cycle(rows), screens), guests, strict=True))
-        await town.add_members(pairs)
+        await seeder.add_members(pairs)
     return spread(
-        [{"room": town.room_name(room.id), "token": guest.token} for room, guest in pairs]
+        [{"room": seeder.room_name(room.id), "token": guest.token} for room, guest in pairs]
     )
 
 

@@ -41,15 +41,15 @@ class StoringResult:
 async def measure(lab: Lab) -> Outcome:
     """Measure all variants, one after the other."""
     posters = lab.scaled(_POSTERS, minimum=6)
-    async with seeding(lab.folder / "data") as town:
-        in_one, in_many = await _add_posters(town, posters)
+    async with seeding(lab.folder / "data") as seeder:
+        in_one, in_many = await _add_posters(seeder, posters)
     sqlite = [
         await _post(lab, f"SQLite, {rooms}", [(lab.folder / "data", {}, members)])
         for rooms, members in (("one room", in_one), (f"{_ROOMS} rooms", in_many))
     ]
     async with running_stores(_NODES) as site:
-        async with site.seeding() as town:
-            in_one, in_many = await _add_posters(town, posters)
+        async with site.seeding() as seeder:
+            in_one, in_many = await _add_posters(seeder, posters)
         postgres = [
             await _post(
                 lab,
@@ -73,13 +73,13 @@ async def measure(lab: Lab) -> Outcome:
     )
 
 
-async def _add_posters(town: DatabaseSeeder, posters: int) -> tuple[Members, Members]:
+async def _add_posters(seeder: DatabaseSeeder, posters: int) -> tuple[Members, Members]:
     """Add the posters as members of one room and of many; return both lists of pairs."""
-    guests = await town.add_visitors(posters)
-    rooms = await town.add_rooms(1 + _ROOMS)
+    guests = await seeder.add_visitors(posters)
+    rooms = await seeder.add_rooms(1 + _ROOMS)
     one = [(rooms[0], guest) for guest in guests]
     many = [(rooms[1 + number % _ROOMS], guest) for number, guest in enumerate(guests)]
-    await town.add_members([*one, *many])
+    await seeder.add_members([*one, *many])
     return [(room.id, guest.id) for room, guest in one], [
         (room.id, guest.id) for room, guest in many
     ]

@@ -8,12 +8,12 @@ import { JsonScreen } from "./json.js";
 import { HackChatScreen } from "./hack_chat.js";
 import { NiceguiScreen } from "./nicegui.js";
 import { inParallel } from "./parallel.js";
-import { Talk } from "./talk.js";
+import { Conversation } from "./conversation.js";
 
 const KINDS = { anonchat: AnonchatScreen, nicegui: NiceguiScreen, json: JsonScreen, hack_chat: HackChatScreen };
 
 const screens = [];
-let talk = null;
+let conversation = null;
 let flood = null;
 
 const verbs = {
@@ -22,7 +22,7 @@ const verbs = {
     const started = performance.now();
     const opened = specs.map((spec) => new KINDS[kind](origin, spec));
     await inParallel(opened, atOnce, async (screen) => {
-      screen.onMessage = (number) => talk?.receive(screen, number);
+      screen.onMessage = (number) => conversation?.receive(screen, number);
       await screen.open();
       screens.push(screen);
     });
@@ -33,9 +33,9 @@ const verbs = {
   // Posts messages at a rate per second, by some screens in turn, and waits for all deliveries.
   async talk({ rate, seconds, speakers, filler, from = 0, maxSeconds = 15 }) {
     const active = screens.slice(from).filter((screen) => !screen.isStalled);
-    talk = new Talk(active, { rate, seconds, speakers: sample(active, speakers), filler, maxSeconds });
-    const result = await talk.run();
-    talk = null;
+    conversation = new Conversation(active, { rate, seconds, speakers: sample(active, speakers), filler, maxSeconds });
+    const result = await conversation.run();
+    conversation = null;
     return result;
   },
 

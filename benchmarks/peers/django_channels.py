@@ -16,7 +16,7 @@ from benchmarks.peers.uvicorn_server import serve
 _CAPACITY = 10_000  # the default of 100 loses messages when the process is busy
 
 
-class Talk(AsyncWebsocketConsumer):
+class RoomConsumer(AsyncWebsocketConsumer):
     """One connection to a room."""
 
     async def connect(self) -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     layer = {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": _CAPACITY}}
     settings.configure(CHANNEL_LAYERS={"default": layer}, ALLOWED_HOSTS=["*"], ROOT_URLCONF=())
     django.setup()
-    routes = URLRouter([re_path(r"^(?P<room>[\w-]+)$", Talk.as_asgi())])
+    routes = URLRouter([re_path(r"^(?P<room>[\w-]+)$", RoomConsumer.as_asgi())])
     app = ProtocolTypeRouter({"http": get_asgi_application(), "websocket": routes})
     serve(app, int(sys.argv[1]))
 

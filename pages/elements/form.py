@@ -6,9 +6,8 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from .alert import Alert
+from .field import Field
 from .handlers import QueueHandler
-from .select import Select
-from .text_field import TextField
 
 Fields = dict[str, str]
 
@@ -31,7 +30,7 @@ class Form(ui.element, component="form.js"):
         fields = {name: text for name, text in values.items() if isinstance(text, str)}
         elements = list(self.descendants())
         for element in elements:
-            if isinstance(element, TextField | Select):
+            if isinstance(element, Field):
                 element.accept()
         *_, alert = (element for element in elements if isinstance(element, Alert))
         try:

@@ -1,24 +1,25 @@
 """A list whose rows are updated live."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import escape
-from nicegui import core, json, ui
+from nicegui import json, ui
 from nicegui.events import GenericEventArguments
 
 from anonchat import Charge, Cost
 
 from ..context import current_context, current_visitor_id
-from ..feeds.broadcaster import socket_room
+from ..feeds.subscriptions import Subscription
 from ..feeds.topics import Topic
 from ..i18n.language import current_language
 from ..rows.row import PackedRow, Row
 from .component import Component
 from .handlers import Handle, LatestOnlyHandler, QueueHandler
+from .list_sync import ClientState, Cursor, Page, SyncResult
 from .retry import call_with_retry
 
 _KEYS_MAX = 1_000
@@ -27,48 +28,10 @@ _QUEUE_MAX = 20
 EventHandler = Callable[[dict[str, Any]], Awaitable[object] | object]
 
 
-@dataclass(frozen=True, slots=True)
-class ClientState:
-    """What a page shows: the keys of its rows, and whether there are older ones.
-
-    `newest_key` is the last key that the page has received, if its rows end before that one.
-    """
-
-    keys: list[str]
-    older: bool = False
-    newest_key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SyncResult:
-    """The response to a sync: rows to insert or replace, and shown keys that still exist."""
-
-    put: list[Row]
-    keep: list[str]
-    more: bool | None = None
-    read: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The requested page of rows: before or after a key, else the last one."""
-
-    before: str = ""
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of rows, and whether there are more beyond it."""
-
-    rows: list[Row]
-    more: bool
-
-
 _SCRIPTS: list[str | Path] = ["live_list/*.js", "navigation.js", "socket.js"]
 
 
-class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
+class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
     """A list whose rows come from `FeedBroadcaster`; it synchronises after each (re)connection.
 
     A subclass reads the rows: `catch_up`, and `load_page` and `read_first` if its rows come in
@@ -96,13 +59,18 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         self.language = current_language()
         self.viewer = current_visitor_id()
         self._feeds = feeds = self.context.feeds
-        self._row_channel = row_channel
         self._base_topics = frozenset(topics)
-        self._topics: set[Topic] = set()
+        self.subscription = Subscription(
+            feeds.subscriptions,
+            page_id=self.client.id,
+            language=self.language,
+            viewer=self.viewer,
+            row_channel=row_channel,
+            request_sync=self.request_sync,
+        )
         self._first_version: int | None = feeds.version
         self._first_rows: list[PackedRow] | None = None
         self._is_painted = not self.client._response_built  # else the rows are sent to the script
-        self.is_stopped = False
         self._cost_max = Cost.LIST_QUERY  # of the responses so far
         self._props.update(
             channel=topics[0].channel,
@@ -112,14 +80,13 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
             now=feeds.now(),
             **props,
         )
-        for topic in topics:
-            self._subscribe(topic)
+        self.subscription.add(topics)
         self.on("sync", LatestOnlyHandler(self._on_sync))
         self.on("page", LatestOnlyHandler(self._on_page))
 
+    @abstractmethod
     async def catch_up(self, shown: ClientState) -> SyncResult | None:
         """Return what a page in that state has missed, or `None` if it is led elsewhere."""
-        raise NotImplementedError
 
     async def load_page(self, _cursor: Cursor) -> Page:
         """Return another page of rows."""
@@ -140,8 +107,7 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         self._cost_max = _cost(first.put, sum(len(row.html) for row in first.put))
         if first.more or first.read:
             self._props.update(more=first.more, read=dict(first.read))
-        for topic in self._row_topics(row.key for row in first.put):
-            self._subscribe(topic)
+        self.subscription.add(self.subscription.row_topics(row.key for row in first.put))
         self.update()
 
     def tell_missed(self, text: str, until: int) -> None:
@@ -167,22 +133,6 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         """Do what `on_event` does, but skip events that a newer one supersedes."""
         self.on(event, LatestOnlyHandler(_make_handler(handler)))
 
-    async def subscribe_row(self, key: str) -> None:
-        """Subscribe to the topic of a row that was pushed."""
-        await self._subscribe_all(self._row_topics([key]))
-
-    async def unsubscribe_row(self, key: str) -> None:
-        """Unsubscribe from the topic of a removed row."""
-        for topic in self._row_topics([key]):
-            await self._unsubscribe(topic)
-
-    async def stop(self) -> None:
-        """Unsubscribe from all topics; the rows stay until the page is led elsewhere."""
-        self.is_stopped = True
-        self._first_version = None  # a page that connects later syncs, which leads it elsewhere
-        for topic in list(self._topics):
-            await self._unsubscribe(topic)
-
     async def request_sync(self) -> None:
         """Make the page request a sync."""
         if not self.is_deleted:
@@ -190,11 +140,16 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
 
     async def handle_connect(self) -> None:
         """Enter the socket rooms; make the page request a sync if it may have missed something."""
-        for topic in list(self._topics):
-            await self._enter_room(topic)
+        await self.subscription.handle_connect()
         first_version, self._first_version = self._first_version, None
         self._first_rows = []  # already sent; here they would outlive their expiry
-        if first_version is None or self._feeds.has_changed(self._topics, since=first_version):
+        topics = self.subscription.topics
+        # A page that was stopped is led elsewhere by its sync.
+        if (
+            first_version is None
+            or self.subscription.is_stopped
+            or self._feeds.has_changed(topics, since=first_version)
+        ):
             await self.request_sync()
 
     async def _on_sync(self, arguments: GenericEventArguments) -> None:
@@ -212,17 +167,16 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
     async def _answer_sync(self, shown: ClientState, question: int) -> None:
         async with self.work.run_exclusively(self._cost_max) as charge:
             charge.milliseconds = Cost.LIST_QUERY
-            since, known = self._feeds.version, set(self._topics)
+            since, known = self._feeds.version, set(self.subscription.topics)
             if result := await self.catch_up(shown):
                 await self._send_sync(result, question, known, since, charge)
 
     async def _send_sync(
         self, result: SyncResult, question: int, known: set[Topic], since: int, charge: Charge
     ) -> None:
-        row_topics = self._row_topics(row.key for row in result.put)
-        for topic in known - {*self._base_topics, *row_topics}:
-            await self._unsubscribe(topic)
-        added = await self._subscribe_all(row_topics)
+        row_topics = self.subscription.row_topics(row.key for row in result.put)
+        await self.subscription.remove(known - {*self._base_topics, *row_topics})
+        added = await self.subscription.add_live(row_topics)
         length = await self.call_script(
             "catchUp",
             {
@@ -248,7 +202,8 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
             charge.milliseconds = Cost.LIST_QUERY
             since = self._feeds.version
             page = await self.load_page(cursor)
-            added = await self._subscribe_all(self._row_topics(row.key for row in page.rows))
+            row_topics = self.subscription.row_topics(row.key for row in page.rows)
+            added = await self.subscription.add_live(row_topics)
             length = await self.call_script(
                 "showPage",
                 {
@@ -264,39 +219,10 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         charge.milliseconds = _cost(rows, length)
         self._cost_max = max(self._cost_max, charge.milliseconds)
 
-    async def _subscribe_all(self, topics: Iterable[Topic]) -> list[Topic]:
-        """Subscribe to these topics and return the new ones."""
-        added = [topic for topic in topics if topic not in self._topics]
-        for topic in added:
-            self._subscribe(topic)
-            await self._enter_room(topic)
-        return added
-
     def _sync_if_changed(self, topics: Iterable[Topic], since: int) -> None:
         """Make the page sync if rows changed between being read and being subscribed to."""
         if self._feeds.has_changed(topics, since=since):
             self.run_method("sync")
-
-    def _row_topics(self, keys: Iterable[str]) -> list[Topic]:
-        return [Topic(self._row_channel, key) for key in keys] if self._row_channel else []
-
-    def _subscribe(self, topic: Topic) -> None:
-        self._topics.add(topic)
-        self._feeds.subscribe(self, topic)
-
-    async def _enter_room(self, topic: Topic) -> None:
-        room = socket_room(topic, self.language.code)
-        for sid in self._sids():
-            await core.sio.enter_room(sid, room)
-
-    async def _unsubscribe(self, topic: Topic) -> None:
-        self._topics.discard(topic)
-        self._feeds.unsubscribe(self, topic)
-        for sid in self._sids():
-            await core.sio.leave_room(sid, socket_room(topic, self.language.code))
-
-    def _sids(self) -> list[str]:
-        return [sid for sid, _ in core.sio.manager.get_participants("/", self.client.id)]
 
     def _to_dict(self) -> dict[str, Any]:
         element = super()._to_dict()
@@ -305,10 +231,7 @@ class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):
         return element
 
     def _handle_delete(self) -> None:
-        for topic in self._topics:
-            self._feeds.unsubscribe(self, topic)
-            for sid in self._sids():
-                core.sio.manager.basic_leave_room(sid, "/", socket_room(topic, self.language.code))
+        self.subscription.handle_delete()
         super()._handle_delete()
 
 

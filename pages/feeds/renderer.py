@@ -102,8 +102,8 @@ class FeedRenderer:
                         NEW_ROOMS,
                         lambda language: card_row(summary, order=first, language=language),
                     )
-                    for feed in feeds.subscribers(NEW_ROOMS):
-                        await feed.subscribe_row(room.id)
+                    for feed in feeds.subscriptions.find(NEW_ROOMS):
+                        await feed.add_live(feed.row_topics([room.id]))
             case RoomChanged(room):
                 for changed in await self._chat.room_directory.summaries([room.id]):
                     self._put_settings(changed.room)
@@ -152,17 +152,17 @@ class FeedRenderer:
             return
         self._feeds.put(own, lambda language: sidebar_row(summary, language=language))
         self._feeds.send_event(own, read={member.room_id: member.read_seq})
-        for feed in self._feeds.subscribers(own):
-            await feed.subscribe_row(member.room_id)
+        for feed in self._feeds.subscriptions.find(own):
+            await feed.add_live(feed.row_topics([member.room_id]))
 
     async def _remove_member(self, room_id: str, visitor_id: str, *, requested: bool) -> None:
         """Remove the room from all pages of a former member and redirect those that show it."""
         own = sidebar_topic(visitor_id)
         self._feeds.send_event(own, left=room_id, requested=requested)
-        for feed in self._feeds.subscribers(own):
-            await feed.unsubscribe_row(room_id)
+        for feed in self._feeds.subscriptions.find(own):
+            await feed.remove(feed.row_topics([room_id]))
         for topic in (messages_topic, members_topic, facts_topic, presence_topic):
-            for feed in self._feeds.subscribers(topic(room_id)):
+            for feed in self._feeds.subscriptions.find(topic(room_id)):
                 if feed.viewer == visitor_id:
                     await feed.stop()
 

@@ -14,7 +14,7 @@ class Topic:
 
 LOBBY_COUNTS = Topic("hall", "")
 NEW_ROOMS = Topic("card", "new")
-PURGE_STATS = Topic("ledger", "")
+PURGE_STATS = Topic("purge_stats", "")
 
 messages_topic = partial(Topic, "messages")
 """The messages of a room."""

@@ -2,7 +2,8 @@
 
 from anonchat import Member, NotAMember, Room
 
-from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..elements.list_sync import ClientState, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import members_topic, presence_topic
 from ..i18n.language import current_language
@@ -29,7 +30,7 @@ class MemberList(LiveList):
         try:
             members = await chat.memberships.list_members(self._room.id, visitor_id=self.viewer)
         except NotAMember:  # a former member must not see who joins and leaves
-            await self.stop()
+            await self.subscription.stop()
             members = []
         rows = await draw_each(
             members,

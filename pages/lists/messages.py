@@ -9,7 +9,8 @@ from nicegui import ui
 
 from anonchat import ChatError, Cost, Member, Message, NotAMember, NotFound, Room
 
-from ..elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult
+from ..elements.list_sync import ClientState, Cursor, Page, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
@@ -65,7 +66,7 @@ class MessageList(LiveList):
             newest = await self._newest()
             await self._tell_missed()
         except NotAMember:  # left on another page meanwhile: the catch-up leads elsewhere
-            await self.stop()
+            await self.subscription.stop()
             newest = SyncResult([], keep=[])
         return replace(newest, read={"": self._member.read_seq})
 
@@ -134,7 +135,7 @@ class MessageList(LiveList):
                 limit=_LIVE_SEQS_MAX,
             )
             newer = await self._history(after=min({*live} - seqs, default=newest_seq + 1) - 1)
-            if self.is_stopped:
+            if self.subscription.is_stopped:
                 # The member left and joined again while the page was offline.
                 ui.navigate.to(f"/r/{self._room.slug}")
                 return None

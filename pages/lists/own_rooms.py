@@ -3,7 +3,8 @@
 from anonchat import Cost
 
 from ..context import current_visitor_id
-from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..elements.list_sync import ClientState, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import sidebar_topic
 from ..rows import sidebar_row

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from ..elements.live_list import ClientState, Cursor, LiveList, Page, SyncResult
+from ..elements.list_sync import ClientState, Cursor, Page, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import LOBBY_COUNTS, NEW_ROOMS
 from ..rows import Row, card_row, lobby_counts_row

@@ -1,6 +1,7 @@
 """The purge statistics."""
 
-from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..elements.list_sync import ClientState, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.topics import PURGE_STATS
 from ..i18n.language import current_language
 from ..rows import purge_stats_rows

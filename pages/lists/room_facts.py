@@ -2,7 +2,8 @@
 
 from anonchat import Room
 
-from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..elements.list_sync import ClientState, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.topics import facts_topic
 from ..rows import facts_row, title_row
 

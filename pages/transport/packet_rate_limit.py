@@ -5,8 +5,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from anonchat import Cost, LimitReached, WorkBudget
 
 from ..http.cross_origin import SOCKET_PATH
-from .packet_filter import read_engine_id
-from .socket_authorizer import PageHolder, find_holder
+from .packets import read_engine_id
+from .page_handshake import PageHolder, find_holder
 
 
 class PacketRateLimitMiddleware:

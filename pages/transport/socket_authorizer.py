@@ -11,16 +11,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
-from urllib.parse import parse_qs, parse_qsl
 
-from nicegui import Client, background_tasks, core
+from nicegui import background_tasks, core
 from socketio import exceptions
 
 from anonchat import Chat, ConnectionLimit, LimitReached, Networks, RateLimited, client_network
 
 from .connections import Connections
 from .engine import EngineSockets
-from .packet_filter import is_allowed_packet
+from .packets import is_allowed_packet
+from .page_handshake import HandshakeParams, find_holder, read_handshake_params
 from .websocket import drop_socket_state, find_websocket, websocket_of
 
 _log = logging.getLogger(__name__)
@@ -29,10 +29,7 @@ _HANDSHAKE_TIMEOUT_SECONDS = 15.0  # packets may be delayed by `PacketRateLimitM
 _UNCOUNTED_QUEUE_BYTES = 65_536  # shorter queues do not count as unread
 _MAX_QUEUE_BYTES = 1_048_576
 _MAX_TIMER_DELAY_SECONDS = 0.5
-_MAX_PARAM_CHARACTERS = 64
-_MAX_PARAMS = 20
 _RELOAD_ERROR = "Implicit handshake failed"  # NiceGUI's pages reload on this text
-_REQUIRED_PARAMS = {"client_id", "tab_id", "document_id"}
 
 # Log keys of engine.io for invalid or late requests, which any client can cause.
 _IGNORED_LOG_KEYS = (
@@ -46,21 +43,7 @@ _IGNORED_LOG_KEYS = (
     "unexpected-http",
 )
 
-HandshakeParams = dict[str, str]
 Handler = Callable[..., Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class PageHolder:
-    """Holder of a page: a visitor, a pass, or neither."""
-
-    visitor_id: str = ""
-    pass_id: str = ""
-
-    @property
-    def name(self) -> str:
-        """The key under which the holder's sockets are counted; "" for neither."""
-        return self.visitor_id or (f"pass {self.pass_id}" if self.pass_id else "")
 
 
 @dataclass(slots=True, eq=False)
@@ -216,7 +199,7 @@ class SocketAuthorizer:
 
     async def _on_connect(self, sid: str, environ: dict[str, Any], _auth: object = None) -> None:
         socket = self._open.get(core.sio.manager.eio_sid_from_sid(sid, "/"))
-        params = _read_handshake_params(environ)
+        params = read_handshake_params(environ)
         if socket is None or socket.sid or params is None:
             self.refused["malformed"] += 1
             raise exceptions.ConnectionRefusedError(_RELOAD_ERROR)
@@ -296,30 +279,6 @@ class SocketAuthorizer:
             return
         self.refused["silent"] += 1
         self.close_socket(engine_id)
-
-
-def _read_handshake_params(environ: dict[str, Any]) -> HandshakeParams | None:
-    """Return the query parameters of a handshake, or `None` if no page could have sent them."""
-    try:
-        pairs = parse_qsl(environ.get("QUERY_STRING", ""), max_num_fields=_MAX_PARAMS)
-        params = dict(pairs)
-        int(params.get("next_message_id", "0"))
-    except ValueError:
-        return None
-    if len(params) < len(pairs) or not _REQUIRED_PARAMS <= params.keys():
-        return None
-    return params if all(len(value) <= _MAX_PARAM_CHARACTERS for value in params.values()) else None
-
-
-def find_holder(query: str) -> PageHolder:
-    """Return the holder of the page that a socket's query string names."""
-    try:
-        page_ids = parse_qs(query, max_num_fields=_MAX_PARAMS).get("client_id", [])
-    except ValueError:  # more parameters than any page sends
-        return PageHolder()
-    page = Client.instances.get(page_ids[0]) if len(page_ids) == 1 else None
-    scope = page.request.scope if page and page.request else {}
-    return PageHolder(scope.get("visitor", ""), scope.get("pass", ""))
 
 
 def _ignore(_sid: str, *_args: object) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from anonchat import Chat, LimitReached, MemoryBus
+from anonchat import Bus, Chat, LimitReached
 from anonchat.api.events import _subscribe
 from anonchat.api.streams import StreamEvent, Streams, Subscriber
 from tests.api.api_client import ApiClient, Event
@@ -428,7 +428,7 @@ async def test_invalid_stream_start_is_refused_and_leaves_no_state(
     assert (await ann.ask("GET", f"/rooms/{slug}"))["here"] == 0
 
 
-class _HangingBus(MemoryBus):
+class _HangingBus(Bus):
     """A bus whose `subscribe_room` never returns."""
 
     def __init__(self) -> None:

@@ -18,13 +18,13 @@ from tests.servers.server_process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
-ROOM = "house"
+ROOM = "attic"
 _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    server = ServerProcess(tmp_path_factory.mktemp("house"))
+    server = ServerProcess(tmp_path_factory.mktemp("site"))
     asyncio.run(server.start())
     yield server
     asyncio.run(server.stop())  # also checks the log for errors

@@ -50,7 +50,7 @@ async def server_process(
 ) -> AsyncIterator[ServerProcess]:
     """Start a server for the module with the module's `SETTINGS`."""
     settings = getattr(request.module, "SETTINGS", {})
-    server_process = ServerProcess(tmp_path_factory.mktemp("house"), **settings)
+    server_process = ServerProcess(tmp_path_factory.mktemp("site"), **settings)
     server_process.port = port
     await server_process.start()
     yield server_process

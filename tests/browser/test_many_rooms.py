@@ -29,7 +29,7 @@ async def _create_rooms(folder: Path) -> None:
 async def server_process(
     tmp_path_factory: pytest.TempPathFactory, port: int
 ) -> AsyncIterator[ServerProcess]:
-    server_process = ServerProcess(tmp_path_factory.mktemp("house"))
+    server_process = ServerProcess(tmp_path_factory.mktemp("site"))
     server_process.port = port
     await _create_rooms(server_process.data)
     await server_process.start()

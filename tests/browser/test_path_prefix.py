@@ -29,7 +29,7 @@ class ProxiedSite:
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(context_pool: BrowserContextPool, tmp_path: Path) -> AsyncIterator[World]:
     """Create the users of a site at `/chat`."""
-    server = ServerProcess(tmp_path / "house", trusted_proxies="127.0.0.1")
+    server = ServerProcess(tmp_path / "site", trusted_proxies="127.0.0.1")
     proxy = DocumentedNginx(tmp_path / "proxy", f"127.0.0.1:{server.port}", path="/chat/")
     server.settings["base_url"] = f"{proxy.url}/chat"
     world = World(ProxiedSite(server, f"{proxy.url}/chat", proxy.port), context_pool)

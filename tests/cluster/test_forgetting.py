@@ -134,7 +134,7 @@ async def test_messages_expire_while_one_node_is_paused_and_do_not_return(
     on_third = ApiClient(clients[2], ann.token)
     (posted,) = await on_third.say(slug, "now or never")
     assert [item["text"] for item in (await on_third.read(slug))["items"]] == ["now or never"]
-    gone = await _fetch(cluster, "SELECT messages FROM ledger")
+    gone = await _fetch(cluster, "SELECT messages FROM purge_stats")
     third.pause()
     try:
         async with asyncio.timeout(PATIENCE):
@@ -146,7 +146,7 @@ async def test_messages_expire_while_one_node_is_paused_and_do_not_return(
         third.resume()
     assert (await on_third.read(slug))["items"] == []
     assert (await ann.read(slug))["items"] == []
-    assert await _fetch(cluster, "SELECT messages FROM ledger") == [(gone[0][0] + 1,)]
+    assert await _fetch(cluster, "SELECT messages FROM purge_stats") == [(gone[0][0] + 1,)]
 
 
 async def _wait_until_undecryptable(disk_copies: DiskCopies, gone: set[str]) -> None:

@@ -181,7 +181,7 @@ async def test_purge_stats_are_equal_on_the_privacy_pages_of_all_nodes(
     cluster: Cluster, clients: list[httpx.AsyncClient], world: World
 ) -> None:
     ann = await _sign_in(clients[0], world.name("Ann"))
-    slug = (await ann.open(world.name("ledger")))["slug"]
+    slug = (await ann.open(world.name("counts")))["slug"]
     (deleted,) = await ann.say(slug, "a slip")
     before = await _read_purge_stats(cluster)
     await ApiClient(clients[1], ann.token).ask("DELETE", f"/rooms/{slug}/messages/{deleted['id']}")

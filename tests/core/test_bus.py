@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Event, MemoryBus, RoomEnded, RoomRead, VisitorForgotten
+from anonchat import Bus, Event, RoomEnded, RoomRead, VisitorForgotten
 from anonchat.bus import ValkeyBus
 from anonchat.bus.client import Valkey
 from tests.timeouts import PATIENCE
@@ -13,7 +13,7 @@ from tools.servers.redis import Redis
 
 
 async def test_bus_delivers_events_to_all_listeners_in_order() -> None:
-    bus = MemoryBus()
+    bus = Bus()
     received: tuple[list[Event], list[Event]] = [], []
 
     async def first(event: Event) -> None:
@@ -33,7 +33,7 @@ async def test_bus_delivers_events_to_all_listeners_in_order() -> None:
 async def test_failing_listener_does_not_affect_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    bus = MemoryBus()
+    bus = Bus()
     received: list[Event] = []
 
     async def broken(event: Event) -> None:
@@ -50,7 +50,7 @@ async def test_failing_listener_does_not_affect_the_others(
 
 
 async def test_publish_without_listeners_raises_nothing() -> None:
-    await MemoryBus().publish(RoomEnded("a"))
+    await Bus().publish(RoomEnded("a"))
 
 
 async def test_read_marks_are_coalesced_before_sending_to_other_nodes(

@@ -92,7 +92,7 @@ async def test_name_closed_on_one_node_opens_no_room_on_another(
 ) -> None:
     here, there = nodes
     room, (ann,) = await create_room_with_members(here, "night train", "Ann")
-    await here.rooms.close(room.id, until=clock() + MINUTE)
+    await here.room_deletion.close(room.id, until=clock() + MINUTE)
     with pytest.raises(InvalidRoom, match="closed for now"):
         await there.rooms.open("Night Train", visitor_id=ann.id)
     clock.advance(MINUTE)
@@ -126,7 +126,7 @@ async def test_node_receives_the_events_of_another_node(nodes: Nodes) -> None:
     await wait_until(lambda: bool(recorder.of_type(MessagePosted)))
     assert recorder.of_type(MessagePosted)[0].message.text == "hello"
     assert await read(second, room, ann) == ["hello"]
-    await first.rooms.burn(room.id, visitor_id=ann.id)
+    await first.room_deletion.burn(room.id, visitor_id=ann.id)
     await wait_until(lambda: bool(recorder.of_type(RoomEnded)))
     assert second._keys.get(f"room {room.id}") is None
     await wait_until(lambda: not second.room_directory.summary(room.id))
@@ -137,7 +137,7 @@ async def test_change_of_a_room_on_one_node_is_known_on_another(nodes: Nodes) ->
     room, (ann,) = await create_room_with_members(here, "night train", "Ann")
     await wait_until(lambda: there.room_directory.summary(room.id) is not None)
     recorder = EventRecorder(there)
-    changed = await here.rooms.update(
+    changed = await here.room_editor.update(
         room.id, visitor_id=ann.id, name="Day Train", topic="home", message_ttl=MINUTE
     )
     await wait_until(lambda: bool(recorder.of_type(RoomChanged)))
@@ -147,7 +147,7 @@ async def test_change_of_a_room_on_one_node_is_known_on_another(nodes: Nodes) ->
     assert await there.rooms.find(room.slug) == changed
     message = await there.messages.post(room.id, visitor_id=ann.id, text="hello")
     assert message.expires_at - message.posted_at == MINUTE
-    changed = await there.rooms.update(room.id, visitor_id=ann.id, topic="back")
+    changed = await there.room_editor.update(room.id, visitor_id=ann.id, topic="back")
     await wait_until(lambda: _known_room(here, room.id).topic == "back")
     assert _known_room(here, room.id).name == "Day Train"
     ((current,),) = await execute(here, "SELECT texts_key_id FROM room")
@@ -162,11 +162,11 @@ async def test_change_of_a_room_missed_by_a_node_is_read_from_the_database(
     await wait_until(lambda: there.room_directory.summary(room.id) is not None)
     server.kill()
     await wait_until(lambda: not here.bus.is_up and not there.bus.is_up)
-    changed = await here.rooms.update(room.id, visitor_id=ann.id, name="Day Train")
+    changed = await here.room_editor.update(room.id, visitor_id=ann.id, name="Day Train")
     with pytest.raises(Unavailable):
         await there.rooms.find(room.slug)
     with pytest.raises(Unavailable):
-        await there.rooms.update(room.id, visitor_id=ann.id, topic="home")
+        await there.room_editor.update(room.id, visitor_id=ann.id, topic="home")
     await server.start()
     await wait_until(lambda: _known_room(there, room.id) == changed)
     assert await there.rooms.find(room.slug) == changed
@@ -536,7 +536,7 @@ async def test_room_whose_key_only_another_node_has_is_unavailable_not_missing(
         second.rooms.find_by_name("night train"),
         second.rooms.open("night train", visitor_id=ben.id),
         second.room_directory.find(room.slug),
-        second.rooms.burn(room.id, visitor_id=ann.id),
+        second.room_deletion.burn(room.id, visitor_id=ann.id),
     )
     for call in calls:
         with pytest.raises(Unavailable):
@@ -588,7 +588,7 @@ async def test_key_changes_during_a_gap_are_synchronized_afterwards(
     await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
     server.kill()
     await wait_until(lambda: not first.bus.is_up and not second.bus.is_up)
-    await first.rooms.burn(room.id, visitor_id=ann.id)
+    await first.room_deletion.burn(room.id, visitor_id=ann.id)
     other = await first.rooms.create("day train", visitor_id=ann.id)
     await server.start()
     await wait_until(lambda: second._keys.get(f"room {other.id}") is not None)
@@ -666,7 +666,7 @@ async def test_sync_removes_keys_destroyed_while_the_bus_was_stopped(nodes: Node
     room, (ann,) = await create_room_with_members(first, "night train", "Ann")
     await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
     await second.bus.stop()
-    await first.rooms.burn(room.id, visitor_id=ann.id)
+    await first.room_deletion.burn(room.id, visitor_id=ann.id)
     assert isinstance(second._keys, ReplicatedKeyStore)
     await second._keys.sync()
     assert second._keys.get(f"room {room.id}") is None
@@ -700,7 +700,7 @@ async def test_burn_interrupted_by_a_crash_is_finished_by_another_node(
     with monkeypatch.context() as patch:
         patch.setattr(first._keys, "destroy", _crash)
         with pytest.raises(asyncio.CancelledError):
-            await first.rooms.burn(room.id, visitor_id=ann.id)
+            await first.room_deletion.burn(room.id, visitor_id=ann.id)
     await second.purge()
     assert second._keys.get(f"room {room.id}") is None
     assert await execute(second, "SELECT count(*) FROM room") == [(0,)]

@@ -23,7 +23,7 @@ async def ann(chat: Chat) -> Visitor:
 async def closed(chat: Chat, ann: Visitor, clock: FakeClock) -> Room:
     """Return a room that was closed, and its name with it for a day."""
     room = await chat.rooms.open("Black Caxa", visitor_id=ann.id)
-    await chat.rooms.close(room.id, until=clock() + DAY)
+    await chat.room_deletion.close(room.id, until=clock() + DAY)
     return room
 
 
@@ -83,7 +83,7 @@ async def test_name_that_is_closed_twice_stays_closed_until_the_later_end(
 ) -> None:
     rooms = [await chat.rooms.open(name, visitor_id=ann.id) for name in ("Caxa", "Caxa!")]
     for room, duration in zip(rooms, (2 * DAY, DAY), strict=True):
-        await chat.rooms.close(room.id, until=clock() + duration)
+        await chat.room_deletion.close(room.id, until=clock() + duration)
     clock.advance(DAY)
     with pytest.raises(InvalidRoom):
         await chat.rooms.open("Caxa?", visitor_id=ann.id)
@@ -91,7 +91,7 @@ async def test_name_that_is_closed_twice_stays_closed_until_the_later_end(
 
 async def test_room_closed_without_a_time_can_be_opened_again(chat: Chat, ann: Visitor) -> None:
     room = await chat.rooms.open("night train", visitor_id=ann.id)
-    await chat.rooms.close(room.id)
+    await chat.room_deletion.close(room.id)
     assert (await chat.rooms.open("night train", visitor_id=ann.id)).id != room.id
 
 
@@ -100,7 +100,7 @@ async def test_name_of_an_unlisted_room_is_not_closed(
 ) -> None:
     """Unrelated public rooms may have it, and the link of the room is never used again."""
     room = await chat.rooms.create("family", visitor_id=ann.id, listed=False)
-    await chat.rooms.close(room.id, until=clock() + DAY)
+    await chat.room_deletion.close(room.id, until=clock() + DAY)
     assert (await chat.rooms.open("family", visitor_id=ann.id)).listed
 
 

@@ -77,7 +77,7 @@ async def test_post_and_database_time_do_not_wait_for_reads(
         room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
         async with _slow_readers(chat, ann.id, 300), asyncio.timeout(PATIENCE):
             await post_messages(chat, room, bob, "hello")
-            assert await chat.list_unavailable() == []
+            assert await chat.health.list_unavailable() == []
             await chat._database.read_server_time()
         assert await read(chat, room, bob) == ["hello"]
 

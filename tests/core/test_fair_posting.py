@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from anonchat import LimitReached, RateLimited
-from anonchat.bus import MemoryBus
+from anonchat.bus import Bus
 from anonchat.crypto import Hasher
 from anonchat.limits.network_shares import NetworkShares
 from anonchat.limits.rate_limits import Limits
@@ -41,7 +41,7 @@ def make_shares(folder: Path, clock: FakeClock, rate: str) -> RoomPostShares:
     """Return the shares of rooms with this limit of posts."""
     settings = make_settings(folder, posts_per_room=rate)
     hasher = Hasher(lambda: b"k" * 32)
-    limits = Limits(settings, clock=clock, bus=MemoryBus(), hasher=hasher)
+    limits = Limits(settings, clock=clock, bus=Bus(), hasher=hasher)
     return RoomPostShares(limits, settings.posts_per_room)
 
 
@@ -159,7 +159,7 @@ async def test_sock_puppets_do_not_block_the_owner_of_a_room(
 
 @pytest.fixture
 def networks() -> NetworkShares:
-    return NetworkShares(MemoryBus())
+    return NetworkShares(Bus())
 
 
 def test_queue_serves_visitors_in_turn_regardless_of_their_post_count(

@@ -232,7 +232,7 @@ async def test_retry_in_an_ended_room_is_refused(
     )
     await post("once", dedup_id="d1", room_id=brief.id)
     await post("once", dedup_id="d1")
-    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     clock.advance(MINUTE)
     for room_id in (brief.id, room.id):  # the first one is not purged yet
         with pytest.raises(NotFound):

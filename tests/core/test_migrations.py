@@ -14,6 +14,10 @@ import models
 from anonchat import StartupError
 from anonchat.storage.database import Database
 from models import SQLModel
+from tests.servers.postgres import PostgresPool
+
+_OLD_STATS = "UPDATE ledger SET messages = 3, rooms = 1, visitors = 5000000000"
+_NEW_STATS = "SELECT messages, rooms, visitors FROM purge_stats"
 
 
 async def test_migration_of_an_empty_file_creates_the_tables_of_the_models(tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ async def test_database_with_one_dedup_id_of_two_visitors_is_migrated(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "chat.db"
-    _create_first_revision(path)
+    _create_revision(path, "0001")
     time = "'2030-01-01 12:00:00'"
     _execute(
         path,
@@ -84,12 +88,44 @@ async def test_database_with_one_dedup_id_of_two_visitors_is_migrated(
         assert len(connection.exec_driver_sql("SELECT DISTINCT dedup_key FROM message").all()) == 2
 
 
-def _create_first_revision(path: Path) -> None:
+async def test_purge_stats_survive_the_renaming_of_their_table(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    _create_revision(path, "0009")
+    _execute(path, _OLD_STATS)
+    await _migrate(path)
+    with _connect(path) as connection:
+        assert connection.exec_driver_sql(_NEW_STATS).all() == [(3, 1, 5_000_000_000)]
+
+
+async def test_purge_stats_survive_the_renaming_of_their_table_in_postgresql(
+    postgres: PostgresPool,
+) -> None:
+    url = postgres.take(fresh=True)
+    database = Database(url)
+    async with database.migration() as connection:
+        await connection.run_sync(_upgrade, "0009")
+        await connection.exec_driver_sql(_OLD_STATS)
+        await connection.run_sync(_upgrade, "head")
+        assert (await connection.exec_driver_sql(_NEW_STATS)).all() == [(3, 1, 5_000_000_000)]
+        assert await connection.run_sync(_differences) == []
+        key = await connection.run_sync(lambda each: inspect(each).get_pk_constraint("purge_stats"))
+        assert key["name"] == "pk_purge_stats"
+    await database.close()
+    postgres.release(url)
+
+
+def _create_revision(path: Path, revision: str) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        _upgrade(connection, revision)
+    engine.dispose()
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(models.__file__).parent / "migrations"))
-    with create_engine(f"sqlite:///{path}").begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 async def _migrate(path: Path) -> None:

@@ -306,7 +306,7 @@ async def test_ended_room_frees_a_place_of_the_network(tmp_path: Path, clock: Fa
         await chat.rooms.create("two", visitor_id=eve.id)
         with pytest.raises(LimitReached):
             await chat.rooms.create("three", visitor_id=eve.id)
-        await chat.rooms.burn(room.id, visitor_id=eve.id)
+        await chat.room_deletion.burn(room.id, visitor_id=eve.id)
         await chat.rooms.create("three", visitor_id=eve.id)
 
 

@@ -186,7 +186,7 @@ async def test_name_is_given_to_one_of_the_rooms_that_all_nodes_rename(
     for number in range(10):
         outcomes = await _settle(
             *(
-                node.rooms.update(room.id, visitor_id=ann.id, name=f"hall {number}")
+                node.room_editor.update(room.id, visitor_id=ann.id, name=f"hall {number}")
                 for node, (room, (ann,)) in zip(nodes, rooms, strict=True)
             )
         )
@@ -199,8 +199,8 @@ async def test_changes_and_posts_on_all_nodes_do_not_undo_each_other(nodes: list
     room, (ann,) = await create_room_with_members(nodes[0], "night train", "Ann")
     for number in range(10):
         await asyncio.gather(
-            nodes[0].rooms.update(room.id, visitor_id=ann.id, name=f"train {number}"),
-            nodes[1].rooms.update(room.id, visitor_id=ann.id, topic=f"topic {number}"),
+            nodes[0].room_editor.update(room.id, visitor_id=ann.id, name=f"train {number}"),
+            nodes[1].room_editor.update(room.id, visitor_id=ann.id, topic=f"topic {number}"),
             *(node.messages.post(room.id, visitor_id=ann.id, text="hello") for node in nodes),
         )
         found = await nodes[2].rooms.find(room.slug)
@@ -248,7 +248,7 @@ async def test_concurrent_deletions_of_one_message_are_counted_once(nodes: list[
         *(node.messages.delete(room.id, visitor_id=ann.id, message_id=message.id) for node in nodes)
     )
     assert _count(outcomes, NotFound) == _NODES - 1
-    assert await execute(nodes[0], "SELECT messages FROM ledger") == [(1,)]
+    assert await execute(nodes[0], "SELECT messages FROM purge_stats") == [(1,)]
 
 
 async def test_concurrent_purges_on_all_nodes_count_everything_once(
@@ -262,7 +262,7 @@ async def test_concurrent_purges_on_all_nodes_count_everything_once(
     clock.advance(timedelta(days=60))
     stats = await asyncio.gather(*(node.expiry.purge() for node in nodes))
     assert sum(each.messages for each in stats) == 1_200
-    counts = await execute(nodes[0], "SELECT messages, rooms, visitors FROM ledger")
+    counts = await execute(nodes[0], "SELECT messages, rooms, visitors FROM purge_stats")
     assert counts == [(1_200, 1, 1)]
     assert await execute(nodes[0], "SELECT count(*) FROM room") == [(0,)]
 
@@ -284,7 +284,7 @@ async def test_forget_interrupted_on_one_node_is_completed_by_another(
     await nodes[1].purge()
     assert await execute(nodes[1], "SELECT count(*) FROM message") == [(0,)]
     assert await execute(nodes[1], "SELECT count(*) FROM visitor") == [(1,)]
-    assert await execute(nodes[1], "SELECT messages, visitors FROM ledger") == [(1, 1)]
+    assert await execute(nodes[1], "SELECT messages, visitors FROM purge_stats") == [(1, 1)]
 
 
 async def test_burn_interrupted_on_one_node_is_completed_by_another(
@@ -297,14 +297,14 @@ async def test_burn_interrupted_on_one_node_is_completed_by_another(
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patch:
-        patch.setattr("anonchat.services.rooms.delete_messages", cancel)
+        patch.setattr("anonchat.services.room_deletion.delete_messages", cancel)
         with pytest.raises(asyncio.CancelledError):
-            await nodes[0].rooms.burn(room.id, visitor_id=ann.id)
+            await nodes[0].room_deletion.burn(room.id, visitor_id=ann.id)
     assert await execute(nodes[1], "SELECT count(*) FROM message") == [(1,)]
     assert (await nodes[1].rooms.create("night train", visitor_id=ann.id)).id != room.id
     await nodes[1].purge()
     assert await execute(nodes[1], "SELECT count(*) FROM message") == [(0,)]
-    assert await execute(nodes[1], "SELECT messages, rooms FROM ledger") == [(1, 1)]
+    assert await execute(nodes[1], "SELECT messages, rooms FROM purge_stats") == [(1, 1)]
 
 
 async def test_random_concurrent_actions_raise_only_expected_errors(

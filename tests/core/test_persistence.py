@@ -162,7 +162,7 @@ async def test_keys_are_withheld_from_valkey_while_it_persists(
     await valkey.call("CONFIG", "SET", name, value)
     for node in nodes:
         await node._check_valkey()
-        assert node.is_bus_unsafe
+        assert node.health.is_bus_unsafe
         assert b"anonchat_bus_persists 1.0" in node.metrics.render()
     assert f"keys withheld from Valkey: Valkey persists its data to disk: {name}" in (caplog.text)
     assert await _get_readyz(first) == (503, "unsafe: bus writes to disk")
@@ -211,7 +211,7 @@ async def test_keys_are_withheld_after_valkey_restarts_with_persistence(
     await wait_until(lambda: not first.bus.is_up and not second.bus.is_up)
     server.options += ("--save", "3600 1")
     await server.start()
-    await wait_until(lambda: first.is_bus_unsafe and second.is_bus_unsafe)
+    await wait_until(lambda: first.health.is_bus_unsafe and second.health.is_bus_unsafe)
     await wait_until(lambda: first.bus.is_up and second.bus.is_up)
     assert await _stored_key_names(first) == set()
 

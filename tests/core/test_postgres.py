@@ -261,11 +261,11 @@ async def test_requests_are_refused_during_an_outage_and_succeed_after_it(
             await chat.messages.history(room.id, visitor_id=ann.id, limit=9, after=0)
         with pytest.raises(Unavailable):
             await chat.identity.sign_in("Bob")
-        assert await chat.list_unavailable() == ["database"]
+        assert await chat.health.list_unavailable() == ["database"]
         await chat.janitor.run_purge()
     finally:
         await postgres.start()
-    assert await chat.list_unavailable() == []
+    assert await chat.health.list_unavailable() == []
     await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
     await chat.messages.flush()
     assert await read(chat, room, ann) == ["before", "hello"]
@@ -319,7 +319,7 @@ async def test_start_and_end_of_an_outage_are_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("anonchat.storage.database._RECOVERY_SECONDS", 0)
+    monkeypatch.setattr("anonchat.storage.outage_log._RECOVERY_SECONDS", 0)
     await postgres.stop(signal.SIGQUIT)
     try:
         for _ in range(5):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anonchat import ChallengeUnsolved, MemoryBus, NicknameTaken, ProofOfWork
+from anonchat import Bus, ChallengeUnsolved, NicknameTaken, ProofOfWork
 from anonchat.crypto import Hasher
 from tests.challenge import solve as find_solution
 from tests.fakes import FakeClock, running_chat
@@ -20,7 +20,7 @@ BITS = 6
 def make_proof_of_work(
     clock: FakeClock, *, secret: str = "a secret for tests", bits: int = BITS
 ) -> ProofOfWork:
-    return ProofOfWork(bits, clock=clock, bus=MemoryBus(), hasher=Hasher(secret.encode))
+    return ProofOfWork(bits, clock=clock, bus=Bus(), hasher=Hasher(secret.encode))
 
 
 def redeem(proof_of_work: ProofOfWork, solution: str) -> None:

@@ -57,7 +57,7 @@ async def room(chat: Chat, ann: Visitor) -> Room:
 
 async def test_owner_changes_everything_at_once(chat: Chat, ann: Visitor, room: Room) -> None:
     recorder = EventRecorder(chat)
-    changed = await chat.rooms.update(
+    changed = await chat.room_editor.update(
         room.id,
         visitor_id=ann.id,
         name=" Day  Train ",
@@ -94,7 +94,7 @@ async def test_owner_changes_everything_at_once(chat: Chat, ann: Visitor, room: 
 async def test_what_is_not_given_stays(
     chat: Chat, ann: Visitor, room: Room, change: dict[str, Any]
 ) -> None:
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, **change)
+    changed = await chat.room_editor.update(room.id, visitor_id=ann.id, **change)
     assert replace(changed, expires_at=room.expires_at) == replace(room, **change, revision=1)
 
 
@@ -108,7 +108,7 @@ async def test_update_without_a_difference_publishes_nothing(
         {"name": " Night  Train"},
         {"topic": "where to?", "room_ttl": room.room_ttl},
     ):
-        assert await chat.rooms.update(room.id, visitor_id=ann.id, **change) == room
+        assert await chat.room_editor.update(room.id, visitor_id=ann.id, **change) == room
     assert recorder.events == []
     assert sorted(chat._keys.names()) == keys
 
@@ -116,7 +116,7 @@ async def test_update_without_a_difference_publishes_nothing(
 async def test_renamed_room_is_found_by_its_new_name_and_its_slug(
     chat: Chat, ann: Visitor, room: Room
 ) -> None:
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, name="Day Train")
+    changed = await chat.room_editor.update(room.id, visitor_id=ann.id, name="Day Train")
     assert changed.slug == "night-train"
     for name in ("Day Train", "night-train", "/r/night-train"):
         assert await chat.rooms.open(name, visitor_id=ann.id) == changed
@@ -129,18 +129,18 @@ async def test_renamed_room_is_found_by_its_new_name_and_its_slug(
 async def test_previous_name_is_free_and_gets_another_slug(
     chat: Chat, ann: Visitor, room: Room
 ) -> None:
-    await chat.rooms.update(room.id, visitor_id=ann.id, name="Day Train")
+    await chat.room_editor.update(room.id, visitor_id=ann.id, name="Day Train")
     new = await chat.rooms.create("Night Train", visitor_id=ann.id)
     assert new.slug == "night-train-2"
     with pytest.raises(RoomNameTaken):
-        await chat.rooms.update(room.id, visitor_id=ann.id, name="Night Train")
+        await chat.room_editor.update(room.id, visitor_id=ann.id, name="Night Train")
 
 
 @pytest.mark.parametrize("name", ["NIGHT TRAIN", "night-train", "N1ght Train"])
 async def test_room_may_get_a_name_like_its_own(
     chat: Chat, ann: Visitor, room: Room, name: str
 ) -> None:
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, name=name)
+    changed = await chat.room_editor.update(room.id, visitor_id=ann.id, name=name)
     assert changed.name == name
     assert await chat.rooms.find_by_name(name) == changed
 
@@ -190,14 +190,14 @@ async def test_closed_name_is_refused(
     chat: Chat, ann: Visitor, room: Room, clock: FakeClock
 ) -> None:
     closed = await chat.rooms.create("Black Caxa", visitor_id=ann.id)
-    await chat.rooms.close(closed.id, until=clock() + HOUR)
+    await chat.room_deletion.close(closed.id, until=clock() + HOUR)
     await _assert_refused(chat, ann, room, InvalidRoom, name="Black Caxa!")
 
 
 async def test_unlisted_room_may_have_any_name(chat: Chat, ann: Visitor, room: Room) -> None:
     hidden = await chat.rooms.create("attic", visitor_id=ann.id, listed=False)
     for name in (room.name, "N\u0456ght train"):
-        changed = await chat.rooms.update(hidden.id, visitor_id=ann.id, name=name)
+        changed = await chat.room_editor.update(hidden.id, visitor_id=ann.id, name=name)
         assert (changed.name, changed.slug) == (name, hidden.slug)
     assert await chat.rooms.find_by_name(room.name) == room
 
@@ -218,11 +218,11 @@ async def test_ended_room_cannot_be_changed(
     chat: Chat, ann: Visitor, room: Room, clock: FakeClock
 ) -> None:
     other = await chat.rooms.create("attic", visitor_id=ann.id)
-    await chat.rooms.burn(other.id, visitor_id=ann.id)
+    await chat.room_deletion.burn(other.id, visitor_id=ann.id)
     clock.advance(room.room_ttl)
     for room_id in (room.id, other.id, "never-was"):
         with pytest.raises(NotFound):
-            await chat.rooms.update(room_id, visitor_id=ann.id, topic="home")
+            await chat.room_editor.update(room_id, visitor_id=ann.id, topic="home")
 
 
 @pytest.mark.parametrize("message_ttl", [MINUTE, timedelta(days=2)])
@@ -230,7 +230,7 @@ async def test_message_ttl_applies_to_later_messages_only(
     chat: Chat, ann: Visitor, room: Room, message_ttl: timedelta, clock: FakeClock
 ) -> None:
     await post_messages(chat, room, ann, "before")
-    room = await chat.rooms.update(room.id, visitor_id=ann.id, message_ttl=message_ttl)
+    room = await chat.room_editor.update(room.id, visitor_id=ann.id, message_ttl=message_ttl)
     await post_messages(chat, room, ann, "after")
     before, after = await chat.messages.history(room.id, visitor_id=ann.id, limit=9)
     assert before.expires_at == clock() + chat.settings.message_ttl
@@ -244,12 +244,12 @@ async def test_summary_counts_from_the_first_message_and_names_the_next_expiry(
     chat: Chat, ann: Visitor, room: Room, clock: FakeClock
 ) -> None:
     await post_messages(chat, room, ann, "before")
-    await chat.rooms.update(room.id, visitor_id=ann.id, message_ttl=MINUTE)
+    await chat.room_editor.update(room.id, visitor_id=ann.id, message_ttl=MINUTE)
     await post_messages(chat, room, ann, "after")
     for _ in range(2):  # from events, and from the database
         (summary,) = await chat.room_directory.summaries([room.id])
         assert (summary.first_seq, summary.next_expiry) == (1, clock() + MINUTE)
-        chat.room_directory._oldest.clear()
+        chat.room_directory._oldest._oldest.clear()
     clock.advance(MINUTE)
     await chat.room_directory.tick()
     (summary,) = await chat.room_directory.summaries([room.id])
@@ -262,7 +262,7 @@ async def test_room_ttl_counts_from_the_last_activity(
     chat: Chat, ann: Visitor, room: Room, room_ttl: timedelta, clock: FakeClock
 ) -> None:
     clock.advance(HOUR)
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, room_ttl=room_ttl)
+    changed = await chat.room_editor.update(room.id, visitor_id=ann.id, room_ttl=room_ttl)
     assert changed.active_at == room.active_at
     assert changed.expires_at == room.active_at + room_ttl
     clock.advance(room_ttl - HOUR)
@@ -272,7 +272,7 @@ async def test_room_ttl_counts_from_the_last_activity(
 
 async def test_room_that_only_its_creator_entered_ends_no_later(chat: Chat, ann: Visitor) -> None:
     room = await chat.rooms.create("attic", visitor_id=ann.id)
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, room_ttl=timedelta(days=30))
+    changed = await chat.room_editor.update(room.id, visitor_id=ann.id, room_ttl=timedelta(days=30))
     assert changed.expires_at == room.expires_at
 
 
@@ -281,7 +281,9 @@ async def test_room_outlives_the_messages_that_were_posted_before(
 ) -> None:
     await post_messages(chat, room, ann, "before")
     (message,) = await chat.messages.history(room.id, visitor_id=ann.id, limit=9)
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, message_ttl=MINUTE, room_ttl=HOUR)
+    changed = await chat.room_editor.update(
+        room.id, visitor_id=ann.id, message_ttl=MINUTE, room_ttl=HOUR
+    )
     assert changed.expires_at == message.expires_at == clock() + chat.settings.message_ttl
 
 
@@ -298,7 +300,7 @@ async def test_change_that_is_published_early_is_not_undone_by_a_late_event(
     recorder = EventRecorder(chat)
     await post_messages(chat, room, ann, "before")
     late = list(recorder.events)
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, name="Day Train")
+    changed = await chat.room_editor.update(room.id, visitor_id=ann.id, name="Day Train")
     for event in late:
         await chat.bus.publish_local(event)
     summary = chat.room_directory.summary(room.id)
@@ -308,9 +310,9 @@ async def test_change_that_is_published_early_is_not_undone_by_a_late_event(
 
 async def test_concurrent_changes_are_all_made(chat: Chat, ann: Visitor, room: Room) -> None:
     await asyncio.gather(
-        chat.rooms.update(room.id, visitor_id=ann.id, name="Day Train"),
-        chat.rooms.update(room.id, visitor_id=ann.id, topic="home"),
-        chat.rooms.update(room.id, visitor_id=ann.id, message_ttl=MINUTE),
+        chat.room_editor.update(room.id, visitor_id=ann.id, name="Day Train"),
+        chat.room_editor.update(room.id, visitor_id=ann.id, topic="home"),
+        chat.room_editor.update(room.id, visitor_id=ann.id, message_ttl=MINUTE),
         post_messages(chat, room, ann, "meanwhile"),
     )
     changed = await chat.rooms.find(room.slug)
@@ -325,7 +327,7 @@ async def test_changes_beyond_the_rate_limit_are_refused(tmp_path: Path, clock: 
     async with running_chat(tmp_path, clock, new_rooms_per_visitor="2/1m") as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         for number in range(2):
-            await chat.rooms.update(room.id, visitor_id=ann.id, topic=f"{number}")
+            await chat.room_editor.update(room.id, visitor_id=ann.id, topic=f"{number}")
         await _assert_refused(chat, ann, room, RateLimited, topic="2")
         assert await chat.rooms.create("attic", visitor_id=ann.id)
 
@@ -334,10 +336,10 @@ async def test_each_change_replaces_the_key_of_the_texts(
     chat: Chat, ann: Visitor, room: Room
 ) -> None:
     for number in range(3):
-        await chat.rooms.update(room.id, visitor_id=ann.id, topic=f"{number}")
+        await chat.room_editor.update(room.id, visitor_id=ann.id, topic=f"{number}")
     ((current,),) = await execute(chat, "SELECT texts_key_id FROM room")
     assert [name for name in chat._keys.names() if name.startswith("texts")] == [f"texts {current}"]
-    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     assert not [name for name in chat._keys.names() if name.startswith(("room", "texts"))]
 
 
@@ -351,18 +353,20 @@ async def test_lifetime_that_is_kept_may_be_out_of_new_bounds(
             "attic", visitor_id=ann.id, message_ttl=days, room_ttl=2 * days
         )
     async with running_chat(tmp_path, clock, message_ttl_max="10d", room_ttl_max="30d") as chat:
-        changed = await chat.rooms.update(
+        changed = await chat.room_editor.update(
             room.id, visitor_id=ann.id, topic="home", message_ttl=days, room_ttl=2 * days
         )
         assert (changed.topic, changed.message_ttl, changed.room_ttl) == ("home", days, 2 * days)
         with pytest.raises(InvalidLifetime):
-            await chat.rooms.update(room.id, visitor_id=ann.id, message_ttl=days / 2 + HOUR)
+            await chat.room_editor.update(room.id, visitor_id=ann.id, message_ttl=days / 2 + HOUR)
 
 
 async def test_changed_room_survives_a_restart(tmp_path: Path, clock: FakeClock) -> None:
     async with running_chat(tmp_path, clock) as chat:
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
-        room = await chat.rooms.update(room.id, visitor_id=ann.id, name="Day Train", topic="home")
+        room = await chat.room_editor.update(
+            room.id, visitor_id=ann.id, name="Day Train", topic="home"
+        )
     async with running_chat(tmp_path, clock) as chat:
         assert await chat.rooms.find(room.slug) == room
         assert await chat.rooms.open("day train", visitor_id=ann.id) == room
@@ -379,7 +383,7 @@ async def test_room_of_an_earlier_release_can_be_changed(
             room.id, "", name=room.name, topic=room.topic, slug=room.slug
         )
     assert await chat.rooms.find(room.slug) == room
-    changed = await chat.rooms.update(room.id, visitor_id=ann.id, topic="home")
+    changed = await chat.room_editor.update(room.id, visitor_id=ann.id, topic="home")
     assert await chat.rooms.find(room.slug) == changed == replace(room, topic="home", revision=1)
 
 
@@ -391,7 +395,7 @@ async def _assert_refused(
     before = await chat.rooms.find(room.slug)
     keys = sorted(chat._keys.names())
     with pytest.raises(error) as refused:
-        await chat.rooms.update(room.id, visitor_id=visitor.id, **change)
+        await chat.room_editor.update(room.id, visitor_id=visitor.id, **change)
     assert type(refused.value) is error
     assert recorder.events == []
     assert await chat.rooms.find(room.slug) == before

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from anonchat import Chat, ChatError, MemoryBus, NotFound, Room, RoomEnded, RoomSummary, Visitor
+from anonchat import Bus, Chat, ChatError, NotFound, Room, RoomEnded, RoomSummary, Visitor
 from anonchat.services.room_directory import RoomDirectory
 from anonchat.storage.database import Database
 from tests.fakes import (
@@ -367,7 +367,7 @@ class Scenario:
         chat = self.chat
         room_directory = RoomDirectory(
             database=chat._database,
-            bus=MemoryBus(),
+            bus=Bus(),
             clock=self.clock,
             cipher=chat.room_directory._cipher,
             find_room=chat.rooms.find,

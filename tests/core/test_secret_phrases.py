@@ -226,11 +226,11 @@ async def test_60_waiting_phrases_of_one_network_do_not_block_another_network(
         waiting = chat.identity._phrases._slots._groups
         await wait_until(lambda: sum(map(len, waiting.values())) == 60)
         bob = asyncio.create_task(
-            chat.identity.sign_in("Bob", phrase="of another house", address="203.0.113.7")
+            chat.identity.sign_in("Bob", phrase="of another network", address="203.0.113.7")
         )
         await wait_until(lambda: len(waiting) == 2)
     await bob
-    assert order.index("of another house") <= PHRASE_THREADS
+    assert order.index("of another network") <= PHRASE_THREADS
     await asyncio.gather(*tasks)
 
 

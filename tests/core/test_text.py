@@ -39,7 +39,7 @@ all_normalizers = pytest.mark.parametrize(
 name_normalizers = pytest.mark.parametrize(
     "normalizer", [normalize_nickname, normalize_room_name, normalize_topic]
 )
-nasty_texts = pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS.keys())
+hostile_texts = pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS.keys())
 emoji_texts = pytest.mark.parametrize("text", VALID_EMOJI.values(), ids=VALID_EMOJI.keys())
 
 # Ordinary text, and text of the characters that are handled specially.
@@ -220,7 +220,7 @@ def test_skeletons_slugs_and_foldings_can_be_made_of_any_name(text: str) -> None
 
 
 @all_normalizers
-@nasty_texts
+@hostile_texts
 def test_hostile_text_is_normalized_or_refused_with_an_error(
     normalizer: Normalizer, text: str
 ) -> None:
@@ -231,7 +231,7 @@ def test_hostile_text_is_normalized_or_refused_with_an_error(
 
 
 @name_normalizers
-@nasty_texts
+@hostile_texts
 def test_name_contains_no_invisible_characters(normalizer: Normalizer, text: str) -> None:
     unseen = r"\p{Cf}|\p{Cc}|\p{Co}|\p{Cn}|[\u115f\u2800\u3164\uffa0\u2028\u2029]"
     normalized = _normalize_or_none(normalizer, text) or ""

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from anonchat import LimitReached, MemoryBus, MonotonicWallClock, RateLimited, Settings, WorkBudget
+from anonchat import Bus, LimitReached, MonotonicWallClock, RateLimited, Settings, WorkBudget
 from anonchat.crypto import Hasher
 from anonchat.limits import rate_limits as limits_module
 from anonchat.limits import work_pool
@@ -24,7 +24,7 @@ def limits(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Limits:
     monkeypatch.setattr(limits_module, "_BURST", 1)  # bursts have their own test
     rates = {"work_per_visitor": "100/1h", "work_per_network": "300/1h"}
     settings = Settings.model_validate(UNLIMITED | rates)
-    return Limits(settings, clock=clock, bus=MemoryBus(), hasher=Hasher(lambda: b"a key"))
+    return Limits(settings, clock=clock, bus=Bus(), hasher=Hasher(lambda: b"a key"))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_60_concurrent_sign_ins_from_one_network_succeed(
 ) -> None:
     monkeypatch.setattr(work_pool, "_BURST_WAIT_MAX", timedelta(seconds=5))
     hasher = Hasher(lambda: b"a key")
-    limits = Limits(Settings(), clock=MonotonicWallClock(), bus=MemoryBus(), hasher=hasher)
+    limits = Limits(Settings(), clock=MonotonicWallClock(), bus=Bus(), hasher=hasher)
     work = WorkBudget(limits)
 
     async def sign_in() -> None:

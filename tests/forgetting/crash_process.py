@@ -74,9 +74,9 @@ async def _run_job(job: dict[str, Any]) -> None:
         case "forget":
             await chat.identity.forget(job["visitor"])
         case "burn":
-            await chat.rooms.burn(job["room"], visitor_id=job["visitor"])
+            await chat.room_deletion.burn(job["room"], visitor_id=job["visitor"])
         case "change":
-            await chat.rooms.update(job["room"], visitor_id=job["visitor"], **job["changes"])
+            await chat.room_editor.update(job["room"], visitor_id=job["visitor"], **job["changes"])
     os._exit(0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from anonchat.crypto import KEY_BYTES, DecryptionError, decrypt, decrypt_texts, derive_key
 from anonchat.security.key_file import _SLOT_BYTES, _derive_wrapping_key
 
-SECRET = "known to the thief"
+SECRET = "known to the attacker"
 
 
 class DiskCopies:

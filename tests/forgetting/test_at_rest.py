@@ -66,7 +66,7 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
     assert_no_plaintext("after a deletion")
     name, topic = canary("new name"), canary("new topic")
     site.canaries += [name, topic]
-    await chat.rooms.update(site.long.id, visitor_id=site.ann.id, name=name, topic=topic)
+    await chat.room_editor.update(site.long.id, visitor_id=site.ann.id, name=name, topic=topic)
     assert_no_plaintext("after a room was changed")
     await crash(chat)
     assert_no_plaintext("after a crash")
@@ -77,7 +77,7 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
         assert_no_plaintext("after the first messages")
         await chat.identity.forget(site.ben.id)
         assert_no_plaintext("after a visitor was deleted")
-        await chat.rooms.burn(site.short.id, visitor_id=site.ann.id)
+        await chat.room_deletion.burn(site.short.id, visitor_id=site.ann.id)
         assert_no_plaintext("after a room was burnt")
         clock.advance(chat.settings.visitor_ttl)
         await chat.expiry.purge()
@@ -141,7 +141,7 @@ async def test_previous_name_and_topic_of_a_room_cannot_be_decrypted(
         {"topic": canary("new topic")},
     ]
     for change in changes:
-        changed = await chat.rooms.update(room.id, visitor_id=site.ann.id, **change)
+        changed = await chat.room_editor.update(room.id, visitor_id=site.ann.id, **change)
         left = disk_copies.decrypt()
         assert left.isdisjoint({room.name, room.topic, changed.name} - {""})
         assert left >= {message.text for message in site.messages.values()}
@@ -163,7 +163,7 @@ async def test_data_of_a_forgotten_visitor_cannot_be_decrypted(
 async def test_burnt_room_cannot_be_decrypted(
     chat: Chat, site: CanarySite, disk_copies: DiskCopies
 ) -> None:
-    await chat.rooms.burn(site.long.id, visitor_id=site.ann.id)
+    await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
     left = disk_copies.decrypt()
     assert left.isdisjoint(site.text(word) for word in site.messages if word.endswith("long"))
     assert site.long.name not in left

@@ -99,7 +99,7 @@ async def test_forgotten_and_burnt_data_is_not_brought_back(
     burnt = await chat.rooms.open("day train", visitor_id=bob.id)
     await _back_up(chat, backup)
     await chat.identity.forget(ann.id)
-    await chat.rooms.burn(burnt.id, visitor_id=bob.id)
+    await chat.room_deletion.burn(burnt.id, visitor_id=bob.id)
     await chat.stop()
     _restore(chat, backup)
     async with running_chat(chat.settings.data_dir, clock) as again:
@@ -117,7 +117,7 @@ async def test_room_changed_after_the_backup_is_not_brought_back(
     room, ann = await _populate(chat, clock)
     other = await chat.rooms.create("day train", visitor_id=ann.id)
     await _back_up(chat, backup)
-    await chat.rooms.update(room.id, visitor_id=ann.id, topic="home")
+    await chat.room_editor.update(room.id, visitor_id=ann.id, topic="home")
     await chat.stop()
     _restore(chat, backup)
     async with running_chat(chat.settings.data_dir, clock) as again:

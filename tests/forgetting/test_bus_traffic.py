@@ -94,7 +94,7 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     assert (await first.room_directory.find(hidden.slug)).name == words["hidden"]
     words["address"] = hidden.slug
     words["new name"] = canary("new name")
-    await second.rooms.update(hidden.id, visitor_id=ben.id, name=words["new name"])
+    await second.room_editor.update(hidden.id, visitor_id=ben.id, name=words["new name"])
     await wait_until(lambda: bool(event_recorder.of_type(RoomChanged)))
     assert (await first.room_directory.find(hidden.slug)).name == words["new name"]
     return message.id

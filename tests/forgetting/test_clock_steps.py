@@ -29,7 +29,7 @@ class Machine:
         folder.mkdir()
         self.set("+0")
         self.server_process = ServerProcess(
-            folder / "house",
+            folder / "site",
             environment={
                 "LD_PRELOAD": str(LIBRARIES[0]),
                 "FAKETIME_NO_CACHE": "1",

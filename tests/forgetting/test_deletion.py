@@ -247,14 +247,14 @@ async def test_only_the_owner_may_burn_a_room_while_a_member(chat: Chat) -> None
     room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
     non_member = await sign_in(chat, "Cid")
     with pytest.raises(NotAllowed):
-        await chat.rooms.burn(room.id, visitor_id=ben.id)
+        await chat.room_deletion.burn(room.id, visitor_id=ben.id)
     with pytest.raises(NotAMember):
-        await chat.rooms.burn(room.id, visitor_id=non_member.id)
+        await chat.room_deletion.burn(room.id, visitor_id=non_member.id)
     await chat.memberships.leave(room.id, visitor_id=ann.id)
     with pytest.raises(NotAMember):
-        await chat.rooms.burn(room.id, visitor_id=ann.id)
+        await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     with pytest.raises(NotFound):
-        await chat.rooms.burn("never-was", visitor_id=ann.id)
+        await chat.room_deletion.burn("never-was", visitor_id=ann.id)
     assert (await chat.rooms.find("night-train")).id == room.id
 
 
@@ -265,10 +265,10 @@ async def test_burnt_room_is_gone_and_its_name_is_free(chat: Chat) -> None:
     )
     await chat.messages.flush()
     recorder = EventRecorder(chat)
-    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     assert recorder.events == [RoomEnded(room.id, burnt=True)]
     with pytest.raises(NotFound):
-        await chat.rooms.burn(room.id, visitor_id=ann.id)
+        await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     with pytest.raises(NotFound):
         await chat.rooms.find("night-train")
     with pytest.raises(NotFound):
@@ -290,7 +290,7 @@ async def test_purge_during_burning_reports_the_room_as_burnt(
             await chat.expiry.purge()
 
     chat.bus.subscribe(purge)
-    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     assert set(recorder.events) == {RoomEnded(room.id, burnt=True)}
 
 
@@ -339,7 +339,7 @@ async def test_purge_stats_count_deletions_and_survive_a_restart(
     )
     await chat.messages.delete(room.id, visitor_id=ann.id, message_id=page[0].id)
     await chat.identity.forget(ben.id)
-    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     await chat.expiry.purge()
     stats = chat.purge_stats.stats
     assert stats
@@ -368,7 +368,7 @@ async def test_clock_continues_from_the_last_purge_after_a_restart(
 async def test_late_event_of_a_burnt_room_does_not_restore_it_in_the_lobby(chat: Chat) -> None:
     room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
     member = await chat.memberships.require(room.id, visitor_id=ann.id)
-    await chat.rooms.burn(room.id, visitor_id=ann.id)
+    await chat.room_deletion.burn(room.id, visitor_id=ann.id)
     await chat.bus.publish(MemberJoined(room, member))
     assert await chat.room_directory.search("night", limit=5) == []
     assert chat.room_directory.summary(room.id) is None

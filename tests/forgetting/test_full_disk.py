@@ -50,7 +50,7 @@ async def test_full_disk_delays_no_deletion_and_posts_resume_with_free_space(
         with pytest.raises(Unavailable):
             for number in range(2_000):
                 await site.post(chat, site.long, site.ann, f"more-{number}")
-        assert not await chat.is_disk_writable()
+        assert not await chat.health.is_disk_writable()
         clock.advance(site.short.message_ttl + MINUTE)
         await chat.janitor.run_purge()
         assert disk_copies.decrypt() & (gone | kept) == kept
@@ -58,10 +58,10 @@ async def test_full_disk_delays_no_deletion_and_posts_resume_with_free_space(
         assert await read(chat, site.short, site.ann) == []
         assert set(await read(chat, site.long, site.ann)) >= kept
 
-        await chat.rooms.burn(site.long.id, visitor_id=site.ann.id)
+        await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
         assert disk_copies.decrypt().isdisjoint(gone | kept)
         ballast.unlink()
-        assert await chat.is_disk_writable()
+        assert await chat.health.is_disk_writable()
         await chat.janitor.run_purge()
         assert _ids(data, "room") == {site.short.id}, "rows are deleted once the disk has space"
         assert _ids(data, "message") == set()

@@ -37,7 +37,7 @@ async def test_no_plaintext_is_in_tables_wal_and_log(
             site.long.id, visitor_id=site.ben.id, message_id=site.messages["ben-0-long"].id
         )
         await chat.identity.forget(site.ben.id)
-        await chat.rooms.burn(site.short.id, visitor_id=site.ann.id)
+        await chat.room_deletion.burn(site.short.id, visitor_id=site.ann.id)
         clock.advance(chat.settings.visitor_ttl)
         await chat.expiry.purge()
         assert_no_plaintext("purged")

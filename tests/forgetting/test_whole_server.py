@@ -20,7 +20,7 @@ MINUTE = 60
 
 @pytest.fixture
 async def server_process(tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    folder = tmp_path / "house"
+    folder = tmp_path / "site"
     (folder / "tmp").mkdir(parents=True)
     server_process = ServerProcess(
         folder,

@@ -26,7 +26,7 @@ from anonchat import (
     MessagesDeleted,
     Visitor,
 )
-from pages.elements.live_list import ClientState
+from pages.elements.list_sync import ClientState
 from pages.lists import MessageList
 from pages.rows import message_row
 from tests.fakes import FakeClock, crash, create_room_with_members, make_settings

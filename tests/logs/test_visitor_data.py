@@ -39,7 +39,7 @@ async def start_server(tmp_path: Path) -> AsyncIterator[StartServer]:
         *, unfiltered_log: bool = False, log_format: str = "text"
     ) -> ServerProcess:
         server = ServerProcess(
-            tmp_path / "house",
+            tmp_path / "site",
             program=FAILING_APP,
             environment={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
             | ({"UNFILTERED_LOG": "1"} if unfiltered_log else {}),
@@ -71,7 +71,7 @@ async def test_log_contains_no_visitor_data(
         assert json.loads(line)["logger"] if log_format == "json" else _LINE.fullmatch(line), line
     for failure in (  # each failure must be logged, otherwise the test proves nothing
         "event listener failed: MessagePosted",
-        "RuntimeError at anonchat/bus/memory.py:",
+        "RuntimeError at anonchat/bus/base.py:",
         "unhandled exception in a request",
         "ExceptionGroup at ",
         " from ValueError at tests/logs/failing_app.py:",

@@ -46,11 +46,11 @@ http {{
 
 
 @asynccontextmanager
-async def run_https_proxy(house: ServerProcess, port: int, folder: Path) -> AsyncIterator[Path]:
+async def run_https_proxy(server: ServerProcess, port: int, folder: Path) -> AsyncIterator[Path]:
     """Run nginx with TLS in front of the server; yield the path of the CA certificate."""
     authority = _make_certificates(folder)
     (location,) = _LOCATION.findall((ROOT / "docs" / "operations.md").read_text())
-    location = location.replace("127.0.0.1:8080", f"127.0.0.1:{house.port}")
+    location = location.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX_CONF.format(folder=folder, port=port, location=location))
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"

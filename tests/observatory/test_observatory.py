@@ -52,11 +52,11 @@ class Site:
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     port = free_port()
     address = f"https://localhost:{port}"
-    house = ServerProcess(tmp_path, base_url=address, trusted_proxies="127.0.0.1")
-    await house.start()
-    async with run_https_proxy(house, port, tmp_path) as authority:
+    server = ServerProcess(tmp_path, base_url=address, trusted_proxies="127.0.0.1")
+    await server.start()
+    async with run_https_proxy(server, port, tmp_path) as authority:
         yield Site(address, authority)
-    await house.stop()
+    await server.stop()
 
 
 async def test_observatory_grades_the_site_a_plus(site: Site) -> None:

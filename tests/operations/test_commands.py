@@ -32,7 +32,7 @@ OpenHouse = Callable[[], Awaitable[tuple[ServerProcess, ApiClient]]]
 @pytest.fixture
 async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
     """Yield a function that starts a server with three messages of Ann in a room."""
-    server_process = ServerProcess(tmp_path / "house")
+    server_process = ServerProcess(tmp_path / "site")
     async with httpx.AsyncClient(timeout=PATIENCE) as http:
 
         async def start() -> tuple[ServerProcess, ApiClient]:

@@ -27,7 +27,7 @@ async def test_node_is_ready_while_its_dependencies_respond(chat: Chat) -> None:
 
 
 async def test_draining_node_is_not_ready_but_healthy(chat: Chat) -> None:
-    chat.is_draining = True
+    chat.health.is_draining = True
     assert await _request(chat) == (503, "draining")
     assert await _request(chat, path="/healthz") == (200, "ok")
 

@@ -25,7 +25,7 @@ SERIES_MAX = 400
 @pytest.fixture
 async def server_process(tmp_path: Path) -> AsyncIterator[ServerProcess]:
     server_process = ServerProcess(
-        tmp_path / "house", metrics_port=str(free_port()), posts_per_visitor="5/1h"
+        tmp_path / "site", metrics_port=str(free_port()), posts_per_visitor="5/1h"
     )
     await server_process.start()
     yield server_process

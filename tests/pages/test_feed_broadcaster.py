@@ -8,6 +8,7 @@ import pytest
 from anonchat import Metrics
 from pages.feeds import broadcaster as feeds_module
 from pages.feeds.broadcaster import FeedBroadcaster
+from pages.feeds.subscriptions import Subscription
 from pages.feeds.topics import Topic
 from pages.rows.row import Row
 from tests.fakes import FakeClock, make_work_budget
@@ -20,13 +21,7 @@ class _Language:
     code: str = "en"
 
 
-class _Subscriber:
-    language: Any = _Language()
-    viewer = "ann"
-
-    async def subscribe_row(self, key: str) -> None: ...
-    async def unsubscribe_row(self, key: str) -> None: ...
-    async def stop(self) -> None: ...
+async def _request_sync() -> None: ...
 
 
 @pytest.fixture
@@ -68,7 +63,16 @@ def test_page_older_than_the_change_log_counts_as_outdated(
 
 
 async def test_row_dropped_and_put_back_in_one_packet_is_kept(feeds: FeedBroadcaster) -> None:
-    feeds.subscribe(_Subscriber(), KITCHEN)
+    language: Any = _Language()
+    subscription = Subscription(
+        feeds.subscriptions,
+        page_id="page",
+        language=language,
+        viewer="ann",
+        row_channel="",
+        request_sync=_request_sync,
+    )
+    subscription.add([KITCHEN])
     feeds.drop(KITCHEN, "1", "2")
     feeds.put(KITCHEN, lambda _: Row("1", 1, "<p>"))
     (packet,) = feeds._packets.values()

@@ -39,7 +39,7 @@ async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
         await wait_until(lambda: _has_received("sidebar", page) and _has_received("card", lobby))
         for tab in (page, lobby):
             tab.received.clear()
-        await chat.rooms.update(
+        await chat.room_editor.update(
             room.id,
             visitor_id=ann.id,
             name="room after",

@@ -111,7 +111,7 @@ async def test_busy_page_uses_the_theme_cookie(
 async def test_visitor_is_not_limited_by_anonymous_requests_of_the_address(
     browser: httpx.AsyncClient, strict_limit: FakeClock, chat: Chat
 ) -> None:
-    ann = await _sign_in(chat, "Ann of the busy house")
+    ann = await _sign_in(chat, "Ann of the busy network")
     for _ in range(50):
         await browser.get("/login")
     assert (await browser.get("/login")).status_code == 429
@@ -250,7 +250,7 @@ async def test_page_is_refused_if_its_socket_would_be_refused(
     browser: httpx.AsyncClient, full_network: ConnectionLimit, chat: Chat
 ) -> None:
     assert (await browser.get("/login")).status_code == 429
-    ann = await _sign_in(chat, "Ann of the full house")
+    ann = await _sign_in(chat, "Ann of the full network")
     assert (await browser.get("/", headers=ann)).status_code == 200
 
 

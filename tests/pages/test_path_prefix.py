@@ -47,7 +47,7 @@ class PrefixedSite:
 async def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PrefixedSite]:
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("site")
     is_named_by_header = request.param == "header"
     server = ServerProcess(folder, trusted_proxies="127.0.0.1")
     if not is_named_by_header:

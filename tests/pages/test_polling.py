@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from anonchat import ConnectionLimit
 from pages.transport import packet_filter
 from pages.transport import socket_authorizer as module
-from pages.transport.packet_filter import is_valid_post_body
+from pages.transport.packets import is_valid_post_body
 from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import complete_handshake, open_websocket, wait_until

@@ -21,6 +21,7 @@ from anonchat.rates import Rate
 from pages.transport import socket_authorizer as module
 from pages.transport import websocket
 from pages.transport.connections import Connections
+from pages.transport.page_handshake import read_handshake_params
 from pages.transport.socket_authorizer import _IGNORED_LOG_KEYS, SocketAuthorizer
 from tests.fakes import FakeClock, make_limit
 from tests.history.screen import introduce, read_client_id
@@ -515,8 +516,8 @@ async def test_handshake_query_with_two_page_ids_is_invalid(
     async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
         one, two = [read_client_id((await http.get("/login")).text) for _ in range(2)]
     query = httpx.QueryParams(introduce(one, tab_id="tab"))
-    assert module._read_handshake_params({"QUERY_STRING": f"{query}&client_id={two}"}) is None
-    assert module._read_handshake_params({"QUERY_STRING": str(query)})
+    assert read_handshake_params({"QUERY_STRING": f"{query}&client_id={two}"}) is None
+    assert read_handshake_params({"QUERY_STRING": str(query)})
 
 
 async def test_nicegui_registers_only_the_wrapped_handlers(web: object) -> None:

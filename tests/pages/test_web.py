@@ -386,7 +386,9 @@ async def test_member_who_leaves_during_rendering_gets_no_room_feeds(
     page = (await browser.get(address)).text
     client = Client.instances[page.split("'client_id': '")[1].split("'")[0]]
     feeds = [element for element in client.elements.values() if isinstance(element, LiveList)]
-    assert not {"messages", "members"} & {topic.channel for feed in feeds for topic in feed._topics}
+    assert not {"messages", "members"} & {
+        topic.channel for feed in feeds for topic in feed.subscription.topics
+    }
 
 
 _EXTERNAL_TARGETS = [

@@ -24,12 +24,12 @@ DO $$
 DECLARE name text;
 BEGIN
     FOR name IN SELECT tablename FROM pg_tables
-        WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'ledger')
+        WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'purge_stats')
     LOOP
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;
-    IF to_regclass('ledger') IS NOT NULL THEN
-        UPDATE ledger SET store = '', purged_at = NULL, messages = 0, rooms = 0, visitors = 0;
+    IF to_regclass('purge_stats') IS NOT NULL THEN
+        UPDATE purge_stats SET store = '', purged_at = NULL, messages = 0, rooms = 0, visitors = 0;
     END IF;
 END $$
 """

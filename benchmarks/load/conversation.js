@@ -7,7 +7,7 @@ const TICK = 5; // milliseconds
 
 let lastNumber = 0; // numbers are unique, so that late deliveries are not counted in another interval
 
-export class Talk {
+export class Conversation {
   constructor(screens, { rate, seconds, speakers, filler, maxSeconds }) {
     this.screens = screens;
     this.rate = rate;
