@@ -60,7 +60,6 @@ export default {
       "aria-label": this.label || undefined,
       "aria-live": this.stick ? "polite" : undefined,
       tabindex: this.stick ? 0 : undefined,
-      "data-quiet": this.texts?.quiet,
       onScroll: this.onScroll,
       onClick: this.onClick,
       onKeydown: this.onKeydown,
