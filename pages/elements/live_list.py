@@ -65,7 +65,12 @@ class Page:
     more: bool
 
 
-_SCRIPTS: list[str | Path] = ["live_list/*.js", "navigation.js", "socket.js"]
+_SCRIPTS: list[str | Path] = [
+    "live_list/*.js",
+    "navigation.js",
+    "reason.js",
+    "socket.js",
+]
 
 
 class LiveList(Component, component="live_list.js", dependencies=_SCRIPTS):

@@ -166,7 +166,7 @@ class MessageList(LiveList):
                     self._room.id, visitor_id=self.viewer, seq=seq
                 )
         except ChatError as error:
-            self.run_method("failDeletion", str(seq), self.language.explain(error))
+            self.run_method("failDeletion", str(seq), *self.language.reason(error))
 
 
 def _read_seq(value: object) -> int:
