@@ -118,7 +118,7 @@ def _show_form(
                 language, is_free=context.chat.identity.is_nickname_available
             )
         except ChatError as error:
-            sign_in.refuse("nickname", language.explain(error))
+            sign_in.refuse("nickname", *language.reason(error))
         else:
             sign_in.fill("nickname", name)
 

@@ -14,6 +14,7 @@ from .elements.composer import Composer
 from .elements.page_budget import current_budget
 from .elements.panel_button import PanelButton
 from .elements.sub_pages import current_sub_page
+from .empty_room import show_empty_room
 from .i18n.language import current_language
 from .join_panel import show_join_panel
 from .layout import show_title
@@ -51,6 +52,7 @@ def _show_conversation(room: Room, member: Member, visitor: Visitor) -> None:
         header = html.header()
         alert = Alert()
         messages = MessageList(room, member)
+        show_empty_room(room)
         composer = Composer(room, member, messages=messages)
     panel = html.aside().classes("members")
     with panel:

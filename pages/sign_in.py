@@ -89,7 +89,9 @@ def _refuse(language: Language, error: ChatError) -> Response:
     """Tell the script why a sign-in was refused."""
     if isinstance(error, ChallengeUnsolved):
         return JSONResponse(dict(error.details))
-    return JSONResponse({"field": _refused_field(error), "reason": language.explain(error)})
+    reason, seconds = language.reason(error)
+    refusal = {"field": _refused_field(error), "reason": reason}
+    return JSONResponse({**refusal, "seconds": seconds} if seconds else refusal)
 
 
 def _make_refusals(context: PageContext) -> RefusePlainForm:

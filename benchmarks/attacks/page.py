@@ -250,7 +250,8 @@ class Page:
 
 
 def _is_filled_alert(element: dict[str, Any]) -> bool:
-    return element["props"].get("role") == "alert" and bool(element.get("text"))
+    text, _ = element["props"].get("reason", ("", 0))
+    return bool(text)
 
 
 def _name(element: dict[str, Any]) -> str:

@@ -3,19 +3,39 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nicegui.elements.mixins.text_element import TextElement
+from markupsafe import escape
+from nicegui import ui
 
 from anonchat import ChatError
 
 from ..i18n.language import current_language
 
 
-class Alert(TextElement):
-    """A text that is read out when it appears; it is empty at first."""
+class Alert(ui.element, component="alert.js", dependencies=["reason.js"]):
+    """A text that is read out when it appears; it is empty at first.
 
-    def __init__(self, text: str = "") -> None:
-        super().__init__(tag="p", text=text)
-        self.classes("alert").props("role=alert")
+    The seconds of a rate limit are counted down, and it disappears at the end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes("alert")
+        self.text = ""
+
+    @property
+    def text(self) -> str:
+        """The text, or "" if there is none."""
+        text: str = self._props["reason"][0]
+        return text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._show(text)
+
+    def paint(self) -> str:
+        """Return the text as HTML."""
+        classes = " ".join(self.classes)
+        return f'<p id="{self.html_id}" class="{classes}" role="alert">{escape(self.text)}</p>'
 
     @contextmanager
     def report_errors(self) -> Iterator[None]:
@@ -35,4 +55,8 @@ class Alert(TextElement):
 
     def show_error(self, error: ChatError) -> None:
         """Show an error."""
-        self.text = current_language().explain(error)
+        self._show(*current_language().reason(error))
+
+    def _show(self, text: str, seconds: int = 0) -> None:
+        self._props["reason"] = [text, seconds]
+        self.update()

@@ -1,5 +1,6 @@
 // The message composer. The draft and the unanswered messages are stored in this tab only.
 
+import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
 
 const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is removed in any case
@@ -107,7 +108,7 @@ export default {
       this.$refs.box.focus();
     },
     onInput() {
-      this.showAlert("");
+      dismissReason(this.$refs.alert);
       this.resize();
       sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
     },
@@ -127,16 +128,20 @@ export default {
       // The stored row replaces the pending one, unless it expired before.
       setTimeout(() => this.list()?.removePending(dedup), ROW_TIMEOUT);
     },
-    reject(dedup, reason, hasExpired) {
+    reject(dedup, reason, seconds) {
       const { text } = this.unanswered.get(dedup) || {};
       if (text === undefined) return;
       this.forget(dedup);
-      this.rejected = hasExpired ? undefined : { text, dedup };
+      this.rejected = { text, dedup };
       this.list()?.removePending(dedup);
       const draft = this.$refs.box.value;
       this.setText(draft ? `${text}\n${draft}` : text);
-      this.showAlert(reason);
+      this.showAlert(reason, seconds);
       this.$refs.box.focus();
+    },
+    expire(dedup, reason) {
+      this.reject(dedup, reason);
+      this.rejected = undefined; // a new attempt needs a new id
     },
     forget(dedup) {
       this.unanswered.delete(dedup);
@@ -146,8 +151,8 @@ export default {
       this.$refs.box.value = text;
       this.onInput();
     },
-    showAlert(reason) {
-      this.$refs.alert.textContent = reason;
+    showAlert(reason, seconds) {
+      showReason(this.$refs.alert, reason, seconds);
     },
     saveUnanswered() {
       sessionStorage.setItem(this.key("waiting"), JSON.stringify([...this.unanswered]));

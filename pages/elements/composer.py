@@ -20,7 +20,7 @@ _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
 
 
-class Composer(Component, component="composer.js", dependencies=["socket.js"]):
+class Composer(Component, component="composer.js", dependencies=["reason.js", "socket.js"]):
     """Sends on Enter, stores the author's draft in the browser tab, and shows pending messages.
 
     The pending messages are shown in `messages`. After a reconnection, unanswered messages are sent
@@ -94,10 +94,10 @@ class Composer(Component, component="composer.js", dependencies=["socket.js"]):
                 text=text,
                 dedup_id=dedup_id,
             )
-        except MessageExpired as error:  # posted and expired: a retry needs a new dedup_id
-            self.run_method("reject", dedup_id, self._language.explain(error), True)
+        except MessageExpired as error:  # it was posted before
+            self.run_method("expire", dedup_id, self._language.explain(error))
         except ChatError as error:
-            self.run_method("reject", dedup_id, self._language.explain(error))
+            self.run_method("reject", dedup_id, *self._language.reason(error))
         except Exception:  # without a response, the message would stay pending
             _log.exception("posting a message failed")
             self.run_method(

@@ -2,6 +2,7 @@
 // has left, and offers to undo it. The tab remembers it, because leaving the open room leads to
 // another page.
 
+import { showReason } from "reason";
 import { whenSocket } from "socket";
 
 const SHOWN = 10_000; // ms
@@ -10,11 +11,11 @@ const KEY = "left-room";
 export default {
   props: { text: String, undo: String }, // "{}" stands for the name
   emits: ["undo"],
-  data: () => ({ room: null, reason: "" }),
+  data: () => ({ room: null }),
   render() {
     const { room } = this;
     return Vue.h("div", { class: "left-room", "aria-live": "polite" }, room && [
-      Vue.h("span", this.reason || this.text.replace("{}", () => room.name)),
+      Vue.h("span", { ref: "line", key: room.until }, this.describe(room)),
       Vue.h("button", { type: "button", class: "link", onClick: () => this.undoLeaving(room) }, this.undo),
     ]);
   },
@@ -40,7 +41,6 @@ export default {
       this.show(room);
     },
     show(room) {
-      this.reason = "";
       this.room = room;
       clearTimeout(this.timer);
       if (room) this.timer = setTimeout(() => this.end(), room.until - Date.now());
@@ -58,8 +58,12 @@ export default {
       sessionStorage.removeItem(KEY);
       this.room = null;
     },
-    reject(reason) {
-      this.reason = reason;
+    describe({ name }) {
+      return this.text.replace("{}", () => name);
+    },
+    reject(reason, seconds) {
+      const { line } = this.$refs;
+      showReason(line, reason, seconds, () => (line.textContent = this.describe(this.room)));
       this.timer = setTimeout(() => this.end(), SHOWN);
     },
   },

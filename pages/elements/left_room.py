@@ -11,7 +11,7 @@ from .component import Component
 from .handlers import LatestOnlyHandler
 
 
-class LeftRoom(Component, component="left_room.js", dependencies=["socket.js"]):
+class LeftRoom(Component, component="left_room.js", dependencies=["reason.js", "socket.js"]):
     """Shows for ten seconds which room the visitor has left; `on_undo` gets its slug.
 
     It stays while the pointer or the focus is on it.
@@ -29,6 +29,6 @@ class LeftRoom(Component, component="left_room.js", dependencies=["socket.js"]):
         try:
             await self._on_undo(str(arguments.args))
         except ChatError as error:
-            self.run_method("reject", self._language.explain(error))
+            self.run_method("reject", *self._language.reason(error))
         else:
             self.run_method("forget")

@@ -12,6 +12,7 @@ import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
+import { showReason } from "reason";
 import { whenSocket } from "socket";
 import { Times } from "times";
 import { Unread } from "unread";
@@ -60,7 +61,6 @@ export default {
       "aria-label": this.label || undefined,
       "aria-live": this.stick ? "polite" : undefined,
       tabindex: this.stick ? 0 : undefined,
-      "data-quiet": this.texts?.quiet,
       onScroll: this.onScroll,
       onClick: this.onClick,
       onKeydown: this.onKeydown,
@@ -464,8 +464,9 @@ export default {
       if (isBeforeWindow || this.listWindow.isAfterWindow(row)) return; // scrolling loads it
       this.applyChange(() => this.show(row));
     },
-    failDeletion(key, reason) {
-      this.deletion.fail(key, reason);
+    failDeletion(key, reason, seconds) {
+      const notice = this.deletion.fail(key, reason);
+      showReason(notice.node.firstChild, reason, seconds, () => this.notices.end(notice));
     },
     listMenuItems(row) {
       const { copy, copied, delete: remove } = this.texts;

@@ -1,5 +1,7 @@
 // A combobox over rooms (WAI-ARIA "editable combobox with list autocomplete").
 
+import { dismissReason, showReason } from "reason";
+
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 const QUERY_DELAY = 120; // ms
 const READ_DELAY = 500; // ms for which "Create" is shown before an Enter that came earlier creates
@@ -19,7 +21,7 @@ export default {
   },
   emits: ["query", "open", "pick"],
   // picked: a slug, kept after its room has ended; "" for the option that creates a room
-  data: () => ({ options: [], picked: null, reason: "" }),
+  data: () => ({ options: [], picked: null }),
   render() {
     const id = this.$.uid;
     const shown = this.options.length > 0;
@@ -65,7 +67,7 @@ export default {
           ),
         ),
       ),
-      Vue.h("p", { role: "alert", class: "alert" }, this.reason),
+      Vue.h("p", { ref: "alert", role: "alert", class: "alert" }),
     ]);
   },
   mounted() {
@@ -101,7 +103,7 @@ export default {
       return document.activeElement === this.$refs.box;
     },
     onInput() {
-      this.reason = "";
+      dismissReason(this.$refs.alert);
       this.picked = null;
       this.answered = undefined;
       this.isHeld = false;
@@ -156,13 +158,13 @@ export default {
       if (this.isHeld) return (this.timer = setTimeout(() => this.choose(null), creates ? READ_DELAY : 0));
       this.timer = setTimeout(() => this.$emit("query", words), REFRESH_DELAY);
     },
-    showFailure(words, reason) {
+    showFailure(words, reason, seconds) {
       if (words !== this.$refs.box.value || !this.hasFocus()) return;
       this.close(); // the next Enter asks again
-      this.reason = reason;
+      showReason(this.$refs.alert, reason, seconds);
     },
-    reject(reason) {
-      this.reason = reason;
+    reject(reason, seconds) {
+      showReason(this.$refs.alert, reason, seconds);
       this.picked = null; // the next Enter opens the typed name
       this.$refs.box.focus();
     },

@@ -15,7 +15,7 @@ NAME_CHARACTERS = 1_000
 """The `maxlength` of the box; one emoji takes up to 15. The core rejects names too long."""
 
 
-class RoomSearch(Component, component="room_search.js"):
+class RoomSearch(Component, component="room_search.js", dependencies=["reason.js"]):
     """A combobox: typing lists matching public rooms, Enter opens a room.
 
     If no room has the typed name, the last option offers to create a public one; Enter creates it
@@ -70,7 +70,7 @@ class RoomSearch(Component, component="room_search.js"):
             await self.work.wait(Cost.SEARCH + Cost.ROOM_SEARCHED * self._rooms())
             options = [self._option(summary) for summary in await self._search(words)]
         except ChatError as error:  # without an answer, an Enter that waits for it would do nothing
-            self.run_method("showFailure", words, self._language.explain(error))
+            self.run_method("showFailure", words, *self._language.reason(error))
         else:
             await self.call_script("show", words, options)
 
@@ -84,4 +84,4 @@ class RoomSearch(Component, component="room_search.js"):
         try:
             await action(str(arguments.args)[:NAME_CHARACTERS])
         except ChatError as error:
-            self.run_method("reject", self._language.explain(error))
+            self.run_method("reject", *self._language.reason(error))

@@ -1,6 +1,7 @@
 // The part of the login form that signs in: posts the form, and solves proof-of-work challenges.
 
 import { solve } from "challenge";
+import { showReason } from "reason";
 
 const ATTEMPT = "attempt"; // its key in the session storage: a reload continues a failed attempt
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
@@ -47,12 +48,12 @@ export default {
       if (this.isSolving) return (this.isWanted = true);
       if (this.isPosting) return;
       this.isPosting = true;
-      for (const field of this.form.querySelectorAll("[aria-invalid]")) this.showReason(field, "");
+      for (const field of this.form.querySelectorAll("[aria-invalid]")) this.accept(field);
       const refusal = await this.signIn().catch(() => ({ field: "nickname", reason: this.failed }));
       if (!refusal) return;
       this.isPosting = false;
       if (refusal.challenge) this.solve(refusal.challenge, refusal.bits, true);
-      else this.refuse(refusal.field, refusal.reason);
+      else this.refuse(refusal.field, refusal.reason, refusal.seconds);
     },
     // Returns why the sign-in was refused, or nothing if the page is being left.
     async signIn() {
@@ -83,17 +84,22 @@ export default {
     fill(name, text) {
       const field = this.form.elements[name];
       field.value = text;
-      this.showReason(field, "");
+      this.accept(field);
     },
-    refuse(name, reason) {
+    refuse(name, reason, seconds) {
       const field = this.form.elements[name];
-      this.showReason(field, reason);
+      showReason(alertOf(field), reason, seconds, () => this.accept(field));
+      field.setAttribute("aria-invalid", "true");
       field.closest("details")?.setAttribute("open", "");
       field.focus();
     },
-    showReason(field, reason) {
-      document.getElementById(field.getAttribute("aria-describedby")).textContent = reason;
-      field.setAttribute("aria-invalid", String(reason !== ""));
+    accept(field) {
+      showReason(alertOf(field), "");
+      field.setAttribute("aria-invalid", "false");
     },
   },
 };
+
+function alertOf(field) {
+  return document.getElementById(field.getAttribute("aria-describedby"));
+}

@@ -7,7 +7,7 @@ from anonchat import ProofOfWork
 from ..i18n.language import Language
 
 
-class SignIn(ui.element, component="sign_in.js", dependencies=["proof_of_work/*.js"]):
+class SignIn(ui.element, component="sign_in.js", dependencies=["proof_of_work/*.js", "reason.js"]):
     """Posts its form to `/session`, solves challenges for it, and shows why it was refused.
 
     If every sign-in needs a proof of work, solving starts as soon as the page is shown. The browser
@@ -32,6 +32,6 @@ class SignIn(ui.element, component="sign_in.js", dependencies=["proof_of_work/*.
         """Set the text of the field of that name."""
         self.run_method("fill", name, text)
 
-    def refuse(self, name: str, reason: str) -> None:
-        """Show why the field of that name is refused, and focus it."""
-        self.run_method("refuse", name, reason)
+    def refuse(self, name: str, reason: str, seconds: int = 0) -> None:
+        """Show why the field of that name is refused, for that long if not 0, and focus it."""
+        self.run_method("refuse", name, reason, seconds)

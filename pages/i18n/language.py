@@ -52,6 +52,11 @@ class Language:
         }
         return self(error.sentence, **details)
 
+    def reason(self, error: ChatError) -> tuple[str, int]:
+        """Return what `explain` does, and the seconds in it that a page counts down, or 0."""
+        seconds = error.details.get("seconds")
+        return self.explain(error), seconds if isinstance(seconds, int) else 0
+
     def duration(self, duration: timedelta) -> str:
         """Format a duration in the largest unit that it fills and the next smaller one.
 

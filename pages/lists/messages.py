@@ -51,7 +51,6 @@ class MessageList(LiveList):
                 "latest": _("To the latest"),
                 "count": _("{n} new", n="{}"),
                 "fresh": _("New"),
-                "quiet": _describe_empty_room(room),
             },
         )
         self._room = room
@@ -168,18 +167,7 @@ class MessageList(LiveList):
                     self._room.id, visitor_id=self.viewer, seq=seq
                 )
         except ChatError as error:
-            self.run_method("failDeletion", str(seq), self.language.explain(error))
-
-
-def _describe_empty_room(room: Room) -> str:
-    _ = current_language()
-    nothing = _("Nothing has been said yet, or it is gone already.")
-    findable = (
-        _("Everybody can find this room in the lobby.")
-        if room.listed
-        else _("Only those who have its link can find this room.")
-    )
-    return f"{nothing} {findable}"
+            self.run_method("failDeletion", str(seq), *self.language.reason(error))
 
 
 def _read_seq(value: object) -> int:

@@ -145,7 +145,7 @@ async def _assert_no_english_text(person: Person, *allowed_words: str) -> None:
         """() => {
             const texts = [document.body.innerText];
             for (const node of document.querySelectorAll("body *"))
-                for (const name of ["aria-label", "title", "placeholder", "data-quiet"])
+                for (const name of ["aria-label", "title", "placeholder"])
                     if (node.getAttribute(name)) texts.push(node.getAttribute(name));
             return texts;
         }"""

@@ -38,16 +38,38 @@ async def test_phone_shows_a_long_name_of_a_room_whole(world: World, room: str) 
     assert await heading.evaluate(cut) == [False, False]
 
 
-async def test_empty_room_tells_who_can_find_it(world: World, room: str) -> None:
+async def test_empty_room_tells_who_can_find_it_and_offers_to_invite(
+    world: World, room: str
+) -> None:
     ann = await world.visitor("Ann")
     await ann.open_room(room)
-    await expect(ann.log).to_have_attribute("data-quiet", re.compile("Everybody can find this"))
+    await expect(ann.page.get_by_text("Everybody can find this room in the lobby.")).to_be_visible()
+    await ann.button("Invite").click()
+    await expect(ann.dialog.get_by_label("Link")).to_have_value(ann.page.url)
+    await ann.page.keyboard.press("Escape")
+    await expect(ann.button("Invite")).to_be_focused()
     await ann.button("New room").click()
     await ann.textbox("Name").fill(f"{room} too")
     await ann.dialog.get_by_label("Who can find it").select_option("no")
     await ann.button("Create the room").click()
     await ann.expect_room(f"{room} too")
-    await expect(ann.log).to_have_attribute("data-quiet", re.compile("Only those who have"))
+    await expect(ann.page.get_by_text("Only those who have its link can find")).to_be_visible()
+
+
+async def test_room_offers_to_invite_once_with_messages_and_without(
+    world: World, room: str
+) -> None:
+    (ann,) = await world.members(room, "Ann")
+    above_log = ann.page.locator(".talk > header").get_by_role("button", name="Invite")
+    await expect(ann.button("Invite")).to_have_count(1)
+    await expect(above_log).to_have_count(0)
+    await ann.post_messages("hello")
+    await expect(ann.page.get_by_text("Everybody can find this room")).to_be_hidden()
+    await expect(ann.button("Invite")).to_have_count(1)
+    await expect(above_log).to_be_visible()
+    await ann.delete_message("hello")
+    await expect(above_log).to_have_count(0)
+    await expect(ann.button("Invite")).to_be_visible()
 
 
 async def test_members_tell_who_is_oneself_and_who_owns_the_room(world: World, room: str) -> None:

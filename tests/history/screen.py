@@ -257,11 +257,13 @@ class Screen:
         if post := self._settle(dedup_id):
             post.accepted.append(now())
 
-    def _reject(self, dedup_id: str, reason: str, has_expired: bool = False) -> None:
+    def _reject(self, dedup_id: str, reason: str, _seconds: int = 0) -> None:
         post = self._settle(dedup_id)
-        # After an expiry the message was stored; after "could not be kept" it may be stored.
-        if post and not has_expired and "could not be kept" not in reason:
+        if post and "could not be kept" not in reason:  # else it may be stored
             post.refused.append(reason)
+
+    def _expire(self, dedup_id: str, _reason: str) -> None:
+        self._settle(dedup_id)  # it was stored
 
     def _settle(self, dedup_id: str) -> Post | None:
         post, settled = self._pending.pop(dedup_id, (None, None))

@@ -117,6 +117,16 @@ async def test_refused_sign_in_names_the_field_and_the_reason(
     assert "set-cookie" not in response.headers
 
 
+async def test_rate_limited_sign_in_tells_the_seconds_that_its_reason_names(site: AuthApp) -> None:
+    await site.chat.identity.sign_in("Ann")
+    for _ in range(5):
+        await site.sign_in(phrase="wrong horse battery")
+    refusal = (await site.sign_in(phrase="wrong horse battery")).json()
+    assert refusal["field"] == "phrase"
+    assert refusal["seconds"] > 0
+    assert f"in {refusal['seconds']} s." in refusal["reason"]
+
+
 @pytest.mark.parametrize(
     "form", [{}, [], "", {"nickname": 1}, {"nickname": "Ann", "attempt": "x" * 65}]
 )

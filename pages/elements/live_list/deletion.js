@@ -67,13 +67,13 @@ export class Deletion {
     this.#forget(key);
   }
 
-  // The server did not delete the message.
+  // The server did not delete the message. Returns the notice that says why.
   fail(key, reason) {
-    this.#notices.show(reason, { role: "alert" });
-    if (!this.#hidden.has(key)) return;
-    const { row } = this.#hidden.get(key);
+    const notice = this.#notices.show(reason, { role: "alert" });
+    const { row } = this.#hidden.get(key) ?? {};
     this.#forget(key);
-    this.#show(row);
+    if (row) this.#show(row);
+    return notice;
   }
 
   #end(key) {
