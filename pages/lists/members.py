@@ -19,6 +19,7 @@ class MemberList(LiveList):
             tag="ul",
             label=_("Members"),
             marks=_marks(room, member),
+            arrows=True,
         )
         self._room = room
 
