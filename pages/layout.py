@@ -26,14 +26,10 @@ from .i18n.language import Language
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
-STYLE_SHEET, _STORAGE_CHECK = (
-    f"assets/{name}?v={(_ASSETS / name).stat().st_mtime_ns}"
-    for name in ("theme.css", "storage_check.js")
-)
 ICON = _ASSETS / "icon.svg"
 MANIFEST = "manifest.webmanifest"
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
-_BROWSER_COLORS = {"light": "#fcfaf7", "dark": "#111318"}  # --paper of theme.css
+BROWSER_COLORS = {"light": "#fcfaf7", "dark": "#111318"}  # --paper of theme.css
 _QUASAR_COLORS = {
     "primary": "accent",
     "secondary": "ink-soft",
@@ -48,8 +44,16 @@ _QUASAR_COLORS = {
 _QUASAR_CODES = {"en": "en-US"}
 
 
+def asset_url(name: str) -> str:
+    """Return the URL of an asset, relative to the site; it changes with the file."""
+    return f"assets/{name}?v={(_ASSETS / name).stat().st_mtime_ns}"
+
+
+STYLE_SHEET, _STORAGE_CHECK = asset_url("theme.css"), asset_url("storage_check.js")
+
+
 def add_assets() -> None:
-    """Serve the style sheet and the icon; Quasar's colours are those of the style sheet."""
+    """Serve the style sheet and the icons; Quasar's colours are those of the style sheet."""
     app.colors(**{name: f"var(--{ours})" for name, ours in _QUASAR_COLORS.items()})
     app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
 
@@ -148,8 +152,9 @@ def _metadata(language: Language, theme: str) -> str:
     tags = [
         f'<meta name="description" content="{escape(text)}">',
         f'<link rel="manifest" href="{MANIFEST}">',
+        f'<link rel="apple-touch-icon" href="{asset_url("apple-touch-icon.png")}">',
     ]
-    for scheme, color in _BROWSER_COLORS.items():
+    for scheme, color in BROWSER_COLORS.items():
         if theme in ("", scheme):
             media = "" if theme else f' media="(prefers-color-scheme: {scheme})"'
             tags.append(f'<meta name="theme-color" content="{color}"{media}>')

@@ -1,10 +1,19 @@
 """The web manifest, by which a phone can keep the site among its apps."""
 
+from mimetypes import guess_type
+
 from fastapi.responses import JSONResponse
 from nicegui import app
 
 from .context import PageContext
-from .layout import ICON, MANIFEST
+from .layout import BROWSER_COLORS, ICON, MANIFEST, asset_url
+
+_ICONS = (  # name, size, purpose
+    (ICON.name, "any", "any"),
+    ("icon-192.png", "192x192", "any"),
+    ("icon-512.png", "512x512", "any"),
+    ("icon-maskable.png", "512x512", "maskable"),
+)
 
 
 def register(context: PageContext) -> None:
@@ -16,7 +25,17 @@ def register(context: PageContext) -> None:
         "start_url": ".",
         "scope": ".",
         "display": "standalone",
-        "icons": [{"src": f"assets/{ICON.name}", "sizes": "any", "type": "image/svg+xml"}],
+        "background_color": BROWSER_COLORS["light"],
+        "theme_color": BROWSER_COLORS["light"],
+        "icons": [
+            {
+                "src": asset_url(name),
+                "sizes": size,
+                "type": guess_type(name)[0],
+                "purpose": purpose,
+            }
+            for name, size, purpose in _ICONS
+        ],
     }
 
     @app.get(f"/{MANIFEST}", include_in_schema=False)

@@ -13,6 +13,7 @@ from .elements.page_budget import current_budget
 from .elements.sign_out import SignOut
 from .elements.theme_choice import ThemeChoice
 from .i18n.language import current_language
+from .keyboard_dialog import open_keyboard_dialog
 from .layout import chosen_theme
 
 
@@ -34,6 +35,7 @@ async def open_settings(visitor: Visitor) -> None:
             html.span(_("Colours"))
             ThemeChoice(chosen_theme(ui.context.client.request))
         html.a(_("What we keep"), href="privacy")
+        Button(_("Keyboard"), kind="quiet not-phone", on_click=lambda: dialog.submit("keyboard"))
         Button(_("Sign out"), kind="quiet", on_click=lambda: dialog.submit("sign out"))
         with html.details().classes("forget"):
             html.summary(_("Forget me"))
@@ -45,7 +47,10 @@ async def open_settings(visitor: Visitor) -> None:
             )
             alert = Alert()
             Button(_("Yes, forget me now"), kind="danger", on_click=forget)
-    if await dialog == "sign out":
+    chosen = await dialog
+    if chosen == "keyboard":
+        await open_keyboard_dialog()
+    elif chosen == "sign out":
         await _open_sign_out(has_phrase=bool(visitor.badge))
 
 

@@ -9,8 +9,10 @@ from anonchat import Room, Visitor
 
 from .context import PageContext
 from .elements.alert import Alert
+from .elements.shortcut import Shortcut
 from .elements.sub_pages import Builder, SubPages
 from .i18n.language import current_language
+from .keyboard_dialog import open_keyboard_dialog
 from .layout import open_page, page, redirect
 from .lobby import lobby
 from .room import room
@@ -47,6 +49,7 @@ async def _show_shell(visitor: Visitor) -> None:
     with html.div().classes("screen shell"):
         _show_skip_link()
         show_sidebar(visitor)
+        Shortcut("?", on_press=open_keyboard_dialog)
         alert = Alert().classes("page-alert")
         await SubPages(_PATHS, data={"visitor": visitor}, alert=alert).load()
 

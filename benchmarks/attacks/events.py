@@ -16,6 +16,7 @@ _DIALOG = "nicegui-modal_dialog"
 _ROOM_SEARCH = "nicegui-room_search"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
+_OPENERS = (("New room", "click"), ("Settings", "click"), ("nicegui-shortcut", "press"))
 _SYNC: dict[str, Any] = {"question": 1, "keys": [], "older": False, "beyond": ""}
 
 Path = Callable[[Scene], str]
@@ -198,7 +199,8 @@ async def _open_dialog(page: Page, _scene: Scene, number: int) -> None:
     """Close the open dialog, and open one."""
     if dialog := page.parts.pop(_DIALOG, None):
         await page.emit_event(dialog, "close", {})
-    await page.press(("New room", "Settings")[number % 2])
+    part, event = _OPENERS[number % len(_OPENERS)]
+    await page.emit(part, event, {})
 
 
 WAYS = (
@@ -340,7 +342,7 @@ WAYS = (
         allowed=("new_rooms_per_visitor",),
     ),
     _way("visitors forgotten", _lobby, _delete_visitor),
-    _way("dialogs", _lobby, _open_dialog, ("Settings", "click")),
+    _way("dialogs", _lobby, _open_dialog, *_OPENERS),
     _way(
         "invitations",
         _full_room,

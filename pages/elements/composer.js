@@ -75,10 +75,10 @@ export default {
     list() {
       return getElement(this.feed);
     },
-    onTyping({ key, target, ctrlKey, metaKey, altKey, isComposing }) {
+    onTyping({ key, target, ctrlKey, metaKey, altKey, isComposing, defaultPrevented }) {
       // What is typed beside all fields is meant for this one; Space scrolls, or presses a button.
       const isText = key?.length === 1 && key !== " " && !ctrlKey && !metaKey && !altKey && !isComposing;
-      if (isText && !target.closest("input, textarea, select, dialog")) this.$refs.box.focus();
+      if (isText && !defaultPrevented && !target.closest("input, textarea, select, dialog")) this.$refs.box.focus();
     },
     onKeydown(event) {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

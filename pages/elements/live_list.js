@@ -8,6 +8,7 @@ import { MessageMenu } from "message_menu";
 import { Notices } from "notices";
 import { ScrollPosition } from "scroll_position";
 import { ReadTracker } from "read_tracker";
+import { RovingTabindex } from "roving_tabindex";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
@@ -39,6 +40,7 @@ export default {
     language: String,
     now: Number, // the server's time when the page was drawn
     stick: Boolean, // a log: stays scrolled to the end if it is there
+    arrows: Boolean, // one tab stop, whose rows are reached by the arrow keys
     days: Boolean, // show a divider between days
     more: Boolean, // the server has rows beyond those shown
     cap: Number, // maximum number of rows on the page
@@ -60,10 +62,9 @@ export default {
       role: this.stick ? "log" : undefined,
       "aria-label": this.label || undefined,
       "aria-live": this.stick ? "polite" : undefined,
-      tabindex: this.stick ? 0 : undefined,
+      tabindex: this.stick ? 0 : this.arrows ? -1 : undefined,
       onScroll: this.onScroll,
       onClick: this.onClick,
-      onKeydown: this.onKeydown,
     }, this.missed && [Vue.h("p", { class: "missed" }, this.missed)]);
     if (!this.stick) return list;
     const pill = (ref, onClick) => Vue.h("button", { ref, type: "button", class: `pill to-${ref}`, hidden: true, onClick });
@@ -114,6 +115,7 @@ export default {
         emit: (request) => this.$emit("page", request),
       });
       this.fading = new Set();
+      if (this.stick || this.arrows) this.roving = new RovingTabindex(list, this.rows);
       if (this.days) this.headings = new Headings(this.rows, this.times, this.texts.fresh);
       if (!this.stick) return;
       this.notices = new Notices(list);
@@ -280,6 +282,7 @@ export default {
       if (row.dedup) this.removePending(row.dedup);
       if (this.isOpened(row)) row.node.querySelector("a").ariaCurrent = "page";
       row.node.classList.add(...(this.marks?.[row.key] ?? []));
+      if (this.arrows) this.roving.add(row);
       this.rows.put(row);
       this.unread.render(row);
       this.countdown.add(row);
@@ -339,6 +342,7 @@ export default {
       this.updateView();
     },
     updateView() {
+      if (this.arrows) this.roving.update();
       if (!this.stick) return this.observeEnd();
       // Screen readers announce new rows, but not rows loaded by scrolling.
       this.$refs.list.ariaLive = this.listWindow.after ? "off" : "polite";
@@ -500,15 +504,6 @@ export default {
     onLatest() {
       this.$refs.list.focus({ preventScroll: true });
       this.scrollToEnd();
-    },
-    onKeydown(event) {
-      if (!this.stick || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
-      const isUp = event.key === "ArrowUp";
-      const row = this.rows.get(event.target.closest("[data-key]")?.dataset.key);
-      const next = row ? this.rows.neighbour(row, isUp ? -1 : 1) : isUp ? this.rows.last : this.rows.first;
-      if (!next) return;
-      next.node.focus();
-      event.preventDefault();
     },
   },
 };

@@ -20,6 +20,7 @@ class MemberList(LiveList):
             tag="ul",
             label=_("Members"),
             marks=_marks(room, member),
+            arrows=True,
         )
         self._room = room
 

@@ -15,7 +15,11 @@ class OwnRoomList(LiveList):
 
     def __init__(self) -> None:
         super().__init__(
-            sidebar_topic(current_visitor_id()), tag="ul", row_channel="sidebar", tracks_path=True
+            sidebar_topic(current_visitor_id()),
+            tag="ul",
+            row_channel="sidebar",
+            tracks_path=True,
+            arrows=True,
         )
         self.on_event("act", self._act)
 

@@ -15,7 +15,7 @@ class PublicRoomList(LiveList):
     """The public rooms, paginated over one snapshot of their order."""
 
     def __init__(self) -> None:
-        super().__init__(NEW_ROOMS, tag="ul", row_channel="card", cap=_ROOMS_ON_PAGE)
+        super().__init__(NEW_ROOMS, tag="ul", row_channel="card", cap=_ROOMS_ON_PAGE, arrows=True)
         self._order = self.context.chat.room_directory.list_ids()
         self._positions: dict[str, int] = {}
 

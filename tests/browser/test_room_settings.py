@@ -33,6 +33,15 @@ async def test_change_is_shown_on_every_page(world: World, room: str) -> None:
     await expect(card).to_contain_text("after 10 min")
 
 
+async def test_dialog_ends_the_room_only_where_its_header_cannot(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await _open_settings(ann)
+    end = ann.dialog.get_by_role("button", name="Burn room")
+    await expect(end).to_be_hidden()
+    await ann.page.set_viewport_size({"width": 360, "height": 740})
+    await expect(end).to_be_visible()
+
+
 async def test_refused_change_is_explained_at_its_field(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     await _open_settings(ann)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.person import Person
+from tests.browser.person import RUSSIAN, Person
 from tests.browser.world import World
 
 _MAC = "Object.defineProperty(navigator, 'platform', { value: 'MacIntel' });"
@@ -88,6 +88,43 @@ async def test_keys_of_a_mac_keep_their_meaning(world: World, room: str) -> None
     await expect(ann.room_search).to_be_focused()
     await ann.button("Members").press("Alt+ArrowDown")
     await ann.expect_room(room)
+
+
+async def test_question_mark_lists_the_keys(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    for path, part in ((ann.page.url.removeprefix(ann.home), "Members"), ("/", "Settings")):
+        await ann.open_path(path)
+        await ann.expect_connected()
+        await ann.button(part).focus()
+        await ann.page.keyboard.press("?")
+        keys = ann.page.get_by_role("dialog", name="Keyboard")
+        await expect(keys).to_contain_text("Find or create a room")
+        await ann.page.keyboard.press("?")
+        await ann.page.keyboard.press("Escape")
+        await expect(ann.dialog).to_have_count(0)
+        await expect(ann.button(part)).to_be_focused()
+    await ann.page.go_back()
+    await expect(ann.message_input).to_have_value("")
+
+
+async def test_question_mark_in_a_text_is_typed(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await ann.expect_connected()
+    for box in (ann.room_search, ann.message_input):
+        await box.focus()
+        await ann.page.keyboard.type("who? me?")
+        await expect(box).to_have_value("who? me?")
+    await expect(ann.dialog).to_have_count(0)
+
+
+async def test_settings_lead_to_the_list_of_keys(world: World) -> None:
+    mira = await world.visitor("Mira", words=RUSSIAN, locale="ru-RU")
+    await mira.expect_connected()
+    await mira.open_settings()
+    await mira.button("Клавиатура").click()
+    keys = mira.page.get_by_role("dialog", name="Клавиатура")
+    await expect(keys).to_contain_text("Отправить сообщение")
+    await expect(mira.dialog).to_have_count(1)
 
 
 async def test_pages_describe_themselves(world: World) -> None:

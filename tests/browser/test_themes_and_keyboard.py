@@ -136,13 +136,13 @@ async def test_every_action_is_possible_by_keyboard(world: World, room: str) -> 
     await keys.press("Space")
     await ann.expect_path("/")
 
-    await _tab_to(ann, ann.public_room(room).get_by_role("link"))
+    await _move_to(ann, ann.public_room(room).get_by_role("link"), "ArrowRight")
     await keys.press("Enter")
     await _tab_to(ann, ann.button("Join room"))
     await keys.press("Enter")
     await ann.expect_room(room)
     await ann.open_path("/")
-    await _tab_to(ann, ann.button(f"Leave “{room}”"))
+    await _move_to(ann, ann.button(f"Leave “{room}”"), "ArrowRight")
     await keys.press("Enter")
     await expect(ann.own_room(room)).to_have_count(0)
     await _tab_to(ann, ann.button("New room"))
@@ -169,6 +169,17 @@ async def _tab_to(person: Person, target: Locator) -> None:
             return
         await person.page.keyboard.press("Tab")
     raise AssertionError(f"{target} is not reachable with the Tab key")
+
+
+async def _move_to(person: Person, target: Locator, key: str) -> None:
+    """Press Tab until the list of the target has the focus, and then `key` until the target has."""
+    rows = target.locator("xpath=ancestor::ul")
+    await _tab_to(person, rows.locator("[tabindex='0']"))
+    for _ in range(200):
+        if await target.evaluate("(node) => node === document.activeElement"):
+            return
+        await person.page.keyboard.press(key)
+    raise AssertionError(f"{target} is not reachable with {key}")
 
 
 async def test_arrow_keys_move_from_inside_a_row_to_its_neighbour(world: World, room: str) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import unquote, urlsplit
@@ -472,5 +474,38 @@ async def test_manifest_leads_to_the_site_that_it_belongs_to(browser: httpx.Asyn
     assert '<link rel="manifest" href="manifest.webmanifest">' in page
     manifest = (await browser.get("/manifest.webmanifest")).json()
     assert (manifest["name"], manifest["start_url"]) == ("anonchat", ".")
-    icon = await browser.get(f"/{manifest['icons'][0]['src']}")
-    assert icon.headers["content-type"].startswith("image/svg+xml")
+
+
+async def test_icons_of_the_manifest_have_the_named_types_and_sizes(
+    browser: httpx.AsyncClient,
+) -> None:
+    icons = (await browser.get("/manifest.webmanifest")).json()["icons"]
+    assert {(icon["sizes"], icon["purpose"]) for icon in icons} == {
+        ("any", "any"),
+        ("192x192", "any"),
+        ("512x512", "any"),
+        ("512x512", "maskable"),
+    }
+    for icon in icons:
+        response = await browser.get(f"/{icon['src']}")
+        assert response.status_code == 200
+        assert response.headers["content-type"].partition(";")[0] == icon["type"]
+        if icon["type"] == "image/png":
+            width = read_width(response.content)
+            assert icon["sizes"] == f"{width}x{width}"
+
+
+async def test_pages_name_an_icon_for_apple_devices(browser: httpx.AsyncClient) -> None:
+    page = (await browser.get("/login")).text
+    (url,) = re.findall('<link rel="apple-touch-icon" href="([^"]+)">', page)
+    response = await browser.get(f"/{url}")
+    assert response.headers["content-type"] == "image/png"
+    assert read_width(response.content) == 180
+
+
+def read_width(png: bytes) -> int:
+    """Return the width of a square PNG image."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", png[16:24])
+    assert width == height
+    return int(width)

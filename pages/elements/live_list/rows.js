@@ -1,6 +1,6 @@
 // The rows of a list, by key and in order, and their DOM nodes.
 
-const TARGETS = "a, button"; // focusable elements of a row
+const TARGETS = "a, button, [tabindex]";
 
 export class Row {
   #day;
@@ -26,6 +26,12 @@ export class Row {
 
   get firstNode() {
     return this.dividers.day ?? this.dividers.fresh ?? this.node;
+  }
+
+  // The elements that can have the focus; the row itself if there is no other.
+  get targets() {
+    const targets = [this.node, ...this.node.querySelectorAll(TARGETS)].filter((node) => node.matches(TARGETS));
+    return targets.length ? targets : [this.node];
   }
 }
 
@@ -86,13 +92,13 @@ export class Rows {
 
   put(row) {
     const existing = this.#byKey.get(row.key);
-    const focused = existing ? targets(existing).indexOf(document.activeElement) : -1;
+    const focused = existing ? existing.targets.indexOf(document.activeElement) : -1;
     if (existing?.order === row.order) this.#replace(existing, row);
     else {
       if (existing) this.remove(existing);
       this.#insert(row);
     }
-    if (focused >= 0) (targets(row)[focused] ?? row.node).focus({ preventScroll: true });
+    if (focused >= 0) (row.targets[focused] ?? row.targets[0]).focus({ preventScroll: true });
   }
 
   remove(row) {
@@ -106,7 +112,7 @@ export class Rows {
     row.dividers = {};
     row.node.remove();
     // The arrow keys continue from the focused row.
-    if (hadFocus) (below ?? above)?.node.focus({ preventScroll: true });
+    if (hadFocus) ((below ?? above)?.targets[0] ?? this.#list).focus({ preventScroll: true });
   }
 
   // Returns the rows that are new or have a new row above since the last call.
@@ -156,8 +162,4 @@ export class Rows {
     }
     return low;
   }
-}
-
-function targets({ node }) {
-  return [node, ...node.querySelectorAll(TARGETS)];
 }
