@@ -15,11 +15,12 @@ def show_empty_room(room: Room) -> None:
     The header's button of that name is hidden meanwhile: a page has one of them.
     """
     _ = current_language()
+    nothing = _("Nothing has been said yet, or it is gone already.")
+    findable = (
+        _("Everybody can find this room in the lobby.")
+        if room.listed
+        else _("Only those who have its link can find this room.")
+    )
     with html.div().classes("empty-room"):
-        html.p(_("Nothing has been said yet, or it is gone already."))
-        html.p(
-            _("Everybody can find this room in the lobby.")
-            if room.listed
-            else _("Only those who have its link can find this room.")
-        )
+        html.p(f"{nothing} {findable}")
         Button(_("Invite"), kind="quiet", on_click=show_invitation)
