@@ -7,6 +7,7 @@ from benchmarks import (
     fanout,
     flood,
     leaks,
+    navigation,
     opening,
     posting,
     purging,
@@ -28,6 +29,7 @@ _MEASURES = {
     "leaks": leaks.measure,
     "stalling": stalling.measure,
     "browser": browser.measure,
+    "navigation": navigation.measure,
 }
 _ONLY_BY_NAME = ("leaks",)  # takes too long for a full run
 

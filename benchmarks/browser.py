@@ -137,11 +137,11 @@ async def _measure_rows(page: Page, add: Callable[[], Awaitable[None]]) -> dict[
     session = await page.context.new_cdp_session(page)
     await session.send("Performance.enable", {"timeDomain": "threadTicks"})
     await asyncio.sleep(2)
-    before = await _read_metrics(session)
+    before = await read_metrics(session)
     await asyncio.sleep(_ROWS / _RATE)
-    idle = await _read_metrics(session)
+    idle = await read_metrics(session)
     await add()
-    busy = await _read_metrics(session)
+    busy = await read_metrics(session)
     return {
         part: ((busy[part] - idle[part]) - (idle[part] - before[part])) / _ROWS * 1000
         for part in _PARTS
@@ -195,7 +195,8 @@ async def _measure_page_weight(
     )
 
 
-async def _read_metrics(session: CDPSession) -> dict[str, float]:
+async def read_metrics(session: CDPSession) -> dict[str, float]:
+    """Return the figures that Chromium keeps for the page of the session."""
     response = await session.send("Performance.getMetrics")
     return {metric["name"]: metric["value"] for metric in response["metrics"]}
 
