@@ -70,6 +70,7 @@ def show_login(
     """
     # Without a referrer, browsers send a plain form without its origin, and it is refused.
     ui.add_head_html('<meta name="referrer" content="same-origin">')
+    ui.context.client.content.classes("screen-page")
     with html.div().classes("screen login"), html.div().classes("login-column"):
         Logo(context.chat.settings.name)
         _show_headline(language("Say it. Let it fade."))

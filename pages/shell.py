@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
-from nicegui import html
+from nicegui import html, ui
 
 from anonchat import Room, Visitor
 
@@ -46,12 +46,21 @@ def register(context: PageContext) -> None:
 
 
 async def _show_shell(visitor: Visitor) -> None:
+    content = ui.context.client.content.classes("screen-page shell-page")
+
+    def mark_lobby(path: str) -> None:
+        if path == "/":
+            content.classes("lobby-page")
+        else:
+            content.classes(remove="lobby-page")
+
     with html.div().classes("screen shell"):
         _show_skip_link()
         show_sidebar(visitor)
         Shortcut("?", on_press=open_keyboard_dialog)
         alert = Alert().classes("page-alert")
-        await SubPages(_PATHS, data={"visitor": visitor}, alert=alert).load()
+        pages = SubPages(_PATHS, data={"visitor": visitor}, alert=alert, on_show=mark_lobby)
+        await pages.load()
 
 
 def _show_skip_link() -> None:

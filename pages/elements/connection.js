@@ -27,6 +27,8 @@ export default {
     return Vue.h("p", { role: "status", class: "connection" }, isRefused || this.isLost ? problem : "");
   },
   mounted() {
+    // A rule for them looks at the whole page, so that each new row would cost more than its layout.
+    for (const node of document.querySelectorAll("noscript")) node.remove();
     this.onDisconnect = () => (this.timer ??= setTimeout(() => (this.isLost = true), STATUS_DELAY));
     this.onConnect = () => {
       clearTimeout(this.timer);

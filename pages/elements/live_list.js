@@ -80,6 +80,7 @@ export default {
     this.showRows(this.first_rows ?? painted.get(this.$el.id) ?? []);
     painted.delete(this.$el.id);
     this.markOpened();
+    this.markFilled();
     this.headings?.update(this.rows.takeChanged());
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
@@ -246,6 +247,7 @@ export default {
         this.evictExcess();
         this.headings?.update(this.rows.takeChanged());
         this.updatePendingHeadings();
+        this.markFilled();
       };
       if (!this.stick || isAtEnd) change();
       else this.scrollPosition.preserve(change);
@@ -449,6 +451,7 @@ export default {
       box.classList.toggle("emoji", new RegExp(this.texts.emoji, "u").test(text));
       this.$refs.list.append(node);
       this.updatePendingHeadings();
+      this.markFilled();
       this.scrollToEnd();
     },
     updatePendingHeadings() {
@@ -459,6 +462,14 @@ export default {
     },
     removePending(dedup) {
       this.$refs.list.querySelector(`[data-pending="${CSS.escape(dedup)}"]`)?.remove();
+      this.markFilled();
+    },
+    // For the style sheet: if it asked with :has(), each new row would restyle what is around.
+    markFilled() {
+      if (!this.stick) return;
+      const isFilled = this.$refs.list.querySelector(":scope > .message") !== null;
+      this.$el.classList.toggle("filled", isFilled);
+      this.$el.parentElement?.classList.toggle("no-messages", !isFilled);
     },
 
     // Deletion

@@ -114,6 +114,11 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
         """Show a text above the rows: those with an order up to `until` came and went unseen."""
         self._props.update(missed=text, gone=until)
 
+    @property
+    def has_first_rows(self) -> bool:
+        """Whether rows are sent with the page."""
+        return bool(self._first_rows)
+
     def paint(self) -> str:
         """Return the list with its first rows as HTML; live_list.js takes them over."""
         rows = self._first_rows or []

@@ -26,7 +26,8 @@ class SubPages(ui.sub_pages, component="navigator.js", dependencies=["navigation
 
     Builders of `routes` may read before, between and after they create elements: nobody sees a half
     of it. If one fails, the browser loads the path instead, and the response says why. While one
-    is built, only the newest of the other requested paths waits. `alert` shows if a limit was hit.
+    is built, only the newest of the other requested paths waits. `alert` shows if a limit was hit,
+    and `on_show` is called with each path that is shown.
 
     Links to the site are followed without a load if their path is one of `routes`.
     """
@@ -34,12 +35,18 @@ class SubPages(ui.sub_pages, component="navigator.js", dependencies=["navigation
     painted_tag = "div"
 
     def __init__(
-        self, routes: Mapping[str, Builder], *, data: Mapping[str, object], alert: Alert
+        self,
+        routes: Mapping[str, Builder],
+        *,
+        data: Mapping[str, object],
+        alert: Alert,
+        on_show: Callable[[str], object],
     ) -> None:
         self._shown: SubPage | None = None
         self._wanted: RouteMatch | None = None
         self._is_building = False
         self._alert = alert
+        self._on_show = on_show
         super().__init__(dict(routes), data=dict(data))
         self._work = current_budget()
 
@@ -101,6 +108,7 @@ class SubPages(ui.sub_pages, component="navigator.js", dependencies=["navigation
         if self._shown:
             self._shown.delete()
         self._shown = page
+        self._on_show(match.path)
         self.update()
 
 

@@ -71,7 +71,8 @@ class MessageList(LiveList):
 
     def paint(self) -> str:
         """Return the list, scrolled to its end: a reversed column starts there without a script."""
-        return f'<div class="feed-frame painted">{super().paint()}</div>'
+        filled = " filled" if self.has_first_rows else ""
+        return f'<div class="feed-frame painted{filled}">{super().paint()}</div>'
 
     async def _tell_missed(self) -> None:
         """Tell how many messages were posted and disappeared since the member has last read."""
