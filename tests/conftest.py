@@ -20,7 +20,7 @@ from anonchat.bus.client import Valkey
 from anonchat.limits import work_pool
 from tests.fakes import FakeClock, running_chat
 from tests.servers.postgres import PostgresPool
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.redis import Redis
 
 settings.register_profile("any machine", deadline=None, print_blob=True)
@@ -70,9 +70,9 @@ def no_burst_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def long_database_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the database take as long as an overloaded machine needs."""
-    monkeypatch.setattr("anonchat.storage.database._SLOT_TIMEOUT_SECONDS", PATIENCE)
-    monkeypatch.setattr("anonchat.storage.postgres._CONNECT_TIMEOUT_SECONDS", PATIENCE)
-    monkeypatch.setattr("anonchat.storage.postgres._POOL_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr("anonchat.storage.database._SLOT_TIMEOUT_SECONDS", DEADLINE)
+    monkeypatch.setattr("anonchat.storage.postgres._CONNECT_TIMEOUT_SECONDS", DEADLINE)
+    monkeypatch.setattr("anonchat.storage.postgres._POOL_TIMEOUT_SECONDS", DEADLINE)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from benchmarks.attacks.site import Site, fill_site
 from benchmarks.attacks.way import Way
 from benchmarks.server import anonchat
 from tests.fakes import UNLIMITED
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.node import Node
 
 ACTS = 8  # one for each visitor of the attacker
@@ -204,6 +204,6 @@ def read(database: Path, query: str) -> object:
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while not condition():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
 """The one deadline of tests for something that happens soon, unless the program is broken."""
 
-PATIENCE = 240
+DEADLINE = 240
 """Seconds that every such wait may take: enough for an overloaded machine."""

@@ -1,4 +1,4 @@
-"""The event bus of a single node, and what one of several nodes adds to it."""
+"""The event bus of a single node, which that of several nodes extends."""
 
 import logging
 from collections.abc import Awaitable, Callable

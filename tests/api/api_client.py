@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class EventStream:
 
     async def next(self) -> Event:
         """Return the next event; skip comments, and fail at the end of the stream."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             event = await self._read()
         assert event, "the stream has ended"
         return event
 
     async def next_line(self) -> str | None:
         """Return the next raw line."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             return await anext(self._lines, None)
 
     async def ready(self) -> int:
@@ -49,7 +49,7 @@ class EventStream:
     async def rest(self) -> list[Event]:
         """Return all events until the stream ends."""
         events = []
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             while event := await self._read():
                 events.append(event)
         return events

@@ -106,7 +106,7 @@ async def test_stream_delivers_a_message_lost_by_the_bus_before_the_next(
 ) -> None:
     async with bob.listen(slug) as stream:
         await stream.ready()
-        listeners = chat.bus._listeners  # type: ignore[attr-defined]
+        listeners = chat.bus._listeners
         listeners.remove(streams._on_event)
         await ann.say(slug, "one", "two")
         listeners.append(streams._on_event)

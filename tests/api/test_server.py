@@ -12,7 +12,7 @@ import pytest
 
 from tests.api.api_client import ApiClient
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.process import ROOT
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
 
 @pytest.fixture
 async def ann(server: ServerProcess) -> AsyncIterator[ApiClient]:
-    async with httpx.AsyncClient(base_url=f"{server.url}/api/v1", timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=f"{server.url}/api/v1", timeout=DEADLINE) as http:
         visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
         yield ApiClient(http, visitor["token"])
 
@@ -52,7 +52,7 @@ async def test_example_bot_echoes_messages_and_deletes_itself(
             assert events[-1].data["text"] == "is anybody there?"
         finally:
             bot.send_signal(stop_signal)
-            assert await asyncio.wait_for(bot.wait(), PATIENCE) == 0
+            assert await asyncio.wait_for(bot.wait(), DEADLINE) == 0
         assert (await stream.until("left"))[-1].data["author"] == events[-1].data["author"]
     texts = [message["text"] for message in (await ann.read("night-train"))["items"]]
     assert texts == ["!echo is anybody there?", "not for you"]
@@ -77,7 +77,7 @@ async def test_example_bot_resumes_after_a_restart_of_the_server(
         assert bot.returncode is None
     finally:
         bot.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(bot.wait(), PATIENCE) == 0
+        assert await asyncio.wait_for(bot.wait(), DEADLINE) == 0
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_example_bot_says_its_usage(words: list[str]) -> None:
     bot = await asyncio.create_subprocess_exec(
         sys.executable, BOT, *words, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         _, stderr = await bot.communicate()
     assert bot.returncode == 1
     assert stderr.startswith(b"usage: python echo_bot.py URL ROOM")

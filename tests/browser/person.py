@@ -16,10 +16,10 @@ from playwright.async_api import (
     expect,
 )
 
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 SECONDS = 1_000
-TIMEOUT = PATIENCE * SECONDS
+TIMEOUT = DEADLINE * SECONDS
 CONNECTION_ERRORS = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
 _MESSAGE_TEXTS = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
     .map((text) => text.textContent)"""

@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.api.api_client import ApiClient
 from tests.cluster.faults import Faults, open_faults
 from tests.history.storm import Disruption, Storm
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 SECONDS = 5
 
@@ -33,7 +33,7 @@ async def clients(faults: Faults) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Open an HTTP client for each node, without nginx."""
     addresses = [node.address for node in faults.cluster.nodes]
     clients = [
-        httpx.AsyncClient(base_url=f"http://{address}/api/v1", timeout=PATIENCE)
+        httpx.AsyncClient(base_url=f"http://{address}/api/v1", timeout=DEADLINE)
         for address in addresses
     ]
     yield clients
@@ -105,7 +105,7 @@ async def test_message_stored_but_not_published_before_a_crash_is_delivered(
             faults.to_redis.disconnect()
             faults.to_redis.restore()
         await last.start()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             assert (await stream.until("message"))[-1].data["text"] == "two"
 
 
@@ -152,6 +152,6 @@ async def _read(program: ApiClient, slug: str) -> list[str]:
 
 
 async def _wait_until(read: Callable[[], Awaitable[object]], wanted: object) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while await read() != wanted:  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.1)

@@ -17,7 +17,7 @@ from tests.fakes import UNLIMITED
 from tests.forgetting.canaries import canary, find
 from tests.forgetting.disk_copies import SECRET, decrypt_all, read_keys
 from tests.servers.forked_cluster import ForkedCluster
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.cluster import Cluster
 
 TTL = "10s"
@@ -81,7 +81,7 @@ async def clients(cluster: Cluster) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Open an HTTP client for each node, without nginx."""
     addresses = [node.address for node in cluster.nodes]
     clients = [
-        httpx.AsyncClient(base_url=f"http://{address}/api/v1", timeout=PATIENCE)
+        httpx.AsyncClient(base_url=f"http://{address}/api/v1", timeout=DEADLINE)
         for address in addresses
     ]
     yield clients
@@ -137,7 +137,7 @@ async def test_messages_expire_while_one_node_is_paused_and_do_not_return(
     gone = await _fetch(cluster, "SELECT messages FROM purge_stats")
     third.pause()
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             while (await ann.read(slug))["items"]:  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.1)
             while await _fetch(cluster, f"SELECT id FROM message WHERE id = '{posted['id']}'"):  # noqa: ASYNC110
@@ -151,7 +151,7 @@ async def test_messages_expire_while_one_node_is_paused_and_do_not_return(
 
 async def _wait_until_undecryptable(disk_copies: DiskCopies, gone: set[str]) -> None:
     """Wait until no key decrypts any of these texts."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while not gone.isdisjoint(await disk_copies.decrypt()):  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.2)
 

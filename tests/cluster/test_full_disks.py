@@ -18,7 +18,7 @@ from tests.api.api_client import ApiClient
 from tests.fakes import UNLIMITED
 from tests.forgetting.disk_copies import SECRET, read_keys
 from tests.servers.forked_cluster import ForkedCluster
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.cluster import Cluster
 from tools.servers.node import Node
 from tools.servers.postgres import Postgres
@@ -47,7 +47,7 @@ async def cluster() -> AsyncIterator[Cluster]:
 async def clients(cluster: Cluster) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Open an HTTP client for each node, without nginx."""
     clients = [
-        httpx.AsyncClient(base_url=f"http://{node.address}/api/v1", timeout=PATIENCE)
+        httpx.AsyncClient(base_url=f"http://{node.address}/api/v1", timeout=DEADLINE)
         for node in cluster.nodes
     ]
     yield clients
@@ -127,7 +127,7 @@ async def test_full_disk_of_postgresql_refuses_posts_but_delays_no_deletion(
     answer = await _post(ann, slug, "not now")
     assert answer.status_code == 503
     ballast.unlink()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while not await cluster.postgres.is_ready():
             if not cluster.postgres.is_alive:  # it exits if its recovery fails
                 await cluster.postgres.start()
@@ -222,6 +222,6 @@ async def _is_ready(client: httpx.AsyncClient) -> bool:
 
 
 async def _wait_until(read: Callable[[], Awaitable[object]], wanted: object) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while await read() != wanted:  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.1)

@@ -14,7 +14,7 @@ from tests.browser.person import Person
 from tests.browser.world import BrowserContextPool, World, open_context_pool
 from tests.fakes import UNLIMITED
 from tests.servers.forked_cluster import ForkedCluster
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.cluster import Cluster
 from tools.servers.node import Node
 
@@ -52,7 +52,7 @@ async def world(cluster: Cluster, context_pool: BrowserContextPool) -> AsyncIter
 async def clients(cluster: Cluster) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Open an HTTP client for each node, without nginx."""
     clients = [
-        httpx.AsyncClient(base_url=f"http://{node.address}/api/v1", timeout=PATIENCE)
+        httpx.AsyncClient(base_url=f"http://{node.address}/api/v1", timeout=DEADLINE)
         for node in cluster.nodes
     ]
     yield clients
@@ -70,7 +70,7 @@ async def _join_on_nodes(world: World, cluster: Cluster, room: str, *names: str)
 
 async def _move_to(person: Person, node: Node) -> None:
     """Reload the page until the given node renders it."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while await _node_of(person) != node.name:
             await person.page.reload()
             await person.expect_connected()
@@ -185,7 +185,7 @@ async def test_purge_stats_are_equal_on_the_privacy_pages_of_all_nodes(
     (deleted,) = await ann.say(slug, "a slip")
     before = await _read_purge_stats(cluster)
     await ApiClient(clients[1], ann.token).ask("DELETE", f"/rooms/{slug}/messages/{deleted['id']}")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while True:
             after = await _read_purge_stats(cluster)
             if len(set(after)) == 1 and after[0] not in before:
@@ -195,7 +195,7 @@ async def test_purge_stats_are_equal_on_the_privacy_pages_of_all_nodes(
 async def _read_purge_stats(cluster: Cluster) -> list[str]:
     """Return the purge statistics on the privacy page of each node."""
     stats = []
-    async with httpx.AsyncClient(timeout=PATIENCE) as browser:
+    async with httpx.AsyncClient(timeout=DEADLINE) as browser:
         for node in cluster.nodes:
             page = await browser.get(f"http://{node.address}/privacy")
             (found,) = _STATS.findall(page.raise_for_status().text)
@@ -211,7 +211,7 @@ async def test_token_revoked_on_one_node_is_rejected_on_the_others(
     for other in others:
         assert (await other.call("GET", "/rooms/mine")).status_code == 200
     await ann.call("DELETE", "/visitors/me")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         for other in others:
             while (await other.call("GET", "/rooms/mine")).status_code != 401:
                 pass

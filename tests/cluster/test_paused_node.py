@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.servers.forked_cluster import ForkedCluster
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.cluster import Cluster
 
 
@@ -21,7 +21,7 @@ async def test_requests_to_a_paused_node_are_answered_by_another(
 ) -> None:
     cluster.nodes[0].pause()
     try:
-        async with httpx.AsyncClient(base_url=cluster.url, timeout=PATIENCE) as http:
+        async with httpx.AsyncClient(base_url=cluster.url, timeout=DEADLINE) as http:
             for _ in range(4):
                 assert (await http.get("/login")).status_code == 200
             query = {"EIO": "4", "transport": "polling", "node": "n1"}

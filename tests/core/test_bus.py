@@ -8,7 +8,7 @@ import pytest
 from anonchat import Bus, Event, RoomEnded, RoomRead, VisitorForgotten
 from anonchat.bus import ValkeyBus
 from anonchat.bus.client import Valkey
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.redis import Redis
 
 
@@ -77,7 +77,7 @@ async def test_read_marks_are_coalesced_before_sending_to_other_nodes(
         await receiver.start()
         for visitor, seq in (("ann", 1), ("ann", 2), ("bob", 3)):
             await sender.publish(RoomRead(visitor, "room", seq))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await is_complete.wait()
         assert received == [RoomRead("ann", "room", 2), RoomRead("bob", "room", 3)]
     finally:

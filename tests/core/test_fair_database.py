@@ -12,7 +12,7 @@ from sqlalchemy import text as sql
 from anonchat import Chat, LimitReached
 from anonchat.storage import database as database_module
 from tests.fakes import FakeClock, create_room_with_members, post_messages, read, running_chat
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = pytest.mark.usefixtures("either_place")
 
@@ -62,7 +62,7 @@ async def test_purge_does_not_wait_for_reads(tmp_path: Path, clock: FakeClock) -
         room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
         await post_messages(chat, room, ann, "one", "two")
         clock.advance(timedelta(seconds=90))
-        async with _slow_readers(chat, ann.id, 300) as started, asyncio.timeout(PATIENCE):
+        async with _slow_readers(chat, ann.id, 300) as started, asyncio.timeout(DEADLINE):
             done = await chat.purge()
             assert done.messages == 2
             assert len(started) < 300, (
@@ -75,7 +75,7 @@ async def test_post_and_database_time_do_not_wait_for_reads(
 ) -> None:
     async with running_chat(tmp_path / "data", clock) as chat:
         room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
-        async with _slow_readers(chat, ann.id, 300), asyncio.timeout(PATIENCE):
+        async with _slow_readers(chat, ann.id, 300), asyncio.timeout(DEADLINE):
             await post_messages(chat, room, bob, "hello")
             assert await chat.health.list_unavailable() == []
             await chat._database.read_server_time()

@@ -8,7 +8,7 @@ import pytest
 
 from anonchat import LimitReached, Unavailable
 from anonchat.runtime.fair_semaphore import FairSemaphore
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 
 class _Users:
@@ -45,7 +45,7 @@ class _Users:
     async def _hold(self, name: str, has_priority: bool) -> None:
         self._done[name] = asyncio.Event()
         async with self._semaphore.slot(
-            name[0], has_priority=has_priority, timeout_seconds=PATIENCE
+            name[0], has_priority=has_priority, timeout_seconds=DEADLINE
         ):
             self.admitted.append(name)
             await self._done[name].wait()
@@ -85,7 +85,7 @@ async def test_number_of_waiting_tasks_is_limited_per_group() -> None:
     users = _Users(semaphore)
     await users.start("a1", "a2", "a3")
     with pytest.raises(LimitReached):
-        async with semaphore.slot("a", timeout_seconds=PATIENCE):
+        async with semaphore.slot("a", timeout_seconds=DEADLINE):
             pass
     await users.start("b1")
     assert semaphore.count_waiting() == 3
@@ -94,13 +94,13 @@ async def test_number_of_waiting_tasks_is_limited_per_group() -> None:
 
 async def test_wait_times_out_with_unavailable() -> None:
     semaphore = FairSemaphore(1, reserved=0, queue_max=2)
-    async with semaphore.slot("a", timeout_seconds=PATIENCE):
+    async with semaphore.slot("a", timeout_seconds=DEADLINE):
         for has_priority in (False, True):
             with pytest.raises(Unavailable):
                 async with semaphore.slot("b", has_priority=has_priority, timeout_seconds=0.01):
                     pass
         assert semaphore.count_waiting() == 0
-    async with semaphore.slot("a", timeout_seconds=PATIENCE):
+    async with semaphore.slot("a", timeout_seconds=DEADLINE):
         pass
 
 

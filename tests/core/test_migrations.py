@@ -94,7 +94,7 @@ async def test_purge_stats_survive_the_renaming_of_their_table(tmp_path: Path) -
     _execute(path, _OLD_STATS)
     await _migrate(path)
     with _connect(path) as connection:
-        assert connection.exec_driver_sql(_NEW_STATS).all() == [(3, 1, 5_000_000_000)]
+        assert [*map(tuple, connection.exec_driver_sql(_NEW_STATS))] == [(3, 1, 5_000_000_000)]
 
 
 async def test_purge_stats_survive_the_renaming_of_their_table_in_postgresql(
@@ -106,7 +106,9 @@ async def test_purge_stats_survive_the_renaming_of_their_table_in_postgresql(
         await connection.run_sync(_upgrade, "0009")
         await connection.exec_driver_sql(_OLD_STATS)
         await connection.run_sync(_upgrade, "head")
-        assert (await connection.exec_driver_sql(_NEW_STATS)).all() == [(3, 1, 5_000_000_000)]
+        assert [*map(tuple, await connection.exec_driver_sql(_NEW_STATS))] == [
+            (3, 1, 5_000_000_000)
+        ]
         assert await connection.run_sync(_differences) == []
         key = await connection.run_sync(lambda each: inspect(each).get_pk_constraint("purge_stats"))
         assert key["name"] == "pk_purge_stats"

@@ -40,7 +40,7 @@ from tests.fakes import (
 )
 from tests.servers.postgres import PostgresPool
 from tests.servers.program import run_program
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 _UNREACHABLE = "postgresql://ann:hush%20hush@127.0.0.1:1/chat?password=hush"
@@ -124,7 +124,7 @@ async def test_concurrent_first_starts_create_the_tables_once(postgres: Postgres
 async def test_server_crash_loses_and_duplicates_no_message(
     chat: Chat, postgres: PostgresPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anonchat.storage.message_writer._POST_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr("anonchat.storage.message_writer._POST_TIMEOUT_SECONDS", DEADLINE)
     room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
     crashing = asyncio.create_task(_crash_and_restart(postgres))
     posted = []
@@ -305,7 +305,7 @@ async def test_shutdown_does_not_wait_for_an_unreachable_server(
         post = chat.messages.post(room.id, visitor_id=ann.id, text="hello")
         posting = asyncio.create_task(post)
         await asyncio.sleep(0)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await chat.messages.flush()
             with pytest.raises(Unavailable):
                 await posting
@@ -384,7 +384,7 @@ async def test_idle_connections_closed_by_the_server_are_replaced(
     url = chat.settings.database_url
     postgres.execute(
         url,
-        f"SELECT pg_terminate_backend(pid, {PATIENCE * 1_000}) FROM pg_stat_activity "
+        f"SELECT pg_terminate_backend(pid, {DEADLINE * 1_000}) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
     )
     await asyncio.sleep(0.1)  # until the event loop has read the ends of the connections

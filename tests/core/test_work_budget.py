@@ -14,7 +14,7 @@ from anonchat.limits.network_throttle import NetworkThrottle
 from anonchat.limits.rate_limits import Limits
 from tests.fakes import UNLIMITED, FakeClock
 from tests.pages.tab import wait_until
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
@@ -176,7 +176,7 @@ async def test_addresses_of_one_ipv6_64_share_one_queue(
     await asyncio.sleep(0)
     try:
         with pytest.raises(LimitReached) as caught:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DEADLINE):
                 await spend(0.1, address="2001:db8::ffff:1")
         assert caught.type is LimitReached, "one is served, two already wait"
     finally:

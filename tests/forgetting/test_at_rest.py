@@ -16,7 +16,7 @@ from tests.forgetting.canaries import SHAPES, canary, find
 from tests.forgetting.canary_site import HOUR, CanarySite, populate
 from tests.forgetting.disk_copies import SECRET, DiskCopies
 from tests.forgetting.unencrypted import disable_encryption
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 MINUTE = timedelta(minutes=1)
 
@@ -201,7 +201,7 @@ async def test_stopped_scheduler_is_replaced_by_the_watchdog(
         site = await populate(chat)
         disk_copies.copy_database()
         clock.advance(site.short.message_ttl + SPAN)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await _wait_for_deletion(chat)
         gone = {site.text(word) for word in site.messages if word.endswith("short")}
         assert disk_copies.decrypt().isdisjoint(gone)

@@ -13,7 +13,7 @@ import pytest
 from tests.api.api_client import ApiClient
 from tests.forgetting.disk_copies import read_keys
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 TTL = 8
@@ -63,7 +63,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[Machine, ApiClient]]:
     await machine.server_process.start()
     try:
         async with httpx.AsyncClient(
-            base_url=f"{machine.server_process.url}/api/v1", timeout=PATIENCE
+            base_url=f"{machine.server_process.url}/api/v1", timeout=DEADLINE
         ) as http:
             token = (await http.post("/visitors", json={"nickname": "Ann"})).json()["token"]
             yield machine, ApiClient(http, token)
@@ -141,13 +141,13 @@ async def test_large_clock_jump_destroys_nothing_and_is_logged(
     await ann.say(slug, "one")
     machine.set("+40d")
     await ann.say(slug, "two")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while "jumped ahead" not in machine.server_process.log:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
     await _wait_for_purge(ann)
     assert [item["text"] for item in (await ann.read(slug))["items"]] == ["one", "two"]
     machine.set("+0")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while "jump was reverted" not in machine.server_process.log:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
     assert len((await ann.read(slug))["items"]) == 2
@@ -175,7 +175,7 @@ async def _wait_for_purge(ann: ApiClient) -> None:
     slug = (await ann.open("hourglass", message_ttl="5s"))["slug"]
     await ann.say(slug, "grain")
     before = await _count_deleted(ann)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while await _count_deleted(ann) == before:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
 

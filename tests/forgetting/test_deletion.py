@@ -33,7 +33,7 @@ from tests.fakes import (
     running_chat,
     sign_in,
 )
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = pytest.mark.usefixtures("either_place")
 
@@ -140,7 +140,7 @@ async def test_deletions_in_different_spans_do_not_wait_for_each_other(
     )
     while not recorder.of_type(MessagesDeleted):  # noqa: ASYNC110 - the recorder has no signal
         await asyncio.sleep(0)
-    async with asyncio.timeout(PATIENCE):  # a shared lock would deadlock
+    async with asyncio.timeout(DEADLINE):  # a shared lock would deadlock
         await chat.messages.delete(room.id, visitor_id=ben.id, message_id=short.id)
     assert not first.done()
     assert await find_decryptable_deleted_spans(chat) == [span_at(long.expires_at)]
@@ -166,7 +166,7 @@ async def test_janitor_reencrypts_spans_that_are_not_locked(
         for message in (locked, free):
             await chat.messages.delete(room.id, visitor_id=ann.id, message_id=message.id)
     async with chat.key_rotation._locks.hold(span_at(locked.expires_at)):
-        async with asyncio.timeout(PATIENCE):  # the purge skips the locked span
+        async with asyncio.timeout(DEADLINE):  # the purge skips the locked span
             await chat.purge()
         assert await find_decryptable_deleted_spans(chat) == [span_at(locked.expires_at)]
     await chat.purge()

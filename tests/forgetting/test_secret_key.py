@@ -23,7 +23,7 @@ from tests.fakes import (
 )
 from tests.forgetting.disk_copies import SECRET, read_keys
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 NEW = "another secret altogether"
@@ -242,5 +242,5 @@ def _run_command(
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=DEADLINE,
     )

@@ -12,7 +12,7 @@ from tests.api.api_client import ApiClient
 from tests.forgetting.canaries import canary, find
 from tests.forgetting.disk_copies import SECRET, DiskCopies, read_keys
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 TTL = 6
 MINUTE = 60
@@ -41,7 +41,7 @@ async def test_server_writes_no_plaintext_and_no_key_outlives_its_messages(
     disk_copies = DiskCopies(server_process.data, tmp_path / "copy")
     texts = {name: canary(name) for name in ("room", "topic", "phrase", "short", "long", "gone")}
     texts |= {name: canary(name)[:24] for name in ("Ann", "Ben")}
-    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=DEADLINE) as http:
         tokens = []
         for name in ("Ann", "Ben"):
             body = {"nickname": texts[name], "secret_phrase": texts["phrase"]}

@@ -19,7 +19,7 @@ from tests.history.place import Place
 from tests.history.storm import SETTINGS, Report, Storm, kill_repeatedly
 from tests.history.window import Window, open_window
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.process import ROOT
 
 STORMS = 10
@@ -191,7 +191,7 @@ async def _reconnect(proxy: TcpProxy, window: Window, room: Place) -> float:
 
 
 async def _wait_until_complete(window: Window, room: Place) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while True:
             sight = await window.summary()
             if sight and [line.text for line in sight.lines] == list(room.record.posts):

@@ -17,7 +17,7 @@ from tests.history.record import Post, Sight
 from tests.history.screen import Screen
 from tests.history.window import Window, open_window
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 SETTINGS = {"message_ttl_min": "5s", "janitor_interval": "2s"}
 _FLEETING_SECONDS = 8
@@ -129,7 +129,7 @@ class Storm:
                     await self._disrupt(number, disruption)
                 self._repaired_at = now()
                 self._is_over.set()
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(DEADLINE):
                     await asyncio.gather(*disrupting, *acting)
                 await self._wait_for_stable_state()
                 self.report.stable_after = now() - self._repaired_at
@@ -331,12 +331,12 @@ class Storm:
     # The end of a run
 
     async def _wait_for_stable_state(self) -> None:
-        """Wait until all clients are in the same state, at most `PATIENCE`, and check it."""
+        """Wait until all clients are in the same state, at most `DEADLINE`, and check it."""
         readers = [await self._add_reader(url) for url in self._urls]
         for room in (self.lasting, self.fleeting):
             await readers[0].join(room)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(DEADLINE):
                     while not await self._is_stable(room, readers):  # noqa: ASYNC110 - other tasks
                         await asyncio.sleep(0.2)
             if faults := self._find_faults(room):

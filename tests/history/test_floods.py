@@ -11,7 +11,7 @@ from benchmarks.attacks.catalogue import WAYS as ALL_WAYS
 from tests.history.floods import LIMITED, WAYS, Floods, PurgeWatch, find_flood_faults
 from tests.history.storm import Report
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 ROOM = "harbour"
 
@@ -43,7 +43,7 @@ async def test_row_that_outlives_its_message_is_reported(tmp_path: Path) -> None
         end = datetime.now(UTC) - timedelta(seconds=100)
         database.execute("INSERT INTO message VALUES (?)", [f"{end:%Y-%m-%d %H:%M:%S.%f}"])
         database.commit()
-    async with PurgeWatch(path) as watch, asyncio.timeout(PATIENCE):
+    async with PurgeWatch(path) as watch, asyncio.timeout(DEADLINE):
         while not watch.lateness:  # noqa: ASYNC110 - another thread
             await asyncio.sleep(0.01)
     assert watch.lateness >= 100

@@ -14,7 +14,7 @@ from tests.api.api_client import ApiClient
 from tests.history.place import Place
 from tests.history.screen import Screen, introduce, read_client_id
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 _POSTS = 600
 _MORE_THAN_QUEUE_MAX = 230
@@ -32,7 +32,7 @@ async def server_process(tmp_path: Path) -> AsyncIterator[ServerProcess]:
 
 @pytest.fixture
 async def ann(server_process: ServerProcess) -> AsyncIterator[ApiClient]:
-    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=DEADLINE) as http:
         visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
         program = ApiClient(http, visitor["token"])
         await program.open("harbour")
@@ -80,7 +80,7 @@ async def _poll(
     """Open a page that uses polling; yield a function that polls once."""
     cookies = {"anonchat": program.token}
     async with httpx.AsyncClient(
-        base_url=server_process.url, cookies=cookies, timeout=PATIENCE
+        base_url=server_process.url, cookies=cookies, timeout=DEADLINE
     ) as http:
         client_id = read_client_id((await http.get("/r/harbour")).text)
         query = {**introduce(client_id, tab_id="tab"), "transport": "polling"}
@@ -120,7 +120,7 @@ async def _post_many(program: ApiClient, reader: Screen) -> None:
 
 
 async def _wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while not condition():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 

@@ -11,7 +11,7 @@ import pytest
 from anonchat.runtime import log_repeats as repeats_module
 from anonchat.runtime.log_repeats import LogDeduplicator, LogEntry
 from anonchat.runtime.logging import DeduplicatingHandler, LineFormatter, sanitize_record
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.process import ROOT
 
 _LINE = LogEntry(0, "WARNING", "anonchat.storage.database", "database.py:7", "the database is away")
@@ -156,7 +156,7 @@ def test_flood_of_lines_leaves_a_short_log() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE,
+        timeout=DEADLINE,
     )
     lines = done.stderr.splitlines()
     assert len(lines) == 5

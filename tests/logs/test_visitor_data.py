@@ -19,7 +19,7 @@ from tests.forgetting.canaries import canary, find
 from tests.history.screen import introduce, read_client_id, read_elements
 from tests.pages.tab import complete_handshake, open_websocket
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.process import ROOT
 
 FAILING_APP = ROOT / "tests" / "logs" / "failing_app.py"
@@ -120,7 +120,7 @@ async def _create_data(server: ServerProcess) -> dict[str, str]:
         "cookie": f"anonchat={data['cookie']}",
         "referer": f"http://{data['query']}/",
     }
-    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=DEADLINE) as http:
         credentials = {"nickname": data["nickname"], "secret_phrase": data["phrase"]}
         response = await http.post("/api/v1/visitors", json=credentials)
         data["token"] = response.json()["token"]
@@ -184,7 +184,7 @@ async def _send_invalid_requests(server: ServerProcess, ann: _Client, data: dict
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(request.encode())
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await reader.read()
         writer.close()
 
@@ -193,7 +193,7 @@ async def _send_forged_packets(
     server: ServerProcess, data: dict[str, str], headers: dict[str, str], *, path: str
 ) -> None:
     """Open a page, emit all of its events with test data, and send malformed packets."""
-    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, timeout=DEADLINE) as http:
         page = (await http.get(path)).text
     data[f"page {path[1]}"] = client_id = read_client_id(page)
     data[f"tab {path[1]}"] = tab_id = _random_value()
@@ -228,7 +228,7 @@ async def _send_forged_packets(
             await connection.send(f"42{frame}")
             await connection.send(f"421{json.dumps(['event', {'client_id': client_id}])}")
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(DEADLINE):
                     while not str(await connection.recv()).startswith("431"):
                         pass
             except ConnectionClosed:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.process import ROOT
 
 _LOCATION = re.compile(r"```nginx\n(.*?)```", re.DOTALL)
@@ -57,7 +57,7 @@ async def run_https_proxy(server: ServerProcess, port: int, folder: Path) -> Asy
     command = (program, "-c", str(configuration), "-e", str(folder / "nginx.log"))
     nginx = await asyncio.create_subprocess_exec(*command)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             while not await _is_listening(port, authority):
                 assert nginx.returncode is None, (folder / "nginx.log").read_text()
                 await asyncio.sleep(0.05)

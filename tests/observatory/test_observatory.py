@@ -16,7 +16,7 @@ from tests.browser.person import Person
 from tests.browser.world import open_context_pool
 from tests.observatory.proxy import run_https_proxy
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.ports import free_port
 
 _HERE = Path(__file__).parent
@@ -42,7 +42,7 @@ class Site:
             env={**os.environ, "NODE_EXTRA_CA_CERTS": str(self.authority)},
             stdout=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             output, _ = await scan.communicate()
         report: dict[str, Any] = json.loads(output)
         return report
@@ -90,7 +90,7 @@ async def test_api_client_signs_in_over_https(site: Site) -> None:
     async with httpx.AsyncClient(
         base_url=f"{site.address}/api/v1",
         verify=ssl.create_default_context(cafile=site.authority),
-        timeout=PATIENCE,
+        timeout=DEADLINE,
     ) as http:
         visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Ann"})
         assert await ApiClient(http, visitor["token"]).open("night train")

@@ -19,7 +19,7 @@ from tests.history.screen import introduce, read_client_id
 from tests.operations.test_commands import parse_result, run
 from tests.pages.tab import open_websocket
 from tests.servers.forked_node import ForkedNode
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.cluster import Cluster
 from tools.servers.nginx import NGINX, Nginx
 from tools.servers.node import Node
@@ -62,7 +62,7 @@ async def front(tmp_path: Path) -> AsyncIterator[Nginx]:
 
 @pytest.fixture
 async def browser(front: Nginx) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=front.url, timeout=PATIENCE) as browser:
+    async with httpx.AsyncClient(base_url=front.url, timeout=DEADLINE) as browser:
         yield browser
 
 
@@ -99,7 +99,7 @@ async def test_process_does_not_outlive_its_parent(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _PARENT_SCRIPT, str(tmp_path / "redis")]
     done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True)
     assert done.returncode == 9, done.stderr
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while await request(int(done.stdout), "PING\r\n"):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 
@@ -130,7 +130,7 @@ async def test_socket_of_a_page_reaches_the_node_that_rendered_it(
 
 async def _is_accepted(url: str, **query: str | int) -> bool:
     """Return whether a socket is accepted; a rejected one makes its page reload."""
-    async with asyncio.timeout(PATIENCE), open_websocket(url, **query) as socket:
+    async with asyncio.timeout(DEADLINE), open_websocket(url, **query) as socket:
         await socket.recv()
         await socket.send("40")
         while not (answer := str(await socket.recv())).startswith(("40", "44")):
@@ -180,7 +180,7 @@ async def test_three_nodes_form_one_site() -> None:
         clients = {
             node: ApiClient(
                 await stack.enter_async_context(
-                    httpx.AsyncClient(base_url=f"http://{node.address}/api/v1", timeout=PATIENCE)
+                    httpx.AsyncClient(base_url=f"http://{node.address}/api/v1", timeout=DEADLINE)
                 )
             )
             for node in cluster.nodes
@@ -196,7 +196,7 @@ async def test_three_nodes_form_one_site() -> None:
             first.kill()
             await clients[third].say("night-train", "two")
             await stream.until("message", text="two")
-            async with httpx.AsyncClient(base_url=cluster.url, timeout=PATIENCE) as browser:
+            async with httpx.AsyncClient(base_url=cluster.url, timeout=DEADLINE) as browser:
                 for _ in cluster.nodes:
                     assert (await browser.get("/login")).status_code == 200
             await first.start()

@@ -21,7 +21,7 @@ from tests.api.api_client import ApiClient
 from tests.fakes import FakeClock, create_room_with_members, post_messages, running_chat
 from tests.servers.program import run_program
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.ports import free_port
 from tools.servers.process import ROOT
 
@@ -33,7 +33,7 @@ OpenHouse = Callable[[], Awaitable[tuple[ServerProcess, ApiClient]]]
 async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
     """Yield a function that starts a server with three messages of Ann in a room."""
     server_process = ServerProcess(tmp_path / "site")
-    async with httpx.AsyncClient(timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE) as http:
 
         async def start() -> tuple[ServerProcess, ApiClient]:
             await server_process.start()
@@ -351,7 +351,7 @@ async def _list_imports(data: Path, *words: str) -> set[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stderr
     names = (line.rpartition("|")[2].strip() for line in done.stderr.splitlines())

@@ -15,7 +15,7 @@ from benchmarks.attacks.client import Client
 from benchmarks.attacks.page import Page
 from benchmarks.server import limited_anonchat
 from tests.pages.tab import wait_until
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 _PEOPLE = 60
 _POSTS = 200
@@ -85,8 +85,8 @@ async def test_sixty_visitors_behind_one_address_sign_in_and_talk(
     texts = [f"said-{uuid4().hex}" for _ in range(_POSTS)]
     async with (
         limited_anonchat(tmp_path / "data") as server,
-        Client(server.url, timeout_seconds=PATIENCE) as client,
-        Client(server.url, "127.0.0.2", timeout_seconds=PATIENCE) as reader,
+        Client(server.url, timeout_seconds=DEADLINE) as client,
+        Client(server.url, "127.0.0.2", timeout_seconds=DEADLINE) as reader,
         asyncio.TaskGroup() as tasks,
     ):
         if has_other_client:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from anonchat import Settings
 from deploy.nginx.nodes import write_nodes
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.ports import free_port
 from tools.servers.process import ROOT
 
@@ -39,7 +39,7 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=DEADLINE,
     )
 
 
@@ -59,7 +59,7 @@ async def test_metrics_in_queries_exist_and_all_metrics_are_documented(
 ) -> None:
     server_process = ServerProcess(tmp_path, metrics_port=str(free_port()))
     await server_process.start()
-    async with httpx.AsyncClient(timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE) as http:
         response = await http.get(
             f"http://127.0.0.1:{server_process.settings['metrics_port']}/metrics"
         )

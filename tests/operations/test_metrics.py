@@ -16,7 +16,7 @@ from tests.forgetting.canaries import canary, find
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import complete_handshake, open_websocket
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.ports import free_port
 
 SERIES_MAX = 400
@@ -43,7 +43,7 @@ def value(text: str, name: str, **labels: str) -> float:
 
 async def scrape(server_process: ServerProcess) -> str:
     port = server_process.settings["metrics_port"]
-    async with httpx.AsyncClient(timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE) as http:
         answer = await http.get(f"http://127.0.0.1:{port}/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return answer.raise_for_status().text
@@ -52,7 +52,7 @@ async def scrape(server_process: ServerProcess) -> str:
 async def _open_page(server_process: ServerProcess, path: str, *, token: str) -> str:
     cookie = {"cookie": f"anonchat={token}"}
     async with httpx.AsyncClient(
-        base_url=server_process.url, headers=cookie, timeout=PATIENCE
+        base_url=server_process.url, headers=cookie, timeout=DEADLINE
     ) as http:
         return read_client_id((await http.get(path)).text)
 
@@ -64,7 +64,7 @@ async def test_metrics_count_everything_and_name_no_visitor(
     texts["nick"] = texts["nick"][:24]
     headers = {"user-agent": texts["browser"].encode()}
     api = f"{server_process.url}/api/v1"
-    async with httpx.AsyncClient(base_url=api, headers=headers, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=api, headers=headers, timeout=DEADLINE) as http:
         body = {"nickname": texts["nick"], "secret_phrase": texts["phrase"]}
         answer = await http.post("/visitors", json=body)
         texts["token"] = answer.json()["token"]
@@ -81,7 +81,7 @@ async def test_metrics_count_everything_and_name_no_visitor(
             await stream.ready()
             await complete_handshake(socket)
             await ann.say(room["slug"], texts["text"])
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DEADLINE):
                 while texts["text"] not in str(await socket.recv()):
                     pass
             for _ in range(6):
@@ -100,7 +100,7 @@ async def test_metrics_count_everything_and_name_no_visitor(
     assert value(text, "anonchat_delivery_seconds_count") >= 1
     assert value(text, "anonchat_keys") >= 3
     assert value(text, "anonchat_bus_up") == 1
-    assert value(text, "anonchat_purge_age_seconds") < PATIENCE
+    assert value(text, "anonchat_purge_age_seconds") < DEADLINE
     assert value(text, "process_resident_memory_bytes") > 1e6
     (tmp_path / "scraped").mkdir()
     (tmp_path / "scraped" / "metrics").write_text(text)
@@ -110,7 +110,7 @@ async def test_metrics_count_everything_and_name_no_visitor(
 
 
 async def test_metrics_are_served_only_at_the_metrics_port(server_process: ServerProcess) -> None:
-    async with httpx.AsyncClient(timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE) as http:
         assert (await http.get(f"{server_process.url}/metrics")).status_code == 404
         other = f"http://127.0.0.1:{server_process.settings['metrics_port']}"
         assert (await http.get(f"{other}/")).status_code == 404

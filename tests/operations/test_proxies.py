@@ -15,7 +15,7 @@ from tests.history.screen import introduce, read_client_id
 from tests.operations.proxies import Caddy, DocumentedNginx, HAProxy, LimitedNginx, Traefik
 from tests.pages.tab import open_websocket
 from tests.servers.forked_node import ForkedNode
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.servers.nginx import Nginx
 from tools.servers.node import Node
 from tools.servers.process import ManagedProcess
@@ -56,7 +56,7 @@ async def test_socket_reaches_the_node_of_its_page_or_any_other_if_that_is_dead(
     proxy = make(tmp_path / "proxy", nodes)
     async with (
         _running(proxy, nodes),
-        httpx.AsyncClient(base_url=proxy.url, timeout=PATIENCE) as browser,
+        httpx.AsyncClient(base_url=proxy.url, timeout=DEADLINE) as browser,
     ):
         for _ in nodes:
             query = await _load_page(browser)
@@ -76,7 +76,7 @@ async def test_nginx_block_of_the_documentation_forwards_pages_and_sockets(tmp_p
     proxy = DocumentedNginx(tmp_path / "proxy", node.address)
     async with (
         _running(proxy, nodes),
-        httpx.AsyncClient(base_url=proxy.url, timeout=PATIENCE) as browser,
+        httpx.AsyncClient(base_url=proxy.url, timeout=DEADLINE) as browser,
     ):
         assert await _is_accepted(proxy.url, **await _load_page(browser))
         assert _IGNORED_FORWARDED_HEADERS not in node.log
@@ -95,7 +95,7 @@ async def test_proxy_limits_the_connections_of_one_address(
         assert not await _is_served(proxy.port)
         for _, writer in opened:
             writer.close()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             while not await _is_served(proxy.port):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
 
@@ -110,7 +110,7 @@ async def _load_page(browser: httpx.AsyncClient) -> dict[str, Any]:
 
 async def _is_accepted(url: str, **query: Any) -> bool:
     """Return whether a socket is accepted; a rejected one makes its page reload."""
-    async with asyncio.timeout(PATIENCE), open_websocket(url, **query) as socket:
+    async with asyncio.timeout(DEADLINE), open_websocket(url, **query) as socket:
         await socket.recv()
         await socket.send("40")
         while not (answer := str(await socket.recv())).startswith(("40", "44")):
@@ -127,7 +127,7 @@ async def _start_request(writer: asyncio.StreamWriter) -> None:
 async def _is_served(port: int) -> bool:
     """Return whether a new connection gets a page."""
     try:
-        async with httpx.AsyncClient(timeout=PATIENCE) as browser:
+        async with httpx.AsyncClient(timeout=DEADLINE) as browser:
             response = await browser.get(f"http://127.0.0.1:{port}/healthz")
     except httpx.TransportError:
         return False

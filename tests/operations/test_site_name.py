@@ -5,14 +5,14 @@ from pathlib import Path
 import httpx
 
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 
 async def test_name_and_accent_of_the_site_are_on_every_page(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, name="Night & <Train> می‌شود", accent="#0A6B4F")
     await server.start()
     shown = "Night &amp; &lt;Train&gt; می‌شود"
-    async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE) as http:
         pages = {path: (await http.get(path)).text for path in ("/login", "/privacy", "/nowhere")}
         for path, page in pages.items():
             assert f"{shown}</title>" in page, path

@@ -18,7 +18,7 @@ from anonchat import StartupError
 from anonchat.cli.main import cli
 from anonchat.runtime.listening import bind, format_url
 from tests.servers.program import run_program
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 from tools.ports import free_port
 from tools.servers.process import ROOT
 
@@ -66,7 +66,7 @@ async def run(folder: Path, *words: str, **settings: str) -> tuple[int, str, str
 async def read_url(process: Process) -> str:
     """Return the URL from the log line that announces it."""
     assert process.stderr
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while line := (await process.stderr.readline()).decode():
             if found := _LISTENING.search(line):
                 return found[1]
@@ -77,7 +77,7 @@ async def read_url(process: Process) -> str:
 async def test_graceful_stop_exits_with_status_0(
     tmp_path: Path, stop_signal: signal.Signals
 ) -> None:
-    async with program(tmp_path) as process, asyncio.timeout(PATIENCE):
+    async with program(tmp_path) as process, asyncio.timeout(DEADLINE):
         await read_url(process)
         process.send_signal(stop_signal)
         _, stderr = await process.communicate()
@@ -88,7 +88,7 @@ async def test_graceful_stop_exits_with_status_0(
 async def test_stop_while_the_program_is_still_loading_exits_with_status_0(tmp_path: Path) -> None:
     slow_library = "import time\nprint('loading', flush=True)\ntime.sleep(999)\n"
     (tmp_path / "uvicorn.py").write_text(slow_library)
-    async with program(tmp_path, PYTHONPATH=str(tmp_path)) as process, asyncio.timeout(PATIENCE):
+    async with program(tmp_path, PYTHONPATH=str(tmp_path)) as process, asyncio.timeout(DEADLINE):
         assert process.stdout
         assert await process.stdout.readline() == b"loading\n"
         process.terminate()
@@ -102,7 +102,7 @@ async def test_server_listens_only_on_the_configured_host(tmp_path: Path, host: 
         pytest.skip("this machine does not speak IPv6")
     async with program(tmp_path, host=host) as process:
         url = await read_url(process)
-        async with httpx.AsyncClient(timeout=PATIENCE) as http:
+        async with httpx.AsyncClient(timeout=DEADLINE) as http:
             assert (await http.get(f"{url}/healthz")).text == "ok"
         assert _list_listening_addresses(httpx.URL(url).port) <= {"127.0.0.1", "::1"}, (
             "the server listens on other addresses"

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from tests.history.screen import introduce, read_client_id
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 _numbers = count(1)
 
@@ -38,7 +38,7 @@ class Tab:
         number = next(_numbers)
         ack = self._acks[number] = asyncio.get_running_loop().create_future()
         await self.connection.send(f"42{number}{json.dumps([event, message])}")
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await ack
 
     async def fire(self, listener: EventListener, *args: object, page: "Tab | None" = None) -> None:
@@ -81,7 +81,7 @@ async def open_tab(
 ) -> AsyncIterator[Tab]:
     """Load a page and connect its socket."""
     cookies = {**(cookies or {}), **({"anonchat": token} if token else {})}
-    async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=DEADLINE) as http:
         response = await http.get(path)
     assert response.status_code == 200, response
     async with connect_page(url, response.text) as tab:
@@ -134,6 +134,6 @@ def open_websocket(
 
 async def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until a condition holds."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)

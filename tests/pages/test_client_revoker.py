@@ -18,7 +18,7 @@ from pages.transport import client_revoker
 from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.history.screen import introduce
 from tests.pages.tab import Tab, open_tab, open_websocket, wait_until
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -52,7 +52,7 @@ async def _create_visitor(chat: Chat, nickname: str, room: str) -> tuple[str, st
 
 async def _check_closed(url: str, tab: Tab) -> None:
     """Wait until the tab is disconnected, and check that it cannot reconnect."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         await tab.connection.wait_closed()
     await _check_cannot_reconnect(url, tab.client)
 

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 from pages.http.forwarded_headers import ForwardedHeadersMiddleware
 from tests.pages.tab import open_websocket
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ async def test_forwarded_headers_of_untrusted_clients_are_ignored(tmp_path: Path
             )
         with pytest.raises(InvalidStatus):
             await open_websocket(server.url, headers=_forwarded(2))
-        async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+        async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE) as http:
             response = await http.get("/login", headers=_forwarded(0))
             assert "strict-transport-security" not in response.headers
             secure = {"origin": server.url.replace("http", "https"), **_forwarded(0)}
@@ -85,6 +85,6 @@ async def test_forwarded_headers_of_trusted_proxies_are_used(tmp_path: Path) -> 
             await connections.enter_async_context(connection)
         with pytest.raises(InvalidStatus):
             await open_websocket(server.url, origin=secure, headers=_forwarded(2))
-        async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as http:
+        async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE) as http:
             response = await http.get("/login", headers=_forwarded(0))
             assert "strict-transport-security" in response.headers

@@ -18,7 +18,7 @@ from pages.transport import http_protocol
 from pages.transport.connections import Connections
 from pages.transport.http_protocol import PendingConnections
 from tests.pages.tab import wait_until
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 _SHORT = 0.2
 _OVERSIZED_BYTES = 3_000_000
@@ -109,7 +109,7 @@ async def _read_until_closed(
             while piece := await reader.read(65_536):
                 received.append(piece)
 
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         receiving = asyncio.create_task(receive())
         while send and not receiving.done():
             await send()
@@ -188,7 +188,7 @@ async def test_keep_alive_connection_answers_every_request(server: RunningServer
     reader, writer = await server.connect()
     for _ in range(3):
         writer.write(_REQUEST)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
     # a connection that awaits its response is not pending
     assert server.pending_counts == [0, 0, 0]
@@ -199,14 +199,14 @@ async def test_oldest_pending_connection_is_closed_when_full() -> None:
     async with running_server(max_pending=10) as server:
         first = await server.connect()
         others = [await server.connect() for _ in range(9)]
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             while len(server.pending) < 10:  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0)
         newest = await server.connect()
         assert await _read_until_closed(first) == b""
         for reader, writer in [*others, newest]:
             writer.write(_REQUEST)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DEADLINE):
                 assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
             writer.close()
 
@@ -255,7 +255,7 @@ async def test_connections_of_one_network_are_limited() -> None:
         # a connection without a request is closed first
         assert await _read_until_closed(idle[0]) == b""
         newest[1].write(_REQUEST)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             assert (await newest[0].readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
         assert server.refused["connections"] == 1
         for _, writer in [*busy, *idle, newest]:

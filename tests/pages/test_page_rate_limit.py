@@ -18,7 +18,7 @@ from tests.challenge import solve
 from tests.fakes import FakeClock, make_limit
 from tests.history.screen import read_client_id
 from tests.pages.tab import open_tab, wait_until
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -257,7 +257,7 @@ async def test_page_is_refused_if_its_socket_would_be_refused(
 async def test_socket_of_a_page_with_pass_is_accepted_in_a_full_network(
     url: str, full_network: ConnectionLimit, exhausted_budget: FakeClock
 ) -> None:
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=DEADLINE) as http:
         page = (await http.get("/login")).text
         solution = solve(*_read_challenge(page))
         response = await http.post("/pass", content=solution, headers={"origin": url})

@@ -13,7 +13,7 @@ from pages.http.path_prefix import PathPrefixMiddleware, path_prefix
 from tests.api.api_client import ApiClient
 from tests.pages.tab import open_websocket
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,7 +29,7 @@ class PrefixedSite:
     def __init__(self, server: ServerProcess, sent_path: str, headers: dict[str, str]) -> None:
         self.server = server
         self.sent_path = sent_path
-        self.http = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=PATIENCE)
+        self.http = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=DEADLINE)
 
     async def request(self, path: str, method: str = "GET") -> httpx.Response:
         """Request a path of the site."""
@@ -108,7 +108,7 @@ async def test_api_names_its_address_and_works_below_the_path(site: PrefixedSite
     async with httpx.AsyncClient(
         base_url=f"{site.server.url}{site.sent_path}/api/v1",
         headers=dict(site.http.headers),
-        timeout=PATIENCE,
+        timeout=DEADLINE,
     ) as http:
         api = ApiClient(http)
         api.token = (await api.ask("POST", "/visitors", json={"nickname": name}))["token"]

@@ -23,7 +23,7 @@ from pages.transport.packets import is_valid_post_body
 from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.history.screen import introduce, read_client_id
 from tests.pages.tab import complete_handshake, open_websocket, wait_until
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
@@ -88,7 +88,7 @@ class Poller:
 @asynccontextmanager
 async def polling(url: str, **parameters: str | int) -> AsyncIterator[Poller]:
     async with httpx.AsyncClient(
-        base_url=url, timeout=PATIENCE, headers={"origin": url}, limits=httpx.Limits()
+        base_url=url, timeout=DEADLINE, headers={"origin": url}, limits=httpx.Limits()
     ) as http:
         query = {**_OPEN, **{name: str(value) for name, value in parameters.items()}}
         response = await http.get(_SOCKET_PATH, params=query)
@@ -101,7 +101,7 @@ async def polling(url: str, **parameters: str | int) -> AsyncIterator[Poller]:
 @asynccontextmanager
 async def polling_page(url: str) -> AsyncIterator[Poller]:
     """Load a page and complete its handshake by polling."""
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=DEADLINE) as http:
         client_id = read_client_id((await http.get("/login")).text)
     async with polling(url, **introduce(client_id, tab_id="polling")) as poller:
         assert (await poller.post(b"40")).status_code == 200
@@ -253,7 +253,7 @@ async def test_abandoned_sockets_leave_nothing_in_memory(
         "never polled",
         "upgrade started",
     ) * _ROUNDS:
-        seconds = 0.1 if kind in ("never polled", "upgrade started") else PATIENCE
+        seconds = 0.1 if kind in ("never polled", "upgrade started") else DEADLINE
         monkeypatch.setattr(module, "_HANDSHAKE_TIMEOUT_SECONDS", seconds)
         await asyncio.gather(*(abandon(kind) for _ in range(_CONCURRENCY)))
         await wait_until(lambda: not len(sockets._connection_limit))
@@ -415,7 +415,7 @@ async def test_upgrade_is_closed_with_its_socket(url: str, sockets: SocketAuthor
 
 
 async def _send_until_closed(connection: ClientConnection, *frames: str | bytes) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         with pytest.raises(ConnectionClosed):
             for frame in frames:
                 await connection.send(frame)
@@ -438,7 +438,7 @@ async def _check_polling(sockets: SocketAuthorizer, poller: Poller) -> None:
 async def test_websocket_with_a_malformed_packet_is_closed(
     url: str, sockets: SocketAuthorizer, frame: str
 ) -> None:
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=DEADLINE) as http:
         client_id = read_client_id((await http.get("/login")).text)
     async with open_websocket(url, **introduce(client_id, tab_id="tab")) as connection:
         await complete_handshake(connection)

@@ -33,7 +33,7 @@ from tests.pages.tab import (
     open_websocket,
     wait_until,
 )
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -263,7 +263,7 @@ async def test_browser_cannot_write_to_the_log(
 async def test_malformed_polling_body_is_refused_without_log_errors(
     site: RoomSite, sockets: SocketAuthorizer, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
-    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=site.url, timeout=DEADLINE) as http:
         query = {"EIO": "4", "transport": "polling"}
         handshake_text = (await http.get("/_nicegui_ws/socket.io/", params=query)).text
         query["sid"] = json.loads(handshake_text[1:])["sid"]
@@ -281,7 +281,7 @@ async def test_malformed_socket_query_is_refused_without_log_errors(
     site: RoomSite, caplog: pytest.LogCaptureFixture, query: str
 ) -> None:
     core.sio.eio.log_message_keys.intersection_update(_IGNORED_LOG_KEYS)  # so that it logs again
-    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=site.url, timeout=DEADLINE) as http:
         for more in ("EIO=4&transport=polling&", ""):
             url = f"/_nicegui_ws/socket.io/?{more}{query}"
             for method in ("GET", "POST", "PUT"):
@@ -295,7 +295,7 @@ async def test_oversized_polling_body_is_refused(site: RoomSite) -> None:
         for _ in range(70):
             yield b"4" * 1_000
 
-    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=site.url, timeout=DEADLINE) as http:
         for content in (b"4" * 70_000, chunks()):
             response = await http.post(
                 "/_nicegui_ws/socket.io/",
@@ -309,7 +309,7 @@ async def test_oversized_polling_body_is_refused(site: RoomSite) -> None:
 async def test_oversized_frame_closes_its_socket(site: RoomSite) -> None:
     async with open_tab(site.url, "/login") as tab:
         await tab.connection.send("4" * 70_000)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await tab.connection.wait_closed()
         assert tab.connection.close_code == 1009
 
@@ -337,7 +337,7 @@ async def test_invalid_text_frames_close_the_socket_without_log_errors(
             assert isinstance(more, Frame)
             tab.connection.transport.write(more.serialize(mask=True))
         tab.connection.transport.write(Frame(Opcode.CONT, b"x").serialize(mask=True))
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await tab.connection.wait_closed()
     assert sockets.refused["malformed"] == before  # closed before the packet filter
     assert not _logged_errors(caplog)
@@ -346,7 +346,7 @@ async def test_invalid_text_frames_close_the_socket_without_log_errors(
 @asynccontextmanager
 async def _open_unread_tab(url: str) -> AsyncIterator[tuple[str, asyncio.StreamWriter]]:
     """Open a page whose WebSocket reads nothing after the handshake; yield the page id."""
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=DEADLINE) as http:
         client_id = read_client_id((await http.get("/login")).text)
     query = httpx.QueryParams(
         {**introduce(client_id, tab_id="unread"), "EIO": "4", "transport": "websocket"}
@@ -378,7 +378,7 @@ async def test_client_that_sends_pings_and_reads_no_pongs_is_closed(site: RoomSi
     sent = 0
     async with _open_unread_tab(site.url) as (_, writer):
         with pytest.raises(ConnectionError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DEADLINE):
                 while (sent := sent + len(ping)) < _MAX_SENT_BYTES:
                     writer.write(ping)
                     await writer.drain()
@@ -416,7 +416,7 @@ async def test_send_queue_of_an_unread_websocket_is_limited(
 ) -> None:
     async with _open_unread_tab(site.url) as (page, _):
         before = sockets.refused["unread"]
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             while _participants(page):
                 await core.sio.emit("much", "x" * 50_000, room=page)
                 await asyncio.sleep(0)
@@ -441,7 +441,7 @@ async def test_socket_without_handshake_is_closed(
     async with open_websocket(site.url, **introduce("nobody", tab_id="tab")) as connection:
         if connects:
             await connection.send("40")
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             with pytest.raises(ConnectionClosed):
                 while True:
                     await connection.recv()
@@ -467,7 +467,7 @@ async def test_polling_socket_without_handshake_is_closed(
     site: RoomSite, sockets: SocketAuthorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_HANDSHAKE_TIMEOUT_SECONDS", 0.1)
-    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=site.url, timeout=DEADLINE) as http:
         query = {"EIO": "4", "transport": "polling"}
         handshake_text = (await http.get("/_nicegui_ws/socket.io/", params=query)).text
         query["sid"] = json.loads(handshake_text[1:])["sid"]
@@ -495,7 +495,7 @@ async def test_anonymous_sockets_are_limited_per_network(
             before = sockets.refused["crowded"]
             with pytest.raises(InvalidStatus):
                 await open_websocket(site.url, **introduce("nobody", tab_id="tab"))
-            async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
+            async with httpx.AsyncClient(base_url=site.url, timeout=DEADLINE) as http:
                 query = {"EIO": "4", "transport": "polling"}
                 response = await http.get("/_nicegui_ws/socket.io/", params=query)
                 assert response.status_code == 401
@@ -513,7 +513,7 @@ async def test_anonymous_sockets_are_limited_per_network(
 async def test_handshake_query_with_two_page_ids_is_invalid(
     site: RoomSite, sockets: SocketAuthorizer
 ) -> None:
-    async with httpx.AsyncClient(base_url=site.url, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=site.url, timeout=DEADLINE) as http:
         one, two = [read_client_id((await http.get("/login")).text) for _ in range(2)]
     query = httpx.QueryParams(introduce(one, tab_id="tab"))
     assert read_handshake_params({"QUERY_STRING": f"{query}&client_id={two}"}) is None
@@ -548,7 +548,7 @@ async def test_only_the_socket_over_the_event_limit_is_closed(
         await flooding.connection.send(
             f"42{json.dumps(['event', event_of(listener, flooding.client, {})])}"
         )
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             await flooding.connection.wait_closed()
         assert sockets.refused["flooding"] == before + 1
         await other.fire(other.listeners()[0], {})
@@ -582,7 +582,7 @@ async def test_stale_unpolled_packets_are_not_delivered(
     site: RoomSite, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, cookies = "/_nicegui_ws/socket.io/", {"anonchat": site.ann_token}
-    async with httpx.AsyncClient(base_url=site.url, cookies=cookies, timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=site.url, cookies=cookies, timeout=DEADLINE) as http:
         client_id = read_client_id((await http.get(f"/r/{site.room.slug}")).text)
         query = {**introduce(client_id, tab_id="late"), "transport": "polling"}
         query["sid"] = json.loads((await http.get(address, params=query)).text[1:])["sid"]

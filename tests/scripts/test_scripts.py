@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 _HERE = Path(__file__).parent
 
@@ -22,6 +22,6 @@ async def test_script_passes_its_unit_tests(path: Path) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(DEADLINE):
         output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()

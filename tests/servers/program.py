@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 from tests.servers.fork_server import ForkedProcess
-from tests.timeouts import PATIENCE
+from tests.timeouts import DEADLINE
 
 
 def run_program(
@@ -16,7 +16,7 @@ def run_program(
 ) -> CompletedProcess[str]:
     """Run it in a folder with no other variables; return its status and what it printed.
 
-    Raises `TimeoutError` if it has not exited after `PATIENCE`.
+    Raises `TimeoutError` if it has not exited after `DEADLINE`.
     """
     with tempfile.TemporaryDirectory() as outputs:
         stdout, stderr = Path(outputs, "stdout"), Path(outputs, "stderr")
@@ -28,7 +28,7 @@ def run_program(
             stderr=stderr,
         )
         try:
-            status = process.wait(PATIENCE)
+            status = process.wait(DEADLINE)
         finally:
             process.send_signal(signal.SIGKILL)
         return CompletedProcess(arguments, status, stdout.read_text(), stderr.read_text())
