@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from fastapi import HTTPException, Request
 from markupsafe import escape
-from nicegui import app, ui
+from nicegui import Client, app, storage, ui
 
 from .context import PageContext, current_context
 from .elements.component import follow_connection
@@ -86,6 +86,7 @@ def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         async def build_in_time(*args: Any, **values: Any) -> None:
             client = ui.context.client
             paint_on_response(client)
+            _keep_request(client)
             follow_connection(client)
             try:
                 async with asyncio.timeout(_BUILD_SECONDS):
@@ -101,6 +102,13 @@ def page(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return ui.page(path, response_timeout=2 * _BUILD_SECONDS)(build_in_time)
 
     return decorate
+
+
+def _keep_request(client: Client) -> None:
+    """Keep of the request what its page needs; the state of the middleware weighs 30 kB."""
+    scope = client.request.scope.items()
+    client._request = Request({name: value for name, value in scope if "astack" not in name})
+    storage.request_contextvar.set(client.request)  # event listeners keep it too
 
 
 def _drop_slash(request: Request) -> None:

@@ -1,7 +1,6 @@
 """Handlers of page events with bounded concurrency and bounded queues."""
 
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -62,7 +61,7 @@ class QueueHandler:
         self._queue_max = queue_max
         self._reject = reject
         self._running = 0
-        self._queue: deque[GenericEventArguments] = deque()
+        self._queue: list[GenericEventArguments] = []  # an empty deque is ten times as large
 
     def __call__(self, arguments: GenericEventArguments) -> Awaitable[None] | None:
         """Handle the event, queue it, or reject it."""
@@ -80,7 +79,7 @@ class QueueHandler:
         try:
             while current and not current.sender.is_deleted:
                 await _handle_safely(self._handle, current)
-                current = self._queue.popleft() if self._queue else None
+                current = self._queue.pop(0) if self._queue else None
         finally:
             self._running -= 1
             if not self._running:
