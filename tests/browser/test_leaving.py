@@ -1,12 +1,14 @@
 """Leaving a room can be undone for ten seconds."""
 
+from typing import Any
+
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.person import Person
 from tests.browser.world import World
 
-PHONE = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
 
 _HOLD_NOTICE = """const start = window.setTimeout;
 window.setTimeout = (run, delay, ...rest) => {
