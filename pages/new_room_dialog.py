@@ -46,7 +46,7 @@ async def open_new_room_dialog() -> None:
             _("Who can find it"),
             name="listed",
             options={
-                "yes": _("Everybody: it is listed in the lobby"),
+                "yes": _("Everybody: listed in the lobby"),
                 "no": _("Only those who have the link"),
             },
             value="yes",

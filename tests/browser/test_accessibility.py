@@ -12,34 +12,32 @@ from tests.browser.world import World
 
 _SCRIPT = Path(__file__).parents[1] / "observatory/node_modules/axe-core/axe.min.js"
 _RUN = """async () => {
-    await Promise.all(document.getAnimations().map((animation) => animation.finished));
+    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
     const { violations } = await axe.run(document, { resultTypes: ["violations"] });
     return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
         `${id}: ${html.slice(0, 200)} ${failureSummary}`));
 }"""
 _PHONE, _TABLET, _DESKTOP = 360, 900, 1440
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _UNREAD = 40
 
-MATRIX = [
-    pytest.param(scheme, width, id=f"{scheme}-{width}")
-    for scheme in ("light", "dark")
-    for width in (_PHONE, _TABLET, _DESKTOP)
-]
+pytestmark = pytest.mark.parametrize("width", [_PHONE, _TABLET, _DESKTOP])
 
 
 async def _find_faults(states: AsyncIterator[str], person: Person) -> list[str]:
+    """Return the faults of each state of a page, in both themes."""
     faults = []
     async for state in states:
         await person.page.evaluate(_SCRIPT.read_text())
-        faults += [f"{state}: {fault}" for fault in await person.page.evaluate(_RUN)]
+        for scheme in _SCHEMES:
+            await person.page.emulate_media(color_scheme=scheme)
+            found = await person.page.evaluate(_RUN)
+            faults += [f"{state}, {scheme}: {fault}" for fault in found]
     return faults
 
 
-@pytest.mark.parametrize(("scheme", "width"), MATRIX)
-async def test_pages_outside_rooms_have_no_fault(
-    world: World, scheme: Literal["light", "dark"], width: int
-) -> None:
-    ann = await world.person("Ann", color_scheme=scheme, width=width)
+async def test_pages_outside_rooms_have_no_fault(world: World, width: int) -> None:
+    ann = await world.person("Ann", width=width)
     assert await _find_faults(_visit_pages(ann), ann) == []
 
 
@@ -59,12 +57,9 @@ async def _visit_pages(ann: Person) -> AsyncIterator[str]:
         yield path
 
 
-@pytest.mark.parametrize(("scheme", "width"), MATRIX)
-async def test_lobby_has_no_fault(
-    world: World, room: str, scheme: Literal["light", "dark"], width: int
-) -> None:
+async def test_lobby_has_no_fault(world: World, room: str, width: int) -> None:
     await world.members(room, "Mira")
-    ann = await world.visitor("Ann", color_scheme=scheme, width=width)
+    ann = await world.visitor("Ann", width=width)
     assert await _find_faults(_visit_lobby(ann, room), ann) == []
 
 
@@ -100,11 +95,8 @@ async def _visit_lobby(ann: Person, room: str) -> AsyncIterator[str]:
     yield "join panel"
 
 
-@pytest.mark.parametrize(("scheme", "width"), MATRIX)
-async def test_room_has_no_fault(
-    world: World, room: str, scheme: Literal["light", "dark"], width: int
-) -> None:
-    ann, mira = await world.members(room, "Ann", "Mira", color_scheme=scheme, width=width)
+async def test_room_has_no_fault(world: World, room: str, width: int) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", width=width)
     assert await _find_faults(_visit_room(ann, mira), ann) == []
 
 
@@ -128,10 +120,13 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
     await expect(ann.notice("Message deleted")).to_be_visible()
     yield "notice of a deletion"
     await ann.notice("Message deleted").get_by_role("button").click()
-    if await ann.button("Members").get_attribute("aria-expanded") == "false":
+    is_covering = await ann.button("Members").get_attribute("aria-expanded") == "false"
+    if is_covering:
         await ann.button("Members").click()
     await expect(ann.members.get_by_role("listitem")).to_have_count(2)
     yield "members"
+    if is_covering:
+        await ann.button("Close").click()
     for name in ("Invite", "Room settings", "Burn room"):
         if not await ann.button(name).is_visible():
             continue
@@ -140,3 +135,31 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
         yield name
         await ann.button("Close").click()
         await expect(ann.dialog).to_have_count(0)
+    ann.ignored_errors = CONNECTION_ERRORS
+    await ann.context.set_offline(True)
+    await ann.send_message("written offline")
+    await expect(ann.page.locator(".connection")).not_to_be_empty()
+    yield "offline"
+    await ann.context.set_offline(False)
+    await ann.expect_connected()
+
+
+async def test_room_that_is_gone_has_no_fault(world: World, room: str, width: int) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", width=width)
+    await mira.fill_message("half a thought")
+    assert await _find_faults(_visit_gone_room(ann, mira), mira) == []
+
+
+async def _visit_gone_room(owner: Person, member: Person) -> AsyncIterator[str]:
+    await member.leave_room()
+    await expect(member.button("Undo")).to_be_visible()
+    yield "notice of a room that was left"
+    await member.button("Undo").click()
+    await expect(member.message_input).to_have_value("half a thought")
+    await owner.button("Room settings").click()
+    await expect(owner.dialog).to_be_visible()
+    await owner.page.set_viewport_size({"width": _PHONE, "height": 740})
+    await owner.button("Burn room").click()
+    await owner.button("Yes, burn it now").click()
+    await expect(member.page.get_by_text("This room was burnt.")).to_be_visible()
+    yield "room that has ended"

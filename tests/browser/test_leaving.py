@@ -1,12 +1,14 @@
 """Leaving a room can be undone for ten seconds."""
 
+from typing import Any
+
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.person import Person
 from tests.browser.world import World
 
-PHONE = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
 
 _HOLD_NOTICE = """const start = window.setTimeout;
 window.setTimeout = (run, delay, ...rest) => {
@@ -14,6 +16,13 @@ window.setTimeout = (run, delay, ...rest) => {
     window.endNotice = run;
     return 0;
 };"""
+
+
+_IS_ON_TOP = """(notice) => {
+    const { left, width, top, height } = notice.getBoundingClientRect();
+    return [0.05, 0.3, 0.6, 0.95].every((share) =>
+        notice.contains(document.elementFromPoint(left + share * width, top + height / 2)));
+}"""
 
 
 async def _create_room_by_link(person: Person, room: str) -> str:
@@ -60,6 +69,20 @@ async def test_undo_is_offered_for_ten_seconds(world: World, room: str) -> None:
     await expect(ann.region("Your rooms")).to_be_visible()
     await ann.expect_connected()
     await expect(ann.button("Undo")).to_have_count(0)
+
+
+async def test_notice_lies_above_the_messages_of_another_room(world: World, room: str) -> None:
+    ann = await world.person("Ann", **PHONE)
+    await ann.page.add_init_script(_HOLD_NOTICE)
+    await ann.start_session()
+    await ann.enter_room(f"{room} too")
+    await ann.send_message("\n".join(str(number) for number in range(60)))
+    await ann.enter_room(room)
+    await ann.leave_room()
+    await ann.own_room(f"{room} too").get_by_role("link").click()
+    await ann.expect_room(f"{room} too")
+    await expect(ann.button("Undo")).to_be_visible()
+    assert await ann.page.locator(".left-room").evaluate(_IS_ON_TOP)
 
 
 @pytest.mark.parametrize("aim", ["hover", "focus"])
