@@ -22,6 +22,7 @@ from .http.auth import target_query
 from .i18n.language import Language
 from .layout import open_page, page
 from .nickname_suggestions import suggest_nickname
+from .phrase_field import show_phrase_field
 
 NICKNAME_MAXLENGTH = 600
 """The `maxlength` of the field; one emoji takes several characters. The core rejects more."""
@@ -140,19 +141,6 @@ def _show_form(
         sign_in = SignIn(context.chat.proof_of_work, language=language, target=f".{target}")
         with html.details(open=bool(fields.phrase)):
             html.summary(language("Be recognised another day with a secret phrase"))
-            TextField(
-                language("Secret phrase"),
-                name="phrase",
-                error=errors.get("phrase", ""),
-                maxlength=400,
-                autofocus="phrase" in errors,
-                spellcheck="false",
-                autocapitalize="off",
-            ).control.classes("secret")
-            html.p(
-                language(
-                    "The phrase belongs to this nickname. Others see a short badge that only the "
-                    "two together make, and with both you come back from any device. We keep "
-                    "nothing that leads to the phrase."
-                )
-            ).classes("hint")
+            show_phrase_field(
+                language, error=errors.get("phrase", ""), autofocus="phrase" in errors
+            )

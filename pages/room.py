@@ -92,7 +92,7 @@ def _show_members(room: Room, member: Member, visitor: Visitor, panel: html.asid
             PresenceCount(room)
         PanelButton("close", _("Close"), panel)
     MemberList(room, member)
-    Button(_("Settings"), kind="quiet only-phone", on_click=partial(open_settings, visitor))
+    Button(_("Settings"), kind="quiet only-phone", on_click=open_settings)
 
 
 async def _leave(room: Room, alert: Alert) -> None:

@@ -2,9 +2,9 @@
 
 from nicegui import html, ui
 
-from anonchat import Cost, Visitor
+from anonchat import Cost
 
-from .context import current_context
+from .context import current_context, current_visitor_id
 from .elements.alert import Alert
 from .elements.button import Button
 from .elements.dialog import Dialog
@@ -15,11 +15,13 @@ from .elements.theme_choice import ThemeChoice
 from .i18n.language import current_language
 from .keyboard_dialog import open_keyboard_dialog
 from .layout import chosen_theme
+from .phrase_settings import show_phrase_settings
 
 
-async def open_settings(visitor: Visitor) -> None:
+async def open_settings() -> None:
     """Show the settings until they are closed."""
     _ = current_language()
+    visitor = await current_context().chat.identity.get(current_visitor_id())
 
     async def forget() -> None:
         with alert.report_errors():
@@ -34,6 +36,7 @@ async def open_settings(visitor: Visitor) -> None:
         with html.div().classes("options-line"):
             html.span(_("Colours"))
             ThemeChoice(chosen_theme(ui.context.client.request))
+        show_phrase_settings(visitor)
         html.a(_("What we keep"), href="privacy")
         Button(_("Keyboard"), kind="quiet not-phone", on_click=lambda: dialog.submit("keyboard"))
         Button(_("Sign out"), kind="quiet", on_click=lambda: dialog.submit("sign out"))

@@ -435,3 +435,50 @@ async def test_submit_button_is_busy_while_signing_in(world: World) -> None:
     may_answer.set()
     await ann.expect_alert("looks like a badge")
     await expect(ann.button("Enter")).to_have_attribute("aria-busy", "false")
+
+
+async def test_secret_phrase_is_shown_and_hidden_by_a_button(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.page.locator("summary").click()
+    field, button = ann.textbox("Secret phrase"), ann.button("Show the phrase")
+    await field.fill("correct horse battery")
+    for is_shown in (False, True, False):
+        await expect(button).to_have_attribute("aria-pressed", str(is_shown).lower())
+        style = "none" if is_shown else "disc"
+        await expect(field).to_have_css("-webkit-text-security", style)
+        await button.press("Enter")
+    await expect(field).to_have_value("correct horse battery")
+
+
+async def test_secret_phrase_is_added_in_the_settings(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    await ann.post_messages("before")
+    await ann.open_settings()
+    await ann.dialog.locator("summary", has_text="secret phrase").click()
+    await ann.textbox("Secret phrase").fill("qwertyuiop")
+    await ann.button("Add the phrase").click()
+    await ann.expect_alert("too easy to guess")
+    await expect(ann.textbox("Secret phrase")).to_be_focused()
+    await ann.textbox("Secret phrase").fill("correct horse battery")
+    await ann.button("Add the phrase").click()
+    status = ann.dialog.get_by_role("status")
+    await expect(status).to_be_focused()
+    badge = await status.locator(".badge").inner_text()
+    await expect(ann.textbox("Secret phrase")).to_have_count(0)
+    await ann.page.keyboard.press("Escape")
+
+    await expect(ann.page.locator(".me")).to_contain_text(badge)
+    row = mira.members.get_by_role("listitem").filter(has_text=ann.nickname)
+    await expect(row.locator(".badge")).to_have_text(badge)
+    await ann.post_messages("after")
+    await mira.expect_messages("before", "after")
+    await expect(mira.message("before").locator(".badge")).to_have_count(0)
+    await expect(mira.message("after").locator(".badge")).to_have_text(badge)
+    await ann.open_settings()
+    await expect(ann.dialog.get_by_role("status")).to_contain_text(badge)
+    await ann.page.keyboard.press("Escape")
+    await ann.sign_out()
+    await ann.submit_login(ann.nickname, phrase="correct horse battery")
+    await ann.expect_path("/")
+    await expect(ann.own_room(room)).to_be_visible()
