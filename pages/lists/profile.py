@@ -2,7 +2,8 @@
 
 from anonchat import Visitor, visitor_lifetime
 
-from ..elements.live_list import ClientState, LiveList, SyncResult
+from ..elements.list_sync import ClientState, SyncResult
+from ..elements.live_list import LiveList
 from ..feeds.topics import profile_topic
 from ..rows import profile_row
 
