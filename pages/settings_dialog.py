@@ -71,7 +71,7 @@ async def _open_sign_out(*, has_phrase: bool) -> None:
             if has_phrase
             else _(
                 "You have no secret phrase: once you are signed out, nobody can use your nickname "
-                "until it expires, and neither can you."
+                "until it expires, and neither can you. The settings can add one first."
             )
         )
         SignOut()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from playwright.async_api import Route, expect
 
+from tests.browser.person import RUSSIAN
 from tests.browser.world import World
 
 
@@ -266,8 +267,13 @@ async def test_forget_me_removes_everything_from_every_page(world: World, room: 
     await ann.open_path("/")
     await ann.forget_me()
     await ann.expect_path("/login")
+    await expect(ann.page.get_by_text("You are forgotten.")).to_have_role("status")
     await ann.switch_to_tab(first)
     await ann.expect_path("/login")
+    await expect(ann.page.get_by_text("You are forgotten.")).to_be_visible()
+    await ann.page.reload()
+    await expect(ann.button("Enter")).to_be_enabled()
+    await expect(ann.page.get_by_text("You are forgotten.")).to_have_count(0)
 
     await mira.expect_no_message("remember me")
     await expect(mira.members).not_to_contain_text(ann.nickname)
@@ -482,3 +488,33 @@ async def test_secret_phrase_is_added_in_the_settings(world: World, room: str) -
     await ann.submit_login(ann.nickname, phrase="correct horse battery")
     await ann.expect_path("/")
     await expect(ann.own_room(room)).to_be_visible()
+
+
+async def test_login_of_an_invited_stranger_names_a_public_room(world: World, room: str) -> None:
+    ann = await world.visitor("Ann")
+    await ann.open_room(room)
+    public = ann.page.url
+    await ann.button("New room").click()
+    await ann.textbox("Name").fill(f"{room} too")
+    await ann.dialog.get_by_label("Who can find it").select_option("no")
+    await ann.button("Create the room").click()
+    await ann.expect_room(f"{room} too")
+    stranger = await world.person("Stranger")
+    await stranger.page.goto(ann.page.url)
+    await expect(stranger.button("Enter")).to_be_visible()
+    await expect(stranger.page.locator("body")).not_to_contain_text(room)
+    await stranger.page.goto(public)
+    invitation = f"This link leads to “{room}”, a public room."
+    await expect(stranger.page.get_by_text(invitation)).to_be_visible()
+    await stranger.submit_login(stranger.nickname)
+    await expect(stranger.button("Join room")).to_be_visible()
+
+
+async def test_login_of_an_invited_stranger_names_a_room_in_another_script(world: World) -> None:
+    room = world.name("ночной поезд")
+    ann = await world.visitor("Ann")
+    await ann.open_room(room)
+    stranger = await world.person("Stranger", words=RUSSIAN, locale="ru-RU")
+    await stranger.page.goto(ann.page.url)
+    invitation = f"Эта ссылка ведёт в открытую комнату «{room}»."
+    await expect(stranger.page.get_by_text(invitation)).to_be_visible()
