@@ -15,7 +15,7 @@ from .elements.theme_choice import ThemeChoice
 from .i18n.language import current_language
 from .keyboard_dialog import open_keyboard_dialog
 from .layout import chosen_theme
-from .phrase_settings import show_phrase_settings
+from .phrase_dialog import open_phrase_dialog
 
 
 async def open_settings() -> None:
@@ -36,8 +36,13 @@ async def open_settings() -> None:
         with html.div().classes("options-line"):
             html.span(_("Colours"))
             ThemeChoice(chosen_theme(ui.context.client.request))
-        show_phrase_settings(visitor)
+        if visitor.badge:
+            with html.div().classes("options-line"):
+                html.span(_("Secret phrase"))
+                html.span(f"✓ {visitor.badge}").classes("badge")
         html.a(_("What we keep"), href="privacy")
+        if not visitor.badge:
+            Button(_("Add a secret phrase"), kind="quiet", on_click=lambda: dialog.submit("phrase"))
         Button(_("Keyboard"), kind="quiet not-phone", on_click=lambda: dialog.submit("keyboard"))
         Button(_("Sign out"), kind="quiet", on_click=lambda: dialog.submit("sign out"))
         with html.details().classes("forget"):
@@ -53,6 +58,8 @@ async def open_settings() -> None:
     chosen = await dialog
     if chosen == "keyboard":
         await open_keyboard_dialog()
+    elif chosen == "phrase":
+        await open_phrase_dialog()
     elif chosen == "sign out":
         await _open_sign_out(has_phrase=bool(visitor.badge))
 
