@@ -31,7 +31,7 @@ async def open_phrase_dialog() -> None:
             return
         form.delete()
         with status:
-            html.span(_("From now on others see this badge beside your nickname:"))
+            html.p(_("From now on others see this badge beside your nickname:"))
             html.span(f"✓ {visitor.badge}").classes("badge")
         status.run_method("focus")
 
