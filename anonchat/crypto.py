@@ -33,9 +33,10 @@ class Hasher:
         text = json.dumps([purpose, *parts], ensure_ascii=True).encode()
         return hmac.digest(self._read_key(), text, "sha256")
 
-    def pseudonym(self, room_id: str, visitor_id: str) -> str:
-        """Return the pseudonym of a visitor, which differs in every room."""
-        return self.hash("author", room_id, visitor_id)[:9].hex()
+    def pseudonym(self, room_id: str, visitor_id: str, attempt: int = 0) -> str:
+        """Return a pseudonym of a visitor, which differs in every room and with each attempt."""
+        attempts = [str(attempt)] if attempt else []
+        return self.hash("author", room_id, visitor_id, *attempts)[:9].hex()
 
     def phrase_salt(self, nickname_key: bytes) -> bytes:
         """Return the salt of all secret phrases of a nickname."""

@@ -106,9 +106,10 @@ class TokenRevoked(Event):
 
 @dataclass(frozen=True, slots=True)
 class BadgeChanged(Event):
-    """A visitor has a new badge: their secret phrase was rehashed with the current scheme."""
+    """A visitor has a new badge: a secret phrase was added, or hashed with the current scheme."""
 
     visitor_id: str
+    badge: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from .bus import Bus
 from .chat import Chat
+from .colors import COLORS, color_of
 from .durations import format_duration, parse_duration
 from .entities import Member, Membership, Message, PurgeStats, Room, RoomSummary, Visitor
 from .errors import (
@@ -62,6 +63,7 @@ from .settings import Settings
 from .text.normalization import MESSAGE_CHARACTERS
 
 __all__ = [
+    "COLORS",
     "MESSAGE_CHARACTERS",
     "N_",
     "BadgeChanged",
@@ -124,6 +126,7 @@ __all__ = [
     "WrongPhrase",
     "client_network",
     "client_networks",
+    "color_of",
     "format_duration",
     "iterate_cooperatively",
     "parse_duration",

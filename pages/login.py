@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import Depends, Request
 from nicegui import html, ui
@@ -22,6 +23,7 @@ from .http.auth import target_query
 from .i18n.language import Language
 from .layout import open_page, page
 from .nickname_suggestions import suggest_nickname
+from .phrase_field import show_phrase_field
 
 NICKNAME_MAXLENGTH = 600
 """The `maxlength` of the field; one emoji takes several characters. The core rejects more."""
@@ -47,7 +49,15 @@ def register(context: PageContext) -> None:
         language = open_page(context, request)
         attempt = secrets.token_hex(_ATTEMPT_CHARACTERS // 2)
         fields = LoginFields(nickname="", attempt=attempt)
-        show_login(context, language, fields, action=form_action(target), target=target)
+        room = context.chat.room_directory.get_listed(_slug(target))
+        show_login(
+            context,
+            language,
+            fields,
+            action=form_action(target),
+            target=target,
+            room_name=room.name if room else "",
+        )
 
 
 def form_action(target: str) -> str:
@@ -63,9 +73,11 @@ def show_login(
     *,
     action: str,
     target: str = "/",
+    room_name: str = "",
 ) -> None:
     """Create the elements of the page; `errors` has the reasons of refused fields by name.
 
+    `room_name` is that of the public room to which the link leads, if any.
     A browser without scripts posts the form to `action`; with scripts, it opens `target` then.
     """
     # Without a referrer, browsers send a plain form without its origin, and it is refused.
@@ -79,6 +91,8 @@ def show_login(
                 "An anonymous chat that forgets on time. Come in with a nickname, nothing else."
             )
         ).classes("lead")
+        if room_name:
+            _show_invitation(language, room_name)
         _show_form(context, language, fields, errors, action=action, target=target)
         with html.ul().classes("promises"):
             for promise in (
@@ -100,6 +114,21 @@ def _show_headline(text: str) -> None:
         for index, word in enumerate(words):
             opacity = 1 - 0.5 * max(0, index - 1) / max(1, len(words) - 2)
             html.span(f"{word} ").style(f"opacity: {opacity:.2f}")
+
+
+def _show_invitation(language: Language, room_name: str) -> None:
+    before, _, after = language("This link leads to “{room}”, a public room.", room="\0").partition(
+        "\0"
+    )
+    with html.p().classes("invitation"):
+        html.span(before)
+        html.bdi(room_name)
+        html.span(after)
+
+
+def _slug(target: str) -> str:
+    """Return the slug in the path of a room; of other paths, none that a room could have."""
+    return unquote(target.partition("?")[0].removeprefix("/r/"))
 
 
 def _show_form(
@@ -130,7 +159,7 @@ def _show_form(
             name="nickname",
             value=fields.nickname,
             error=errors.get("nickname", ""),
-            placeholder=language("How shall others call you?"),
+            placeholder=language("What should others call you?"),
             maxlength=NICKNAME_MAXLENGTH,
             autofocus="phrase" not in errors,
             enterkeyhint="go",
@@ -141,19 +170,6 @@ def _show_form(
         sign_in = SignIn(context.chat.proof_of_work, language=language, target=f".{target}")
         with html.details(open=bool(fields.phrase)):
             html.summary(language("Be recognised another day with a secret phrase"))
-            TextField(
-                language("Secret phrase"),
-                name="phrase",
-                error=errors.get("phrase", ""),
-                maxlength=400,
-                autofocus="phrase" in errors,
-                spellcheck="false",
-                autocapitalize="off",
-            ).control.classes("secret")
-            html.p(
-                language(
-                    "The phrase belongs to this nickname. Others see a short badge that only the "
-                    "two together make, and with both you come back from any device. We keep "
-                    "nothing that leads to the phrase."
-                )
-            ).classes("hint")
+            show_phrase_field(
+                language, error=errors.get("phrase", ""), autofocus="phrase" in errors
+            )

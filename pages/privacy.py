@@ -47,7 +47,7 @@ def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]
             ),
         ),
         (
-            language("Of what is said"),
+            language("About what is said"),
             language(
                 "Every message until the time it shows, {time} unless its room says otherwise. "
                 "From that moment nobody is given it; within a minute it is destroyed. Rooms in "

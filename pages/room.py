@@ -37,7 +37,7 @@ async def room(slug: str, visitor: Visitor) -> None:
         await show_join_panel(found)
         return
     stay_present(member)
-    _show_conversation(found, member, visitor)
+    _show_conversation(found, member)
 
 
 async def _subscribe(room: Room) -> None:
@@ -47,7 +47,7 @@ async def _subscribe(room: Room) -> None:
     current_sub_page().on_delete(lambda: bus.unsubscribe_room(room.id))
 
 
-def _show_conversation(room: Room, member: Member, visitor: Visitor) -> None:
+def _show_conversation(room: Room, member: Member) -> None:
     with html.div().classes("talk").props("tabindex=-1") as talk:
         header = html.header()
         alert = Alert()
@@ -56,7 +56,7 @@ def _show_conversation(room: Room, member: Member, visitor: Visitor) -> None:
         composer = Composer(room, member, messages=messages)
     panel = html.aside().classes("members")
     with panel:
-        _show_members(room, member, visitor, panel)
+        _show_members(room, member, panel)
     with header:
         facts = _show_header(room, member, panel, alert)
 
@@ -85,14 +85,15 @@ def _show_header(room: Room, member: Member, panel: html.aside, alert: Alert) ->
     return facts
 
 
-def _show_members(room: Room, member: Member, visitor: Visitor, panel: html.aside) -> None:
+def _show_members(room: Room, member: Member, panel: html.aside) -> None:
     _ = current_language()
     with html.header():
         with html.h2(_("Members")):
+            total = html.span()
             PresenceCount(room)
         PanelButton("close", _("Close"), panel)
-    MemberList(room, member)
-    Button(_("Settings"), kind="quiet only-phone", on_click=partial(open_settings, visitor))
+    MemberList(room, member, total=total)
+    Button(_("Settings"), kind="quiet only-phone", on_click=open_settings)
 
 
 async def _leave(room: Room, alert: Alert) -> None:

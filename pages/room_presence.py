@@ -27,8 +27,8 @@ def stay_present(member: Member) -> None:
             return
         if page.is_deleted or not client.has_socket_connection:
             return
-        if await context.chat.memberships.is_member(member.room_id, member.visitor_id):
-            await presence.enter(member, page_id=client.id)
+        if current := await context.chat.memberships.get(member.room_id, member.visitor_id):
+            await presence.enter(current, page_id=client.id)
 
     async def leave_if_gone() -> None:
         await asyncio.sleep(_GRACE_SECONDS)

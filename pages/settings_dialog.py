@@ -2,9 +2,9 @@
 
 from nicegui import html, ui
 
-from anonchat import Cost, Visitor
+from anonchat import Cost
 
-from .context import current_context
+from .context import current_context, current_visitor_id
 from .elements.alert import Alert
 from .elements.button import Button
 from .elements.dialog import Dialog
@@ -15,11 +15,13 @@ from .elements.theme_choice import ThemeChoice
 from .i18n.language import current_language
 from .keyboard_dialog import open_keyboard_dialog
 from .layout import chosen_theme
+from .phrase_dialog import open_phrase_dialog
 
 
-async def open_settings(visitor: Visitor) -> None:
+async def open_settings() -> None:
     """Show the settings until they are closed."""
     _ = current_language()
+    visitor = await current_context().chat.identity.get(current_visitor_id())
 
     async def forget() -> None:
         with alert.report_errors():
@@ -34,7 +36,13 @@ async def open_settings(visitor: Visitor) -> None:
         with html.div().classes("options-line"):
             html.span(_("Colours"))
             ThemeChoice(chosen_theme(ui.context.client.request))
+        if visitor.badge:
+            with html.div().classes("options-line"):
+                html.span(_("Secret phrase"))
+                html.span(f"✓ {visitor.badge}").classes("badge")
         html.a(_("What we keep"), href="privacy")
+        if not visitor.badge:
+            Button(_("Add a secret phrase"), kind="quiet", on_click=lambda: dialog.submit("phrase"))
         Button(_("Keyboard"), kind="quiet not-phone", on_click=lambda: dialog.submit("keyboard"))
         Button(_("Sign out"), kind="quiet", on_click=lambda: dialog.submit("sign out"))
         with html.details().classes("forget"):
@@ -50,6 +58,8 @@ async def open_settings(visitor: Visitor) -> None:
     chosen = await dialog
     if chosen == "keyboard":
         await open_keyboard_dialog()
+    elif chosen == "phrase":
+        await open_phrase_dialog()
     elif chosen == "sign out":
         await _open_sign_out(has_phrase=bool(visitor.badge))
 
@@ -68,7 +78,7 @@ async def _open_sign_out(*, has_phrase: bool) -> None:
             if has_phrase
             else _(
                 "You have no secret phrase: once you are signed out, nobody can use your nickname "
-                "until it expires, and neither can you."
+                "until it expires, and neither can you. The settings can add one first."
             )
         )
         SignOut()

@@ -3,14 +3,14 @@
 import regex
 from nicegui import html
 
-from anonchat import Visitor, visitor_lifetime
+from anonchat import Visitor
 
 from .context import current_context
 from .elements.button import IconButton
 from .elements.left_room import LeftRoom
 from .elements.logo import Logo
 from .i18n.language import current_language
-from .lists import OwnRoomList
+from .lists import OwnRoomList, Profile
 from .new_room_dialog import open_new_room_dialog
 from .room_entry import enter_found_room, show_room_search
 from .settings_dialog import open_settings
@@ -36,14 +36,10 @@ def show_sidebar(visitor: Visitor) -> None:
 
 def _show_profile(visitor: Visitor) -> None:
     _ = current_language()
-    lifetime = visitor_lifetime(current_context().chat.settings, has_posted=visitor.has_posted)
-    expiry = _("known here for {time}", time=_.duration(lifetime))
     with html.footer().classes("me"):
         html.span(_initials(visitor.nickname)).classes("initials self")
-        with html.div():
-            html.bdi(visitor.nickname).classes("who")
-            html.small(f"✓ {visitor.badge}" if visitor.badge else expiry)
-        IconButton("settings", _("Settings"), on_click=lambda: open_settings(visitor))
+        Profile(visitor)
+        IconButton("settings", _("Settings"), on_click=open_settings)
 
 
 def _initials(nickname: str) -> str:

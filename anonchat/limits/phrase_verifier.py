@@ -94,7 +94,7 @@ class PhraseVerifier:
     async def _slot(self, address: str) -> AsyncIterator[None]:
         """Hold a slot for hashing; of the client's widest network only a keyed hash is kept."""
         if self._slots.count_waiting() >= _QUEUE_MAX:
-            raise LimitReached(N_("Too many come in at once. Please try again."))
+            raise LimitReached(N_("Too many people are coming in at once. Please try again."))
         network, _ = client_networks(address)[-1]
         group = self._hasher.hash("network", network).hex()
         async with self._slots.slot(group, timeout_seconds=_TIMEOUT_SECONDS):

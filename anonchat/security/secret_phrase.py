@@ -47,6 +47,14 @@ def normalize_phrase(phrase: str) -> str:
     return phrase
 
 
+def require_phrase(phrase: str) -> str:
+    """Return the normalized phrase; raise `InvalidPhrase` also if it is empty."""
+    normalized = normalize_phrase(phrase)
+    if not normalized:
+        raise _length_error()
+    return normalized
+
+
 def make_proof(hasher: Hasher, phrase: str, salt: bytes) -> PhraseProof:
     """Hash a phrase; slow (see `Hasher.hash_phrase`)."""
     stretched = hasher.hash_phrase(phrase, salt)

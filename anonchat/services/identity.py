@@ -22,6 +22,7 @@ from ..errors import (
     NicknameTaken,
     NotFound,
     Unavailable,
+    UnknownVisitor,
     WrongPhrase,
 )
 from ..events import (
@@ -55,7 +56,7 @@ from ..security.key_names import visitor_key_name
 from ..security.keystore import KeyStore
 from ..security.proof_of_work import ProofOfWork, RedeemedSolution
 from ..security.row_cipher import RowCipher
-from ..security.secret_phrase import PhraseProof, normalize_phrase
+from ..security.secret_phrase import PhraseProof, normalize_phrase, require_phrase
 from ..security.tokens import TokenSigner
 from ..settings import Settings
 from ..storage.conflicts import destroying_keys_on_conflict, retry_on_conflict
@@ -181,13 +182,15 @@ class Identity:
         holder = await self._find_holder(keys)
         if holder is None:
             self._check_new_nickname(name)
-            if is_common(phrase, names=(name, self._settings.name, *_SITE_NAMES)):
-                raise InvalidPhrase(
-                    N_("That phrase is too easy to guess. Please choose another one.")
-                )
+            self._check_new_phrase(phrase, name)
         return await self._phrases.verify(
             phrase, keys.folded, holder, address=address, redeemed=redeemed
         )
+
+    def _check_new_phrase(self, phrase: str, nickname: str) -> None:
+        """Raise `InvalidPhrase` if the phrase is easy to guess."""
+        if is_common(phrase, names=(nickname, self._settings.name, *_SITE_NAMES)):
+            raise InvalidPhrase(N_("That phrase is too easy to guess. Please choose another one."))
 
     async def _undo_sign_in(self, token: str) -> str:
         """Forget the visitor who was created with a token and has not been seen since.
@@ -241,7 +244,7 @@ class Identity:
         if has_revoked:
             await self._bus.publish(TokenRevoked(visitor.id))
         if has_new_badge:
-            await self._bus.publish(BadgeChanged(visitor.id))
+            await self._bus.publish(BadgeChanged(visitor.id, visitor.badge))
         return visitor, displaced
 
     async def _authenticate_holder(
@@ -261,11 +264,50 @@ class Identity:
             raise WrongPhrase
         if row.phrase_key == proof.key:
             return visitor, False
+        return await self._set_proof(row, visitor, proof), True
+
+    async def _set_proof(self, row: VisitorRow, visitor: Visitor, proof: PhraseProof) -> Visitor:
+        """Store another phrase key and badge; return the visitor with that badge."""
         row.phrase_key = proof.key
         row.sealed = await self._cipher.encrypt_visitor(
             row.id, nickname=visitor.nickname, badge=proof.badge
         )
-        return replace(visitor, badge=proof.badge), True
+        return replace(visitor, badge=proof.badge)
+
+    async def add_phrase(self, visitor_id: str, phrase: str, *, address: str = "") -> Visitor:
+        """Give a secret phrase to a visitor who has none; return the visitor with the badge.
+
+        Sessions stay valid, and only messages posted from now on have the badge. Raises
+        `InvalidPhrase`, `UnknownVisitor`, `TooManyPhrases`, `LimitReached` or `Unavailable`.
+        """
+        phrase = require_phrase(phrase)
+        async with self._database.read_session(visitor_id) as session:
+            row = await session.get(VisitorRow, visitor_id)
+        row, visitor = await self._require_no_phrase(row)
+        self._check_new_phrase(phrase, visitor.nickname)
+        proof = await self._phrases.verify(
+            phrase,
+            row.folded_key,
+            None,
+            address=address,
+            redeemed=RedeemedSolution(lambda: None),
+        )
+        return await self._store_proof(visitor_id, proof)
+
+    @retry_on_conflict
+    async def _store_proof(self, visitor_id: str, proof: PhraseProof) -> Visitor:
+        async with self._database.transaction(visitor_id) as session:
+            row = await session.get(VisitorRow, visitor_id, with_for_update=True)
+            visitor = await self._set_proof(*await self._require_no_phrase(row), proof)
+        await self._bus.publish(BadgeChanged(visitor_id, visitor.badge))
+        return visitor
+
+    async def _require_no_phrase(self, row: VisitorRow | None) -> tuple[VisitorRow, Visitor]:
+        """Return a row and its visitor; raise `UnknownVisitor`, or `InvalidPhrase` for a phrase."""
+        visitor = await self._decrypt(row)
+        if row is None or row.phrase_key is not None:
+            raise InvalidPhrase(N_("You have a secret phrase already."))
+        return row, visitor
 
     @retry_on_conflict
     async def sign_out(self, token: str) -> None:
@@ -335,6 +377,21 @@ class Identity:
             interval = seen_interval(self._settings, has_posted=visitor.has_posted)
             valid_until = min(now + min(_TOKEN_CACHE_TTL, interval), visitor.expires_at)
             self._token_cache.put(hash, visitor, valid_until=valid_until)
+        return visitor
+
+    async def get(self, visitor_id: str) -> Visitor:
+        """Return the visitor with that id.
+
+        Raises `UnknownVisitor`, or `Unavailable` while only another node has the key.
+        """
+        async with self._database.read_session(visitor_id) as session:
+            row = await session.get(VisitorRow, visitor_id)
+        return await self._decrypt(row)
+
+    async def _decrypt(self, row: VisitorRow | None) -> Visitor:
+        visitor = await self._cipher.fetch_visitor(row) if row and self._is_live(row) else None
+        if visitor is None:
+            raise UnknownVisitor
         return visitor
 
     async def find(self, nickname: str) -> Visitor:

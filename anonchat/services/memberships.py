@@ -24,6 +24,7 @@ from ..runtime.coarse_time import ceil_to_minute
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.database import Database
+from ..storage.pseudonyms import choose_pseudonym
 from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
 from ..storage.room_places import RoomPlaces
@@ -89,7 +90,7 @@ class Memberships:
                 row = MemberRow(
                     room_id=room_id,
                     visitor_id=visitor_id,
-                    author=self._hasher.pseudonym(room_id, visitor_id),
+                    author=await choose_pseudonym(session, self._hasher, room_row, visitor_row),
                     read_seq=room_row.last_seq,
                     joined_at=ceil_to_minute(now),
                 )

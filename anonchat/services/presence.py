@@ -5,11 +5,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from ..bus import Bus
 from ..entities import Member
 from ..errors import StartupError
 from ..events import (
+    BadgeChanged,
     Event,
     EventsLost,
     MemberLeft,
@@ -143,6 +145,11 @@ class Presence:
                 self._pages.pop(room_id, None)
                 for present in self._all():
                     present.pop(room_id, None)
+            case BadgeChanged(visitor_id, badge):
+                for members in (members for present in self._all() for members in present.values()):
+                    for author, member in members.items():
+                        if member.visitor_id == visitor_id:
+                            members[author] = replace(member, badge=badge)
             case PeerPresence(node, member, is_present):
                 present = self._remote.setdefault(node, {})
                 await (self._add(present, member) if is_present else self._remove(present, member))

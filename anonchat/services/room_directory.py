@@ -111,6 +111,11 @@ class RoomDirectory:
         await self._bus.publish_local(RoomOpened(room))
         return room
 
+    def get_listed(self, slug: str) -> Room | None:
+        """Return the listed room with that slug, or `None` if this node knows none."""
+        summary = self.summary(self._slugs.get(slug.lower(), ""))
+        return summary.room if summary and summary.room.listed else None
+
     async def summaries(self, room_ids: Iterable[str]) -> list[RoomSummary]:
         """Return summaries of these rooms, after reading their oldest messages where unknown."""
         room_ids = list(room_ids)

@@ -109,7 +109,7 @@ class RoomPlaces:
                 return member
         if count >= bound:
             raise LimitReached(N_("This room is full."))
-        raise LimitReached(N_("Too many from your network are in this room."))
+        raise LimitReached(N_("Too many people from your network are in this room."))
 
     async def _list_idle_members(self, session: AsyncSession, room: RoomRow) -> Sequence[MemberRow]:
         """Return members who have never posted in the room and are not present, oldest first."""

@@ -60,7 +60,9 @@ class VisitorPlaces:
                     return displaced.id
         if count >= bound:
             raise LimitReached(N_("This place is full. Please come back later."))
-        raise LimitReached(N_("Too many from your network are here. Please come back later."))
+        raise LimitReached(
+            N_("Too many people from your network are here. Please come back later.")
+        )
 
     def _idle(self) -> SelectOfScalar[VisitorRow]:
         """Select visitors who have never posted and seem inactive, the earliest expiry first.

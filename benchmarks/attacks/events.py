@@ -124,8 +124,8 @@ def _small_lists(*channels: str) -> tuple[Event, ...]:
 
 
 async def _sync_small(page: Page, _scene: Scene, number: int) -> None:
-    channel = ("facts", "present", "members")[number % 3]
-    await page.emit(channel, ("sync", "page")[number // 3 % 2], _SYNC)
+    channel = ("facts", "present", "members", "profile")[number % 4]
+    await page.emit(channel, ("sync", "page")[number // 4 % 2], _SYNC)
 
 
 async def _leave_and_return(page: Page, scene: Scene, number: int) -> None:
@@ -226,7 +226,7 @@ WAYS = (
         "a room's small lists catch up",
         _full_room,
         _sync_small,
-        *_small_lists("facts", "present", "members"),
+        *_small_lists("facts", "present", "members", "profile"),
     ),
     _way(
         "own rooms catch up",

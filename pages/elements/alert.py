@@ -20,7 +20,7 @@ class Alert(ui.element, component="alert.js", dependencies=["reason.js"]):
     def __init__(self) -> None:
         super().__init__()
         self.classes("alert")
-        self.text = ""
+        self._props["reason"] = ["", 0]
 
     @property
     def text(self) -> str:
@@ -30,7 +30,8 @@ class Alert(ui.element, component="alert.js", dependencies=["reason.js"]):
 
     @text.setter
     def text(self, text: str) -> None:
-        self._show(text)
+        if text != self.text:
+            self._show(text)
 
     def paint(self) -> str:
         """Return the text as HTML."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from nicegui import helpers
+from nicegui import helpers, ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import ClickEventArguments, GenericEventArguments, Handler
 
@@ -13,8 +13,8 @@ from .handlers import QueueHandler
 class Button(TextElement):
     """A button; `kind` is "", "quiet" or "danger".
 
-    Clicks are ignored while `on_click` runs, so a double click neither acts twice nor opens two
-    dialogs.
+    It is busy while `on_click` runs, and further clicks are ignored, so a double click neither acts
+    twice nor opens two dialogs.
     """
 
     def __init__(
@@ -64,6 +64,15 @@ def _make_handler(
         event = ClickEventArguments(sender=arguments.sender, client=arguments.client)
         result = on_click(event) if helpers.expects_arguments(on_click) else on_click()
         if helpers.should_await(result):
-            await result
+            await _run_busy(arguments.sender, result)
 
     return handle
+
+
+async def _run_busy(button: ui.element, work: Awaitable[object]) -> None:
+    button.props["aria-busy"] = True
+    try:
+        await work
+    finally:
+        if not button.is_deleted:
+            button.props["aria-busy"] = False

@@ -19,6 +19,7 @@ import { Times } from "times";
 import { Unread } from "unread";
 import { formatCount, Unseen } from "unseen";
 
+const FORGOTTEN = "forgotten"; // as in sign_in.js
 const FADE = 150; // ms
 const KEYS_MAX = 1_000;
 const EVICTED_SHARE = 0.1; // of a full page is evicted at once, so that not every new row evicts one
@@ -53,6 +54,7 @@ export default {
     missed: String, // tells about rows that came and went unseen
     gone: Number, // order of the last of them
     texts: Object, // translated texts
+    total: String, // id of the element that shows the number of rows
   },
   emits: ["sync", "page", "read", "ended", "act"],
   render() {
@@ -82,6 +84,7 @@ export default {
     this.markOpened();
     this.markFilled();
     this.headings?.update(this.rows.takeChanged());
+    this.showTotal();
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
     this.addListeners();
@@ -187,6 +190,7 @@ export default {
     },
     signOut() {
       sessionStorage.clear();
+      sessionStorage.setItem(FORGOTTEN, "true"); // the login page says so
       fetch("session", { method: "DELETE" }).finally(() => window.location.replace("login"));
     },
     sync() {
@@ -251,8 +255,12 @@ export default {
       };
       if (!this.stick || isAtEnd) change();
       else this.scrollPosition.preserve(change);
+      this.showTotal();
       if (isAtEnd && !this.listWindow.after) this.scrollToEnd(); // unless a jump has led elsewhere
       this.updateView();
+    },
+    showTotal() {
+      if (this.total) document.getElementById(this.total).textContent = ` ${this.rows.size}`;
     },
     put(packed) {
       const row = this.createRow(packed);

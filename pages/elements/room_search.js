@@ -21,11 +21,13 @@ export default {
   },
   emits: ["query", "open", "pick"],
   // picked: a slug, kept after its room has ended; "" for the option that creates a room
-  data: () => ({ options: [], picked: null }),
+  // isHeld: Enter waits until it is known whether it creates; isBusy: a room is being opened
+  data: () => ({ options: [], picked: null, isHeld: false, isBusy: false }),
   render() {
     const id = this.$.uid;
     const shown = this.options.length > 0;
-    return Vue.h("form", { class: "room-search", onSubmit: this.onSubmit }, [
+    const busy = this.isHeld || this.isBusy ? "true" : undefined;
+    return Vue.h("form", { class: "room-search", "aria-busy": busy, onSubmit: this.onSubmit }, [
       Vue.h("div", { class: "room-search-line" }, [
         Vue.h("div", { class: "field" }, [
           Vue.h("i", { class: "icon icon-search", "aria-hidden": "true" }),
@@ -104,6 +106,7 @@ export default {
     },
     onInput() {
       dismissReason(this.$refs.alert);
+      this.isBusy = false;
       this.picked = null;
       this.answered = undefined;
       this.isHeld = false;
@@ -144,6 +147,7 @@ export default {
       clearTimeout(this.timer);
       if (!name.trim()) return;
       this.hide();
+      this.isBusy = true;
       this.$emit(event, name);
     },
     show(words, options) {
@@ -163,7 +167,11 @@ export default {
       this.close(); // the next Enter asks again
       showReason(this.$refs.alert, reason, seconds);
     },
+    accept() {
+      this.isBusy = false;
+    },
     reject(reason, seconds) {
+      this.isBusy = false;
       showReason(this.$refs.alert, reason, seconds);
       this.picked = null; // the next Enter opens the typed name
       this.$refs.box.focus();

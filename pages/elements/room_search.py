@@ -85,3 +85,6 @@ class RoomSearch(Component, component="room_search.js", dependencies=["reason.js
             await action(str(arguments.args)[:NAME_CHARACTERS])
         except ChatError as error:
             self.run_method("reject", *self._language.reason(error))
+        else:
+            if not self.is_deleted:
+                self.run_method("accept")

@@ -3,6 +3,7 @@
 import { solve } from "challenge";
 import { showReason } from "reason";
 
+const FORGOTTEN = "forgotten"; // set where the visitor was led away from
 const ATTEMPT = "attempt"; // its key in the session storage: a reload continues a failed attempt
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 
@@ -12,10 +13,11 @@ export default {
     challenge: String,
     bits: Number,
     working: String,
+    forgotten: String,
     failed: String,
     no_cookie: String,
   },
-  data: () => ({ solution: "", isSolving: false, isWanted: false, isPosting: false }),
+  data: () => ({ solution: "", isSolving: false, isWanted: false, isPosting: false, note: "" }),
   computed: {
     isBusy() {
       return this.isPosting || (this.isSolving && this.isWanted);
@@ -27,12 +29,14 @@ export default {
     },
   },
   render() {
-    return Vue.h("p", { role: "status", class: "hint" }, this.isSolving ? this.working : "");
+    return Vue.h("p", { role: "status", class: "hint" }, this.isSolving ? this.working : this.note);
   },
   mounted() {
     this.form = this.$el.closest("form");
     this.form.addEventListener("submit", this.onSubmit);
     this.form.addEventListener("keydown", this.onKeydown);
+    if (sessionStorage.getItem(FORGOTTEN)) this.note = this.forgotten;
+    sessionStorage.removeItem(FORGOTTEN);
     if (this.challenge) this.solve(this.challenge, this.bits);
   },
   unmounted() {

@@ -22,6 +22,9 @@ class SignIn(ui.element, component="sign_in.js", dependencies=["proof_of_work/*.
             bits=proof_of_work.bits,
             target=target,
             working=language("One moment: your browser shows that this is not a flood."),
+            forgotten=language(
+                "You are forgotten. Your nickname, your rooms and everything you wrote are gone."
+            ),
             failed=language("You could not be signed in. Please try again."),
             no_cookie=language(
                 "Your browser did not keep our cookie. Allow cookies for this site and try again."

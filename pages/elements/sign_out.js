@@ -2,15 +2,21 @@
 
 export default {
   props: { label: String, failed: String },
-  data: () => ({ reason: "" }),
+  data: () => ({ reason: "", isBusy: false }),
   render() {
     return Vue.h("div", { class: "sign-out" }, [
       Vue.h("p", { class: "alert", role: "alert" }, this.reason),
-      Vue.h("button", { type: "button", class: "button", onClick: this.signOut }, this.label),
+      Vue.h(
+        "button",
+        { type: "button", class: "button", "aria-busy": String(this.isBusy), onClick: this.signOut },
+        this.label,
+      ),
     ]);
   },
   methods: {
     async signOut() {
+      if (this.isBusy) return;
+      this.isBusy = true;
       this.reason = "";
       // The server may redirect this page before it responds: `keepalive` lets the request finish.
       const forget = () => sessionStorage.clear();
@@ -21,6 +27,7 @@ export default {
       } else {
         window.removeEventListener("pagehide", forget);
         this.reason = this.failed;
+        this.isBusy = false;
       }
     },
   },

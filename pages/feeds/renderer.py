@@ -3,6 +3,7 @@
 from functools import partial
 
 from anonchat import (
+    BadgeChanged,
     Chat,
     Event,
     EventsLost,
@@ -23,6 +24,7 @@ from anonchat import (
     RoomSummary,
     VisitorForgotten,
     iterate_cooperatively,
+    visitor_lifetime,
 )
 
 from ..i18n.language import Language
@@ -36,6 +38,7 @@ from ..rows import (
     member_row,
     message_row,
     presence_row,
+    profile_row,
     purge_stats_rows,
     sidebar_row,
     title_row,
@@ -50,6 +53,7 @@ from .topics import (
     members_topic,
     messages_topic,
     presence_topic,
+    profile_topic,
     sidebar_room_topic,
     sidebar_topic,
 )
@@ -135,6 +139,8 @@ class FeedRenderer:
                 self._changed_rooms.update(deleted_seqs, (room.id for room in rooms))
             case EventsLost():
                 feeds.request_sync()
+            case BadgeChanged(visitor_id):
+                await self._put_badge(visitor_id)
             case VisitorForgotten(visitor_id):
                 feeds.send_event(sidebar_topic(visitor_id), gone=True)
 
@@ -143,6 +149,20 @@ class FeedRenderer:
             members_topic(member.room_id),
             lambda language: member_row(member, present=present, language=language),
         )
+
+    async def _put_badge(self, visitor_id: str) -> None:
+        """Show the new badge of a visitor in the rooms that are open on this node."""
+        chat = self._chat
+        visitor = await chat.identity.get(visitor_id)
+        lifetime = visitor_lifetime(chat.settings, has_posted=visitor.has_posted)
+        self._feeds.put(
+            profile_topic(visitor_id),
+            lambda language: profile_row(visitor, lifetime, language=language),
+        )
+        for membership in await chat.memberships.list_of_visitor(visitor_id):
+            member = membership.member
+            is_present = member.author in chat.presence.list_present(member.room_id)
+            self._put_member(member, present=is_present)
 
     async def _add_to_sidebar(self, member: Member) -> None:
         """Add a room that was just joined to the visitor's sidebar, with its read mark."""

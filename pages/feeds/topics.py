@@ -29,6 +29,9 @@ card_topic = partial(Topic, "card")
 sidebar_room_topic = partial(Topic, "sidebar")
 """A room in the sidebars of its members."""
 
+profile_topic = partial(Topic, "profile")
+"""The nickname and badge of a visitor, on their own pages."""
+
 
 def sidebar_topic(visitor_id: str) -> Topic:
     """Return the topic of one visitor's sidebar."""

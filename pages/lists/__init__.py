@@ -3,6 +3,7 @@
 from .members import MemberList, PresenceCount
 from .messages import MessageList
 from .own_rooms import OwnRoomList
+from .profile import Profile
 from .public_rooms import LobbyCounts, PublicRoomList
 from .purge_stats import PurgeStatsList
 from .room_facts import RoomFacts
@@ -13,6 +14,7 @@ __all__ = [
     "MessageList",
     "OwnRoomList",
     "PresenceCount",
+    "Profile",
     "PublicRoomList",
     "PurgeStatsList",
     "RoomFacts",

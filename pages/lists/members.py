@@ -1,5 +1,7 @@
 """The members of a room, and how many of them are present."""
 
+from nicegui import ui
+
 from anonchat import Member, NotAMember, Room
 
 from ..elements.list_sync import ClientState, SyncResult
@@ -11,9 +13,9 @@ from ..rows import member_row, presence_row
 
 
 class MemberList(LiveList):
-    """The members of a room, shown to one of them."""
+    """The members of a room, shown to one of them; `total` is the element that shows how many."""
 
-    def __init__(self, room: Room, member: Member) -> None:
+    def __init__(self, room: Room, member: Member, *, total: ui.element) -> None:
         _ = current_language()
         super().__init__(
             members_topic(room.id),
@@ -21,6 +23,7 @@ class MemberList(LiveList):
             label=_("Members"),
             marks=_marks(room, member),
             arrows=True,
+            total=total.html_id,
         )
         self._room = room
 

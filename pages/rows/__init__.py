@@ -6,6 +6,7 @@ nothing here may build HTML from strings.
 
 from .member_row import member_row
 from .message_row import EMOJI_ONLY, message_row, pending_message_html
+from .profile_row import profile_row
 from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
 from .room_row import (
     card_row,
@@ -30,6 +31,7 @@ __all__ = [
     "message_row",
     "pending_message_html",
     "presence_row",
+    "profile_row",
     "purge_stats_rows",
     "sidebar_row",
     "title_row",

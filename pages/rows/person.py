@@ -3,6 +3,8 @@
 import regex
 from htpy import Element, Fragment, bdi, fragment, span
 
+from anonchat import COLORS, color_of
+
 from .template import Template
 
 _BADGE = Template(span(class_="badge")["✓ {badge}"])
@@ -27,5 +29,5 @@ def describe_person(nickname: str, badge: str, author: str) -> dict[str, str]:
 
 
 def hue(author: str) -> str:
-    """Return a style with a hue made from the author's pseudonym; it differs in each room."""
-    return f"--hue:{int(author[:6] or '0', 16) % 360}"
+    """Return a style with the hue of the author's pseudonym; it differs in each room."""
+    return f"--hue:{color_of(author) * 360 // COLORS}"

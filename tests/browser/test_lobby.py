@@ -311,3 +311,24 @@ async def _read_invitation_link(person: Person) -> str:
     link = await person.textbox("Link").input_value()
     await person.button("Close").click()
     return link
+
+
+async def test_search_and_dialog_are_busy_until_the_server_answers(world: World, room: str) -> None:
+    wire = await world.wire()
+    ann = await world.visitor("Ann", wire=wire)
+    await ann.expect_connected()
+    busy = ann.page.locator("form[aria-busy=true]")
+    wire.hold()
+    await ann.room_search.fill(room)
+    await ann.room_search.press("Enter")
+    await expect(busy.get_by_role("button", name="Open")).to_have_css("opacity", "0.6")
+    wire.release()
+    await ann.expect_room(room)
+    await expect(busy).to_have_count(0)
+    await ann.button("New room").click()
+    await ann.textbox("Name").fill(f"{room} too")
+    wire.hold()
+    await ann.button("Create the room").click()
+    await expect(busy.get_by_role("button", name="Create")).to_have_css("opacity", "0.6")
+    wire.release()
+    await ann.expect_room(f"{room} too")

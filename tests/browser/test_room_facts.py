@@ -79,3 +79,11 @@ async def test_members_tell_who_is_oneself_and_who_owns_the_room(world: World, r
             row = reader.members.get_by_role("listitem").filter(has_text=person.nickname)
             marks = ["owner"] * (person is ann) + ["you"] * (person is reader)
             await expect(row.locator(".mark-of-member:visible")).to_have_text(marks)
+
+
+async def test_members_tell_how_many_there_are(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira", width=1440)
+    heading = ann.page.get_by_role("heading", name="Members")
+    await expect(heading).to_have_text("Members 2 · 2 here")
+    await mira.leave_room()
+    await expect(heading).to_have_text("Members 1 · 1 here")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from playwright.async_api import Route, expect
 
+from tests.browser.person import RUSSIAN
 from tests.browser.world import World
 
 
@@ -266,8 +267,13 @@ async def test_forget_me_removes_everything_from_every_page(world: World, room: 
     await ann.open_path("/")
     await ann.forget_me()
     await ann.expect_path("/login")
+    await expect(ann.page.get_by_text("You are forgotten.")).to_have_role("status")
     await ann.switch_to_tab(first)
     await ann.expect_path("/login")
+    await expect(ann.page.get_by_text("You are forgotten.")).to_be_visible()
+    await ann.page.reload()
+    await expect(ann.button("Enter")).to_be_enabled()
+    await expect(ann.page.get_by_text("You are forgotten.")).to_have_count(0)
 
     await mira.expect_no_message("remember me")
     await expect(mira.members).not_to_contain_text(ann.nickname)
@@ -435,3 +441,81 @@ async def test_submit_button_is_busy_while_signing_in(world: World) -> None:
     may_answer.set()
     await ann.expect_alert("looks like a badge")
     await expect(ann.button("Enter")).to_have_attribute("aria-busy", "false")
+
+
+async def test_secret_phrase_is_shown_and_hidden_by_a_button(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/login")
+    await ann.page.locator("summary").click()
+    field, button = ann.textbox("Secret phrase"), ann.button("Show the phrase")
+    await field.fill("correct horse battery")
+    for is_shown in (False, True, False):
+        await expect(button).to_have_attribute("aria-pressed", str(is_shown).lower())
+        style = "none" if is_shown else "disc"
+        await expect(field).to_have_css("-webkit-text-security", style)
+        await button.press("Enter")
+    await expect(field).to_have_value("correct horse battery")
+
+
+async def test_secret_phrase_is_added_in_the_settings(world: World, room: str) -> None:
+    ann, mira = await world.members(room, "Ann", "Mira")
+    await ann.post_messages("before")
+    await ann.open_settings()
+    await ann.button("Add a secret phrase").click()
+    await ann.textbox("Secret phrase").fill("qwertyuiop")
+    await ann.button("Add the phrase").click()
+    await ann.expect_alert("too easy to guess")
+    await expect(ann.textbox("Secret phrase")).to_be_focused()
+    await ann.textbox("Secret phrase").fill("correct horse battery")
+    await ann.button("Add the phrase").click()
+    status = ann.dialog.get_by_role("status")
+    await expect(status).to_be_focused()
+    badge = await status.locator(".badge").inner_text()
+    await expect(ann.textbox("Secret phrase")).to_have_count(0)
+    await ann.page.keyboard.press("Escape")
+
+    await expect(ann.page.locator(".me")).to_contain_text(badge)
+    row = mira.members.get_by_role("listitem").filter(has_text=ann.nickname)
+    await expect(row.locator(".badge")).to_have_text(badge)
+    await ann.post_messages("after")
+    await mira.expect_messages("before", "after")
+    await expect(mira.message("before").locator(".badge")).to_have_count(0)
+    await expect(mira.message("after").locator(".badge")).to_have_text(badge)
+    await ann.open_settings()
+    await expect(ann.dialog).to_contain_text(badge)
+    await expect(ann.button("Add a secret phrase")).to_have_count(0)
+    await ann.page.keyboard.press("Escape")
+    await ann.sign_out()
+    await ann.submit_login(ann.nickname, phrase="correct horse battery")
+    await ann.expect_path("/")
+    await expect(ann.own_room(room)).to_be_visible()
+
+
+async def test_login_of_an_invited_stranger_names_a_public_room(world: World, room: str) -> None:
+    ann = await world.visitor("Ann")
+    await ann.open_room(room)
+    public = ann.page.url
+    await ann.button("New room").click()
+    await ann.textbox("Name").fill(f"{room} too")
+    await ann.dialog.get_by_label("Who can find it").select_option("no")
+    await ann.button("Create the room").click()
+    await ann.expect_room(f"{room} too")
+    stranger = await world.person("Stranger")
+    await stranger.page.goto(ann.page.url)
+    await expect(stranger.button("Enter")).to_be_visible()
+    await expect(stranger.page.locator("body")).not_to_contain_text(room)
+    await stranger.page.goto(public)
+    invitation = f"This link leads to “{room}”, a public room."
+    await expect(stranger.page.get_by_text(invitation)).to_be_visible()
+    await stranger.submit_login(stranger.nickname)
+    await expect(stranger.button("Join room")).to_be_visible()
+
+
+async def test_login_of_an_invited_stranger_names_a_room_in_another_script(world: World) -> None:
+    room = world.name("ночной поезд")
+    ann = await world.visitor("Ann")
+    await ann.open_room(room)
+    stranger = await world.person("Stranger", words=RUSSIAN, locale="ru-RU")
+    await stranger.page.goto(ann.page.url)
+    invitation = f"Эта ссылка ведёт в открытую комнату «{room}»."
+    await expect(stranger.page.get_by_text(invitation)).to_be_visible()

@@ -16,14 +16,23 @@ from anonchat import (
     InvalidPhrase,
     LimitReached,
     NicknameTaken,
+    PresenceChanged,
     TooManyPhrases,
+    UnknownVisitor,
+    Visitor,
     WrongPhrase,
 )
 from anonchat.limits.phrase_verifier import PHRASE_THREADS
 from anonchat.security.secret_phrase import is_legacy_key, make_legacy_key
 from models import VisitorRow
 from tests.core.test_proof_of_work import solve
-from tests.fakes import FakeClock, create_room_with_members, running_chat
+from tests.fakes import (
+    EventRecorder,
+    FakeClock,
+    create_room_with_members,
+    post_messages,
+    running_chat,
+)
 from tests.pages.tab import wait_until
 
 pytestmark = pytest.mark.usefixtures("either_place")
@@ -337,3 +346,106 @@ async def _phrase_key(chat: Chat, visitor_id: str) -> bytes:
 
 def _substrings(key: bytes) -> set[bytes]:
     return {key[at : at + 4] for at in range(len(key) - 3)}
+
+
+async def test_phrase_added_later_restores_the_visitor_in_another_browser(chat: Chat) -> None:
+    ann, token = await chat.identity.sign_in("Ann")
+    with_phrase = await chat.identity.add_phrase(ann.id, PHRASE)
+    assert (with_phrase.id, with_phrase.nickname) == (ann.id, "Ann")
+    assert with_phrase.badge
+    assert (await chat.identity.sign_in("ann", phrase=PHRASE))[0].id == ann.id
+    assert (known := await chat.identity.authenticate(token)) and known.badge == with_phrase.badge
+    with pytest.raises(WrongPhrase):
+        await chat.identity.sign_in("Ann", phrase="wrong horse battery")
+
+
+async def test_phrase_added_later_gives_the_badge_of_nickname_and_phrase(chat: Chat) -> None:
+    first, _ = await chat.identity.sign_in("Ann", phrase=PHRASE)
+    await chat.identity.forget(first.id)
+    second, _ = await chat.identity.sign_in("Ann")
+    assert (await chat.identity.add_phrase(second.id, PHRASE)).badge == first.badge
+    bob, _ = await chat.identity.sign_in("Bob")
+    assert (await chat.identity.add_phrase(bob.id, PHRASE)).badge != first.badge
+
+
+async def test_phrase_added_later_marks_the_member_and_messages_from_then_on(chat: Chat) -> None:
+    room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
+    await chat.memberships.list_members(room.id, visitor_id=bob.id)  # fills the cache
+    await post_messages(chat, room, ann, "before")
+    badge = (await chat.identity.add_phrase(ann.id, PHRASE)).badge
+    await post_messages(chat, room, ann, "after")
+    history = await chat.messages.history(room.id, visitor_id=bob.id, limit=10)
+    assert [(each.text, each.badge) for each in history] == [("before", ""), ("after", badge)]
+    members = await chat.memberships.list_members(room.id, visitor_id=bob.id)
+    assert {(each.nickname, each.badge) for each in members} == {("Ann", badge), ("Bob", "")}
+
+
+async def test_member_who_adds_a_phrase_leaves_with_the_badge(chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    member = await chat.memberships.require(room.id, visitor_id=ann.id)
+    recorder = EventRecorder(chat)
+    await chat.presence.enter(member, page_id="first")
+    badge = (await chat.identity.add_phrase(ann.id, PHRASE)).badge
+    await chat.presence.leave(member, page_id="first")
+    changes = [(each.present, each.member.badge) for each in recorder.of_type(PresenceChanged)]
+    assert changes == [(True, ""), (False, badge)]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "reason"),
+    [
+        ("", "8 to 200 characters"),
+        (" " * 9, "8 to 200 characters"),
+        ("short", "8 to 200 characters"),
+        ("x" * 201, "8 to 200 characters"),
+        ("password123", "too easy to guess"),
+        ("Ann Miller Ann Miller", "too easy to guess"),
+    ],
+)
+async def test_phrase_added_later_follows_the_rules_of_signing_in(
+    chat: Chat, phrase: str, reason: str
+) -> None:
+    ann, token = await chat.identity.sign_in("Ann Miller")
+    with pytest.raises(InvalidPhrase, match=reason):
+        await chat.identity.add_phrase(ann.id, phrase)
+    assert (known := await chat.identity.authenticate(token)) and known.badge == ""
+
+
+async def test_phrase_cannot_be_replaced(chat: Chat) -> None:
+    ann, _ = await chat.identity.sign_in("Ann", phrase=PHRASE)
+    with pytest.raises(InvalidPhrase, match="already"):
+        await chat.identity.add_phrase(ann.id, "another horse battery")
+    assert (await chat.identity.sign_in("Ann", phrase=PHRASE))[0] == ann
+
+
+async def test_one_of_two_phrases_added_at_once_is_kept(chat: Chat) -> None:
+    ann, token = await chat.identity.sign_in("Ann")
+    phrases = [f"{PHRASE} {number}" for number in range(2)]
+    results = await asyncio.gather(
+        *(chat.identity.add_phrase(ann.id, phrase) for phrase in phrases), return_exceptions=True
+    )
+    added = [each for each in results if isinstance(each, Visitor)]
+    refused = [each for each in results if isinstance(each, InvalidPhrase)]
+    assert (len(added), len(refused)) == (1, 1)
+    assert (known := await chat.identity.authenticate(token)) and known.badge == added[0].badge
+    kept = phrases[results.index(added[0])]
+    assert (await chat.identity.sign_in("Ann", phrase=kept))[0].badge == added[0].badge
+
+
+async def test_phrase_of_an_unknown_visitor_is_refused(chat: Chat) -> None:
+    ann, _ = await chat.identity.sign_in("Ann")
+    await chat.identity.forget(ann.id)
+    with pytest.raises(UnknownVisitor):
+        await chat.identity.add_phrase(ann.id, PHRASE)
+    with pytest.raises(UnknownVisitor):
+        await chat.identity.get(ann.id)
+
+
+async def test_added_phrases_are_limited_with_those_of_new_nicknames(chat: Chat) -> None:
+    for number in range(5):
+        ann, _ = await chat.identity.sign_in("Ann")
+        await chat.identity.add_phrase(ann.id, f"{PHRASE} {number}")
+        await chat.identity.forget(ann.id)
+    ann, _ = await chat.identity.sign_in("Ann")
+    with pytest.raises(TooManyPhrases):
+        await chat.identity.add_phrase(ann.id, PHRASE)

@@ -91,3 +91,25 @@ async def test_button_works_after_its_handler_failed(url: str) -> None:
         for number in (1, 2):
             await _press(tab)
             await wait_until(lambda: len(calls) == number)  # noqa: B023 - awaited here
+
+
+async def test_button_is_busy_while_its_handler_runs(url: str) -> None:
+    is_free = asyncio.Event()
+    async with _open(url, is_free.wait) as tab:
+        (button,) = (each for each in tab.client.elements.values() if isinstance(each, Button))
+        assert "aria-busy" not in button.props
+        await _press(tab)
+        await wait_until(lambda: button.props.get("aria-busy") is True)
+        is_free.set()
+        await wait_until(lambda: button.props["aria-busy"] is False)
+
+
+async def test_button_of_a_failed_handler_is_not_busy(url: str) -> None:
+    async def refuse() -> None:
+        await asyncio.sleep(0)
+        raise InvalidTopic("too long")
+
+    async with _open(url, refuse) as tab:
+        (button,) = (each for each in tab.client.elements.values() if isinstance(each, Button))
+        await _press(tab)
+        await wait_until(lambda: button.props.get("aria-busy") is False)

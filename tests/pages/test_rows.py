@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from anonchat import InvalidMessage, Member, Message, Room, RoomSummary
+from anonchat import COLORS, InvalidMessage, Member, Message, Room, RoomSummary, color_of
 from anonchat.text.normalization import normalize_message
 from pages.i18n.language import load_languages
 from pages.rows import (
@@ -22,6 +22,7 @@ from pages.rows import (
     sidebar_row,
     title_row,
 )
+from pages.rows.person import hue
 from pages.rows.template import Template
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
@@ -288,3 +289,9 @@ def test_facts_and_counts_are_in_the_language_of_the_reader() -> None:
     assert (
         ParsedRow(lobby_counts_row(5, 2, language=RUSSIAN).html).text("span").endswith("2 комнаты")
     )
+
+
+def test_colours_of_a_room_have_different_hues() -> None:
+    authors = [f"{number:06x}123456789012" for number in range(COLORS)]
+    assert {color_of(author) for author in authors} == set(range(COLORS))
+    assert len({hue(author) for author in authors}) == COLORS
