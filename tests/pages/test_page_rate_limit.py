@@ -89,7 +89,7 @@ async def test_anonymous_client_over_the_limit_gets_challenge_and_retry_after(
     response = await browser.get(path, headers={"accept-language": "ru"})
     assert (response.status_code, response.headers["retry-after"]) == (429, "5")
     assert "Сейчас из вашей сети приходит много людей." in response.text
-    assert "Зайдите снова через 5 с." in response.text
+    assert "Зайдите снова через 5\xa0с." in response.text
     assert response.headers["cache-control"] == "no-store"
     (nonce,) = re.findall(r'<script [^>]*nonce="([^"]+)"', response.text)
     assert f"'nonce-{nonce}'" in response.headers["content-security-policy"]
@@ -128,7 +128,7 @@ async def test_visitor_over_the_limit_gets_retry_after_and_others_do_not(
         assert (await browser.get("/privacy", headers=ann)).status_code == 200
     response = await browser.get("/privacy", headers={**ann, "accept-language": "ru"})
     assert (response.status_code, response.headers["retry-after"]) == (429, "5")
-    assert "Слишком часто. Попробуйте снова через 5 с." in response.text
+    assert "Слишком часто. Попробуйте снова через 5\xa0с." in response.text
     assert "data-challenge" not in response.text
     assert (await browser.get("/privacy", headers=bob)).status_code == 200
 
