@@ -24,6 +24,16 @@ CONNECTION_ERRORS = r"net::ERR_|WebSocket connection to|Failed to load resource|
 _MESSAGE_TEXTS = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
     .map((text) => text.textContent)"""
 
+HOLD_NOTICES = """const start = window.setTimeout;
+const held = [];
+window.setTimeout = (run, delay, ...rest) => {
+    const isOfNotice = delay > 4_000 && delay <= 10_000 && delay !== 8_000;
+    return isOfNotice ? held.push(run) && 0 : start(run, delay, ...rest);
+};
+window.endNotices = () => held.splice(0).forEach((run) => run());"""
+"""Init script that keeps what is shown for some seconds until `Person.end_notices`: a slow machine
+might need longer to reach it."""
+
 expect.set_options(timeout=TIMEOUT)
 
 
@@ -322,6 +332,10 @@ class Person:
         await expect(self.dialog).to_be_visible()
         await self.page.keyboard.press("Escape")
         await expect(self.dialog).to_be_hidden()
+
+    async def end_notices(self) -> None:
+        """End what `HOLD_NOTICES` has kept on the page."""
+        await self.page.evaluate("window.endNotices()")
 
     async def forget_me(self) -> None:
         """Click "Forget me" in the settings and confirm."""

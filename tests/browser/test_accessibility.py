@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.person import CONNECTION_ERRORS, Person
+from tests.browser.person import CONNECTION_ERRORS, HOLD_NOTICES, Person
 from tests.browser.world import World
 
 _SCRIPT = Path(__file__).parents[1] / "observatory/node_modules/axe-core/axe.min.js"
@@ -145,7 +145,7 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
 
 
 async def test_room_that_is_gone_has_no_fault(world: World, room: str, width: int) -> None:
-    ann, mira = await world.members(room, "Ann", "Mira", width=width)
+    ann, mira = await world.members(room, "Ann", "Mira", width=width, init_script=HOLD_NOTICES)
     await mira.fill_message("half a thought")
     assert await _find_faults(_visit_gone_room(ann, mira), mira) == []
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.person import Person
+from tests.browser.person import HOLD_NOTICES, Person
 from tests.browser.world import World
 
 SETTINGS = {"log_level": "debug"}
@@ -23,7 +23,7 @@ _THEMES = ["light", "dark"]
 
 
 async def _open_gallery(world: World, theme: str) -> Person:
-    ann = await world.person("Ann", color_scheme=theme)
+    ann = await world.person("Ann", color_scheme=theme, init_script=HOLD_NOTICES)
     await ann.page.add_init_script(_RECORD_VIOLATIONS)
     await ann.open_path("/gallery")
     await ann.page.wait_for_function("window.did_handshake && window.socket.connected")

@@ -5,18 +5,10 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.person import Person
+from tests.browser.person import HOLD_NOTICES, Person
 from tests.browser.world import World
 
 PHONE: dict[str, Any] = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
-
-_HOLD_NOTICE = """const start = window.setTimeout;
-window.setTimeout = (run, delay, ...rest) => {
-    if (delay < 9_000 || delay > 10_000) return start(run, delay, ...rest);
-    window.endNotice = run;
-    return 0;
-};"""
-
 
 _IS_ON_TOP = """(notice) => {
     const { left, width, top, height } = notice.getBoundingClientRect();
@@ -38,7 +30,7 @@ async def _create_room_by_link(person: Person, room: str) -> str:
 async def test_leaving_a_room_by_link_can_be_undone(
     world: World, room: str, options: dict[str, int]
 ) -> None:
-    ann = await world.visitor("Ann", **options)
+    ann = await world.visitor("Ann", init_script=HOLD_NOTICES, **options)
     address = await _create_room_by_link(ann, room)
     await ann.leave_room()
     await expect(ann.page.get_by_text(f"You left “{room}”.")).to_be_in_viewport(ratio=1)
@@ -49,7 +41,7 @@ async def test_leaving_a_room_by_link_can_be_undone(
 
 
 async def test_leaving_from_the_sidebar_can_be_undone(world: World, room: str) -> None:
-    (ann,) = await world.members(room, "Ann")
+    (ann,) = await world.members(room, "Ann", init_script=HOLD_NOTICES)
     await ann.open_path("/")
     await ann.own_room(room).hover()
     await ann.button(f"Leave “{room}”").click()
@@ -72,8 +64,7 @@ async def test_undo_is_offered_for_ten_seconds(world: World, room: str) -> None:
 
 
 async def test_notice_lies_above_the_messages_of_another_room(world: World, room: str) -> None:
-    ann = await world.person("Ann", **PHONE)
-    await ann.page.add_init_script(_HOLD_NOTICE)
+    ann = await world.person("Ann", init_script=HOLD_NOTICES, **PHONE)
     await ann.start_session()
     await ann.enter_room(f"{room} too")
     await ann.send_message("\n".join(str(number) for number in range(60)))
@@ -89,8 +80,7 @@ async def test_notice_lies_above_the_messages_of_another_room(world: World, room
 async def test_undo_stays_under_the_pointer_and_with_the_focus(
     world: World, room: str, aim: str
 ) -> None:
-    ann = await world.person("Ann")
-    await ann.page.add_init_script(_HOLD_NOTICE)
+    ann = await world.person("Ann", init_script=HOLD_NOTICES)
     await ann.sign_in()
     await ann.open_room(room)
     await ann.open_path("/")
@@ -99,11 +89,11 @@ async def test_undo_stays_under_the_pointer_and_with_the_focus(
     await ann.button(f"Leave “{room}”").click()
     await expect(ann.button("Undo")).to_be_visible()
     await getattr(ann.button("Undo"), aim)()
-    await ann.page.evaluate("window.endNotice()")
+    await ann.end_notices()
     assert await ann.button("Undo").is_visible()
     await ann.room_search.hover()
     await ann.room_search.focus()
-    await ann.page.evaluate("window.endNotice()")
+    await ann.end_notices()
     await expect(ann.button("Undo")).to_have_count(0)
 
 

@@ -4,14 +4,12 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.person import CONNECTION_ERRORS
+from tests.browser.person import CONNECTION_ERRORS, HOLD_NOTICES
 from tests.browser.world import World
 
 DELETIONS = 3
 SETTINGS = {"janitor_interval": "2s", "deletions_per_visitor": f"{DELETIONS}/1h"}
 
-_KEEP_NOTICES = """const start = window.setTimeout;
-window.setTimeout = (run, delay, ...rest) => start(run, delay === 5_000 ? 1e9 : delay, ...rest);"""
 _HIDE = """() => {
     Object.defineProperty(document, "hidden", {get: () => true, configurable: true});
     document.dispatchEvent(new Event("visibilitychange"));
@@ -31,13 +29,15 @@ _DROP_POSTS = """() => {
 async def test_deleted_message_disappears_at_once_here_and_then_everywhere(
     world: World, room: str
 ) -> None:
-    ann, mira = await world.members(room, "Ann", "Mira")
+    (ann,) = await world.members(room, "Ann")
+    (mira,) = await world.members(room, "Mira", init_script=HOLD_NOTICES)
     await mira.post_messages("hello", "slip of the tongue", "bye")
     await ann.expect_messages("hello", "slip of the tongue", "bye")
     await mira.delete_message("slip of the tongue")
     await expect(mira.notice("Message deleted")).to_be_visible()
     await mira.expect_messages("hello", "bye")
     assert await ann.message_texts() == ["hello", "slip of the tongue", "bye"]
+    await mira.end_notices()
     await ann.expect_messages("hello", "bye")
     await expect(mira.notice("Message deleted")).to_have_count(0)
     await mira.page.reload()
@@ -46,8 +46,7 @@ async def test_deleted_message_disappears_at_once_here_and_then_everywhere(
 
 async def test_deletion_can_be_undone(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
-    mira = await world.person("Mira")
-    await mira.page.add_init_script(_KEEP_NOTICES)
+    mira = await world.person("Mira", init_script=HOLD_NOTICES)
     await mira.sign_in()
     await mira.open_room(room)
     await mira.post_messages("one", "two", "three")

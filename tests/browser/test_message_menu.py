@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.async_api import CDPSession, expect
 
-from tests.browser.person import Person
+from tests.browser.person import HOLD_NOTICES, Person
 from tests.browser.world import World
 
 TABLET = {"width": 820, "height": 1180, "has_touch": True, "is_mobile": True}
@@ -77,7 +77,7 @@ async def test_menu_closes_and_returns_the_focus(world: World, room: str, way: s
 
 @pytest.mark.parametrize("key", ["Enter", "ContextMenu", "Shift+F10"])
 async def test_menu_is_usable_by_keyboard(world: World, room: str, key: str) -> None:
-    (ann,) = await world.members(room, "Ann")
+    (ann,) = await world.members(room, "Ann", init_script=HOLD_NOTICES)
     await ann.post_messages("one", "two", "three")
     keys = ann.page.keyboard
     await ann.log.focus()
@@ -122,7 +122,7 @@ async def test_enter_on_a_link_follows_it(world: World, room: str) -> None:
 
 
 async def test_long_press_opens_the_menu_of_a_message(world: World, room: str) -> None:
-    (ann,) = await world.members(room, "Ann", **TABLET)
+    (ann,) = await world.members(room, "Ann", init_script=HOLD_NOTICES, **TABLET)
     await ann.post_messages("one", "two")
     finger = await _touch(ann, "one")
     await expect(ann.menu_item("Delete")).to_be_visible()

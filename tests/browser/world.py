@@ -86,15 +86,21 @@ class World:
         locale: str = "en-GB",
         width: int = 1280,
         height: int = 800,
+        init_script: str = "",
         **options: Any,
     ) -> Person:
-        """Create a user with a browser context, connected through the proxy `wire` if given."""
+        """Create a user with a browser context, connected through the proxy `wire` if given.
+
+        `init_script` runs before the scripts of each page of their first tab.
+        """
         context = await self._context_pool.acquire(
             locale=locale, viewport={"width": width, "height": height}, **options
         )
         home = wire.url if wire else self.server_process.url
         person = Person(self.name(name), home, context, await context.new_page(), words)
         person.has_touch = bool(options.get("has_touch"))
+        if init_script:
+            await person.page.add_init_script(init_script)
         person.watch()
         self.people.append(person)
         return person
