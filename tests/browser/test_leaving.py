@@ -36,7 +36,7 @@ async def test_leaving_a_room_by_link_can_be_undone(
     await expect(ann.page.get_by_text(f"You left “{room}”.")).to_be_in_viewport(ratio=1)
     await ann.button("Undo").click()
     await ann.expect_room(room)
-    assert ann.page.url == address
+    await expect(ann.page).to_have_url(address)
     await expect(ann.button("Room settings")).to_be_visible()  # still the owner
 
 
