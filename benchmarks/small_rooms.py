@@ -11,6 +11,7 @@ from benchmarks.load import Load, TalkResult
 from benchmarks.outcome import Goal, Outcome, Table
 from benchmarks.profile import profiling
 from benchmarks.server import anonchat
+from tools.servers.process import ManagedProcess
 
 _ROOMS = 120
 _SCREENS_EACH = (5, 1)
@@ -54,38 +55,42 @@ async def measure(lab: Lab) -> Outcome:
     for screens in _SCREENS_EACH:
         folder = lab.folder / f"{screens}-screens"
         specs = await _seed(folder / "data", lab.scaled(_ROOMS), screens)
+        rooms = len(specs) // screens
         async with anonchat(folder / "data") as server, Load() as load:
             await load.open("anonchat", server.url, specs, at_once=_AT_ONCE)
             await asyncio.sleep(lab.scaled_seconds(_SETTLE_SECONDS))
-            speakers = len(specs) // screens
             for rate in (_RATE, *(_BUSY_RATES if screens == max(_SCREENS_EACH) else ())):
-                seconds = lab.scaled_seconds(_WARM_SECONDS)
-                await load.talk(rate=rate, seconds=seconds, speakers=speakers)
-                before = server.main_thread_seconds(), server.processor_seconds()
-                seconds = lab.scaled_seconds(_SECONDS)
-                result = await load.talk(rate=rate, seconds=seconds, speakers=speakers)
-                main = server.main_thread_seconds() - before[0]
-                processor = server.processor_seconds() - before[1]
-                runs.append(_Run(speakers, screens, rate, main, processor, result))
-                if result.p99 > _P99_MAX:
+                runs.append(await _talk(lab, server, load, rooms, screens, rate))
+                if runs[-1].result.p99 > _P99_MAX:
                     break
-            title = f"{speakers} rooms × {screens} screens, {_RATE} messages/s"
+            title = f"{rooms} rooms × {screens} screens, {_RATE} messages/s"
             async with profiling(server, title) as profile:
                 seconds = lab.scaled_seconds(_PROFILE_SECONDS)
-                await load.talk(rate=_RATE, seconds=seconds, speakers=speakers)
+                await load.talk(rate=_RATE, seconds=seconds, speakers=rooms)
             profiles += profile
     return Outcome(goals=_evaluate(runs), tables=[_make_table(runs), *profiles])
 
 
+async def _talk(
+    lab: Lab, server: ManagedProcess, load: Load, rooms: int, screens: int, rate: float
+) -> _Run:
+    """Let one screen of each room post, at a rate for all rooms."""
+    await load.talk(rate=rate, seconds=lab.scaled_seconds(_WARM_SECONDS), speakers=rooms)
+    main, processor = server.main_thread_seconds(), server.processor_seconds()
+    result = await load.talk(rate=rate, seconds=lab.scaled_seconds(_SECONDS), speakers=rooms)
+    main, processor = server.main_thread_seconds() - main, server.processor_seconds() - processor
+    return _Run(rooms, screens, rate, main, processor, result)
+
+
 async def _seed(data: Path, rooms: int, screens: int) -> list[dict[str, str]]:
     """Fill the database; return a screen for each member, room by room."""
-    async with seeding(data) as town:
-        rows = await town.add_rooms(rooms)
-        guests = await town.add_visitors(rooms * screens)
-        await town.add_messages(rows, guests[:screens], 5)
+    async with seeding(data) as seeder:
+        rows = await seeder.add_rooms(rooms)
+        guests = await seeder.add_visitors(rooms * screens)
+        await seeder.add_messages(rows, guests[:screens], 5)
         pairs = [(rows[number % rooms], guest) for number, guest in enumerate(guests)]
-        await town.add_members(pairs)
-    specs = [{"room": town.room_name(room.id), "token": guest.token} for room, guest in pairs]
+        await seeder.add_members(pairs)
+    specs = [{"room": seeder.room_name(room.id), "token": guest.token} for room, guest in pairs]
     return sorted(specs, key=itemgetter("room"))
 
 
