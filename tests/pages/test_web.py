@@ -347,6 +347,17 @@ async def test_rendered_messages_are_released_after_delivery(
             assert "not to be found" not in f"{vars(element)}"
 
 
+async def test_page_keeps_of_its_request_no_state_of_the_middleware(
+    browser: httpx.AsyncClient, url: str
+) -> None:
+    page = (await browser.get(await _create_room(browser, "Light Lou", "light room"))).text
+    async with _connect(url, page) as tab:
+        assert not [name for name in tab.client.request.scope if name.endswith("astack")]
+        for element in tab.client.elements.values():
+            for listener in element._event_listeners.values():
+                assert listener.request in (None, tab.client.request)
+
+
 async def test_page_has_few_elements(browser: httpx.AsyncClient, url: str) -> None:
     page = (await browser.get(await _create_room(browser, "Frugal Fred", "frugal room"))).text
     async with _connect(url, page) as tab:
