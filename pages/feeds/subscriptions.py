@@ -37,6 +37,10 @@ class Subscriptions:
         """Return the subscriptions to a topic."""
         return [each for subscribed in self.by_language(topic).values() for each in subscribed]
 
+    def count(self, topic: Topic) -> int:
+        """Return how many subscriptions there are to a topic."""
+        return sum(map(len, self.by_language(topic).values()))
+
     def all(self) -> set["Subscription"]:
         """Return all subscriptions."""
         return {each for topic in self._topics for each in self.find(topic)}
