@@ -1,0 +1,46 @@
+"""What plugins import: one file of ordinary Python and NiceGUI changes or extends the chat.
+
+See docs/plugins.md.
+"""
+
+from ..entities import Message, Post, Room
+from ..errors import Refused
+from ..languages import Language
+from .entities import (
+    Draft,
+    Member,
+    MemberJoined,
+    MemberLeft,
+    MessagePosted,
+    MessagesDeleted,
+    RoomChanged,
+    RoomEnded,
+    RoomOpened,
+    Visitor,
+)
+from .facade import Chat
+from .plugin import Plugin
+from .room_state import RoomState
+from .settings import PluginSettings
+
+__all__ = [
+    "Chat",
+    "Draft",
+    "Language",
+    "Member",
+    "MemberJoined",
+    "MemberLeft",
+    "Message",
+    "MessagePosted",
+    "MessagesDeleted",
+    "Plugin",
+    "PluginSettings",
+    "Post",
+    "Refused",
+    "Room",
+    "RoomChanged",
+    "RoomEnded",
+    "RoomOpened",
+    "RoomState",
+    "Visitor",
+]

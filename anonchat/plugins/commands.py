@@ -1,0 +1,167 @@
+"""Commands: `/name` and arguments, typed as a message."""
+
+import math
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..entities import Member as CoreMember
+from ..entities import Message, Post, Room
+from ..errors import N_, InvalidMessage, NotAllowed, NotFound, RateLimited, Refused
+from ..runtime.bounded_dict import BoundedDict
+from ..runtime.clock import Clock
+from .arguments import WrongArguments
+from .errors import PluginFailed
+from .invocation import Values, invoke
+from .registrations import Action, Command, Who
+
+_COMMAND = re.compile(r"/([a-z][a-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
+_SECONDS = 10.0
+_TOLD_MAX = 4_000  # characters
+_RECENT_MAX = 10_000
+_WHO_TEXTS: Mapping[Who, str] = {
+    "helpers": N_("Only the owner of the room and its helpers may do that."),
+    "owner": N_("Only the owner of the room may do that."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandInfo:
+    """A command as it is listed: how it is used, and its help in English."""
+
+    name: str
+    usage: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command did: a text for its caller alone, or `""`; the message that it posted."""
+
+    told: str = ""
+    message: Message | None = None
+
+
+def split_command(text: str) -> tuple[str, str] | None:
+    """Return the name and the arguments of a command; `None` for any other text."""
+    match = _COMMAND.fullmatch(text.strip())
+    return (match[1], match[2]) if match else None
+
+
+def unescape_slash(text: str) -> str:
+    """Return a text that begins with `//` with a single slash: it is not a command."""
+    stripped = text.lstrip()
+    return stripped[1:] if stripped.startswith("//") else text
+
+
+class Commands:
+    """Runs commands. `say` posts as a member."""
+
+    def __init__(
+        self,
+        commands: Mapping[str, Command],
+        *,
+        clock: Clock,
+        say: Callable[[CoreMember, Post, str], Awaitable[Message]],
+    ) -> None:
+        self._commands = commands
+        self._clock = clock
+        self._say = say
+        self._used_at: BoundedDict[tuple[str, str], datetime] = BoundedDict(_RECENT_MAX)
+        self._results: BoundedDict[tuple[str, str], CommandResult] = BoundedDict(_RECENT_MAX)
+
+    def list_for(self, member: CoreMember, room: Room) -> list[CommandInfo]:
+        """Return the commands that a member may use, by name."""
+        return [
+            CommandInfo(command.name, usage_of(command), command.help)
+            for command in sorted(self._commands.values(), key=lambda each: each.name)
+            if may_use(command.who, member, room)
+        ]
+
+    async def run(
+        self,
+        text: str,
+        member: CoreMember,
+        room: Room,
+        provide: Callable[[Command], Awaitable[Values]],
+        *,
+        dedup_id: str = "",
+    ) -> CommandResult:
+        """Run a command; one that is sent again with its `dedup_id` is not run again.
+
+        Raises `NotFound` for an unknown command, `Refused` with the usage line, `NotAllowed`,
+        `RateLimited`, `PluginFailed`, or what the command raises.
+        """
+        recent = (member.visitor_id, dedup_id)
+        if dedup_id and (result := self._results.get(recent)):
+            return result
+        command, line = self._find(text)
+        if not may_use(command.who, member, room):
+            raise NotAllowed(_WHO_TEXTS[command.who])
+        try:
+            arguments = command.arguments.parse(line)
+        except WrongArguments as error:
+            raise _usage_error(command, str(error)) from None
+        self._hit_cooldown(command, member)
+        values = await provide(command)
+        what = f"command /{command.name}"
+        answer = await invoke(command.call, values, what=what, seconds=_SECONDS, **arguments)
+        result = await self.finish(answer, member, dedup_id=dedup_id)
+        if dedup_id:
+            self._results[recent] = result
+        return result
+
+    async def finish(
+        self, answer: object, member: CoreMember, *, dedup_id: str = ""
+    ) -> CommandResult:
+        """Do what the function of a command or action has answered."""
+        match answer:
+            case None:
+                return CommandResult()
+            case str():
+                return CommandResult(told=answer[:_TOLD_MAX])
+            case Post():
+                return CommandResult(message=await self._say(member, answer, dedup_id))
+        raise PluginFailed
+
+    def _find(self, text: str) -> tuple[Command, str]:
+        split = split_command(text)
+        if split is None:
+            raise InvalidMessage(N_("A command is like /help."))
+        name, line = split
+        if command := self._commands.get(name):
+            return command, line
+        raise NotFound(N_("There is no command /{name}. /help lists all of them."), name=name)
+
+    def _hit_cooldown(self, command: Command, member: CoreMember) -> None:
+        if command.cooldown is None:
+            return
+        now, key = self._clock(), (command.name, member.author)
+        wait = self._used_at.get(key, now - command.cooldown) + command.cooldown - now
+        if wait > timedelta():
+            raise RateLimited(seconds=math.ceil(wait.total_seconds()))
+        self._used_at.pop(key, None)  # the newest use is the last to be dropped
+        self._used_at[key] = now
+
+
+def usage_of(command: Command) -> str:
+    """Return how a command is written: `/roll [times]`."""
+    return f"/{command.name} {command.arguments.usage}".rstrip()
+
+
+def may_use(who: Who, member: CoreMember, room: Room) -> bool:
+    """Return whether a member may use what is for members, helpers, or the owner alone."""
+    return who == "members" or member.author == room.owner
+
+
+def list_actions(actions: Iterable[Action], where: str) -> list[Action]:
+    """Return the actions at one place."""
+    return [action for action in actions if action.where == where]
+
+
+def _usage_error(command: Command, reason: str) -> Refused:
+    usage = usage_of(command)
+    if not reason:
+        return Refused(N_("Use it like this: {usage}"), usage=usage)
+    return Refused(N_("{reason}. Use it like this: {usage}"), reason=reason, usage=usage)

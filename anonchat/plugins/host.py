@@ -1,0 +1,259 @@
+"""`PluginHost`: connects the loaded plugins with the running chat."""
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from .. import chat as core
+from ..entities import Member as CoreMember
+from ..entities import Message, Post, Room
+from ..entities import Visitor as CoreVisitor
+from ..errors import NotFound
+from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
+from ..languages import SOURCE, Language
+from .commands import CommandInfo, CommandResult, Commands, list_actions
+from .entities import Draft, Member, PluginEvent, Visitor, make_member
+from .facade import Chat
+from .filters import FilterChain
+from .injection import Injected
+from .invocation import Values, invoke
+from .jobs import Jobs
+from .listeners import Listeners
+from .registrations import Action, Command, Filter, Job, Listener, Page, Panel
+from .registry import PluginRegistry
+from .room_state import Guard, RoomState, Watcher
+
+_ACTION_SECONDS = 10.0
+
+AddWatcher = Callable[[str, str, Watcher], None]
+
+
+class PluginHost:
+    """Runs what plugins add. All of it is checked here and in the services, never in pages.
+
+    >>> host = PluginHost(chat, PluginRegistry(load_plugins("dice.py")), languages)
+    >>> await host.run_command(room.id, visitor.id, "/roll 2", language=languages["en"])
+    """
+
+    def __init__(
+        self, chat: core.Chat, registry: PluginRegistry, languages: Mapping[str, Language]
+    ) -> None:
+        self.chat = chat
+        self.registry = registry
+        self._english = languages[SOURCE]
+        self._facades = {plugin.name: Chat(self, plugin.name) for plugin in registry.plugins}
+        for plugin in registry.plugins:
+            plugin.attach(self._facades[plugin.name])
+        self._watchers: defaultdict[tuple[str, str], set[Watcher]] = defaultdict(set)
+        self._commands = Commands(registry.commands, clock=chat.clock, say=self._say)
+        if registry.filters:
+            chat.messages.review = FilterChain(registry.filters, self._provide_filter).review
+        self.listeners = Listeners(registry.listeners, self._provide_listener)
+        self.jobs = Jobs(
+            registry.jobs.values(),
+            clock=chat.clock,
+            claim=chat.job_runs.claim,
+            provide=self._provide_job,
+        )
+        if registry.listeners:
+            chat.bus.subscribe_published(self.listeners.on_event)
+        chat.bus.subscribe(self._on_event)
+
+    def start(self) -> None:
+        """Start the jobs; needs a running event loop and a started chat."""
+        self.jobs.start()
+
+    def stop(self) -> None:
+        """Stop jobs and listeners."""
+        self.jobs.stop()
+        self.listeners.stop()
+
+    def find_room(self, room_id: str) -> Room:
+        """Return a room. Raises `NotFound`."""
+        if summary := self.chat.room_directory.summary(room_id):
+            return summary.room
+        raise NotFound
+
+    def list_commands(self, member: CoreMember, room: Room) -> list[CommandInfo]:
+        """Return the commands that a member may use, by name."""
+        return self._commands.list_for(member, room)
+
+    async def run_command(
+        self,
+        room_id: str,
+        visitor_id: str,
+        text: str,
+        *,
+        language: Language | None = None,
+        dedup_id: str = "",
+    ) -> CommandResult:
+        """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
+        member = await self.chat.memberships.require(room_id, visitor_id)
+        room = self.find_room(room_id)
+
+        async def provide(command: Command) -> Values:
+            return await self._provide_member(command.call, member, room, language)
+
+        return await self._commands.run(text, member, room, provide, dedup_id=dedup_id)
+
+    async def run_command_as(self, room_id: str, author: str, line: str) -> str:
+        """Run a command for a plugin as a member, and show them the answer."""
+        member = await self.chat.memberships.find_by_author(room_id, author)
+        result = await self.run_command(room_id, member.visitor_id, line)
+        if result.told:
+            await self._tell(member, result.told)
+        return result.told
+
+    def list_actions(self, where: str) -> list[Action]:
+        """Return the actions in the header of a room, or in the menu of a message."""
+        return list_actions(self.registry.actions.values(), where)
+
+    async def run_action(
+        self,
+        action: Action,
+        room_id: str,
+        visitor_id: str,
+        *,
+        message: Message | None = None,
+        language: Language | None = None,
+    ) -> CommandResult:
+        """Run an action of a member. Raises `NotAMember`, `PluginFailed`, or what it raises."""
+        member = await self.chat.memberships.require(room_id, visitor_id)
+        room = self.find_room(room_id)
+        values = await self._provide_member(action.call, member, room, language)
+        values = {**values, Message: message}
+        what = f"action {action.title}"
+        answer = await invoke(action.call, values, what=what, seconds=_ACTION_SECONDS)
+        return await self._commands.finish(answer, member)
+
+    async def show_panel(
+        self,
+        panel: Panel,
+        room_id: str,
+        visitor_id: str,
+        *,
+        language: Language,
+        add_watcher: AddWatcher,
+    ) -> None:
+        """Fill a panel for a member. Raises `NotAMember`, `PluginFailed`, or what it raises."""
+        member = await self.chat.memberships.require(room_id, visitor_id)
+        room = self.find_room(room_id)
+        values = await self._provide_member(panel.call, member, room, language, add_watcher)
+        await invoke(panel.call, values, what=f"panel {panel.title}", seconds=_ACTION_SECONDS)
+
+    async def show_page(self, page: Page, visitor: CoreVisitor | None, language: Language) -> None:
+        """Fill a page. Raises `PluginFailed`, or what it raises."""
+        values = self._base(page.call, language)
+        if visitor:
+            values[Visitor] = Visitor(visitor.nickname, visitor.badge, visitor.expires_at)
+        await invoke(page.call, values, what=f"page {page.path}", seconds=_ACTION_SECONDS)
+
+    def room_state(
+        self,
+        plugin: str,
+        room_id: str,
+        *,
+        guard: Guard | None = None,
+        add_watcher: AddWatcher | None = None,
+    ) -> RoomState:
+        """Return the state of a plugin in a room."""
+        return RoomState(
+            self.chat.room_states, room_id, plugin, guard=guard, add_watcher=add_watcher
+        )
+
+    def watch_state(self, room_id: str, plugin: str, watcher: Watcher) -> None:
+        """Call a function after each change of a state, until `unwatch_state`."""
+        self._watchers[room_id, plugin].add(watcher)
+
+    def unwatch_state(self, room_id: str, plugin: str, watcher: Watcher) -> None:
+        """Undo `watch_state`."""
+        watchers = self._watchers[room_id, plugin]
+        watchers.discard(watcher)
+        if not watchers:
+            del self._watchers[room_id, plugin]
+
+    async def post_as(self, room_id: str, author: str, post: Post | str) -> Message:
+        """Post for a plugin as a member."""
+        member = await self.chat.memberships.find_by_author(room_id, author)
+        return await self._say(member, Post(post) if isinstance(post, str) else post, "")
+
+    async def tell(self, room_id: str, author: str, text: str) -> None:
+        """Show a text to a member alone."""
+        await self._tell(await self.chat.memberships.find_by_author(room_id, author), text)
+
+    async def _tell(self, member: CoreMember, text: str) -> None:
+        await self.chat.bus.publish(VisitorTold(member.room_id, member.visitor_id, text))
+
+    async def _say(self, member: CoreMember, post: Post, dedup_id: str) -> Message:
+        return await self.chat.messages.post(
+            member.room_id, visitor_id=member.visitor_id, post=post, dedup_id=dedup_id
+        )
+
+    def _base(self, call: Injected, language: Language | None) -> dict[type, object]:
+        values: dict[type, object] = {
+            Chat: self._facades[call.plugin],
+            Language: language or self._english,
+        }
+        if settings := self.registry.settings.get(call.plugin):
+            values[type(settings)] = settings
+        return values
+
+    async def _provide_member(
+        self,
+        call: Injected,
+        member: CoreMember,
+        room: Room,
+        language: Language | None,
+        add_watcher: AddWatcher | None = None,
+    ) -> dict[type, object]:
+        values = self._base(call, language)
+        values[Room] = room
+        values[Member] = make_member(member, room)
+        if call.wants(RoomState):
+            guard = partial(self.chat.memberships.require, room.id, member.visitor_id)
+            values[RoomState] = self.room_state(
+                call.plugin, room.id, guard=guard, add_watcher=add_watcher
+            )
+        if call.wants(Visitor):
+            visitor = await self.chat.identity.get(member.visitor_id)
+            values[Visitor] = Visitor(visitor.nickname, visitor.badge, visitor.expires_at)
+        return values
+
+    async def _provide_filter(self, each: Filter, room_id: str, visitor_id: str) -> Values:
+        wanted = {*each.call.types.values()} - {Draft}
+        if not wanted:
+            return {}
+        if wanted <= self._base(each.call, None).keys():
+            return self._base(each.call, None)
+        member = await self.chat.memberships.require(room_id, visitor_id)
+        return await self._provide_member(each.call, member, self.find_room(room_id), None)
+
+    async def _provide_listener(self, listener: Listener, event: PluginEvent) -> Values:
+        values = self._base(listener.call, None)
+        values[type(event)] = event
+        for name in ("room", "message", "member"):
+            if part := getattr(event, name, None):
+                values[type(part)] = part
+        if listener.call.wants(RoomState):
+            room_id = getattr(event, "room_id", None) or values[Room].id  # type: ignore[attr-defined]
+            values[RoomState] = self.room_state(listener.call.plugin, room_id)
+        return values
+
+    def _provide_job(self, job: Job) -> Values:
+        return self._base(job.call, None)
+
+    async def _on_event(self, event: Event) -> None:
+        match event:
+            case RoomStateChanged(room_id, plugin):
+                await _call_all(self._watchers.get((room_id, plugin), ()))
+            case EventsLost():
+                for watchers in [*self._watchers.values()]:
+                    await _call_all(watchers)
+
+
+async def _call_all(watchers: Iterable[Watcher]) -> None:
+    for watcher in [*watchers]:
+        result = watcher()
+        if inspect.isawaitable(result):
+            await result

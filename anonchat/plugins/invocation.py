@@ -1,0 +1,92 @@
+"""Calls the functions of plugins: with a deadline, and with a log line if one fails or blocks."""
+
+import inspect
+import logging
+import time
+import types
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any
+
+from ..errors import ChatError
+from ..runtime.deadline import deadline
+from .errors import PluginFailed
+from .injection import Injected
+
+_BLOCKED_SECONDS = 0.1
+_log = logging.getLogger(__name__)
+
+Values = Mapping[type, object]
+
+
+async def invoke(
+    call: Injected, values: Values, /, *, what: str, seconds: float, **arguments: object
+) -> Any:
+    """Call a function and return its result; it has a number of seconds for it.
+
+    Errors of the chat (`Refused` and others) are raised as they are. Any other error, and the end
+    of its time, is logged with the plugin's name and raises `PluginFailed`.
+    """
+    try:
+        result = measure(call, values, what=what, **arguments)
+        if inspect.isawaitable(result):
+            async with deadline(seconds):
+                result = await watch_blocking(result, _reporter(call, what))
+        return result
+    except ChatError:
+        raise
+    except TimeoutError as error:
+        _log.warning("plugin %s: %s took more than %s s", call.plugin, what, seconds)
+        raise PluginFailed from error
+    except Exception as error:
+        _log.exception("plugin %s: %s failed", call.plugin, what)
+        raise PluginFailed from error
+
+
+def measure(call: Injected, values: Values, /, *, what: str, **arguments: object) -> Any:
+    """Call a function; log it if it blocks the event loop."""
+    started = time.perf_counter()
+    try:
+        return call.call(values, **arguments)
+    finally:
+        _reporter(call, what)(time.perf_counter() - started)
+
+
+def _reporter(call: Injected, what: str) -> Callable[[float], None]:
+    def report(seconds: float) -> None:
+        if seconds > _BLOCKED_SECONDS:
+            _log.warning(
+                "plugin %s: %s blocked all visitors for %.1f s", call.plugin, what, seconds
+            )
+
+    return report
+
+
+@types.coroutine
+def watch_blocking(
+    awaitable: Awaitable[Any], report: Callable[[float], None]
+) -> Generator[Any, Any, Any]:
+    """Await something; report how long it runs each time before it waits."""
+    steps = awaitable.__await__()
+    step, value = steps.__next__, None
+    while True:
+        started = time.perf_counter()
+        try:
+            waited = step()
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            report(time.perf_counter() - started)
+        try:
+            value = yield waited
+        except BaseException as error:  # passed on: a cancellation, for example
+            step = _thrower(steps, error)
+        else:
+            step = _sender(steps, value)
+
+
+def _thrower(steps: Generator[Any, Any, Any], error: BaseException) -> Callable[[], Any]:
+    return lambda: steps.throw(error)
+
+
+def _sender(steps: Generator[Any, Any, Any], value: object) -> Callable[[], Any]:
+    return lambda: steps.send(value)

@@ -1,0 +1,68 @@
+"""Listeners: called with what happened on this node, after it happened."""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable
+
+from .. import events
+from ..errors import ChatError
+from .entities import PluginEvent, make_event
+from .invocation import Values, invoke
+from .registrations import Listener
+
+_SECONDS = 10.0
+_QUEUE_MAX = 1_000  # events, for each plugin
+_log = logging.getLogger(__name__)
+
+Provide = Callable[[Listener, PluginEvent], Awaitable[Values]]
+
+
+class Listeners:
+    """Calls listeners, those of one plugin one after the other, without making others wait."""
+
+    def __init__(self, listeners: Iterable[Listener], provide: Provide) -> None:
+        """`provide` returns what can be injected into a listener for an event."""
+        self._provide = provide
+        self._by_event: defaultdict[type, list[Listener]] = defaultdict(list)
+        for listener in listeners:
+            self._by_event[listener.event].append(listener)
+        self._queues: defaultdict[str, deque[tuple[Listener, PluginEvent]]] = defaultdict(deque)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def on_event(self, event: events.Event) -> None:
+        """Queue an event for its listeners; beyond 1,000 the oldest is dropped."""
+        if not self._by_event or (seen := make_event(event)) is None:
+            return
+        for listener in self._by_event.get(type(seen), ()):
+            plugin = listener.call.plugin
+            queue = self._queues[plugin]
+            queue.append((listener, seen))
+            if len(queue) > _QUEUE_MAX:
+                queue.popleft()
+                _log.warning("plugin %s: too slow for all events, the oldest is dropped", plugin)
+            if (task := self._tasks.get(plugin)) is None or task.done():
+                self._tasks[plugin] = asyncio.create_task(self._call_all(queue), name=plugin)
+
+    async def finish(self) -> None:
+        """Wait until all queued events are handled."""
+        while tasks := [task for task in self._tasks.values() if not task.done()]:
+            await asyncio.wait(tasks)
+
+    def stop(self) -> None:
+        """Drop what is queued, and cancel what runs."""
+        self._queues.clear()
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _call_all(self, queue: deque[tuple[Listener, PluginEvent]]) -> None:
+        while queue:
+            listener, event = queue.popleft()
+            what = f"listener of {type(event).__name__}"
+            try:
+                values = await self._provide(listener, event)
+                await invoke(listener.call, values, what=what, seconds=_SECONDS)
+            except ChatError:  # logged, or the room has ended meanwhile
+                _log.debug("plugin %s: %s was refused", listener.call.plugin, what, exc_info=True)
+            except Exception:
+                _log.exception("plugin %s: %s failed", listener.call.plugin, what)

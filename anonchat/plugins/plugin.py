@@ -1,0 +1,359 @@
+"""`Plugin`: what a plugin's file creates, and adds to with decorators."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import regex
+
+from ..durations import parse_duration
+from ..entities import Message, Room
+from ..languages import Language
+from ..runtime.scheduling import JobTrigger
+from .arguments import Arguments, read_arguments
+from .entities import EVENTS, Draft, Member, Visitor
+from .errors import PluginError, error_at
+from .facade import Chat
+from .injection import Injected, inject, inject_all
+from .registrations import (
+    NAME,
+    Action,
+    Command,
+    Filter,
+    InlineMark,
+    Job,
+    Listener,
+    Page,
+    Panel,
+    Renderer,
+    Where,
+    Who,
+)
+from .room_state import RoomState
+from .settings import PluginSettings
+from .themes import Theme
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_IN_ROOM = (Chat, Room, Member, Visitor, RoomState, Language)
+_EVENT_PARTS = (Room, Message, Member, RoomState)
+
+
+class Plugin:
+    """A plugin. Its decorators leave the decorated functions as they are.
+
+    Parameters of a function are filled in by their types: `Chat`, `Room`, `Member`, `Visitor`,
+    `Message`, `Draft`, `RoomState`, `Language`, an event, or the class of the settings. Functions
+    may be `async` or not. Everything raises `PluginError` for what cannot work.
+
+    >>> plugin = Plugin("greeting")
+    >>> @plugin.command()
+    ... def hello(member: Member, name: str = "all") -> str:
+    ...     '''Greet somebody.'''
+    ...     return f"{member.nickname} greets {name}"
+    """
+
+    def __init__(
+        self, name: str, *, settings: type[PluginSettings] | None = None, css: str = ""
+    ) -> None:
+        """Create a plugin.
+
+        `name` has letters, digits, `-` and `_`. `settings` is the class of its settings, `css` a
+        style sheet for what its functions draw. Files are relative to the plugin's file; the folder
+        `locale` beside it holds translations.
+        """
+        frame = inspect.currentframe()
+        assert frame and frame.f_back
+        self.file = Path(frame.f_back.f_code.co_filename)
+        self._line = frame.f_back.f_lineno
+        self.name = name
+        if not NAME.fullmatch(name):
+            raise self._error("the name of a plugin is like dice or word-filter")
+        self.settings_class = settings
+        self.css = self._find_file(css)
+        self.commands: list[Command] = []
+        self.filters: list[Filter] = []
+        self.renderers: list[Renderer] = []
+        self.inline_marks: list[InlineMark] = []
+        self.panels: list[Panel] = []
+        self.actions: list[Action] = []
+        self.pages: list[Page] = []
+        self.listeners: list[Listener] = []
+        self.jobs: list[Job] = []
+        self.themes: list[Theme] = []
+        self._chat: Chat | None = None
+
+    @property
+    def chat(self) -> Chat:
+        """The chat, once it has started; for the functions of `router`."""
+        if self._chat is None:
+            raise RuntimeError(f"plugin {self.name}: the chat has not started yet")
+        return self._chat
+
+    def attach(self, chat: Chat) -> None:
+        """Set the chat; called at the start."""
+        self._chat = chat
+
+    @cached_property
+    def router(self) -> "APIRouter":
+        """A FastAPI router, served under `/plugins/<name>`: webhooks come in there."""
+        from fastapi import APIRouter
+
+        return APIRouter()
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether `router` was used."""
+        return "router" in self.__dict__
+
+    @property
+    def locale(self) -> Path | None:
+        """The folder of translations, if there is one."""
+        folder = self.file.parent / "locale"
+        return folder if folder.is_dir() else None
+
+    def command(
+        self, name: str = "", *, who: Who = "members", cooldown: str = ""
+    ) -> Callable[[_Function], _Function]:
+        """Add a command: `/name`, the name of the function if empty.
+
+        Parameters that are not injected are its arguments, checked by pydantic: words, of which
+        `"quoted ones"` are one word; a `str` at the end takes the rest of the line. The docstring
+        is its help. It returns `None`, a text for the caller alone, or a `Post` that the caller
+        says. `who` may use it: `members`, `helpers` or `owner`. `cooldown` is the shortest time
+        between two uses by one person, such as `3s`.
+        """
+
+        def add(function: _Function) -> _Function:
+            command = name or _name_of(function)
+            self._check_name(function, command, "command")
+            if who not in ("members", "helpers", "owner"):
+                raise error_at(self.name, function, f"who is members, helpers or owner, not {who}")
+            call = self._inject(function, _IN_ROOM, what=f"command /{command}", only=False)
+            try:
+                pause = parse_duration(cooldown) if cooldown else None
+                arguments: Arguments = read_arguments(call.arguments)
+            except ValueError as error:
+                raise error_at(self.name, function, f"command /{command}: {error}") from error
+            help = (inspect.getdoc(function) or "").partition("\n")[0]
+            self.commands.append(Command(command, who, pause, help, arguments, call))
+            return function
+
+        return add
+
+    def filter(self, function: _Function) -> _Function:
+        """Add a filter: it is given each `Draft` before it is posted.
+
+        It returns the draft, or another one; `None` leaves it as it is. It may call `draft.warn`,
+        or raise `Refused`. If it fails or takes more than a second, nothing is posted.
+        """
+        call = self._inject(function, (Draft, *_IN_ROOM), what=f"filter {_name_of(function)}")
+        if not call.wants(Draft):
+            raise error_at(self.name, function, "a filter needs a parameter of the type Draft")
+        self.filters.append(Filter(call))
+        return function
+
+    def renderer(self, kind: str) -> Callable[[_Function], _Function]:
+        """Add the function that draws messages of a `kind`, once for all readers.
+
+        It is given the `Message` and returns an element of htpy or a text. It must depend on
+        nothing else.
+        """
+
+        def add(function: _Function) -> _Function:
+            self._check_name(function, kind, "kind of message")
+            call = self._inject(function, (Message,), what=f"renderer of {kind}")
+            self.renderers.append(Renderer(kind, call))
+            return function
+
+        return add
+
+    def inline(self, pattern: str) -> Callable[[_Function], _Function]:
+        """Add a function that draws what a regular expression finds in ordinary messages.
+
+        It is given the match and returns an element of htpy or a text.
+        """
+
+        def add(function: _Function) -> _Function:
+            what = f"inline mark {_name_of(function)}"
+            try:
+                compiled = regex.compile(pattern)
+            except regex.error as error:
+                reason = f"{what}: not a regular expression: {error}"
+                raise error_at(self.name, function, reason) from error
+            call = self._inject(function, (), what=what, only=False)
+            if len(call.arguments) != 1:
+                raise error_at(self.name, function, f"the {what} needs one parameter: the match")
+            self.inline_marks.append(InlineMark(compiled, call.arguments[0].name, call))
+            return function
+
+        return add
+
+    def panel(self, title: str, *, icon: str = "") -> Callable[[_Function], _Function]:
+        """Add a tab beside the members of a room, filled by NiceGUI elements when it is opened."""
+
+        def add(function: _Function) -> _Function:
+            call = self._inject(function, _IN_ROOM, what=f"panel {title}")
+            self.panels.append(Panel(self._id(function), title, icon, call))
+            return function
+
+        return add
+
+    def action(
+        self, title: str, *, icon: str = "", where: Where = "room"
+    ) -> Callable[[_Function], _Function]:
+        """Add a button to the header of rooms, or with `where="message"` to the menu of messages.
+
+        What the function returns is treated like what a command returns.
+        """
+
+        def add(function: _Function) -> _Function:
+            if where not in ("room", "message"):
+                raise error_at(self.name, function, f"where is room or message, not {where}")
+            available = _IN_ROOM if where == "room" else (Message, *_IN_ROOM)
+            call = self._inject(function, available, what=f"action {title}")
+            self.actions.append(Action(self._id(function), title, icon, where, call))
+            return function
+
+        return add
+
+    def page(
+        self, path: str, *, title: str = "", in_menu: bool = False
+    ) -> Callable[[_Function], _Function]:
+        """Add a page at a path such as `/about`, filled by NiceGUI elements.
+
+        It is for everybody, or for those who have signed in if it asks for the `Visitor`. With
+        `in_menu` there is a link to it.
+        """
+
+        def add(function: _Function) -> _Function:
+            if not regex.fullmatch(r"(/[a-z0-9_-]+)+", path):
+                raise error_at(self.name, function, f"a path is like /about, not {path}")
+            call = self._inject(function, (Chat, Visitor, Language), what=f"page {path}")
+            self.pages.append(Page(path, title or path.strip("/"), in_menu, call))
+            return function
+
+        return add
+
+    def on(self, event: type) -> Callable[[_Function], _Function]:
+        """Add a listener: it is called soon after each event of a type, on one node of several."""
+
+        def add(function: _Function) -> _Function:
+            if event not in EVENTS:
+                names = ", ".join(each.__name__ for each in EVENTS)
+                raise error_at(self.name, function, f"the events are {names}")
+            parts = [part for part in _EVENT_PARTS if part in _parts_of(event)]
+            what = f"listener of {event.__name__}"
+            call = self._inject(function, (event, Chat, *parts), what=what)
+            self.listeners.append(Listener(event, call))
+            return function
+
+        return add
+
+    def every(self, interval: str) -> Callable[[_Function], _Function]:
+        """Add a job that runs at multiples of an interval such as `10m`, on one node of several."""
+        return self._job(f"every {interval}", lambda: JobTrigger.every(parse_duration(interval)))
+
+    def cron(self, line: str) -> Callable[[_Function], _Function]:
+        """Add a job by a line of cron, in UTC: `0 9 * * mon`; on one node of several."""
+        return self._job(f"cron {line}", lambda: JobTrigger.cron(line))
+
+    def theme(
+        self,
+        name: str,
+        *,
+        title: str = "",
+        accent: str = "",
+        light: Mapping[str, str] | None = None,
+        dark: Mapping[str, str] | None = None,
+        font: str = "",
+        radius: str = "",
+        density: str = "",
+        logo: str = "",
+        product_name: str = "",
+        headline: str = "",
+        css: str = "",
+    ) -> None:
+        """Add a theme; docs/design.md lists the tokens of `light` and `dark`.
+
+        Raises `PluginError` for an unknown token, or a contrast that is too low to read.
+        """
+        try:
+            theme = Theme(
+                name=name,
+                title=title or name.capitalize(),
+                accent=accent,
+                light=light or {},
+                dark=dark or {},
+                font=font,
+                radius=radius,
+                density=density,
+                logo=self._find_file(logo),
+                product_name=product_name,
+                headline=headline,
+                css=self._find_file(css),
+            )
+        except ValueError as error:
+            raise self._error(f"theme {name}: {error}") from error
+        self.themes.append(theme)
+
+    def _job(
+        self, when: str, make_trigger: Callable[[], JobTrigger]
+    ) -> Callable[[_Function], _Function]:
+        def add(function: _Function) -> _Function:
+            try:
+                trigger = make_trigger()
+            except ValueError as error:
+                raise error_at(self.name, function, f"job {when}: {error}") from error
+            call = self._inject(function, (Chat,), what=f"job {_name_of(function)}")
+            name = f"{self.name}.{_name_of(function)}"
+            self.jobs.append(Job(name, when, trigger.next_after, call))
+            return function
+
+        return add
+
+    def _inject(
+        self,
+        function: Callable[..., Any],
+        available: Collection[type],
+        *,
+        what: str,
+        only: bool = True,
+    ) -> Injected:
+        """Read a signature; `only` is whether nothing but injected parameters is allowed."""
+        types = [*available, self.settings_class] if self.settings_class else available
+        read = inject_all if only else inject
+        return read(self.name, function, [each for each in types if each], what=what)
+
+    def _check_name(self, function: Callable[..., Any], name: str, what: str) -> None:
+        if not NAME.fullmatch(name):
+            raise error_at(self.name, function, f"{name} cannot be the name of a {what}")
+
+    def _id(self, function: Callable[..., Any]) -> str:
+        return f"{self.name}.{_name_of(function)}"
+
+    def _find_file(self, name: str) -> Path | None:
+        if not name:
+            return None
+        path = self.file.parent / name
+        if not path.is_file():
+            raise self._error(f"there is no file {path}")
+        return path
+
+    def _error(self, reason: str) -> PluginError:
+        return PluginError(self.name, reason, file=str(self.file), line=self._line)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _parts_of(event: type) -> Collection[type]:
+    """Return what can be injected besides an event."""
+    parts = {each for each in inspect.get_annotations(event, eval_str=True).values()}
+    return {*parts, RoomState} if parts & {Room} or "room_id" in event.__annotations__ else parts

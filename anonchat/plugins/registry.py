@@ -1,0 +1,124 @@
+"""The registry: everything that the loaded plugins add, by what it is found by."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from .errors import PluginError, error_at
+from .plugin import Plugin
+from .registrations import (
+    Action,
+    Command,
+    Filter,
+    InlineMark,
+    Job,
+    Listener,
+    Page,
+    Panel,
+    Renderer,
+)
+from .settings import PluginSettings, list_setting_names, read_plugin_settings
+from .themes import Theme
+
+_OUR_PATHS = frozenset(
+    "api assets gallery healthz i lite login metrics pass plugins privacy r readyz session".split()
+)
+_Registered = TypeVar("_Registered", Command, Renderer, Page, Panel, Action, Job)
+
+
+class PluginRegistry:
+    """The loaded plugins, in order, and what they add. Names are unique among all plugins.
+
+    Raises `PluginError` if two plugins use one name, or settings are wrong.
+    """
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        self.plugins = tuple(plugins)
+        self._require_unique(((each.name, each) for each in self.plugins), "name of a plugin")
+        self.settings: dict[str, PluginSettings] = {
+            plugin.name: read_plugin_settings(plugin.name, plugin.settings_class)
+            for plugin in self.plugins
+            if plugin.settings_class
+        }
+        self.commands: Mapping[str, Command] = self._index(
+            ((each.name, each) for plugin in self.plugins for each in plugin.commands), "command /"
+        )
+        self.renderers: Mapping[str, Renderer] = self._index(
+            ((each.kind, each) for plugin in self.plugins for each in plugin.renderers),
+            "renderer of ",
+        )
+        self.pages: Mapping[str, Page] = self._index(
+            ((each.path, each) for plugin in self.plugins for each in plugin.pages), "page "
+        )
+        self.panels: Mapping[str, Panel] = self._index(
+            ((each.id, each) for plugin in self.plugins for each in plugin.panels), "panel "
+        )
+        self.actions: Mapping[str, Action] = self._index(
+            ((each.id, each) for plugin in self.plugins for each in plugin.actions), "action "
+        )
+        self.jobs: Mapping[str, Job] = self._index(
+            ((each.name, each) for plugin in self.plugins for each in plugin.jobs), "job "
+        )
+        self.filters: list[Filter] = [each for plugin in self.plugins for each in plugin.filters]
+        self.inline_marks: list[InlineMark] = [
+            each for plugin in self.plugins for each in plugin.inline_marks
+        ]
+        self.listeners: list[Listener] = [
+            each for plugin in self.plugins for each in plugin.listeners
+        ]
+        self.themes: Mapping[str, Theme] = self._index_themes()
+        self._require_free_paths()
+
+    @property
+    def setting_names(self) -> list[str]:
+        """The names of the settings of all plugins."""
+        return [
+            name
+            for plugin in self.plugins
+            if plugin.settings_class
+            for name in list_setting_names(plugin.name, plugin.settings_class)
+        ]
+
+    @property
+    def locales(self) -> list[Path]:
+        """The folders with translations of plugins."""
+        return list(dict.fromkeys(each.locale for each in self.plugins if each.locale))
+
+    @property
+    def stylesheets(self) -> list[Path]:
+        """The style sheets of plugins."""
+        return [each.css for each in self.plugins if each.css]
+
+    def _index(self, items: Iterable[tuple[str, _Registered]], what: str) -> dict[str, _Registered]:
+        index: dict[str, _Registered] = {}
+        for name, item in items:
+            if other := index.get(name):
+                reason = f"the {what}{name} exists already, in plugin {other.call.plugin}"
+                raise error_at(item.call.plugin, item.call.function, reason)
+            index[name] = item
+        return index
+
+    def _index_themes(self) -> dict[str, Theme]:
+        themes: dict[str, Theme] = {}
+        for plugin in self.plugins:
+            for theme in plugin.themes:
+                if theme.name in themes:
+                    reason = f"the theme {theme.name} exists already"
+                    raise PluginError(plugin.name, reason, file=str(plugin.file))
+                themes[theme.name] = theme
+        return themes
+
+    def _require_free_paths(self) -> None:
+        for page in self.pages.values():
+            if page.path.split("/")[1] in _OUR_PATHS:
+                reason = f"the page {page.path} has a path of anonchat itself"
+                raise error_at(page.call.plugin, page.call.function, reason)
+
+    @staticmethod
+    def _require_unique(items: Iterable[tuple[Hashable, Plugin]], what: str) -> None:
+        seen: dict[Hashable, Plugin] = {}
+        for name, plugin in items:
+            if other := seen.get(name):
+                reason = f"the {what} is taken already, by {other.file}"
+                raise PluginError(plugin.name, reason, file=str(plugin.file))
+            seen[name] = plugin

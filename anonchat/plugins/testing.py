@@ -1,0 +1,182 @@
+"""For the tests of plugins: a chat in memory of the test, with people, rooms and a still clock.
+
+>>> async with chat_with(plugin) as chat:
+...     ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+...     room = await chat.open_room("tea", ann, bob)
+...     await ann.say(room, "/roll 2")
+...     assert (await bob.read(room))[-1].kind == "dice"
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .. import chat as core
+from ..durations import parse_duration
+from ..entities import Message, Post, Room
+from ..events import Event, VisitorTold
+from ..languages import SOURCE, Language, load_languages
+from ..settings import Settings
+from .commands import split_command, unescape_slash
+from .entities import Member, make_member
+from .host import PluginHost
+from .plugin import Plugin
+from .registry import PluginRegistry
+from .room_state import RoomState
+
+_UNLIMITED = {"posts_per_visitor": "off", "posts_per_room": "off", "work_per_visitor": "off"}
+
+
+class _Clock:
+    """A clock that only moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def reset(self) -> None:
+        """Do nothing: the time is set."""
+
+    def advance_to(self, moment: datetime) -> None:
+        """Continue from a moment if it is later."""
+        self.now = max(self.now, moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in the chat. `visitor_id` identifies them to the chat only."""
+
+    chat: "TestChat"
+    visitor_id: str
+    nickname: str
+
+    async def say(
+        self, room: Room, text: str, *, anyway: bool = False, language: str = SOURCE
+    ) -> Message | str | None:
+        """Type a text: a command is run, everything else is posted.
+
+        Returns the message, what the person alone is told, or `None`. With `anyway`, they have read
+        the warnings of filters. Raises what the person would be shown, such as `Refused`.
+        """
+        host = self.chat.host
+        if split_command(text):
+            result = await host.run_command(
+                room.id, self.visitor_id, text, language=self.chat.languages[language]
+            )
+            return result.message or result.told or None
+        return await host.chat.messages.post(
+            room.id,
+            visitor_id=self.visitor_id,
+            post=Post(unescape_slash(text)),
+            confirmed=anyway,
+        )
+
+    async def read(self, room: Room) -> list[Message]:
+        """Return the messages that the person sees, oldest first; 200 at most."""
+        return await self.chat.host.chat.messages.history(
+            room.id, visitor_id=self.visitor_id, limit=200
+        )
+
+    async def act(self, room: Room, title: str, message: Message | None = None) -> Message | str:
+        """Press the action with this title; return what `say` does for a command."""
+        (action,) = [
+            each for each in self.chat.host.registry.actions.values() if each.title == title
+        ]
+        result = await self.chat.host.run_action(action, room.id, self.visitor_id, message=message)
+        return result.message or result.told
+
+    async def member(self, room: Room) -> Member:
+        """Return the person as plugins see them in a room. Raises `NotAMember`."""
+        found = await self.chat.host.chat.memberships.require(room.id, self.visitor_id)
+        return make_member(found, room)
+
+    def told(self, room: Room) -> list[str]:
+        """Return what the person alone was shown in a room by `chat.tell`."""
+        return [
+            event.text
+            for event in self.chat.told
+            if event.visitor_id == self.visitor_id and event.room_id == room.id
+        ]
+
+    async def leave(self, room: Room) -> None:
+        """Leave a room."""
+        await self.chat.host.chat.memberships.leave(room.id, visitor_id=self.visitor_id)
+
+
+class TestChat:
+    """A running chat without pages, whose time stands still between calls of `advance`."""
+
+    __test__ = False  # pytest would collect it by its name
+
+    def __init__(self, host: PluginHost, clock: _Clock, languages: dict[str, Language]) -> None:
+        self.host = host
+        self.languages = languages
+        self.told: list[VisitorTold] = []
+        self._clock = clock
+        host.chat.bus.subscribe(self._on_event)
+
+    async def enter(self, nickname: str) -> Person:
+        """Let somebody come in."""
+        visitor, _token = await self.host.chat.identity.sign_in(nickname)
+        return Person(self, visitor.id, nickname)
+
+    async def open_room(self, name: str, owner: Person, *others: Person) -> Room:
+        """Open a room; the first person owns it, the others join."""
+        room = await self.host.chat.rooms.open(name, visitor_id=owner.visitor_id)
+        for person in (owner, *others):
+            await self.host.chat.memberships.join(room.id, visitor_id=person.visitor_id)
+        return self.host.find_room(room.id)
+
+    def state(self, plugin: Plugin, room: Room) -> RoomState:
+        """Return what a plugin keeps in a room."""
+        return self.host.room_state(plugin.name, room.id)
+
+    async def advance(self, duration: str) -> None:
+        """Let time pass, such as `10m`; what is due then happens: jobs, and expiry."""
+        end = self._clock.now + parse_duration(duration)
+        while self._clock.now < end:
+            self._clock.now = min(end, self._next_due(end))
+            await self.host.jobs.tick()
+            await self.host.jobs.finish()
+        await self.host.chat.purge()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until all listeners have been called with what has happened."""
+        await self.host.chat.messages.flush()
+        await self.host.listeners.finish()
+
+    def _next_due(self, end: datetime) -> datetime:
+        now = self._clock.now
+        return min((job.next_after(now) for job in self.host.registry.jobs.values()), default=end)
+
+    async def _on_event(self, event: Event) -> None:
+        if isinstance(event, VisitorTold):
+            self.told.append(event)
+
+
+@asynccontextmanager
+async def chat_with(*plugins: Plugin, **settings: object) -> AsyncIterator[TestChat]:
+    """Run a chat with these plugins alone, in a temporary folder, without limits on posting.
+
+    `settings` are those of the chat by their names in Python, such as `message_ttl="10m"`. The
+    plugins read their own from the environment.
+    """
+    with TemporaryDirectory() as folder:
+        values = {"data_dir": Path(folder), **_UNLIMITED, **settings}
+        registry = PluginRegistry(plugins)
+        clock, languages = _Clock(), load_languages(registry.locales)
+        chat = core.Chat(Settings.model_validate(values), clock=clock)
+        host = PluginHost(chat, registry, languages)
+        await chat.start()
+        host.start()
+        try:
+            yield TestChat(host, clock, languages)
+        finally:
+            host.stop()
+            await chat.stop()
