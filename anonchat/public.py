@@ -1,6 +1,7 @@
 """Public API of anonchat, an anonymous chat whose messages expire on time."""
 
 from .bus import Bus
+from .catalogues import SOURCE_LANGUAGE
 from .chat import Chat
 from .colors import COLORS, color_of
 from .durations import format_duration, parse_duration
@@ -47,6 +48,7 @@ from .events import (
     TokenRevoked,
     VisitorForgotten,
 )
+from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
@@ -66,6 +68,7 @@ __all__ = [
     "COLORS",
     "MESSAGE_CHARACTERS",
     "N_",
+    "SOURCE_LANGUAGE",
     "BadgeChanged",
     "Bus",
     "ChallengeUnsolved",
@@ -83,6 +86,7 @@ __all__ = [
     "InvalidPhrase",
     "InvalidRoom",
     "InvalidTopic",
+    "Language",
     "Limit",
     "LimitReached",
     "Member",
@@ -129,6 +133,7 @@ __all__ = [
     "color_of",
     "format_duration",
     "iterate_cooperatively",
+    "load_languages",
     "parse_duration",
     "read_settings",
     "room_lifetime",

@@ -30,7 +30,6 @@ SECRET_KEY_MIN_CHARACTERS = 16
 _NAME_MAX = 60  # characters
 _VISIBLE = regex.compile(r"[^\s\p{M}\p{Default_Ignorable_Code_Point}\u2800]")
 _JOINERS = re.compile("[\u200c\u200d]")
-_CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
 _BROADCAST = "255.255.255.255"
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"(?!.*\.\d+$)(?!\d+$)(?!.{{254}}){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
@@ -107,6 +106,14 @@ def _normalize_base_url(text: str) -> str:
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
+def _check_folder(path: Path) -> Path:
+    try:
+        next(path.iterdir(), None)
+    except OSError:
+        raise ValueError("needs a folder that exists and can be read") from None
+    return path
+
+
 def _check_database_url(text: str) -> str:
     needs = "needs sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
     try:
@@ -116,13 +123,6 @@ def _check_database_url(text: str) -> str:
     if not _DATABASE_URL.fullmatch(text) or not 0 < (url.port or 1) < 65_536:
         raise ValueError(needs)
     sqlite_file(url)  # raises if its home folder does not exist
-    return text
-
-
-def _check_language(text: str) -> str:
-    known = ["auto", "en", *sorted(path.stem for path in _CATALOGUES.glob("*.po"))]
-    if text not in known:
-        raise ValueError(f"needs {', '.join(known[:-1])} or {known[-1]}")
     return text
 
 
@@ -148,6 +148,7 @@ RateSetting = Annotated[Rate, NoDecode, _read(parse_rate)]
 Host = Annotated[str, _require(_is_host, "needs an address or name of this machine")]
 BaseUrl = Annotated[str, AfterValidator(_normalize_base_url)]
 Folder = Annotated[Path, AfterValidator(expand_home)]
+ExistingFolder = Annotated[Folder, AfterValidator(_check_folder)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
 BusUrl = Annotated[
     str, _require(_BUS_URL.fullmatch, "needs memory://, redis://HOST:PORT or unix://PATH")
@@ -168,5 +169,4 @@ Nicknames = Annotated[str, _require(_is_printable, "needs nicknames, separated b
 Colour = Annotated[
     str, _read(str.lower), _require(_COLOUR.fullmatch, "needs a colour such as #0a6b4f")
 ]
-Language = Annotated[str, AfterValidator(_check_language)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], _read(str.lower)]

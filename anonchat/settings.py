@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
+from .catalogues import OUR_CATALOGUES, SOURCE_LANGUAGE, find_catalogues
 from .durations import format_duration
 from .rates import Rate
 from .setting_types import (
@@ -21,9 +22,9 @@ from .setting_types import (
     Colour,
     DatabaseUrl,
     Duration,
+    ExistingFolder,
     Folder,
     Host,
-    Language,
     LogLevel,
     Nicknames,
     NodeId,
@@ -103,7 +104,9 @@ class Settings(BaseSettings):
     )
     """Comma-separated nicknames that no new visitor may have, nor one that looks like them; `off`:
     none. The name of the site is always one of them."""
-    language: Language = "auto"
+    locale_dir: ExistingFolder | None = None
+    """The folder of catalogues that replace sentences and add languages."""
+    language: str = "auto"
     """The language of the pages; `auto` follows each browser."""
     janitor_interval: Duration = timedelta(seconds=15)
     """How often the janitor purges expired data; at most 20 s, to keep the promised 60 s."""
@@ -185,6 +188,17 @@ class Settings(BaseSettings):
         if isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value):
             raise ValueError("needs text in UTF-8")  # surrogates stand for undecodable bytes
         return value
+
+    @field_validator("language")
+    @classmethod
+    def _check_language(cls, code: str, checked: ValidationInfo) -> str:
+        codes = {SOURCE_LANGUAGE, *find_catalogues(OUR_CATALOGUES)}
+        if folder := checked.data.get("locale_dir"):
+            codes.update(find_catalogues(folder))
+        known = ["auto", *sorted(codes)]
+        if code not in known:
+            raise ValueError(f"needs {', '.join(known[:-1])} or {known[-1]}")
+        return code
 
     @model_validator(mode="after")
     def _check_lifetimes(self) -> Self:

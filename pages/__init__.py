@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 from nicegui import app, core
 
-from anonchat import Chat
+from anonchat import Chat, load_languages
 
 from . import error_pages, gallery, layout, login, manifest, privacy, shell, sign_in
 from .busy_page import make_busy_page
 from .context import PageContext
+from .elements.document_language import install_document_language
 from .elements.first_paint import install_first_paint
 from .elements.idle_outbox import install_idle_outboxes
 from .elements.signature_cache import install_signature_cache
@@ -29,7 +31,6 @@ from .http.path_prefix import PathPrefixMiddleware
 from .http.request_guard import RequestGuardMiddleware
 from .http.request_rate_limit import RequestRateLimitMiddleware
 from .http.security_headers import SecurityHeadersMiddleware, install_nonces
-from .i18n.language import load_languages
 from .layout import ICON
 from .transport.client_revoker import ClientRevoker
 from .transport.connections import Connections
@@ -50,8 +51,15 @@ _MAX_FRAME_BYTES = 65_536
 _TAB_STORAGE_SECONDS = 60  # unused here; NiceGUI's default is 30 days
 
 
-def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]:
-    """Add all pages to the web application; return the services to start and stop with it."""
+def register(
+    chat: Chat, web: FastAPI, *, folders: Sequence[Path] = ()
+) -> Sequence[FeedRenderer | ClientRevoker]:
+    """Add all pages to the web application; return the services to start and stop with it.
+
+    `folders` are those of the plugins' catalogues. Raises `StartupError` if a catalogue cannot be
+    used.
+    """
+    languages = load_languages(folders, chat.settings.locale_dir)
     core.sio.eio.max_http_buffer_size = _MAX_FRAME_BYTES
     app.storage.max_tab_storage_age = _TAB_STORAGE_SECONDS
     app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # proxies route by it
@@ -68,8 +76,9 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
         "why",
         lambda: sockets.refused,
     )
-    context = PageContext(chat, feeds, SessionAuth(chat), load_languages())
+    context = PageContext(chat, feeds, SessionAuth(chat), languages)
     install_nonces()
+    install_document_language()
     install_first_paint()
     install_signature_cache()
     install_idle_outboxes()

@@ -12,14 +12,13 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from nicegui import html, ui
 
-from anonchat import LimitReached
+from anonchat import Language, LimitReached
 
 from .context import PageContext
 from .elements.logo import Logo
 from .elements.static_page import fill_placeholders, placeholder
 from .error_pages import retry_after
 from .http.client_address import client_address
-from .i18n.language import Language
 from .layout import base_url, chosen_theme, root_style, static_page
 
 _SOLVER = (Path(__file__).parent / "elements" / "proof_of_work" / "challenge.js").read_text()

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from fastapi import Request
 from nicegui import ui
 
-from anonchat import Chat, Cost
+from anonchat import Chat, Cost, Language
 
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.topics import messages_topic
 from .http.auth import SessionAuth
-from .i18n.language import Language, choose_language
+from .i18n.language import choose_language
 
 
 @dataclass(frozen=True)

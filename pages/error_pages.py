@@ -7,11 +7,10 @@ from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from nicegui import app, html
 
-from anonchat import ChatError, LimitReached, NotFound, Unavailable
+from anonchat import ChatError, Language, LimitReached, NotFound, Unavailable
 
 from .context import PageContext
 from .elements.static_page import fill_placeholders, placeholder
-from .i18n.language import Language
 from .layout import base_url, chosen_theme, root_style, static_page
 
 _CACHED_PAGES_MAX = 100  # each language and theme, with a text and without

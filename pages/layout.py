@@ -13,16 +13,18 @@ from fastapi import HTTPException, Request
 from markupsafe import escape
 from nicegui import Client, app, storage, ui
 
+from anonchat import Language
+
 from .context import PageContext, current_context
 from .elements.component import follow_connection
 from .elements.connection import Connection
+from .elements.document_language import find_quasar_pack
 from .elements.first_paint import paint_on_response
 from .elements.live_list import load_lists
 from .elements.page_budget import PageBudget
 from .elements.static_page import StaticPage, placeholder
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
-from .i18n.language import Language
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
@@ -41,7 +43,6 @@ _QUASAR_COLORS = {
     "info": "accent",
     "warning": "ember",
 }
-_QUASAR_CODES = {"en": "en-US"}
 
 
 def asset_url(name: str) -> str:
@@ -125,7 +126,7 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     budget = PageBudget(context.chat.work_budget, request)
     client.request.scope.update(context=context, language=language, budget=budget)
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
-    client.page.language = _QUASAR_CODES.get(language.code, language.code)  # type: ignore[assignment]
+    client.page.language = find_quasar_pack(language.code)
     theme, settings = chosen_theme(request), context.chat.settings
     client.page.dark = _QUASAR_DARK[theme]
     show_title(title)

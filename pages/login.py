@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from nicegui import html, ui
 from pydantic import BaseModel, Field
 
-from anonchat import ChatError, Cost
+from anonchat import ChatError, Cost, Language
 
 from .context import PageContext
 from .elements.button import Button, IconButton
@@ -20,7 +20,6 @@ from .elements.page_budget import PageBudget
 from .elements.sign_in import SignIn
 from .elements.text_field import TextField
 from .http.auth import target_query
-from .i18n.language import Language
 from .layout import open_page, page
 from .nickname_suggestions import suggest_nickname
 from .phrase_field import show_phrase_field

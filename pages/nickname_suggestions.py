@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable
 
-from .i18n.language import Language
+from anonchat import Language
 
 _SUGGESTIONS_MAX = 20
 _FIRST_WORDS = (

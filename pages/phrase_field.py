@@ -4,8 +4,9 @@ from typing import Any
 
 from nicegui import html
 
+from anonchat import Language
+
 from .elements.secret_field import SecretField
-from .i18n.language import Language
 
 _CHARACTERS_MAX = 400
 

@@ -3,12 +3,11 @@
 from fastapi import Request
 from nicegui import html
 
-from anonchat import room_lifetime, visitor_lifetime
+from anonchat import Language, room_lifetime, visitor_lifetime
 
 from .context import PageContext
 from .elements.language_choice import LanguageChoice
 from .elements.logo import Logo
-from .i18n.language import Language
 from .layout import open_page, page
 from .lists import PurgeStatsList
 

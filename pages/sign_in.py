@@ -12,6 +12,7 @@ from anonchat import (
     ChatError,
     Cost,
     InvalidPhrase,
+    Language,
     LimitReached,
     TooManyPhrases,
     Unavailable,
@@ -24,7 +25,6 @@ from .elements.static_page import fill_placeholders, placeholder
 from .error_pages import make_error_page, make_rate_limited_page, retry_after
 from .http.auth import local_path
 from .http.client_address import client_address
-from .i18n.language import Language
 from .layout import base_url, chosen_theme, root_style, static_page
 from .login import NICKNAME_MAXLENGTH, LoginFields, form_action, show_login
 

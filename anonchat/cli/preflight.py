@@ -13,6 +13,7 @@ from models import PurgeStatsRow
 from ..bus.client import NO_EVICTION, Valkey, ValkeyUnavailable
 from ..crypto import Hasher
 from ..errors import StartupError, Unavailable
+from ..languages import load_languages
 from ..runtime.clock import TRUSTED_JUMP
 from ..runtime.files import require_writable
 from ..runtime.listening import bind
@@ -36,7 +37,9 @@ async def run_checks(settings: Settings, *, is_running: bool = False) -> AsyncIt
 
     While anonchat is running, its addresses are in use and not checked.
     """
-    error = _startup_error(lambda: _require_folders(settings))
+    error = _startup_error(lambda: _require_folders(settings)) or _startup_error(
+        lambda: load_languages(overrides=settings.locale_dir)
+    )
     if error:
         yield CheckResult("settings", False, error)
         return

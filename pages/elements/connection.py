@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from ..i18n.language import Language
+from anonchat import Language
 
 _HERE = "{here}"  # filled in by the script: only the browser knows its address
 

@@ -5,7 +5,9 @@ from functools import partial
 
 from nicegui import ui
 
-from ..i18n.language import COOKIE, Language
+from anonchat import Language
+
+from ..i18n.language import COOKIE
 from .button import LinkButton
 from .preference import remember_preference
 

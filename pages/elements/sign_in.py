@@ -2,9 +2,7 @@
 
 from nicegui import ui
 
-from anonchat import ProofOfWork
-
-from ..i18n.language import Language
+from anonchat import Language, ProofOfWork
 
 
 class SignIn(ui.element, component="sign_in.js", dependencies=["proof_of_work/*.js", "reason.js"]):

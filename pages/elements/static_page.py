@@ -7,11 +7,12 @@ from typing import Self
 from markupsafe import escape
 from nicegui import Client, ui
 
-from ..i18n.language import Language
+from anonchat import Language
+
 from .first_paint import paint_page
 
 _DOCUMENT = """<!doctype html>
-<html lang="{language}">
+<html lang="{language}" dir="{direction}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -51,6 +52,7 @@ class StaticPage:
         self._client.__exit__()
         self.text = _DOCUMENT.format(
             language=self._language.code,
+            direction=self._language.direction,
             title=escape(self._title),
             head=f"{self._head}{self._client._head_html}",
             content=paint_page(self._client.content),

@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from anonchat import Clock, Metrics, WorkBudget, iterate_cooperatively
+from anonchat import Clock, Language, Metrics, WorkBudget, iterate_cooperatively
 
-from ..i18n.language import Language
 from ..rows.row import Row
 from ..transport import websocket
 from .subscriptions import Subscriptions, socket_room

@@ -7,6 +7,7 @@ from anonchat import (
     Chat,
     Event,
     EventsLost,
+    Language,
     Member,
     MemberJoined,
     MemberLeft,
@@ -27,7 +28,6 @@ from anonchat import (
     visitor_lifetime,
 )
 
-from ..i18n.language import Language
 from ..rows import (
     PURGE_STATS_LINES,
     Row,

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from nicegui import core
 
-from ..i18n.language import Language
+from anonchat import Language
+
 from .topics import Topic
 
 

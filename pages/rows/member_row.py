@@ -2,9 +2,8 @@
 
 from htpy import li, small, span
 
-from anonchat import Member
+from anonchat import Language, Member
 
-from ..i18n.language import Language
 from .person import NICKNAME, describe_person, initials
 from .row import Row
 from .row_cache import DrawnRowCache

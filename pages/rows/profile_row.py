@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from htpy import bdi, div, small
 
-from anonchat import Visitor
+from anonchat import Language, Visitor
 
-from ..i18n.language import Language
 from .row import Row
 
 

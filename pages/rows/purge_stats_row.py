@@ -2,9 +2,8 @@
 
 from htpy import Element, li, span
 
-from anonchat import PurgeStats
+from anonchat import Language, PurgeStats
 
-from ..i18n.language import Language
 from .row import Row, unix_milliseconds
 
 PURGE_STATS_LINES = 4

@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 
 from htpy import a, b, bdi, button, div, h1, i, li, p, small, span
 
-from anonchat import Room, RoomSummary
+from anonchat import Language, Room, RoomSummary
 
-from ..i18n.language import Language
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
 from .template import Template

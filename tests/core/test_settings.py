@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from anonchat import Chat, Settings, StartupError, read_settings
+from anonchat import Chat, Settings, StartupError, load_languages, read_settings
 from anonchat.bus.client import Valkey
 from anonchat.security.key_names import SPAN
 from anonchat.security.secret_key import _get_or_create_in_folder
-from pages.i18n.language import load_languages
 from tests.fakes import FakeClock, make_settings
 
 

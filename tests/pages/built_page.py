@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from fastapi import Request
 from nicegui import Client, ui
 
-from anonchat import Chat
+from anonchat import Chat, load_languages
 from pages.context import PageContext
 from pages.elements.page_budget import PageBudget
 from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
-from pages.i18n.language import load_languages
 
 LANGUAGES = load_languages()
 

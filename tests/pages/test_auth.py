@@ -12,14 +12,13 @@ import pytest
 import pytest_asyncio
 from fastapi import Depends, FastAPI, Request, Response
 
-from anonchat import Chat, TokenRevoked, Visitor
+from anonchat import Chat, TokenRevoked, Visitor, load_languages
 from anonchat.rates import Rate
 from pages import sign_in
 from pages.context import PageContext
 from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
 from pages.http.cross_origin import CrossOriginProtectionMiddleware
-from pages.i18n.language import load_languages
 from tests.fakes import EventRecorder, FakeClock, make_limit, running_chat
 
 # NiceGUI, which draws a refused form, runs once in a process.

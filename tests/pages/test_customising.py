@@ -11,12 +11,11 @@ import pytest
 from nicegui import ui
 from nicegui.event_listener import EventListener
 
-from anonchat import Chat
+from anonchat import Chat, load_languages
 from pages import room, shell
 from pages.context import PageContext
 from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
-from pages.i18n.language import load_languages
 from tests.pages.tab import Tab, open_tab, wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from starlette.requests import Request
 
-from anonchat import InvalidRoom
-from pages.i18n.language import choose_language, load_languages
+from anonchat import InvalidRoom, load_languages
+from pages.i18n.language import choose_language
 
 LANGUAGES = load_languages()
 ENGLISH, RUSSIAN = LANGUAGES["en"], LANGUAGES["ru"]

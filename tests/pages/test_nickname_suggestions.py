@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
+from anonchat import Language, load_languages
 from anonchat.text.normalization import normalize_nickname
 from pages import nickname_suggestions
-from pages.i18n.language import Language, load_languages
 from pages.nickname_suggestions import suggest_nickname
 
 LANGUAGES = list(load_languages().values())

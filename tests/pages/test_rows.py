@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from anonchat import COLORS, InvalidMessage, Member, Message, Room, RoomSummary, color_of
+from anonchat import (
+    COLORS,
+    InvalidMessage,
+    Member,
+    Message,
+    Room,
+    RoomSummary,
+    color_of,
+    load_languages,
+)
 from anonchat.text.normalization import normalize_message
-from pages.i18n.language import load_languages
 from pages.rows import (
     card_row,
     facts_row,
