@@ -1,7 +1,9 @@
 """Entities as frozen dataclasses, returned by services and carried by events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from pydantic import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Message:
-    """A message. `seq` counts 1, 2, 3 … in its room; `dedup_id` is chosen by the client."""
+    """A message. `seq` counts 1, 2, 3 … in its room; `dedup_id` is chosen by the client.
+
+    `kind` is empty in ordinary messages. Else `data` is what the kind needs to be drawn, and `text`
+    is shown where nothing draws it.
+    """
 
     id: str
     room_id: str
@@ -65,6 +71,30 @@ class Message:
     dedup_id: str
     posted_at: datetime
     expires_at: datetime
+    kind: str = ""
+    data: JsonValue = field(default=None, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What is said: a text, or something of a `kind` with `data`, any JSON of up to 16,384 bytes.
+
+    With a kind the text may be empty: one is made of kind and data. A `nickname` is shown instead
+    of the author's, without a badge.
+    """
+
+    text: str = ""
+    kind: str = ""
+    data: JsonValue = field(default=None, hash=False)
+    nickname: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A post as it may be stored, and warnings that its author has to confirm before."""
+
+    post: Post
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

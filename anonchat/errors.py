@@ -9,6 +9,8 @@ logged, not shown.
     ├── InvalidPhrase
     ├── InvalidRoom ── RoomNameTaken (── RoomNameConfusable), InvalidTopic, InvalidLifetime
     ├── InvalidMessage ── MessageExpired
+    ├── NeedsConfirmation
+    ├── Refused
     ├── NotFound
     ├── NotAMember
     ├── NotAllowed
@@ -18,6 +20,7 @@ logged, not shown.
     └── Unavailable
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -90,6 +93,27 @@ class InvalidMessage(ChatError):
 
 class MessageExpired(InvalidMessage):
     """The message was posted before and has expired since."""
+
+
+class NeedsConfirmation(ChatError):
+    """The message is stored if its author confirms it; `details["warnings"]` are the reasons."""
+
+    default = N_("Send this anyway?")
+
+    def __init__(self, warnings: Sequence[str]) -> None:
+        super().__init__(warnings=tuple(warnings))
+
+
+class Refused(ChatError):
+    """A plugin refuses; the sentence is its reason.
+
+    Without details, braces in the sentence are no placeholders: it may quote what somebody wrote.
+    """
+
+    def __init__(self, sentence: str, **details: object) -> None:
+        if not details:
+            sentence = sentence.replace("{", "{{").replace("}", "}}")
+        super().__init__(sentence, **details)
 
 
 class NotFound(ChatError):

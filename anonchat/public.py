@@ -5,7 +5,17 @@ from .catalogues import SOURCE_LANGUAGE
 from .chat import Chat
 from .colors import COLORS, color_of
 from .durations import format_duration, parse_duration
-from .entities import Member, Membership, Message, PurgeStats, Room, RoomSummary, Visitor
+from .entities import (
+    Member,
+    Membership,
+    Message,
+    Post,
+    PurgeStats,
+    Reviewed,
+    Room,
+    RoomSummary,
+    Visitor,
+)
 from .errors import (
     N_,
     ChallengeUnsolved,
@@ -18,11 +28,13 @@ from .errors import (
     InvalidTopic,
     LimitReached,
     MessageExpired,
+    NeedsConfirmation,
     NicknameTaken,
     NotAllowed,
     NotAMember,
     NotFound,
     RateLimited,
+    Refused,
     RoomNameConfusable,
     RoomNameTaken,
     StartupError,
@@ -99,16 +111,20 @@ __all__ = [
     "MessagesDeleted",
     "Metrics",
     "MonotonicWallClock",
+    "NeedsConfirmation",
     "Networks",
     "NicknameTaken",
     "NotAMember",
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "Post",
     "PresenceChanged",
     "ProofOfWork",
     "PurgeStats",
     "RateLimited",
+    "Refused",
+    "Reviewed",
     "Room",
     "RoomActivity",
     "RoomChanged",

@@ -9,7 +9,10 @@ from models.counting import Count
 
 
 class MessageRow(SQLModel, table=True):
-    """A message; `sealed` has its nickname, badge, text and dedup_id, encrypted together."""
+    """A message; `sealed` has its nickname, badge, text and dedup_id, encrypted together.
+
+    If the message has a kind, then also kind and data.
+    """
 
     __tablename__ = "message"
     __table_args__ = (

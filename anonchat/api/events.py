@@ -35,7 +35,8 @@ data: {"seq":41}
 event: message
 id: 42
 data: {"id":"pS3kX0v1cN6i4yXl","seq":42,"nickname":"Night Owl","author":"9f2b4c6d8e0a1b3c5d",\
-"text":"Good evening!","posted_at":"2030-01-01T12:00:00Z","expires_at":"2030-01-02T12:00:00Z"}
+"text":"dice: [4,2]","posted_at":"2030-01-01T12:00:00Z","expires_at":"2030-01-02T12:00:00Z",\
+"kind":"dice","data":[4,2]}
 
 event: gone
 data: {"seqs":[40,41]}

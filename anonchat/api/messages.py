@@ -77,6 +77,8 @@ async def history(
         problems.TOO_LARGE,
         problems.INVALID_REQUEST,
         problems.INVALID_MESSAGE,
+        problems.REFUSED,
+        problems.NEEDS_CONFIRMATION,
         problems.LIMIT_REACHED,
     ),
 )
@@ -100,6 +102,7 @@ async def post(
             visitor_id=caller.id,
             text=new_message.text,
             dedup_id=new_message.dedup_id or "",
+            confirmed=new_message.confirmed,
         )
     )
 

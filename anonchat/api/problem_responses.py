@@ -59,6 +59,9 @@ class ProblemDocument(BaseModel):
     puzzle: PosedChallenge | None = Field(
         default=None, description="With `puzzle-unsolved`: the challenge to solve."
     )
+    warnings: list[str] | None = Field(
+        default=None, description="With `needs-confirmation`: what is doubtful."
+    )
 
 
 def problem_responses(*specific: Problem) -> dict[int | str, dict[str, Any]]:
@@ -127,8 +130,12 @@ def problem_response(error: errors.ChatError) -> JSONResponse:
     """Return the problem response of a core error."""
     kind = next(base for base in type(error).__mro__ if base in problems.BY_ERROR)
     headers = {"Retry-After": str(error.details["seconds"])} if kind is errors.RateLimited else {}
-    puzzle = {"puzzle": error.details} if kind is errors.ChallengeUnsolved else {}
-    return _answer(problems.BY_ERROR[kind], str(error), headers=headers, **puzzle)
+    members: dict[str, object] = {}
+    if kind is errors.ChallengeUnsolved:
+        members = {"puzzle": error.details}
+    elif kind is errors.NeedsConfirmation:
+        members = error.details
+    return _answer(problems.BY_ERROR[kind], str(error), headers=headers, **members)
 
 
 def _answer(

@@ -54,6 +54,16 @@ INVALID_ROOM = Problem(
 INVALID_MESSAGE = Problem(
     "invalid-message", 422, "The message is invalid", "Its text is empty or too long."
 )
+REFUSED = Problem(
+    "refused", 422, "Refused by a rule of this site", "A plugin refuses it; `detail` says why."
+)
+NEEDS_CONFIRMATION = Problem(
+    "needs-confirmation",
+    409,
+    "Confirmation is needed",
+    "There are doubts about the message, which `warnings` names. To post it anyway, send it with "
+    "`confirmed`.",
+)
 MESSAGE_EXPIRED = Problem(
     "message-expired",
     410,
@@ -141,6 +151,8 @@ BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     errors.InvalidRoom: INVALID_ROOM,
     errors.InvalidMessage: INVALID_MESSAGE,
     errors.MessageExpired: MESSAGE_EXPIRED,
+    errors.NeedsConfirmation: NEEDS_CONFIRMATION,
+    errors.Refused: REFUSED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
     errors.NotAllowed: NOT_ALLOWED,

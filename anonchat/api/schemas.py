@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from .. import entities
 from ..durations import format_duration, parse_duration
@@ -136,6 +136,11 @@ class NewMessage(_RequestModel):
         description="Your idempotency key: posting again with it stores no second message.",
         examples=["3f1c"],
     )
+    confirmed: bool = Field(
+        default=True,
+        description="Whether to post it even if there are doubts. If not, they are answered as "
+        "`needs-confirmation`.",
+    )
 
 
 class Visitor(_ResponseModel):
@@ -217,9 +222,18 @@ class Message(_ResponseModel):
     )
     nickname: str = _NICKNAME
     author: str = _AUTHOR
-    text: str = Field(examples=["Good evening!"])
+    text: str = Field(examples=["dice: [4,2]"])
     posted_at: datetime = Field(examples=["2030-01-01T12:00:00Z"])
     expires_at: datetime = _EXPIRES_AT
+    kind: str = Field(
+        description="What it is, if it is more than a text. Then `text` is for readers that do not "
+        "know the kind.",
+        examples=["dice"],
+    )
+    data: JsonValue = Field(
+        description="What a message of this kind consists of; null in ordinary messages.",
+        examples=[[4, 2]],
+    )
 
 
 def parse_optional_duration(text: str | None) -> timedelta | None:

@@ -1,8 +1,8 @@
 """Encrypts the texts of events that travel between nodes.
 
 The keys are those of the rows at rest: a recorded event is readable only while its keys exist. An
-encrypted entity carries all of its texts, as base64 ciphertext, in one text field; its other text
-fields are empty.
+encrypted entity carries all of its texts, and the data of a message, as base64 ciphertext in one
+text field; the other fields of these are empty.
 """
 
 from collections.abc import Callable, Iterable

@@ -4,11 +4,14 @@ A message is readable only while three keys exist: those of its expiry span, of 
 author. Destroying any one of them makes it unreadable.
 """
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from models import MessageRow
 
@@ -71,7 +74,9 @@ class MessageCipher:
                     key, *_texts(message), associated_data=_associated_data(message)
                 )
                 text = b64encode(sealed).decode()
-                return replace(message, text=text, nickname="", badge="", dedup_id="")
+                return replace(
+                    message, text=text, nickname="", badge="", dedup_id="", kind="", data=None
+                )
         return None
 
     async def decrypt_sent_message(self, message: Message, visitor_id: str) -> Message | None:
@@ -85,8 +90,17 @@ class MessageCipher:
         (decrypted,) = await self._decrypt_all([sent])
         if decrypted is None:
             return None
-        nickname, badge, text, dedup_id = decrypted.texts
-        return replace(message, nickname=nickname, badge=badge, text=text, dedup_id=dedup_id)
+        nickname, badge, text, dedup_id, *others = decrypted.texts
+        kind, data = _parse_kind(others)
+        return replace(
+            message,
+            nickname=nickname,
+            badge=badge,
+            text=text,
+            dedup_id=dedup_id,
+            kind=kind,
+            data=data,
+        )
 
     async def decrypt_messages(self, rows: Sequence[MessageRow]) -> list[Message | None]:
         """Decrypt messages; request missing keys from the other nodes once."""
@@ -170,12 +184,23 @@ class MessageCipher:
         return derive_key(*keys, purpose="message") if len(keys) == len(names) else None
 
 
-def _texts(message: Message) -> tuple[str, str, str, str]:
-    return message.nickname, message.badge, message.text, message.dedup_id
+def _texts(message: Message) -> tuple[str, ...]:
+    """Return what is encrypted: four texts, and kind and data, as JSON, if there is a kind."""
+    texts = message.nickname, message.badge, message.text, message.dedup_id
+    if message.kind:
+        data = json.dumps(message.data, ensure_ascii=False, separators=(",", ":"))
+        return *texts, message.kind, data
+    return texts
+
+
+def _parse_kind(texts: list[str]) -> tuple[str, JsonValue]:
+    """Return kind and data of a message from the texts after the first four, if there are any."""
+    return (texts[0], json.loads(texts[1])) if texts else ("", None)
 
 
 def _make_message(row: MessageRow, texts: list[str]) -> Message:
-    nickname, badge, text, dedup_id = texts
+    nickname, badge, text, dedup_id, *others = texts
+    kind, data = _parse_kind(others)
     return Message(
         id=row.id,
         room_id=row.room_id,
@@ -187,6 +212,8 @@ def _make_message(row: MessageRow, texts: list[str]) -> Message:
         dedup_id=dedup_id,
         posted_at=row.posted_at,
         expires_at=row.expires_at,
+        kind=kind,
+        data=data,
     )
 
 

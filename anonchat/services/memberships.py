@@ -153,6 +153,25 @@ class Memberships:
             raise NotAMember
         return member
 
+    async def find_by_author(self, room_id: str, author: str) -> Member:
+        """Return the member with this pseudonym; raise `NotAMember` if nobody in the room has it.
+
+        The pseudonym of a member who left is free until they return.
+        """
+        by_visitor = self._member_lists.get(room_id) or {}
+        visitor_id = next(
+            (id for id, member in by_visitor.items() if member.author == author), None
+        )
+        if visitor_id is None:  # may have just joined on another node
+            query = select(MemberRow.visitor_id).where(
+                MemberRow.room_id == room_id, MemberRow.author == author
+            )
+            async with self._database.read_session() as session:
+                visitor_id = (await session.exec(query)).first()
+        if visitor_id is None:
+            raise NotAMember
+        return await self.require(room_id, visitor_id)
+
     async def is_member(self, room_id: str, visitor_id: str) -> bool:
         """Return whether the visitor is a member of the room."""
         return await self.get(room_id, visitor_id=visitor_id) is not None

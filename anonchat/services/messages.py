@@ -12,8 +12,16 @@ from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Message
-from ..errors import N_, InvalidMessage, NotAllowed, NotAMember, NotFound, Unavailable
+from ..entities import Message, Post, Reviewed
+from ..errors import (
+    N_,
+    InvalidMessage,
+    NeedsConfirmation,
+    NotAllowed,
+    NotAMember,
+    NotFound,
+    Unavailable,
+)
 from ..events import MessagesDeleted
 from ..ids import new_id
 from ..limits.rate_limits import Limits
@@ -28,7 +36,7 @@ from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory, is_live
 from ..storage.message_writer import MessageWriter
 from ..storage.purge_stats import count_purged
-from ..text.normalization import normalize_message
+from ..text.posts import normalize_post
 
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
@@ -64,19 +72,45 @@ class Messages:
         self._history = history
         self._require_member = require_member
         self._rotate_span_keys = rotate_span_keys
+        self.review: Callable[[str, str, Post], Awaitable[Reviewed]] | None = None
+        """Called with room id, visitor id and every post before it is stored; may change it."""
 
     async def post(
-        self, room_id: str, *, visitor_id: str, text: str, dedup_id: str = ""
+        self,
+        room_id: str,
+        *,
+        visitor_id: str,
+        text: str = "",
+        dedup_id: str = "",
+        post: Post | None = None,
+        confirmed: bool = True,
     ) -> Message:
-        """Store a message and return it; a retry with the same `dedup_id` returns the same message.
+        """Store a text, or a post, and return the message.
 
-        Raises `InvalidMessage`, `MessageExpired`, `NotAMember`, `NotFound`, `LimitReached` or
-        `Unavailable`.
+        A retry with the same `dedup_id` returns the same message. `confirmed` is whether the author
+        wants to post in spite of warnings.
+
+        Raises `InvalidMessage`, `MessageExpired`, `NeedsConfirmation`, `NotAMember`, `NotFound`,
+        `LimitReached` or `Unavailable`, and what `review` raises, such as `Refused`.
         """
         with self._metrics.track_post():
-            text, dedup_id = normalize_message(text), _check_dedup_id(dedup_id)
-            dedup_key = self._hasher.hash("dedup", room_id, visitor_id, dedup_id)
-            return await self._writer.store(Draft(room_id, visitor_id, text, dedup_id, dedup_key))
+            post, dedup_id = normalize_post(post or Post(text)), _check_dedup_id(dedup_id)
+            if self.review:
+                reviewed = await self.review(room_id, visitor_id, post)
+                if reviewed.warnings and not confirmed:
+                    raise NeedsConfirmation(reviewed.warnings)
+                post = normalize_post(reviewed.post)
+            draft = Draft(
+                room_id,
+                visitor_id,
+                post.text,
+                dedup_id,
+                dedup_key=self._hasher.hash("dedup", room_id, visitor_id, dedup_id),
+                kind=post.kind,
+                data=post.data,
+                nickname=post.nickname,
+            )
+            return await self._writer.store(draft)
 
     async def history(
         self,

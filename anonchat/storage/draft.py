@@ -3,19 +3,25 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from pydantic import JsonValue
+
 from ..entities import Message
 from ..errors import Unavailable
 
 
 @dataclass(slots=True)
 class Draft:
-    """A text to be stored as a message; no other message has its `dedup_key`."""
+    """A post to be stored as a message; no other message has its `dedup_key`."""
 
     room_id: str
     visitor_id: str
     text: str
     dedup_id: str
     dedup_key: bytes
+    kind: str = ""
+    data: JsonValue = None
+    nickname: str = ""
+    """Shown instead of the author's nickname and badge, unless empty."""
     is_charged: bool = False
     attempted_ids: set[str] = field(default_factory=set)
     """Ids of messages that may have been stored."""

@@ -188,12 +188,14 @@ class BatchStore:
             room_id=room.id,
             seq=room.last_seq + 1,
             author=author.pseudonym,
-            nickname=author.visitor.nickname,
-            badge=author.visitor.badge,
+            nickname=draft.nickname or author.visitor.nickname,
+            badge="" if draft.nickname else author.visitor.badge,
             text=draft.text,
             dedup_id=draft.dedup_id,
             posted_at=now,
             expires_at=now + room.message_ttl,
+            kind=draft.kind,
+            data=draft.data,
         )
         batch.rows.append(
             {

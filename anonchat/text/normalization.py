@@ -95,6 +95,12 @@ def normalize_message(text: str) -> str:
     return text
 
 
+def shorten_message(text: str) -> str:
+    """Return a text as one line, normalized and cut to the length of a message."""
+    line = " ".join(text[:_RAW_MESSAGE_CHARACTERS].splitlines())
+    return _limit_marks(_FORBIDDEN.sub("", line))[:MESSAGE_CHARACTERS].strip()
+
+
 def count_graphemes(text: str) -> int:
     """Count the graphemes: characters as a reader sees them.
 

@@ -1,0 +1,78 @@
+"""Validation and normalization of posts; pure functions."""
+
+import json
+import re
+
+from pydantic import JsonValue
+from pydantic_core import from_json
+
+from ..entities import Post
+from ..errors import N_, InvalidMessage, InvalidNickname
+from .lookalikes import check_new_nickname
+from .normalization import normalize_message, normalize_nickname, shorten_message
+
+DATA_BYTES = 16_384
+_KIND_CHARACTERS = 32
+_KIND = re.compile(rf"[a-z][a-z0-9-]{{0,{_KIND_CHARACTERS - 1}}}")
+
+
+def normalize_post(post: Post) -> Post:
+    """Return the normalized post; its data is a copy. Raise `InvalidMessage` if it cannot be one.
+
+    A post with a kind and without a text gets one, for readers that do not know the kind.
+    """
+    nickname = post.nickname and _normalize_nickname(post.nickname)
+    if not post.kind:
+        if post.data is not None:
+            raise InvalidMessage(N_("Only a message with a kind can have data."))
+        return Post(normalize_message(post.text), nickname=nickname)
+    if not isinstance(post.kind, str) or not _KIND.fullmatch(post.kind):
+        raise InvalidMessage(
+            N_("A kind of message is a word of a-z, 0-9 and hyphens, {most} characters at most."),
+            most=_KIND_CHARACTERS,
+        )
+    content = _to_json(post.data)
+    text = (
+        normalize_message(post.text)
+        if post.text
+        else shorten_message(f"{post.kind}: {content.decode()}")
+    )
+    return Post(text, post.kind, _copy(content), nickname)
+
+
+def _to_json(data: JsonValue) -> bytes:
+    """Return the data as compact JSON; raise `InvalidMessage` if it is too long, or no JSON."""
+    try:
+        content = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        encoded = content.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _not_json() from error
+    if len(encoded) > DATA_BYTES:
+        raise InvalidMessage(
+            N_("The data of a message has {length} bytes; {most} at most."),
+            length=len(encoded),
+            most=DATA_BYTES,
+        )
+    return encoded
+
+
+def _copy(content: bytes) -> JsonValue:
+    """Parse JSON that every reader can parse: the API's parser limits the depth to about 200."""
+    try:
+        data: JsonValue = from_json(content)
+    except ValueError as error:
+        raise _not_json() from error
+    return data
+
+
+def _not_json() -> InvalidMessage:
+    return InvalidMessage(N_("The data of a message has to be JSON."))
+
+
+def _normalize_nickname(text: str) -> str:
+    try:
+        nickname = normalize_nickname(text)
+        check_new_nickname(nickname)
+    except InvalidNickname as error:
+        raise InvalidMessage(error.sentence, **error.details) from error
+    return nickname
