@@ -67,12 +67,16 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .plugins.host import PluginHost
+from .plugins.loading import load_plugins
+from .plugins.registry import PluginRegistry
+from .plugins.rendering import MessageDrawer
 from .runtime.clock import Clock, MonotonicWallClock
 from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
 from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
-from .setting_sources import read_settings
+from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
 from .text.normalization import MESSAGE_CHARACTERS
 
@@ -106,6 +110,7 @@ __all__ = [
     "MemberLeft",
     "Membership",
     "Message",
+    "MessageDrawer",
     "MessageExpired",
     "MessagePosted",
     "MessagesDeleted",
@@ -118,6 +123,8 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "PluginHost",
+    "PluginRegistry",
     "Post",
     "PresenceChanged",
     "ProofOfWork",
@@ -150,8 +157,10 @@ __all__ = [
     "format_duration",
     "iterate_cooperatively",
     "load_languages",
+    "load_plugins",
     "parse_duration",
     "read_settings",
+    "require_known_settings",
     "room_lifetime",
     "visitor_lifetime",
 ]

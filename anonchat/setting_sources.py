@@ -1,7 +1,7 @@
 """Reads the settings from their sources; unknown names, which would be ignored, are refused."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
@@ -16,6 +16,8 @@ from .errors import StartupError
 from .setting_types import ENV_FILE, PREFIX
 from .settings import Settings
 
+_OUR_NAMES = [name.upper() for name in Settings.model_fields]
+_BUILTIN_PLUGINS = Path(__file__).parent / "plugins" / "builtin"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
 
 
@@ -26,27 +28,46 @@ def read_settings(**given: str) -> Settings:
     Raises `StartupError` with one line that names the setting.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY") or None
-    _require_known_names([name.upper() for name in Settings.model_fields], folder)
+    _require_known_names(_OUR_NAMES, folder, is_open_to_plugins=True)
     try:
         return Settings(_secrets_dir=folder, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         raise StartupError(_format_error(error.errors()[0])) from error
 
 
-def _require_known_names(known: Collection[str], secrets: str | None) -> None:
+def require_known_settings(of_plugins: Iterable[str]) -> None:
+    """Raise `StartupError` for a name that is neither a setting of ours nor of a loaded plugin."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY") or None
+    names = [name.removeprefix(PREFIX) for name in of_plugins]
+    _require_known_names([*_OUR_NAMES, *names], folder, is_open_to_plugins=False)
+
+
+def _require_known_names(
+    known: Collection[str], secrets: str | None, *, is_open_to_plugins: bool
+) -> None:
     """Raise `StartupError` for a name with our prefix that is not a setting, or an unreadable file.
 
-    Checks the environment, `.env`, and the folder of secrets if there is one.
+    Checks the environment, `.env`, and the folder of secrets if there is one. While the plugins are
+    not loaded, a name may be that of a setting of theirs.
     """
     variables = (("", name) for name in os.environ)
-    for source, name in [*variables, *_list_lines(), *_list_secrets(secrets)]:
+    sources = [*variables, *_list_lines(), *_list_secrets(secrets)]
+    given = {name.upper().removeprefix(PREFIX) for _, name in sources}
+    for source, name in sources:
         setting = name.upper().removeprefix(PREFIX)
+        if is_open_to_plugins and ("PLUGINS" in given or _is_of_builtin(setting)):
+            continue
         if name.upper().startswith(PREFIX) and setting not in known:
             nearest = [
                 f"the nearest is {PREFIX}{each}" for each in get_close_matches(setting, known)
             ]
             hint = nearest[0] if nearest else "docs/settings.md lists them"
             raise StartupError(f"{source}{name} is not a setting; {hint}")
+
+
+def _is_of_builtin(setting: str) -> bool:
+    names = (file.stem for file in _BUILTIN_PLUGINS.glob("[!_]*.py"))
+    return setting.startswith(tuple(f"{name.upper()}_" for name in names))
 
 
 def _list_lines() -> Iterator[tuple[str, str]]:

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     )
     """Comma-separated nicknames that no new visitor may have, nor one that looks like them; `off`:
     none. The name of the site is always one of them."""
+    plugins: str = ""
+    """Comma-separated plugins: files, folders, modules or installed entry points; `-name` leaves out
+    one of ours."""
     locale_dir: ExistingFolder | None = None
     """The folder of catalogues that replace sentences and add languages."""
     language: str = "auto"

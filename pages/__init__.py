@@ -1,14 +1,13 @@
 """The web pages: the only package that imports NiceGUI."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 from fastapi import FastAPI
 from nicegui import app, core
 
-from anonchat import Chat, load_languages
+from anonchat import Chat, Language, PluginHost
 
 from . import error_pages, gallery, layout, login, manifest, privacy, shell, sign_in
 from .busy_page import make_busy_page
@@ -52,14 +51,9 @@ _TAB_STORAGE_SECONDS = 60  # unused here; NiceGUI's default is 30 days
 
 
 def register(
-    chat: Chat, web: FastAPI, *, folders: Sequence[Path] = ()
+    chat: Chat, web: FastAPI, plugins: PluginHost, languages: Mapping[str, Language]
 ) -> Sequence[FeedRenderer | ClientRevoker]:
-    """Add all pages to the web application; return the services to start and stop with it.
-
-    `folders` are those of the plugins' catalogues. Raises `StartupError` if a catalogue cannot be
-    used.
-    """
-    languages = load_languages(folders, chat.settings.locale_dir)
+    """Add all pages to the web application; return the services to start and stop with it."""
     core.sio.eio.max_http_buffer_size = _MAX_FRAME_BYTES
     app.storage.max_tab_storage_age = _TAB_STORAGE_SECONDS
     app.config.socket_io_js_query_params["node"] = chat.settings.node_id  # proxies route by it
@@ -76,7 +70,7 @@ def register(
         "why",
         lambda: sockets.refused,
     )
-    context = PageContext(chat, feeds, SessionAuth(chat), languages)
+    context = PageContext(chat, feeds, SessionAuth(chat), languages, plugins)
     install_nonces()
     install_document_language()
     install_first_paint()
@@ -125,4 +119,4 @@ def register(
     web.add_middleware(PathPrefixMiddleware, base_path=chat.settings.base_path)
     web.add_middleware(ForwardedHeadersMiddleware, trusted=chat.settings.trusted_proxies)
     web.state.client_revoker = revoker = ClientRevoker(chat, context.auth, sockets)
-    return FeedRenderer(chat, feeds), revoker
+    return FeedRenderer(chat, feeds, plugins.drawer), revoker

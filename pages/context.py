@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from nicegui import ui
 
-from anonchat import Chat, Cost, Language
+from anonchat import Chat, Cost, Language, PluginHost
 
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.topics import messages_topic
@@ -16,12 +16,13 @@ from .i18n.language import choose_language
 
 @dataclass(frozen=True)
 class PageContext:
-    """The chat, its feeds, authentication and the languages of the pages."""
+    """The chat, its plugins, feeds, authentication and the languages of the pages."""
 
     chat: Chat
     feeds: FeedBroadcaster
     auth: SessionAuth
     languages: Mapping[str, Language]
+    plugins: PluginHost
 
     def broadcast_cost(self, room_id: str) -> float:
         """Return the cost, in milliseconds, of sending one change to all pages of a room."""

@@ -16,7 +16,17 @@ from nicegui import Client, app, ui
 from starlette.middleware.gzip import GZipMiddleware
 
 import pages
-from anonchat import Chat, Settings, StartupError, read_settings
+from anonchat import (
+    Chat,
+    PluginHost,
+    PluginRegistry,
+    Settings,
+    StartupError,
+    load_languages,
+    load_plugins,
+    read_settings,
+    require_known_settings,
+)
 from anonchat.api import api_routes, health_routes
 from anonchat.cli.admin_server import AdminServer
 from anonchat.runtime.listening import bind, format_url, listen
@@ -90,7 +100,11 @@ def create_app(settings: Settings) -> FastAPI:
 
     It starts to listen on the bound sockets in `state.listen_sockets` once it can answer.
     """
+    registry = PluginRegistry(load_plugins(settings.plugins))
+    require_known_settings(registry.setting_names)
     chat = Chat(settings)
+    languages = load_languages(registry.locales, settings.locale_dir)
+    plugins = PluginHost(chat, registry, languages)
     admin = AdminServer(chat)
     metrics = MetricsServer(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
 
@@ -127,9 +141,12 @@ def create_app(settings: Settings) -> FastAPI:
         False  # a redirect contains the host
     )
     web.include_router(health_routes(chat))
+    for plugin in registry.plugins:
+        if plugin.has_routes:
+            web.include_router(plugin.router, prefix=f"/plugins/{plugin.name}")
     web.router.routes.append(api := api_routes(chat))
     web.state.chat, web.state.streams, web.state.listen_sockets = chat, api.streams, []
-    services = pages.register(chat, web)
+    services = [*pages.register(chat, web, plugins, languages), plugins]
     ui.run_with(
         web,
         title=settings.name,

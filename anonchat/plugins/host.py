@@ -11,7 +11,7 @@ from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
 from ..errors import NotFound
 from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
-from ..languages import SOURCE, Language
+from ..languages import SOURCE_LANGUAGE, Language
 from .commands import CommandInfo, CommandResult, Commands, list_actions
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
 from .facade import Chat
@@ -22,6 +22,7 @@ from .jobs import Jobs
 from .listeners import Listeners
 from .registrations import Action, Command, Filter, Job, Listener, Page, Panel
 from .registry import PluginRegistry
+from .rendering import MessageDrawer
 from .room_state import Guard, RoomState, Watcher
 
 _ACTION_SECONDS = 10.0
@@ -41,7 +42,8 @@ class PluginHost:
     ) -> None:
         self.chat = chat
         self.registry = registry
-        self._english = languages[SOURCE]
+        self._english = languages[SOURCE_LANGUAGE]
+        self.drawer = MessageDrawer(registry)
         self._facades = {plugin.name: Chat(self, plugin.name) for plugin in registry.plugins}
         for plugin in registry.plugins:
             plugin.attach(self._facades[plugin.name])

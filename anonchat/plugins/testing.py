@@ -18,7 +18,7 @@ from .. import chat as core
 from ..durations import parse_duration
 from ..entities import Message, Post, Room
 from ..events import Event, VisitorTold
-from ..languages import SOURCE, Language, load_languages
+from ..languages import SOURCE_LANGUAGE, Language, load_languages
 from ..settings import Settings
 from .commands import split_command, unescape_slash
 from .entities import Member, make_member
@@ -56,7 +56,7 @@ class Person:
     nickname: str
 
     async def say(
-        self, room: Room, text: str, *, anyway: bool = False, language: str = SOURCE
+        self, room: Room, text: str, *, anyway: bool = False, language: str = SOURCE_LANGUAGE
     ) -> Message | str | None:
         """Type a text: a command is run, everything else is posted.
 

@@ -11,6 +11,7 @@ from anonchat import (
     Member,
     MemberJoined,
     MemberLeft,
+    MessageDrawer,
     MessagePosted,
     MessagesDeleted,
     PeriodicTask,
@@ -68,8 +69,12 @@ class FeedRenderer:
     next expiry, the activity of a room) are drawn at most once per second.
     """
 
-    def __init__(self, chat: Chat, feeds: FeedBroadcaster) -> None:
+    def __init__(
+        self, chat: Chat, feeds: FeedBroadcaster, drawer: MessageDrawer | None = None
+    ) -> None:
+        """`drawer` draws what plugins draw of messages."""
         self._chat = chat
+        self._drawer = drawer
         self._feeds = feeds
         self._changed_rooms: set[str] = set()
         self._presence_changed: set[str] = set()  # rooms with a changed number present
@@ -91,7 +96,7 @@ class FeedRenderer:
         feeds = self._feeds
         match event:
             case MessagePosted(room, message):
-                row = message_row(message)
+                row = message_row(message, self._drawer)
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._changed_rooms.add(room.id)
             case MessagesDeleted(room_id, seqs):

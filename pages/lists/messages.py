@@ -14,7 +14,7 @@ from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
-from ..rows import EMOJI_ONLY, message_row, pending_message_html
+from ..rows import EMOJI_ONLY, Row, message_row, pending_message_html
 
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
@@ -108,12 +108,15 @@ class MessageList(LiveList):
             page = await self._history(**seqs)
         except NotAMember:  # the catch-up leads elsewhere
             page = []
-        rows = await draw_each(page, message_row)
+        rows = await draw_each(page, self._draw)
         return Page(rows, more=len(page) == self._page_size)
+
+    def _draw(self, message: Message) -> Row:
+        return message_row(message, self.context.plugins.drawer)
 
     async def _newest(self) -> SyncResult:
         newest = await self._history()
-        rows = await draw_each(newest, message_row)
+        rows = await draw_each(newest, self._draw)
         return SyncResult(rows, keep=[], more=len(newest) == self._page_size)
 
     async def catch_up(self, shown: ClientState) -> SyncResult | None:
@@ -146,7 +149,7 @@ class MessageList(LiveList):
             is_open = self.context.chat.room_directory.summary(self._room.id)
             ui.navigate.to("/" if is_open else f"/r/{self._room.slug}")
             return None
-        return SyncResult(await draw_each(newer, message_row), keep=[*map(str, live)])
+        return SyncResult(await draw_each(newer, self._draw), keep=[*map(str, live)])
 
     async def _mark_read(self, arguments: dict[str, Any]) -> None:
         seq = _read_seq(arguments.get("seq"))

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import regex
 from htpy import a, article, div, i, span, time
+from markupsafe import Markup
 
-from anonchat import Member, Message
+from anonchat import Member, Message, MessageDrawer
 
 from .person import NICKNAME, describe_person, initials
 from .row import Row, unix_milliseconds
@@ -72,23 +73,37 @@ EMOJI_ONLY = (
 """Matches a text of one to three emoji, in Python's `regex` and in JavaScript with the flag `u`."""
 
 
-def message_row(message: Message) -> Row:
-    """Draw a message; the script adds what differs by reader: time, grouping, countdown."""
-    return _cache.row(message, None, "", lambda: _draw(message))
+def message_row(message: Message, drawer: MessageDrawer | None = None) -> Row:
+    """Draw a message; the script adds what differs by reader: time, grouping, countdown.
+
+    `drawer` draws what plugins draw of it.
+    """
+    return _cache.row(message, None, "", lambda: _draw(message, drawer))
 
 
-def _draw(message: Message) -> Row:
+def _draw(message: Message, drawer: MessageDrawer | None) -> Row:
+    text_class, text = _draw_content(message, drawer)
     html = _MESSAGE.fill(
         author=message.author,
         dedup_id=message.dedup_id,
         posted_at=unix_milliseconds(message.posted_at),
         posted_iso=message.posted_at.isoformat(),
         expires_at=unix_milliseconds(message.expires_at),
-        text_class="text emoji" if _is_emoji(message.text) else "text",
-        text=join_html(_link(message.text)),
+        text_class=text_class,
+        text=text,
         **describe_person(message.nickname, message.badge, message.author),
     )
     return Row(str(message.seq), message.seq, html)
+
+
+def _draw_content(message: Message, drawer: MessageDrawer | None) -> tuple[str, Markup]:
+    """Return the class and the content of the element that has the text."""
+    if drawer and (drawn := drawer.draw(message)) is not None:
+        return "text drawn", drawn
+    if _is_emoji(message.text):
+        return "text emoji", join_html([message.text])
+    parts = _link(message.text)
+    return "text", join_html(drawer.mark(parts) if drawer else parts)
 
 
 def _is_emoji(text: str) -> bool:

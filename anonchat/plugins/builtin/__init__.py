@@ -1,1 +1,1 @@
-"""Our own plugins, on unless `ANONCHAT_PLUGINS` leaves one out; they import the public API alone."""
+"""Our own plugins, on unless a setting leaves one out; they import the public API alone."""

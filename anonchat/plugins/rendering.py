@@ -1,0 +1,77 @@
+"""Draws messages with the functions of plugins: pure functions, called once for all readers."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from markupsafe import Markup, escape
+
+from ..entities import Message
+from .injection import Injected
+from .invocation import measure
+from .registrations import InlineMark, Renderer
+from .registry import PluginRegistry
+from .settings import PluginSettings
+
+_HTML_MAX = 65_536  # characters
+_MARKS_MAX = 200  # in one message
+_SEARCH_SECONDS = 0.02
+_log = logging.getLogger(__name__)
+
+
+class MessageDrawer:
+    """Draws what plugins draw of messages; what fails is shown as plain text and logged."""
+
+    def __init__(self, registry: PluginRegistry) -> None:
+        self._renderers: Mapping[str, Renderer] = registry.renderers
+        self._marks: Sequence[InlineMark] = registry.inline_marks
+        self._settings = registry.settings
+
+    def draw(self, message: Message) -> Markup | None:
+        """Return the content of a message with a kind; `None` if it is shown as plain text."""
+        renderer = self._renderers.get(message.kind) if message.kind else None
+        if renderer is None:
+            return None
+        return self._draw(renderer.call, f"renderer of {renderer.kind}", {Message: message})
+
+    def mark(self, texts: Iterable[str]) -> Iterator[str]:
+        """Replace what the inline marks find in plain texts; HTML among them stays as it is."""
+        parts = list(texts)
+        for each in self._marks:
+            parts = [
+                piece
+                for part in parts
+                for piece in ([part] if isinstance(part, Markup) else self._apply(each, part))
+            ]
+        yield from parts
+
+    def _apply(self, each: InlineMark, text: str) -> Iterator[str]:
+        what, end = f"inline mark {each.call.function.__name__}", 0
+        try:
+            found = each.pattern.finditer(text, timeout=_SEARCH_SECONDS)
+            for _, match in zip(range(_MARKS_MAX), found, strict=False):
+                if not match[0]:
+                    continue
+                html = self._draw(each.call, what, {}, **{each.parameter: match})
+                if html is not None:
+                    yield text[end : match.start()]
+                    yield html
+                    end = match.end()
+        except TimeoutError:
+            _log.warning("plugin %s: %s searched for too long", each.call.plugin, what)
+        yield text[end:]
+
+    def _draw(
+        self, call: Injected, what: str, values: dict[type, object], **arguments: object
+    ) -> Markup | None:
+        settings: PluginSettings | None = self._settings.get(call.plugin)
+        if settings:
+            values[type(settings)] = settings
+        try:
+            html = escape(measure(call, values, what=what, **arguments))
+        except Exception:
+            _log.exception("plugin %s: %s failed", call.plugin, what)
+            return None
+        if len(html) > _HTML_MAX:
+            _log.warning("plugin %s: %s drew more than 64 kB", call.plugin, what)
+            return None
+        return html
