@@ -44,6 +44,7 @@ from .events import (
     RoomEnded,
     RoomOpened,
     RoomRead,
+    RoomStateChanged,
     TokenRevoked,
     VisitorForgotten,
 )
@@ -113,6 +114,7 @@ __all__ = [
     "RoomNameTaken",
     "RoomOpened",
     "RoomRead",
+    "RoomStateChanged",
     "RoomSummary",
     "Settings",
     "StartupError",
