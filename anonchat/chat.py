@@ -38,6 +38,7 @@ from .services.presence import Presence
 from .services.room_deletion import RoomDeletion
 from .services.room_directory import RoomDirectory
 from .services.room_editor import RoomEditor
+from .services.room_states import RoomStates
 from .services.rooms import Rooms
 from .settings import Settings
 from .storage.database import Database
@@ -162,6 +163,7 @@ class Chat:
             cipher=cipher,
             names=self.room_names,
         )
+        self.room_states = RoomStates(database=database, bus=bus, clock=clock, cipher=cipher)
         places = RoomPlaces(
             settings=settings, clock=clock, shares=shares, list_present=self.presence.list_present
         )

@@ -36,6 +36,14 @@ class RoomEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RoomStateChanged(Event):
+    """A plugin changed what it keeps for a room."""
+
+    room_id: str
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemberJoined(Event):
     """A visitor became a member of a room."""
 

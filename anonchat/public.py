@@ -57,6 +57,7 @@ from .events import (
     RoomEnded,
     RoomOpened,
     RoomRead,
+    RoomStateChanged,
     TokenRevoked,
     VisitorForgotten,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "RoomNameTaken",
     "RoomOpened",
     "RoomRead",
+    "RoomStateChanged",
     "RoomSummary",
     "Settings",
     "StartupError",

@@ -8,20 +8,24 @@ from sqlmodel import SQLModel
 
 from models import naming  # noqa: F401  # names constraints before the first table
 from models.closed_name import ClosedNameRow
+from models.job_run import JobRunRow
 from models.member import MemberRow
 from models.message import MessageRow
 from models.purge_stats import PurgeStatsRow
 from models.room import RoomRow
+from models.room_state import RoomStateRow
 from models.span import SpanRow
 from models.tombstone import TombstoneRow
 from models.visitor import TokenRow, VisitorRow
 
 __all__ = [
     "ClosedNameRow",
+    "JobRunRow",
     "MemberRow",
     "MessageRow",
     "PurgeStatsRow",
     "RoomRow",
+    "RoomStateRow",
     "SQLModel",
     "SpanRow",
     "TokenRow",

@@ -15,6 +15,7 @@ from ..events import (
     RoomEnded,
     RoomRead,
     RoomsRead,
+    RoomStateChanged,
 )
 from ..runtime.batches import batches
 from ..runtime.cooperative import iterate_cooperatively
@@ -56,6 +57,8 @@ class Outbox:
                 self._enqueue(room_channel(room.id), event)
             case MessagesDeleted(room_id, seqs):
                 self._deleted_seqs[room_id] = max(self._deleted_seqs.get(room_id, 0), *seqs)
+                self._enqueue(room_channel(room_id), event)
+            case RoomStateChanged(room_id):
                 self._enqueue(room_channel(room_id), event)
             case RoomRead(visitor_id, room_id):  # the most frequent event: sent in batches
                 self._read_marks[visitor_id, room_id] = event

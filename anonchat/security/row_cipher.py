@@ -1,4 +1,4 @@
-"""Encrypts and decrypts the texts of rooms and visitors: converts between rows and entities."""
+"""Encrypts and decrypts the texts of rooms and visitors, and states of rooms, in their rows."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
-from models import MemberRow, RoomRow, VisitorRow
+from models import MemberRow, RoomRow, RoomStateRow, VisitorRow
 
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
 from ..entities import Member, Room, Visitor
@@ -114,6 +114,27 @@ class RowCipher:
             revision=row.revision,
         )
 
+    async def fetch_state_key(self, room_id: str) -> None:
+        """Request the key of the states of a room, if it is missing, from the other nodes.
+
+        Raises `Unavailable` while only another node may have it.
+        """
+        await self._fetch_keys([room_key_name(room_id)])
+        if self._may_be_elsewhere(room_key_name(room_id)):
+            raise Unavailable
+
+    def encrypt_state(self, room_id: str, plugin: str, state: str) -> bytes | None:
+        """Encrypt the state of a plugin in a room; `None` if the room's key was destroyed."""
+        key = self._derive_state_key(room_id)
+        return key and encrypt_texts(key, state, associated_data=_state_data(room_id, plugin))
+
+    def decrypt_state(self, row: RoomStateRow) -> str | None:
+        """Decrypt the state of a plugin in a room."""
+        key = self._derive_state_key(row.room_id)
+        associated_data = _state_data(row.room_id, row.plugin)
+        texts = _decrypt_with(key, row.sealed, associated_data=associated_data)
+        return texts[0] if texts else None
+
     async def fetch_sent_room_key(self, room_id: str) -> None:
         """Request the key of a room of an event, if it is missing, from the other nodes."""
         await self._fetch_keys([room_key_name(room_id)])
@@ -175,12 +196,20 @@ class RowCipher:
             return None
         return derive_key(*keys, purpose="room texts") if texts_key_id else keys[0]
 
+    def _derive_state_key(self, room_id: str) -> bytes | None:
+        key = self._keys.get(room_key_name(room_id))
+        return derive_key(key, purpose="room state") if key else None
+
     def _decrypt(self, ciphertext: bytes, name: str, *, associated_data: str) -> list[str] | None:
         return _decrypt_with(self._keys.get(name), ciphertext, associated_data=associated_data)
 
 
 def _key_names(row: RoomRow) -> list[str]:
     return room_key_names(row.id, row.texts_key_id)
+
+
+def _state_data(room_id: str, plugin: str) -> str:
+    return f"{room_id} {plugin}"
 
 
 def _decrypt_with(

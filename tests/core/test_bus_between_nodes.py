@@ -23,6 +23,7 @@ from anonchat import (
     RoomEnded,
     RoomNameTaken,
     RoomOpened,
+    RoomStateChanged,
     StartupError,
     TooManyPhrases,
     Unavailable,
@@ -152,6 +153,28 @@ async def test_change_of_a_room_on_one_node_is_known_on_another(nodes: Nodes) ->
     assert _known_room(here, room.id).name == "Day Train"
     ((current,),) = await execute(here, "SELECT texts_key_id FROM room")
     await wait_until(lambda: all(_texts_keys(node) == [f"texts {current}"] for node in nodes))
+
+
+async def test_change_of_a_room_state_on_one_node_is_read_on_another(nodes: Nodes) -> None:
+    here, there = nodes
+    room, _ = await create_room_with_members(here, "night train", "Ann")
+    await there.bus.subscribe_room(room.id)
+    recorder = EventRecorder(there)
+    assert await there.room_states.read(room.id, "poll") == {}
+    for number in range(1, 4):
+        await here.room_states.change(
+            room.id, "poll", lambda state, number=number: state.update(votes=number)
+        )
+        await wait_until(lambda number=number: len(recorder.of_type(RoomStateChanged)) == number)
+        assert await there.room_states.read(room.id, "poll") == {"votes": number}
+
+
+async def test_room_state_is_read_anew_by_a_node_that_is_not_subscribed(nodes: Nodes) -> None:
+    here, there = nodes
+    room, _ = await create_room_with_members(here, "night train", "Ann")
+    assert await there.room_states.read(room.id, "poll") == {}
+    await here.room_states.change(room.id, "poll", lambda state: state.update(votes=1))
+    assert await there.room_states.read(room.id, "poll") == {"votes": 1}
 
 
 async def test_change_of_a_room_missed_by_a_node_is_read_from_the_database(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from anonchat import (
     Chat,
@@ -206,6 +207,24 @@ async def test_changes_and_posts_on_all_nodes_do_not_undo_each_other(nodes: list
         found = await nodes[2].rooms.find(room.slug)
         assert (found.name, found.topic) == (f"train {number}", f"topic {number}")
     assert (found.revision, found.last_seq) == (20, 30)
+
+
+async def test_changes_of_a_room_state_on_all_nodes_do_not_undo_each_other(
+    nodes: list[Chat],
+) -> None:
+    def count(state: dict[str, JsonValue]) -> None:
+        votes = state.get("votes", 0)
+        assert isinstance(votes, int)
+        state["votes"] = votes + 1
+
+    for number in range(5):
+        room, _ = await create_room_with_members(nodes[0], f"room {number}", f"Ann {number}")
+        await asyncio.gather(
+            *(node.room_states.change(room.id, "poll", count) for node in nodes for _ in range(5))
+        )
+        for node in nodes:
+            await node.bus.publish_local(EventsLost())
+            assert await node.room_states.read(room.id, "poll") == {"votes": 5 * _NODES}
 
 
 async def test_concurrent_joins_on_all_nodes_respect_the_member_limit(nodes: list[Chat]) -> None:

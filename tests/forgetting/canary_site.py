@@ -19,6 +19,7 @@ class CanarySite:
     short: Room
     canaries: list[str] = field(default_factory=list)
     messages: dict[str, Message] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)  # by "long" and "short"
 
     async def post(self, chat: Chat, room: Room, who: Visitor, word: str) -> None:
         """Post a message, stored in `messages` under `word`."""
@@ -26,6 +27,11 @@ class CanarySite:
         self.messages[word] = await chat.messages.post(
             room.id, visitor_id=who.id, text=text, dedup_id=word
         )
+
+    async def keep(self, chat: Chat, room: Room, text: str) -> None:
+        """Keep a text in the room for a plugin."""
+        self.canaries.append(text)
+        await chat.room_states.change(room.id, "poll", lambda state: state.update(text=text))
 
     def text(self, word: str) -> str:
         """Return the text of a message."""
@@ -60,4 +66,7 @@ async def populate(chat: Chat) -> CanarySite:
             for number in range(2):
                 await site.post(chat, room, who, f"{name}-{number}-{kind}")
     await chat.messages.flush()
+    for room, kind in ((long, "long"), (short, "short")):
+        site.states[kind] = canary(f"state {kind}")
+        await site.keep(chat, room, site.states[kind])
     return site

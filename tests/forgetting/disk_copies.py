@@ -32,6 +32,7 @@ class DiskCopies:
             *connection.execute("SELECT sealed, id FROM room"),
             *connection.execute("SELECT sealed, id FROM visitor"),
             *connection.execute("SELECT sealed, room_id || ' ' || id FROM message"),
+            *connection.execute("SELECT sealed, room_id || ' ' || plugin FROM room_state"),
         }
         connection.close()
 
@@ -52,6 +53,7 @@ def decrypt_all(ciphertexts: Iterable[tuple[bytes, str]], keys: Mapping[str, byt
             derive_key(*three, purpose="message")
             for three in product(kinds["span"], kinds["room"], kinds["visitor"])
         ),
+        *(derive_key(key, purpose="room state") for key in kinds["room"]),
         *(derive_key(*two, purpose="room texts") for two in product(kinds["room"], kinds["texts"])),
     ]
     found: set[str] = set()

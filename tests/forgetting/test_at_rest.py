@@ -21,6 +21,11 @@ from tests.timeouts import DEADLINE
 MINUTE = timedelta(minutes=1)
 
 
+def as_state(text: str) -> str:
+    """Return the room state that keeps this text."""
+    return f'{{"text":"{text}"}}'
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
@@ -44,6 +49,7 @@ async def site(chat: Chat, disk_copies: DiskCopies) -> CanarySite:
     assert disk_copies.decrypt() >= {
         *(message.text for message in site.messages.values()),
         *(site.long.name, site.long.topic, site.long.slug, site.short.name),
+        *map(as_state, site.states.values()),
     }, "the copies and keys have to decrypt what is live"
     return site
 
@@ -68,6 +74,8 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
     site.canaries += [name, topic]
     await chat.room_editor.update(site.long.id, visitor_id=site.ann.id, name=name, topic=topic)
     assert_no_plaintext("after a room was changed")
+    await site.keep(chat, site.long, canary("new state"))
+    assert_no_plaintext("after a room state was changed")
     await crash(chat)
     assert_no_plaintext("after a crash")
     async with running_chat(data, clock) as chat:
@@ -96,7 +104,7 @@ async def test_scan_finds_every_field_if_nothing_is_encrypted(
         encrypted = [
             text for text in site.canaries if len(text) > 5 and not text.startswith(hashed)
         ]
-        assert len(encrypted) == 15
+        assert len(encrypted) == 17
         assert set(find(site.canaries, data)) >= set(encrypted), "the search misses encodings"
 
 
@@ -168,7 +176,21 @@ async def test_burnt_room_cannot_be_decrypted(
     assert left.isdisjoint(site.text(word) for word in site.messages if word.endswith("long"))
     assert site.long.name not in left
     assert site.long.topic not in left
+    assert as_state(site.states["long"]) not in left
     assert left >= {site.text(word) for word in site.messages if word.endswith("short")}
+    assert as_state(site.states["short"]) in left
+
+
+async def test_state_of_an_expired_room_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies, clock: FakeClock
+) -> None:
+    await site.keep(chat, site.long, later := canary("later state"))
+    disk_copies.copy_database()
+    assert disk_copies.decrypt() >= {as_state(site.states["long"]), as_state(later)}
+    clock.advance(site.long.room_ttl)
+    await chat.expiry.purge()
+    kept = {as_state(text) for text in (*site.states.values(), later)}
+    assert disk_copies.decrypt().isdisjoint(kept)
 
 
 async def test_long_read_keeps_ciphertext_in_the_journal_but_no_key(
