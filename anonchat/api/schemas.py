@@ -1,9 +1,9 @@
 """Request and response models of the API."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from .. import entities
 from ..durations import format_duration, parse_duration
@@ -230,8 +230,8 @@ class Message(_ResponseModel):
         "know the kind.",
         examples=["dice"],
     )
-    data: JsonValue = Field(
-        description="What a message of this kind consists of; null in ordinary messages.",
+    data: Any = Field(
+        description="What a message of this kind consists of, any JSON; null in ordinary messages.",
         examples=[[4, 2]],
     )
 

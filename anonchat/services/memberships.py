@@ -184,12 +184,20 @@ class Memberships:
 
     async def list_members(self, room_id: str, *, visitor_id: str) -> list[Member]:
         """Return all members, sorted by nickname; raise `NotAMember` if the visitor is not one."""
-        by_visitor = await self._member_lists.get_or_load(
-            room_id, lambda: self._load_members(room_id)
-        )
+        by_visitor = await self._read_members(room_id)
         if visitor_id not in by_visitor:
             member = await self.require(room_id, visitor_id=visitor_id)
             by_visitor = {**by_visitor, visitor_id: member}
+        return self._list_known(by_visitor)
+
+    async def list_all(self, room_id: str) -> list[Member]:
+        """Return all members, sorted by nickname, for those who are not members: plugins."""
+        return self._list_known(await self._read_members(room_id))
+
+    async def _read_members(self, room_id: str) -> dict[str, Member]:
+        return await self._member_lists.get_or_load(room_id, lambda: self._load_members(room_id))
+
+    def _list_known(self, by_visitor: dict[str, Member]) -> list[Member]:
         members = [
             member
             for member in by_visitor.values()

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Scope
 
-from anonchat import Chat
+from anonchat import Chat, Post, Refused, Reviewed
 from tests.api.api_client import ApiClient
 from tests.api.apps import SignIn
 from tests.fakes import FakeClock
@@ -28,8 +28,67 @@ async def test_posted_message_is_readable_by_every_member(
         "text": "Hi <b>all</b>",
         "posted_at": "2030-01-01T12:00:00Z",
         "expires_at": "2030-01-02T12:00:00Z",
+        "kind": "",
+        "data": None,
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
+
+
+async def test_message_of_a_kind_is_read_and_streamed_with_its_data(
+    chat: Chat, ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    room = await chat.rooms.find(slug)
+    author = (await ann.ask("GET", f"/rooms/{slug}"))["membership"]["author"]
+    member = await chat.memberships.find_by_author(room.id, author)
+    data: Any = {"rolled": [4, 2], "by": None}
+    for _ in range(150):
+        data = [data]
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        await chat.messages.post(
+            room.id, visitor_id=member.visitor_id, post=Post(kind="dice", data=data)
+        )
+        streamed = (await stream.until("message"))[-1].data
+    (message,) = (await ann.read(slug))["items"]
+    assert message == streamed
+    assert (message["kind"], message["data"]) == ("dice", data)
+    assert message["text"].startswith("dice: [[[")
+
+
+async def test_doubtful_message_is_posted_if_confirmed(
+    chat: Chat, ann: ApiClient, slug: str
+) -> None:
+    async def review(_room_id: str, _visitor_id: str, post: Post) -> Reviewed:
+        return Reviewed(post, ("That looks like an address.",))
+
+    chat.messages.review = review
+    path, sent = f"/rooms/{slug}/messages", {"text": "1 Main street", "dedup_id": "d1"}
+    response = await ann.call("POST", path, json={**sent, "confirmed": False})
+    assert response.status_code == 409
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"] == "/api/v1/problems/needs-confirmation"
+    assert problem["detail"] == "Send this anyway?"
+    assert problem["warnings"] == ["That looks like an address."]
+    assert (await ann.read(slug))["items"] == []
+    for confirmed in ({"confirmed": True}, {}):
+        response = await ann.call("POST", path, json={**sent, **confirmed})
+        assert response.status_code == 201
+    assert len((await ann.read(slug))["items"]) == 1
+
+
+async def test_message_refused_by_a_review_is_a_problem(
+    chat: Chat, ann: ApiClient, slug: str
+) -> None:
+    async def review(_room_id: str, _visitor_id: str, _post: Post) -> Reviewed:
+        raise Refused("Please do not shout")
+
+    chat.messages.review = review
+    response = await ann.call("POST", f"/rooms/{slug}/messages", json={"text": "HELLO"})
+    assert response.status_code == 422
+    assert response.json()["type"] == "/api/v1/problems/refused"
+    assert response.json()["detail"] == "Please do not shout"
+    assert (await ann.read(slug))["items"] == []
 
 
 async def test_concurrent_messages_are_numbered_without_gaps(
@@ -72,6 +131,8 @@ async def test_repeated_dedup_id_returns_the_same_message(
         ({"text": "x", "dedup_id": "x" * 65}, "invalid-request"),
         ({"text": "x", "dedup_id": 7}, "invalid-request"),
         ({"text": "x", "author": "me"}, "invalid-request"),
+        ({"text": "x", "confirmed": "no"}, "invalid-request"),
+        ({"text": "x", "kind": "dice"}, "invalid-request"),
     ],
 )
 async def test_invalid_message_is_refused_and_not_stored(

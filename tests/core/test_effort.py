@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anonchat import Chat, ChatError
+from anonchat import Chat, ChatError, Post
 from anonchat.text.lookalikes import check_new_nickname, check_new_room_name, skeletons
 from anonchat.text.normalization import (
     fold_case,
@@ -162,6 +162,8 @@ async def test_text_of_any_size_does_not_block_any_service(chat: Chat, piece: st
                 chat.rooms.find_by_name(text),
                 chat.messages.post(room.id, visitor_id=ann.id, text=text),
                 chat.messages.post(room.id, visitor_id=ann.id, text="x", dedup_id=text),
+                chat.messages.post(room.id, visitor_id=ann.id, post=Post(kind="x", data=text)),
+                chat.messages.post(room.id, visitor_id=ann.id, post=Post("x", nickname=text)),
                 chat.messages.delete(room.id, visitor_id=ann.id, message_id=text),
             ):
                 with suppress(ChatError):

@@ -51,6 +51,28 @@ async def test_repeated_join_publishes_one_event(chat: Chat) -> None:
     assert [event.member for event in recorder.of_type(MemberJoined)] == [members[0]]
 
 
+async def test_member_is_found_by_pseudonym(chat: Chat) -> None:
+    room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
+    other, (cid,) = await create_room_with_members(chat, "day train", "Cid")
+    member = await chat.memberships.require(room.id, visitor_id=bob.id)
+    stranger = await chat.memberships.require(other.id, visitor_id=cid.id)
+    assert await chat.memberships.find_by_author(room.id, member.author) == member
+    await chat.memberships.list_members(room.id, visitor_id=ann.id)
+    assert await chat.memberships.find_by_author(room.id, member.author) == member, "cached"
+    await chat.memberships.leave(room.id, visitor_id=bob.id)
+    for author in (member.author, stranger.author, "", bob.id):
+        with pytest.raises(NotAMember):
+            await chat.memberships.find_by_author(room.id, author)
+
+
+async def test_forgotten_member_is_not_found_by_pseudonym(chat: Chat) -> None:
+    room, (_, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
+    member = await chat.memberships.require(room.id, visitor_id=bob.id)
+    await chat._keys.destroy([visitor_key_name(bob.id)])
+    with pytest.raises(NotAMember):
+        await chat.memberships.find_by_author(room.id, member.author)
+
+
 async def test_visitor_has_a_different_author_id_in_each_room(chat: Chat) -> None:
     one, (ann,) = await create_room_with_members(chat, "one", "Ann")
     two = await chat.rooms.open("two", visitor_id=ann.id)

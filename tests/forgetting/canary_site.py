@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from anonchat import Chat, Message, Room, Visitor
+from anonchat import Chat, Message, Post, Room, Visitor
 from tests.forgetting.canaries import canary
 
 HOUR = timedelta(hours=1)
@@ -23,9 +23,10 @@ class CanarySite:
 
     async def post(self, chat: Chat, room: Room, who: Visitor, word: str) -> None:
         """Post a message, stored in `messages` under `word`."""
-        self.canaries.append(text := canary(f"text {word}"))
+        post = Post(canary(f"text {word}"), kind="note", data=canary(f"data {word}"))
+        self.canaries += [post.text, str(post.data)]
         self.messages[word] = await chat.messages.post(
-            room.id, visitor_id=who.id, text=text, dedup_id=word
+            room.id, visitor_id=who.id, post=post, dedup_id=word
         )
 
     async def keep(self, chat: Chat, room: Room, text: str) -> None:

@@ -1,6 +1,7 @@
 """No file contains plaintext at any time, and deleted texts cannot be decrypted later."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from anonchat import Chat, Event, MessagesDeleted
+from anonchat import Chat, Event, Message, MessagesDeleted
 from anonchat.security.key_names import SPAN
 from tests.fakes import FakeClock, crash, make_settings, read, read_all_bytes, running_chat
 from tests.forgetting.canaries import SHAPES, canary, find
@@ -48,6 +49,7 @@ async def site(chat: Chat, disk_copies: DiskCopies) -> CanarySite:
     disk_copies.copy_database()
     assert disk_copies.decrypt() >= {
         *(message.text for message in site.messages.values()),
+        *map(_data_as_stored, site.messages.values()),
         *(site.long.name, site.long.topic, site.long.slug, site.short.name),
         *map(as_state, site.states.values()),
     }, "the copies and keys have to decrypt what is live"
@@ -104,7 +106,7 @@ async def test_scan_finds_every_field_if_nothing_is_encrypted(
         encrypted = [
             text for text in site.canaries if len(text) > 5 and not text.startswith(hashed)
         ]
-        assert len(encrypted) == 17
+        assert len(encrypted) == 25
         assert set(find(site.canaries, data)) >= set(encrypted), "the search misses encodings"
 
 
@@ -114,12 +116,12 @@ async def test_expired_message_cannot_be_decrypted_after_a_minute(
     clock.advance(site.short.message_ttl + MINUTE)
     await chat.expiry.purge()
     left = disk_copies.decrypt()
-    gone = {message.text for word, message in site.messages.items() if word.endswith("short")}
-    assert len(gone) == 4
+    expired = [message for word, message in site.messages.items() if word.endswith("short")]
+    gone = {message.text for message in expired} | {*map(_data_as_stored, expired)}
+    assert len(gone) == 8
     assert left.isdisjoint(gone)
-    assert left >= {
-        message.text for word, message in site.messages.items() if word.endswith("long")
-    }
+    live = [message for word, message in site.messages.items() if word.endswith("long")]
+    assert left >= {message.text for message in live} | {*map(_data_as_stored, live)}
 
 
 async def test_deleted_message_cannot_be_decrypted_and_others_are_kept(
@@ -130,6 +132,7 @@ async def test_deleted_message_cannot_be_decrypted_and_others_are_kept(
     )
     left = disk_copies.decrypt()
     assert site.text("ben-0-long") not in left
+    assert _data_as_stored(site.messages["ben-0-long"]) not in left
     assert site.text("ann-0-long") not in left, "the old key of the span has to be destroyed"
     disk_copies.copy_database()
     living = {message.text for word, message in site.messages.items() if word != "ben-0-long"}
@@ -238,6 +241,11 @@ async def test_expired_messages_are_not_returned_even_without_a_purge(
     assert await read(chat, site.short, site.ann) == []
     clock.advance(5 * HOUR)
     assert await read(chat, site.long, site.ann) == []
+
+
+def _data_as_stored(message: Message) -> str:
+    """Return the data of a message as it is encrypted."""
+    return json.dumps(message.data, ensure_ascii=False)
 
 
 async def _wait_for_deletion(chat: Chat) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Chat, NotFound, Room, StartupError, Visitor
+from anonchat import Chat, NotFound, Post, Room, StartupError, Visitor
 from anonchat.security.key_names import SPAN
 from anonchat.storage.backup import back_up
 from tests.fakes import (
@@ -163,6 +163,9 @@ async def test_room_whose_end_in_the_backup_has_passed_is_not_brought_back(
 async def test_backup_holds_no_key_and_no_text(chat: Chat, clock: FakeClock, backup: Path) -> None:
     room, ann = await _populate(chat, clock)
     await post_messages(chat, room, ann, "a canary in the coal mine")
+    await chat.messages.post(
+        room.id, visitor_id=ann.id, post=Post(kind="note", data={"a canary": ["in the data"]})
+    )
     await _back_up(chat, backup)
     keys = [key for name in chat._keys.names() if (key := chat._keys.get(name))]
     assert keys

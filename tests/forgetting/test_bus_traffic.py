@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from anonchat import Chat, MessagesDeleted
+from anonchat import Chat, MessagesDeleted, Post
 from anonchat.bus import GroupKey, ValkeyBus
 from anonchat.bus.codec import Codec
 from anonchat.crypto import DecryptionError, decrypt, derive_key
@@ -30,6 +30,7 @@ from tools.servers.redis import Redis
 
 SECRET = "known to the eavesdropper"
 ROOT = Path(__file__).parents[2]
+_WORDS = ("room", "topic", "text", "data", "hidden", "dedup")
 _PURPOSE = re.compile(r'purpose="([^"]+)"')
 
 
@@ -77,7 +78,10 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     await second.presence.enter(ben_in, page_id="one")
     first.presence.publish_snapshot(asks=True)
     message = await second.messages.post(
-        room.id, visitor_id=ben.id, text=words["text"], dedup_id=words["dedup"].split()[-1]
+        room.id,
+        visitor_id=ben.id,
+        post=Post(words["text"], kind="canary", data={"word": words["data"]}),
+        dedup_id=words["dedup"].split()[-1],
     )
     await wait_until(
         lambda: bool(event_recorder.of_type(MessagePosted) and event_recorder.of_type(RoomActivity))
@@ -103,7 +107,7 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
 async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     postgres: PostgresPool, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
-    words = {name: canary(name) for name in ("room", "topic", "text", "hidden", "dedup")}
+    words = {name: canary(name) for name in _WORDS}
     words |= {name: canary(name)[:24] for name in ("n1", "n2")}
     async with recording(server.port) as recorder:
         async with _running_nodes(postgres, server, tmp_path, clock) as (first, second):
@@ -126,7 +130,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
 async def test_recorded_traffic_and_the_secret_key_reveal_no_key(
     postgres: PostgresPool, server: Redis, tmp_path: Path, clock: FakeClock
 ) -> None:
-    words = {name: canary(name) for name in ("room", "topic", "text", "hidden", "dedup")}
+    words = {name: canary(name) for name in _WORDS}
     words |= {name: canary(name)[:24] for name in ("n1", "n2")}
     keys: set[bytes] = set()
     async with recording(server.port) as recorder:

@@ -15,6 +15,7 @@ from anonchat import (
     NotAllowed,
     NotAMember,
     NotFound,
+    Post,
     RoomEnded,
     Unavailable,
 )
@@ -27,6 +28,7 @@ from tests.fakes import (
     FakeClock,
     crash,
     create_room_with_members,
+    execute,
     find_decryptable_deleted_spans,
     post_messages,
     read,
@@ -54,6 +56,24 @@ async def test_deletion_replaces_the_key_of_the_span(chat: Chat) -> None:
     assert await read(chat, room, ben) == ["one", "three"], "also without the cache"
     await post_messages(chat, room, ann, "four")
     assert await read(chat, room, ben) == ["one", "three", "four"]
+
+
+async def test_data_of_other_messages_is_kept_when_the_key_of_the_span_is_replaced(
+    chat: Chat,
+) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    roll = Post(kind="dice", data={"rolled": [4, 2], "by": "Ann"})
+    deleted, kept = [
+        await chat.messages.post(room.id, visitor_id=ann.id, post=roll) for _ in range(2)
+    ]
+    await chat.messages.flush()
+    before = await execute(chat, f"SELECT sealed FROM message WHERE id = '{kept.id}'")
+    await chat.messages.delete(room.id, visitor_id=ann.id, message_id=deleted.id)
+    after = await execute(chat, f"SELECT sealed FROM message WHERE id = '{kept.id}'")
+    assert after != before
+    chat.messages._history._pages.invalidate(room.id)
+    assert await chat.messages.history(room.id, visitor_id=ann.id, limit=5) == [kept]
+    assert kept.data == roll.data
 
 
 async def test_concurrent_deletions_delete_only_their_messages(chat: Chat) -> None:

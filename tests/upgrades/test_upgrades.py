@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from anonchat import Chat, NicknameTaken, StartupError
+from anonchat import Chat, NicknameTaken, Post, StartupError
 from tests.fakes import FakeClock, execute, make_settings, running_chat
 from tests.servers.postgres import PostgresPool
 from tests.servers.program import run_program
@@ -86,6 +86,11 @@ async def test_migrated_site_continues(
     data, url = tmp_path / "data", postgres.take()
     async with running_chat(data, clock, secret_key=SECRET) as chat:
         description = await populate(chat, clock)
+        ann = await chat.identity.authenticate(description["tokens"][0])
+        assert ann
+        roll = await chat.messages.post(
+            description["train"], visitor_id=ann.id, post=Post(kind="dice", data=[4, 2])
+        )
         before = await describe(chat, description)
         failed = _migrate(data, url)
         assert failed.returncode == 1
@@ -96,7 +101,9 @@ async def test_migrated_site_continues(
         ann = await chat.identity.authenticate(description["tokens"][0])
         assert ann
         message = await chat.messages.post(description["train"], visitor_id=ann.id, text="on we go")
-        assert message.seq == 13
+        assert message.seq == 14
+        history = await chat.messages.history(description["train"], visitor_id=ann.id, limit=2)
+        assert history == [roll, message]
         assert await execute(chat, "SELECT count(*) FROM tombstone") == [(1,)]
     postgres.release_all()
 
