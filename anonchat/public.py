@@ -53,6 +53,7 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .plugins.themes import Theme
 from .runtime.clock import Clock, MonotonicWallClock
 from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
@@ -116,6 +117,7 @@ __all__ = [
     "RoomSummary",
     "Settings",
     "StartupError",
+    "Theme",
     "TokenRevoked",
     "TooManyPhrases",
     "Unavailable",

@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     name: SiteName = "anonchat"
     """The name of the site, in page titles and beside the logo."""
     accent: Colour = "#334fb8"
-    """The accent colour, as `#rrggbb`; each theme sets its lightness, for contrast."""
+    """The accent colour (`#rrggbb`) of themes that have none; the lightness is set for contrast."""
+    theme: str = "paper"
+    """The theme of the pages, unless a visitor chooses another."""
 
     message_ttl: Duration = timedelta(hours=24)
     """How long a message lives, unless its room has another value."""

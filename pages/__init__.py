@@ -1,13 +1,13 @@
 """The web pages: the only package that imports NiceGUI."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from fastapi import FastAPI
 from nicegui import app, core
 
-from anonchat import Chat
+from anonchat import Chat, Theme
 
 from . import error_pages, gallery, layout, login, manifest, privacy, shell, sign_in
 from .busy_page import make_busy_page
@@ -50,7 +50,9 @@ _MAX_FRAME_BYTES = 65_536
 _TAB_STORAGE_SECONDS = 60  # unused here; NiceGUI's default is 30 days
 
 
-def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]:
+def register(
+    chat: Chat, web: FastAPI, themes: Mapping[str, Theme]
+) -> Sequence[FeedRenderer | ClientRevoker]:
     """Add all pages to the web application; return the services to start and stop with it."""
     core.sio.eio.max_http_buffer_size = _MAX_FRAME_BYTES
     app.storage.max_tab_storage_age = _TAB_STORAGE_SECONDS
@@ -68,12 +70,12 @@ def register(chat: Chat, web: FastAPI) -> Sequence[FeedRenderer | ClientRevoker]
         "why",
         lambda: sockets.refused,
     )
-    context = PageContext(chat, feeds, SessionAuth(chat), load_languages())
+    context = PageContext(chat, feeds, SessionAuth(chat), load_languages(), themes)
     install_nonces()
     install_first_paint()
     install_signature_cache()
     install_idle_outboxes()
-    layout.add_assets()
+    layout.add_assets(themes.values())
     for page in (login, shell, privacy, manifest):
         page.register(context)
     if chat.settings.log_level == "debug":

@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from fastapi import Request
 from nicegui import ui
 
-from anonchat import Chat, Cost
+from anonchat import Chat, Cost, Theme
 
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.topics import messages_topic
 from .http.auth import SessionAuth
 from .i18n.language import Language, choose_language
+from .look import SCHEME_COOKIE, SCHEMES, THEME_COOKIE, Look
 
 
 @dataclass(frozen=True)
 class PageContext:
-    """The chat, its feeds, authentication and the languages of the pages."""
+    """The chat, its feeds, authentication, and the languages and themes of the pages."""
 
     chat: Chat
     feeds: FeedBroadcaster
     auth: SessionAuth
     languages: Mapping[str, Language]
+    themes: Mapping[str, Theme]
 
     def broadcast_cost(self, room_id: str) -> float:
         """Return the cost, in milliseconds, of sending one change to all pages of a room."""
@@ -30,6 +32,17 @@ class PageContext:
     def language(self, request: Request) -> Language:
         """Return the language of the page that answers this request."""
         return choose_language(request, self.languages, default=self.chat.settings.language)
+
+    def look(self, request: Request) -> Look:
+        """Return the look of the page that answers this request."""
+        settings = self.chat.settings
+        theme = self.themes.get(request.cookies.get(THEME_COOKIE, ""))
+        scheme = request.cookies.get(SCHEME_COOKIE, "")
+        return Look(
+            theme or self.themes[settings.theme],
+            scheme if scheme in SCHEMES else "",
+            settings.accent,
+        )
 
 
 def current_context() -> PageContext:

@@ -19,6 +19,8 @@ import pages
 from anonchat import Chat, Settings, StartupError, read_settings
 from anonchat.api import api_routes, health_routes
 from anonchat.cli.admin_server import AdminServer
+from anonchat.plugins.builtin.themes import THEMES
+from anonchat.plugins.themes import load_themes, name_site
 from anonchat.runtime.listening import bind, format_url, listen
 from anonchat.runtime.logging import configure_logging
 from anonchat.runtime.metrics import MetricsServer
@@ -89,7 +91,10 @@ def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; its lifespan starts and stops everything.
 
     It starts to listen on the bound sockets in `state.listen_sockets` once it can answer.
+    Raises `StartupError` if a theme is wrong.
     """
+    themes = load_themes(THEMES, chosen=settings.theme, accent=settings.accent)
+    settings = name_site(settings, themes[settings.theme])
     chat = Chat(settings)
     admin = AdminServer(chat)
     metrics = MetricsServer(chat.metrics, host=settings.metrics_host, port=settings.metrics_port)
@@ -129,7 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
     web.include_router(health_routes(chat))
     web.router.routes.append(api := api_routes(chat))
     web.state.chat, web.state.streams, web.state.listen_sockets = chat, api.streams, []
-    services = pages.register(chat, web)
+    services = pages.register(chat, web, themes)
     ui.run_with(
         web,
         title=settings.name,
