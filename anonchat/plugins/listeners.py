@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from .. import events
 from ..errors import ChatError
 from .entities import PluginEvent, make_event
-from .invocation import Values, invoke
+from .invocation import Values, invoke, log_failure
 from .registrations import Listener
 
 _SECONDS = 10.0
@@ -64,5 +64,5 @@ class Listeners:
                 await invoke(listener.call, values, what=what, seconds=_SECONDS)
             except ChatError:  # logged, or the room has ended meanwhile
                 _log.debug("plugin %s: %s was refused", listener.call.plugin, what, exc_info=True)
-            except Exception:
-                _log.exception("plugin %s: %s failed", listener.call.plugin, what)
+            except Exception as error:
+                log_failure(listener.call, what, error)
