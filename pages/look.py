@@ -5,9 +5,7 @@ from pathlib import Path
 
 from markupsafe import escape
 
-from anonchat import Theme
-
-from .i18n.language import Language
+from anonchat import Language, Theme
 
 SCHEMES = ("light", "dark")
 SCHEME_COOKIE, THEME_COOKIE = "theme", "look"

@@ -13,9 +13,7 @@ from nicegui.event_listener import EventListener
 
 from anonchat import Chat, load_languages
 from pages import room, shell
-from pages.context import PageContext
-from pages.feeds.broadcaster import FeedBroadcaster
-from pages.http.auth import SessionAuth
+from tests.pages.contexts import make_context
 from tests.pages.tab import Tab, open_tab, wait_until
 from tools.words import find_texts
 
@@ -59,8 +57,7 @@ def _register(heading: str, chat: Chat) -> None:
     snippet = _read_snippet(heading)
     names: dict[str, Any] = {"__name__": "customised"}
     exec(compile(snippet, heading, "exec", dont_inherit=True), names)
-    feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
-    names["register"](PageContext(chat, feeds, SessionAuth(chat), load_languages()))
+    names["register"](make_context(chat))
 
 
 def _listener(tab: Tab, event: str, label: str = "") -> EventListener:
