@@ -5,8 +5,8 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from .. import events
 from ..errors import ChatError
+from ..events import Event
 from .entities import PluginEvent, make_event
 from .invocation import Values, invoke, log_failure
 from .registrations import Listener
@@ -30,7 +30,7 @@ class Listeners:
         self._queues: defaultdict[str, deque[tuple[Listener, PluginEvent]]] = defaultdict(deque)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def on_event(self, event: events.Event) -> None:
+    async def on_event(self, event: Event) -> None:
         """Queue an event for its listeners; beyond 1,000 the oldest is dropped."""
         if not self._by_event or (seen := make_event(event)) is None:
             return
