@@ -47,6 +47,7 @@ from .events import (
     RoomStateChanged,
     TokenRevoked,
     VisitorForgotten,
+    VisitorTold,
 )
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
@@ -124,6 +125,7 @@ __all__ = [
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
+    "VisitorTold",
     "WorkBudget",
     "WrongPhrase",
     "client_network",
