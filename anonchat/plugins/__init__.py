@@ -3,9 +3,13 @@
 See docs/plugins.md.
 """
 
+
 from ..entities import Message, Post, Room
-from ..errors import Refused
+from ..errors import ChatError, NotAMember, NotFound, Refused
 from ..languages import Language
+from ..setting_types import Duration
+from ..text.lookalikes import fold_lookalikes
+from .commands import CommandInfo
 from .entities import (
     Draft,
     Member,
@@ -25,7 +29,10 @@ from .settings import PluginSettings
 
 __all__ = [
     "Chat",
+    "ChatError",
+    "CommandInfo",
     "Draft",
+    "Duration",
     "Language",
     "Member",
     "MemberJoined",
@@ -33,6 +40,8 @@ __all__ = [
     "Message",
     "MessagePosted",
     "MessagesDeleted",
+    "NotAMember",
+    "NotFound",
     "Plugin",
     "PluginSettings",
     "Post",
@@ -43,4 +52,5 @@ __all__ = [
     "RoomOpened",
     "RoomState",
     "Visitor",
+    "fold_lookalikes",
 ]
