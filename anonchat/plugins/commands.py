@@ -1,5 +1,6 @@
 """Commands: `/name` and arguments, typed as a message."""
 
+import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from .arguments import WrongArguments
 from .errors import PluginFailed
+from .injection import Injected, name_of
 from .invocation import Values, invoke
 from .registrations import Action, Command, Who
 
@@ -24,6 +26,9 @@ _WHO_TEXTS: Mapping[Who, str] = {
     "helpers": N_("Only the owner of the room and its helpers may do that."),
     "owner": N_("Only the owner of the room may do that."),
 }
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +108,20 @@ class Commands:
             arguments = command.arguments.parse(line)
         except WrongArguments as error:
             raise _usage_error(command, str(error)) from None
+        except Exception as error:  # whatever the code of a type raises
+            _log.exception("plugin %s: arguments of /%s failed", command.call.plugin, command.name)
+            raise PluginFailed from error
         self._hit_cooldown(command, member)
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, what=what, seconds=_SECONDS, **arguments)
-        result = await self.finish(answer, member, dedup_id=dedup_id)
+        result = await self.finish(command.call, answer, member, dedup_id=dedup_id)
         if dedup_id:
             self._results[recent] = result
         return result
 
     async def finish(
-        self, answer: object, member: CoreMember, *, dedup_id: str = ""
+        self, call: Injected, answer: object, member: CoreMember, *, dedup_id: str = ""
     ) -> CommandResult:
         """Do what the function of a command or action has answered."""
         match answer:
@@ -123,6 +131,12 @@ class Commands:
                 return CommandResult(told=answer[:_TOLD_MAX])
             case Post():
                 return CommandResult(message=await self._say(member, answer, dedup_id))
+        _log.error(
+            "plugin %s: %s returned neither a Post nor a text, but a value of the type %s",
+            call.plugin,
+            name_of(call.function),
+            type(answer).__name__,
+        )
         raise PluginFailed
 
     def _find(self, text: str) -> tuple[Command, str]:

@@ -23,7 +23,10 @@ class PluginFailed(ChatError):
 
 def error_at(plugin: str, function: Callable[..., Any], reason: str) -> PluginError:
     """Return an error that names the file and line of a function."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:  # a class or another object that can be called
+    function = inspect.unwrap(function)
+    function = getattr(function, "func", function)  # of a partial
+    call = type(function).__call__  # of another object that can be called
+    code = getattr(function, "__code__", None) or getattr(call, "__code__", None)
+    if code is None:
         return PluginError(plugin, reason)
     return PluginError(plugin, reason, file=code.co_filename, line=code.co_firstlineno)

@@ -1,17 +1,20 @@
 """`PluginHost`: connects the loaded plugins with the running chat."""
 
 import inspect
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from .. import chat as core
+from ..catalogues import SOURCE_LANGUAGE
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
 from ..errors import NotFound
 from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
-from ..languages import SOURCE_LANGUAGE, Language
+from ..languages import Language
+from ..runtime.deadline import deadline
 from ..text.posts import normalize_post
 from .commands import CommandInfo, CommandResult, Commands, list_actions
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
@@ -27,6 +30,8 @@ from .rendering import MessageDrawer
 from .room_state import Guard, RoomState, Watcher
 
 _ACTION_SECONDS = 10.0
+_WATCHER_SECONDS = 1.0  # the other events of this node wait for it
+_log = logging.getLogger(__name__)
 
 AddWatcher = Callable[[str, str, Watcher], None]
 
@@ -128,7 +133,7 @@ class PluginHost:
         values = {**values, Message: message}
         what = f"action {action.title}"
         answer = await invoke(action.call, values, what=what, seconds=_ACTION_SECONDS)
-        return await self._commands.finish(answer, member)
+        return await self._commands.finish(action.call, answer, member)
 
     async def show_panel(
         self,
@@ -262,14 +267,18 @@ class PluginHost:
     async def _on_event(self, event: Event) -> None:
         match event:
             case RoomStateChanged(room_id, plugin):
-                await _call_all(self._watchers.get((room_id, plugin), ()))
+                await _call_all(plugin, self._watchers.get((room_id, plugin), ()))
             case EventsLost():
-                for watchers in [*self._watchers.values()]:
-                    await _call_all(watchers)
+                for (_, plugin), watchers in [*self._watchers.items()]:
+                    await _call_all(plugin, watchers)
 
 
-async def _call_all(watchers: Iterable[Watcher]) -> None:
+async def _call_all(plugin: str, watchers: Iterable[Watcher]) -> None:
     for watcher in [*watchers]:
-        result = watcher()
-        if inspect.isawaitable(result):
-            await result
+        try:
+            result = watcher()
+            if inspect.isawaitable(result):
+                async with deadline(_WATCHER_SECONDS):
+                    await result
+        except Exception:
+            _log.exception("plugin %s: a function that watches the state failed", plugin)

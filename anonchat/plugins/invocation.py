@@ -27,7 +27,10 @@ async def invoke(
     of its time, is logged with the plugin's name and raises `PluginFailed`.
     """
     try:
+        started = time.perf_counter()
         result = measure(call, values, what=what, **arguments)
+        if time.perf_counter() - started > seconds:
+            raise TimeoutError
         if inspect.isawaitable(result):
             async with deadline(seconds):
                 result = await watch_blocking(result, _reporter(call, what))
