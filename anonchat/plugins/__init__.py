@@ -3,7 +3,6 @@
 See docs/plugins.md.
 """
 
-
 from ..entities import Message, Post, Room
 from ..errors import ChatError, NotAMember, NotFound, Refused
 from ..languages import Language

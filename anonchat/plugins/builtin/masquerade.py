@@ -12,7 +12,6 @@ next.
 """
 
 from datetime import datetime, timedelta
-from itertools import product
 from random import SystemRandom
 from typing import Literal
 
@@ -22,11 +21,6 @@ from anonchat.plugins import Chat, Draft, Duration, Language, Member, Plugin, Po
 
 plugin = Plugin("masquerade")
 
-_COLOURS = "Amber Black Blue Brown Golden Green Grey Pink Red Silver Violet White".split()
-_ANIMALS = (
-    "Badger Bear Cat Crane Crow Deer Dove Eagle Fox Frog Goat Hare Heron Horse Lion Lynx Mole "
-    "Moose Mouse Otter Owl Panda Raven Seal Sheep Swan Tiger Whale Wolf Zebra"
-).split()
 _SHORTEST = timedelta(minutes=1)
 _random = SystemRandom()
 
@@ -36,6 +30,8 @@ class Masks(BaseModel):
 
     every: timedelta
     dealt_at: datetime
+    colours: list[str]
+    animals: list[str]
     worn: dict[str, str] = {}
 
     def deal(self, author: str, now: datetime) -> str:
@@ -43,10 +39,9 @@ class Masks(BaseModel):
         if now >= self.dealt_at + self.every:
             self.worn, self.dealt_at = {}, now
         if author not in self.worn:
-            taken = {*self.worn.values()}
-            masks = [" ".join(pair) for pair in product(_COLOURS, _ANIMALS)]
-            free = [mask for mask in masks if mask not in taken]
-            self.worn[author] = _random.choice(free or masks)
+            masks = {f"{colour} {animal}" for colour in self.colours for animal in self.animals}
+            free = masks.difference(self.worn.values())
+            self.worn[author] = _random.choice(sorted(free or masks))
         return self.worn[author]
 
 
@@ -63,7 +58,19 @@ async def masks(
         await state.delete("masks")
         return Post(language("The masks are off."), kind="masks")
     every = max(every, _SHORTEST)
-    new = Masks(every=every, dealt_at=chat.now())
+    new = Masks(
+        every=every,
+        dealt_at=chat.now(),
+        colours=language.words(
+            "colours of masks, combined with the animals",
+            "Amber,Black,Blue,Brown,Golden,Green,Grey,Orange,Pink,Purple,Red,Silver,White,Yellow",
+        ),
+        animals=language.words(
+            "animals of masks",
+            "Badger,Bear,Beaver,Crane,Crow,Deer,Dolphin,Eagle,Falcon,Fox,Goat,Hare,Hedgehog,Heron,"
+            "Lion,Lynx,Mole,Moose,Otter,Owl,Panda,Raven,Seal,Swan,Tiger,Whale,Wolf,Zebra",
+        ),
+    )
     await state.put("masks", new.model_dump(mode="json"))
     time = language.duration(every)
     return Post(
