@@ -15,7 +15,7 @@ from ..runtime.clock import Clock
 from .arguments import WrongArguments
 from .errors import PluginFailed
 from .injection import Injected, name_of
-from .invocation import Values, invoke
+from .invocation import Values, invoke, log_failure
 from .registrations import Action, Command, Who
 
 _COMMAND = re.compile(r"/([a-z][a-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
@@ -109,7 +109,7 @@ class Commands:
         except WrongArguments as error:
             raise _usage_error(command, str(error)) from None
         except Exception as error:  # whatever the code of a type raises
-            _log.exception("plugin %s: arguments of /%s failed", command.call.plugin, command.name)
+            log_failure(command.call, f"arguments of /{command.name}", error)
             raise PluginFailed from error
         self._hit_cooldown(command, member)
         values = await provide(command)

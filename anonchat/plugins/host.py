@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from .. import chat as core
 from ..catalogues import SOURCE_LANGUAGE
+from ..chat import Chat as CoreChat
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
@@ -44,7 +44,7 @@ class PluginHost:
     """
 
     def __init__(
-        self, chat: core.Chat, registry: PluginRegistry, languages: Mapping[str, Language]
+        self, chat: CoreChat, registry: PluginRegistry, languages: Mapping[str, Language]
     ) -> None:
         self.chat = chat
         self.registry = registry
