@@ -76,12 +76,12 @@ class Commands:
         self._used_at: BoundedDict[tuple[str, str], datetime] = BoundedDict(_RECENT_MAX)
         self._results: BoundedDict[tuple[str, str], CommandResult] = BoundedDict(_RECENT_MAX)
 
-    def list_for(self, member: CoreMember, room: Room) -> list[CommandInfo]:
+    def list_for(self, author: str, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
         return [
             CommandInfo(command.name, usage_of(command), command.help)
             for command in sorted(self._commands.values(), key=lambda each: each.name)
-            if may_use(command.who, member, room)
+            if may_use(command.who, author, room)
         ]
 
     async def run(
@@ -102,7 +102,7 @@ class Commands:
         if dedup_id and (result := self._results.get(recent)):
             return result
         command, line = self._find(text)
-        if not may_use(command.who, member, room):
+        if not may_use(command.who, member.author, room):
             raise NotAllowed(_WHO_TEXTS[command.who])
         try:
             arguments = command.arguments.parse(line)
@@ -164,9 +164,9 @@ def usage_of(command: Command) -> str:
     return f"/{command.name} {command.arguments.usage}".rstrip()
 
 
-def may_use(who: Who, member: CoreMember, room: Room) -> bool:
+def may_use(who: Who, author: str, room: Room) -> bool:
     """Return whether a member may use what is for members, helpers, or the owner alone."""
-    return who == "members" or member.author == room.owner
+    return who == "members" or author == room.owner
 
 
 def list_actions(actions: Iterable[Action], where: str) -> list[Action]:
