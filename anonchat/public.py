@@ -60,6 +60,7 @@ from .events import (
     RoomStateChanged,
     TokenRevoked,
     VisitorForgotten,
+    VisitorTold,
 )
 from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
@@ -68,6 +69,7 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .plugins.commands import split_command, unescape_slash
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
 from .plugins.registry import PluginRegistry
@@ -151,6 +153,7 @@ __all__ = [
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
+    "VisitorTold",
     "WorkBudget",
     "WrongPhrase",
     "client_network",
@@ -164,5 +167,7 @@ __all__ = [
     "read_settings",
     "require_known_settings",
     "room_lifetime",
+    "split_command",
+    "unescape_slash",
     "visitor_lifetime",
 ]

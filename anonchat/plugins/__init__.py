@@ -6,6 +6,7 @@ See docs/plugins.md.
 from ..entities import Message, Post, Room
 from ..errors import Refused
 from ..languages import Language
+from .commands import CommandInfo
 from .entities import (
     Draft,
     Member,
@@ -25,6 +26,7 @@ from .settings import PluginSettings
 
 __all__ = [
     "Chat",
+    "CommandInfo",
     "Draft",
     "Language",
     "Member",

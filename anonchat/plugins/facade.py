@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..entities import Message, Post, Room
+from .commands import CommandInfo
 from .entities import Member, make_member
 from .room_state import RoomState
 
@@ -76,6 +77,10 @@ class Chat:
     async def tell(self, room: Room, member: Member, text: str) -> None:
         """Show a text to one member alone, on the pages where they have the room open now."""
         await self._host.tell(room.id, member.author, text)
+
+    def list_commands(self, room: Room, member: Member) -> list[CommandInfo]:
+        """Return the commands that a member may use in a room, by name; their help is English."""
+        return self._host.list_commands(member, room)
 
     async def run_command(self, room: Room, member: Member, line: str) -> str:
         """Run a command as if the member had typed it; return what they are told, or `""`.

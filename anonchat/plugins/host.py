@@ -77,9 +77,9 @@ class PluginHost:
             return summary.room
         raise NotFound
 
-    def list_commands(self, member: CoreMember, room: Room) -> list[CommandInfo]:
+    def list_commands(self, member: CoreMember | Member, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
-        return self._commands.list_for(member, room)
+        return self._commands.list_for(member.author, room)
 
     async def run_command(
         self,
@@ -92,6 +92,7 @@ class PluginHost:
     ) -> CommandResult:
         """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
         member = await self.chat.memberships.require(room_id, visitor_id)
+        self.chat.limits.commands.hit(visitor_id)
         room = self.find_room(room_id)
 
         async def provide(command: Command) -> Values:
