@@ -14,7 +14,7 @@ PARALLEL := --numprocesses=$(shell expr $(PROCESSORS) + 1) --maxprocesses=4 --di
 NODE_MODULES := benchmarks/node_modules/.package-lock.json
 OBSERVATORY_MODULES := tests/observatory/node_modules/.package-lock.json
 
-.PHONY: help run cluster test test-fast soak soak-cluster bench bench-cluster check format screenshots packages clean
+.PHONY: help run cluster test test-fast soak soak-cluster bench bench-cluster check format words screenshots packages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ check: .venv/installed-dev ## run formatter, linters and type checker
 format: .venv/installed-dev ## format the code and apply lint fixes
 	@$(PYTHON) -m ruff check --fix-only .
 	@$(PYTHON) -m ruff format .
+
+words: .venv/installed-dev ## write the texts of the code into the catalogues
+	@$(PYTHON) -m tools.words
 
 screenshots: packages .venv/installed-dev ## recreate the screenshots of the docs
 	@$(PYTHON) docs/screenshots/make.py

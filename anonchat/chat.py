@@ -31,6 +31,7 @@ from .services.admin_stats import AdminStats
 from .services.expiry import Expiry, PurgeResult
 from .services.health import Health
 from .services.identity import Identity
+from .services.job_runs import JobRuns
 from .services.key_rotation import KeyRotation
 from .services.memberships import Memberships
 from .services.messages import Messages
@@ -163,6 +164,7 @@ class Chat:
             cipher=cipher,
             names=self.room_names,
         )
+        self.job_runs = JobRuns(database=database)
         self.room_states = RoomStates(database=database, bus=bus, clock=clock, cipher=cipher)
         places = RoomPlaces(
             settings=settings, clock=clock, shares=shares, list_present=self.presence.list_present

@@ -1,18 +1,14 @@
 """Languages: sentences are English in the code, and catalogues of gettext translate them."""
 
 import gettext
-import io
-import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from babel import Locale, UnknownLocaleError
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import PoFileError, read_po
+from babel import Locale
 from babel.units import format_unit
 
+from .catalogue_reader import read_catalogue
 from .catalogues import OUR_CATALOGUES, SOURCE_LANGUAGE, find_catalogues
 from .durations import parse_duration
 from .errors import ChatError, StartupError
@@ -20,7 +16,6 @@ from .errors import ChatError, StartupError
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _CACHED_DURATIONS_MAX = 500  # Babel is slow, and rows repeat the same few durations
 _DAYS_FROM = 2 * 86_400  # below two days, hours are clearer than "1 day"
-_COUNTED_MAX = 200  # the plural rules of all languages repeat after 100
 
 
 class Language:
@@ -129,74 +124,4 @@ def _read_folder(folder: Path) -> dict[str, gettext.NullTranslations]:
         paths = find_catalogues(folder)
     except OSError as error:
         raise StartupError(f"{folder}: {error.strerror}") from error
-    return {code: _read_file(code, path) for code, path in paths.items()}
-
-
-def _read_file(code: str, path: Path) -> gettext.NullTranslations:
-    """Read and check a catalogue. Raises `StartupError`."""
-    try:
-        locale = Locale.parse(code, sep="-")
-    except (ValueError, UnknownLocaleError):
-        raise StartupError(f"{path}: needs the code of a language as its name: de.po") from None
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        catalogue = read_po(io.StringIO(text), locale=locale, abort_invalid=True)
-        _check_entries(catalogue)
-        return _compile(catalogue, locale)
-    except OSError as error:
-        raise StartupError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise StartupError(f"{path}: needs text in UTF-8") from None
-    except PoFileError as error:
-        raise StartupError(f"{path}, line {error.lineno + 1}: {error}") from error
-    except ValueError as error:
-        raise StartupError(f"{path}: {error}") from error
-
-
-def _compile(catalogue: Catalog, locale: Locale) -> gettext.GNUTranslations:
-    """Return the translations; raise `ValueError` if the rule of the plural is wrong."""
-    catalogue.charset = "utf-8"
-    catalogue.locale = locale  # whatever the header says
-    compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    translations = gettext.GNUTranslations(compiled)
-    for number in range(_COUNTED_MAX):
-        try:
-            translations.ngettext("", "", number)
-        except ArithmeticError as error:
-            raise ValueError(f"Plural-Forms: {error}") from error
-    return translations
-
-
-def _check_entries(catalogue: Catalog) -> None:
-    """Leave out what is not translated; raise `ValueError` for what no page could show."""
-    for entry in [each for each in catalogue if each.id]:
-        forms = _forms(entry.string or "")
-        if not any(forms):
-            catalogue.delete(entry.id, entry.context)
-            continue
-        name = repr(_forms(entry.id)[0])
-        if not all(forms):
-            raise ValueError(f"{name} needs {len(forms)} plural forms")
-        known = {each for sentence in _forms(entry.id) for each in find_placeholders(sentence)}
-        for form in forms:
-            try:
-                unknown = [each for each in find_placeholders(form) if each not in known]
-            except ValueError:
-                raise ValueError(f"{name}: braces that are no placeholder are doubled") from None
-            if unknown:
-                raise ValueError(f"{name} has no placeholder {unknown[0]}")
-
-
-def _forms(texts: str | Sequence[str]) -> list[str]:
-    """Return the singular and the plural forms, or the only one."""
-    return [texts] if isinstance(texts, str) else list(texts)
-
-
-def find_placeholders(sentence: str) -> Iterator[str]:
-    """Yield the placeholders, such as `{name}`; raise `ValueError` for a single brace."""
-    for _, name, spec, conversion in string.Formatter().parse(sentence):
-        if name is not None:
-            suffix = f"!{conversion}" if conversion else ""
-            yield f"{{{name}{suffix}{f':{spec}' if spec else ''}}}"
+    return {code: read_catalogue(code, path) for code, path in paths.items()}

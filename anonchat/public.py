@@ -74,6 +74,7 @@ from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
 from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
+from .plugins.themes import Theme
 from .runtime.clock import Clock, MonotonicWallClock
 from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
@@ -147,6 +148,7 @@ __all__ = [
     "RoomSummary",
     "Settings",
     "StartupError",
+    "Theme",
     "TokenRevoked",
     "TooManyPhrases",
     "Unavailable",

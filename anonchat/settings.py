@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     name: SiteName = "anonchat"
     """The name of the site, in page titles and beside the logo."""
     accent: Colour = "#334fb8"
-    """The accent colour, as `#rrggbb`; each theme sets its lightness, for contrast."""
+    """The accent colour (`#rrggbb`) of themes that have none; the lightness is set for contrast."""
+    theme: str = "paper"
+    """The theme of the pages, unless a visitor chooses another."""
 
     message_ttl: Duration = timedelta(hours=24)
     """How long a message lives, unless its room has another value."""
@@ -105,8 +107,7 @@ class Settings(BaseSettings):
     """Comma-separated nicknames that no new visitor may have, nor one that looks like them; `off`:
     none. The name of the site is always one of them."""
     plugins: str = ""
-    """Comma-separated plugins: files, folders, modules or installed entry points; `-name` leaves out
-    one of ours."""
+    """Comma-separated plugins: files, folders, modules or entry points; `-name` leaves out ours."""
     locale_dir: ExistingFolder | None = None
     """The folder of catalogues that replace sentences and add languages."""
     language: str = "auto"

@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import FastAPI
 from nicegui import app, core
 
-from anonchat import Chat, Language, PluginHost
+from anonchat import Chat, Language, PluginHost, Theme
 
 from . import error_pages, gallery, layout, login, manifest, privacy, shell, sign_in
 from .busy_page import make_busy_page
@@ -51,7 +51,12 @@ _TAB_STORAGE_SECONDS = 60  # unused here; NiceGUI's default is 30 days
 
 
 def register(
-    chat: Chat, web: FastAPI, plugins: PluginHost, languages: Mapping[str, Language]
+    chat: Chat,
+    web: FastAPI,
+    *,
+    plugins: PluginHost,
+    languages: Mapping[str, Language],
+    themes: Mapping[str, Theme],
 ) -> Sequence[FeedRenderer | ClientRevoker]:
     """Add all pages to the web application; return the services to start and stop with it."""
     core.sio.eio.max_http_buffer_size = _MAX_FRAME_BYTES
@@ -70,13 +75,13 @@ def register(
         "why",
         lambda: sockets.refused,
     )
-    context = PageContext(chat, feeds, SessionAuth(chat), languages, plugins)
+    context = PageContext(chat, feeds, SessionAuth(chat), languages, themes, plugins)
     install_nonces()
     install_document_language()
     install_first_paint()
     install_signature_cache()
     install_idle_outboxes()
-    layout.add_assets()
+    layout.add_assets(themes.values())
     for page in (login, shell, privacy, manifest):
         page.register(context)
     if chat.settings.log_level == "debug":

@@ -19,7 +19,8 @@ from .elements.logo import Logo
 from .elements.static_page import fill_placeholders, placeholder
 from .error_pages import retry_after
 from .http.client_address import client_address
-from .layout import base_url, chosen_theme, root_style, static_page
+from .layout import base_url, static_page
+from .look import Look
 
 _SOLVER = (Path(__file__).parent / "elements" / "proof_of_work" / "challenge.js").read_text()
 _SCRIPT = """
@@ -40,18 +41,15 @@ if (navigator.cookieEnabled) {
 def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Response]:
     """Return a function that makes the response for a client of a busy network."""
 
-    settings = context.chat.settings
-
     @cache
-    def render(code: str, theme: str) -> str:
-        css = root_style(settings.accent, theme)
-        return _render(context.languages[code], name=settings.name, css=css)
+    def render(language: Language, look: Look) -> str:
+        return _render(language, name=context.chat.settings.name, look=look)
 
     def respond(request: Request, error: LimitReached) -> Response:
         bits = context.chat.network_throttle.challenge_bits(client_address(request))
         seconds = retry_after(error)
         page = fill_placeholders(
-            render(context.language(request).code, chosen_theme(request)),
+            render(context.language(request), context.look(request)),
             base=base_url(request),
             nonce=request.scope["nonce"],
             challenge=context.chat.proof_of_work.new_challenge(bits),
@@ -64,9 +62,9 @@ def make_busy_page(context: PageContext) -> Callable[[Request, LimitReached], Re
     return respond
 
 
-def _render(language: Language, *, name: str, css: str) -> str:
+def _render(language: Language, *, name: str, look: Look) -> str:
     seconds = placeholder("seconds")
-    with static_page(name, language=language, css=css) as page:
+    with static_page(name, language=language, look=look) as page:
         ui.add_head_html(
             f'<noscript><meta http-equiv="refresh" content="{seconds}"></noscript>'
             f'<script type="module" nonce="{placeholder("nonce")}">{_SOLVER}{_SCRIPT}</script>'

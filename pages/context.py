@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from fastapi import Request
 from nicegui import ui
 
-from anonchat import Chat, Cost, Language, PluginHost
+from anonchat import Chat, Cost, Language, PluginHost, Theme
 
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.topics import messages_topic
 from .http.auth import SessionAuth
 from .i18n.language import choose_language
+from .look import SCHEME_COOKIE, SCHEMES, THEME_COOKIE, Look
 
 
 @dataclass(frozen=True)
 class PageContext:
-    """The chat, its plugins, feeds, authentication and the languages of the pages."""
+    """The chat, its plugins, feeds, authentication, and the languages and themes of the pages."""
 
     chat: Chat
     feeds: FeedBroadcaster
     auth: SessionAuth
     languages: Mapping[str, Language]
+    themes: Mapping[str, Theme]
     plugins: PluginHost
 
     def broadcast_cost(self, room_id: str) -> float:
@@ -31,6 +33,17 @@ class PageContext:
     def language(self, request: Request) -> Language:
         """Return the language of the page that answers this request."""
         return choose_language(request, self.languages, default=self.chat.settings.language)
+
+    def look(self, request: Request) -> Look:
+        """Return the look of the page that answers this request."""
+        settings = self.chat.settings
+        theme = self.themes.get(request.cookies.get(THEME_COOKIE, ""))
+        scheme = request.cookies.get(SCHEME_COOKIE, "")
+        return Look(
+            theme or self.themes[settings.theme],
+            scheme if scheme in SCHEMES else "",
+            settings.accent,
+        )
 
 
 def current_context() -> PageContext:

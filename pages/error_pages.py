@@ -11,9 +11,10 @@ from anonchat import ChatError, Language, LimitReached, NotFound, Unavailable
 
 from .context import PageContext
 from .elements.static_page import fill_placeholders, placeholder
-from .layout import base_url, chosen_theme, root_style, static_page
+from .layout import base_url, static_page
+from .look import Look
 
-_CACHED_PAGES_MAX = 100  # each language and theme, with a text and without
+_CACHED_PAGES_MAX = 100  # each language and look, with a text and without
 _DEFAULT_RETRY_SECONDS = 10  # used if the error names no time
 
 
@@ -89,9 +90,8 @@ def make_error_page(
     context: PageContext, request: Request, title: str, text: str = "", *, status: int
 ) -> Response:
     """Return the response to a request that failed, with a link to the lobby."""
-    css = root_style(context.chat.settings.accent, chosen_theme(request))
-    name = context.chat.settings.name
-    document = _draw(context.language(request), name=name, css=css, has_text=bool(text))
+    name, look = context.chat.settings.name, context.look(request)
+    document = _draw(context.language(request), name=name, look=look, has_text=bool(text))
     content = fill_placeholders(document, base=base_url(request), title=title, text=text)
     return HTMLResponse(content, status)
 
@@ -121,10 +121,10 @@ def make_misdirected_page(context: PageContext, request: Request) -> Response:
 
 
 @lru_cache(maxsize=_CACHED_PAGES_MAX)
-def _draw(language: Language, *, name: str, css: str, has_text: bool) -> str:
+def _draw(language: Language, *, name: str, look: Look, has_text: bool) -> str:
     """Draw an error page with placeholders for its texts."""
     title = placeholder("title")
-    with static_page(f"{title} · {name}", language=language, css=css) as page:
+    with static_page(f"{title} · {name}", language=language, look=look) as page:
         with html.div().classes("nothing page"):
             html.h1(title)
             if has_text:

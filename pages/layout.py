@@ -1,9 +1,9 @@
-"""The layout shared by all pages: language, theme, title and connection status."""
+"""The layout shared by all pages: language, look, title and connection status."""
 
 import asyncio
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from fastapi import HTTPException, Request
 from markupsafe import escape
 from nicegui import Client, app, storage, ui
 
-from anonchat import Language
+from anonchat import Language, Theme
 
 from .context import PageContext, current_context
 from .elements.component import follow_connection
@@ -25,13 +25,14 @@ from .elements.page_budget import PageBudget
 from .elements.static_page import StaticPage, placeholder
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
+from .look import FOLDER, Look
 
 _BUILD_SECONDS = 10.0
 _ASSETS = Path(__file__).parent / "assets"
 ICON = _ASSETS / "icon.svg"
 MANIFEST = "manifest.webmanifest"
+_YEAR = 31_536_000  # seconds
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
-BROWSER_COLORS = {"light": "#fcfaf7", "dark": "#111318"}  # --paper of theme.css
 _QUASAR_COLORS = {
     "primary": "accent",
     "secondary": "ink-soft",
@@ -53,10 +54,14 @@ def asset_url(name: str) -> str:
 STYLE_SHEET, _STORAGE_CHECK = asset_url("theme.css"), asset_url("storage_check.js")
 
 
-def add_assets() -> None:
-    """Serve the style sheet and the icons; Quasar's colours are those of the style sheet."""
+def add_assets(themes: Iterable[Theme]) -> None:
+    """Serve style sheets, logos and icons; Quasar's colours are those of the style sheet."""
     app.colors(**{name: f"var(--{ours})" for name, ours in _QUASAR_COLORS.items()})
-    app.add_static_files("/assets", _ASSETS, max_cache_age=31_536_000)
+    for theme in themes:
+        for path in theme.files:
+            url = f"/{FOLDER}/{theme.name}/{path.name}"
+            app.add_static_file(local_file=path, url_path=url, max_cache_age=_YEAR)
+    app.add_static_files("/assets", _ASSETS, max_cache_age=_YEAR)
 
 
 def _base_links(href: str) -> str:
@@ -117,7 +122,7 @@ def _drop_slash(request: Request) -> None:
 
 
 def open_page(context: PageContext, request: Request, *, title: str = "") -> Language:
-    """Set language, title and theme of the page that is being built; return its language.
+    """Set language, title and look of the page that is being built; return its language.
 
     Its elements find the context, language and work budget from now on.
     """
@@ -127,11 +132,10 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client.request.scope.update(context=context, language=language, budget=budget)
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = find_quasar_pack(language.code)
-    theme, settings = chosen_theme(request), context.chat.settings
-    client.page.dark = _QUASAR_DARK[theme]
+    look, settings = context.look(request), context.chat.settings
+    client.page.dark = _QUASAR_DARK[look.scheme]
     show_title(title)
-    ui.add_head_html(_base_links(base_url(request)) + _metadata(language, theme))
-    ui.add_head_html(f"<style>{root_style(settings.accent, theme)}</style>")
+    ui.add_head_html(_base_links(base_url(request)) + _metadata(language, look) + look.head)
     nonce = request.scope["nonce"]
     ui.add_body_html(
         f'{_requirements(language, settings.name)}<script src="{_STORAGE_CHECK}" nonce="{nonce}">'
@@ -148,14 +152,14 @@ def show_title(title: str) -> None:
     ui.page_title(f"{title} · {name}" if title else name)
 
 
-def static_page(title: str, *, language: Language, css: str) -> StaticPage:
+def static_page(title: str, *, language: Language, look: Look) -> StaticPage:
     """Return a page without scripts, to be filled; URLs are relative to the placeholder `base`."""
-    head = f"{_base_links(placeholder('base'))}<style>{css}</style>"
+    head = f"{_base_links(placeholder('base'))}{look.head}"
     return StaticPage(title, language=language, head=head)
 
 
 @cache
-def _metadata(language: Language, theme: str) -> str:
+def _metadata(language: Language, look: Look) -> str:
     """Return what search engines show, and the colours of a phone around the page."""
     text = language("An anonymous chat: come in with a nickname. Everything said here fades away.")
     tags = [
@@ -163,17 +167,10 @@ def _metadata(language: Language, theme: str) -> str:
         f'<link rel="manifest" href="{MANIFEST}">',
         f'<link rel="apple-touch-icon" href="{asset_url("apple-touch-icon.png")}">',
     ]
-    for scheme, color in BROWSER_COLORS.items():
-        if theme in ("", scheme):
-            media = "" if theme else f' media="(prefers-color-scheme: {scheme})"'
-            tags.append(f'<meta name="theme-color" content="{color}"{media}>')
+    for scheme, color in look.browser_colors().items():
+        media = "" if look.scheme else f' media="(prefers-color-scheme: {scheme})"'
+        tags.append(f'<meta name="theme-color" data-scheme="{scheme}" content="{color}"{media}>')
     return "".join(tags)
-
-
-def root_style(accent: str, theme: str) -> str:
-    """Return the CSS that sets the accent colour of the site and the theme, unless it is `""`."""
-    scheme = f" color-scheme: {theme};" if theme else ""
-    return f":root {{ --accent-base: {accent};{scheme} }}"
 
 
 @cache
@@ -195,9 +192,3 @@ def _draw_notice(text: str, name: str) -> str:
         f'<main class="nothing page"><a href="." class="mark">{escape(name)}</a>'
         f'<p role="alert">{escape(text)}</p></main>'
     )
-
-
-def chosen_theme(request: Request) -> str:
-    """Return the theme in the visitor's cookie, or `""`."""
-    theme = request.cookies.get("theme", "")
-    return theme if theme in _QUASAR_DARK else ""

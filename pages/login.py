@@ -21,6 +21,7 @@ from .elements.sign_in import SignIn
 from .elements.text_field import TextField
 from .http.auth import target_query
 from .layout import open_page, page
+from .look import Look, theme_headline
 from .nickname_suggestions import suggest_nickname
 from .phrase_field import show_phrase_field
 
@@ -53,6 +54,7 @@ def register(context: PageContext) -> None:
             context,
             language,
             fields,
+            look=context.look(request),
             action=form_action(target),
             target=target,
             room_name=room.name if room else "",
@@ -70,6 +72,7 @@ def show_login(
     fields: LoginFields,
     errors: Mapping[str, str] = MappingProxyType({}),
     *,
+    look: Look,
     action: str,
     target: str = "/",
     room_name: str = "",
@@ -84,7 +87,7 @@ def show_login(
     ui.context.client.content.classes("screen-page")
     with html.div().classes("screen login"), html.div().classes("login-column"):
         Logo(context.chat.settings.name)
-        _show_headline(language("Say it. Let it fade."))
+        _show_headline(theme_headline(look.theme, language) or language("Say it. Let it fade."))
         html.p(
             language(
                 "An anonymous chat that forgets on time. Come in with a nickname, nothing else."

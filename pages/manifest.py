@@ -6,7 +6,8 @@ from fastapi.responses import JSONResponse
 from nicegui import app
 
 from .context import PageContext
-from .layout import BROWSER_COLORS, ICON, MANIFEST, asset_url
+from .layout import ICON, MANIFEST, asset_url
+from .look import Look
 
 _ICONS = (  # name, size, purpose
     (ICON.name, "any", "any"),
@@ -18,15 +19,18 @@ _ICONS = (  # name, size, purpose
 
 def register(context: PageContext) -> None:
     """Add the manifest. Its URLs are relative to it."""
-    name = context.chat.settings.name
+    settings = context.chat.settings
+    name = settings.name
+    look = Look(context.themes[settings.theme], "light", settings.accent)
+    color = look.browser_colors()["light"]
     manifest = {
         "name": name,
         "short_name": name,
         "start_url": ".",
         "scope": ".",
         "display": "standalone",
-        "background_color": BROWSER_COLORS["light"],
-        "theme_color": BROWSER_COLORS["light"],
+        "background_color": color,
+        "theme_color": color,
         "icons": [
             {
                 "src": asset_url(name),

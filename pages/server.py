@@ -29,6 +29,7 @@ from anonchat import (
 )
 from anonchat.api import api_routes, health_routes
 from anonchat.cli.admin_server import AdminServer
+from anonchat.plugins.themes import load_themes, name_site
 from anonchat.runtime.listening import bind, format_url, listen
 from anonchat.runtime.logging import configure_logging
 from anonchat.runtime.metrics import MetricsServer
@@ -99,9 +100,12 @@ def create_app(settings: Settings) -> FastAPI:
     """Build the whole application; its lifespan starts and stops everything.
 
     It starts to listen on the bound sockets in `state.listen_sockets` once it can answer.
+    Raises `StartupError` if a theme is wrong.
     """
     registry = PluginRegistry(load_plugins(settings.plugins))
     require_known_settings(registry.setting_names)
+    themes = load_themes(registry.themes.values(), chosen=settings.theme, accent=settings.accent)
+    settings = name_site(settings, themes[settings.theme])
     chat = Chat(settings)
     languages = load_languages(registry.locales, settings.locale_dir)
     plugins = PluginHost(chat, registry, languages)
@@ -146,7 +150,10 @@ def create_app(settings: Settings) -> FastAPI:
             web.include_router(plugin.router, prefix=f"/plugins/{plugin.name}")
     web.router.routes.append(api := api_routes(chat, plugins))
     web.state.chat, web.state.streams, web.state.listen_sockets = chat, api.streams, []
-    services = [*pages.register(chat, web, plugins, languages), plugins]
+    services = [
+        *pages.register(chat, web, plugins=plugins, languages=languages, themes=themes),
+        plugins,
+    ]
     ui.run_with(
         web,
         title=settings.name,

@@ -1,4 +1,4 @@
-"""The settings of a visitor: language, colours, signing out, being forgotten."""
+"""The settings of a visitor: language, colours, theme, signing out, being forgotten."""
 
 from nicegui import html, ui
 
@@ -10,32 +10,36 @@ from .elements.button import Button
 from .elements.dialog import Dialog
 from .elements.language_choice import LanguageChoice
 from .elements.page_budget import current_budget
+from .elements.scheme_choice import SchemeChoice
 from .elements.sign_out import SignOut
 from .elements.theme_choice import ThemeChoice
 from .i18n.language import current_language
 from .keyboard_dialog import open_keyboard_dialog
-from .layout import chosen_theme
 from .phrase_dialog import open_phrase_dialog
 
 
 async def open_settings() -> None:
     """Show the settings until they are closed."""
-    _ = current_language()
-    visitor = await current_context().chat.identity.get(current_visitor_id())
+    _, context = current_language(), current_context()
+    visitor = await context.chat.identity.get(current_visitor_id())
 
     async def forget() -> None:
         with alert.report_errors():
             await current_budget().wait(Cost.PURGE)
             # The event signs out all pages of the visitor.
-            await current_context().chat.identity.forget(visitor.id)
+            await context.chat.identity.forget(visitor.id)
 
     with Dialog(_("Settings")) as dialog:
         with html.div().classes("options-line"):
             html.span(_("Language"))
-            LanguageChoice(current_context().languages.values(), current=_)
+            LanguageChoice(context.languages.values(), current=_)
         with html.div().classes("options-line"):
             html.span(_("Colours"))
-            ThemeChoice(chosen_theme(ui.context.client.request))
+            SchemeChoice(context.look(ui.context.client.request).scheme)
+        if len(context.themes) > 1:
+            with html.div().classes("options-line"):
+                html.span(_("Theme"))
+                ThemeChoice(context.themes.values(), accent=context.chat.settings.accent)
         if visitor.badge:
             with html.div().classes("options-line"):
                 html.span(_("Secret phrase"))

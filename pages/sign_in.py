@@ -25,8 +25,9 @@ from .elements.static_page import fill_placeholders, placeholder
 from .error_pages import make_error_page, make_rate_limited_page, retry_after
 from .http.auth import local_path
 from .http.client_address import client_address
-from .layout import base_url, chosen_theme, root_style, static_page
+from .layout import base_url, static_page
 from .login import NICKNAME_MAXLENGTH, LoginFields, form_action, show_login
+from .look import Look
 
 _PHRASE_ERRORS = (InvalidPhrase, WrongPhrase, TooManyPhrases)
 _PLAIN_FORM = "application/x-www-form-urlencoded"
@@ -99,19 +100,18 @@ def _make_refusals(context: PageContext) -> RefusePlainForm:
 
     The document of each kind of refusal is drawn once, and then filled in.
     """
-    settings = context.chat.settings
+    name = context.chat.settings.name
 
     @cache
-    def draw(language: Language, theme: str, field: str, *, has_phrase: bool) -> str:
-        css = root_style(settings.accent, theme)
+    def draw(language: Language, look: Look, field: str, *, has_phrase: bool) -> str:
         fields = LoginFields(
             nickname=placeholder("nickname"),
             attempt=placeholder("attempt"),
             phrase="filled in" if has_phrase else "",
         )
         errors = {field: placeholder("reason")}
-        with static_page(settings.name, language=language, css=css) as document:
-            show_login(context, language, fields, errors, action=placeholder("action"))
+        with static_page(name, language=language, look=look) as document:
+            show_login(context, language, fields, errors, look=look, action=placeholder("action"))
         return document.text
 
     def refuse(request: Request, target: str, fields: LoginFields, error: ChatError) -> Response:
@@ -120,7 +120,7 @@ def _make_refusals(context: PageContext) -> RefusePlainForm:
         language, status = context.language(request), _refusal_status(error)
         document = draw(
             language,
-            chosen_theme(request),
+            context.look(request),
             _refused_field(error),
             has_phrase=bool(fields.phrase),
         )

@@ -149,8 +149,9 @@ def _parse(written: str, *, like: object) -> object:
         return parse_duration(written)
     if isinstance(like, Rate):
         return parse_rate(written)
-    text = "" if written == "empty" else written
-    return type(like)(text)
+    if written == "empty":
+        return "" if like == "" else None
+    return type(like)(written)
 
 
 def _targets(text: str) -> Iterator[str]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from .. import chat as core
+from ..catalogues import SOURCE_LANGUAGE
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
 from ..errors import NotFound
 from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
-from ..languages import SOURCE_LANGUAGE, Language
+from ..languages import Language
 from .commands import CommandInfo, CommandResult, Commands, list_actions
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
 from .facade import Chat

@@ -257,7 +257,7 @@ class Plugin:
 
     def every(self, interval: str) -> Callable[[_Function], _Function]:
         """Add a job that runs at multiples of an interval such as `10m`, on one node of several."""
-        return self._job(f"every {interval}", lambda: JobTrigger.every(parse_duration(interval)))
+        return self._job(f"every {interval}", lambda: JobTrigger.every(interval))
 
     def cron(self, line: str) -> Callable[[_Function], _Function]:
         """Add a job by a line of cron, in UTC: `0 9 * * mon`; on one node of several."""

@@ -15,10 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .. import chat as core
+from ..catalogues import SOURCE_LANGUAGE
 from ..durations import parse_duration
 from ..entities import Message, Post, Room
 from ..events import Event, VisitorTold
-from ..languages import SOURCE_LANGUAGE, Language, load_languages
+from ..languages import Language, load_languages
 from ..settings import Settings
 from .commands import split_command, unescape_slash
 from .entities import Member, make_member

@@ -1,16 +1,21 @@
-"""Scheduled work: tasks that run at a fixed interval, and the purge of expired data."""
+"""Scheduled work: tasks that run at a fixed interval, the purge of expired data, times of jobs."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
 
+from ..durations import parse_duration
 from ..errors import Unavailable
+from .weekdays import name_weekdays
 
 _CANCEL_SECONDS = 0.1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOMENT = timedelta(microseconds=1)
 _log = logging.getLogger(__name__)
 
 
@@ -95,6 +100,43 @@ class Janitor:
     async def _purge_if_overdue(self) -> None:
         if time.monotonic() - self._purged_at > 1.25 * self._interval:
             await self.run_purge()
+
+
+class JobTrigger:
+    """The times at which a job runs; the same on all nodes, and after a restart."""
+
+    def __init__(self, find_next: Callable[[datetime], datetime]) -> None:
+        self._find_next = find_next
+
+    @classmethod
+    def every(cls, interval: str) -> "JobTrigger":
+        """Run at the multiples of an interval such as `10m`, counted from the start of 1970.
+
+        Raises `ValueError` if it is not a duration.
+        """
+        step = parse_duration(interval)
+        return cls(lambda moment: moment + step - (moment - _EPOCH) % step)
+
+    @classmethod
+    def cron(cls, line: str) -> "JobTrigger":
+        """Run at the times of a cron line such as `0 9 * * mon`, in UTC.
+
+        Its fields are minute, hour, day, month and weekday, all of which have to match. Raises
+        `ValueError` if it is not one, or if none of its times ever comes.
+        """
+        try:
+            *fields, weekdays = line.split()
+            named = " ".join([*fields, name_weekdays(weekdays)])
+            cron = CronTrigger.from_crontab(named, timezone=UTC)
+        except ValueError as error:
+            raise ValueError(f"{line!r} is not a cron line: {error}") from error
+        if cron.get_next_fire_time(None, _EPOCH) is None:
+            raise ValueError(f"{line!r} is a cron line whose time never comes")
+        return cls(lambda moment: cron.get_next_fire_time(None, moment + _MOMENT))
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Return the first time after `moment`, which has to have a time zone, in UTC."""
+        return self._find_next(moment.astimezone(UTC))
 
 
 async def _run(function: Callable[[], Awaitable[object]], name: str) -> None:

@@ -227,6 +227,15 @@ async def test_changes_of_a_room_state_on_all_nodes_do_not_undo_each_other(
             assert await node.room_states.read(room.id, "poll") == {"votes": 5 * _NODES}
 
 
+async def test_each_time_of_a_job_is_claimed_by_one_node(
+    nodes: list[Chat], clock: FakeClock
+) -> None:
+    for number in range(10):
+        slot = clock() + number * timedelta(minutes=1)
+        claims = await asyncio.gather(*(node.job_runs.claim("remind", slot) for node in nodes))
+        assert sum(claims) == 1
+
+
 async def test_concurrent_joins_on_all_nodes_respect_the_member_limit(nodes: list[Chat]) -> None:
     room, _ = await create_room_with_members(nodes[0], "night train", "Ann")
     others = [await sign_in(nodes[0], f"Bob {number}") for number in range(9)]

@@ -95,6 +95,8 @@ def threads_before() -> set[threading.Thread]:
         ("ACCENT", "green"),
         ("ACCENT", "#0a6b4"),
         ("ACCENT", "#0a6b4f; } * { display: none"),
+        ("LOCALE_DIR", "/nowhere"),
+        ("LOCALE_DIR", "/dev/null"),
         ("LANGUAGE", "English"),
         ("LANGUAGE", "de"),
         ("LANGUAGE", "xx"),
@@ -157,6 +159,7 @@ def test_invalid_setting_fails_startup_with_one_line_that_names_it(
         ("PORT", "eighty", "needs a whole number from 0 to 65535, got 'eighty'"),
         ("ROOMS_MAX", "0", "needs a whole number of at least 1, got '0'"),
         ("LANGUAGE", "de", "needs auto, en or ru, got 'de'"),
+        ("LOCALE_DIR", "/nowhere", "needs a folder that exists and can be read, got '/nowhere'"),
         ("LOG_FORMAT", "xml", "needs 'text' or 'json', got 'xml'"),
         ("HOST", "999.1.1.1", "needs an address or name of this machine, got '999.1.1.1'"),
         ("SECRET_KEY", "short", "needs 16 characters or more, got 5"),
@@ -315,6 +318,18 @@ def test_language_setting_accepts_every_language_of_the_pages(
     for code in ("auto", *load_languages()):
         monkeypatch.setenv("ANONCHAT_LANGUAGE", code)
         assert read_settings().language == code
+
+
+def test_language_setting_accepts_a_language_of_the_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pt_BR.po").touch()
+    monkeypatch.setenv("ANONCHAT_LOCALE_DIR", str(tmp_path))
+    monkeypatch.setenv("ANONCHAT_LANGUAGE", "pt-BR")
+    assert read_settings().language == "pt-BR"
+    monkeypatch.setenv("ANONCHAT_LANGUAGE", "de")
+    with pytest.raises(StartupError, match="needs auto, en, pt-BR or ru, got 'de'"):
+        read_settings()
 
 
 @pytest.mark.parametrize(

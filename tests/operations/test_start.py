@@ -151,6 +151,7 @@ async def test_port_taken_during_startup_fails_the_start_with_one_line(
         ({"host": "224.0.0.1"}, "ANONCHAT_HOST"),
         ({"port": "1", "metrics_port": "1", "metrics_host": "0.0.0.0"}, "ANONCHAT_METRICS_PORT"),
         ({"language": "de"}, "ANONCHAT_LANGUAGE"),
+        ({"locale_dir": "/nowhere"}, "ANONCHAT_LOCALE_DIR"),
         ({"mesage_ttl": "10m"}, "ANONCHAT_MESAGE_TTL"),
         ({"bus_url": "redis://127.0.0.1:port", "secret_key": "x" * 16,
           "database_url": "postgresql://127.0.0.1:1/x"}, "ANONCHAT_BUS_URL"),
@@ -173,6 +174,20 @@ def test_check_reports_what_startup_rejects(
     check = CliRunner().invoke(cli, ["check"])
     assert check.exit_code == 1
     assert line.rpartition(":")[0] in check.output
+
+
+def test_check_reports_the_broken_catalogue_that_startup_rejects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "de.po").write_text('msgid "New room"\nmsgstr "Neuer {room}"\n')
+    environment = _write_environment(tmp_path, {"locale_dir": str(tmp_path)})
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    line = f"{tmp_path / 'de.po'}: line 1: 'New room' has no placeholder {{room}}"
+    done = run_program(tmp_path, environment=environment)
+    assert (done.returncode, done.stderr) == (1, f"{line}\n")
+    check = CliRunner().invoke(cli, ["check"])
+    assert (check.exit_code, line in check.output) == (1, True)
 
 
 def test_check_reports_an_unreadable_secret_key_before_the_first_start(

@@ -7,10 +7,8 @@ from fastapi import Request
 from nicegui import Client, ui
 
 from anonchat import Chat, load_languages
-from pages.context import PageContext
 from pages.elements.page_budget import PageBudget
-from pages.feeds.broadcaster import FeedBroadcaster
-from pages.http.auth import SessionAuth
+from tests.pages.contexts import make_context
 
 LANGUAGES = load_languages()
 
@@ -18,10 +16,9 @@ LANGUAGES = load_languages()
 @contextmanager
 def show_page(chat: Chat, *, visitor_id: str = "") -> Iterator[Client]:
     """Return the client of an English page, in whose `with` block elements can be created."""
-    feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
     request = Request({"type": "http", "path": "/", "headers": [], "visitor": visitor_id})
     request.scope.update(
-        context=PageContext(chat, feeds, SessionAuth(chat), LANGUAGES),
+        context=make_context(chat),
         language=LANGUAGES["en"],
         budget=PageBudget(chat.work_budget, request),
     )

@@ -12,14 +12,13 @@ import pytest
 import pytest_asyncio
 from fastapi import Depends, FastAPI, Request, Response
 
-from anonchat import Chat, TokenRevoked, Visitor, load_languages
+from anonchat import Chat, TokenRevoked, Visitor
 from anonchat.rates import Rate
 from pages import sign_in
-from pages.context import PageContext
-from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
 from pages.http.cross_origin import CrossOriginProtectionMiddleware
 from tests.fakes import EventRecorder, FakeClock, make_limit, running_chat
+from tests.pages.contexts import make_context
 
 # NiceGUI, which draws a refused form, runs once in a process.
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("web")]
@@ -35,8 +34,7 @@ class AuthApp:
         self.address = address
         web = FastAPI()
         web.include_router(self.auth.routes())
-        feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
-        web.include_router(sign_in.routes(PageContext(chat, feeds, self.auth, load_languages())))
+        web.include_router(sign_in.routes(make_context(chat, auth=self.auth)))
         web.add_middleware(
             CrossOriginProtectionMiddleware,
             base_url=chat.settings.base_url,

@@ -1,91 +1,30 @@
 """Every catalogue contains all translatable texts of the code and no others."""
 
-import ast
 import re
-import string
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-ROOT = Path(__file__).parents[2]
-CATALOGUES = sorted((ROOT / "pages" / "i18n" / "locale").glob("*.po"))
-_TRANSLATORS = ("_", "language", "_language", "N_")
+from anonchat.catalogue_reader import find_placeholders
+from anonchat.catalogues import OUR_CATALOGUES, find_catalogues
+from tools.words import TEMPLATE, SourceText, complete, find_texts
 
+CATALOGUES = list(find_catalogues(OUR_CATALOGUES).values())
 
-@dataclass(frozen=True)
-class SourceText:
-    """A translatable text in the code: one form, singular and plural, or a text with a context."""
+SOURCE_TEXTS = list(find_texts())
+_CATALOGUE = """\
+# A comment.
+msgid ""
+msgstr "Language: de\\n"
 
-    forms: tuple[str, ...]
-    context: str = ""
-    location: str = ""
+msgid "Unused"
+msgstr "Unbenutzt"
 
-
-def _find_texts() -> Iterator[SourceText]:
-    for folder in ("pages", "anonchat"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            tree = ast.parse(path.read_text())
-            constants = _constants(tree)
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call):
-                    location = f"{path.relative_to(ROOT)}:{node.lineno}"
-                    yield from _texts_of_call(node, constants, location)
-
-
-def _texts_of_call(
-    call: ast.Call, constants: dict[str, str], location: str
-) -> Iterator[SourceText]:
-    texts = [_text(argument, constants) for argument in call.args]
-    target = call.func
-    if _is_translator(target) and texts:
-        yield SourceText((texts[0] or "",), location=location)
-    elif isinstance(target, ast.Attribute) and _is_translator(target.value):
-        if target.attr == "count":
-            yield SourceText((texts[0] or "", texts[1] or ""), location=location)
-        elif target.attr == "words":
-            yield SourceText((texts[1] or "",), context=texts[0] or "", location=location)
-
-
-def _is_translator(node: ast.expr) -> bool:
-    """Tell whether an expression translates texts."""
-    if isinstance(node, ast.Name):
-        return node.id in _TRANSLATORS
-    if isinstance(node, ast.Attribute):
-        return node.attr == "_language"
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "language"
-    )
-
-
-def _text(node: ast.expr, constants: dict[str, str]) -> str | None:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    return constants.get(node.id) if isinstance(node, ast.Name) else None
-
-
-def _constants(tree: ast.Module) -> dict[str, str]:
-    return {
-        node.targets[0].id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    }
-
-
-SOURCE_TEXTS = [
-    source
-    for source in _find_texts()
-    # this module translates texts that are marked elsewhere
-    if not source.location.startswith("pages/i18n/language.py")
-]
+msgid "Send"
+msgstr "Senden"
+"""
 
 
 def _read(path: Path) -> Catalog:
@@ -95,10 +34,6 @@ def _read(path: Path) -> Catalog:
 
 def _forms(entry: Message) -> list[str]:
     return list(entry.string) if isinstance(entry.string, (tuple, list)) else [entry.string or ""]
-
-
-def _placeholders(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
 def test_translatable_texts_and_catalogues_are_found() -> None:
@@ -128,8 +63,8 @@ def test_translation_has_the_placeholders_of_its_source(path: Path) -> None:
     wrong = []
     for entry in _entries(_read(path)):
         ids = entry.id if isinstance(entry.id, tuple) else (entry.id,)
-        expected = _placeholders(ids[-1])
-        wrong += [form for form in _forms(entry) if _placeholders(form) != expected]
+        expected = {*find_placeholders(ids[-1])}
+        wrong += [form for form in _forms(entry) if {*find_placeholders(form)} != expected]
     assert wrong == []
 
 
@@ -153,6 +88,20 @@ def test_translation_is_used_in_the_code(path: Path) -> None:
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
 def test_catalogue_has_no_fuzzy_translation(path: Path) -> None:
     assert [entry.id for entry in _entries(_read(path)) if entry.fuzzy] == []
+
+
+def test_template_has_the_texts_of_the_code() -> None:
+    text = TEMPLATE.read_text()
+    assert text == complete(text, SOURCE_TEXTS), "run make words"
+
+
+def test_completed_catalogue_has_missing_texts_and_no_unused_ones() -> None:
+    catalogue = complete(_CATALOGUE, [SourceText(("Send",)), SourceText(("{n} dog", "{n} dogs"))])
+    assert catalogue == (
+        '# A comment.\nmsgid ""\nmsgstr "Language: de\\n"\n\n'
+        'msgid "Send"\nmsgstr "Senden"\n\n'
+        'msgid "{n} dog"\nmsgid_plural "{n} dogs"\nmsgstr[0] ""\nmsgstr[1] ""\n'
+    )
 
 
 def _entries(catalogue: Catalog) -> list[Message]:

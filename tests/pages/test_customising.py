@@ -13,21 +13,24 @@ from nicegui.event_listener import EventListener
 
 from anonchat import Chat, load_languages
 from pages import room, shell
-from pages.context import PageContext
-from pages.feeds.broadcaster import FeedBroadcaster
-from pages.http.auth import SessionAuth
+from tests.pages.contexts import make_context
 from tests.pages.tab import Tab, open_tab, wait_until
+from tools.words import find_texts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _GUIDE = Path(__file__).parents[2] / "docs" / "customising.md"
-_SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_SNIPPET = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _find_snippets(heading: str, language: str) -> list[str]:
+    section = _GUIDE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [text for name, text in _SNIPPET.findall(section) if name == language]
 
 
 def _read_snippet(heading: str) -> str:
-    section = _GUIDE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    (snippet,) = _SNIPPET.findall(section)
-    return str(snippet)
+    (snippet,) = _find_snippets(heading, "python")
+    return snippet
 
 
 def _change_room(monkeypatch: pytest.MonkeyPatch, heading: str, *, above: str) -> None:
@@ -54,8 +57,7 @@ def _register(heading: str, chat: Chat) -> None:
     snippet = _read_snippet(heading)
     names: dict[str, Any] = {"__name__": "customised"}
     exec(compile(snippet, heading, "exec", dont_inherit=True), names)
-    feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
-    names["register"](PageContext(chat, feeds, SessionAuth(chat), load_languages()))
+    names["register"](make_context(chat))
 
 
 def _listener(tab: Tab, event: str, label: str = "") -> EventListener:
@@ -116,6 +118,21 @@ async def test_select_of_the_guide_is_in_the_panel_of_a_room(
         await wait_until(
             lambda: any(each._text == "By arrival" for each in tab.client.elements.values())
         )
+
+
+async def test_words_of_the_guide_replace_ours_and_add_a_language(tmp_path: Path) -> None:
+    english, german = _find_snippets("Change words and add a language", "po")
+    (tmp_path / "en.po").write_text(english)
+    (tmp_path / "de.po").write_text(german)
+    languages = load_languages(overrides=tmp_path)
+    assert languages["en"]("New room") == "Open a salon"
+    assert languages["en"].count("{n} member", "{n} members", 2) == "2 guests"
+    assert languages["de"].name == "Deutsch"
+    assert languages["de"]("New room") == "Neuer Raum"
+    sentence = "Please come again in {seconds} s."
+    assert languages["de"](sentence, seconds=9) == "Bitte in 9 s noch einmal."
+    known = {form for text in find_texts() for form in text.forms}
+    assert known.issuperset(re.findall(r'^msgid "(.+)"$', english + german, re.MULTILINE))
 
 
 async def test_dialog_of_the_guide_is_awaited_and_deleted(url: str, chat: Chat) -> None:

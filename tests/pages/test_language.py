@@ -1,11 +1,14 @@
 """Choice of the language of a page; plurals, durations and error texts."""
 
 from datetime import timedelta
+from gettext import NullTranslations
 
 import pytest
 from starlette.requests import Request
 
-from anonchat import InvalidRoom, load_languages
+from anonchat import InvalidRoom, Language, load_languages
+from pages.elements.document_language import find_quasar_pack
+from pages.elements.static_page import StaticPage
 from pages.i18n.language import choose_language
 
 LANGUAGES = load_languages()
@@ -36,6 +39,16 @@ def _request(**headers: str) -> Request:
 def test_language_follows_accept_language(accepted: str, code: str) -> None:
     request = _request(accept_language=accepted)
     assert choose_language(request, LANGUAGES, default="auto").code == code
+
+
+@pytest.mark.parametrize(
+    ("accepted", "code"),
+    [("pt-BR, en", "pt-BR"), ("pt-br, en", "pt-BR"), ("pt, ru", "ru"), ("ru-RU, pt-BR", "ru")],
+)
+def test_region_of_accept_language_is_matched_first(accepted: str, code: str) -> None:
+    languages = {**LANGUAGES, "pt-BR": Language("pt-BR", NullTranslations())}
+    request = _request(accept_language=accepted)
+    assert choose_language(request, languages, default="auto").code == code
 
 
 def test_language_cookie_overrides_accept_language() -> None:
@@ -101,5 +114,31 @@ def test_error_message_contains_localized_durations() -> None:
     )
 
 
-def test_language_names_are_in_their_own_language() -> None:
-    assert [language.name for language in LANGUAGES.values()] == ["English", "Русский"]
+@pytest.mark.parametrize(
+    ("code", "name", "direction"),
+    [
+        ("en", "English", "ltr"),
+        ("ru", "Русский", "ltr"),
+        ("pt-BR", "Português (Brasil)", "ltr"),
+        ("he", "עברית", "rtl"),
+        ("ckb", "کوردیی ناوەندی", "rtl"),
+    ],
+)
+def test_language_has_its_own_name_and_direction(code: str, name: str, direction: str) -> None:
+    language = Language(code, NullTranslations())
+    assert (language.name, language.direction) == (name, direction)
+
+
+@pytest.mark.parametrize(
+    ("code", "pack"),
+    [("en", "en-US"), ("ru", "ru"), ("de-AT", "de"), ("pt-BR", "pt-BR"), ("ko", "ko-KR"),
+     ("sw", "en-US")],
+)  # fmt: skip
+def test_texts_of_quasar_are_in_the_nearest_language(code: str, pack: str) -> None:
+    assert find_quasar_pack(code) == pack
+
+
+def test_static_page_declares_language_and_direction() -> None:
+    with StaticPage("", language=Language("he", NullTranslations()), head="") as page:
+        pass
+    assert '<html lang="he" dir="rtl">' in page.text
