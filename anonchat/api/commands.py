@@ -69,7 +69,5 @@ async def run(
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
     await budget.spend(cost)
     return CommandResult.model_validate(
-        await plugins.run_command(
-            room.id, caller.id, command.text, dedup_id=command.dedup_id or ""
-        )
+        await plugins.run_command(room.id, caller.id, command.text, dedup_id=command.dedup_id or "")
     )

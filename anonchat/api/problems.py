@@ -53,7 +53,10 @@ INVALID_ROOM = Problem(
     "Its name, its topic or one of its lifetimes is out of bounds.",
 )
 INVALID_MESSAGE = Problem(
-    "invalid-message", 422, "The message is invalid", "Its text is empty or too long, or is no command."
+    "invalid-message",
+    422,
+    "The message is invalid",
+    "Its text is empty or too long, or is no command.",
 )
 REFUSED = Problem(
     "refused", 422, "Refused by a rule of this site", "A plugin refuses it; `detail` says why."
@@ -114,7 +117,10 @@ NOT_ALLOWED = Problem(
     "by its owner.",
 )
 NOT_FOUND = Problem(
-    "not-found", 404, "Not found", "There is no such room, message, command or path, or it has ended."
+    "not-found",
+    404,
+    "Not found",
+    "There is no such room, message, command or path, or it has ended.",
 )
 METHOD_NOT_ALLOWED = Problem(
     "method-not-allowed", 405, "Method not allowed", "The header `Allow` lists the methods."

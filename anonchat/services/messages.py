@@ -93,7 +93,10 @@ class Messages:
         `LimitReached` or `Unavailable`, and what `review` raises, such as `Refused`.
         """
         with self._metrics.track_post():
-            post, dedup_id = normalize_post(post or Post(text)), check_dedup_id(dedup_id) or new_id()
+            post, dedup_id = (
+                normalize_post(post or Post(text)),
+                check_dedup_id(dedup_id) or new_id(),
+            )
             if self.review:
                 reviewed = await self.review(room_id, visitor_id, post)
                 if reviewed.warnings and not confirmed:

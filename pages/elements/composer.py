@@ -134,7 +134,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         except MessageExpired as error:  # it was posted before
             self.run_method("expire", sent.dedup_id, self._language.explain(error))
         except NeedsConfirmation as error:
-            warnings = [self._language.translate(each) for each in error.details["warnings"]]
+            warnings = [self._language.translate(each) for each in error.warnings]
             question = self._language.explain(error)
             await self.call_script("ask", sent.dedup_id, question, warnings)
         except ChatError as error:
