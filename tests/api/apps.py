@@ -20,8 +20,9 @@ SignIn = Callable[..., Awaitable[ApiClient]]
 async def running_app(
     folder: Path, clock: FakeClock, *, plugins: Path | None = None, **changes: object
 ) -> AsyncIterator[FastAPI]:
-    """Yield an application with only the API and these plugins; NiceGUI allows one whole application per process.
+    """Yield an application with only the API and these plugins.
 
+    NiceGUI allows only one whole application in a process:
     `test_server.py` and `test_fuzz.py` test the whole application in separate processes.
     """
     registry = PluginRegistry(load_plugins(str(plugins)) if plugins else [])
