@@ -69,6 +69,7 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .plugins.commands import split_command, unescape_slash
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
 from .plugins.registry import PluginRegistry
@@ -168,5 +169,7 @@ __all__ = [
     "read_settings",
     "require_known_settings",
     "room_lifetime",
+    "split_command",
+    "unescape_slash",
     "visitor_lifetime",
 ]
