@@ -68,8 +68,10 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .plugins.commands import CommandResult
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
+from .plugins.registrations import Page as PluginPage
 from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
 from .plugins.themes import Theme
@@ -126,6 +128,7 @@ __all__ = [
     "NotFound",
     "PeriodicTask",
     "PluginHost",
+    "PluginPage",
     "PluginRegistry",
     "Post",
     "PresenceChanged",
