@@ -69,6 +69,7 @@ from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult
+from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
 from .plugins.registrations import Page as PluginPage
@@ -96,6 +97,7 @@ __all__ = [
     "Chat",
     "ChatError",
     "Clock",
+    "CommandResult",
     "ConnectionLimit",
     "Cost",
     "Event",
@@ -127,6 +129,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "PluginFailed",
     "PluginHost",
     "PluginPage",
     "PluginRegistry",

@@ -1,4 +1,4 @@
-"""The pages of plugins, in our frame, and the links to them."""
+"""The pages of plugins, in our frame."""
 
 from typing import Annotated
 
@@ -7,12 +7,11 @@ from nicegui import html
 
 from anonchat import PluginPage, Visitor
 
-from .context import PageContext, current_context
+from .context import PageContext
 from .elements.language_choice import LanguageChoice
 from .elements.logo import Logo
 from .elements.plugin_area import PluginArea
 from .elements.skip_link import SkipLink
-from .i18n.language import current_language
 from .layout import open_page, page
 
 
@@ -20,13 +19,6 @@ def register(context: PageContext) -> None:
     """Add the pages that the plugins have registered."""
     for plugin_page in context.plugins.registry.pages.values():
         _add(context, plugin_page)
-
-
-def list_page_links() -> list[tuple[str, str]]:
-    """Return the links to the pages that are in the menu: address and translated title."""
-    _ = current_language()
-    pages = current_context().plugins.registry.pages.values()
-    return [(each.path.removeprefix("/"), _(each.title)) for each in pages if each.in_menu]
 
 
 def _add(context: PageContext, plugin_page: PluginPage) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from anonchat import ChatError, CommandResult, Cost, Member, Message, NotFound, Room
+from anonchat import N_, ChatError, CommandResult, Cost, Member, Message, NotFound, Room
 
 from .context import current_context
 from .elements.action_buttons import ActionButtons
@@ -53,7 +53,7 @@ class RoomActions:
 
     async def _run(self, id: str, seq: int = 0) -> None:
         if (action := self._context.plugins.registry.actions.get(id)) is None:
-            raise NotFound  # a forged event
+            return  # a forged event
         await self._budget.spend(Cost.PLUGIN + self._context.broadcast_cost(self._room.id))
         message = await self._find_message(seq) if seq else None
         with self._open_area(id, action.call.plugin):
@@ -81,5 +81,5 @@ class RoomActions:
             self._room.id, visitor_id=self._member.visitor_id, before=seq + 1, limit=1
         )
         if not found or found[-1].seq != seq:
-            raise NotFound
+            raise NotFound(N_("There is no such message, or it is gone already."))
         return found[-1]
