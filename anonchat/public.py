@@ -60,6 +60,7 @@ from .events import (
     RoomStateChanged,
     TokenRevoked,
     VisitorForgotten,
+    VisitorTold,
 )
 from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
@@ -159,6 +160,7 @@ __all__ = [
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
+    "VisitorTold",
     "WorkBudget",
     "WrongPhrase",
     "client_network",
