@@ -90,6 +90,15 @@ class MessagesDeleted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class VisitorTold(Event):
+    """A text is shown to one member of a room alone, and is not stored."""
+
+    room_id: str
+    visitor_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoomRead(Event):
     """A member has read a room up to `seq`."""
 

@@ -60,6 +60,7 @@ from .events import (
     RoomStateChanged,
     TokenRevoked,
     VisitorForgotten,
+    VisitorTold,
 )
 from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
@@ -68,8 +69,11 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .plugins.commands import CommandResult, split_command, unescape_slash
+from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
+from .plugins.registrations import Page as PluginPage
 from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
 from .plugins.themes import Theme
@@ -94,6 +98,7 @@ __all__ = [
     "Chat",
     "ChatError",
     "Clock",
+    "CommandResult",
     "ConnectionLimit",
     "Cost",
     "Event",
@@ -125,7 +130,9 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "PluginFailed",
     "PluginHost",
+    "PluginPage",
     "PluginRegistry",
     "Post",
     "PresenceChanged",
@@ -153,6 +160,7 @@ __all__ = [
     "UnknownVisitor",
     "Visitor",
     "VisitorForgotten",
+    "VisitorTold",
     "WorkBudget",
     "WrongPhrase",
     "client_network",
@@ -166,5 +174,7 @@ __all__ = [
     "read_settings",
     "require_known_settings",
     "room_lifetime",
+    "split_command",
+    "unescape_slash",
     "visitor_lifetime",
 ]

@@ -27,6 +27,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self._publisher_listeners: list[Listener] = []
         # By room id and `seq`.
         self._recently_deleted: BoundedDict[tuple[str, int], None] = BoundedDict(_DELETED_MAX)
 
@@ -38,10 +39,25 @@ class Bus:
         """
         self._listeners.append(listener)
 
+    def subscribe_published(self, listener: Listener) -> None:
+        """Call `listener` as `subscribe` does, but only with what this node publishes.
+
+        So each event reaches one of several nodes. It is called after the other listeners. What
+        each node notices by itself, such as gaps (`EventsLost`) and the timeout of another node,
+        does not reach it.
+        """
+        self._publisher_listeners.append(listener)
+
     async def publish(self, event: Event) -> None:
         """Deliver the event to the listeners on this node now, and on the other nodes soon."""
         await self.publish_local(event)
         self.publish_remote(event)
+        await self._deliver(event, self._publisher_listeners)
+
+    async def publish_here(self, event: Event) -> None:
+        """Publish an event of this node that the other nodes derive from another event."""
+        await self.publish_local(event)
+        await self._deliver(event, self._publisher_listeners)
 
     async def publish_local(self, event: Event) -> None:
         """Deliver the event to the listeners on this node; if one fails, log it, call the others.
@@ -49,16 +65,21 @@ class Bus:
         The deletion of a message may arrive before its posting if they come from two nodes. Then
         the posting is dropped.
         """
-        match event:
-            case MessagesDeleted(room_id, seqs):
-                self._recently_deleted |= dict.fromkeys((room_id, seq) for seq in seqs)
-            case MessagePosted(room, message) if (room.id, message.seq) in self._recently_deleted:
-                return
-        for listener in self._listeners:
+        if isinstance(event, MessagesDeleted):
+            self._recently_deleted |= dict.fromkeys((event.room_id, seq) for seq in event.seqs)
+        await self._deliver(event, self._listeners)
+
+    async def _deliver(self, event: Event, listeners: list[Listener]) -> None:
+        if isinstance(event, MessagePosted) and self._was_deleted(event):
+            return
+        for listener in listeners:
             try:
                 await listener(event)
             except Exception:  # a failing listener must not block the others
                 _log.exception("event listener failed: %s", type(event).__name__)
+
+    def _was_deleted(self, posted: MessagePosted) -> bool:
+        return (posted.room.id, posted.message.seq) in self._recently_deleted
 
     def publish_remote(self, event: Event) -> None:
         """Deliver the event to the listeners on the other nodes only."""

@@ -18,6 +18,7 @@ from ..events import (
     RoomActivity,
     RoomChanged,
     RoomOpened,
+    VisitorTold,
 )
 from ..runtime.cooperative import iterate_cooperatively
 from .message_cipher import MessageCipher
@@ -47,6 +48,9 @@ class EventCipher:
                 if not encrypted or not posted:
                     return None
                 return MessagePosted(encrypted, posted, visitor_id)
+            case VisitorTold(room_id, visitor_id, text):
+                told = self._cipher.encrypt_told_text(room_id, visitor_id, text)
+                return VisitorTold(room_id, visitor_id, told) if told else None
             case RoomActivity(rooms, deleted):
                 return RoomActivity(tuple(map(_without_texts, rooms)), deleted)
             case PeerPresence(node, member, present):
@@ -73,6 +77,10 @@ class EventCipher:
                 if not decrypted or not posted:
                     return None
                 return MessagePosted(decrypted, posted, visitor_id)
+            case VisitorTold(room_id, visitor_id, text):
+                await self._cipher.fetch_visitor_keys([visitor_id])
+                told = self._cipher.decrypt_told_text(room_id, visitor_id, text)
+                return None if told is None else VisitorTold(room_id, visitor_id, told)
             case PeerPresence(node, member, present):
                 received = await self._decrypt_member(member)
                 received = received or _without_nickname(member, present)

@@ -175,6 +175,19 @@ class RowCipher:
         nickname, badge = texts
         return replace(member, nickname=nickname, badge=badge)
 
+    def encrypt_told_text(self, room_id: str, visitor_id: str, text: str) -> str | None:
+        """Encrypt a text for one member of a room; `None` without the key of the visitor."""
+        if (key := self._keys.get(visitor_key_name(visitor_id))) is None:
+            return None
+        sealed = encrypt_texts(key, text, associated_data=f"{room_id} {visitor_id}")
+        return b64encode(sealed).decode()
+
+    def decrypt_told_text(self, room_id: str, visitor_id: str, sealed: str) -> str | None:
+        """Undo `encrypt_told_text`; return `None` if the key of the visitor is unknown."""
+        key_name, associated_data = visitor_key_name(visitor_id), f"{room_id} {visitor_id}"
+        texts = self._decrypt(b64decode(sealed), key_name, associated_data=associated_data)
+        return texts[0] if texts else None
+
     def has_room_key(self, room_id: str) -> bool:
         """Return whether the key of a room exists."""
         return self._keys.get(room_key_name(room_id)) is not None

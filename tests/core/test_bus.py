@@ -5,9 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from anonchat import Bus, Event, RoomEnded, RoomRead, VisitorForgotten
+from anonchat import (
+    Bus,
+    Chat,
+    Event,
+    MessagePosted,
+    MessagesDeleted,
+    RoomEnded,
+    RoomRead,
+    VisitorForgotten,
+)
 from anonchat.bus import ValkeyBus
 from anonchat.bus.client import Valkey
+from tests.fakes import create_room_with_members
 from tests.timeouts import DEADLINE
 from tools.servers.redis import Redis
 
@@ -47,6 +57,50 @@ async def test_failing_listener_does_not_affect_the_others(
     await bus.publish(RoomEnded("secret room"))
     assert received == [RoomEnded("secret room")]
     assert "event listener failed: RoomEnded" in caplog.text
+
+
+async def test_listener_of_published_events_is_called_last_and_not_with_received_ones(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bus = Bus()
+    received: list[tuple[str, Event]] = []
+
+    async def first(event: Event) -> None:
+        received.append(("publisher", event))
+        raise RuntimeError("broken")
+
+    async def second(event: Event) -> None:
+        received.append(("all", event))
+
+    bus.subscribe_published(first)
+    bus.subscribe(second)
+    await bus.publish(RoomEnded("a"))
+    await bus.publish_local(RoomEnded("b"))
+    await bus.publish_here(RoomEnded("c"))
+    assert received == [
+        ("all", RoomEnded("a")),
+        ("publisher", RoomEnded("a")),
+        ("all", RoomEnded("b")),
+        ("all", RoomEnded("c")),
+        ("publisher", RoomEnded("c")),
+    ]
+    assert "event listener failed: RoomEnded" in caplog.text
+
+
+async def test_posting_after_its_deletion_reaches_no_listener(chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    message = await chat.messages.post(room.id, visitor_id=ann.id, text="hello")
+    await chat.messages.flush()
+    received: list[Event] = []
+
+    async def record(event: Event) -> None:
+        received.append(event)
+
+    chat.bus.subscribe(record)
+    chat.bus.subscribe_published(record)
+    await chat.bus.publish_local(MessagesDeleted(room.id, (message.seq,)))
+    await chat.bus.publish(MessagePosted(room, message, ann.id))
+    assert received == [MessagesDeleted(room.id, (message.seq,))]
 
 
 async def test_publish_without_listeners_raises_nothing() -> None:

@@ -1,6 +1,7 @@
 """Nodes receive the events of the other nodes, and detect gaps."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -15,8 +16,10 @@ from anonchat import (
     EventsLost,
     InvalidRoom,
     MemberJoined,
+    MemberLeft,
     MessagePosted,
     MessagesDeleted,
+    PresenceChanged,
     RateLimited,
     Room,
     RoomChanged,
@@ -27,6 +30,7 @@ from anonchat import (
     StartupError,
     TooManyPhrases,
     Unavailable,
+    VisitorTold,
     WrongPhrase,
 )
 from anonchat.bus import GroupKey, ValkeyBus
@@ -153,6 +157,41 @@ async def test_change_of_a_room_on_one_node_is_known_on_another(nodes: Nodes) ->
     assert _known_room(here, room.id).name == "Day Train"
     ((current,),) = await execute(here, "SELECT texts_key_id FROM room")
     await wait_until(lambda: all(_texts_keys(node) == [f"texts {current}"] for node in nodes))
+
+
+async def test_each_event_reaches_a_listener_of_published_events_on_one_node(
+    nodes: Nodes,
+) -> None:
+    published: tuple[list[Event], list[Event]] = [], []
+    for node, events in zip(nodes, published, strict=True):
+
+        async def record(event: Event, events: list[Event] = events) -> None:
+            events.append(event)
+
+        node.bus.subscribe_published(record)
+    first, second = nodes
+    recorder = EventRecorder(second)
+    room, (ann,) = await create_room_with_members(first, "night train", "Ann")
+    await second.bus.subscribe_room(room.id)
+    await post_messages(first, room, ann, "hello")
+    member = await first.memberships.require(room.id, visitor_id=ann.id)
+    await first.presence.enter(member, page_id="one")
+    await first.presence.leave(member, page_id="one")
+    await wait_until(lambda: len(recorder.of_type(PresenceChanged)) == 2)
+    await second.memberships.leave(room.id, visitor_id=ann.id)
+    counts = [Counter(type(event) for event in events) for events in published]
+    assert counts[0][MessagePosted] == counts[0][MemberJoined] == 1
+    assert counts[0][PresenceChanged] == 2
+    assert counts[1] == {MemberLeft: 1}
+
+
+async def test_text_told_to_a_visitor_arrives_on_the_other_nodes(nodes: Nodes) -> None:
+    first, second = nodes
+    room, (ann,) = await create_room_with_members(first, "night train", "Ann")
+    recorder = EventRecorder(second)
+    told = VisitorTold(room.id, ann.id, "Only you can read this. 🤫")
+    await first.bus.publish(told)
+    await wait_until(lambda: recorder.of_type(VisitorTold) == [told])
 
 
 async def test_change_of_a_room_state_on_one_node_is_read_on_another(nodes: Nodes) -> None:

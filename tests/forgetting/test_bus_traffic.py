@@ -20,6 +20,7 @@ from anonchat.events import (
     RoomActivity,
     RoomChanged,
     RoomOpened,
+    VisitorTold,
 )
 from tests.fakes import EventRecorder, FakeClock, running_chat, sign_in
 from tests.forgetting.canaries import canary, find
@@ -96,6 +97,10 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     hidden = await second.rooms.create(words["hidden"], visitor_id=ben.id, listed=False)
     await wait_until(lambda: first.room_directory.summary(hidden.id) is not None)
     assert (await first.room_directory.find(hidden.slug)).name == words["hidden"]
+    words["told"] = canary("told")
+    told = VisitorTold(room.id, ann.id, words["told"])
+    await second.bus.publish(told)
+    await wait_until(lambda: event_recorder.of_type(VisitorTold) == [told])
     words["address"] = hidden.slug
     words["new name"] = canary("new name")
     await second.room_editor.update(hidden.id, visitor_id=ben.id, name=words["new name"])
@@ -117,7 +122,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     kinds = {type(event) for event in events}
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
-        PresenceSnapshot, KeysCreated,
+        PresenceSnapshot, VisitorTold, KeysCreated,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()
