@@ -125,7 +125,11 @@ async def test_parameters_are_injected_by_their_types(monkeypatch: pytest.Monkey
     [
         ("/do", Refused, "Use it like this: /do <times> [side]"),
         ("/do 1 heads 2", Refused, "Use it like this: /do <times> [side]"),
-        ("/do 10", Refused, "times: Input should be less than or equal to 9. Use it like this: /do"),
+        (
+            "/do 10",
+            Refused,
+            "times: Input should be less than or equal to 9. Use it like this: /do",
+        ),
         ("/do 1 edge", Refused, "side: Input should be 'heads' or 'tails'. Use it like this: /do"),
         ("/undo", NotFound, "There is no command /undo. "),
     ],
@@ -200,10 +204,11 @@ async def test_a_wrong_line_does_not_start_the_cooldown() -> None:
 
 async def test_a_command_that_is_sent_again_is_run_once() -> None:
     calls: list[str] = []
-    may_go_on = asyncio.Event()
+    is_running, may_go_on = asyncio.Event(), asyncio.Event()
 
     async def do(text: str) -> Post:
         calls.append(text)
+        is_running.set()
         await may_go_on.wait()
         return Post(kind="call", data=len(calls))
 
@@ -217,8 +222,7 @@ async def test_a_command_that_is_sent_again_is_run_once() -> None:
 
         first = asyncio.create_task(send(room, "1"))
         second = asyncio.create_task(send(room, "1"))
-        while not calls:
-            await asyncio.sleep(0)
+        await is_running.wait()
         may_go_on.set()
         assert await first == await second == await send(room, "1")
         assert calls == ["it"]

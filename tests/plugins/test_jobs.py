@@ -121,11 +121,12 @@ async def test_a_job_runs_on_one_of_several_nodes_and_not_again_after_a_restart(
 
 async def test_a_job_that_still_runs_is_not_started_again() -> None:
     plugin, runs = Plugin("mine"), list[int]()
-    may_end = asyncio.Event()
+    is_running, may_end = asyncio.Event(), asyncio.Event()
 
     @plugin.every("10m")
     async def note() -> None:
         runs.append(1)
+        is_running.set()
         await may_end.wait()
 
     async with chat_with(plugin) as chat:
@@ -133,8 +134,7 @@ async def test_a_job_that_still_runs_is_not_started_again() -> None:
         for _ in range(3):
             clock.now += timedelta(minutes=10)
             await jobs.tick()
-            while not runs:
-                await asyncio.sleep(0.01)
+            await is_running.wait()
         may_end.set()
         await jobs.finish()
         clock.now += timedelta(minutes=10)

@@ -150,19 +150,19 @@ async def test_nobody_waits_for_a_slow_listener_whose_queue_is_bounded(
 ) -> None:
     monkeypatch.setattr("anonchat.plugins.listeners._QUEUE_MAX", 2)
     plugin, seen = Plugin("slow"), list[str]()
-    may_go_on = asyncio.Event()
+    is_running, may_go_on = asyncio.Event(), asyncio.Event()
 
     @plugin.on(MessagePosted)
     async def listen(event: MessagePosted) -> None:
         seen.append(event.message.text)
+        is_running.set()
         await may_go_on.wait()
 
     async with chat_with(plugin) as chat:
         ann = await chat.enter("Ann")
         room = await chat.open_room("tea", ann)
         await ann.say(room, "0")
-        while not seen:
-            await asyncio.sleep(0)
+        await is_running.wait()
         for number in range(1, 5):
             await ann.say(room, f"{number}")
         await chat.host.chat.messages.flush()
