@@ -204,7 +204,10 @@ class Other(PluginSettings):
     [
         ("@plugin.command()\ndef f(database): ...", "command /f: asks for an unknown parameter: d"),
         ("@plugin.command()\ndef f(chat: Any, d: object): ...", ""),
-        ("@plugin.command()\ndef f(message: Message): ...", "asks for an unknown parameter: messag"),
+        (
+            "@plugin.command()\ndef f(message: Message): ...",
+            "asks for an unknown parameter: messag",
+        ),
         ("@plugin.command()\ndef f(draft: Draft): ...", "asks for an unknown parameter: draft: "),
         ("@plugin.command()\ndef f(x: Other): ...", "asks for an unknown parameter: x: "),
         ("@plugin.command()\ndef f(x: list[str]): ...", "asks for an unknown parameter: x: list"),
@@ -227,14 +230,23 @@ class Other(PluginSettings):
         ("@plugin.inline('a')\nasync def f(match): ...", "inline mark f cannot be async"),
         ("@plugin.panel('Poll')\ndef f(x: Message): ...", "panel Poll asks for an unknown paramet"),
         ("@plugin.action('Roll')\ndef f(x: Message): ...", "action Roll asks for an unknown param"),
-        ("@plugin.action('Roll', where='menu')\ndef f(): ...", "where is room or message, not menu"),
-        ("@plugin.page('/a')\ndef f(room: Room): ...", "page /a asks for an unknown parameter: roo"),
+        (
+            "@plugin.action('Roll', where='menu')\ndef f(): ...",
+            "where is room or message, not menu",
+        ),
+        (
+            "@plugin.page('/a')\ndef f(room: Room): ...",
+            "page /a asks for an unknown parameter: roo",
+        ),
         ("@plugin.page('a b')\ndef f(): ...", "a path is like /about, not a b"),
         ("@plugin.on(str)\ndef f(event: str): ...", "the events are MessagePosted, MessagesDelete"),
         ("@plugin.on(RoomEnded)\ndef f(x: Room): ...", "listener of RoomEnded asks for an unknown"),
         ("@plugin.on\ndef f(event: MessagePosted): ...", "write @plugin.on(…), with parentheses"),
         ("@plugin.every('soon')\ndef f(): ...", "job every soon: "),
-        ("@plugin.every('10m')\ndef f(room: Room): ...", "job f asks for an unknown parameter: roo"),
+        (
+            "@plugin.every('10m')\ndef f(room: Room): ...",
+            "job f asks for an unknown parameter: roo",
+        ),
         ("@plugin.cron('0 9 * * someday')\ndef f(): ...", "job cron 0 9 * * someday: "),
         ("plugin.theme('felt', light={'papper': '#fff'})", "there is no colour papper"),
         ("plugin.theme('felt', accent='greenish')", "theme felt: accent needs a colour"),
@@ -317,7 +329,7 @@ plugin = Plugin("loaded-dice", settings=Dice)
 def test_settings_of_a_plugin_are_read(write: WriteFile, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("dice.py", SETTINGS)
     monkeypatch.setenv("ANONCHAT_LOADED_DICE_SIDES", "20")
-    write(".env", "ANONCHAT_LOADED_DICE_NAMES=[\"red\"]\n")
+    write(".env", 'ANONCHAT_LOADED_DICE_NAMES=["red"]\n')
     folder = write("secrets/anonchat_loaded_dice_token", "xyzzy").parent
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
     registry = PluginRegistry(load(path))
@@ -376,7 +388,9 @@ def test_an_unknown_setting_is_refused_once_plugins_are_loaded(
     monkeypatch.setenv("ANONCHAT_LOADED_DICE_SIDE", "6")
     read_settings()  # it may be a setting of a plugin
     registry = PluginRegistry(load(path))
-    nearest = "ANONCHAT_LOADED_DICE_SIDE is not a setting; the nearest is ANONCHAT_LOADED_DICE_SIDES"
+    nearest = (
+        "ANONCHAT_LOADED_DICE_SIDE is not a setting; the nearest is ANONCHAT_LOADED_DICE_SIDES"
+    )
     with pytest.raises(Exception, match=nearest):
         require_known_settings(registry.setting_names)
 
