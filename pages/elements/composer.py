@@ -104,10 +104,6 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             await self.call_script("change", properties)
         self.run_method("resend")
 
-    def tell(self, text: str) -> None:
-        """Show a text to the member alone."""
-        self.run_method("tell", text)
-
     def paint(self) -> str:
         """Return the empty box as HTML."""
         placeholder, label = escape(self._props["placeholder"]), escape(self._props["label"])
