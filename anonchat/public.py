@@ -69,8 +69,11 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .plugins.commands import CommandResult, split_command, unescape_slash
+from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
+from .plugins.registrations import Page as PluginPage
 from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
 from .plugins.themes import Theme
@@ -95,6 +98,7 @@ __all__ = [
     "Chat",
     "ChatError",
     "Clock",
+    "CommandResult",
     "ConnectionLimit",
     "Cost",
     "Event",
@@ -126,7 +130,9 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "PluginFailed",
     "PluginHost",
+    "PluginPage",
     "PluginRegistry",
     "Post",
     "PresenceChanged",
@@ -168,5 +174,7 @@ __all__ = [
     "read_settings",
     "require_known_settings",
     "room_lifetime",
+    "split_command",
+    "unescape_slash",
     "visitor_lifetime",
 ]

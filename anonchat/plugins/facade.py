@@ -1,21 +1,34 @@
 """The chat as plugins see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from .. import chat as core
 from ..entities import Message, Post, Room
 from .commands import CommandInfo
 from .entities import Member, make_member
 from .room_state import RoomState
 
-if TYPE_CHECKING:
-    from .host import PluginHost
+
+class _Host(Protocol):
+    """What runs the plugins (`PluginHost`), as far as they reach it."""
+
+    chat: core.Chat
+
+    def find_room(self, room_id: str) -> Room: ...
+    def list_commands(self, member: Member, room: Room) -> list[CommandInfo]: ...
+    async def list_rooms_with_state(self, plugin: str) -> list[Room]: ...
+    async def check_post(self, room_id: str, author: str, post: Post | str) -> None: ...
+    def room_state(self, plugin: str, room_id: str) -> RoomState: ...
+    async def post_as(self, room_id: str, author: str, post: Post | str) -> Message: ...
+    async def tell(self, room_id: str, author: str, text: str) -> None: ...
+    async def run_command_as(self, room_id: str, author: str, line: str) -> str: ...
 
 
 class Chat:
     """The chat, for one plugin. It knows rooms and people by what members know of them."""
 
-    def __init__(self, host: "PluginHost", plugin: str) -> None:
+    def __init__(self, host: _Host, plugin: str) -> None:
         self._host = host
         self._plugin = plugin
 

@@ -98,6 +98,7 @@ class PluginHost:
     ) -> CommandResult:
         """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
         member = await self.chat.memberships.require(room_id, visitor_id)
+        self.chat.limits.commands.hit(visitor_id)
         room = self.find_room(room_id)
 
         async def provide(command: Command) -> Values:

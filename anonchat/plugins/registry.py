@@ -83,9 +83,9 @@ class PluginRegistry:
         return list(dict.fromkeys(each.locale for each in self.plugins if each.locale))
 
     @property
-    def stylesheets(self) -> list[Path]:
-        """The style sheets of plugins."""
-        return [each.css for each in self.plugins if each.css]
+    def stylesheets(self) -> dict[str, Path]:
+        """The style sheets of plugins, by the names of the plugins."""
+        return {each.name: each.css for each in self.plugins if each.css}
 
     def _index(self, items: Iterable[tuple[str, _Registered]], what: str) -> dict[str, _Registered]:
         index: dict[str, _Registered] = {}

@@ -30,7 +30,12 @@ from .plugin import Plugin
 from .registry import PluginRegistry
 from .room_state import RoomState
 
-_UNLIMITED = {"posts_per_visitor": "off", "posts_per_room": "off", "work_per_visitor": "off"}
+_UNLIMITED = {
+    "posts_per_visitor": "off",
+    "posts_per_room": "off",
+    "commands_per_visitor": "off",
+    "work_per_visitor": "off",
+}
 
 
 class _Clock:

@@ -8,7 +8,7 @@ from random import SystemRandom
 from typing import Annotated
 
 from htpy import Element, b, div, li, ul
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from anonchat.plugins import Chat, Language, Member, Message, Plugin, Post, Refused, Room, RoomState
 
@@ -33,7 +33,12 @@ class Answers(BaseModel):
 @plugin.command(who="owner")
 async def ask(question: Annotated[str, Field(max_length=300)], state: RoomState) -> Post:
     """Ask all a question, whose answers you reveal together: /ask What went well?"""
-    await state.change(lambda values: (values.clear(), values.update(question=question)))
+
+    def begin(values: dict[str, JsonValue]) -> None:
+        values.clear()
+        values["question"] = question
+
+    await state.change(begin)
     return Answers(question=question).to_post()
 
 
