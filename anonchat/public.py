@@ -69,9 +69,11 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
-from .plugins.commands import split_command, unescape_slash
+from .plugins.commands import CommandResult, split_command, unescape_slash
+from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
+from .plugins.registrations import Page as PluginPage
 from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
 from .plugins.themes import Theme
@@ -96,6 +98,7 @@ __all__ = [
     "Chat",
     "ChatError",
     "Clock",
+    "CommandResult",
     "ConnectionLimit",
     "Cost",
     "Event",
@@ -127,7 +130,9 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "PluginFailed",
     "PluginHost",
+    "PluginPage",
     "PluginRegistry",
     "Post",
     "PresenceChanged",

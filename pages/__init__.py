@@ -9,12 +9,23 @@ from nicegui import app, core
 
 from anonchat import Chat, Language, PluginHost, Theme
 
-from . import error_pages, gallery, layout, login, manifest, privacy, shell, sign_in
+from . import (
+    error_pages,
+    gallery,
+    layout,
+    login,
+    manifest,
+    plugin_pages,
+    privacy,
+    shell,
+    sign_in,
+)
 from .busy_page import make_busy_page
 from .context import PageContext
 from .elements.document_language import install_document_language
 from .elements.first_paint import install_first_paint
 from .elements.idle_outbox import install_idle_outboxes
+from .elements.plugin_area import install_plugin_errors
 from .elements.signature_cache import install_signature_cache
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.renderer import FeedRenderer
@@ -81,8 +92,9 @@ def register(
     install_first_paint()
     install_signature_cache()
     install_idle_outboxes()
-    layout.add_assets(themes.values())
-    for page in (login, shell, privacy, manifest):
+    install_plugin_errors()
+    layout.add_assets(themes.values(), plugins.registry.stylesheets)
+    for page in (login, shell, privacy, manifest, plugin_pages):
         page.register(context)
     if chat.settings.log_level == "debug":
         gallery.register(context)
@@ -100,6 +112,7 @@ def register(
         chat=chat,
         auth=context.auth,
         passes=passes,
+        static_paths={"/login", "/privacy", *plugins.registry.pages},
         sockets_full=sockets.is_full,
         rate_limited_page=rate_limited_page,
         busy=make_busy_page(context),

@@ -7,7 +7,15 @@ from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from nicegui import app, html
 
-from anonchat import ChatError, Language, LimitReached, NotFound, Unavailable
+from anonchat import (
+    ChatError,
+    Language,
+    LimitReached,
+    NotFound,
+    PluginFailed,
+    Refused,
+    Unavailable,
+)
 
 from .context import PageContext
 from .elements.static_page import fill_placeholders, placeholder
@@ -56,6 +64,14 @@ def register(
         response = error_page(request)
         response.status_code = 503
         return response
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        return page(request, context.language(request).explain(error), status=403)
+
+    @app.exception_handler(PluginFailed)
+    async def plugin_failed(request: Request, _error: PluginFailed) -> Response:
+        return error_page(request)  # logged where it failed
 
     @app.exception_handler(405)
     async def method_not_allowed(request: Request, error: HTTPException) -> Response:

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -54,14 +54,32 @@ def asset_url(name: str) -> str:
 STYLE_SHEET, _STORAGE_CHECK = asset_url("theme.css"), asset_url("storage_check.js")
 
 
-def add_assets(themes: Iterable[Theme]) -> None:
-    """Serve style sheets, logos and icons; Quasar's colours are those of the style sheet."""
+def add_assets(themes: Iterable[Theme], plugin_sheets: Mapping[str, Path]) -> None:
+    """Serve style sheets, logos and icons; Quasar's colours are those of our style sheet.
+
+    `plugin_sheets` are the style sheets of plugins, by name.
+    """
     app.colors(**{name: f"var(--{ours})" for name, ours in _QUASAR_COLORS.items()})
     for theme in themes:
         for path in theme.files:
             url = f"/{FOLDER}/{theme.name}/{path.name}"
             app.add_static_file(local_file=path, url_path=url, max_cache_age=_YEAR)
+    for plugin, path in plugin_sheets.items():
+        url = f"/{_plugin_sheet(plugin)}"
+        app.add_static_file(local_file=path, url_path=url, max_cache_age=_YEAR)
     app.add_static_files("/assets", _ASSETS, max_cache_age=_YEAR)
+
+
+def _plugin_sheet(plugin: str) -> str:
+    return f"assets/plugins/{plugin}.css"
+
+
+def _plugin_links(context: PageContext) -> str:
+    """Return the links to the style sheets of plugins; their URLs change with the files."""
+    return "".join(
+        f'<link rel="stylesheet" href="{_plugin_sheet(plugin)}?v={path.stat().st_mtime_ns}">'
+        for plugin, path in context.plugins.registry.stylesheets.items()
+    )
 
 
 def _base_links(href: str) -> str:
@@ -132,10 +150,12 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client.request.scope.update(context=context, language=language, budget=budget)
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = find_quasar_pack(language.code)
+    request.scope["language"] = language  # for the template: the client has a copy of the scope
     look, settings = context.look(request), context.chat.settings
     client.page.dark = _QUASAR_DARK[look.scheme]
     show_title(title)
-    ui.add_head_html(_base_links(base_url(request)) + _metadata(language, look) + look.head)
+    ui.add_head_html(_base_links(base_url(request)) + _metadata(language, look))
+    ui.add_head_html(_plugin_links(context) + look.head)
     nonce = request.scope["nonce"]
     ui.add_body_html(
         f'{_requirements(language, settings.name)}<script src="{_STORAGE_CHECK}" nonce="{nonce}">'

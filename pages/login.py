@@ -23,6 +23,7 @@ from .http.auth import target_query
 from .layout import open_page, page
 from .look import Look, theme_headline
 from .nickname_suggestions import suggest_nickname
+from .page_menu import show_page_menu
 from .phrase_field import show_phrase_field
 
 NICKNAME_MAXLENGTH = 600
@@ -107,6 +108,7 @@ def show_login(
                 html.li(promise).classes("icon-check")
         with html.footer():
             html.a(language("What we keep"), href="privacy")
+            show_page_menu()
             LanguageChoice(context.languages.values(), current=language)
 
 

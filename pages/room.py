@@ -19,8 +19,10 @@ from .i18n.language import current_language
 from .join_panel import show_join_panel
 from .layout import show_title
 from .lists import MemberList, MessageList, PresenceCount, RoomFacts
+from .room_actions import RoomActions
 from .room_dialogs import confirm_burning, show_invitation
 from .room_ended import show_room_ended
+from .room_panels import show_room_panels
 from .room_presence import stay_present
 from .room_settings_dialog import open_room_settings
 from .settings_dialog import open_settings
@@ -54,11 +56,13 @@ def _show_conversation(room: Room, member: Member) -> None:
         messages = MessageList(room, member)
         show_empty_room(room)
         composer = Composer(room, member, messages=messages)
+    actions = RoomActions(room, member, tell=composer.tell)
+    actions.add_to_menus(messages)
     panel = html.aside().classes("members")
     with panel:
-        _show_members(room, member, panel)
+        _show_panels(room, member, panel)
     with header:
-        facts = _show_header(room, member, panel, alert)
+        facts = _show_header(room, member, panel, actions, alert)
 
     def end(event: dict[str, Any]) -> None:
         panel.delete()
@@ -68,12 +72,15 @@ def _show_conversation(room: Room, member: Member) -> None:
         part.on_event("ended", end)
 
 
-def _show_header(room: Room, member: Member, panel: html.aside, alert: Alert) -> RoomFacts:
+def _show_header(
+    room: Room, member: Member, panel: html.aside, actions: RoomActions, alert: Alert
+) -> RoomFacts:
     _, is_owner = current_language(), member.author == room.owner
     html.a(href=".").classes("button icon-only quiet icon-back back").props["aria-label"] = _(
         "Back to the lobby"
     )
     facts = RoomFacts(room)
+    actions.show_buttons(alert)
     IconButton("link", _("Invite"), on_click=show_invitation)
     PanelButton("people", _("Members"), panel)
     if is_owner:
@@ -85,15 +92,16 @@ def _show_header(room: Room, member: Member, panel: html.aside, alert: Alert) ->
     return facts
 
 
-def _show_members(room: Room, member: Member, panel: html.aside) -> None:
+def _show_panels(room: Room, member: Member, panel: html.aside) -> None:
     _ = current_language()
-    with html.header():
+    with show_room_panels(room, member) as panels:
+        with panels.add_slot("end"):
+            PanelButton("close", _("Close"), panel)
         with html.h2(_("Members")):
             total = html.span()
             PresenceCount(room)
-        PanelButton("close", _("Close"), panel)
-    MemberList(room, member, total=total)
-    Button(_("Settings"), kind="quiet only-phone", on_click=open_settings)
+        MemberList(room, member, total=total)
+        Button(_("Settings"), kind="quiet only-phone", on_click=open_settings)
 
 
 async def _leave(room: Room, alert: Alert) -> None:

@@ -15,6 +15,7 @@ from .elements.sign_out import SignOut
 from .elements.theme_choice import ThemeChoice
 from .i18n.language import current_language
 from .keyboard_dialog import open_keyboard_dialog
+from .page_menu import show_page_menu
 from .phrase_dialog import open_phrase_dialog
 
 
@@ -45,6 +46,7 @@ async def open_settings() -> None:
                 html.span(_("Secret phrase"))
                 html.span(f"✓ {visitor.badge}").classes("badge")
         html.a(_("What we keep"), href="privacy")
+        show_page_menu()
         if not visitor.badge:
             Button(_("Add a secret phrase"), kind="quiet", on_click=lambda: dialog.submit("phrase"))
         Button(_("Keyboard"), kind="quiet not-phone", on_click=lambda: dialog.submit("keyboard"))

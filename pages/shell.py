@@ -10,6 +10,7 @@ from anonchat import Room, Visitor
 from .context import PageContext
 from .elements.alert import Alert
 from .elements.shortcut import Shortcut
+from .elements.skip_link import SkipLink
 from .elements.sub_pages import Builder, SubPages
 from .i18n.language import current_language
 from .keyboard_dialog import open_keyboard_dialog
@@ -55,18 +56,9 @@ async def _show_shell(visitor: Visitor) -> None:
             content.classes(remove="lobby-page")
 
     with html.div().classes("screen shell"):
-        _show_skip_link()
+        SkipLink(current_language()("Skip the rooms"), to=".sub-page > [tabindex]")
         show_sidebar(visitor)
         Shortcut("?", on_press=open_keyboard_dialog)
         alert = Alert().classes("page-alert")
         pages = SubPages(_PATHS, data={"visitor": visitor}, alert=alert, on_show=mark_lobby)
         await pages.load()
-
-
-def _show_skip_link() -> None:
-    """Create the link, shown on focus, that leads past the sidebar."""
-    _ = current_language()
-    link = html.a(_("Skip the rooms"), href="#").classes("button skip-link")
-    link.on(
-        "click.prevent", js_handler='() => document.querySelector(".sub-page > [tabindex]").focus()'
-    )

@@ -12,6 +12,7 @@ from .elements.logo import Logo
 from .i18n.language import current_language
 from .lists import OwnRoomList, Profile
 from .new_room_dialog import open_new_room_dialog
+from .page_menu import show_page_menu
 from .room_entry import enter_found_room, show_room_search
 from .settings_dialog import open_settings
 
@@ -28,6 +29,7 @@ def show_sidebar(visitor: Visitor) -> None:
             heading = html.h2(_("Your rooms"))
             OwnRoomList()
             html.p(_("You are in no room yet.")).classes("empty")
+        show_page_menu()
         LeftRoom(enter_found_room)
         _show_profile(visitor)
     sidebar.props["aria-label"] = _("Rooms")

@@ -69,6 +69,8 @@ class Cost:
     """The lobby page."""
     DIALOG: Final = 8.0
     """Building a dialog that a visitor opens."""
+    PLUGIN: Final = 8.0
+    """A panel or an action of a plugin, as far as it is known; most do less."""
     SUB_PAGE: Final = 12.0
     """The lobby or a room, opened on a page that is shown."""
     ROOM_PAGE: Final = 30.0

@@ -4,14 +4,18 @@ import inspect
 import re
 import types
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)')
 _ESCAPED = re.compile(r"\\(.)")
 _REQUIRED = inspect.Parameter.empty
+_WRAPPERS = ("definitions", "nullable", "function-after", "function-before", "function-wrap")
+_COMPOUND = {"dataclass", "dict", "frozenset", "list", "model", "set", "tuple", "typed-dict"}
 
 
 class WrongArguments(ValueError):
@@ -74,21 +78,40 @@ def read_arguments(parameters: Sequence[inspect.Parameter]) -> Arguments:
     for number, parameter in enumerate(parameters, 1):
         if parameter.annotation is _REQUIRED:
             raise ValueError(f"asks for an unknown parameter: {parameter} has no type")
-        try:
-            adapter: TypeAdapter[Any] = TypeAdapter(parameter.annotation)
-        except Exception as error:  # pydantic's own errors, and any of the annotation's code
-            raise ValueError(
-                f"asks for an unknown parameter: {parameter} cannot be an argument"
-            ) from error
-        takes_rest = number == len(parameters) and _is_text(parameter.annotation)
-        arguments.append(Argument(parameter.name, adapter, parameter.default, takes_rest))
+        annotation, default = parameter.annotation, parameter.default
+        if isinstance(default, FieldInfo):  # `times: int = Field(1, ge=1)`
+            annotation = Annotated[annotation, default]
+            default = (
+                _REQUIRED
+                if default.is_required()
+                else default.get_default(call_default_factory=True, validated_data={})
+            )
+        adapter = _make_adapter(parameter, annotation)
+        takes_rest = number == len(parameters) and _is_text(annotation)
+        arguments.append(Argument(parameter.name, adapter, default, takes_rest))
     return Arguments(tuple(arguments))
+
+
+def _make_adapter(parameter: inspect.Parameter, annotation: Any) -> TypeAdapter[Any]:
+    reason = f"asks for an unknown parameter: {parameter} cannot be an argument"
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    except Exception as error:  # pydantic's own errors, and any of the annotation's code
+        raise ValueError(reason) from error
+    schema: Any = adapter.core_schema
+    while schema["type"] in _WRAPPERS:
+        schema = schema["schema"]
+    if schema["type"] in _COMPOUND:  # no word is one
+        raise ValueError(reason)
+    return adapter
 
 
 def _check(argument: Argument, word: str) -> object:
     try:
         return argument.adapter.validate_strings(word)
     except ValidationError as error:
+        with suppress(ValidationError):
+            return argument.adapter.validate_json(word)  # such as a number that is a Literal
         reason = error.errors(include_url=False, include_input=False)[0]["msg"]
         raise WrongArguments(f"{argument.name}: {reason}") from None
 

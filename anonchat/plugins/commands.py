@@ -1,6 +1,7 @@
 """Commands: `/name` and arguments, typed as a message."""
 
 import asyncio
+import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,7 +17,8 @@ from ..runtime.clock import Clock
 from ..text.posts import check_dedup_id
 from .arguments import WrongArguments
 from .errors import PluginFailed
-from .invocation import Values, invoke
+from .injection import Injected, name_of
+from .invocation import Values, invoke, log_failure
 from .registrations import Action, Command, Who
 
 _COMMAND = re.compile(r"/([A-Za-z][A-Za-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
@@ -28,6 +30,9 @@ _WHO_TEXTS: Mapping[Who, str] = {
     "helpers": N_("Only the owner of the room and its helpers may do that."),
     "owner": N_("Only the owner of the room may do that."),
 }
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +136,17 @@ class Commands:
             arguments = command.arguments.parse(line)
         except WrongArguments as error:
             raise _usage_error(command, str(error)) from None
+        except Exception as error:  # whatever the code of a type raises
+            log_failure(command.call, f"arguments of /{command.name}", error)
+            raise PluginFailed from error
         self._hit_cooldown(command, member)
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, what=what, seconds=_SECONDS, **arguments)
-        return await self.finish(answer, member, dedup_id=dedup_id)
+        return await self.finish(command.call, answer, member, dedup_id=dedup_id)
 
     async def finish(
-        self, answer: object, member: CoreMember, *, dedup_id: str = ""
+        self, call: Injected, answer: object, member: CoreMember, *, dedup_id: str = ""
     ) -> CommandResult:
         """Do what the function of a command or action has answered."""
         match answer:
@@ -148,6 +156,12 @@ class Commands:
                 return CommandResult(told=answer[:_TOLD_MAX])
             case Post():
                 return CommandResult(message=await self._say(member, answer, dedup_id))
+        _log.error(
+            "plugin %s: %s returned neither a Post nor a text, but a value of the type %s",
+            call.plugin,
+            name_of(call.function),
+            type(answer).__name__,
+        )
         raise PluginFailed
 
     def _find(self, text: str) -> tuple[Command, str]:

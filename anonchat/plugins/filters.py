@@ -1,14 +1,14 @@
 """Filters: what is posted passes all of them, in the order in which they were loaded."""
 
-import inspect
 import logging
-import time
 from collections.abc import Awaitable, Callable
+from typing import TypeGuard
 
 from ..entities import Post, Reviewed
 from ..errors import N_, Refused
 from .entities import Draft
 from .errors import PluginFailed
+from .injection import name_of
 from .invocation import Values, invoke
 from .registrations import Filter
 
@@ -36,24 +36,23 @@ class FilterChain:
 
     async def _apply(self, each: Filter, draft: Draft, room_id: str, visitor_id: str) -> Draft:
         values = {**await self._provide(each, room_id, visitor_id), Draft: draft}
-        what = f"filter {each.call.function.__name__}"
-        started = time.perf_counter()
+        what = f"filter {name_of(each.call.function)}"
         try:
             changed = await invoke(each.call, values, what=what, seconds=_SECONDS)
         except PluginFailed as error:
             raise Refused(_UNCHECKED) from error
-        is_late = (
-            not inspect.iscoroutinefunction(each.call.function)
-            and time.perf_counter() - started > _SECONDS
-        )
-        if is_late or not isinstance(changed, Draft | None):
-            _log.warning("plugin %s: %s %s", each.call.plugin, what, _fault(is_late))
+        changed = draft if changed is None else changed
+        if not _is_valid(changed):
+            _log.error("plugin %s: %s made no Draft that can be posted", each.call.plugin, what)
             raise Refused(_UNCHECKED)
-        if changed is None or changed is draft:
-            return draft
-        changed.warnings[:0] = [each for each in draft.warnings if each not in changed.warnings]
+        if changed is not draft:
+            earlier = [text for text in draft.warnings if text not in changed.warnings]
+            changed.warnings[:0] = earlier
         return changed
 
 
-def _fault(is_late: bool) -> str:
-    return "took more than 1 s" if is_late else "returned neither a Draft nor None"
+def _is_valid(draft: object) -> TypeGuard[Draft]:
+    """Return whether the types of a draft are right; the limits are checked when it is stored."""
+    return isinstance(draft, Draft) and all(
+        isinstance(text, str) for text in (draft.text, draft.kind, draft.nickname, *draft.warnings)
+    )

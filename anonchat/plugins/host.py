@@ -1,18 +1,21 @@
 """`PluginHost`: connects the loaded plugins with the running chat."""
 
 import inspect
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from .. import chat as core
 from ..catalogues import SOURCE_LANGUAGE
+from ..chat import Chat as CoreChat
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
 from ..errors import NotFound
 from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
 from ..languages import Language
+from ..runtime.deadline import deadline
+from ..text.posts import normalize_post
 from .commands import CommandInfo, CommandResult, Commands, list_actions
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
 from .facade import Chat
@@ -27,6 +30,8 @@ from .rendering import MessageDrawer
 from .room_state import Guard, RoomState, Watcher
 
 _ACTION_SECONDS = 10.0
+_WATCHER_SECONDS = 1.0  # the other events of this node wait for it
+_log = logging.getLogger(__name__)
 
 AddWatcher = Callable[[str, str, Watcher], None]
 
@@ -39,7 +44,7 @@ class PluginHost:
     """
 
     def __init__(
-        self, chat: core.Chat, registry: PluginRegistry, languages: Mapping[str, Language]
+        self, chat: CoreChat, registry: PluginRegistry, languages: Mapping[str, Language]
     ) -> None:
         self.chat = chat
         self.registry = registry
@@ -129,7 +134,7 @@ class PluginHost:
         values = {**values, Message: message}
         what = f"action {action.title}"
         answer = await invoke(action.call, values, what=what, seconds=_ACTION_SECONDS)
-        return await self._commands.finish(answer, member)
+        return await self._commands.finish(action.call, answer, member)
 
     async def show_panel(
         self,
@@ -181,6 +186,19 @@ class PluginHost:
         """Post for a plugin as a member."""
         member = await self.chat.memberships.find_by_author(room_id, author)
         return await self._say(member, Post(post) if isinstance(post, str) else post, "")
+
+    async def check_post(self, room_id: str, author: str, post: Post | str) -> None:
+        """Let the filters look at what a member may post later."""
+        member = await self.chat.memberships.find_by_author(room_id, author)
+        normalized = normalize_post(Post(post) if isinstance(post, str) else post)
+        if self.chat.messages.review:
+            await self.chat.messages.review(room_id, member.visitor_id, normalized)
+
+    async def list_rooms_with_state(self, plugin: str) -> list[Room]:
+        """Return the rooms that have a state of a plugin."""
+        directory = self.chat.room_directory
+        summaries = map(directory.summary, await self.chat.room_states.list_rooms(plugin))
+        return [summary.room for summary in summaries if summary]
 
     async def tell(self, room_id: str, author: str, text: str) -> None:
         """Show a text to a member alone."""
@@ -250,14 +268,18 @@ class PluginHost:
     async def _on_event(self, event: Event) -> None:
         match event:
             case RoomStateChanged(room_id, plugin):
-                await _call_all(self._watchers.get((room_id, plugin), ()))
+                await _call_all(plugin, self._watchers.get((room_id, plugin), ()))
             case EventsLost():
-                for watchers in [*self._watchers.values()]:
-                    await _call_all(watchers)
+                for (_, plugin), watchers in [*self._watchers.items()]:
+                    await _call_all(plugin, watchers)
 
 
-async def _call_all(watchers: Iterable[Watcher]) -> None:
+async def _call_all(plugin: str, watchers: Iterable[Watcher]) -> None:
     for watcher in [*watchers]:
-        result = watcher()
-        if inspect.isawaitable(result):
-            await result
+        try:
+            result = watcher()
+            if inspect.isawaitable(result):
+                async with deadline(_WATCHER_SECONDS):
+                    await result
+        except Exception:
+            _log.exception("plugin %s: a function that watches the state failed", plugin)

@@ -2,20 +2,23 @@
 
 import importlib
 import importlib.util
+import itertools
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..setting_types import expand_home
-from .errors import PluginError
+from .errors import PluginError, find_place
 from .plugin import Plugin
 
 _GROUP = "anonchat.plugins"
 _BUILTIN = Path(__file__).parent / "builtin"
+_IMPORTERS = ("<frozen ", importlib.__path__[0], __file__)
+_UNKNOWN = "there is no such file, folder, module or entry point"
 
 
 def load_plugins(names: str) -> list[Plugin]:
@@ -24,7 +27,7 @@ def load_plugins(names: str) -> list[Plugin]:
     `names` is separated by commas: files, folders (each `*.py` in it that does not begin with `_`),
     modules, or entry points of the group `anonchat.plugins`. Raises `PluginError`.
     """
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    wanted = _split(names)
     left_out = {name[1:].strip() for name in wanted if name.startswith("-")}
     known = list_builtin_names()
     if unknown := sorted(left_out.difference(known)):
@@ -38,7 +41,7 @@ def load_plugins(names: str) -> list[Plugin]:
     for name in wanted:
         if not name.startswith("-"):
             plugins += _load(name)
-    return plugins
+    return list(dict.fromkeys(plugins))  # a module may import the plugin of another
 
 
 def list_builtin_names() -> list[str]:
@@ -46,11 +49,21 @@ def list_builtin_names() -> list[str]:
     return [path.stem for path in _list_files(_BUILTIN)]
 
 
+def list_plugin_folders(names: str) -> list[Path]:
+    """Return the folders in which the files of the named plugins are, without importing them.
+
+    What cannot be found is left out.
+    """
+    folders = [_find_folder(name) for name in _split(names) if not name.startswith("-")]
+    return list(dict.fromkeys(folder.resolve() for folder in folders if folder))
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
 def _load(name: str) -> Iterator[Plugin]:
-    try:
-        path = expand_home(Path(name))
-    except ValueError as error:
-        raise PluginError(name, str(error)) from error
+    path = _read_path(name)
     if path.is_dir():
         if not (files := _list_files(path)):
             raise PluginError(name, "there is no *.py in this folder")
@@ -58,14 +71,49 @@ def _load(name: str) -> Iterator[Plugin]:
             yield from _find_plugins(file.stem, _import_file(file))
     elif path.is_file():
         yield from _find_plugins(path.stem, _import_file(path))
-    elif path.suffix == ".py" or len(path.parts) > 1:
+    elif _is_path(path):
         raise PluginError(name, "there is no such file or folder")
-    elif found := entry_points(group=_GROUP, name=name):
-        (entry,) = found
+    elif entry := _find_entry_point(name):
         loaded = _import(name, entry.load)
         yield from [loaded] if isinstance(loaded, Plugin) else _find_plugins(name, loaded)
     else:
         yield from _find_plugins(name, _import_module(name))
+
+
+def _find_folder(name: str) -> Path | None:
+    path = _read_path(name)
+    if path.is_dir():
+        return path
+    if path.parent.is_dir() and (path.is_file() or _is_path(path)):
+        return path.parent
+    try:
+        entry = _find_entry_point(name)
+        spec = importlib.util.find_spec(entry.module if entry else name)
+    except Exception:  # finding a module imports its package
+        return None
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _read_path(name: str) -> Path:
+    try:
+        return expand_home(Path(name))
+    except ValueError as error:
+        raise PluginError(name, str(error)) from error
+
+
+def _is_path(path: Path) -> bool:
+    return path.suffix == ".py" or len(path.parts) > 1
+
+
+def _find_entry_point(name: str) -> EntryPoint | None:
+    match tuple(entry_points(group=_GROUP, name=name)):
+        case ():
+            return None
+        case (entry,):
+            return entry
+        case found:
+            packages = " and ".join(each.dist.name if each.dist else "?" for each in found)
+            raise PluginError(name, f"several packages have it as an entry point: {packages}")
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -73,42 +121,71 @@ def _list_files(folder: Path) -> list[Path]:
 
 
 def _import_module(name: str) -> ModuleType:
-    module: ModuleType = _import(name, lambda: importlib.import_module(name))
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise PluginError(name, _UNKNOWN)
+
+    def load() -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name and f"{name}.".startswith(f"{error.name}."):
+                raise PluginError(name, _UNKNOWN) from error
+            raise
+
+    module: ModuleType = _import(name, load)
     return module
 
 
 def _import_file(path: Path) -> ModuleType:
-    name = f"anonchat_plugin_{path.stem}"
+    base = name = f"anonchat_plugin_{path.stem}"
+    for number in itertools.count(2):  # folders may have files of the same name
+        if name not in sys.modules:
+            break
+        name = f"{base}_{number}"
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise PluginError(path.stem, "is not a Python file", file=str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pydantic and pickle find the classes of a module by its name
     loader = spec.loader
-    _import(path.stem, lambda: loader.exec_module(module))
+    try:
+        _import(path.stem, lambda: loader.exec_module(module), file=str(path))
+    except PluginError:
+        del sys.modules[name]
+        raise
     return module
 
 
-def _import(name: str, load: Callable[[], Any]) -> Any:
+def _import(name: str, load: Callable[[], Any], *, file: str = "") -> Any:
     try:
         return load()
     except PluginError:
         raise
     except SyntaxError as error:
-        file, line = error.filename or "", error.lineno or 0
+        file, line = error.filename or file, error.lineno or 0
         raise PluginError(name, error.msg, file=file, line=line) from error
-    except Exception as error:  # whatever its code raises
-        if isinstance(error, ModuleNotFoundError) and error.name == name.partition(".")[0]:
-            reason = "there is no such file, folder, module or entry point"
-            raise PluginError(name, reason) from error
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+    except (Exception, SystemExit) as error:  # whatever its code raises
+        file, line = _find_place(error) or (file, 0)
         reason = f"{type(error).__name__}: {error}"
-        raise PluginError(name, reason, file=frame.filename, line=frame.lineno or 0) from error
+        raise PluginError(name, reason, file=file, line=line) from error
 
 
-def _find_plugins(name: str, module: ModuleType) -> list[Plugin]:
-    plugins = [each for each in vars(module).values() if isinstance(each, Plugin)]
+def _find_place(error: BaseException) -> tuple[str, int] | None:
+    """Return file and line of an error where the plugin made it, not where a library raised it."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(_IMPORTERS)
+    ]
+    if not frames:
+        return None
+    return find_place(error, Path(frames[0].filename).parent)
+
+
+def _find_plugins(name: str, module: object) -> list[Plugin]:
+    values = vars(module).values() if isinstance(module, ModuleType) else ()
+    plugins = [each for each in values if isinstance(each, Plugin)]
     if not plugins:
         reason = 'it creates no plugin; needs plugin = Plugin("name")'
         raise PluginError(name, reason, file=getattr(module, "__file__", None) or "")
-    return list(dict.fromkeys(plugins))
+    return plugins

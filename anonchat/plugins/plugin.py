@@ -1,6 +1,7 @@
 """`Plugin`: what a plugin's file creates, and adds to with decorators."""
 
 import inspect
+import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from .arguments import Arguments, read_arguments
 from .entities import EVENTS, Draft, Member, Visitor
 from .errors import PluginError, error_at
 from .facade import Chat
-from .injection import Injected, inject, inject_all
+from .injection import Injected, inject, inject_all, name_of
 from .registrations import (
     NAME,
     Action,
@@ -32,7 +33,7 @@ from .registrations import (
     Who,
 )
 from .room_state import RoomState
-from .settings import PluginSettings
+from .settings import PluginSettings, setting_name
 from .themes import Theme
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _IN_ROOM = (Chat, Room, Member, Visitor, RoomState, Language)
 _EVENT_PARTS = (Room, Message, Member, RoomState)
+_log = logging.getLogger(__name__)
 
 
 class Plugin:
@@ -67,15 +69,15 @@ class Plugin:
         style sheet for what its functions draw. Files are relative to the plugin's file; the folder
         `locale` beside it holds translations.
         """
-        frame = inspect.currentframe()
-        assert frame and frame.f_back
-        self.file = Path(frame.f_back.f_code.co_filename)
-        self._line = frame.f_back.f_lineno
+        file, self.line = _find_caller()
+        self.file = Path(file)
         self.name = name
         if not NAME.fullmatch(name):
-            raise self._error("the name of a plugin is like dice or word-filter")
+            raise self.error("the name of a plugin is like dice or word-filter")
         self.settings_class = settings
-        self.css = self._find_file(css)
+        self.css = self.file.parent / css if css else None
+        if self.css and not self.css.is_file():
+            raise self.error(f"there is no file {self.css}")
         self.commands: list[Command] = []
         self.filters: list[Filter] = []
         self.renderers: list[Renderer] = []
@@ -85,7 +87,8 @@ class Plugin:
         self.pages: list[Page] = []
         self.listeners: list[Listener] = []
         self.jobs: list[Job] = []
-        self.themes: list[Theme] = []
+        self.themes: dict[Theme, int] = {}
+        """The themes, each with the line where it was added."""
         self._chat: Chat | None = None
 
     @property
@@ -94,6 +97,10 @@ class Plugin:
         if self._chat is None:
             raise RuntimeError(f"plugin {self.name}: the chat has not started yet")
         return self._chat
+
+    def error(self, reason: str, *, line: int = 0) -> PluginError:
+        """Return an error that names the plugin's file, and a line: that of `Plugin(…)` if 0."""
+        return PluginError(self.name, reason, file=str(self.file), line=line or self.line)
 
     def attach(self, chat: Chat) -> None:
         """Set the chat; called at the start."""
@@ -110,6 +117,12 @@ class Plugin:
     def has_routes(self) -> bool:
         """Whether `router` was used."""
         return "router" in self.__dict__
+
+    @property
+    def setting_names(self) -> list[str]:
+        """The names of the settings, such as `ANONCHAT_DICE_SIDES`."""
+        fields = self.settings_class.model_fields if self.settings_class else ()
+        return [setting_name(self.name, field) for field in fields]
 
     @property
     def locale(self) -> Path | None:
@@ -129,8 +142,10 @@ class Plugin:
         between two uses by one person, such as `3s`.
         """
 
+        self._require_arguments("command", name)
+
         def add(function: _Function) -> _Function:
-            command = name or _name_of(function)
+            command = name or name_of(function)
             self._check_name(function, command, "command")
             if who not in ("members", "helpers", "owner"):
                 raise error_at(self.name, function, f"who is members, helpers or owner, not {who}")
@@ -152,7 +167,7 @@ class Plugin:
         It returns the draft, or another one; `None` leaves it as it is. It may call `draft.warn`,
         or raise `Refused`. If it fails or takes more than a second, nothing is posted.
         """
-        call = self._inject(function, (Draft, *_IN_ROOM), what=f"filter {_name_of(function)}")
+        call = self._inject(function, (Draft, *_IN_ROOM), what=f"filter {name_of(function)}")
         if not call.wants(Draft):
             raise error_at(self.name, function, "a filter needs a parameter of the type Draft")
         self.filters.append(Filter(call))
@@ -165,9 +180,12 @@ class Plugin:
         nothing else.
         """
 
+        self._require_arguments("renderer", kind)
+
         def add(function: _Function) -> _Function:
             self._check_name(function, kind, "kind of message")
             call = self._inject(function, (Message,), what=f"renderer of {kind}")
+            self._require_sync(function, f"renderer of {kind}")
             self.renderers.append(Renderer(kind, call))
             return function
 
@@ -179,14 +197,17 @@ class Plugin:
         It is given the match and returns an element of htpy or a text.
         """
 
+        self._require_arguments("inline", pattern)
+
         def add(function: _Function) -> _Function:
-            what = f"inline mark {_name_of(function)}"
+            what = f"inline mark {name_of(function)}"
             try:
                 compiled = regex.compile(pattern)
             except regex.error as error:
                 reason = f"{what}: not a regular expression: {error}"
                 raise error_at(self.name, function, reason) from error
             call = self._inject(function, (), what=what, only=False)
+            self._require_sync(function, what)
             if len(call.arguments) != 1:
                 raise error_at(self.name, function, f"the {what} needs one parameter: the match")
             self.inline_marks.append(InlineMark(compiled, call.arguments[0].name, call))
@@ -196,6 +217,8 @@ class Plugin:
 
     def panel(self, title: str, *, icon: str = "") -> Callable[[_Function], _Function]:
         """Add a tab beside the members of a room, filled by NiceGUI elements when it is opened."""
+
+        self._require_arguments("panel", title)
 
         def add(function: _Function) -> _Function:
             call = self._inject(function, _IN_ROOM, what=f"panel {title}")
@@ -211,6 +234,8 @@ class Plugin:
 
         What the function returns is treated like what a command returns.
         """
+
+        self._require_arguments("action", title)
 
         def add(function: _Function) -> _Function:
             if where not in ("room", "message"):
@@ -231,6 +256,8 @@ class Plugin:
         `in_menu` there is a link to it.
         """
 
+        self._require_arguments("page", path)
+
         def add(function: _Function) -> _Function:
             if not regex.fullmatch(r"(/[a-z0-9_-]+)+", path):
                 raise error_at(self.name, function, f"a path is like /about, not {path}")
@@ -242,6 +269,8 @@ class Plugin:
 
     def on(self, event: type) -> Callable[[_Function], _Function]:
         """Add a listener: it is called soon after each event of a type, on one node of several."""
+
+        self._require_arguments("on", event)
 
         def add(function: _Function) -> _Function:
             if event not in EVENTS:
@@ -257,10 +286,12 @@ class Plugin:
 
     def every(self, interval: str) -> Callable[[_Function], _Function]:
         """Add a job that runs at multiples of an interval such as `10m`, on one node of several."""
+        self._require_arguments("every", interval)
         return self._job(f"every {interval}", lambda: JobTrigger.every(interval))
 
     def cron(self, line: str) -> Callable[[_Function], _Function]:
         """Add a job by a line of cron, in UTC: `0 9 * * mon`; on one node of several."""
+        self._require_arguments("cron", line)
         return self._job(f"cron {line}", lambda: JobTrigger.cron(line))
 
     def theme(
@@ -281,26 +312,29 @@ class Plugin:
     ) -> None:
         """Add a theme; docs/design.md lists the tokens of `light` and `dark`.
 
-        Raises `PluginError` for an unknown token, or a contrast that is too low to read.
+        `logo` and `css` are files beside that of the plugin; one that is missing is left out, with
+        a warning in the log. Raises `PluginError` for an unknown token, or a contrast that is too
+        low to read.
         """
+        _, line = _find_caller()
         try:
             theme = Theme(
                 name=name,
-                title=title or name.capitalize(),
+                title=title,
                 accent=accent,
                 light=light or {},
                 dark=dark or {},
                 font=font,
                 radius=radius,
                 density=density,
-                logo=self._find_file(logo),
+                logo=self._find_file(name, logo),
                 product_name=product_name,
                 headline=headline,
-                css=self._find_file(css),
+                css=self._find_file(name, css),
             )
         except ValueError as error:
-            raise self._error(f"theme {name}: {error}") from error
-        self.themes.append(theme)
+            raise self.error(f"{error}", line=line) from error
+        self.themes[theme] = line
 
     def _job(
         self, when: str, make_trigger: Callable[[], JobTrigger]
@@ -310,8 +344,8 @@ class Plugin:
                 trigger = make_trigger()
             except ValueError as error:
                 raise error_at(self.name, function, f"job {when}: {error}") from error
-            call = self._inject(function, (Chat,), what=f"job {_name_of(function)}")
-            name = f"{self.name}.{_name_of(function)}"
+            call = self._inject(function, (Chat,), what=f"job {name_of(function)}")
+            name = f"{self.name}.{name_of(function)}"
             self.jobs.append(Job(name, when, trigger.next_after, call))
             return function
 
@@ -330,27 +364,37 @@ class Plugin:
         read = inject_all if only else inject
         return read(self.name, function, [each for each in types if each], what=what)
 
+    def _require_arguments(self, decorator: str, argument: object) -> None:
+        """Raise `PluginError` if a decorator was written without parentheses."""
+        if inspect.isfunction(argument):
+            reason = f"write @plugin.{decorator}(…), with parentheses"
+            raise error_at(self.name, argument, reason)
+
+    def _require_sync(self, function: Callable[..., Any], what: str) -> None:
+        if inspect.iscoroutinefunction(function):
+            raise error_at(self.name, function, f"the {what} cannot be async")
+
     def _check_name(self, function: Callable[..., Any], name: str, what: str) -> None:
         if not NAME.fullmatch(name):
             raise error_at(self.name, function, f"{name} cannot be the name of a {what}")
 
     def _id(self, function: Callable[..., Any]) -> str:
-        return f"{self.name}.{_name_of(function)}"
+        return f"{self.name}.{name_of(function)}"
 
-    def _find_file(self, name: str) -> Path | None:
-        if not name:
-            return None
+    def _find_file(self, theme: str, name: str) -> Path | None:
         path = self.file.parent / name
-        if not path.is_file():
-            raise self._error(f"there is no file {path}")
-        return path
-
-    def _error(self, reason: str) -> PluginError:
-        return PluginError(self.name, reason, file=str(self.file), line=self._line)
+        if not name or path.is_file():
+            return path if name else None
+        _log.warning("plugin %s: theme %s: there is no file %s", self.name, theme, path)
+        return None
 
 
-def _name_of(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
+def _find_caller() -> tuple[str, int]:
+    """Return file and line of the code that called the function which called this one."""
+    frame = inspect.currentframe()
+    assert frame and frame.f_back and frame.f_back.f_back
+    caller = frame.f_back.f_back
+    return caller.f_code.co_filename, caller.f_lineno
 
 
 def _parts_of(event: type) -> Collection[type]:

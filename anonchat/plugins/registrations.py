@@ -9,6 +9,7 @@ from typing import Literal
 import regex
 
 from .arguments import Arguments
+from .entities import Visitor
 from .injection import Injected
 
 Who = Literal["members", "helpers", "owner"]
@@ -80,6 +81,11 @@ class Page:
     title: str
     in_menu: bool
     call: Injected
+
+    @property
+    def needs_visitor(self) -> bool:
+        """Whether it is for those who have signed in only."""
+        return self.call.wants(Visitor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """The registry: everything that the loaded plugins add, by what it is found by."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from .errors import PluginError, error_at
+from ..setting_types import PREFIX
+from ..settings import Settings
+from .errors import error_at
 from .plugin import Plugin
 from .registrations import (
     Action,
@@ -17,7 +19,7 @@ from .registrations import (
     Panel,
     Renderer,
 )
-from .settings import PluginSettings, list_setting_names, read_plugin_settings
+from .settings import PluginSettings, read_plugin_settings
 from .themes import Theme
 
 _OUR_PATHS = frozenset(
@@ -34,7 +36,8 @@ class PluginRegistry:
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self.plugins = tuple(plugins)
-        self._require_unique(((each.name, each) for each in self.plugins), "name of a plugin")
+        self._require_unique_names()
+        self._require_unique_settings()
         self.settings: dict[str, PluginSettings] = {
             plugin.name: read_plugin_settings(plugin.name, plugin.settings_class)
             for plugin in self.plugins
@@ -72,12 +75,7 @@ class PluginRegistry:
     @property
     def setting_names(self) -> list[str]:
         """The names of the settings of all plugins."""
-        return [
-            name
-            for plugin in self.plugins
-            if plugin.settings_class
-            for name in list_setting_names(plugin.name, plugin.settings_class)
-        ]
+        return [name for plugin in self.plugins for name in plugin.setting_names]
 
     @property
     def locales(self) -> list[Path]:
@@ -85,9 +83,9 @@ class PluginRegistry:
         return list(dict.fromkeys(each.locale for each in self.plugins if each.locale))
 
     @property
-    def stylesheets(self) -> list[Path]:
-        """The style sheets of plugins."""
-        return [each.css for each in self.plugins if each.css]
+    def stylesheets(self) -> dict[str, Path]:
+        """The style sheets of plugins, by the names of the plugins."""
+        return {each.name: each.css for each in self.plugins if each.css}
 
     def _index(self, items: Iterable[tuple[str, _Registered]], what: str) -> dict[str, _Registered]:
         index: dict[str, _Registered] = {}
@@ -101,10 +99,9 @@ class PluginRegistry:
     def _index_themes(self) -> dict[str, Theme]:
         themes: dict[str, Theme] = {}
         for plugin in self.plugins:
-            for theme in plugin.themes:
+            for theme, line in plugin.themes.items():
                 if theme.name in themes:
-                    reason = f"the theme {theme.name} exists already"
-                    raise PluginError(plugin.name, reason, file=str(plugin.file))
+                    raise plugin.error(f"the theme {theme.name} exists already", line=line)
                 themes[theme.name] = theme
         return themes
 
@@ -114,11 +111,19 @@ class PluginRegistry:
                 reason = f"the page {page.path} has a path of anonchat itself"
                 raise error_at(page.call.plugin, page.call.function, reason)
 
-    @staticmethod
-    def _require_unique(items: Iterable[tuple[Hashable, Plugin]], what: str) -> None:
-        seen: dict[Hashable, Plugin] = {}
-        for name, plugin in items:
-            if other := seen.get(name):
-                reason = f"the {what} is taken already, by {other.file}"
-                raise PluginError(plugin.name, reason, file=str(plugin.file))
-            seen[name] = plugin
+    def _require_unique_names(self) -> None:
+        seen: dict[str, Plugin] = {}
+        for plugin in self.plugins:
+            if other := seen.get(plugin.name):
+                raise plugin.error(f"the name of a plugin is taken already, by {other.file}")
+            seen[plugin.name] = plugin
+
+    def _require_unique_settings(self) -> None:
+        seen: dict[str, Plugin] = {}
+        for plugin in self.plugins:
+            for name in plugin.setting_names:
+                if name.removeprefix(PREFIX).lower() in Settings.model_fields:
+                    raise plugin.error(f"its setting {name} is one of anonchat itself")
+                if other := seen.get(name):
+                    raise plugin.error(f"its setting {name} is one of plugin {other.name}")
+                seen[name] = plugin

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from markupsafe import Markup, escape
 
 from ..entities import Message
-from .injection import Injected
-from .invocation import measure
+from .injection import Injected, name_of
+from .invocation import log_failure, measure
 from .registrations import InlineMark, Renderer
 from .registry import PluginRegistry
 from .settings import PluginSettings
@@ -45,7 +45,7 @@ class MessageDrawer:
         yield from parts
 
     def _apply(self, each: InlineMark, text: str) -> Iterator[str]:
-        what, end = f"inline mark {each.call.function.__name__}", 0
+        what, end = f"inline mark {name_of(each.call.function)}", 0
         try:
             found = each.pattern.finditer(text, timeout=_SEARCH_SECONDS)
             for _, match in zip(range(_MARKS_MAX), found, strict=False):
@@ -67,9 +67,12 @@ class MessageDrawer:
         if settings:
             values[type(settings)] = settings
         try:
-            html = escape(measure(call, values, what=what, **arguments))
-        except Exception:
-            _log.exception("plugin %s: %s failed", call.plugin, what)
+            drawn = measure(call, values, what=what, **arguments)
+            if not isinstance(drawn, str) and not hasattr(drawn, "__html__"):
+                raise TypeError("neither an element nor a text")
+            html = escape(drawn)
+        except Exception as error:
+            log_failure(call, what, error)
             return None
         if len(html) > _HTML_MAX:
             _log.warning("plugin %s: %s drew more than 64 kB", call.plugin, what)

@@ -1,19 +1,22 @@
 """The settings of plugins."""
 
+import os
+from reprlib import repr as shorten
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ..setting_types import ENV_FILE, PREFIX
-from ..settings import Settings
 from .errors import PluginError
 
 
 class PluginSettings(BaseSettings):
     """Base class of the settings of a plugin, read from `ANONCHAT_<PLUGIN>_<FIELD>`, or `.env`.
 
-    They are checked at start: a wrong value stops it with one line.
+    They are checked at start: a wrong value stops it with one line. Values of the types
+    `SecretStr` and `SecretBytes` are not quoted there.
 
     >>> class Dice(PluginSettings):  # ANONCHAT_DICE_SIDES
     ...     sides: int = 6
@@ -33,23 +36,32 @@ def setting_prefix(plugin: str) -> str:
     return f"{PREFIX}{plugin.upper().replace('-', '_')}_"
 
 
-def list_setting_names(plugin: str, kind: type[PluginSettings]) -> list[str]:
-    """Return the names of a plugin's settings. Raises `PluginError` if one is a setting of ours."""
-    names = [f"{setting_prefix(plugin)}{field.upper()}" for field in kind.model_fields]
-    for name in names:
-        if name.removeprefix(PREFIX).lower() in Settings.model_fields:
-            raise PluginError(plugin, f"its setting {name} is one of anonchat itself")
-    return names
+def setting_name(plugin: str, field: str) -> str:
+    """Return the name of the setting of a field: `ANONCHAT_DICE_SIDES`."""
+    return f"{setting_prefix(plugin)}{field.upper()}"
 
 
 def read_plugin_settings(plugin: str, kind: type[PluginSettings]) -> PluginSettings:
     """Read the settings of a plugin. Raises `PluginError` with the name of the wrong one."""
-    prefix = setting_prefix(plugin)
-    arguments: dict[str, Any] = {"_env_prefix": prefix}
+    arguments: dict[str, Any] = {
+        "_env_prefix": setting_prefix(plugin),
+        "_secrets_dir": os.environ.get("CREDENTIALS_DIRECTORY") or None,
+    }
     try:
         return kind(**arguments)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = str(first["loc"][0]).upper() if first["loc"] else ""
-        name = field if field.startswith(prefix) else f"{prefix}{field}"
-        raise PluginError(plugin, f"{name}: {first['msg']}, got {first['input']!r}") from error
+        raise PluginError(plugin, _describe(plugin, kind, first)) from error
+    except SettingsError as error:  # not the JSON that lists and the like are written in
+        raise PluginError(plugin, f"{setting_prefix(plugin)}*: {error}; needs JSON") from error
+
+
+def _describe(plugin: str, kind: type[PluginSettings], error: ErrorDetails) -> str:
+    field = str(error["loc"][0]) if error["loc"] else ""
+    name = setting_name(plugin, field) if field else f"{setting_prefix(plugin)}*"
+    if error["type"] == "missing":
+        return f"{name}: needs a value"
+    given = kind.model_fields.get(field)
+    is_secret = given is None or "Secret" in str(given.annotation)
+    got = "" if is_secret else f", got {shorten(error['input'])}"
+    return f"{name}: {error['msg']}{got}"

@@ -1,6 +1,6 @@
 """The first paint: the elements of a page as HTML, which is seen before the scripts have run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -44,6 +44,11 @@ def paint_on_response(client: Client) -> None:
 def paint_page(content: ui.element) -> str:
     """Return the content of a page as HTML, in the frame that NiceGUI gives it."""
     return f'<main class="q-page">{"".join(_paint(content))}</main>'
+
+
+def paint_elements(elements: Iterable[ui.element]) -> str:
+    """Return elements as HTML, for a `Paintable` that contains them."""
+    return "".join(part for element in elements for part in _paint(element))
 
 
 def _paint(element: ui.element) -> Iterator[str]:

@@ -54,6 +54,7 @@ export default {
     missed: String, // tells about rows that came and went unseen
     gone: Number, // order of the last of them
     texts: Object, // translated texts
+    actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
   emits: ["sync", "page", "read", "ended", "act"],
@@ -488,12 +489,18 @@ export default {
       this.applyChange(() => this.show(row));
     },
     failDeletion(key, reason, seconds) {
-      const notice = this.deletion.fail(key, reason);
+      this.countDown(this.deletion.fail(key, reason), reason, seconds);
+    },
+    failAction(reason, seconds) {
+      this.countDown(this.notices.show(reason, { role: "alert" }), reason, seconds);
+    },
+    countDown(notice, reason, seconds) {
       showReason(notice.node.firstChild, reason, seconds, () => this.notices.end(notice));
     },
     listMenuItems(row) {
       const { copy, copied, delete: remove } = this.texts;
       const items = [[copy, async () => (await copyText(row)) && this.notices.show(copied)]];
+      for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
       if (this.owns || row.group === this.me) items.push([remove, () => this.deletion.begin(row)]);
       return items;
     },

@@ -28,7 +28,13 @@ _QUEUE_MAX = 20
 EventHandler = Callable[[dict[str, Any]], Awaitable[object] | object]
 
 
-_SCRIPTS: list[str | Path] = ["live_list/*.js", "navigation.js", "reason.js", "socket.js"]
+_SCRIPTS: list[str | Path] = [
+    "live_list/*.js",
+    "navigation.js",
+    "popup_menu.js",
+    "reason.js",
+    "socket.js",
+]
 
 
 class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):

@@ -4,7 +4,7 @@ A served page stays in memory until its browser connects, for a minute at most.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from fastapi import Request
@@ -28,7 +28,6 @@ _UNLIMITED = {  # cheap; sign-in and health checks must keep working under load
     ("POST", "/pass"),
 }
 
-_STATIC = ("/login", "/privacy")
 _ANONYMOUS_MAX_WAIT = timedelta(seconds=6)
 _SOCKETS_FULL_RETRY_SECONDS = 10
 _ASSET_RATE_LIMITED = Response(status_code=429, headers={"Retry-After": "1"})
@@ -44,7 +43,7 @@ class PageRateLimitMiddleware:
     client that solves the challenge in it is then limited by its own pass. `rate_limited_page`
     makes the response for a visitor.
 
-    If too many served pages have no connected browser, the oldest are deleted: refusing new ones
+    `static_paths` are the pages for everybody that have a socket. If too many served pages have no connected browser, the oldest are deleted: refusing new ones
     would let one flood lock out everyone. A browser that connects too late reloads its page.
     """
 
@@ -55,6 +54,7 @@ class PageRateLimitMiddleware:
         chat: Chat,
         auth: SessionAuth,
         passes: ChallengePasses,
+        static_paths: Collection[str],
         sockets_full: Callable[[str], bool],
         rate_limited_page: MakeResponse,
         busy: MakeResponse,
@@ -63,6 +63,7 @@ class PageRateLimitMiddleware:
         self._chat = chat
         self._auth = auth
         self._passes = passes
+        self._static_paths = static_paths
         self._sockets_full = sockets_full
         self._rate_limited_page = rate_limited_page
         self._busy = busy
@@ -128,7 +129,7 @@ class PageRateLimitMiddleware:
             limits.pages_with_pass.hit(pass_id)
             await work.spend(cost, pass_id=pass_id, address=address)
         elif address:
-            if path in _STATIC:
+            if path in self._static_paths:
                 self._check_sockets(address)
             limits.pages.hit(address)
             await work.spend(cost, address=address, max_wait=_ANONYMOUS_MAX_WAIT)

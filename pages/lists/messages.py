@@ -1,6 +1,7 @@
 """The messages of a room."""
 
 import re
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,8 @@ from ..rows import EMOJI_ONLY, Row, message_row, pending_message_html
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
 _SEQ_MAX = 2**53  # JavaScript integers are exact below it; no room comes near
+
+Act = Callable[[str, int], Awaitable[object]]
 
 
 class MessageList(LiveList):
@@ -56,8 +59,21 @@ class MessageList(LiveList):
         self._room = room
         self._member = member
         self._page_size = self.context.chat.settings.page_size
+        self._run_action: Act | None = None
         self.on_latest_event("read", self._mark_read)
         self.on_event("act", self._act)
+
+    def add_actions(self, actions: Sequence[tuple[str, str]], act: Act) -> None:
+        """Add items to the menus: ids and texts. `act` is called with an id and the message's seq.
+
+        The id comes from the browser, and may be any.
+        """
+        self._run_action = act
+        self._props["actions"] = list(actions)
+
+    def fail_action(self, error: ChatError) -> None:
+        """Show why an action failed."""
+        self.run_method("failAction", *self.language.reason(error))
 
     async def read_first(self) -> SyncResult:
         """Return the newest page, and the read mark."""
@@ -160,8 +176,11 @@ class MessageList(LiveList):
             )
 
     async def _act(self, arguments: dict[str, Any]) -> None:
-        if arguments.get("act") == "delete":
-            await self._delete(_read_seq(arguments.get("key")))
+        act, seq = arguments.get("act"), _read_seq(arguments.get("key"))
+        if act == "delete":
+            await self._delete(seq)
+        elif self._run_action and isinstance(act, str):
+            await self._run_action(act, seq)
 
     async def _delete(self, seq: int) -> None:
         try:

@@ -1,10 +1,10 @@
 // The menu of a message. One button opens it, moved to the row under the mouse or with the keyboard
 // focus; so do a long press on a touch screen, and Enter or the menu key on a focused row.
 
+import { createMenu, openMenu } from "popup_menu";
+
 const LONG_PRESS = 500; // ms
 const WOBBLE = 10; // px that a finger may move during a long press
-const GAP = 4; // px
-const MOVES = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
 export class MessageMenu {
   #list;
@@ -21,7 +21,9 @@ export class MessageMenu {
     this.#list = list;
     this.#rows = rows;
     this.#listItems = listItems;
-    this.#button = createButton("button icon-only quiet icon-more more");
+    this.#button = document.createElement("button");
+    this.#button.type = "button";
+    this.#button.className = "button icon-only quiet icon-more more";
     Object.assign(this.#button, { ariaLabel: label, title: label, ariaHasPopup: "menu", ariaExpanded: "false" });
     this.#button.ariaLive = "off"; // it moves inside a log, which announces what is added
     this.#button.addEventListener("click", () => this.#open(this.#button));
@@ -120,71 +122,22 @@ export class MessageMenu {
     row.node.classList.add("chosen");
     this.#menu = this.#createMenu(row);
     this.#list.after(this.#menu);
-    this.#menu.showPopover();
-    this.#place(place);
+    openMenu(this.#menu, place);
     this.#button.ariaExpanded = "true";
-    this.#menu.firstChild.focus();
     document.addEventListener("pointerdown", this.#onOutside, true);
     document.addEventListener("wheel", this.#onOutside, true);
   }
 
   #createMenu(row) {
-    const menu = document.createElement("div");
-    menu.className = "menu";
-    menu.role = "menu";
-    menu.popover = "manual"; // the end of a long press would close an automatic one
-    menu.ariaLabel = this.#button.ariaLabel;
-    for (const [text, act] of this.#listItems(row)) {
-      const item = createButton("menu-item");
-      item.role = "menuitem";
-      item.tabIndex = -1;
-      item.textContent = text;
-      item.addEventListener("click", () => {
-        this.close();
-        act();
-      });
-      menu.append(item);
-    }
-    menu.addEventListener("keydown", (event) => this.#onMenuKey(event));
+    const menu = createMenu(this.#button.ariaLabel, this.#listItems(row), () => this.close());
     menu.addEventListener("focusout", ({ relatedTarget }) => {
       // The end of a long press moves the focus to the message.
       if (!this.#isTouched && !menu.contains(relatedTarget)) this.close();
     });
-    menu.addEventListener("contextmenu", (event) => event.preventDefault()); // of the key that opened it
     return menu;
-  }
-
-  // Below the place if there is room, else above it.
-  #place({ right, top, bottom }) {
-    const { offsetWidth, offsetHeight, style } = this.#menu;
-    const isRoomBelow = bottom + offsetHeight + 2 * GAP <= window.innerHeight;
-    style.left = `${Math.max(GAP, Math.min(right, window.innerWidth - GAP) - offsetWidth)}px`;
-    style.top = `${isRoomBelow ? bottom + GAP : Math.max(GAP, top - offsetHeight - GAP)}px`;
-  }
-
-  #onMenuKey(event) {
-    if (event.key === "Escape" || event.key === "Tab") this.close();
-    else if (event.key in MOVES) this.#moveFocus(MOVES[event.key]);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
-  #moveFocus(offset) {
-    const items = [...this.#menu.children];
-    const index = items.indexOf(document.activeElement) + offset;
-    const next = Number.isFinite(index) ? index % items.length : offset > 0 ? -1 : 0;
-    items.at(next).focus();
   }
 
   #onOutside = ({ target }) => {
     if (!this.#menu.contains(target)) this.close();
   };
-}
-
-function createButton(className) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = className;
-  return button;
 }

@@ -1,0 +1,70 @@
+// Buttons that run actions on the server. On a phone, and if there are more than two, they are in a
+// menu (see theme.css).
+
+import { createMenu, openMenu } from "popup_menu";
+
+const BUTTONS_MAX = 2;
+
+export default {
+  props: {
+    label: String, // of the menu
+    actions: Array, // of [id, title, icon]
+    running: String, // the id of the action that the server runs, or ""
+  },
+  emits: ["act"],
+  render() {
+    const button = (icon, label, id, options) =>
+      Vue.h("button", {
+        type: "button",
+        class: `button icon-only quiet icon-${icon}`,
+        title: label,
+        "aria-label": label,
+        "aria-busy": this.running === id ? "true" : undefined,
+        ...options,
+      });
+    const isMenuOnly = this.actions.length > BUTTONS_MAX;
+    const shown = isMenuOnly ? [] : this.actions;
+    return Vue.h("div", { class: ["action-buttons", isMenuOnly && "menu-only"] }, [
+      ...shown.map(([id, title, icon]) => button(icon, title, id, { key: id, onClick: () => this.act(id) })),
+      button("more", this.label, this.running || null, {
+        ref: "more",
+        class: "button icon-only quiet icon-more more-actions",
+        "aria-haspopup": "menu",
+        "aria-expanded": "false",
+        onClick: this.toggle,
+      }),
+    ]);
+  },
+  unmounted() {
+    this.close();
+  },
+  methods: {
+    act(id) {
+      this.$emit("act", id);
+    },
+    toggle() {
+      if (this.menu) return this.close();
+      const { more } = this.$refs;
+      const items = this.actions.map(([id, title]) => [title, () => this.act(id)]);
+      this.menu = createMenu(this.label, items, () => this.close());
+      this.$el.append(this.menu);
+      more.ariaExpanded = "true";
+      openMenu(this.menu, more.getBoundingClientRect());
+      document.addEventListener("pointerdown", this.onOutside, true);
+    },
+    close() {
+      const { menu } = this;
+      if (!menu) return;
+      this.menu = null;
+      document.removeEventListener("pointerdown", this.onOutside, true);
+      const hadFocus = menu.contains(document.activeElement);
+      menu.remove();
+      if (!this.$refs.more) return;
+      this.$refs.more.ariaExpanded = "false";
+      if (hadFocus) this.$refs.more.focus();
+    },
+    onOutside({ target }) {
+      if (!this.menu.contains(target) && target !== this.$refs.more) this.close();
+    },
+  },
+};

@@ -1,0 +1,133 @@
+"""What functions of plugins show: errors in it are logged with the plugin's name."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from typing import Any
+
+from nicegui import app, background_tasks, ui
+from nicegui.logging import log as nicegui_log
+from nicegui.slot import Slot
+
+from anonchat import ChatError
+
+from ..context import current_context
+
+_REDRAW_PAUSE_SECONDS = 0.1
+_log = logging.getLogger(__name__)
+
+
+class PluginArea(ui.element):
+    """Contains the elements that a function of a plugin creates.
+
+    Exceptions in their handlers are logged with the plugin's name; the visitor sees one line.
+    """
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__("div")
+        self.classes("plugin-area")
+        self.plugin = plugin
+        self._end_handlers: list[Callable[[], object]] = []
+
+    def watch_state(self, room_id: str, plugin: str, watcher: Callable[[], object]) -> None:
+        """Call a function in this area after each change of a state, until the area is deleted.
+
+        For changes that follow quickly upon each other, it is called once.
+        """
+        if self.is_deleted:
+            return
+        host, redraw = current_context().plugins, _Redraw(self, watcher)
+        host.watch_state(room_id, plugin, redraw.request)
+        self._end_handlers.append(lambda: host.unwatch_state(room_id, plugin, redraw.request))
+
+    def report(self, error: Exception, *, notify: bool = True) -> None:
+        """Tell the visitor about an error; log it unless it is one of the chat."""
+        _ = self.client.request.scope["language"]
+        if isinstance(error, ChatError):
+            text = _.explain(error)
+        else:
+            _log.error("plugin %s: a page event failed", self.plugin, exc_info=error)
+            text = _("That did not work. Please try again.")
+        if notify:
+            with self.client:
+                ui.notify(text, type="negative")
+
+    def _handle_delete(self) -> None:
+        for handler in self._end_handlers:
+            handler()
+        self._end_handlers.clear()
+        super()._handle_delete()
+
+
+class _Redraw:
+    """Calls a watcher soon after a change, one call at a time."""
+
+    def __init__(self, area: PluginArea, watcher: Callable[[], object]) -> None:
+        self._area = area
+        self._watcher = watcher
+        self._is_wanted = False
+        self._is_running = False
+
+    def request(self) -> None:
+        """Call the watcher soon."""
+        self._is_wanted = True
+        if not self._is_running:
+            self._is_running = True
+            background_tasks.create(self._run(), name="panel redrawn")
+
+    async def _run(self) -> None:
+        try:
+            while self._is_wanted and not self._area.is_deleted:
+                self._is_wanted = False
+                await self._call()
+                await asyncio.sleep(_REDRAW_PAUSE_SECONDS)
+        finally:
+            self._is_running = False
+
+    async def _call(self) -> None:
+        with self._area.client, self._area:
+            try:
+                result = self._watcher()
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:  # the panel fails alone
+                if not self._area.is_deleted:
+                    self._area.report(error, notify=False)
+
+
+def install_plugin_errors() -> None:
+    """Report exceptions of handlers in plugin areas there, and all others as NiceGUI does.
+
+    NiceGUI leaves the slot of an element before it reports that a handler has failed. Here it is
+    kept until then, so that the area is found.
+    """
+    handle_event = ui.element._handle_event
+
+    def handle_event_in_slot(self: ui.element, message: dict[str, Any]) -> None:
+        with self.parent_slot or nullcontext():
+            handle_event(self, message)
+
+    ui.element._handle_event = handle_event_in_slot  # type: ignore[method-assign, assignment]
+    app._exception_handlers[:] = [_report]
+
+
+def _report(error: Exception) -> None:
+    if area := _find_area():
+        area.report(error)
+    else:
+        nicegui_log.exception(error)
+
+
+def _find_area() -> PluginArea | None:
+    """Return the area whose handler or function runs."""
+    for slot in reversed(Slot.get_stack()):
+        with suppress(RuntimeError):  # deleted meanwhile
+            element: ui.element | None = slot.parent
+            while element:
+                if isinstance(element, PluginArea):
+                    return element
+                parent = element.parent_slot
+                element = parent.parent if parent else None
+    return None

@@ -1,0 +1,55 @@
+// A menu that opens at a place of the page: its items, where it is shown, and the keys that move the
+// focus between them.
+
+const GAP = 4; // px
+const MOVES = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
+
+// `items` are pairs of a text and an action; `close` is called before the action of the chosen one.
+export function createMenu(label, items, close) {
+  const menu = document.createElement("div");
+  menu.className = "menu";
+  menu.role = "menu";
+  menu.popover = "manual"; // the end of a long press would close an automatic one
+  menu.ariaLabel = label;
+  for (const [text, act] of items) {
+    const item = document.createElement("button");
+    item.type = "button";
+    item.className = "menu-item";
+    item.role = "menuitem";
+    item.tabIndex = -1;
+    item.textContent = text;
+    item.addEventListener("click", () => {
+      close();
+      act();
+    });
+    menu.append(item);
+  }
+  menu.addEventListener("keydown", (event) => onKey(event, menu, close));
+  menu.addEventListener("contextmenu", (event) => event.preventDefault()); // of the key that opened it
+  return menu;
+}
+
+// Shows it below the place if there is room, else above it, and moves the focus into it.
+export function openMenu(menu, { right, top, bottom }) {
+  menu.showPopover();
+  const { offsetWidth, offsetHeight, style } = menu;
+  const isRoomBelow = bottom + offsetHeight + 2 * GAP <= window.innerHeight;
+  style.left = `${Math.max(GAP, Math.min(right, window.innerWidth - GAP) - offsetWidth)}px`;
+  style.top = `${isRoomBelow ? bottom + GAP : Math.max(GAP, top - offsetHeight - GAP)}px`;
+  menu.firstChild.focus();
+}
+
+function onKey(event, menu, close) {
+  if (event.key === "Escape" || event.key === "Tab") close();
+  else if (event.key in MOVES) moveFocus(menu, MOVES[event.key]);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function moveFocus(menu, offset) {
+  const items = [...menu.children];
+  const index = items.indexOf(document.activeElement) + offset;
+  const next = Number.isFinite(index) ? index % items.length : offset > 0 ? -1 : 0;
+  items.at(next).focus();
+}
