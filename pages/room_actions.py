@@ -1,6 +1,6 @@
 """The actions of plugins: in the header of a room, and in the menus of its messages."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from anonchat import N_, ChatError, CommandResult, Cost, Member, Message, NotFound, Room
 
@@ -16,7 +16,7 @@ from .lists import MessageList
 class RoomActions:
     """Runs the actions for one member; `tell` shows them a text that is for them alone."""
 
-    def __init__(self, room: Room, member: Member, *, tell: Callable[[str], object]) -> None:
+    def __init__(self, room: Room, member: Member, *, tell: Callable[[str], Awaitable[object]]) -> None:
         self._context = current_context()
         self._language = current_language()
         self._budget = current_budget()
@@ -65,7 +65,7 @@ class RoomActions:
                 language=self._language,
             )
         if result.told:
-            self._tell(result.told)
+            await self._tell(result.told)
 
     def _open_area(self, id: str, plugin: str) -> PluginArea:
         """Return an area in place of the one that the action has filled before."""

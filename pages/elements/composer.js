@@ -151,6 +151,9 @@ export default {
       this.$refs.box.value = text;
       this.onInput();
     },
+    tell(text) {
+      this.showAlert(text);
+    },
     showAlert(reason, seconds) {
       showReason(this.$refs.alert, reason, seconds);
     },

@@ -71,9 +71,9 @@ class Composer(Component, component="composer.js", dependencies=["reason.js", "s
             await self.call_script("change", properties)
         self.run_method("resend")
 
-    def tell(self, text: str) -> None:
-        """Show a text to the member alone."""
-        self.run_method("tell", text)
+    async def tell(self, text: str) -> None:
+        """Show a text above the box, on this page alone."""
+        await self.call_script("tell", text)
 
     def paint(self) -> str:
         """Return the empty box as HTML."""
