@@ -96,12 +96,13 @@ class MessageExpired(InvalidMessage):
 
 
 class NeedsConfirmation(ChatError):
-    """The message is stored if its author confirms it; `details["warnings"]` are the reasons."""
+    """The message is stored if its author confirms it; `warnings` are the reasons."""
 
     default = N_("Send this anyway?")
 
     def __init__(self, warnings: Sequence[str]) -> None:
         super().__init__(warnings=tuple(warnings))
+        self.warnings = tuple(warnings)
 
 
 class Refused(ChatError):

@@ -35,6 +35,10 @@ class Language:
         """Translate a sentence and fill its `{named}` placeholders."""
         return self._catalogue.gettext(sentence).format(**values)
 
+    def translate(self, text: str) -> str:
+        """Translate a text of a plugin, in which braces are no placeholders."""
+        return self._catalogue.gettext(text) if text else ""
+
     def count(self, one: str, many: str, number: int) -> str:
         """Translate a sentence with a number; `{n}` is its placeholder."""
         return self._catalogue.ngettext(one, many, number).format(n=number)

@@ -69,10 +69,11 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
-from .plugins.commands import CommandResult
+from .plugins.commands import CommandResult, split_command, unescape_slash
 from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
+from .plugins.registrations import Action as PluginAction
 from .plugins.registrations import Page as PluginPage
 from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
@@ -130,6 +131,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "PluginAction",
     "PluginFailed",
     "PluginHost",
     "PluginPage",
@@ -174,5 +176,7 @@ __all__ = [
     "read_settings",
     "require_known_settings",
     "room_lifetime",
+    "split_command",
+    "unescape_slash",
     "visitor_lifetime",
 ]

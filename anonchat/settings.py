@@ -153,6 +153,8 @@ class Settings(BaseSettings):
     """Posts per visitor."""
     posts_per_room: RateSetting = Rate(3_000, timedelta(minutes=1))
     """Posts per room, by all members together."""
+    commands_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
+    """Commands of plugins per visitor, besides what they post."""
     deletions_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
     """Deleted messages per visitor; a deletion costs more than a post."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))

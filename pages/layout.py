@@ -150,6 +150,7 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     client.request.scope.update(context=context, language=language, budget=budget)
     client.page = copy.copy(client.page)  # the page object is shared by all visitors
     client.page.language = find_quasar_pack(language.code)
+    request.scope["language"] = language  # for the template: the client has a copy of the scope
     look, settings = context.look(request), context.chat.settings
     client.page.dark = _QUASAR_DARK[look.scheme]
     show_title(title)

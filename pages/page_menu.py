@@ -9,5 +9,5 @@ def show_page_menu() -> None:
     """Create the links, if there are any."""
     _ = current_language()
     pages = current_context().plugins.registry.pages.values()
-    if links := [(each.path.removeprefix("/"), _(each.title)) for each in pages if each.in_menu]:
+    if links := [(each.path.removeprefix("/"), _.translate(each.title)) for each in pages if each.in_menu]:
         PageLinks(links)

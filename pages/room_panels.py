@@ -37,5 +37,8 @@ def show_room_panels(room: Room, member: Member) -> SideTabs:
                 return False
         return True
 
-    tabs = [Tab("", _("Members")), *(Tab(each.id, _(each.title), each.icon) for each in panels.values())]
+    tabs = [
+        Tab("", _("Members")),
+        *(Tab(each.id, _.translate(each.title), each.icon) for each in panels.values()),
+    ]
     return SideTabs(_("Beside the room"), tabs, fill=fill)

@@ -148,7 +148,7 @@ def create_app(settings: Settings) -> FastAPI:
     for plugin in registry.plugins:
         if plugin.has_routes:
             web.include_router(plugin.router, prefix=f"/plugins/{plugin.name}")
-    web.router.routes.append(api := api_routes(chat))
+    web.router.routes.append(api := api_routes(chat, plugins))
     web.state.chat, web.state.streams, web.state.listen_sockets = chat, api.streams, []
     services = [
         *pages.register(chat, web, plugins=plugins, languages=languages, themes=themes),

@@ -19,7 +19,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 README_LINES = 120
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
-_PATH = re.compile(r"`([\w./-]+\.(?:py|js|css|po|toml))`")
+_PATH = re.compile(r"`([\w./-]+\.(?:py|js|css|toml)|[\w./-]+/\w+\.po)`")
 _NAME = re.compile(r"`((?:\w+\.)*_?\w+)`")
 _SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _MAKE_COMMAND = re.compile(r"^(?:\w+=\S+ )*make ([a-z-]+)", re.MULTILINE)

@@ -39,6 +39,7 @@ CHANGES = {
     "event: rooms left in the list": MEMBERS,
     "event: posts": MESSAGES,
     "event: long posts": MESSAGES,
+    "event: commands": MESSAGES,
     "event: rooms opened by name": ROOMS,
     "event: rooms created": ROOMS,
     "event: rooms changed": REVISIONS,
@@ -53,6 +54,7 @@ CHANGES = {
     "API: room changed": REVISIONS,
     "API: joins and leaves": MEMBERS,
     "API: posts": MESSAGES,
+    "API: commands run": MESSAGES,
     "API: messages deleted": MESSAGES,
 }
 """Queries whose result an attack changes."""

@@ -21,6 +21,8 @@ TEMPLATE = LOCALE / "words.pot"
 _FOLDERS = ("anonchat", "pages")
 _TRANSLATORS = ("_", "language", "_language", "N_")
 _OWN_MODULES = ("anonchat/languages.py",)  # translates texts that are marked elsewhere
+_PLUGINS = "anonchat/plugins/builtin"
+_SHOWN_BY_PLUGINS = ("Refused", "warn", "panel", "action")  # the first argument of each is a text
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def find_texts() -> Iterator[SourceText]:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call):
                     yield from _texts_of_call(node, constants, f"{name}:{node.lineno}")
+                if name.startswith(_PLUGINS):
+                    yield from _texts_of_plugin(node, name)
 
 
 def _texts_of_call(
@@ -88,6 +92,26 @@ def _texts_of_call(
             yield SourceText((texts[0] or "", texts[1] or ""), location=location)
         elif target.attr == "words":
             yield SourceText((texts[1] or "",), context=texts[0] or "", location=location)
+
+
+def _texts_of_plugin(node: ast.AST, name: str) -> Iterator[SourceText]:
+    """Yield what pages translate of a plugin: what it refuses with or shows, and the help."""
+    if isinstance(node, ast.Call) and node.args and _last_name(node.func) in _SHOWN_BY_PLUGINS:
+        text = _text(node.args[0], {}) or ""
+        yield SourceText((text,), location=f"{name}:{node.lineno}")
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
+        isinstance(each, ast.Call) and _last_name(each.func) == "command"
+        for each in node.decorator_list
+    ):
+        help = (ast.get_docstring(node) or "").partition("\n")[0]
+        yield SourceText((help,), location=f"{name}:{node.lineno}")
+
+
+def _last_name(node: ast.expr) -> str:
+    """Return the name of what is called, without what it is an attribute of."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_translator(node: ast.expr) -> bool:

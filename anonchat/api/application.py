@@ -10,7 +10,8 @@ from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from ..chat import Chat
-from . import events, messages, rooms, visitors
+from ..plugins.host import PluginHost
+from . import commands, events, messages, rooms, visitors
 from .call_limits import CallLimitsMiddleware
 from .problem_responses import MEDIA_TYPE, ProblemDocument, add_problem_handlers
 from .problems import NOT_FOUND, PROBLEMS, ProblemException
@@ -29,7 +30,7 @@ request body has 64 KiB at most.
 _PREFIX = "/api/v1"
 _CACHED_REFERENCES = 8  # without `base_url`, one page per host name
 _SCHEMA_PREFIX = "#/components/schemas/"
-_MODULES = (visitors, rooms, messages, events)
+_MODULES = (visitors, rooms, messages, commands, events)
 _TAGS = [
     {"name": module.__name__.rpartition(".")[2], "description": module.__doc__}
     for module in _MODULES
@@ -72,14 +73,14 @@ class _Api(FastAPI):
         return cast(dict[str, Any], self.openapi_schema)
 
 
-def api_routes(chat: Chat) -> ApiMount:
+def api_routes(chat: Chat, plugins: PluginHost) -> ApiMount:
     """Return the API, mounted at `/api/v1`."""
     streams = Streams(settings=chat.settings, bus=chat.bus, clock=chat.clock, metrics=chat.metrics)
     chat.open_pages.add_source(streams.list_visitors)
-    return ApiMount(_build_app(chat, streams), streams)
+    return ApiMount(_build_app(chat, plugins, streams), streams)
 
 
-def _build_app(chat: Chat, streams: Streams) -> FastAPI:
+def _build_app(chat: Chat, plugins: PluginHost, streams: Streams) -> FastAPI:
     app = _Api(
         routes=[route for module in _MODULES for route in module.routes.routes],
         title=chat.settings.name,
@@ -91,7 +92,7 @@ def _build_app(chat: Chat, streams: Streams) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.chat, app.state.streams = chat, streams
+    app.state.chat, app.state.plugins, app.state.streams = chat, plugins, streams
     app.add_middleware(CallLimitsMiddleware, chat=chat)
     add_problem_handlers(app)
 

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from ..chat import Chat
 from ..entities import Room, Visitor
 from ..limits.work_budget import MAX_WAIT, WorkBudget
+from ..plugins.host import PluginHost
 from .problems import NOT_FOUND, UNKNOWN_VISITOR, Problem, ProblemException
 from .streams import Streams
 
@@ -30,6 +31,10 @@ async def _chat(request: Request) -> Chat:  # async: FastAPI runs sync dependenc
     return cast(Chat, request.app.state.chat)
 
 
+async def _plugins(request: Request) -> PluginHost:
+    return cast(PluginHost, request.app.state.plugins)
+
+
 async def _streams(request: Request) -> Streams:
     return cast(Streams, request.app.state.streams)
 
@@ -40,6 +45,7 @@ async def _address(request: Request) -> str:
 
 ChatDependency = Annotated[Chat, Depends(_chat)]
 ClientIp = Annotated[str, Depends(_address)]
+PluginsDependency = Annotated[PluginHost, Depends(_plugins)]
 StreamsDependency = Annotated[Streams, Depends(_streams)]
 
 

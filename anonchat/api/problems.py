@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .. import errors
+from ..plugins.errors import PluginFailed
 
 PATH = "/api/v1/problems/"
 
@@ -52,10 +53,19 @@ INVALID_ROOM = Problem(
     "Its name, its topic or one of its lifetimes is out of bounds.",
 )
 INVALID_MESSAGE = Problem(
-    "invalid-message", 422, "The message is invalid", "Its text is empty or too long."
+    "invalid-message",
+    422,
+    "The message is invalid",
+    "Its text is empty or too long, or is no command.",
 )
 REFUSED = Problem(
     "refused", 422, "Refused by a rule of this site", "A plugin refuses it; `detail` says why."
+)
+PLUGIN_FAILED = Problem(
+    "plugin-failed",
+    500,
+    "A plugin failed",
+    "The error was logged. Other commands, and what is posted, are not affected.",
 )
 NEEDS_CONFIRMATION = Problem(
     "needs-confirmation",
@@ -107,7 +117,10 @@ NOT_ALLOWED = Problem(
     "by its owner.",
 )
 NOT_FOUND = Problem(
-    "not-found", 404, "Not found", "There is no such room, message or path, or it has ended."
+    "not-found",
+    404,
+    "Not found",
+    "There is no such room, message, command or path, or it has ended.",
 )
 METHOD_NOT_ALLOWED = Problem(
     "method-not-allowed", 405, "Method not allowed", "The header `Allow` lists the methods."
@@ -126,9 +139,9 @@ TOO_OFTEN = Problem(
     "too-often",
     429,
     "Too many requests",
-    "You post, join, create or change rooms, sign in or call more often than allowed, or too many "
-    "secret phrases were tried for this nickname, by you or others. `Retry-After` is the number of "
-    "seconds to wait.",
+    "You post, use commands, join, create or change rooms, sign in or call more often than "
+    "allowed, or too many secret phrases were tried for this nickname, by you or others. "
+    "`Retry-After` is the number of seconds to wait.",
 )
 INTERNAL = Problem(
     "internal-error",
@@ -153,6 +166,7 @@ BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     errors.MessageExpired: MESSAGE_EXPIRED,
     errors.NeedsConfirmation: NEEDS_CONFIRMATION,
     errors.Refused: REFUSED,
+    PluginFailed: PLUGIN_FAILED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
     errors.NotAllowed: NOT_ALLOWED,

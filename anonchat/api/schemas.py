@@ -24,6 +24,7 @@ _PASSWORD = Field(
     description="Rooms with a password are still to come: refused as `not-supported`.",
     examples=["swordfish"],
 )
+_DEDUP_ID = r"^[!-~]{1,64}$"
 _EXPIRES_AT = Field(description="When it expires.", examples=["2030-01-02T12:00:00Z"])
 
 Item = TypeVar("Item")
@@ -132,7 +133,7 @@ class NewMessage(_RequestModel):
     text: str = Field(description="1 to 4,000 characters, 200 lines.", examples=["Hi!"])
     dedup_id: str | None = Field(
         default=None,
-        pattern=r"^[!-~]{1,64}$",
+        pattern=_DEDUP_ID,
         description="Your idempotency key: posting again with it stores no second message.",
         examples=["3f1c"],
     )
@@ -140,6 +141,20 @@ class NewMessage(_RequestModel):
         default=True,
         description="Whether to post it even if there are doubts. If not, they are answered as "
         "`needs-confirmation`.",
+    )
+
+
+class NewCommand(_RequestModel):
+    """A command to run."""
+
+    text: str = Field(
+        description="A slash, the name of the command, and its arguments.", examples=["/roll 2"]
+    )
+    dedup_id: str | None = Field(
+        default=None,
+        pattern=_DEDUP_ID,
+        description="Your idempotency key: a retry with it posts no second message.",
+        examples=["3f1c"],
     )
 
 
@@ -234,6 +249,26 @@ class Message(_ResponseModel):
         description="What a message of this kind consists of, any JSON; null in ordinary messages.",
         examples=[[4, 2]],
     )
+
+
+class Command(_ResponseModel):
+    """A command that the caller may use."""
+
+    name: str = Field(examples=["roll"])
+    usage: str = Field(
+        description="How it is written: `<required>` and `[optional]` arguments.",
+        examples=["/roll [times]"],
+    )
+    help: str = Field(description="What it does, in English.", examples=["Roll dice."])
+
+
+class CommandResult(_ResponseModel):
+    """What a command has done."""
+
+    told: str = Field(
+        description="A text for the caller alone, or empty.", examples=["There are four dice."]
+    )
+    message: Message | None = Field(description="What it has posted; null if nothing.")
 
 
 def parse_optional_duration(text: str | None) -> timedelta | None:

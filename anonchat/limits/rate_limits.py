@@ -56,6 +56,8 @@ class Limits:
             settings.posts_per_room.span, clock, self.posts_in_room.hash_key
         )
         """Posts of each member of a room (see `RoomPostShares`)."""
+        self.commands = limit(settings.commands_per_visitor)
+        """Commands of plugins that a visitor runs."""
         self.deletions = limit(settings.deletions_per_visitor)
         """Messages deleted by a visitor."""
         self.joins = limit(settings.joins_per_visitor)

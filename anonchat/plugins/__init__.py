@@ -4,8 +4,11 @@ See docs/plugins.md.
 """
 
 from ..entities import Message, Post, Room
-from ..errors import Refused
+from ..errors import ChatError, NotAMember, NotFound, Refused
 from ..languages import Language
+from ..setting_types import Duration
+from ..text.lookalikes import fold_lookalikes
+from .commands import CommandInfo
 from .entities import (
     Draft,
     Member,
@@ -25,7 +28,10 @@ from .settings import PluginSettings
 
 __all__ = [
     "Chat",
+    "ChatError",
+    "CommandInfo",
     "Draft",
+    "Duration",
     "Language",
     "Member",
     "MemberJoined",
@@ -33,6 +39,8 @@ __all__ = [
     "Message",
     "MessagePosted",
     "MessagesDeleted",
+    "NotAMember",
+    "NotFound",
     "Plugin",
     "PluginSettings",
     "Post",
@@ -43,4 +51,5 @@ __all__ = [
     "RoomOpened",
     "RoomState",
     "Visitor",
+    "fold_lookalikes",
 ]

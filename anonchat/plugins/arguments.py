@@ -4,6 +4,7 @@ import inspect
 import re
 import types
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -109,6 +110,8 @@ def _check(argument: Argument, word: str) -> object:
     try:
         return argument.adapter.validate_strings(word)
     except ValidationError as error:
+        with suppress(ValidationError):
+            return argument.adapter.validate_json(word)  # such as a number that is a Literal
         reason = error.errors(include_url=False, include_input=False)[0]["msg"]
         raise WrongArguments(f"{argument.name}: {reason}") from None
 

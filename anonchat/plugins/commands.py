@@ -1,27 +1,31 @@
 """Commands: `/name` and arguments, typed as a message."""
 
+import asyncio
 import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..errors import N_, InvalidMessage, NotAllowed, NotFound, RateLimited, Refused
 from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
+from ..text.posts import check_dedup_id
 from .arguments import WrongArguments
 from .errors import PluginFailed
 from .injection import Injected, name_of
-from .invocation import Values, invoke
+from .invocation import Values, invoke, log_failure
 from .registrations import Action, Command, Who
 
-_COMMAND = re.compile(r"/([a-z][a-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
+_COMMAND = re.compile(r"/([A-Za-z][A-Za-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
 _SECONDS = 10.0
 _TOLD_MAX = 4_000  # characters
 _RECENT_MAX = 10_000
+_KEPT_SECONDS = 30.0  # results: readable no longer than a lost connection needs to come back
 _WHO_TEXTS: Mapping[Who, str] = {
     "helpers": N_("Only the owner of the room and its helpers may do that."),
     "owner": N_("Only the owner of the room may do that."),
@@ -51,7 +55,7 @@ class CommandResult:
 def split_command(text: str) -> tuple[str, str] | None:
     """Return the name and the arguments of a command; `None` for any other text."""
     match = _COMMAND.fullmatch(text.strip())
-    return (match[1], match[2]) if match else None
+    return (match[1].lower(), match[2]) if match else None  # phones begin a text with a capital
 
 
 def unescape_slash(text: str) -> str:
@@ -74,14 +78,16 @@ class Commands:
         self._clock = clock
         self._say = say
         self._used_at: BoundedDict[tuple[str, str], datetime] = BoundedDict(_RECENT_MAX)
-        self._results: BoundedDict[tuple[str, str], CommandResult] = BoundedDict(_RECENT_MAX)
+        self._runs: BoundedDict[tuple[str, str, str], asyncio.Future[CommandResult]] = BoundedDict(
+            _RECENT_MAX
+        )
 
-    def list_for(self, member: CoreMember, room: Room) -> list[CommandInfo]:
+    def list_for(self, author: str, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
         return [
             CommandInfo(command.name, usage_of(command), command.help)
             for command in sorted(self._commands.values(), key=lambda each: each.name)
-            if may_use(command.who, member, room)
+            if may_use(command.who, author, room)
         ]
 
     async def run(
@@ -98,27 +104,46 @@ class Commands:
         Raises `NotFound` for an unknown command, `Refused` with the usage line, `NotAllowed`,
         `RateLimited`, `PluginFailed`, or what the command raises.
         """
-        recent = (member.visitor_id, dedup_id)
-        if dedup_id and (result := self._results.get(recent)):
-            return result
+        check_dedup_id(dedup_id)
+        key = (member.room_id, member.visitor_id, dedup_id)
+        run = self._runs.get(key) if dedup_id else None
+        if run is None:
+            run = asyncio.ensure_future(self._run(text, member, room, provide, dedup_id))
+            if dedup_id:
+                self._runs[key] = run
+                run.add_done_callback(partial(self._on_done, key))
+        return await asyncio.shield(run)  # it may be awaited twice, and ends in any case
+
+    def _on_done(self, key: tuple[str, str, str], run: "asyncio.Future[CommandResult]") -> None:
+        """Forget a run that failed at once, because it may be tried again; others after a while."""
+        if run.cancelled() or run.exception():
+            self._runs.pop(key, None)
+        else:
+            asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._runs.pop, key, None)
+
+    async def _run(
+        self,
+        text: str,
+        member: CoreMember,
+        room: Room,
+        provide: Callable[[Command], Awaitable[Values]],
+        dedup_id: str,
+    ) -> CommandResult:
         command, line = self._find(text)
-        if not may_use(command.who, member, room):
+        if not may_use(command.who, member.author, room):
             raise NotAllowed(_WHO_TEXTS[command.who])
         try:
             arguments = command.arguments.parse(line)
         except WrongArguments as error:
             raise _usage_error(command, str(error)) from None
         except Exception as error:  # whatever the code of a type raises
-            _log.exception("plugin %s: arguments of /%s failed", command.call.plugin, command.name)
+            log_failure(command.call, f"arguments of /{command.name}", error)
             raise PluginFailed from error
         self._hit_cooldown(command, member)
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, what=what, seconds=_SECONDS, **arguments)
-        result = await self.finish(command.call, answer, member, dedup_id=dedup_id)
-        if dedup_id:
-            self._results[recent] = result
-        return result
+        return await self.finish(command.call, answer, member, dedup_id=dedup_id)
 
     async def finish(
         self, call: Injected, answer: object, member: CoreMember, *, dedup_id: str = ""
@@ -146,7 +171,9 @@ class Commands:
         name, line = split
         if command := self._commands.get(name):
             return command, line
-        raise NotFound(N_("There is no command /{name}. /help lists all of them."), name=name)
+        raise NotFound(
+            N_("There is no command /{name}. To post this as a text, begin it with //."), name=name
+        )
 
     def _hit_cooldown(self, command: Command, member: CoreMember) -> None:
         if command.cooldown is None:
@@ -164,9 +191,9 @@ def usage_of(command: Command) -> str:
     return f"/{command.name} {command.arguments.usage}".rstrip()
 
 
-def may_use(who: Who, member: CoreMember, room: Room) -> bool:
+def may_use(who: Who, author: str, room: Room) -> bool:
     """Return whether a member may use what is for members, helpers, or the owner alone."""
-    return who == "members" or member.author == room.owner
+    return who == "members" or author == room.owner
 
 
 def list_actions(actions: Iterable[Action], where: str) -> list[Action]:

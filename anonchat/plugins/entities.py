@@ -5,7 +5,9 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from .. import entities, events
+import anonchat.events as core_events  # `from .. import` would import the public API
+
+from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 
 
@@ -122,27 +124,27 @@ EVENTS: tuple[type, ...] = (
 )
 
 
-def make_member(member: entities.Member, room: Room | None) -> Member:
+def make_member(member: CoreMember, room: Room | None) -> Member:
     """Return a member as plugins see them."""
     is_owner = room is not None and member.author == room.owner
     return Member(member.room_id, member.author, member.nickname, member.badge, is_owner)
 
 
-def make_event(event: events.Event) -> PluginEvent | None:
+def make_event(event: core_events.Event) -> PluginEvent | None:
     """Return an event as plugins see it, or `None` if they do not see it."""
     match event:
-        case events.MessagePosted(room, message):
+        case core_events.MessagePosted(room, message):
             return MessagePosted(room, message)
-        case events.MessagesDeleted(room_id, seqs):
+        case core_events.MessagesDeleted(room_id, seqs):
             return MessagesDeleted(room_id, seqs)
-        case events.MemberJoined(room, member):
+        case core_events.MemberJoined(room, member):
             return MemberJoined(room, make_member(member, room))
-        case events.MemberLeft(room_id, _, author):
+        case core_events.MemberLeft(room_id, _, author):
             return MemberLeft(room_id, author)
-        case events.RoomOpened(room):
+        case core_events.RoomOpened(room):
             return RoomOpened(room)
-        case events.RoomChanged(room):
+        case core_events.RoomChanged(room):
             return RoomChanged(room)
-        case events.RoomEnded(room_id):
+        case core_events.RoomEnded(room_id):
             return RoomEnded(room_id)
     return None

@@ -1,7 +1,9 @@
 """Errors of plugins: what stops the start, and what a visitor is told."""
 
 import inspect
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..errors import N_, ChatError, StartupError
@@ -23,10 +25,22 @@ class PluginFailed(ChatError):
 
 def error_at(plugin: str, function: Callable[..., Any], reason: str) -> PluginError:
     """Return an error that names the file and line of a function."""
+    file, line = place_of(function)
+    return PluginError(plugin, reason, file=file, line=line)
+
+
+def place_of(function: Callable[..., Any]) -> tuple[str, int]:
+    """Return the file and the first line of a function; an empty text and 0 if it has none."""
     function = inspect.unwrap(function)
     function = getattr(function, "func", function)  # of a partial
     call = type(function).__call__  # of another object that can be called
     code = getattr(function, "__code__", None) or getattr(call, "__code__", None)
-    if code is None:
-        return PluginError(plugin, reason)
-    return PluginError(plugin, reason, file=code.co_filename, line=code.co_firstlineno)
+    return (code.co_filename, code.co_firstlineno) if code else ("", 0)
+
+
+def find_place(error: BaseException, folder: Path) -> tuple[str, int] | None:
+    """Return the file and line of an error that are inside a folder: not where a library failed."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if Path(frame.filename).is_relative_to(folder):
+            return frame.filename, frame.lineno or 0
+    return None

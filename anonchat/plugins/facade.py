@@ -1,20 +1,34 @@
 """The chat as plugins see it."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from .. import chat as core
 from ..entities import Message, Post, Room
+from .commands import CommandInfo
 from .entities import Member, make_member
 from .room_state import RoomState
 
-if TYPE_CHECKING:
-    from .host import PluginHost
+
+class _Host(Protocol):
+    """What runs the plugins (`PluginHost`), as far as they reach it."""
+
+    chat: core.Chat
+
+    def find_room(self, room_id: str) -> Room: ...
+    def list_commands(self, member: Member, room: Room) -> list[CommandInfo]: ...
+    async def list_rooms_with_state(self, plugin: str) -> list[Room]: ...
+    async def check_post(self, room_id: str, author: str, post: Post | str) -> None: ...
+    def room_state(self, plugin: str, room_id: str) -> RoomState: ...
+    async def post_as(self, room_id: str, author: str, post: Post | str) -> Message: ...
+    async def tell(self, room_id: str, author: str, text: str) -> None: ...
+    async def run_command_as(self, room_id: str, author: str, line: str) -> str: ...
 
 
 class Chat:
     """The chat, for one plugin. It knows rooms and people by what members know of them."""
 
-    def __init__(self, host: "PluginHost", plugin: str) -> None:
+    def __init__(self, host: _Host, plugin: str) -> None:
         self._host = host
         self._plugin = plugin
 
@@ -73,9 +87,20 @@ class Chat:
         """
         return await self._host.post_as(room.id, member.author, post)
 
+    async def check(self, room: Room, member: Member, post: Post | str) -> None:
+        """Let all filters look at what is kept now and posted later.
+
+        Raises `NotAMember`, `InvalidMessage` or `Refused`; warnings are ignored.
+        """
+        await self._host.check_post(room.id, member.author, post)
+
     async def tell(self, room: Room, member: Member, text: str) -> None:
         """Show a text to one member alone, on the pages where they have the room open now."""
         await self._host.tell(room.id, member.author, text)
+
+    def list_commands(self, room: Room, member: Member) -> list[CommandInfo]:
+        """Return the commands that a member may use in a room, by name; their help is English."""
+        return self._host.list_commands(member, room)
 
     async def run_command(self, room: Room, member: Member, line: str) -> str:
         """Run a command as if the member had typed it; return what they are told, or `""`.
@@ -88,3 +113,7 @@ class Chat:
     def state(self, room: Room) -> RoomState:
         """Return what this plugin keeps in a room, for jobs and listeners."""
         return self._host.room_state(self._plugin, room.id)
+
+    async def list_rooms_with_state(self) -> list[Room]:
+        """Return the rooms in which this plugin keeps something."""
+        return await self._host.list_rooms_with_state(self._plugin)

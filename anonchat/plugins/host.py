@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from .. import chat as core
 from ..catalogues import SOURCE_LANGUAGE
+from ..chat import Chat as CoreChat
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
@@ -15,6 +15,7 @@ from ..errors import NotFound
 from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
 from ..languages import Language
 from ..runtime.deadline import deadline
+from ..text.posts import normalize_post
 from .commands import CommandInfo, CommandResult, Commands, list_actions
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
 from .facade import Chat
@@ -43,7 +44,7 @@ class PluginHost:
     """
 
     def __init__(
-        self, chat: core.Chat, registry: PluginRegistry, languages: Mapping[str, Language]
+        self, chat: CoreChat, registry: PluginRegistry, languages: Mapping[str, Language]
     ) -> None:
         self.chat = chat
         self.registry = registry
@@ -82,9 +83,9 @@ class PluginHost:
             return summary.room
         raise NotFound
 
-    def list_commands(self, member: CoreMember, room: Room) -> list[CommandInfo]:
+    def list_commands(self, member: CoreMember | Member, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
-        return self._commands.list_for(member, room)
+        return self._commands.list_for(member.author, room)
 
     async def run_command(
         self,
@@ -97,6 +98,7 @@ class PluginHost:
     ) -> CommandResult:
         """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
         member = await self.chat.memberships.require(room_id, visitor_id)
+        self.chat.limits.commands.hit(visitor_id)
         room = self.find_room(room_id)
 
         async def provide(command: Command) -> Values:
@@ -188,6 +190,19 @@ class PluginHost:
         """Post for a plugin as a member."""
         member = await self.chat.memberships.find_by_author(room_id, author)
         return await self._say(member, Post(post) if isinstance(post, str) else post, "")
+
+    async def check_post(self, room_id: str, author: str, post: Post | str) -> None:
+        """Let the filters look at what a member may post later."""
+        member = await self.chat.memberships.find_by_author(room_id, author)
+        normalized = normalize_post(Post(post) if isinstance(post, str) else post)
+        if self.chat.messages.review:
+            await self.chat.messages.review(room_id, member.visitor_id, normalized)
+
+    async def list_rooms_with_state(self, plugin: str) -> list[Room]:
+        """Return the rooms that have a state of a plugin."""
+        directory = self.chat.room_directory
+        summaries = map(directory.summary, await self.chat.room_states.list_rooms(plugin))
+        return [summary.room for summary in summaries if summary]
 
     async def tell(self, room_id: str, author: str, text: str) -> None:
         """Show a text to a member alone."""

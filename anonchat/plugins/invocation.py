@@ -5,11 +5,12 @@ import logging
 import time
 import types
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..errors import ChatError
 from ..runtime.deadline import deadline
-from .errors import PluginFailed
+from .errors import PluginFailed, find_place, place_of
 from .injection import Injected
 
 _BLOCKED_SECONDS = 0.1
@@ -33,7 +34,7 @@ async def invoke(
             raise TimeoutError
         if inspect.isawaitable(result):
             async with deadline(seconds):
-                result = await watch_blocking(result, _reporter(call, what))
+                result = await _await(call, result, what)
         return result
     except ChatError:
         raise
@@ -41,8 +42,24 @@ async def invoke(
         _log.warning("plugin %s: %s took more than %s s", call.plugin, what, seconds)
         raise PluginFailed from error
     except Exception as error:
-        _log.exception("plugin %s: %s failed", call.plugin, what)
+        log_failure(call, what, error)
         raise PluginFailed from error
+
+
+async def _await(call: Injected, awaitable: Awaitable[Any], what: str) -> Any:
+    try:
+        return await watch_blocking(awaitable, _reporter(call, what))
+    except TimeoutError as error:  # one of its own, such as that of a request
+        log_failure(call, what, error)
+        raise PluginFailed from error
+
+
+def log_failure(call: Injected, what: str, error: Exception) -> None:
+    """Log that a function failed, with the file and line in its plugin, but without its text."""
+    file, _ = place_of(call.function)
+    place = find_place(error, Path(file).parent) if file else None
+    where = f" in {Path(place[0]).name}, line {place[1]}" if place else ""
+    _log.error("plugin %s: %s failed%s", call.plugin, what, where, exc_info=error)
 
 
 def measure(call: Injected, values: Values, /, *, what: str, **arguments: object) -> Any:

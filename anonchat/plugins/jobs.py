@@ -8,7 +8,7 @@ from datetime import datetime
 from ..errors import ChatError
 from ..runtime.clock import Clock
 from ..runtime.scheduling import PeriodicTask
-from .invocation import Values, invoke
+from .invocation import Values, invoke, log_failure
 from .registrations import Job
 
 _TICK_SECONDS = 1.0
@@ -72,5 +72,5 @@ class Jobs:
                 await invoke(job.call, self._provide(job), what=what, seconds=_JOB_SECONDS)
         except ChatError:  # logged, or the database is unavailable
             _log.debug("plugin %s: %s was refused", job.call.plugin, what, exc_info=True)
-        except Exception:
-            _log.exception("plugin %s: %s failed", job.call.plugin, what)
+        except Exception as error:
+            log_failure(job.call, what, error)

@@ -5,10 +5,10 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from .. import events
 from ..errors import ChatError
+from ..events import Event
 from .entities import PluginEvent, make_event
-from .invocation import Values, invoke
+from .invocation import Values, invoke, log_failure
 from .registrations import Listener
 
 _SECONDS = 10.0
@@ -30,7 +30,7 @@ class Listeners:
         self._queues: defaultdict[str, deque[tuple[Listener, PluginEvent]]] = defaultdict(deque)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def on_event(self, event: events.Event) -> None:
+    async def on_event(self, event: Event) -> None:
         """Queue an event for its listeners; beyond 1,000 the oldest is dropped."""
         if not self._by_event or (seen := make_event(event)) is None:
             return
@@ -64,5 +64,5 @@ class Listeners:
                 await invoke(listener.call, values, what=what, seconds=_SECONDS)
             except ChatError:  # logged, or the room has ended meanwhile
                 _log.debug("plugin %s: %s was refused", listener.call.plugin, what, exc_info=True)
-            except Exception:
-                _log.exception("plugin %s: %s failed", listener.call.plugin, what)
+            except Exception as error:
+                log_failure(listener.call, what, error)

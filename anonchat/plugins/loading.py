@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ..setting_types import expand_home
-from .errors import PluginError
+from .errors import PluginError, find_place
 from .plugin import Plugin
 
 _GROUP = "anonchat.plugins"
@@ -179,9 +179,7 @@ def _find_place(error: BaseException) -> tuple[str, int] | None:
     ]
     if not frames:
         return None
-    folder = Path(frames[0].filename).parent
-    last = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)][-1]
-    return last.filename, last.lineno or 0
+    return find_place(error, Path(frames[0].filename).parent)
 
 
 def _find_plugins(name: str, module: object) -> list[Plugin]:

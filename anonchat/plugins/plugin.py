@@ -142,6 +142,8 @@ class Plugin:
         between two uses by one person, such as `3s`.
         """
 
+        self._require_arguments("command", name)
+
         def add(function: _Function) -> _Function:
             command = name or name_of(function)
             self._check_name(function, command, "command")
@@ -178,6 +180,8 @@ class Plugin:
         nothing else.
         """
 
+        self._require_arguments("renderer", kind)
+
         def add(function: _Function) -> _Function:
             self._check_name(function, kind, "kind of message")
             call = self._inject(function, (Message,), what=f"renderer of {kind}")
@@ -192,6 +196,8 @@ class Plugin:
 
         It is given the match and returns an element of htpy or a text.
         """
+
+        self._require_arguments("inline", pattern)
 
         def add(function: _Function) -> _Function:
             what = f"inline mark {name_of(function)}"
@@ -212,6 +218,8 @@ class Plugin:
     def panel(self, title: str, *, icon: str = "") -> Callable[[_Function], _Function]:
         """Add a tab beside the members of a room, filled by NiceGUI elements when it is opened."""
 
+        self._require_arguments("panel", title)
+
         def add(function: _Function) -> _Function:
             call = self._inject(function, _IN_ROOM, what=f"panel {title}")
             self.panels.append(Panel(self._id(function), title, icon, call))
@@ -226,6 +234,8 @@ class Plugin:
 
         What the function returns is treated like what a command returns.
         """
+
+        self._require_arguments("action", title)
 
         def add(function: _Function) -> _Function:
             if where not in ("room", "message"):
@@ -246,6 +256,8 @@ class Plugin:
         `in_menu` there is a link to it.
         """
 
+        self._require_arguments("page", path)
+
         def add(function: _Function) -> _Function:
             if not regex.fullmatch(r"(/[a-z0-9_-]+)+", path):
                 raise error_at(self.name, function, f"a path is like /about, not {path}")
@@ -257,6 +269,8 @@ class Plugin:
 
     def on(self, event: type) -> Callable[[_Function], _Function]:
         """Add a listener: it is called soon after each event of a type, on one node of several."""
+
+        self._require_arguments("on", event)
 
         def add(function: _Function) -> _Function:
             if event not in EVENTS:
@@ -272,10 +286,12 @@ class Plugin:
 
     def every(self, interval: str) -> Callable[[_Function], _Function]:
         """Add a job that runs at multiples of an interval such as `10m`, on one node of several."""
+        self._require_arguments("every", interval)
         return self._job(f"every {interval}", lambda: JobTrigger.every(interval))
 
     def cron(self, line: str) -> Callable[[_Function], _Function]:
         """Add a job by a line of cron, in UTC: `0 9 * * mon`; on one node of several."""
+        self._require_arguments("cron", line)
         return self._job(f"cron {line}", lambda: JobTrigger.cron(line))
 
     def theme(
@@ -347,6 +363,12 @@ class Plugin:
         types = [*available, self.settings_class] if self.settings_class else available
         read = inject_all if only else inject
         return read(self.name, function, [each for each in types if each], what=what)
+
+    def _require_arguments(self, decorator: str, argument: object) -> None:
+        """Raise `PluginError` if a decorator was written without parentheses."""
+        if inspect.isfunction(argument):
+            reason = f"write @plugin.{decorator}(…), with parentheses"
+            raise error_at(self.name, argument, reason)
 
     def _require_sync(self, function: Callable[..., Any], what: str) -> None:
         if inspect.iscoroutinefunction(function):

@@ -7,7 +7,7 @@ from markupsafe import Markup, escape
 
 from ..entities import Message
 from .injection import Injected, name_of
-from .invocation import measure
+from .invocation import log_failure, measure
 from .registrations import InlineMark, Renderer
 from .registry import PluginRegistry
 from .settings import PluginSettings
@@ -71,8 +71,8 @@ class MessageDrawer:
             if not isinstance(drawn, str) and not hasattr(drawn, "__html__"):
                 raise TypeError("neither an element nor a text")
             html = escape(drawn)
-        except Exception:
-            _log.exception("plugin %s: %s failed", call.plugin, what)
+        except Exception as error:
+            log_failure(call, what, error)
             return None
         if len(html) > _HTML_MAX:
             _log.warning("plugin %s: %s drew more than 64 kB", call.plugin, what)

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .. import chat as core
 from ..catalogues import SOURCE_LANGUAGE
+from ..chat import Chat as CoreChat
 from ..durations import parse_duration
 from ..entities import Message, Post, Room
 from ..events import Event, VisitorTold
@@ -28,7 +28,12 @@ from .plugin import Plugin
 from .registry import PluginRegistry
 from .room_state import RoomState
 
-_UNLIMITED = {"posts_per_visitor": "off", "posts_per_room": "off", "work_per_visitor": "off"}
+_UNLIMITED = {
+    "posts_per_visitor": "off",
+    "posts_per_room": "off",
+    "commands_per_visitor": "off",
+    "work_per_visitor": "off",
+}
 
 
 class _Clock:
@@ -172,7 +177,7 @@ async def chat_with(*plugins: Plugin, **settings: object) -> AsyncIterator[TestC
         values = {"data_dir": Path(folder), **_UNLIMITED, **settings}
         registry = PluginRegistry(plugins)
         clock, languages = _Clock(), load_languages(registry.locales)
-        chat = core.Chat(Settings.model_validate(values), clock=clock)
+        chat = CoreChat(Settings.model_validate(values), clock=clock)
         host = PluginHost(chat, registry, languages)
         await chat.start()
         host.start()

@@ -15,7 +15,6 @@ from ..crypto import Hasher
 from ..entities import Message, Post, Reviewed
 from ..errors import (
     N_,
-    InvalidMessage,
     NeedsConfirmation,
     NotAllowed,
     NotAMember,
@@ -36,7 +35,7 @@ from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory, is_live
 from ..storage.message_writer import MessageWriter
 from ..storage.purge_stats import count_purged
-from ..text.posts import normalize_post
+from ..text.posts import check_dedup_id, normalize_post
 
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
@@ -94,7 +93,10 @@ class Messages:
         `LimitReached` or `Unavailable`, and what `review` raises, such as `Refused`.
         """
         with self._metrics.track_post():
-            post, dedup_id = normalize_post(post or Post(text)), _check_dedup_id(dedup_id)
+            post, dedup_id = (
+                normalize_post(post or Post(text)),
+                check_dedup_id(dedup_id) or new_id(),
+            )
             if self.review:
                 reviewed = await self.review(room_id, visitor_id, post)
                 if reviewed.warnings and not confirmed:
@@ -209,10 +211,3 @@ class Messages:
     async def flush(self) -> None:
         """Wait until all accepted messages are stored."""
         await self._writer.flush()
-
-
-def _check_dedup_id(dedup_id: str) -> str:
-    """Return the id, or a new one if empty; raise `InvalidMessage` before it can fail a batch."""
-    if not isinstance(dedup_id, str) or not re.fullmatch(r"[!-~]{0,64}", dedup_id):
-        raise InvalidMessage(N_("That is not a text."))
-    return dedup_id or new_id()

@@ -67,6 +67,12 @@ class RoomStates:
             raise NotFound
         return _decode(states.texts.get(plugin, _EMPTY))
 
+    async def list_rooms(self, plugin: str) -> list[str]:
+        """Return the ids of the rooms that have a state of a plugin. Raises `Unavailable`."""
+        query = select(RoomStateRow.room_id).where(RoomStateRow.plugin == plugin)
+        async with self._database.read_session() as session:
+            return list((await session.exec(query)).all())
+
     async def change(
         self, room_id: str, plugin: str, change: Callable[[dict[str, JsonValue]], object]
     ) -> None:
@@ -104,6 +110,9 @@ class RoomStates:
             after = _encode(state, plugin)
             if after == before:
                 return False
+            if after == _EMPTY:  # so that it is not listed any more
+                await session.delete(row)
+                return True
             sealed = self._cipher.encrypt_state(room_id, plugin, after)
             if sealed is None:
                 raise NotFound

@@ -74,6 +74,11 @@ def skeletons(name: str) -> tuple[str, str]:
     return _replace_all(visible, _PROTOTYPES), _make_caseless_skeleton(visible)
 
 
+def fold_lookalikes(word: str) -> str:
+    """Return what is equal for words that look alike, whatever their case: `ѕраm` and `Spam`."""
+    return skeletons(word)[1]
+
+
 def check_new_nickname(nickname: str) -> None:
     """Raise `InvalidNickname` if a nickname mixes look-alikes or resembles a badge."""
     if reason := _find_mixed_alphabets(nickname):

@@ -40,6 +40,13 @@ def normalize_post(post: Post) -> Post:
     return Post(text, post.kind, _copy(content), nickname)
 
 
+def check_dedup_id(dedup_id: str) -> str:
+    """Return the id, which may be empty. Raise `InvalidMessage` if it is not one."""
+    if not isinstance(dedup_id, str) or not re.fullmatch(r"[!-~]{0,64}", dedup_id):
+        raise InvalidMessage(N_("That is not a text."))
+    return dedup_id
+
+
 def _to_json(data: JsonValue) -> bytes:
     """Return the data as compact JSON; raise `InvalidMessage` if it is too long, or no JSON."""
     try:

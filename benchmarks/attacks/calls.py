@@ -9,6 +9,9 @@ from benchmarks.attacks.client import Client
 from benchmarks.attacks.scene import Scene
 from benchmarks.attacks.way import Act, Prepare, Way
 
+COMMANDS = ("/help", "/roll 9d9")
+"""Commands that every site has: one tells something, the other posts."""
+
 _API = "/api/v1"
 _API_LIMIT = ("api_calls_per_ip",)
 
@@ -168,6 +171,10 @@ def _text(length: int) -> Callable[[int], object]:
     return lambda _: {"text": "x" * length}
 
 
+def _command(number: int) -> object:
+    return {"text": COMMANDS[number % len(COMMANDS)]}
+
+
 _SIGN_IN = (("POST", "/visitors"),)
 WAYS = (
     Way("API: sign-in", _sign_in(nickname="n *"), _SIGN_IN, round=300),
@@ -227,6 +234,18 @@ WAYS = (
         ("DELETE", "/rooms/{slug}/messages/{message_id}"),
         _delete_messages,
         "deletions_per_visitor",
+    ),
+    _way(
+        "commands run",
+        ("POST", "/rooms/{slug}/commands"),
+        _call("POST", lambda scene, _: f"/rooms/{scene.full_room}/commands", _command),
+        "commands_per_visitor",
+        "posts_per_visitor",
+    ),
+    _way(
+        "commands listed",
+        ("GET", "/rooms/{slug}/commands"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/commands"),
     ),
     _way("streams opened and closed", ("GET", "/rooms/{slug}/events"), _open_streams),
 )

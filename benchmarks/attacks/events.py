@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from benchmarks.attacks.calls import COMMANDS
 from benchmarks.attacks.client import Client, Refused
 from benchmarks.attacks.page import Event, Page
 from benchmarks.attacks.scene import Scene
@@ -289,6 +290,17 @@ WAYS = (
         ),
         ("nicegui-composer", "post"),
         allowed=("posts_per_visitor",),
+    ),
+    _way(
+        "commands",
+        _full_room,
+        _event(
+            "nicegui-composer",
+            "post",
+            lambda _, n: {"text": COMMANDS[n % len(COMMANDS)], "dedup": f"{uuid4()}"},
+        ),
+        ("nicegui-composer", "post"),
+        allowed=("commands_per_visitor", "posts_per_visitor"),
     ),
     _way("rooms searched", _lobby, _event(_ROOM_SEARCH, "query", "room"), (_ROOM_SEARCH, "query")),
     _way(

@@ -1,9 +1,13 @@
 // The message composer. The draft and the unanswered messages are stored in this tab only.
 
+import { complete, findCommands, isCommand, unescapeSlash } from "commands";
+import { drawDoubts } from "doubts";
+import { Note } from "note";
 import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
 
 const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is removed in any case
+const RUNNING_DELAY = 300; // ms after which a command that is not answered yet is shown
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 const TEXT_BYTES_MAX = 60_000; // a socket frame holds 65,536
 
@@ -16,16 +20,41 @@ export default {
     send_label: String,
     resend_within: Number, // age in ms up to which an unanswered message is sent again
     late: String,
+    commands: Array, // those that the member may use, by name: name, usage, help
+    texts: Object, // translated texts
     too_long: String,
   },
   emits: ["post"],
   data() {
-    return { changed: {} }; // what the owner has changed since the page was drawn
+    return {
+      changed: {}, // what the owner has changed since the page was drawn
+      options: [], // commands that begin with what is typed
+      active: 0, // index of the one that Tab and Enter complete
+      running: [], // commands that are not answered yet
+    };
   },
   render() {
+    const listId = `${this.$attrs.id}-commands`;
+    const isOpen = this.options.length > 0;
     return Vue.h("form", { class: "composer", onSubmit: this.onSubmit }, [
-      Vue.h("p", { ref: "alert", role: "alert", class: "alert" }),
+      Vue.h("div", { ref: "note", "aria-live": "polite" }),
+      Vue.h("ul", { class: "running" }, this.running.map((text) => Vue.h("li", [
+        Vue.h("i", { class: "icon icon-clock", "aria-hidden": "true" }),
+        Vue.h("span", { dir: "auto" }, text),
+      ]))),
+      Vue.h("div", { ref: "alert", role: "alert", class: "alert" }),
       Vue.h("div", { class: "field" }, [
+        Vue.h(
+          "ul",
+          { ref: "list", id: listId, role: "listbox", class: "options", "aria-label": this.texts.commands, hidden: !isOpen },
+          this.options.map((option, index) => Vue.h("li", {
+            id: `${listId}-${index}`,
+            role: "option",
+            "aria-selected": String(index === this.active),
+            onMousedown: (event) => event.preventDefault(), // the box keeps the focus
+            onClick: () => this.choose(option),
+          }, [Vue.h("b", option.usage), Vue.h("small", option.help)])),
+        ),
         Vue.h("textarea", {
           ref: "box",
           id: `${this.$attrs.id}-box`, // as in the first paint
@@ -34,8 +63,15 @@ export default {
           "aria-label": this.label,
           enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
+          // A text box may have no aria-expanded; that the list is open is told by the active option.
+          "aria-autocomplete": this.commands.length ? "list" : undefined,
+          "aria-haspopup": this.commands.length ? "listbox" : undefined,
+          "aria-controls": listId,
+          "aria-expanded": isOpen ? "true" : undefined,
+          "aria-activedescendant": isOpen ? `${listId}-${this.active}` : undefined,
           onInput: this.onInput,
           onKeydown: this.onKeydown,
+          onBlur: this.closeList,
         }),
         Vue.h("button", { class: "button icon-only", type: "submit", "aria-label": this.send_label }, [
           Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
@@ -45,11 +81,14 @@ export default {
   },
   mounted() {
     this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
+    this.doubts = []; // texts that are sent if the reader confirms them
+    this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     // Lines break elsewhere if the width changes; in the next frame, because this changes the size again.
     this.resizeObserver = new ResizeObserver(() => requestAnimationFrame(this.resize));
     this.resizeObserver.observe(this.$el);
-    this.$nextTick(() => this.unanswered.forEach(({ text }, dedup) => this.list()?.addPending(dedup, text)));
+    this.$nextTick(() => this.unanswered.forEach(({ text }, dedup) => this.showPending(dedup, text)));
+    this.showRunning();
     this.onViewport = () => {
       // A phone's keyboard covers the page instead of resizing it: reduce the height of the page.
       const { height, scale } = window.visualViewport;
@@ -58,13 +97,16 @@ export default {
     };
     window.visualViewport?.addEventListener("resize", this.onViewport);
     document.addEventListener("keydown", this.onTyping);
-    this.onPacket = ({ news = [] }) => news.forEach(({ composer }) => composer && this.change(composer));
+    document.addEventListener("keydown", this.onEscape);
+    this.onPacket = ({ news = [] }) => news.forEach(this.receive);
     whenSocket((socket) => socket.on("feed", this.onPacket));
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
   },
   unmounted() {
     this.resizeObserver.disconnect();
     document.removeEventListener("keydown", this.onTyping);
+    document.removeEventListener("keydown", this.onEscape);
+    clearTimeout(this.runningTimer);
     window.socket?.off("feed", this.onPacket);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
@@ -80,7 +122,16 @@ export default {
       const isText = key?.length === 1 && key !== " " && !ctrlKey && !metaKey && !altKey && !isComposing;
       if (isText && !defaultPrevented && !target.closest("input, textarea, select, dialog")) this.$refs.box.focus();
     },
+    onEscape({ key, target, defaultPrevented }) {
+      if (key !== "Escape" || defaultPrevented || target.closest("dialog, [role=menu]")) return;
+      if (this.doubts.length) this.edit();
+      else if (this.note.isOpen) this.note.close();
+      else return;
+      this.$refs.box.focus();
+    },
     onKeydown(event) {
+      const isComposing = event.isComposing || event.keyCode === COMPOSING;
+      if (this.options.length && !isComposing && this.onListKey(event)) return event.preventDefault();
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       // A touch keyboard has no Shift+Enter: its Enter key makes a new line, as everywhere on a phone.
       if (hasTouchKeyboard() && !event.ctrlKey && !event.metaKey) return;
@@ -91,6 +142,7 @@ export default {
     onSubmit(event) {
       event.preventDefault();
       const text = this.$refs.box.value.trim();
+      this.closeList();
       if (!text) return this.$refs.box.focus();
       if (countBytes(text) > TEXT_BYTES_MAX) {
         return this.showAlert(this.too_long.replace("{}", countCharacters(text)));
@@ -98,19 +150,67 @@ export default {
       // A rejected message may be stored after all: if unchanged, it keeps its id.
       const dedup = this.rejected?.text === text ? this.rejected.dedup : newId();
       this.rejected = undefined;
+      this.note.close();
       this.setText("");
       this.showAlert("");
-      this.unanswered.set(dedup, { text, since: Date.now() });
-      this.saveUnanswered();
-      this.list()?.addPending(dedup, text);
-      // A disconnected socket would buffer it and send it even after it went back into the box.
-      if (window.socket?.connected) this.$emit("post", { text, dedup });
+      this.send(text, dedup);
       this.$refs.box.focus();
     },
+    send(text, dedup, confirmed) {
+      this.unanswered.set(dedup, { text, since: Date.now(), confirmed });
+      this.saveUnanswered();
+      this.showPending(dedup, text);
+      // A disconnected socket would buffer it and send it even after it went back into the box.
+      if (window.socket?.connected) this.$emit("post", { text, dedup, confirmed });
+    },
+    showPending(dedup, text) {
+      // What a command will post is not known: a row with its text would vanish again.
+      if (!isCommand(text)) this.list()?.addPending(dedup, unescapeSlash(text));
+    },
     onInput() {
+      this.onChange();
+      this.options = findCommands(this.commands, this.$refs.box.value);
+      this.active = 0;
+    },
+    onChange() {
       dismissReason(this.$refs.alert);
+      this.doubts = []; // another text may give rise to others
       this.resize();
       sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
+    },
+
+    // The list of commands
+    onListKey({ key, shiftKey, ctrlKey, metaKey, altKey }) {
+      if (shiftKey || ctrlKey || metaKey || altKey) return false;
+      const { length } = this.options;
+      const option = this.options[this.active];
+      const isTyped = this.$refs.box.value.trim().toLowerCase() === `/${option.name}`;
+      if (key === "ArrowDown") this.activate((this.active + 1) % length);
+      else if (key === "ArrowUp") this.activate((this.active - 1 + length) % length);
+      else if (key === "Tab" || (key === "Enter" && !isTyped)) this.choose(option);
+      else if (key === "Escape") this.closeList();
+      else return false;
+      return true;
+    },
+    activate(index) {
+      this.active = index;
+      this.$nextTick(() => this.$refs.list.children[index]?.scrollIntoView({ block: "nearest" }));
+    },
+    choose(option) {
+      this.setText(complete(option));
+      this.$refs.box.focus();
+    },
+    closeList() {
+      this.options = [];
+    },
+
+    // What the server says
+    receive({ composer, told }) {
+      if (composer) this.change(composer);
+      if (told && this.storage_key.startsWith(`${told.room}:`)) this.tell(told.text);
+    },
+    tell(text) {
+      this.note.show(text);
     },
     change({ placeholder, resend_within }) {
       // A message may have been posted, and have expired, while messages lived for a shorter time.
@@ -118,25 +218,63 @@ export default {
     },
     resend() {
       const within = Math.min(this.resend_within, this.changed.resend_within ?? Infinity);
-      this.unanswered.forEach(({ text, since }, dedup) => {
-        if (Date.now() - since < within) this.$emit("post", { text, dedup });
+      this.unanswered.forEach(({ text, since, confirmed }, dedup) => {
+        if (Date.now() - since < within) this.$emit("post", { text, dedup, confirmed });
         else this.reject(dedup, this.late);
       });
     },
-    accept(dedup) {
+    accept(dedup, told) {
+      const { text } = this.unanswered.get(dedup) || {};
+      if (text === undefined) return; // it was sent and answered twice
       this.forget(dedup);
+      if (told) return this.tell(told);
+      if (isCommand(text)) return this.list()?.scrollToEnd(); // there is what it has posted
       // The stored row replaces the pending one, unless it expired before.
       setTimeout(() => this.list()?.removePending(dedup), ROW_TIMEOUT);
     },
     reject(dedup, reason, seconds) {
-      const { text } = this.unanswered.get(dedup) || {};
+      const text = this.takeBack(dedup);
       if (text === undefined) return;
-      this.forget(dedup);
-      this.rejected = { text, dedup };
-      this.list()?.removePending(dedup);
       const draft = this.$refs.box.value;
       this.setText(draft ? `${text}\n${draft}` : text);
       this.showAlert(reason, seconds);
+      this.$refs.box.focus();
+    },
+    takeBack(dedup) {
+      const { text } = this.unanswered.get(dedup) || {};
+      if (text === undefined) return undefined;
+      this.forget(dedup);
+      this.rejected = { text, dedup };
+      this.list()?.removePending(dedup);
+      return text;
+    },
+    ask(dedup, question, warnings) {
+      const text = this.takeBack(dedup);
+      if (text === undefined) return;
+      // Texts that were sent one after the other are asked about together, and sent as they were.
+      const draft = this.doubts.length ? this.draft : this.$refs.box.value;
+      const doubts = [...this.doubts, { text, dedup, warnings }];
+      this.setText([...doubts.map((doubt) => doubt.text), draft].filter(Boolean).join("\n"));
+      Object.assign(this, { doubts, draft });
+      const { send_anyway: send, edit } = this.texts;
+      const all = [...new Set(doubts.flatMap((doubt) => doubt.warnings))];
+      const box = drawDoubts({ question, warnings: all, send, edit, onSend: this.sendAnyway, onEdit: this.edit });
+      this.showAlert("");
+      this.$refs.alert.replaceChildren(box);
+      this.$refs.box.focus();
+    },
+    sendAnyway() {
+      const { doubts, draft } = this;
+      this.rejected = undefined;
+      this.note.close();
+      this.setText(draft);
+      this.showAlert("");
+      doubts.forEach(({ text, dedup }) => this.send(text, dedup, true));
+      this.$refs.box.focus();
+    },
+    edit() {
+      this.doubts = [];
+      this.showAlert("");
       this.$refs.box.focus();
     },
     expire(dedup, reason) {
@@ -149,16 +287,21 @@ export default {
     },
     setText(text) {
       this.$refs.box.value = text;
-      this.onInput();
-    },
-    tell(text) {
-      this.showAlert(text);
+      this.onChange();
+      this.closeList();
     },
     showAlert(reason, seconds) {
       showReason(this.$refs.alert, reason, seconds);
     },
     saveUnanswered() {
       sessionStorage.setItem(this.key("waiting"), JSON.stringify([...this.unanswered]));
+      this.showRunning();
+    },
+    showRunning() {
+      const running = [...this.unanswered.values()].map(({ text }) => text).filter(isCommand);
+      this.running = this.running.filter((text) => running.includes(text));
+      clearTimeout(this.runningTimer);
+      this.runningTimer = setTimeout(() => (this.running = running), RUNNING_DELAY);
     },
     resize() {
       const box = this.$refs.box;

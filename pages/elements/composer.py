@@ -1,11 +1,24 @@
 """The message composer of a room."""
 
 import logging
+from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import escape
 from nicegui.events import GenericEventArguments
 
-from anonchat import MESSAGE_CHARACTERS, ChatError, Cost, Member, MessageExpired, Room
+from anonchat import (
+    MESSAGE_CHARACTERS,
+    ChatError,
+    Cost,
+    Member,
+    MessageExpired,
+    NeedsConfirmation,
+    Post,
+    Room,
+    split_command,
+    unescape_slash,
+)
 
 from ..context import current_context
 from ..i18n.language import current_language
@@ -18,10 +31,23 @@ _log = logging.getLogger(__name__)
 
 _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
+_SCRIPTS: list[str | Path] = ["composer/*.js", "reason.js", "socket.js"]
 
 
-class Composer(Component, component="composer.js", dependencies=["reason.js", "socket.js"]):
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A text that the page has sent."""
+
+    text: str
+    dedup_id: str
+    confirmed: bool
+
+
+class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
     """Sends on Enter, stores the author's draft in the browser tab, and shows pending messages.
+
+    A text such as `/roll 2` is run as a command; what it tells is shown above the box, as is what
+    `tell` is given. A text with warnings goes back into the box with a question.
 
     The pending messages are shown in `messages`. After a reconnection, unanswered messages are sent
     again; the `dedup_id` prevents duplicates. A message older than the lifetime of messages goes
@@ -48,6 +74,13 @@ class Composer(Component, component="composer.js", dependencies=["reason.js", "s
                 most=MESSAGE_CHARACTERS,
             ),
             late=_("This was not sent in time. Send it again?"),
+            commands=self._list_commands(),
+            texts={
+                "commands": _("Commands"),
+                "close": _("Close"),
+                "send_anyway": _("Send anyway"),
+                "edit": _("Edit"),
+            },
             **composer_properties(room, language=_),
         )
         self.on(
@@ -71,55 +104,86 @@ class Composer(Component, component="composer.js", dependencies=["reason.js", "s
             await self.call_script("change", properties)
         self.run_method("resend")
 
-    async def tell(self, text: str) -> None:
-        """Show a text above the box, on this page alone."""
-        await self.call_script("tell", text)
-
     def paint(self) -> str:
         """Return the empty box as HTML."""
         placeholder, label = escape(self._props["placeholder"]), escape(self._props["label"])
         return (
-            f'<form class="composer"><p class="alert"></p><div class="field">'
+            f'<form class="composer"><div class="alert"></div><div class="field">'
             f'<textarea id="{self.html_id}-box" rows="1" placeholder="{placeholder}" '
             f'aria-label="{label}"></textarea>'
             f'<button type="submit" class="button icon-only" disabled></button></div></form>'
         )
 
+    async def tell(self, text: str) -> None:
+        """Show a text above the box, on this page alone."""
+        await self.call_script("tell", text)
+
+    def _list_commands(self) -> list[dict[str, str]]:
+        commands = self._context.plugins.list_commands(self._member, self._room)
+        translate = self._language.translate
+        return [
+            {"name": each.name, "usage": each.usage, "help": translate(each.help)}
+            for each in commands
+        ]
+
     async def _on_post(self, arguments: GenericEventArguments) -> None:
-        text, dedup_id = _parse(arguments)
-        if not dedup_id:
+        if (sent := _parse(arguments)) is None:
             return
         try:
-            cost = Cost.POST + Cost.POST_CHARACTER * len(text)
-            await self.work.spend(cost + self._context.broadcast_cost(self._room.id))
-            await self._context.chat.messages.post(
-                self._room.id,
-                visitor_id=self._member.visitor_id,
-                text=text,
-                dedup_id=dedup_id,
-            )
+            told = await self._handle(sent)
         except MessageExpired as error:  # it was posted before
-            self.run_method("expire", dedup_id, self._language.explain(error))
+            self.run_method("expire", sent.dedup_id, self._language.explain(error))
+        except NeedsConfirmation as error:
+            warnings = [self._language.translate(each) for each in error.warnings]
+            question = self._language.explain(error)
+            await self.call_script("ask", sent.dedup_id, question, warnings)
         except ChatError as error:
-            self.run_method("reject", dedup_id, *self._language.reason(error))
+            self.run_method("reject", sent.dedup_id, *self._language.reason(error))
         except Exception:  # without a response, the message would stay pending
             _log.exception("posting a message failed")
             self.run_method(
-                "reject", dedup_id, self._language("That did not work. Please try again.")
+                "reject", sent.dedup_id, self._language("That did not work. Please try again.")
             )
         else:
-            self.run_method("accept", dedup_id)
+            if told:
+                await self.call_script("accept", sent.dedup_id, told)
+            else:
+                self.run_method("accept", sent.dedup_id)
+
+    async def _handle(self, sent: _Sent) -> str:
+        """Run a command, or post any other text; return what the author is told."""
+        cost = Cost.POST + Cost.POST_CHARACTER * len(sent.text)
+        await self.work.spend(cost + self._context.broadcast_cost(self._room.id))
+        visitor_id = self._member.visitor_id
+        if split_command(sent.text):
+            result = await self._context.plugins.run_command(
+                self._room.id,
+                visitor_id,
+                sent.text,
+                language=self._language,
+                dedup_id=sent.dedup_id,
+            )
+            return result.told
+        await self._context.chat.messages.post(
+            self._room.id,
+            visitor_id=visitor_id,
+            post=Post(unescape_slash(sent.text)),
+            dedup_id=sent.dedup_id,
+            confirmed=sent.confirmed,
+        )
+        return ""
 
     def _reject_excess(self, arguments: GenericEventArguments) -> None:
         """Put a message back into the box because the queue is full."""
-        _, dedup_id = _parse(arguments)
-        if dedup_id:
+        if sent := _parse(arguments):
             reason = self._language("Too much is asked for at once. Please try again.")
-            self.run_method("reject", dedup_id, reason)
+            self.run_method("reject", sent.dedup_id, reason)
 
 
-def _parse(arguments: GenericEventArguments) -> tuple[str, str]:
-    """Return the text and its `dedup_id`, or two empty strings if the event is malformed."""
+def _parse(arguments: GenericEventArguments) -> _Sent | None:
+    """Return what was sent, or `None` if the event is malformed."""
     fields = arguments.args if isinstance(arguments.args, dict) else {}
     text, dedup_id = fields.get("text"), fields.get("dedup")
-    return (text, dedup_id) if isinstance(text, str) and isinstance(dedup_id, str) else ("", "")
+    if isinstance(text, str) and isinstance(dedup_id, str) and dedup_id:
+        return _Sent(text, dedup_id, confirmed=fields.get("confirmed") is True)
+    return None

@@ -124,7 +124,7 @@ def install_plugin_errors() -> None:
         with self.parent_slot or nullcontext():
             handle_event(self, message)
 
-    ui.element._handle_event = handle_event_in_slot  # type: ignore[method-assign]
+    ui.element._handle_event = handle_event_in_slot  # type: ignore[method-assign, assignment]
     app._exception_handlers[:] = [_report]
 
 

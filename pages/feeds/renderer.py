@@ -25,6 +25,7 @@ from anonchat import (
     RoomRead,
     RoomSummary,
     VisitorForgotten,
+    VisitorTold,
     iterate_cooperatively,
     visitor_lifetime,
 )
@@ -146,6 +147,8 @@ class FeedRenderer:
                 feeds.request_sync()
             case BadgeChanged(visitor_id):
                 await self._put_badge(visitor_id)
+            case VisitorTold(room_id, visitor_id, text):
+                feeds.send_event(sidebar_topic(visitor_id), told={"room": room_id, "text": text})
             case VisitorForgotten(visitor_id):
                 feeds.send_event(sidebar_topic(visitor_id), gone=True)
 

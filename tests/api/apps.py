@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
+from anonchat import PluginHost, PluginRegistry, load_languages, load_plugins
 from anonchat.api import api_routes
 from tests.api.api_client import ApiClient
 from tests.api.streaming_transport import StreamingTransport
@@ -16,14 +17,19 @@ SignIn = Callable[..., Awaitable[ApiClient]]
 
 
 @asynccontextmanager
-async def running_app(folder: Path, clock: FakeClock, **changes: object) -> AsyncIterator[FastAPI]:
-    """Yield an application with only the API; NiceGUI allows one whole application per process.
+async def running_app(
+    folder: Path, clock: FakeClock, *, plugins: Path | None = None, **changes: object
+) -> AsyncIterator[FastAPI]:
+    """Yield an application with only the API and these plugins.
 
+    NiceGUI allows only one whole application in a process:
     `test_server.py` and `test_fuzz.py` test the whole application in separate processes.
     """
+    registry = PluginRegistry(load_plugins(str(plugins)) if plugins else [])
     async with running_chat(folder, clock, **changes) as chat:
         web = FastAPI()
-        web.router.routes.append(api := api_routes(chat))
+        host = PluginHost(chat, registry, load_languages(registry.locales))
+        web.router.routes.append(api := api_routes(chat, host))
         web.state.chat, web.state.streams = chat, api.streams
         yield web
 

@@ -24,6 +24,8 @@ OPERATIONS = {
     ("GET", "/rooms/{slug}/messages"),
     ("POST", "/rooms/{slug}/messages"),
     ("DELETE", "/rooms/{slug}/messages/{message_id}"),
+    ("GET", "/rooms/{slug}/commands"),
+    ("POST", "/rooms/{slug}/commands"),
     ("GET", "/rooms/{slug}/events"),
 }
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.world import World
@@ -29,8 +30,9 @@ async def test_added_language_is_offered_by_its_name_and_sets_the_direction(worl
     await expect(ann.page.locator("html")).to_have_attribute("dir", "rtl")
 
 
-async def test_added_language_is_chosen_by_the_browser(world: World) -> None:
-    ann = await world.person("Ann", locale="he-IL")
+@pytest.mark.parametrize("has_scripts", [True, False])
+async def test_added_language_is_chosen_by_the_browser(world: World, has_scripts: bool) -> None:
+    ann = await world.person("Ann", locale="he-IL", java_script_enabled=has_scripts)
     await ann.open_path("/login")
     await expect(ann.button("כניסה")).to_be_visible()
     await expect(ann.page.locator("html")).to_have_attribute("dir", "rtl")

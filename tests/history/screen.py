@@ -262,6 +262,9 @@ class Screen:
         if post and "could not be kept" not in reason:  # else it may be stored
             post.refused.append(reason)
 
+    def _ask(self, dedup_id: str, question: str, _warnings: list[str]) -> None:
+        self._reject(dedup_id, question)
+
     def _expire(self, dedup_id: str, _reason: str) -> None:
         self._settle(dedup_id)  # it was stored
 

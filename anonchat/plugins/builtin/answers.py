@@ -1,0 +1,92 @@
+"""Answers that nobody sees before all are given: `/ask`, `/answer` and `/reveal`.
+
+The answers are revealed in a random order, without names. Until then they are encrypted with the
+room; nobody in it sees them, its owner included.
+"""
+
+from random import SystemRandom
+from typing import Annotated
+
+from htpy import Element, b, div, li, ul
+from pydantic import BaseModel, Field, JsonValue
+
+from anonchat.plugins import Chat, Language, Member, Message, Plugin, Post, Refused, Room, RoomState
+
+plugin = Plugin("answers")
+
+_TEXT_MAX = 3_000  # characters of all answers in one message
+_random = SystemRandom()
+
+
+class Answers(BaseModel):
+    """A question, and some of its answers."""
+
+    question: str
+    answers: list[str] = []
+
+    def to_post(self) -> Post:
+        """Return what is posted."""
+        lines = [self.question, *(f"• {answer}" for answer in self.answers)]
+        return Post("\n".join(lines), kind="answers", data=self.model_dump())
+
+
+@plugin.command(who="owner")
+async def ask(question: Annotated[str, Field(max_length=300)], state: RoomState) -> Post:
+    """Ask all a question, whose answers you reveal together: /ask What went well?"""
+
+    def begin(values: dict[str, JsonValue]) -> None:
+        values.clear()
+        values["question"] = question
+
+    await state.change(begin)
+    return Answers(question=question).to_post()
+
+
+@plugin.command()
+async def answer(
+    text: Annotated[str, Field(max_length=500)],
+    chat: Chat,
+    room: Room,
+    member: Member,
+    state: RoomState,
+    language: Language,
+) -> str:
+    """Answer the question; nobody sees it yet, and a second answer replaces the first."""
+    if not await state.get("question"):
+        raise Refused("There is no question now.")
+    await chat.check(room, member, text)
+    await state.put(f"by {member.author}", text)
+    return language("Your answer is kept. All answers are shown together, without names.")
+
+
+@plugin.command(who="owner")
+async def reveal(chat: Chat, room: Room, member: Member, state: RoomState) -> None:
+    """Show all answers, in a random order and without names."""
+    values = await state.items()
+    question = str(values.pop("question", ""))
+    answers = [str(answer) for answer in values.values()]
+    if not answers:
+        raise Refused("There are no answers yet.")
+    _random.shuffle(answers)
+    for part in _split(answers):
+        await chat.post(room, member, Answers(question=question, answers=part).to_post())
+    await state.change(lambda values: values.clear())
+
+
+@plugin.renderer("answers")
+def draw(message: Message) -> Element:
+    """Draw the question, and the list of answers."""
+    shown = Answers.model_validate(message.data)
+    return div[b[shown.question], ul[(li[answer] for answer in shown.answers)]]
+
+
+def _split(answers: list[str]) -> list[list[str]]:
+    """Part the answers, so that each part fits in a message."""
+    parts, length = [[answers[0]]], len(answers[0])
+    for answer in answers[1:]:
+        length += len(answer)
+        if length > _TEXT_MAX:
+            parts.append([])
+            length = len(answer)
+        parts[-1].append(answer)
+    return parts

@@ -1,0 +1,24 @@
+// Commands of plugins: texts such as "/roll 2". The server reads them in the same way.
+
+const COMMAND = /^\/[a-z][a-z0-9_-]{0,31}(\s|$)/i;
+const BEGINNING = /^\s*\/([a-z0-9_-]*)$/i;
+
+export function isCommand(text) {
+  return COMMAND.test(text);
+}
+
+// A text that begins with two slashes is posted with one.
+export function unescapeSlash(text) {
+  return text.startsWith("//") ? text.slice(1) : text;
+}
+
+// The commands whose names begin as the text does, while it is nothing but a beginning.
+export function findCommands(commands, text) {
+  const typed = BEGINNING.exec(text)?.[1].toLowerCase();
+  return typed === undefined ? [] : commands.filter(({ name }) => name.startsWith(typed));
+}
+
+// The text after a command was chosen; where arguments follow, they can be typed at once.
+export function complete({ name, usage }) {
+  return usage === `/${name}` ? usage : `/${name} `;
+}
