@@ -53,7 +53,7 @@ class RoomActions:
         ActionButtons(_("More actions"), shown, act=act)
 
     def add_to_menus(self, messages: MessageList) -> None:
-        """Add the actions to the menus of the messages; a notice in the list shows why one failed."""
+        """Add the actions to the menus of the messages; a notice shows why one failed."""
 
         async def act(id: str, seq: int) -> None:
             try:
