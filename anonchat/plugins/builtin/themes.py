@@ -203,7 +203,7 @@ THEMES = [
         radius="24px",
         density="cosy",
         logo=_FILES / "carnival.svg",
-        headline="Come masked. Dance. Leave no trace.",
+        headline="Masks on. Dance. Vanish.",
         css=_FILES / "carnival.css",
         light={
             "paper": "oklch(97.8% 0.017 340)",
