@@ -12,6 +12,7 @@ from pages.elements.page_budget import PageBudget
 from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
 from pages.i18n.language import load_languages
+from tests.fakes import THEMES
 
 LANGUAGES = load_languages()
 
@@ -22,7 +23,7 @@ def show_page(chat: Chat, *, visitor_id: str = "") -> Iterator[Client]:
     feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
     request = Request({"type": "http", "path": "/", "headers": [], "visitor": visitor_id})
     request.scope.update(
-        context=PageContext(chat, feeds, SessionAuth(chat), LANGUAGES),
+        context=PageContext(chat, feeds, SessionAuth(chat), LANGUAGES, THEMES),
         language=LANGUAGES["en"],
         budget=PageBudget(chat.work_budget, request),
     )

@@ -20,7 +20,7 @@ from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
 from pages.http.cross_origin import CrossOriginProtectionMiddleware
 from pages.i18n.language import load_languages
-from tests.fakes import EventRecorder, FakeClock, make_limit, running_chat
+from tests.fakes import THEMES, EventRecorder, FakeClock, make_limit, running_chat
 
 # NiceGUI, which draws a refused form, runs once in a process.
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("web")]
@@ -37,7 +37,8 @@ class AuthApp:
         web = FastAPI()
         web.include_router(self.auth.routes())
         feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
-        web.include_router(sign_in.routes(PageContext(chat, feeds, self.auth, load_languages())))
+        context = PageContext(chat, feeds, self.auth, load_languages(), THEMES)
+        web.include_router(sign_in.routes(context))
         web.add_middleware(
             CrossOriginProtectionMiddleware,
             base_url=chat.settings.base_url,

@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 ROOT = Path(__file__).parents[2]
 CATALOGUES = sorted((ROOT / "pages" / "i18n" / "locale").glob("*.po"))
 _TRANSLATORS = ("_", "language", "_language", "N_")
+_THEMES = ("Theme", "plugin.theme")  # their titles and headlines are translated
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ def _texts_of_call(
             yield SourceText((texts[0] or "", texts[1] or ""), location=location)
         elif target.attr == "words":
             yield SourceText((texts[1] or "",), context=texts[0] or "", location=location)
+    if ast.unparse(target) in _THEMES:
+        for keyword in call.keywords:
+            if keyword.arg in ("title", "headline"):
+                yield SourceText((_text(keyword.value, constants) or "",), location=location)
 
 
 def _is_translator(node: ast.expr) -> bool:
@@ -83,8 +88,8 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 SOURCE_TEXTS = [
     source
     for source in _find_texts()
-    # this module translates texts that are marked elsewhere
-    if not source.location.startswith("pages/i18n/language.py")
+    # these modules translate texts that are marked elsewhere
+    if not source.location.startswith(("pages/i18n/language.py", "pages/look.py"))
 ]
 
 

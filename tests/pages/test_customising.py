@@ -17,6 +17,7 @@ from pages.context import PageContext
 from pages.feeds.broadcaster import FeedBroadcaster
 from pages.http.auth import SessionAuth
 from pages.i18n.language import load_languages
+from tests.fakes import THEMES
 from tests.pages.tab import Tab, open_tab, wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -56,7 +57,7 @@ def _register(heading: str, chat: Chat) -> None:
     names: dict[str, Any] = {"__name__": "customised"}
     exec(compile(snippet, heading, "exec", dont_inherit=True), names)
     feeds = FeedBroadcaster(chat.clock, chat.metrics, chat.work_budget)
-    names["register"](PageContext(chat, feeds, SessionAuth(chat), load_languages()))
+    names["register"](PageContext(chat, feeds, SessionAuth(chat), load_languages(), THEMES))
 
 
 def _listener(tab: Tab, event: str, label: str = "") -> EventListener:
