@@ -7,6 +7,6 @@ from anonchat.plugins import Plugin
 plugin = Plugin("bold")
 
 
-@plugin.inline(r"(?<!\S)\*([^*\s](?:[^*\n]*[^*\s])?)\*(?!\w)")
+@plugin.inline(r"(?<!\S)\*((?=\S)[^*\n]+(?<=\S))\*(?!\w)")
 def draw_bold(match) -> Element:
     return b[match[1]]
