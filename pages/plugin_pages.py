@@ -31,7 +31,7 @@ def _add(context: PageContext, plugin_page: PluginPage) -> None:
     async def show(
         request: Request, visitor: Annotated[Visitor | None, Depends(find_visitor)]
     ) -> None:
-        title = context.language(request)(plugin_page.title)
+        title = context.language(request).translate(plugin_page.title)
         language = open_page(context, request, title=title)
         with html.div().classes("paper plugin-page"):
             SkipLink(language("Skip to the content"), to=".plugin-page h1")
