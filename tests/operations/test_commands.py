@@ -255,7 +255,7 @@ async def test_check_succeeds_with_a_running_and_a_stopped_site(open_house: Open
         found = parse_result(await run(server_process.data, "check", "--json"))
         assert (found["well"], found["running"]) == (True, is_running)
         parts = [part["part"] for part in found["parts"]]
-        assert parts == ["settings", "keys", "database", "database", "clock"]
+        assert parts == ["settings", "plugins", "keys", "database", "database", "clock"]
         await server_process.stop()
 
 
