@@ -1,14 +1,12 @@
 """A server with the plugin of the tests, which fails on purpose."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.plugins.sample import SAMPLE
 from tests.servers.server_process import ServerProcess
-
-SAMPLE = Path(__file__).parents[1] / "plugins" / "sample" / "sample.py"
 
 
 class PluginServer(ServerProcess):
