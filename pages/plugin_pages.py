@@ -23,7 +23,9 @@ def register(context: PageContext) -> None:
 
 def _add(context: PageContext, plugin_page: PluginPage) -> None:
     async def find_visitor(request: Request) -> Visitor | None:
-        return await context.auth.require_visitor(request) if plugin_page.needs_visitor else None
+        if plugin_page.needs_visitor:
+            return await context.auth.require_visitor(request)
+        return await context.auth.authenticate(request) if plugin_page.wants_visitor else None
 
     @page(plugin_page.path)
     async def show(
