@@ -27,8 +27,8 @@ class PluginServer(ServerProcess):
 async def serve_plugin(
     tmp_path_factory: pytest.TempPathFactory, port: int
 ) -> AsyncIterator[PluginServer]:
-    """Start a server with the plugin."""
-    server = PluginServer(tmp_path_factory.mktemp("site"), plugins=str(SAMPLE))
+    """Start a server with the plugin, and without the panel of our own polls."""
+    server = PluginServer(tmp_path_factory.mktemp("site"), plugins=f"-polls,{SAMPLE}")
     server.port = port
     await server.start()
     yield server

@@ -124,13 +124,18 @@ async def test_former_member_cannot_run_actions(chat: Chat, url: str) -> None:
 
 
 @pytest.mark.parametrize("act", ["sample.quote", "sample.roll", "", None, ["sample.quote"]])
-async def test_action_needs_an_existing_message(chat: Chat, url: str, act: object) -> None:
+async def test_action_needs_an_existing_message(
+    chat: Chat, url: str, act: object, caplog: pytest.LogCaptureFixture
+) -> None:
     async with _enter(chat, url, f"Miss {str(act)[:14]}") as miss:
+        await chat.messages.post(miss.room.id, visitor_id=miss.visitor_id, text="one")
         await miss.tab.fire(miss.listener("act", "live_list"), {"act": act, "key": "77"})
-        history = await chat.messages.history(miss.room.id, visitor_id=miss.visitor_id, limit=9)
-        assert history == []
         if act == "sample.quote":
             await wait_until(miss.has_received("There is no such message"))
+        await miss.open_votes()  # the event before it is handled
+        history = await chat.messages.history(miss.room.id, visitor_id=miss.visitor_id, limit=9)
+        assert [message.text for message in history] == ["one"]
+        assert not [each for each in caplog.records if each.levelname == "ERROR"]
 
 
 async def test_watchers_end_with_the_page(chat: Chat, url: str) -> None:
