@@ -13,7 +13,9 @@ from tests.browser.world import World
 
 _SCRIPT = Path(__file__).parents[1] / "observatory/node_modules/axe-core/axe.min.js"
 _RUN = """async (rules) => {
-    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+    const ends = ({ effect }) => isFinite(effect.getComputedTiming().endTime);
+    const ending = document.getAnimations().filter(ends);
+    await Promise.allSettled(ending.map((animation) => animation.finished));
     const { violations } = await axe.run(document, { resultTypes: ["violations"], rules });
     return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
         `${id}: ${html.slice(0, 200)} ${failureSummary}`));
