@@ -237,7 +237,7 @@ async def _visit(ann: Person) -> Any:
     yield "gallery"
     await ann.open_path("/")
     await ann.open_settings()
-    await ann.dialog.locator("summary").last.click()  # transitions of what is hidden never end
+    await ann.dialog.locator("summary").last.click()
     yield "settings"
     await ann.context.clear_cookies(name="anonchat")
     await ann.open_path("/login")
