@@ -13,7 +13,8 @@ from tests.browser.world import World
 
 _SCRIPT = Path(__file__).parents[1] / "observatory/node_modules/axe-core/axe.min.js"
 _RUN = """async (rules) => {
-    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+    const ends = ({ effect }) => isFinite(effect.getComputedTiming().endTime);
+    for (const animation of document.getAnimations().filter(ends)) animation.finish();
     const { violations } = await axe.run(document, { resultTypes: ["violations"], rules });
     return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
         `${id}: ${html.slice(0, 200)} ${failureSummary}`));
