@@ -31,6 +31,8 @@ from .plugin import Plugin
 from .registry import PluginRegistry
 from .room_state import RoomState
 
+__all__ = ["Person", "TestChat", "chat_with"]
+
 _UNLIMITED = {
     "posts_per_visitor": "off",
     "posts_per_room": "off",

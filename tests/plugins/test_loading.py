@@ -297,6 +297,22 @@ def test_one_name_in_two_plugins_is_named_with_its_line(
     assert fail_to_start(path.parent).startswith(f"plugin b ({path}, line 3): {reason}")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "code"),
+    [
+        ("commands", "roll", "@plugin.command('roll')\ndef mine(): ..."),
+        ("renderers", "me", "@plugin.renderer('me')\ndef mine(m: Message): ..."),
+        ("themes", "ink", "plugin.theme('ink', title='Mine')"),
+    ],
+)
+def test_what_has_the_name_of_something_of_ours_replaces_it(
+    write: WriteFile, kind: str, name: str, code: str
+) -> None:
+    registry = PluginRegistry(load_plugins(str(write("mine.py", HEAD + code))))
+    found = getattr(registry, kind)[name]
+    assert found.title == "Mine" if kind == "themes" else found.call.plugin == "mine"
+
+
 def test_two_plugins_of_one_name_are_named(write: WriteFile) -> None:
     one, two = write("one.py", HELLO), write("two.py", f"\n{HELLO}")
     assert fail_to_start(f"{one},{two}") == (
