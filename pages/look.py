@@ -67,4 +67,4 @@ def theme_title(theme: Theme, language: Language) -> str:
 
 def theme_headline(theme: Theme, language: Language) -> str:
     """Return the headline of the login page in a language, or `""`."""
-    return language.translate(theme.headline) if theme.headline else ""
+    return language.translate(theme.headline)
