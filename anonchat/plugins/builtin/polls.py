@@ -82,7 +82,7 @@ def draw(message: Message) -> Element:
     ]
 
 
-@plugin.panel("Polls", icon="chart")
+@plugin.panel("Polls", icon="poll")
 async def show(
     room: Room, member: Member, state: RoomState, chat: Chat, language: Language
 ) -> None:
