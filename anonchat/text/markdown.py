@@ -50,8 +50,8 @@ _BLOCKS = frozenset(
     {"Paragraph", "HtmlBlock", "Heading", "BlockQuote", "Item", "List", "CodeBlock"}
 )
 _WITHOUT_DEPTH = frozenset({"Paragraph", "HtmlBlock", "Item"})  # lists and their items are one
-_NUMBERED_LIST = Markup('<ol start="{}">')
-_NUMBERED_LIST_END = Markup("</ol>")
+_NUMBERED_LIST = Markup("<ol>"), Markup("</ol>")
+_LIST_FROM = Markup('<ol start="{}">')
 _CODE = Markup("<code>{}</code>")
 _CODE_BLOCK = Markup("<pre><code>{}</code></pre>")
 _CODE_BLOCK_IN = Markup('<pre><code class="language-{}">{}</code></pre>')
@@ -235,9 +235,9 @@ class _Drawing:
         elif self._depth >= DEPTH_MAX and name not in ("Paragraph", "HtmlBlock", "CodeBlock"):
             self._skip(name)
         elif name == "List":
-            opening, end = _LIST
-            if value is not None:
-                opening, end = _NUMBERED_LIST.format(value), _NUMBERED_LIST_END
+            opening, end = _LIST if value is None else _NUMBERED_LIST
+            if value not in (None, 1):
+                opening = _LIST_FROM.format(value)
             self._open(opening, _Frame(end))
         else:
             opening, end = _TAGS.get(name, _PARAGRAPH)  # indented code is a paragraph
@@ -307,7 +307,7 @@ class _Drawing:
         """Close a link. A text that looks like an address is none, and the true one follows."""
         self._in_link = False
         self.shows_something = True
-        label = "".join(self.parts[frame.start + 1 :])
+        label = "".join(part for part in self.parts[frame.start + 1 :] if part[:1] != "<")
         if not label or label == escape(frame.url):
             self.parts[frame.start :] = [_link(frame.url)]
         elif _ADDRESS.search(label):
