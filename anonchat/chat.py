@@ -45,6 +45,7 @@ from .settings import Settings
 from .storage.database import Database
 from .storage.message_batch import BatchStore
 from .storage.message_history import MessageHistory
+from .storage.message_search import MessageSearch
 from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
@@ -232,6 +233,7 @@ class Chat:
                 queue_max=settings.post_queue_max,
             ),
             history=history,
+            search=MessageSearch(history=history, clock=clock),
             require_member=self.memberships.require,
             rotate_span_keys=self.key_rotation.rotate,
         )

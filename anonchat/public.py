@@ -6,6 +6,7 @@ from .chat import Chat
 from .colors import COLORS, color_of
 from .durations import format_duration, parse_duration
 from .entities import (
+    FoundMessages,
     Member,
     Membership,
     Message,
@@ -66,7 +67,7 @@ from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
-from .limits.costs import Cost
+from .limits.costs import Cost, search_cost
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
@@ -86,13 +87,17 @@ from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
 from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
+from .storage.message_search import SEARCHED_MAX
 from .text.markdown import CodePainter, draw_text, has_code, is_marked
 from .text.normalization import MESSAGE_CHARACTERS
+from .text.search import QUERY_CHARACTERS, Piece, make_excerpt, split_query
 
 __all__ = [
     "COLORS",
     "MESSAGE_CHARACTERS",
     "N_",
+    "QUERY_CHARACTERS",
+    "SEARCHED_MAX",
     "SOURCE_LANGUAGE",
     "BadgeChanged",
     "Bus",
@@ -109,6 +114,7 @@ __all__ = [
     "Cost",
     "Event",
     "EventsLost",
+    "FoundMessages",
     "InvalidLifetime",
     "InvalidMessage",
     "InvalidNickname",
@@ -136,6 +142,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "Piece",
     "PluginAction",
     "PluginFailed",
     "PluginHost",
@@ -180,11 +187,14 @@ __all__ = [
     "iterate_cooperatively",
     "load_languages",
     "load_plugins",
+    "make_excerpt",
     "parse_duration",
     "read_settings",
     "require_known_settings",
     "room_lifetime",
+    "search_cost",
     "split_command",
+    "split_query",
     "unescape_slash",
     "visitor_lifetime",
 ]

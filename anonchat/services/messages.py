@@ -12,7 +12,7 @@ from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Message, Post, Reviewed
+from ..entities import FoundMessages, Message, Post, Reviewed
 from ..errors import (
     N_,
     NeedsConfirmation,
@@ -33,9 +33,11 @@ from ..storage.conflicts import retry_on_conflict
 from ..storage.database import Database
 from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory, is_live
+from ..storage.message_search import MessageSearch
 from ..storage.message_writer import MessageWriter
 from ..storage.purge_stats import count_purged
 from ..text.posts import check_dedup_id, normalize_post
+from ..text.search import split_query
 
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
@@ -57,6 +59,7 @@ class Messages:
         metrics: Metrics,
         writer: MessageWriter,
         history: MessageHistory,
+        search: MessageSearch,
         require_member: Callable[[str, str], Awaitable[object]],
         rotate_span_keys: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -69,6 +72,7 @@ class Messages:
         self._metrics = metrics
         self._writer = writer
         self._history = history
+        self._search = search
         self._require_member = require_member
         self._rotate_span_keys = rotate_span_keys
         self.review: Callable[[str, str, Post], Awaitable[Reviewed]] | None = None
@@ -131,6 +135,27 @@ class Messages:
         await self._require_member(room_id, visitor_id)
         return await self._history.read(
             room_id, after=after, before=before, limit=limit, group=visitor_id
+        )
+
+    async def search(
+        self,
+        room_id: str,
+        *,
+        visitor_id: str,
+        query: str,
+        before: int | None = None,
+        limit: int,
+    ) -> FoundMessages:
+        """Return the newest messages that contain all words of the query, oldest first.
+
+        Case and width of letters do not matter. With `before`, only those before that `seq`. One
+        search reads up to `SEARCHED_MAX` messages; a query without words finds nothing. Raises
+        `NotAMember` or `RateLimited`.
+        """
+        await self._require_member(room_id, visitor_id)
+        self._limits.searches.hit(visitor_id)
+        return await self._search.find(
+            room_id, words=split_query(query), before=before, limit=limit, group=visitor_id
         )
 
     async def list_seqs(
