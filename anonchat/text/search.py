@@ -7,7 +7,7 @@ import regex
 from .normalization import fold_case
 
 QUERY_CHARACTERS = 200
-EXCERPT_CHARACTERS = 240
+EXCERPT_CHARACTERS = 160
 _BEFORE_FIRST = 60  # characters of the excerpt in front of the first hit
 _GRAPHEME = regex.compile(r"\X")
 _SPACE = regex.compile(r"\s")
