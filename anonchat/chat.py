@@ -210,6 +210,7 @@ class Chat:
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
         history = MessageHistory(database=database, bus=bus, clock=clock, cipher=message_cipher)
         self.messages = Messages(
+            settings=settings,
             database=database,
             bus=bus,
             clock=clock,
@@ -233,6 +234,7 @@ class Chat:
             ),
             history=history,
             require_member=self.memberships.require,
+            list_members=self.memberships.list_all,
             rotate_span_keys=self.key_rotation.rotate,
         )
         self._heartbeat = PeriodicTask(self._tick, seconds=_HEARTBEAT_SECONDS, name="heartbeat")

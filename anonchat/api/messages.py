@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from ..limits.costs import Cost
+from ..entities import Post
+from ..limits.costs import Cost, cost_of_post
 from . import problems
 from .cursors import decode_cursor, encode_cursor
 from .dependencies import ROOM_PROBLEMS, Budget, Caller, ChatDependency, RoomDependency, charge
 from .problem_responses import problem_responses
 from .rooms import Cursor, PageLimit
-from .schemas import PAGE_DEFAULT, SEQ_MAX, Message, NewMessage, Page
+from .schemas import PAGE_DEFAULT, SEQ_MAX, Message, NewMessage, Page, parse_optional_duration
 
 routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"])
 
@@ -93,14 +94,18 @@ async def post(
 
     Posting again with the same `dedup_id` returns the same message, so retries are always safe.
     """
-    cost = Cost.POST + Cost.POST_CHARACTER * len(new_message.text)
+    cost = cost_of_post(new_message.text)
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
     await budget.spend(cost)
     return Message.model_validate(
         await chat.messages.post(
             room.id,
             visitor_id=caller.id,
-            text=new_message.text,
+            post=Post(
+                new_message.text,
+                reply_to=new_message.reply_to,
+                ttl=parse_optional_duration(new_message.ttl),
+            ),
             dedup_id=new_message.dedup_id or "",
             confirmed=new_message.confirmed,
         )

@@ -137,6 +137,16 @@ class NewMessage(_RequestModel):
         description="Your idempotency key: posting again with it stores no second message.",
         examples=["3f1c"],
     )
+    reply_to: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="The `id` of the message that it answers.",
+        examples=["pS3kX0v1cN6i4yXl"],
+    )
+    ttl: GivenDuration | None = Field(
+        default=None,
+        description="How long it is kept, at most as long as other messages of the room.",
+    )
     confirmed: bool = Field(
         default=True,
         description="Whether to post it even if there are doubts. If not, they are answered as "
@@ -248,6 +258,14 @@ class Message(_ResponseModel):
     data: Any = Field(
         description="What a message of this kind consists of, any JSON; null in ordinary messages.",
         examples=[[4, 2]],
+    )
+    reply_to: str = Field(
+        description="The `id` of the message that it answers, which may be gone; else empty.",
+        examples=["pS3kX0v1cN6i4yXl"],
+    )
+    mentions: list[str] = Field(
+        description="The `author` of each member whom the text names as `@nickname`.",
+        examples=[["9f2b4c6d8e0a1b3c5d"]],
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from ..text.mentions import may_mention
+
 
 class Cost:
     """Estimated processor time in milliseconds, summed over all threads of the process.
@@ -37,6 +39,8 @@ class Cost:
     """A post: encrypting, committing and rendering it once."""
     POST_CHARACTER: Final = 0.002
     """Each character of a post."""
+    MENTION: Final = 5.0
+    """Finding who is mentioned in a post: the members of the room may have to be loaded."""
     DELETE: Final = 70.0
     """A deletion: a new key for the span, and re-encryption of its other messages."""
     JOIN: Final = 8.0
@@ -83,3 +87,9 @@ class Cost:
     """A script or stylesheet, from memory."""
     PURGE: Final = 50.0
     """Burning a room or forgetting a visitor: keys and rows are destroyed."""
+
+
+def cost_of_post(text: str) -> float:
+    """Return the cost of a post, without the update of each page that shows it."""
+    mentions = Cost.MENTION if may_mention(text) else 0.0
+    return Cost.POST + Cost.POST_CHARACTER * len(text) + mentions

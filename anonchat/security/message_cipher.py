@@ -9,9 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
-
-from pydantic import JsonValue
+from typing import Any, NamedTuple
 
 from models import MessageRow
 
@@ -23,6 +21,13 @@ from .key_names import key_generation, room_key_name, span_at, span_key_name, vi
 from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
+_EXTRAS = ("reply_to", "mentions")
+_EMPTY: dict[str, Any] = {
+    **dict.fromkeys(("nickname", "badge", "text", "dedup_id", "kind", "reply_to"), ""),
+    "data": None,
+    "mentions": (),
+}
+"""The encrypted fields of a message, without content."""
 
 
 class _SentMessage(NamedTuple):
@@ -73,10 +78,7 @@ class MessageCipher:
                 sealed = encrypt_texts(
                     key, *_texts(message), associated_data=_associated_data(message)
                 )
-                text = b64encode(sealed).decode()
-                return replace(
-                    message, text=text, nickname="", badge="", dedup_id="", kind="", data=None
-                )
+                return replace(message, **_EMPTY | {"text": b64encode(sealed).decode()})
         return None
 
     async def decrypt_sent_message(self, message: Message, visitor_id: str) -> Message | None:
@@ -90,17 +92,7 @@ class MessageCipher:
         (decrypted,) = await self._decrypt_all([sent])
         if decrypted is None:
             return None
-        nickname, badge, text, dedup_id, *others = decrypted.texts
-        kind, data = _parse_kind(others)
-        return replace(
-            message,
-            nickname=nickname,
-            badge=badge,
-            text=text,
-            dedup_id=dedup_id,
-            kind=kind,
-            data=data,
-        )
+        return replace(message, **_read_texts(decrypted.texts))
 
     async def decrypt_messages(self, rows: Sequence[MessageRow]) -> list[Message | None]:
         """Decrypt messages; request missing keys from the other nodes once."""
@@ -185,35 +177,42 @@ class MessageCipher:
 
 
 def _texts(message: Message) -> tuple[str, ...]:
-    """Return what is encrypted: four texts, and kind and data, as JSON, if there is a kind."""
+    """Return what is encrypted: four texts, then kind, data and extras as far as there are any.
+
+    Data is JSON, and so are the extras: the other fields that are not empty.
+    """
     texts = message.nickname, message.badge, message.text, message.dedup_id
-    if message.kind:
-        data = json.dumps(message.data, ensure_ascii=False, separators=(",", ":"))
-        return *texts, message.kind, data
-    return texts
+    extras = {name: value for name in _EXTRAS if (value := getattr(message, name))}
+    if extras:
+        return *texts, message.kind, _dump(message.data), _dump(extras)
+    return (*texts, message.kind, _dump(message.data)) if message.kind else texts
 
 
-def _parse_kind(texts: list[str]) -> tuple[str, JsonValue]:
-    """Return kind and data of a message from the texts after the first four, if there are any."""
-    return (texts[0], json.loads(texts[1])) if texts else ("", None)
+def _read_texts(texts: list[str]) -> dict[str, Any]:
+    """Return the fields of a message that were encrypted."""
+    nickname, badge, text, dedup_id, *others = texts
+    kind, data, extras = [*others, *("", "null", "{}")[len(others) :]]
+    fields = _EMPTY | {"nickname": nickname, "badge": badge, "text": text, "dedup_id": dedup_id}
+    fields |= {"kind": kind, "data": json.loads(data)}
+    for name, value in json.loads(extras).items():
+        if name in _EXTRAS:  # a later version may add others
+            fields[name] = tuple(value) if isinstance(value, list) else value
+    return fields
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _make_message(row: MessageRow, texts: list[str]) -> Message:
-    nickname, badge, text, dedup_id, *others = texts
-    kind, data = _parse_kind(others)
     return Message(
         id=row.id,
         room_id=row.room_id,
         seq=row.seq,
         author=row.author,
-        nickname=nickname,
-        badge=badge,
-        text=text,
-        dedup_id=dedup_id,
         posted_at=row.posted_at,
         expires_at=row.expires_at,
-        kind=kind,
-        data=data,
+        **_read_texts(texts),
     )
 
 

@@ -1,8 +1,8 @@
 """Messages: posting, reading and deleting."""
 
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select
@@ -12,7 +12,7 @@ from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Message, Post, Reviewed
+from ..entities import Member, Message, Post, Reviewed
 from ..errors import (
     N_,
     NeedsConfirmation,
@@ -23,21 +23,23 @@ from ..errors import (
 )
 from ..events import MessagesDeleted
 from ..ids import new_id
+from ..lifetimes import check_message_lifetime
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..runtime.metrics import Metrics
 from ..security.key_names import key_generation, span_at
 from ..security.keystore import KeyStore
+from ..settings import Settings
 from ..storage.conflicts import retry_on_conflict
 from ..storage.database import Database
 from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory, is_live
 from ..storage.message_writer import MessageWriter
 from ..storage.purge_stats import count_purged
-from ..text.posts import check_dedup_id, normalize_post
+from ..text.mentions import find_mentions, may_mention
+from ..text.posts import check_dedup_id, is_id, normalize_post
 
-_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
 _NO_MESSAGE = N_("There is no such message, or it is gone already.")
 
@@ -48,6 +50,7 @@ class Messages:
     def __init__(
         self,
         *,
+        settings: Settings,
         database: Database,
         bus: Bus,
         clock: Clock,
@@ -58,8 +61,10 @@ class Messages:
         writer: MessageWriter,
         history: MessageHistory,
         require_member: Callable[[str, str], Awaitable[object]],
+        list_members: Callable[[str], Awaitable[Iterable[Member]]],
         rotate_span_keys: Callable[[int], Awaitable[None]],
     ) -> None:
+        self._settings = settings
         self._database = database
         self._bus = bus
         self._clock = clock
@@ -70,6 +75,7 @@ class Messages:
         self._writer = writer
         self._history = history
         self._require_member = require_member
+        self._list_members = list_members
         self._rotate_span_keys = rotate_span_keys
         self.review: Callable[[str, str, Post], Awaitable[Reviewed]] | None = None
         """Called with room id, visitor id and every post before it is stored; may change it."""
@@ -93,26 +99,35 @@ class Messages:
         `LimitReached` or `Unavailable`, and what `review` raises, such as `Refused`.
         """
         with self._metrics.track_post():
-            post, dedup_id = (
-                normalize_post(post or Post(text)),
-                check_dedup_id(dedup_id) or new_id(),
-            )
-            if self.review:
-                reviewed = await self.review(room_id, visitor_id, post)
-                if reviewed.warnings and not confirmed:
-                    raise NeedsConfirmation(reviewed.warnings)
-                post = normalize_post(reviewed.post)
+            dedup_id = check_dedup_id(dedup_id) or new_id()
+            post = normalize_post(post or Post(text))
+            check_message_lifetime(self._settings, post.ttl)
+            post = await self._review(room_id, visitor_id, post, confirmed=confirmed)
             draft = Draft(
                 room_id,
                 visitor_id,
-                post.text,
+                post,
                 dedup_id,
                 dedup_key=self._hasher.hash("dedup", room_id, visitor_id, dedup_id),
-                kind=post.kind,
-                data=post.data,
-                nickname=post.nickname,
+                mentions=await self._find_mentions(room_id, post.text),
             )
             return await self._writer.store(draft)
+
+    async def _review(self, room_id: str, visitor_id: str, post: Post, *, confirmed: bool) -> Post:
+        """Return what is stored instead of a post: what it answers, and its lifetime, stay."""
+        if self.review is None:
+            return post
+        reviewed = await self.review(room_id, visitor_id, post)
+        if reviewed.warnings and not confirmed:
+            raise NeedsConfirmation(reviewed.warnings)
+        return normalize_post(replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl))
+
+    async def _find_mentions(self, room_id: str, text: str) -> tuple[str, ...]:
+        """Return the authors whom a text mentions."""
+        if not may_mention(text):
+            return ()
+        members = await self._list_members(room_id)
+        return find_mentions(text, ((member.nickname, member.author) for member in members))
 
     async def history(
         self,
@@ -133,6 +148,14 @@ class Messages:
             room_id, after=after, before=before, limit=limit, group=visitor_id
         )
 
+    async def find(self, room_id: str, *, visitor_id: str, message_id: str) -> Message:
+        """Return an unexpired message. Raises `NotAMember`, `NotFound` or `Unavailable`."""
+        await self._require_member(room_id, visitor_id)
+        found = await self._history.find(room_id, message_id, group=visitor_id)
+        if found is None:
+            raise NotFound(_NO_MESSAGE)
+        return found
+
     async def list_seqs(
         self, room_id: str, *, visitor_id: str, first: int, last: int, limit: int
     ) -> list[int]:
@@ -149,7 +172,7 @@ class Messages:
         messages share that key. A late retry of the post is refused. Raises `NotAMember`,
         `NotAllowed`, `RateLimited`, `Unavailable`, or `NotFound` if it is already gone.
         """
-        if not _ID.fullmatch(message_id):  # the database rejects some strings
+        if not is_id(message_id):
             raise NotFound(_NO_MESSAGE)
         await self._delete(room_id, visitor_id, col(MessageRow.id) == message_id)
 

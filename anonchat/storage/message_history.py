@@ -16,6 +16,7 @@ from ..entities import Message
 from ..events import Event, EventsLost, MessagePosted, MessagesDeleted, RoomEnded
 from ..runtime.clock import Clock
 from ..security.message_cipher import MessageCipher
+from ..text.posts import is_id
 from .database import Database
 from .room_cache import RoomCache
 
@@ -86,6 +87,16 @@ class MessageHistory:
                 return [message for message in cached if message.seq > after][:limit]
         found, _ = await self._read(room_id, after=after, before=before, limit=limit, group=group)
         return [message for _, message in found]
+
+    async def find(self, room_id: str, message_id: str, *, group: str) -> Message | None:
+        """Return the message with that id."""
+        if not is_id(message_id):
+            return None
+        query = select(MessageRow).where(is_live(room_id, self._clock()))
+        async with self._database.read_session(group) as session:
+            rows = (await session.exec(query.where(MessageRow.id == message_id))).all()
+            found = await self._cipher.decrypt_messages(rows)
+        return found[0] if found else None
 
     def add(self, posted: MessagePosted) -> None:
         """Add a message to the cached page; invalidate it if messages arrived out of order.

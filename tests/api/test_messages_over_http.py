@@ -30,6 +30,8 @@ async def test_posted_message_is_readable_by_every_member(
         "expires_at": "2030-01-02T12:00:00Z",
         "kind": "",
         "data": None,
+        "reply_to": "",
+        "mentions": [],
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
 
@@ -53,6 +55,41 @@ async def test_message_of_a_kind_is_read_and_streamed_with_its_data(
     assert message == streamed
     assert (message["kind"], message["data"]) == ("dice", data)
     assert message["text"].startswith("dice: [[[")
+
+
+async def test_reply_with_a_mention_and_its_own_lifetime_is_read_and_streamed(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    author = (await bob.ask("GET", f"/rooms/{slug}"))["membership"]["author"]
+    (first,) = await bob.say(slug, "Who is here?")
+    sent = {"text": "I am, @Bob", "reply_to": first["id"], "ttl": "10m"}
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        answer = await ann.ask("POST", f"/rooms/{slug}/messages", json=sent)
+        streamed = (await stream.until("message"))[-1].data
+    assert answer == streamed == (await bob.read(slug))["items"][-1]
+    assert (answer["reply_to"], answer["mentions"]) == (first["id"], [author])
+    assert answer["expires_at"] == "2030-01-01T12:10:00Z"
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem"),
+    [
+        ({"ttl": "25h"}, "invalid-message"),
+        ({"ttl": "1s"}, "invalid-message"),
+        ({"ttl": "36500d"}, "invalid-message"),
+        ({"ttl": "soon"}, "invalid-request"),
+        ({"reply_to": "no id"}, "invalid-request"),
+        ({"reply_to": "x" * 65}, "invalid-request"),
+        ({"reply_to": None}, "invalid-request"),
+    ],
+)
+async def test_reply_to_no_id_and_lifetime_out_of_bounds_are_refused(
+    ann: ApiClient, slug: str, sent: dict[str, Any], problem: str
+) -> None:
+    response = await ann.call("POST", f"/rooms/{slug}/messages", json={"text": "x", **sent})
+    assert response.status_code == 422
+    assert response.json()["type"] == f"/api/v1/problems/{problem}"
 
 
 async def test_doubtful_message_is_posted_if_confirmed(
