@@ -50,6 +50,7 @@ from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
 from .storage.room_names import RoomNames
 from .storage.room_places import RoomPlaces
+from .storage.stored_messages import StoredMessages
 from .text.confusables import UNICODE_VERSION
 
 _HEARTBEAT_SECONDS = 0.25
@@ -211,11 +212,9 @@ class Chat:
         history = MessageHistory(database=database, bus=bus, clock=clock, cipher=message_cipher)
         self.messages = Messages(
             settings=settings,
-            database=database,
             bus=bus,
             clock=clock,
             limits=limits,
-            keys=keys,
             hasher=hasher,
             metrics=metrics,
             writer=MessageWriter(
@@ -233,6 +232,7 @@ class Chat:
                 queue_max=settings.post_queue_max,
             ),
             history=history,
+            stored=StoredMessages(database=database, clock=clock, keys=keys, cipher=message_cipher),
             require_member=self.memberships.require,
             list_members=self.memberships.list_all,
             rotate_span_keys=self.key_rotation.rotate,

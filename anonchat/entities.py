@@ -59,7 +59,8 @@ class Message:
 
     `kind` is empty in ordinary messages. Else `data` is what the kind needs to be drawn, and `text`
     is shown where nothing draws it. `reply_to` is the id of the message that it answers, which may
-    be gone, and `mentions` are the authors whom its text names.
+    be gone, and `mentions` are the authors whom its text names. `revision` counts its changes:
+    a copy with a higher one is newer.
     """
 
     id: str
@@ -76,6 +77,8 @@ class Message:
     data: JsonValue = field(default=None, hash=False)
     reply_to: str = ""
     mentions: tuple[str, ...] = ()
+    edited: bool = False
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

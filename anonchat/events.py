@@ -82,6 +82,14 @@ class MessagePosted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageEdited(Event):
+    """Its author, the visitor `visitor_id`, has changed the text of a message."""
+
+    message: Message
+    visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted(Event):
     """Messages were deleted, or purged after they expired."""
 

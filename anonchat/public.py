@@ -49,6 +49,7 @@ from .events import (
     EventsLost,
     MemberJoined,
     MemberLeft,
+    MessageEdited,
     MessagePosted,
     MessagesDeleted,
     PresenceChanged,
@@ -66,7 +67,7 @@ from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
-from .limits.costs import Cost, cost_of_post
+from .limits.costs import Cost, cost_of_edit, cost_of_post
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
@@ -118,6 +119,7 @@ __all__ = [
     "Membership",
     "Message",
     "MessageDrawer",
+    "MessageEdited",
     "MessageExpired",
     "MessagePosted",
     "MessagesDeleted",
@@ -166,6 +168,7 @@ __all__ = [
     "client_network",
     "client_networks",
     "color_of",
+    "cost_of_edit",
     "cost_of_post",
     "format_duration",
     "iterate_cooperatively",

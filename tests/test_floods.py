@@ -55,6 +55,7 @@ CHANGES = {
     "API: joins and leaves": MEMBERS,
     "API: posts": MESSAGES,
     "API: commands run": MESSAGES,
+    "API: messages edited": KEYS,
     "API: messages deleted": MESSAGES,
 }
 """Queries whose result an attack changes."""

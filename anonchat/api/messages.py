@@ -1,4 +1,4 @@
-"""Reading, posting and deleting messages."""
+"""Reading, posting, editing and deleting messages."""
 
 from typing import Annotated
 
@@ -6,17 +6,28 @@ from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
 from ..entities import Post
-from ..limits.costs import Cost, cost_of_post
+from ..limits.costs import Cost, cost_of_edit, cost_of_post
 from . import problems
 from .cursors import decode_cursor, encode_cursor
 from .dependencies import ROOM_PROBLEMS, Budget, Caller, ChatDependency, RoomDependency, charge
 from .problem_responses import problem_responses
 from .rooms import Cursor, PageLimit
-from .schemas import PAGE_DEFAULT, SEQ_MAX, Message, NewMessage, Page, parse_optional_duration
+from .schemas import (
+    PAGE_DEFAULT,
+    SEQ_MAX,
+    Message,
+    MessageChanges,
+    NewMessage,
+    Page,
+    parse_optional_duration,
+)
 
 routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"])
 
 Seq = Annotated[int, Query(ge=0, le=SEQ_MAX)]
+MessageId = Annotated[
+    str, Path(description="The `id` of the message.", examples=["pS3kX0v1cN6i4yXl"])
+]
 
 _HISTORY_CURSOR = TypeAdapter(tuple[Seq | None, Seq | None])
 
@@ -112,6 +123,47 @@ async def post(
     )
 
 
+@routes.patch(
+    "/{message_id}",
+    summary="Edit a message",
+    response_description="The message as it is now, for everybody.",
+    responses=problem_responses(
+        *ROOM_PROBLEMS,
+        problems.NOT_A_MEMBER,
+        problems.NOT_ALLOWED,
+        problems.TOO_LARGE,
+        problems.INVALID_REQUEST,
+        problems.INVALID_MESSAGE,
+        problems.REFUSED,
+        problems.NEEDS_CONFIRMATION,
+    ),
+)
+async def edit(
+    chat: ChatDependency,
+    caller: Caller,
+    budget: Budget,
+    room: RoomDependency,
+    message_id: MessageId,
+    changes: MessageChanges,
+) -> Message:
+    """Change the text of your own message. When it expires does not change.
+
+    The old text is gone as that of a deleted message is.
+    """
+    cost = cost_of_edit(changes.text)
+    cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
+    await budget.spend(cost)
+    return Message.model_validate(
+        await chat.messages.edit(
+            room.id,
+            visitor_id=caller.id,
+            message_id=message_id,
+            text=changes.text,
+            confirmed=changes.confirmed,
+        )
+    )
+
+
 @routes.delete(
     "/{message_id}",
     dependencies=[charge(Cost.DELETE)],
@@ -124,9 +176,7 @@ async def delete(
     chat: ChatDependency,
     caller: Caller,
     room: RoomDependency,
-    message_id: Annotated[
-        str, Path(description="The `id` of the message.", examples=["pS3kX0v1cN6i4yXl"])
-    ],
+    message_id: MessageId,
 ) -> None:
     """Delete your own message, or any message in a room you own."""
     await chat.messages.delete(room.id, visitor_id=caller.id, message_id=message_id)

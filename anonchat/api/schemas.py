@@ -24,6 +24,11 @@ _PASSWORD = Field(
     description="Rooms with a password are still to come: refused as `not-supported`.",
     examples=["swordfish"],
 )
+_CONFIRMED = Field(
+    default=True,
+    description="Whether to post it even if there are doubts. If not, they are answered as "
+    "`needs-confirmation`.",
+)
 _DEDUP_ID = r"^[!-~]{1,64}$"
 _EXPIRES_AT = Field(description="When it expires.", examples=["2030-01-02T12:00:00Z"])
 
@@ -147,11 +152,14 @@ class NewMessage(_RequestModel):
         default=None,
         description="How long it is kept, at most as long as other messages of the room.",
     )
-    confirmed: bool = Field(
-        default=True,
-        description="Whether to post it even if there are doubts. If not, they are answered as "
-        "`needs-confirmation`.",
-    )
+    confirmed: bool = _CONFIRMED
+
+
+class MessageChanges(_RequestModel):
+    """A text that replaces that of a message."""
+
+    text: str = Field(description="1 to 4,000 characters, 200 lines.", examples=["Hello!"])
+    confirmed: bool = _CONFIRMED
 
 
 class NewCommand(_RequestModel):
@@ -267,6 +275,7 @@ class Message(_ResponseModel):
         description="The `author` of each member whom the text names as `@nickname`.",
         examples=[["9f2b4c6d8e0a1b3c5d"]],
     )
+    edited: bool = Field(description="Whether its author has changed the text.")
 
 
 class Command(_ResponseModel):

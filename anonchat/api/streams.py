@@ -15,6 +15,7 @@ from ..events import (
     EventsLost,
     MemberJoined,
     MemberLeft,
+    MessageEdited,
     MessagePosted,
     MessagesDeleted,
     PresenceChanged,
@@ -36,11 +37,15 @@ HEARTBEAT = b": still here\n\n"
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """An encoded event; of a message also its `seq` and when it expires."""
+    """An encoded event; of a message also its `seq` and when it expires.
+
+    `is_change` is whether it changes a message that is sent before.
+    """
 
     data: bytes
     seq: int = 0
     expires_at: datetime | None = None
+    is_change: bool = False
 
 
 class Subscriber:
@@ -68,6 +73,16 @@ class Subscriber:
             self._queue.clear()
             self.end()
         self._wake.set()
+
+    def change(self, message: StreamEvent, change: StreamEvent) -> None:
+        """Queue a change of a message; if the message still waits, replace that instead."""
+        waiting = [each.seq == message.seq and not each.is_change for each in self._queue]
+        if any(waiting):
+            pairs = zip(self._queue, waiting, strict=True)
+            self._queue = [message if is_waiting else each for each, is_waiting in pairs]
+        else:
+            self.discard({change.seq})  # an earlier change
+            self.enqueue(change)
 
     def discard(self, seqs: Collection[int]) -> None:
         """Remove these messages from the queue."""
@@ -174,6 +189,8 @@ class Streams:
         match event:
             case MessagePosted(room, message) if room.id in self._subscribers:
                 self._send(room.id, message_event(message))
+            case MessageEdited(message) if message.room_id in self._subscribers:
+                self._change(message)
             case MessagesDeleted(room_id, seqs) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.discard(seqs)
@@ -215,11 +232,24 @@ class Streams:
         for subscriber in self._subscribers[room_id]:
             subscriber.enqueue(event)
 
+    def _change(self, message: Message) -> None:
+        subscribers = self._subscribers[message.room_id]
+        self._metrics.record_stream_event(len(subscribers))
+        posted, edited = message_event(message), edited_event(message)
+        for subscriber in subscribers:
+            subscriber.change(posted, edited)
+
 
 def message_event(message: Message) -> StreamEvent:
     """Encode a message; its `seq` is the event `id`, used to resume."""
     data = schemas.Message.model_validate(message).model_dump_json()
     return StreamEvent(_encode("message", data, message.seq), message.seq, message.expires_at)
+
+
+def edited_event(message: Message) -> StreamEvent:
+    """Encode a message that was changed, as it is now."""
+    data = _encode("edited", schemas.Message.model_validate(message).model_dump_json(), None)
+    return StreamEvent(data, message.seq, message.expires_at, is_change=True)
 
 
 def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:

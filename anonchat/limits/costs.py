@@ -41,6 +41,8 @@ class Cost:
     """Each character of a post."""
     MENTION: Final = 5.0
     """Finding who is mentioned in a post: the members of the room may have to be loaded."""
+    EDIT: Final = 75.0
+    """An edit: as a deletion and a post."""
     DELETE: Final = 70.0
     """A deletion: a new key for the span, and re-encryption of its other messages."""
     JOIN: Final = 8.0
@@ -93,3 +95,8 @@ def cost_of_post(text: str) -> float:
     """Return the cost of a post, without the update of each page that shows it."""
     mentions = Cost.MENTION if may_mention(text) else 0.0
     return Cost.POST + Cost.POST_CHARACTER * len(text) + mentions
+
+
+def cost_of_edit(text: str) -> float:
+    """Return the cost of an edit, without the update of each page that shows it."""
+    return cost_of_post(text) - Cost.POST + Cost.EDIT

@@ -21,11 +21,12 @@ from .key_names import key_generation, room_key_name, span_at, span_key_name, vi
 from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
-_EXTRAS = ("reply_to", "mentions")
+_EXTRAS = ("reply_to", "mentions", "edited")
 _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("nickname", "badge", "text", "dedup_id", "kind", "reply_to"), ""),
     "data": None,
     "mentions": (),
+    "edited": False,
 }
 """The encrypted fields of a message, without content."""
 
@@ -212,6 +213,7 @@ def _make_message(row: MessageRow, texts: list[str]) -> Message:
         author=row.author,
         posted_at=row.posted_at,
         expires_at=row.expires_at,
+        revision=row.revision,
         **_read_texts(texts),
     )
 

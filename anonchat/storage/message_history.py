@@ -13,7 +13,7 @@ from models import MessageRow
 
 from ..bus import Bus
 from ..entities import Message
-from ..events import Event, EventsLost, MessagePosted, MessagesDeleted, RoomEnded
+from ..events import Event, EventsLost, MessageEdited, MessagePosted, MessagesDeleted, RoomEnded
 from ..runtime.clock import Clock
 from ..security.message_cipher import MessageCipher
 from ..text.posts import is_id
@@ -50,6 +50,11 @@ class _Page:
         self.last_seq = message.seq
         self.is_whole = self.is_whole and len(self.entries) < _PAGE_MAX
         self.entries.append((visitor_id, message))
+
+    def change(self, message: Message) -> None:
+        for index, (visitor_id, known) in enumerate(self.entries):
+            if known.seq == message.seq and known.revision < message.revision:
+                self.entries[index] = (visitor_id, message)
 
     def remove(self, seqs: tuple[int, ...]) -> None:
         deleted = set(seqs)
@@ -123,6 +128,22 @@ class MessageHistory:
         query = query.order_by(seq).limit(limit)
         async with self._database.read_session(group) as session:
             return list((await session.exec(query)).all())
+
+    async def list_changed(
+        self, room_id: str, *, first: int, last: int, limit: int, group: str
+    ) -> list[Message]:
+        """Return the messages from `first` to `last` that were changed: the last ones, in order."""
+        cached = self._find_cached(room_id, first)
+        if cached is not None:
+            changed = [each for each in cached if each.revision and first <= each.seq <= last]
+            return changed[-limit:]
+        seq = col(MessageRow.seq)
+        query = select(MessageRow).where(is_live(room_id, self._clock()), seq.between(first, last))
+        query = query.where(col(MessageRow.revision) > 0).order_by(seq.desc()).limit(limit)
+        async with self._database.read_session(group) as session:
+            rows = (await session.exec(query)).all()
+            found = await self._cipher.decrypt_messages(rows)
+        return [message for message in reversed(found) if message]
 
     def _find_cached(self, room_id: str, first: int) -> list[Message] | None:
         """Return the unexpired messages from a `seq` on, or `None` if not all are cached."""
@@ -202,6 +223,8 @@ class MessageHistory:
         match event:
             case MessagePosted():
                 self.add(event)
+            case MessageEdited(message):
+                self._pages.update(message.room_id, lambda page: page.change(message))
             case MessagesDeleted(room_id, seqs):
                 self._pages.update(room_id, lambda page: page.remove(seqs))
             case RoomEnded(room_id):

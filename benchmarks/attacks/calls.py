@@ -140,6 +140,21 @@ async def _delete_messages(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _edit_messages(client: Client, scene: Scene) -> Act:
+    """Edit messages that the attacker posts first, one for each visitor."""
+    path, ids = f"{_API}/rooms/{scene.own_room}/messages", []
+    await _find_authors(client, scene)  # all join
+    for token in scene.tokens:
+        posted = await client.ask("POST", path, token=token, json={"text": "first"})
+        ids.append(json.loads(posted)["id"])
+
+    async def act(number: int) -> None:
+        id, body = ids[number % len(ids)], {"text": "x" * 200 + f" {number}"}
+        await client.ask("PATCH", f"{path}/{id}", token=scene.token(number), json=body)
+
+    return act
+
+
 async def _find_authors(client: Client, scene: Scene) -> dict[str, str]:
     """Return the token of each author of the attacker."""
     path = f"{_API}/rooms/{scene.own_room}/membership"
@@ -228,6 +243,12 @@ WAYS = (
         ("POST", "/rooms/{slug}/messages"),
         _call("POST", lambda scene, _: f"/rooms/{scene.full_room}/messages", _text(200)),
         "posts_per_visitor",
+    ),
+    _way(
+        "messages edited",
+        ("PATCH", "/rooms/{slug}/messages/{message_id}"),
+        _edit_messages,
+        "edits_per_visitor",
     ),
     _way(
         "messages deleted",

@@ -1,5 +1,6 @@
 """Renders bus events as rows of the live lists, and chooses the topics that they are sent to."""
 
+from dataclasses import replace
 from functools import partial
 
 from anonchat import (
@@ -12,6 +13,7 @@ from anonchat import (
     MemberJoined,
     MemberLeft,
     MessageDrawer,
+    MessageEdited,
     MessagePosted,
     MessagesDeleted,
     PeriodicTask,
@@ -100,6 +102,10 @@ class FeedRenderer:
                 row = message_row(message, self._drawer)
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._changed_rooms.add(room.id)
+            case MessageEdited(message):
+                # Without an order it stays away from pages that do not show the message.
+                new_row = replace(message_row(message, self._drawer), order=None)
+                feeds.put(messages_topic(message.room_id), lambda _: new_row)
             case MessagesDeleted(room_id, seqs):
                 feeds.drop(messages_topic(room_id), *map(str, seqs))
                 self._last_deleted[room_id] = max(self._last_deleted.get(room_id, 0), *seqs)

@@ -32,6 +32,7 @@ async def test_posted_message_is_readable_by_every_member(
         "data": None,
         "reply_to": "",
         "mentions": [],
+        "edited": False,
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
 
@@ -90,6 +91,40 @@ async def test_reply_to_no_id_and_lifetime_out_of_bounds_are_refused(
     response = await ann.call("POST", f"/rooms/{slug}/messages", json={"text": "x", **sent})
     assert response.status_code == 422
     assert response.json()["type"] == f"/api/v1/problems/{problem}"
+
+
+async def test_edited_message_is_read_and_streamed(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    (first, second) = await ann.say(slug, "helo", "all")
+    path = f"/rooms/{slug}/messages/{first['id']}"
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        edited = await ann.ask("PATCH", path, json={"text": "hello"})
+        event = (await stream.until("edited"))[-1]
+    assert edited == event.data == {**first, "text": "hello", "edited": True}
+    assert event.id is None
+    assert (await bob.read(slug))["items"] == [edited, second]
+    refused = await bob.call("PATCH", path, json={"text": "bye"})
+    assert (refused.status_code, refused.json()["type"]) == (403, "/api/v1/problems/not-allowed")
+    invalid = await ann.call("PATCH", path, json={"text": "x", "reply_to": "abc"})
+    assert invalid.json()["type"] == "/api/v1/problems/invalid-request"
+    await ann.ask("DELETE", path)
+    gone = await ann.call("PATCH", path, json={"text": "again"})
+    assert (gone.status_code, gone.json()["type"]) == (404, "/api/v1/problems/not-found")
+
+
+async def test_doubtful_edit_is_made_if_confirmed(chat: Chat, ann: ApiClient, slug: str) -> None:
+    (message,) = await ann.say(slug, "hello")
+
+    async def review(_room_id: str, _visitor_id: str, post: Post) -> Reviewed:
+        return Reviewed(post, ("That looks like an address.",))
+
+    chat.messages.review = review
+    path, sent = f"/rooms/{slug}/messages/{message['id']}", {"text": "1 Main street"}
+    response = await ann.call("PATCH", path, json={**sent, "confirmed": False})
+    assert response.json()["type"] == "/api/v1/problems/needs-confirmation"
+    assert (await ann.ask("PATCH", path, json=sent))["text"] == "1 Main street"
 
 
 async def test_doubtful_message_is_posted_if_confirmed(

@@ -23,6 +23,7 @@ OPERATIONS = {
     ("DELETE", "/rooms/{slug}/membership"),
     ("GET", "/rooms/{slug}/messages"),
     ("POST", "/rooms/{slug}/messages"),
+    ("PATCH", "/rooms/{slug}/messages/{message_id}"),
     ("DELETE", "/rooms/{slug}/messages/{message_id}"),
     ("GET", "/rooms/{slug}/commands"),
     ("POST", "/rooms/{slug}/commands"),

@@ -14,6 +14,7 @@ from anonchat.events import (
     Event,
     KeysCreated,
     MemberJoined,
+    MessageEdited,
     MessagePosted,
     PeerPresence,
     PresenceSnapshot,
@@ -90,6 +91,13 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     received = event_recorder.of_type(MessagePosted)[0]
     assert (received.message, received.visitor_id) == (message, ben.id)
     assert received.room.name == words["room"]
+    plain = await second.messages.post(room.id, visitor_id=ben.id, text="to be edited")
+    words["edited"] = canary("edited")
+    edited = await second.messages.edit(
+        room.id, visitor_id=ben.id, message_id=plain.id, text=words["edited"]
+    )
+    await wait_until(lambda: bool(event_recorder.of_type(MessageEdited)))
+    assert event_recorder.of_type(MessageEdited) == [MessageEdited(edited, ben.id)]
     await wait_until(lambda: any(each.members for each in event_recorder.of_type(PresenceSnapshot)))
     await wait_until(lambda: first.presence.list_present(room.id) == {ben_in.author})
     await second.presence.leave(ben_in, page_id="one")
@@ -122,7 +130,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     kinds = {type(event) for event in events}
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
-        PresenceSnapshot, VisitorTold, KeysCreated,
+        PresenceSnapshot, VisitorTold, KeysCreated, MessageEdited,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()
