@@ -175,6 +175,10 @@ class PluginHost:
         """Call a function after each change of a state, until `unwatch_state`."""
         self._watchers[room_id, plugin].add(watcher)
 
+    def count_watchers(self, room_id: str, plugin: str) -> int:
+        """Return how many functions are called after a change of a state."""
+        return len(self._watchers.get((room_id, plugin), ()))
+
     def unwatch_state(self, room_id: str, plugin: str, watcher: Watcher) -> None:
         """Undo `watch_state`."""
         watchers = self._watchers[room_id, plugin]

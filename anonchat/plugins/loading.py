@@ -25,23 +25,24 @@ def load_plugins(names: str) -> list[Plugin]:
     """Load our own plugins, except those left out by `-name`, and then the named ones, in order.
 
     `names` is separated by commas: files, folders (each `*.py` in it that does not begin with `_`),
-    modules, or entry points of the group `anonchat.plugins`. Raises `PluginError`.
+    modules, or entry points of the group `anonchat.plugins`. A named one that is called like one of
+    ours replaces it. Raises `PluginError`.
     """
     wanted = _split(names)
     left_out = {name[1:].strip() for name in wanted if name.startswith("-")}
     known = list_builtin_names()
     if unknown := sorted(left_out.difference(known)):
         raise PluginError(unknown[0], f"cannot be left out: ours are {', '.join(known)}")
-    plugins = [
+    ours = [
         plugin
         for name in known
         if name not in left_out
         for plugin in _find_plugins(name, _import_module(f"{__package__}.builtin.{name}"))
     ]
-    for name in wanted:
-        if not name.startswith("-"):
-            plugins += _load(name)
-    return list(dict.fromkeys(plugins))  # a module may import the plugin of another
+    given = [plugin for name in wanted if not name.startswith("-") for plugin in _load(name)]
+    replaced = {plugin.name for plugin in given}
+    kept = [plugin for plugin in ours if plugin.name not in replaced]
+    return list(dict.fromkeys([*kept, *given]))  # a module may import the plugin of another
 
 
 def list_builtin_names() -> list[str]:

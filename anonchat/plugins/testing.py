@@ -17,9 +17,11 @@ from tempfile import TemporaryDirectory
 from ..catalogues import SOURCE_LANGUAGE
 from ..chat import Chat as CoreChat
 from ..durations import parse_duration
+from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..events import Event, VisitorTold
 from ..languages import Language, load_languages
+from ..services.presence import Presence
 from ..settings import Settings
 from .commands import split_command, unescape_slash
 from .entities import Member, make_member
@@ -101,6 +103,16 @@ class Person:
         found = await self.chat.host.chat.memberships.require(room.id, self.visitor_id)
         return make_member(found, room)
 
+    async def look_at(self, room: Room) -> None:
+        """Have a room open on a page, until `look_away`: then `chat.list_present` names them."""
+        presence, member = await self._presence(room)
+        await presence.enter(member, page_id=self.visitor_id)
+
+    async def look_away(self, room: Room) -> None:
+        """Close the page of a room."""
+        presence, member = await self._presence(room)
+        await presence.leave(member, page_id=self.visitor_id)
+
     def told(self, room: Room) -> list[str]:
         """Return what the person alone was shown in a room by `chat.tell`."""
         return [
@@ -112,6 +124,10 @@ class Person:
     async def leave(self, room: Room) -> None:
         """Leave a room."""
         await self.chat.host.chat.memberships.leave(room.id, visitor_id=self.visitor_id)
+
+    async def _presence(self, room: Room) -> tuple[Presence, CoreMember]:
+        chat = self.chat.host.chat
+        return chat.presence, await chat.memberships.require(room.id, self.visitor_id)
 
 
 class TestChat:
@@ -125,6 +141,10 @@ class TestChat:
         self.told: list[VisitorTold] = []
         self._clock = clock
         host.chat.bus.subscribe(self._on_event)
+
+    def now(self) -> datetime:
+        """Return the time of the chat."""
+        return self._clock.now
 
     async def enter(self, nickname: str) -> Person:
         """Let somebody come in."""

@@ -21,12 +21,13 @@ class Tab:
 
 
 class SideTabs(ui.element, component="side_tabs.js"):
-    """Tabs with a heading `label`; the elements created in the `with` block fill the first one.
+    """Tabs; the elements created in the `with` block fill the first one.
 
-    A single tab is shown without a list of tabs. `fill` is called with the id of each other tab when
-    it is opened, in the slot of that tab; it returns whether the content stays. If not, it is
-    called again when the tab is opened again. What is shown beside the tabs is in the slot `end`.
-    Which tab is open is kept when the page shows other tabs with these ids.
+    A single tab is shown without a list of tabs, whose accessible name is `label`. `fill` is called
+    with the id of each other tab when it is opened, in the slot of that tab; it returns whether the
+    content stays. If not, it is called again when the tab is opened again. What is shown beside the
+    tabs is in the slot `end`. Which tab is open is kept when the page shows other tabs with these
+    ids.
     """
 
     def __init__(

@@ -60,15 +60,17 @@ class MessageList(LiveList):
         self._member = member
         self._page_size = self.context.chat.settings.page_size
         self._run_action: Act | None = None
+        self._action_ids: set[str] = set()
         self.on_latest_event("read", self._mark_read)
         self.on_event("act", self._act)
 
     def add_actions(self, actions: Sequence[tuple[str, str]], act: Act) -> None:
         """Add items to the menus: ids and texts. `act` is called with an id and the message's seq.
 
-        The id comes from the browser, and may be any.
+        The seq comes from the browser, and may be of no message.
         """
         self._run_action = act
+        self._action_ids = {id for id, _ in actions}
         self._props["actions"] = list(actions)
 
     def fail_action(self, error: ChatError) -> None:
@@ -184,7 +186,7 @@ class MessageList(LiveList):
         act, seq = arguments.get("act"), _read_seq(arguments.get("key"))
         if act == "delete":
             await self._delete(seq)
-        elif self._run_action and isinstance(act, str):
+        elif self._run_action and isinstance(act, str) and act in self._action_ids:
             await self._run_action(act, seq)
 
     async def _delete(self, seq: int) -> None:

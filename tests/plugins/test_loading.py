@@ -68,6 +68,14 @@ def test_ours_are_loaded_first_and_can_be_left_out() -> None:
     assert load_plugins(NONE_OF_OURS) == []
 
 
+def test_a_plugin_that_is_called_like_one_of_ours_replaces_it(write: WriteFile) -> None:
+    ours = list_builtin_names()
+    path = write("mine.py", HELLO.replace('Plugin("hello")', f'Plugin("{ours[0]}")'))
+    plugins = load_plugins(str(path))
+    assert names_of(plugins) == [*ours[1:], ours[0]]
+    assert plugins[-1].file == path
+
+
 def test_a_file_is_loaded(write: WriteFile) -> None:
     (plugin,) = load(write("greetings/hello.py", HELLO))
     assert plugin.name == "hello"

@@ -53,10 +53,8 @@ def end(chat: PluginChat) -> str:
 
 @pytest.fixture
 async def chat() -> AsyncIterator[TestChat]:
-    global numbers
-    numbers = count(1)
-    is_running.clear()
-    may_end.clear()
+    global numbers, is_running, may_end  # events belong to one loop, which is that of a test
+    numbers, is_running, may_end = count(1), asyncio.Event(), asyncio.Event()
     async with chat_with(plugin) as chat:
         yield chat
 
