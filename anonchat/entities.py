@@ -53,6 +53,19 @@ class Member:
     read_seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """An emoji, and the authors who have reacted with it to a message, the first one first."""
+
+    emoji: str
+    authors: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return len(self.authors)
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Message:
     """A message. `seq` counts 1, 2, 3 … in its room; `dedup_id` is chosen by the client.
@@ -79,6 +92,7 @@ class Message:
     mentions: tuple[str, ...] = ()
     edited: bool = False
     revision: int = 0
+    reactions: tuple[Reaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,14 @@ class MessageEdited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageReacted(Event):
+    """The reactions to a message have changed. `visitor_id` is its author, as a visitor."""
+
+    message: Message
+    visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted(Event):
     """Messages were deleted, or purged after they expired."""
 

@@ -28,6 +28,7 @@ CONNECTIONS = 2
 
 KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
+CHANGED = "SELECT sum(revision) FROM message"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
 REVISIONS = "SELECT sum(revision) FROM room"
@@ -61,6 +62,7 @@ CHANGES = {
     "API: commands run": MESSAGES,
     "API: messages edited": KEYS,
     "API: messages deleted": MESSAGES,
+    "API: reactions": CHANGED,
 }
 """Queries whose result an attack changes."""
 

@@ -36,13 +36,24 @@ event: message
 id: 42
 data: {"id":"pS3kX0v1cN6i4yXl","seq":42,"nickname":"Night Owl","author":"9f2b4c6d8e0a1b3c5d",\
 "text":"dice: [4,2]","posted_at":"2030-01-01T12:00:00Z","expires_at":"2030-01-02T12:00:00Z",\
-"kind":"dice","data":[4,2],"reply_to":"","mentions":[],"edited":false}
+"kind":"dice","data":[4,2],"reply_to":"","mentions":[],"edited":false,"reactions":[]}
 
 event: gone
 data: {"seqs":[40,41]}
 
 """
-_KINDS = ("ready", "message", "edited", "gone", "joined", "left", "presence", "changed", "ended")
+_KINDS = (
+    "ready",
+    "message",
+    "edited",
+    "reacted",
+    "gone",
+    "joined",
+    "left",
+    "presence",
+    "changed",
+    "ended",
+)
 _EVENT = {
     "type": "object",
     "properties": {
@@ -101,6 +112,7 @@ async def _subscribe(
         try:
             await chat.bus.subscribe_room(room.id)
             member = await chat.memberships.require(room.id, visitor_id=caller.id)
+            subscriber.author = member.author
             await chat.presence.enter(member, page_id=subscriber.id)
             try:
                 yield Subscription(subscriber, member, address)
@@ -144,6 +156,7 @@ async def listen(
     |---|---|---|
     | `message` | the message; the event's `id` is its `seq` | it was posted |
     | `edited` | the message as it is now; no `id` | its author has changed it |
+    | `reacted` | the same | its reactions have changed |
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |

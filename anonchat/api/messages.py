@@ -5,11 +5,20 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from ..entities import Post
+from ..chat import Chat
+from ..entities import Post, Room, Visitor
 from ..limits.costs import Cost, cost_of_edit, cost_of_post
 from . import problems
 from .cursors import decode_cursor, encode_cursor
-from .dependencies import ROOM_PROBLEMS, Budget, Caller, ChatDependency, RoomDependency, charge
+from .dependencies import (
+    ROOM_PROBLEMS,
+    Budget,
+    CallBudget,
+    Caller,
+    ChatDependency,
+    RoomDependency,
+    charge,
+)
 from .problem_responses import problem_responses
 from .rooms import Cursor, PageLimit
 from .schemas import (
@@ -28,6 +37,7 @@ Seq = Annotated[int, Query(ge=0, le=SEQ_MAX)]
 MessageId = Annotated[
     str, Path(description="The `id` of the message.", examples=["pS3kX0v1cN6i4yXl"])
 ]
+Emoji = Annotated[str, Path(description="One emoji, percent-encoded.", examples=["👍"])]
 
 _HISTORY_CURSOR = TypeAdapter(tuple[Seq | None, Seq | None])
 
@@ -72,7 +82,7 @@ async def history(
     if page and page[-1].seq > member.read_seq:
         await chat.memberships.mark_read(room.id, visitor_id=caller.id, seq=page[-1].seq)
     return Page(
-        items=[Message.model_validate(message) for message in page],
+        items=[Message.of(message, member.author) for message in page],
         next=encode_cursor(bounds) if bounds else None,
     )
 
@@ -108,7 +118,7 @@ async def post(
     cost = cost_of_post(new_message.text)
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
     await budget.spend(cost)
-    return Message.model_validate(
+    return Message.of_author(
         await chat.messages.post(
             room.id,
             visitor_id=caller.id,
@@ -153,7 +163,7 @@ async def edit(
     cost = cost_of_edit(changes.text)
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
     await budget.spend(cost)
-    return Message.model_validate(
+    return Message.of_author(
         await chat.messages.edit(
             room.id,
             visitor_id=caller.id,
@@ -180,3 +190,66 @@ async def delete(
 ) -> None:
     """Delete your own message, or any message in a room you own."""
     await chat.messages.delete(room.id, visitor_id=caller.id, message_id=message_id)
+
+
+@routes.put(
+    "/{message_id}/reactions/{emoji}",
+    summary="React to a message",
+    response_description="The message as it is now, for everybody.",
+    responses=problem_responses(
+        *ROOM_PROBLEMS,
+        problems.NOT_A_MEMBER,
+        problems.INVALID_MESSAGE,
+        problems.LIMIT_REACHED,
+    ),
+)
+async def react(
+    chat: ChatDependency,
+    caller: Caller,
+    budget: Budget,
+    room: RoomDependency,
+    message_id: MessageId,
+    emoji: Emoji,
+) -> Message:
+    """React with an emoji. A second time changes nothing.
+
+    A message has 20 kinds of reactions at most, by 100 members at most.
+    """
+    return await _react(chat, caller, budget, room, message_id, emoji, on=True)
+
+
+@routes.delete(
+    "/{message_id}/reactions/{emoji}",
+    summary="Take a reaction back",
+    response_description="The message as it is now, for everybody.",
+    responses=problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.INVALID_MESSAGE),
+)
+async def unreact(
+    chat: ChatDependency,
+    caller: Caller,
+    budget: Budget,
+    room: RoomDependency,
+    message_id: MessageId,
+    emoji: Emoji,
+) -> Message:
+    """Take your reaction back; if you have not reacted with this emoji, nothing changes."""
+    return await _react(chat, caller, budget, room, message_id, emoji, on=False)
+
+
+async def _react(
+    chat: Chat,
+    caller: Visitor,
+    budget: CallBudget,
+    room: Room,
+    message_id: str,
+    emoji: str,
+    *,
+    on: bool,
+) -> Message:
+    present = len(chat.presence.list_present(room.id))
+    await budget.spend(Cost.REACTION + Cost.PAGE_UPDATE * present)
+    member = await chat.memberships.require(room.id, visitor_id=caller.id)
+    message = await chat.messages.react(
+        room.id, visitor_id=caller.id, message_id=message_id, emoji=emoji, on=on
+    )
+    return Message.of(message, member.author)

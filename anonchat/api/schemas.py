@@ -244,6 +244,14 @@ class OwnRoom(Room):
     )
 
 
+class Reaction(_ResponseModel):
+    """A reaction to a message, of one kind."""
+
+    emoji: str = Field(examples=["👍"])
+    count: int = Field(ge=1, examples=[2], description="How many have reacted with it.")
+    mine: bool = Field(default=False, description="Whether the caller is one of them.")
+
+
 class Message(_ResponseModel):
     """A message."""
 
@@ -276,6 +284,20 @@ class Message(_ResponseModel):
         examples=[["9f2b4c6d8e0a1b3c5d"]],
     )
     edited: bool = Field(description="Whether its author has changed the text.")
+    reactions: list[Reaction] = Field(description="At most 20 kinds, the first one first.")
+
+    @classmethod
+    def of(cls, message: entities.Message, reader: str) -> Self:
+        """Convert a message for the reader with this pseudonym."""
+        shown = cls.model_validate(message)
+        for reaction, each in zip(shown.reactions, message.reactions, strict=True):
+            reaction.mine = reader in each.authors
+        return shown
+
+    @classmethod
+    def of_author(cls, message: entities.Message) -> Self:
+        """Convert a message for its author."""
+        return cls.of(message, message.author)
 
 
 class Command(_ResponseModel):

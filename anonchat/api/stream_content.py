@@ -13,8 +13,8 @@ from .streams import (
     HEARTBEAT,
     StreamEvent,
     Subscriber,
+    changed_event,
     deleted_event,
-    edited_event,
     message_event,
     ready_event,
 )
@@ -41,6 +41,7 @@ class StreamContent:
         self._room = room
         self._subscriber = subscription.subscriber
         self._visitor_id = subscription.member.visitor_id
+        self._author = subscription.member.author
         self._address = subscription.address
         self._start_seq = start
         self._sent_seq = 0
@@ -105,7 +106,7 @@ class StreamContent:
     async def _catch_up(self) -> AsyncIterator[bytes]:
         while not self._subscriber.ended and (messages := await self._load_missed()):
             self._sent_seq = messages[-1].seq
-            yield b"".join(message_event(message).data for message in messages)
+            yield b"".join(message_event(message, self._author).data for message in messages)
         await self._mark_read()
 
     async def _load_missed(self) -> list[Message]:
@@ -125,7 +126,7 @@ class StreamContent:
         if deleted := await self._find_deleted():
             yield deleted_event(deleted).data
         changed = await self._load_changed()
-        yield b"".join(edited_event(message).data for message in changed)
+        yield b"".join(changed_event(message, self._author).data for message in changed)
 
     async def _load_changed(self) -> list[Message]:
         cost = Cost.LIST_QUERY + PAGE_MAX * Cost.STREAM_WRITE

@@ -17,6 +17,7 @@ from ..events import (
     MemberLeft,
     MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     PresenceChanged,
     RoomChanged,
@@ -54,6 +55,8 @@ class Subscriber:
     def __init__(self, visitor_id: str, *, clock: Clock, backlog: int, heartbeat: float) -> None:
         self.id = new_id()
         self.visitor_id = visitor_id
+        self.author = ""
+        """The pseudonym of the visitor as a member, once it is known."""
         self._clock = clock
         self._backlog = backlog
         self._heartbeat = heartbeat
@@ -190,7 +193,9 @@ class Streams:
             case MessagePosted(room, message) if room.id in self._subscribers:
                 self._send(room.id, message_event(message))
             case MessageEdited(message) if message.room_id in self._subscribers:
-                self._change(message)
+                self._change(message, "edited")
+            case MessageReacted(message) if message.room_id in self._subscribers:
+                self._change(message, "reacted")
             case MessagesDeleted(room_id, seqs) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.discard(seqs)
@@ -232,23 +237,29 @@ class Streams:
         for subscriber in self._subscribers[room_id]:
             subscriber.enqueue(event)
 
-    def _change(self, message: Message) -> None:
+    def _change(self, message: Message, event: str) -> None:
+        """Send a message that has changed: encoded once, and once for each of its reactors."""
         subscribers = self._subscribers[message.room_id]
         self._metrics.record_stream_event(len(subscribers))
-        posted, edited = message_event(message), edited_event(message)
+        reactors = {author for reaction in message.reactions for author in reaction.authors}
+        encoded: dict[str, tuple[StreamEvent, StreamEvent]] = {}
         for subscriber in subscribers:
-            subscriber.change(posted, edited)
+            reader = subscriber.author if subscriber.author in reactors else ""
+            if reader not in encoded:
+                posted = message_event(message, reader)
+                encoded[reader] = posted, changed_event(message, reader, event)
+            subscriber.change(*encoded[reader])
 
 
-def message_event(message: Message) -> StreamEvent:
-    """Encode a message; its `seq` is the event `id`, used to resume."""
-    data = schemas.Message.model_validate(message).model_dump_json()
+def message_event(message: Message, reader: str = "") -> StreamEvent:
+    """Encode a message for a reader; its `seq` is the event `id`, used to resume."""
+    data = schemas.Message.of(message, reader).model_dump_json()
     return StreamEvent(_encode("message", data, message.seq), message.seq, message.expires_at)
 
 
-def edited_event(message: Message) -> StreamEvent:
-    """Encode a message that was changed, as it is now."""
-    data = _encode("edited", schemas.Message.model_validate(message).model_dump_json(), None)
+def changed_event(message: Message, reader: str, event: str = "edited") -> StreamEvent:
+    """Encode a message that was changed, as it is now, for a reader."""
+    data = _encode(event, schemas.Message.of(message, reader).model_dump_json(), None)
     return StreamEvent(data, message.seq, message.expires_at, is_change=True)
 
 

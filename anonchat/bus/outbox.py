@@ -11,6 +11,7 @@ from ..events import (
     EventsLost,
     MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     RoomActivity,
     RoomEnded,
@@ -59,7 +60,7 @@ class Outbox:
             case MessagesDeleted(room_id, seqs):
                 self._deleted_seqs[room_id] = max(self._deleted_seqs.get(room_id, 0), *seqs)
                 self._enqueue(room_channel(room_id), event)
-            case MessageEdited(message):
+            case MessageEdited(message) | MessageReacted(message):
                 self._enqueue(room_channel(message.room_id), event)
             case RoomStateChanged(room_id):
                 self._enqueue(room_channel(room_id), event)

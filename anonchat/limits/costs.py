@@ -43,6 +43,8 @@ class Cost:
     """Finding who is mentioned in a post: the members of the room may have to be loaded."""
     EDIT: Final = 75.0
     """An edit: as a deletion and a post."""
+    REACTION: Final = 4.0
+    """Adding or removing a reaction."""
     DELETE: Final = 70.0
     """A deletion: a new key for the span, and re-encryption of its other messages."""
     JOIN: Final = 8.0

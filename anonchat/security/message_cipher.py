@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from models import MessageRow
 
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
-from ..entities import Message
+from ..entities import Message, Reaction
 from ..runtime.bounded_dict import BoundedDict
 from ..runtime.cooperative import iterate_cooperatively
 from .key_names import key_generation, room_key_name, span_at, span_key_name, visitor_key_name
@@ -22,11 +22,13 @@ from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
 _EXTRAS = ("reply_to", "mentions", "edited")
+_SENT_EXTRAS = (*_EXTRAS, "reactions")
 _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("nickname", "badge", "text", "dedup_id", "kind", "reply_to"), ""),
     "data": None,
     "mentions": (),
     "edited": False,
+    "reactions": (),
 }
 """The encrypted fields of a message, without content."""
 
@@ -76,9 +78,8 @@ class MessageCipher:
         """Encrypt the texts as in the message's row, into `text`; `None` if a key was destroyed."""
         for name in self._keys.span_key_names(span_at(message.expires_at)):
             if key := self._derive(name, message.room_id, visitor_id):
-                sealed = encrypt_texts(
-                    key, *_texts(message), associated_data=_associated_data(message)
-                )
+                texts = _texts(message, extras=_SENT_EXTRAS)
+                sealed = encrypt_texts(key, *texts, associated_data=_associated_data(message))
                 return replace(message, **_EMPTY | {"text": b64encode(sealed).decode()})
         return None
 
@@ -177,15 +178,17 @@ class MessageCipher:
         return derive_key(*keys, purpose="message") if len(keys) == len(names) else None
 
 
-def _texts(message: Message) -> tuple[str, ...]:
+def _texts(message: Message, *, extras: Sequence[str] = _EXTRAS) -> tuple[str, ...]:
     """Return what is encrypted: four texts, then kind, data and extras as far as there are any.
 
-    Data is JSON, and so are the extras: the other fields that are not empty.
+    Data is JSON, and so are the extras: those of these fields that are not empty.
     """
     texts = message.nickname, message.badge, message.text, message.dedup_id
-    extras = {name: value for name in _EXTRAS if (value := getattr(message, name))}
-    if extras:
-        return *texts, message.kind, _dump(message.data), _dump(extras)
+    others = {name: value for name in extras if (value := getattr(message, name))}
+    if "reactions" in others:
+        others["reactions"] = [(each.emoji, each.authors) for each in message.reactions]
+    if others:
+        return *texts, message.kind, _dump(message.data), _dump(others)
     return (*texts, message.kind, _dump(message.data)) if message.kind else texts
 
 
@@ -196,7 +199,9 @@ def _read_texts(texts: list[str]) -> dict[str, Any]:
     fields = _EMPTY | {"nickname": nickname, "badge": badge, "text": text, "dedup_id": dedup_id}
     fields |= {"kind": kind, "data": json.loads(data)}
     for name, value in json.loads(extras).items():
-        if name in _EXTRAS:  # a later version may add others
+        if name == "reactions":
+            fields[name] = tuple(Reaction(emoji, tuple(authors)) for emoji, authors in value)
+        elif name in _EXTRAS:  # a later version may add others
             fields[name] = tuple(value) if isinstance(value, list) else value
     return fields
 

@@ -1,4 +1,4 @@
-"""Messages: posting, reading, editing and deleting."""
+"""Messages: posting, reading, editing, reacting and deleting."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -28,12 +28,13 @@ from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory
 from ..storage.message_writer import MessageWriter
 from ..storage.stored_messages import NO_MESSAGE, StoredMessages
+from ..text.emoji import normalize_emoji
 from ..text.mentions import find_mentions, may_mention
 from ..text.posts import check_dedup_id, is_id, normalize_post
 
 
 class Messages:
-    """Posts, reads, edits and deletes messages of members."""
+    """Posts, reads, edits and deletes messages of members, and their reactions."""
 
     def __init__(
         self,
@@ -234,6 +235,35 @@ class Messages:
         await self._bus.publish(MessagesDeleted(room_id, (seq,)))
         with suppress(Unavailable):  # the next purge retries
             await self._rotate_span_keys(number)
+
+    async def react(
+        self, room_id: str, *, visitor_id: str, message_id: str, emoji: str, on: bool
+    ) -> Message:
+        """Add or remove a reaction of a member to a message; return the message as it is then.
+
+        Adding a second time, and removing what is not there, change nothing. Raises
+        `InvalidMessage` if it is not one emoji, `NotAMember`, `NotFound`, `LimitReached`,
+        `RateLimited` or `Unavailable`.
+        """
+        return await self._react(room_id, visitor_id, _has_id(message_id), emoji, on=on)
+
+    async def react_by_seq(
+        self, room_id: str, *, visitor_id: str, seq: int, emoji: str, on: bool
+    ) -> Message:
+        """Add or remove a reaction as `react()` does."""
+        return await self._react(room_id, visitor_id, col(MessageRow.seq) == seq, emoji, on=on)
+
+    async def _react(
+        self, room_id: str, visitor_id: str, which: ColumnElement[bool], emoji: str, *, on: bool
+    ) -> Message:
+        emoji = normalize_emoji(emoji)
+        charge = self._limits.reactions.hit_once(visitor_id)
+        event, is_changed = await self._stored.react(
+            room_id, visitor_id, which, charge, emoji, on=on
+        )
+        if is_changed and self._writer.is_readable(event.message, event.visitor_id):
+            await self._bus.publish(event)
+        return event.message
 
     async def flush(self) -> None:
         """Wait until all accepted messages are stored."""

@@ -13,11 +13,20 @@ from models import MessageRow
 
 from ..bus import Bus
 from ..entities import Message
-from ..events import Event, EventsLost, MessageEdited, MessagePosted, MessagesDeleted, RoomEnded
+from ..events import (
+    Event,
+    EventsLost,
+    MessageEdited,
+    MessagePosted,
+    MessageReacted,
+    MessagesDeleted,
+    RoomEnded,
+)
 from ..runtime.clock import Clock
 from ..security.message_cipher import MessageCipher
 from ..text.posts import is_id
 from .database import Database
+from .reactions import StoredReactions
 from .room_cache import RoomCache
 
 _PAGES_CACHED_MAX = 100
@@ -69,11 +78,18 @@ class MessageHistory:
     """
 
     def __init__(
-        self, *, database: Database, bus: Bus, clock: Clock, cipher: MessageCipher
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        cipher: MessageCipher,
+        reactions: StoredReactions,
     ) -> None:
         self._database = database
         self._clock = clock
         self._cipher = cipher
+        self._reactions = reactions
         self._pages: RoomCache[_Page] = RoomCache(_PAGES_CACHED_MAX, bus.room_epoch)
         bus.subscribe(self._on_event)
 
@@ -100,7 +116,7 @@ class MessageHistory:
         query = select(MessageRow).where(is_live(room_id, self._clock()))
         async with self._database.read_session(group) as session:
             rows = (await session.exec(query.where(MessageRow.id == message_id))).all()
-            found = await self._cipher.decrypt_messages(rows)
+            found = await self._reactions.decrypt_messages(session, rows)
         return found[0] if found else None
 
     def add(self, posted: MessagePosted) -> None:
@@ -142,7 +158,7 @@ class MessageHistory:
         query = query.where(col(MessageRow.revision) > 0).order_by(seq.desc()).limit(limit)
         async with self._database.read_session(group) as session:
             rows = (await session.exec(query)).all()
-            found = await self._cipher.decrypt_messages(rows)
+            found = await self._reactions.decrypt_messages(session, rows)
         return [message for message in reversed(found) if message]
 
     def _find_cached(self, room_id: str, first: int) -> list[Message] | None:
@@ -205,7 +221,9 @@ class MessageHistory:
                 query = query.where(seq > low, seq < high)
                 query = query.order_by(seq.desc() if after is None else seq)
                 rows = (await session.exec(query.limit(missing))).all()
-                decrypted = zip(rows, await self._cipher.decrypt_messages(rows), strict=True)
+                decrypted = zip(
+                    rows, await self._reactions.decrypt_messages(session, rows), strict=True
+                )
                 for row, message in decrypted:
                     if message:
                         found.append((row.visitor_id, message))
@@ -223,7 +241,7 @@ class MessageHistory:
         match event:
             case MessagePosted():
                 self.add(event)
-            case MessageEdited(message):
+            case MessageEdited(message) | MessageReacted(message):
                 self._pages.update(message.room_id, lambda page: page.change(message))
             case MessagesDeleted(room_id, seqs):
                 self._pages.update(room_id, lambda page: page.remove(seqs))

@@ -11,6 +11,7 @@ from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 from ..crypto import DecryptionError
 from ..entities import Message
 from ..errors import N_, NotAllowed, NotAMember, NotFound, Unavailable
+from ..events import MessageReacted
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..security.key_names import key_generation, span_at
@@ -20,6 +21,7 @@ from .conflicts import retry_on_conflict
 from .database import Database
 from .message_history import is_live
 from .purge_stats import count_purged
+from .reactions import StoredReactions
 
 NO_MESSAGE = N_("There is no such message, or it is gone already.")
 _FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
@@ -33,12 +35,19 @@ class StoredMessages:
     """
 
     def __init__(
-        self, *, database: Database, clock: Clock, keys: KeyStore, cipher: MessageCipher
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        keys: KeyStore,
+        cipher: MessageCipher,
+        reactions: StoredReactions,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
         self._cipher = cipher
+        self._reactions = reactions
 
     @retry_on_conflict
     async def delete(
@@ -91,7 +100,7 @@ class StoredMessages:
             _, row = await self._lock(session, room_id, visitor_id, which)
             if row.visitor_id != visitor_id:
                 raise NotAllowed(N_("Only its author may change it."))
-            message = await self._decrypt(row)
+            message = await self._decrypt(session, row)
             if message.kind:
                 raise NotAllowed(N_("Only a message that is a text can be changed."))
             charge()
@@ -106,6 +115,53 @@ class StoredMessages:
             except DecryptionError as error:  # a key was destroyed meanwhile
                 raise NotFound(NO_MESSAGE) from error
         return message, number
+
+    @retry_on_conflict
+    async def react(
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        charge: Callable[[], None],
+        emoji: str,
+        *,
+        on: bool,
+    ) -> tuple[MessageReacted, bool]:
+        """Add or remove a reaction of a visitor; return the event, and whether anything changed.
+
+        Raises `NotAMember`, `NotFound`, `LimitReached`, or `Unavailable` if only another node has
+        one of the keys of the message.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            member, row = await self._lock(session, room_id, visitor_id, which)
+            message = await self._decrypt(session, row)
+            own = await self._reactions.read_own(session, row, visitor_id)
+            if (emoji in own) == on:
+                return MessageReacted(message, row.visitor_id), False
+            charge()
+            row.revision += 1
+            own.pop(emoji, None)
+            if on:
+                own[emoji] = row.revision
+            await self._reactions.change(
+                session,
+                message,
+                row,
+                (member.author, own),
+                visitor_id=visitor_id,
+                generation=await self._lock_generation(session, span_at(row.expires_at)),
+            )
+            await session.flush()
+            message = await self._decrypt(session, row)
+        return MessageReacted(message, row.visitor_id), True
+
+    async def _lock_generation(self, session: AsyncSession, number: int) -> int:
+        """Lock a span until the transaction ends; return the current generation of its keys."""
+        await self._database.lock_spans_shared(await session.connection(), {number})
+        span = await session.get(SpanRow, number)
+        generation = span.generation if span else 0
+        await self._cipher.create_span_keys({number: generation})
+        return generation
 
     async def _lock(
         self,
@@ -128,8 +184,8 @@ class StoredMessages:
             raise NotFound(NO_MESSAGE)
         return member, row
 
-    async def _decrypt(self, row: MessageRow) -> Message:
-        (message,) = await self._cipher.decrypt_messages([row])
+    async def _decrypt(self, session: AsyncSession, row: MessageRow) -> Message:
+        (message,) = await self._reactions.decrypt_messages(session, [row])
         if message is None and not self._cipher.is_undecryptable(row):
             raise Unavailable
         if message is None:

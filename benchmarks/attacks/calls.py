@@ -140,13 +140,34 @@ async def _delete_messages(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _post_own(client: Client, scene: Scene, path: str) -> list[str]:
+    """Post a message for each visitor of the attacker, who all join; return the ids."""
+    await _find_authors(client, scene)
+    posted = [
+        await client.ask("POST", path, token=token, json={"text": "first"})
+        for token in scene.tokens
+    ]
+    return [json.loads(each)["id"] for each in posted]
+
+
+async def _react(client: Client, scene: Scene) -> Act:
+    """Add reactions, and take them back."""
+    path = f"{_API}/rooms/{scene.own_room}/messages"
+    ids = await _post_own(client, scene, path)
+
+    async def act(number: int) -> None:
+        turn = number // len(ids)
+        target = f"{path}/{ids[0]}/reactions/%F0%9F%91%8D"
+        method = "DELETE" if turn % 2 else "PUT"
+        await client.ask(method, target, token=scene.token(number))
+
+    return act
+
+
 async def _edit_messages(client: Client, scene: Scene) -> Act:
-    """Edit messages that the attacker posts first, one for each visitor."""
-    path, ids = f"{_API}/rooms/{scene.own_room}/messages", []
-    await _find_authors(client, scene)  # all join
-    for token in scene.tokens:
-        posted = await client.ask("POST", path, token=token, json={"text": "first"})
-        ids.append(json.loads(posted)["id"])
+    """Edit messages that the attacker posts first."""
+    path = f"{_API}/rooms/{scene.own_room}/messages"
+    ids = await _post_own(client, scene, path)
 
     async def act(number: int) -> None:
         id, body = ids[number % len(ids)], {"text": "x" * 200 + f" {number}"}
@@ -249,6 +270,15 @@ WAYS = (
         ("PATCH", "/rooms/{slug}/messages/{message_id}"),
         _edit_messages,
         "edits_per_visitor",
+    ),
+    Way(
+        "API: reactions",
+        _react,
+        (
+            ("PUT", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
+            ("DELETE", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
+        ),
+        allowed=(*_API_LIMIT, "reactions_per_visitor"),
     ),
     _way(
         "messages deleted",

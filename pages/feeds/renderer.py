@@ -15,6 +15,7 @@ from anonchat import (
     MessageDrawer,
     MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     PeriodicTask,
     PresenceChanged,
@@ -102,7 +103,7 @@ class FeedRenderer:
                 row = message_row(message, self._drawer)
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._changed_rooms.add(room.id)
-            case MessageEdited(message):
+            case MessageEdited(message) | MessageReacted(message):
                 # Without an order it stays away from pages that do not show the message.
                 new_row = replace(message_row(message, self._drawer), order=None)
                 feeds.put(messages_topic(message.room_id), lambda _: new_row)

@@ -33,6 +33,7 @@ async def test_posted_message_is_readable_by_every_member(
         "reply_to": "",
         "mentions": [],
         "edited": False,
+        "reactions": [],
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
 
@@ -112,6 +113,36 @@ async def test_edited_message_is_read_and_streamed(
     await ann.ask("DELETE", path)
     gone = await ann.call("PATCH", path, json={"text": "again"})
     assert (gone.status_code, gone.json()["type"]) == (404, "/api/v1/problems/not-found")
+
+
+async def test_reactions_are_read_and_streamed_with_those_of_the_reader(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    (message,) = await ann.say(slug, "hello")
+    path = f"/rooms/{slug}/messages/{message['id']}/reactions"
+    async with ann.listen(slug) as stream, bob.listen(slug) as other:
+        for each in (stream, other):
+            await each.ready()
+        thumb = {"emoji": "👍", "count": 1, "mine": True}
+        reacted = await bob.ask("PUT", f"{path}/👍")
+        assert reacted == {**message, "reactions": [thumb]}
+        assert (await other.until("reacted"))[-1].data == reacted
+        not_mine = {**message, "reactions": [{**thumb, "mine": False}]}
+        assert (await stream.until("reacted"))[-1].data == not_mine
+        assert (await ann.read(slug))["items"] == [not_mine]
+        assert (await bob.read(slug))["items"] == [reacted]
+        assert await bob.ask("PUT", f"{path}/👍") == reacted
+        assert (await ann.ask("PUT", f"{path}/%23%EF%B8%8F%E2%83%A3"))["reactions"][1] == {
+            "emoji": "#️⃣",
+            "count": 1,
+            "mine": True,
+        }
+        without = await bob.ask("DELETE", f"{path}/👍")
+        assert [each["emoji"] for each in without["reactions"]] == ["#️⃣"]
+    invalid = await bob.call("PUT", f"{path}/hello")
+    assert invalid.json()["type"] == "/api/v1/problems/invalid-message"
+    absent = await bob.call("PUT", f"/rooms/{slug}/messages/absent/reactions/👍")
+    assert absent.json()["type"] == "/api/v1/problems/not-found"
 
 
 async def test_doubtful_edit_is_made_if_confirmed(chat: Chat, ann: ApiClient, slug: str) -> None:

@@ -25,6 +25,8 @@ OPERATIONS = {
     ("POST", "/rooms/{slug}/messages"),
     ("PATCH", "/rooms/{slug}/messages/{message_id}"),
     ("DELETE", "/rooms/{slug}/messages/{message_id}"),
+    ("PUT", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
+    ("DELETE", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
     ("GET", "/rooms/{slug}/commands"),
     ("POST", "/rooms/{slug}/commands"),
     ("GET", "/rooms/{slug}/events"),

@@ -21,6 +21,7 @@ from tests.forgetting.unencrypted import disable_encryption
 from tests.timeouts import DEADLINE
 
 MINUTE = timedelta(minutes=1)
+_EMOJI = "👩🏾‍🚀"
 
 
 def as_state(text: str) -> str:
@@ -87,6 +88,10 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
     assert_no_plaintext("after a deletion")
     said = await say(chat, site)
     await edit(chat, site, said, canary("edited"))
+    await chat.messages.react(
+        site.long.id, visitor_id=site.ben.id, message_id=said.id, emoji=_EMOJI, on=True
+    )
+    site.canaries.append(_EMOJI)
     assert_no_plaintext("after an edit")
     name, topic = canary("new name"), canary("new topic")
     site.canaries += [name, topic]
@@ -172,6 +177,35 @@ async def test_replaced_text_cannot_be_decrypted_and_others_are_kept(
     others = {message.text for message in site.messages.values()}
     assert disk_copies.decrypt() >= {versions[-1], *others}
     assert disk_copies.decrypt().isdisjoint(versions[:-1])
+
+
+@pytest.mark.parametrize("act", ["delete", "edit", "expire", "burn", "forget", "forget author"])
+async def test_reaction_to_what_is_gone_or_of_whom_is_gone_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies, clock: FakeClock, act: str
+) -> None:
+    said, room_id = await say(chat, site), site.long.id
+    await chat.messages.react(
+        room_id, visitor_id=site.ben.id, message_id=said.id, emoji="🦜", on=True
+    )
+    disk_copies.copy_database()
+    assert "🦜" in disk_copies.decrypt()
+    match act:
+        case "delete":
+            await chat.messages.delete(room_id, visitor_id=site.ann.id, message_id=said.id)
+        case "edit":  # the reaction stays, but what copies of the database have is gone
+            await edit(chat, site, said, canary("edited"))
+        case "expire":
+            clock.advance(site.long.message_ttl + MINUTE)
+            await chat.expiry.purge()
+        case "burn":
+            await chat.room_deletion.burn(room_id, visitor_id=site.ann.id)
+        case "forget":
+            await chat.identity.forget(site.ben.id)
+        case "forget author":
+            await chat.identity.forget(site.ann.id)
+    assert "🦜" not in disk_copies.decrypt()
+    disk_copies.copy_database()
+    assert ("🦜" in disk_copies.decrypt()) == (act == "edit")
 
 
 @pytest.mark.parametrize("name", ["long", "short"])

@@ -16,6 +16,7 @@ from anonchat.events import (
     MemberJoined,
     MessageEdited,
     MessagePosted,
+    MessageReacted,
     PeerPresence,
     PresenceSnapshot,
     RoomActivity,
@@ -74,6 +75,7 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     ann, ben = [await sign_in(node, words[node.settings.node_id]) for node in (first, second)]
     room = await first.rooms.create(words["room"], visitor_id=ann.id, topic=words["topic"])
     await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
+    await first.memberships.join(room.id, visitor_id=ann.id)
     ben_in = await second.memberships.join(room.id, visitor_id=ben.id)
     event_recorder = EventRecorder(first)
     await first.bus.subscribe_room(room.id)
@@ -98,6 +100,13 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     )
     await wait_until(lambda: bool(event_recorder.of_type(MessageEdited)))
     assert event_recorder.of_type(MessageEdited) == [MessageEdited(edited, ben.id)]
+    words["emoji"] = "👩🏾‍🚀"
+    reacted = await second.messages.react(
+        room.id, visitor_id=ann.id, message_id=message.id, emoji=words["emoji"], on=True
+    )
+    assert reacted.reactions
+    await wait_until(lambda: bool(event_recorder.of_type(MessageReacted)))
+    assert event_recorder.of_type(MessageReacted) == [MessageReacted(reacted, ben.id)]
     await wait_until(lambda: any(each.members for each in event_recorder.of_type(PresenceSnapshot)))
     await wait_until(lambda: first.presence.list_present(room.id) == {ben_in.author})
     await second.presence.leave(ben_in, page_id="one")
@@ -131,6 +140,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
         PresenceSnapshot, VisitorTold, KeysCreated, MessageEdited,
+        MessageReacted,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()
