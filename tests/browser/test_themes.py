@@ -121,7 +121,7 @@ async def test_choice_changes_the_page_at_once_and_is_remembered(world: World, r
 async def test_last_choice_is_shown_though_the_sheet_of_another_comes_late(world: World) -> None:
     ann = await world.visitor("Ann", color_scheme="light")
     held: list[Any] = []
-    await ann.page.route("**/carnival.css*", held.append)
+    await ann.page.route("**/carnival.css*", lambda route: held.append(route))
     await ann.open_settings()
     await _option(ann, "Carnival").check()
     await _option(ann, "Ink").check()
@@ -129,6 +129,7 @@ async def test_last_choice_is_shown_though_the_sheet_of_another_comes_late(world
     await ann.expect_eventually(lambda: _count(held), 1)
     async with ann.page.expect_event("requestfinished"):
         await held[0].continue_()
+    await ann.page.evaluate("new Promise(requestAnimationFrame)")  # its `load` event was handled
     assert await _theme_name(ann.page) == "ink"
     await expect(ann.page.locator("head .theme-css")).to_have_count(0)
     await _expect_paper(ann, "ink")
@@ -236,6 +237,7 @@ async def _visit(ann: Person) -> Any:
     yield "gallery"
     await ann.open_path("/")
     await ann.open_settings()
+    await ann.dialog.locator("summary").last.click()
     yield "settings"
     await ann.context.clear_cookies(name="anonchat")
     await ann.open_path("/login")
