@@ -29,8 +29,8 @@ async def test_outbox_of_a_connected_page_rests_when_all_is_sent(
     async with connect_page(url, page) as tab:
         for word in ("first", "second"):
             await wait_until(lambda: not _has_task(client))
-            client.run_javascript(f"document.title = '{word}'")
-            client.run_javascript(f"document.title = '{word} again'")
+            client.outbox.enqueue_message("notify", {"message": f"'{word}'"}, client.id)
+            client.outbox.enqueue_message("notify", {"message": f"'{word} again'"}, client.id)
             # Two of them would send in each other's midst: the page drops what arrives late.
             assert _count_tasks(client) == 1
             await wait_until(partial(_has_received, tab.received, f"'{word} again'"))
