@@ -233,6 +233,7 @@ class BatchStore:
                     draft.visitor_id,
                     generation=batch.generations[span_at(message.expires_at)],
                 ),
+                "revision": message.revision,
                 "posted_at": message.posted_at,
                 "expires_at": message.expires_at,
             }
