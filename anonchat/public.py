@@ -73,17 +73,20 @@ from .plugins.commands import CommandResult, split_command, unescape_slash
 from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
 from .plugins.loading import load_plugins
+from .plugins.registrations import Action as PluginAction
 from .plugins.registrations import Page as PluginPage
 from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
 from .plugins.themes import Theme
 from .runtime.clock import Clock, MonotonicWallClock
+from .runtime.code_highlighter import CodeHighlighter, CodeTokens
 from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
 from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
 from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
+from .text.markdown import CodePainter, draw_text, has_code, is_marked
 from .text.normalization import MESSAGE_CHARACTERS
 
 __all__ = [
@@ -98,6 +101,9 @@ __all__ = [
     "Chat",
     "ChatError",
     "Clock",
+    "CodeHighlighter",
+    "CodePainter",
+    "CodeTokens",
     "CommandResult",
     "ConnectionLimit",
     "Cost",
@@ -130,6 +136,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "PluginAction",
     "PluginFailed",
     "PluginHost",
     "PluginPage",
@@ -166,7 +173,10 @@ __all__ = [
     "client_network",
     "client_networks",
     "color_of",
+    "draw_text",
     "format_duration",
+    "has_code",
+    "is_marked",
     "iterate_cooperatively",
     "load_languages",
     "load_plugins",

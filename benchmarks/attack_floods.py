@@ -8,7 +8,7 @@ from itertools import groupby
 from benchmarks.attacks.attacker import Attacker
 from benchmarks.attacks.catalogue import MIXES, WAYS, attack_family, check_coverage, find_ways
 from benchmarks.attacks.conversation import BackgroundConversation
-from benchmarks.attacks.site import Site, fill_site
+from benchmarks.attacks.site import PLUGIN, Site, fill_site
 from benchmarks.attacks.slowdown import MAX_SLOWDOWN, Durations, Row, Slowdown
 from benchmarks.attacks.way import Way
 from benchmarks.lab import Lab
@@ -54,8 +54,9 @@ _NOTE = (
 async def measure_attacks(lab: Lab) -> Outcome:
     """Run the attacks; in a run of all measures, those of a family at once."""
     ways, durations = _select(lab)
-    site = await fill_site(lab.folder / "site" / "data", rooms=_ROOMS, screens=_SCREENS_IN_ROOM)
-    async with limited_anonchat(lab.folder / "site" / "data") as server:
+    data = lab.folder / "site" / "data"
+    site = await fill_site(data, rooms=_ROOMS, screens=_SCREENS_IN_ROOM)
+    async with limited_anonchat(data, plugins=str(PLUGIN)) as server:
         await check_coverage(site.for_server(server.url), site.non_member)
         rows, skipped, failures = await _measure(server, site, ways, durations)
     families = groupby(rows, lambda row: attack_family(row.way))

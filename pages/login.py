@@ -108,7 +108,7 @@ def show_login(
                 html.li(promise).classes("icon-check")
         with html.footer():
             html.a(language("What we keep"), href="privacy")
-            show_page_menu()
+            show_page_menu(context, language)
             LanguageChoice(context.languages.values(), current=language)
 
 

@@ -1,13 +1,18 @@
 """The links to the pages of plugins that are in the menu."""
 
-from .context import current_context
+from anonchat import Language
+
+from .context import PageContext
 from .elements.page_links import PageLinks
-from .i18n.language import current_language
 
 
-def show_page_menu() -> None:
+def show_page_menu(context: PageContext, language: Language) -> None:
     """Create the links, if there are any."""
-    _ = current_language()
-    pages = current_context().plugins.registry.pages.values()
-    if links := [(each.path.removeprefix("/"), _(each.title)) for each in pages if each.in_menu]:
+    pages = context.plugins.registry.pages.values()
+    links = [
+        (each.path.removeprefix("/"), language.translate(each.title))
+        for each in pages
+        if each.in_menu
+    ]
+    if links:
         PageLinks(links)

@@ -23,13 +23,15 @@ def register(context: PageContext) -> None:
 
 def _add(context: PageContext, plugin_page: PluginPage) -> None:
     async def find_visitor(request: Request) -> Visitor | None:
-        return await context.auth.require_visitor(request) if plugin_page.needs_visitor else None
+        if plugin_page.needs_visitor:
+            return await context.auth.require_visitor(request)
+        return await context.auth.authenticate(request) if plugin_page.wants_visitor else None
 
     @page(plugin_page.path)
     async def show(
         request: Request, visitor: Annotated[Visitor | None, Depends(find_visitor)]
     ) -> None:
-        title = context.language(request)(plugin_page.title)
+        title = context.language(request).translate(plugin_page.title)
         language = open_page(context, request, title=title)
         with html.div().classes("paper plugin-page"):
             SkipLink(language("Skip to the content"), to=".plugin-page h1")

@@ -2,7 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 
-from anonchat import N_, ChatError, CommandResult, Cost, Member, Message, NotFound, Room
+from anonchat import (
+    N_,
+    ChatError,
+    CommandResult,
+    Cost,
+    Member,
+    Message,
+    NotFound,
+    PluginAction,
+    Room,
+)
 
 from .context import current_context
 from .elements.action_buttons import ActionButtons
@@ -35,30 +45,32 @@ class RoomActions:
 
         async def act(id: str) -> None:
             with alert.report_errors():
-                await self._run(id)
+                await self._spend()
+                await self._run(by_id[id])
 
-        _ = self._language
-        shown = [(each.id, _(each.title), each.icon) for each in actions]
+        _, by_id = self._language, {each.id: each for each in actions}
+        shown = [(each.id, _.translate(each.title), each.icon) for each in actions]
         ActionButtons(_("More actions"), shown, act=act)
 
     def add_to_menus(self, messages: MessageList) -> None:
-        """Add the actions to the menus of the messages; a notice in the list shows why one failed."""
+        """Add the actions to the menus of the messages; a notice shows why one failed."""
 
         async def act(id: str, seq: int) -> None:
             try:
-                await self._run(id, seq)
+                await self._spend()
+                await self._run(by_id[id], await self._find_message(seq))
             except ChatError as error:
                 messages.fail_action(error)
 
-        actions = self._context.plugins.list_actions("message")
-        messages.add_actions([(each.id, self._language(each.title)) for each in actions], act)
+        by_id = {each.id: each for each in self._context.plugins.list_actions("message")}
+        shown = [(each.id, self._language.translate(each.title)) for each in by_id.values()]
+        messages.add_actions(shown, act)
 
-    async def _run(self, id: str, seq: int = 0) -> None:
-        if (action := self._context.plugins.registry.actions.get(id)) is None:
-            return  # a forged event
+    async def _spend(self) -> None:
         await self._budget.spend(Cost.PLUGIN + self._context.broadcast_cost(self._room.id))
-        message = await self._find_message(seq) if seq else None
-        with self._open_area(id, action.call.plugin):
+
+    async def _run(self, action: PluginAction, message: Message | None = None) -> None:
+        with self._open_area(action.id, action.call.plugin):
             result: CommandResult = await self._context.plugins.run_action(
                 action,
                 self._room.id,

@@ -39,6 +39,6 @@ def show_room_panels(room: Room, member: Member) -> SideTabs:
 
     tabs = [
         Tab("", _("Members")),
-        *(Tab(each.id, _(each.title), each.icon) for each in panels.values()),
+        *(Tab(each.id, _.translate(each.title), each.icon) for each in panels.values()),
     ]
     return SideTabs(_("Beside the room"), tabs, fill=fill)

@@ -46,7 +46,7 @@ async def open_settings() -> None:
                 html.span(_("Secret phrase"))
                 html.span(f"✓ {visitor.badge}").classes("badge")
         html.a(_("What we keep"), href="privacy")
-        show_page_menu()
+        show_page_menu(context, _)
         if not visitor.badge:
             Button(_("Add a secret phrase"), kind="quiet", on_click=lambda: dialog.submit("phrase"))
         Button(_("Keyboard"), kind="quiet not-phone", on_click=lambda: dialog.submit("keyboard"))

@@ -56,7 +56,8 @@ async def _show_shell(visitor: Visitor) -> None:
             content.classes(remove="lobby-page")
 
     with html.div().classes("screen shell"):
-        SkipLink(current_language()("Skip the rooms"), to=".sub-page > [tabindex]")
+        _ = current_language()
+        SkipLink(_("Skip the rooms"), to=".sub-page > [tabindex]")
         show_sidebar(visitor)
         Shortcut("?", on_press=open_keyboard_dialog)
         alert = Alert().classes("page-alert")

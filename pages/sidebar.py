@@ -29,7 +29,7 @@ def show_sidebar(visitor: Visitor) -> None:
             heading = html.h2(_("Your rooms"))
             OwnRoomList()
             html.p(_("You are in no room yet.")).classes("empty")
-        show_page_menu()
+        show_page_menu(current_context(), _)
         LeftRoom(enter_found_room)
         _show_profile(visitor)
     sidebar.props["aria-label"] = _("Rooms")

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 from sqlalchemy import text as sql
 from sqlmodel import select
 
-from anonchat import Bus, Chat, Event, Room, Settings, Visitor, WorkBudget
+from anonchat import Bus, Chat, Event, Room, Settings, Theme, Visitor, WorkBudget
 from anonchat.bus import ValkeyBus
 from anonchat.crypto import Hasher
 from anonchat.limits.limit import Limit
 from anonchat.limits.rate_limits import Limits
+from anonchat.plugins.builtin.themes import plugin as _themes_plugin
 from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
 from anonchat.security.key_names import key_generation
@@ -26,6 +27,9 @@ UNLIMITED = {
     if isinstance(field.default, Rate)
 }
 """Settings that disable all rate limits."""
+
+THEMES: dict[str, Theme] = {theme.name: theme for theme in _themes_plugin.themes}
+"""The themes that come with anonchat, by name."""
 
 _EventT = TypeVar("_EventT", bound=Event)
 

@@ -16,7 +16,7 @@ from benchmarks.attacks.conversation import BackgroundConversation
 from benchmarks.attacks.pace import Pace
 from benchmarks.attacks.process import Attack
 from benchmarks.attacks.scene import Scene
-from benchmarks.attacks.site import Site, fill_site
+from benchmarks.attacks.site import PLUGIN, Site, fill_site
 from benchmarks.attacks.way import Way
 from benchmarks.server import anonchat
 from tests.fakes import UNLIMITED
@@ -31,6 +31,7 @@ MEMBERS = "SELECT group_concat(joined_at) FROM member"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
 REVISIONS = "SELECT sum(revision) FROM room"
+STATES = "SELECT group_concat(hex(sealed)) FROM room_state"
 ROOMS = "SELECT count(*) FROM room"
 VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
@@ -40,6 +41,9 @@ CHANGES = {
     "event: posts": MESSAGES,
     "event: long posts": MESSAGES,
     "event: commands": MESSAGES,
+    "event: actions run": MESSAGES,
+    "event: actions run on messages": MESSAGES,
+    "event: panels changed": STATES,
     "event: rooms opened by name": ROOMS,
     "event: rooms created": ROOMS,
     "event: rooms changed": REVISIONS,
@@ -69,6 +73,7 @@ ANSWERS = {
     "event: public rooms turn the page": "card showPage",
     "event: rooms searched": "nicegui-room_search show",
     "event: room said to have ended": "nicegui-unsent_text created",
+    "event: panels opened": "Increase created",
     "event: dialogs": "nicegui-modal_dialog created",
     "event: invitations": "nicegui-copy_link created",
     "event: lobby opened on the page": "card created",
@@ -91,7 +96,7 @@ def site(folder: Path) -> Site:
 
 @pytest.fixture(scope="module")
 def server(folder: Path, site: Site) -> Iterator[Node]:
-    server = anonchat(folder / "data")
+    server = anonchat(folder / "data", plugins=str(PLUGIN))
     asyncio.run(server.start())
     yield server
     server.kill()

@@ -99,6 +99,11 @@ def _texts_of_plugin(node: ast.AST, name: str) -> Iterator[SourceText]:
     if isinstance(node, ast.Call) and node.args and _last_name(node.func) in _SHOWN_BY_PLUGINS:
         text = _text(node.args[0], {}) or ""
         yield SourceText((text,), location=f"{name}:{node.lineno}")
+    if isinstance(node, ast.Call) and _last_name(node.func) == "theme":
+        for keyword in node.keywords:
+            if keyword.arg in ("title", "headline"):
+                text = _text(keyword.value, {}) or ""
+                yield SourceText((text,), location=f"{name}:{node.lineno}")
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(
         isinstance(each, ast.Call) and _last_name(each.func) == "command"
         for each in node.decorator_list

@@ -16,7 +16,8 @@ from .errors import PluginError, find_place
 from .plugin import Plugin
 
 _GROUP = "anonchat.plugins"
-_BUILTIN = Path(__file__).parent / "builtin"
+BUILTIN = Path(__file__).parent / "builtin"
+"""The folder of our own plugins."""
 _IMPORTERS = ("<frozen ", importlib.__path__[0], __file__)
 _UNKNOWN = "there is no such file, folder, module or entry point"
 
@@ -25,28 +26,34 @@ def load_plugins(names: str) -> list[Plugin]:
     """Load our own plugins, except those left out by `-name`, and then the named ones, in order.
 
     `names` is separated by commas: files, folders (each `*.py` in it that does not begin with `_`),
-    modules, or entry points of the group `anonchat.plugins`. Raises `PluginError`.
+    modules, or entry points of the group `anonchat.plugins`. A named one that is called like one of
+    ours replaces it. Raises `PluginError`.
     """
     wanted = _split(names)
     left_out = {name[1:].strip() for name in wanted if name.startswith("-")}
     known = list_builtin_names()
     if unknown := sorted(left_out.difference(known)):
         raise PluginError(unknown[0], f"cannot be left out: ours are {', '.join(known)}")
-    plugins = [
+    ours = [
         plugin
         for name in known
         if name not in left_out
         for plugin in _find_plugins(name, _import_module(f"{__package__}.builtin.{name}"))
     ]
-    for name in wanted:
-        if not name.startswith("-"):
-            plugins += _load(name)
-    return list(dict.fromkeys(plugins))  # a module may import the plugin of another
+    given = [plugin for name in wanted if not name.startswith("-") for plugin in _load(name)]
+    replaced = {plugin.name for plugin in given}
+    kept = [plugin for plugin in ours if plugin.name not in replaced]
+    return list(dict.fromkeys([*kept, *given]))  # a module may import the plugin of another
+
+
+def load_file(path: Path) -> list[Plugin]:
+    """Load the plugins of one file. Raises `PluginError`."""
+    return _find_plugins(path.stem, _import_file(path))
 
 
 def list_builtin_names() -> list[str]:
     """Return the names of our own plugins."""
-    return [path.stem for path in _list_files(_BUILTIN)]
+    return [path.stem for path in _list_files(BUILTIN)]
 
 
 def list_plugin_folders(names: str) -> list[Path]:
@@ -68,9 +75,9 @@ def _load(name: str) -> Iterator[Plugin]:
         if not (files := _list_files(path)):
             raise PluginError(name, "there is no *.py in this folder")
         for file in files:
-            yield from _find_plugins(file.stem, _import_file(file))
+            yield from load_file(file)
     elif path.is_file():
-        yield from _find_plugins(path.stem, _import_file(path))
+        yield from load_file(path)
     elif _is_path(path):
         raise PluginError(name, "there is no such file or folder")
     elif entry := _find_entry_point(name):

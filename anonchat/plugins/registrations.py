@@ -85,6 +85,11 @@ class Page:
     @property
     def needs_visitor(self) -> bool:
         """Whether it is for those who have signed in only."""
+        return self.call.requires(Visitor)
+
+    @property
+    def wants_visitor(self) -> bool:
+        """Whether it is given the visitor, if they have signed in."""
         return self.call.wants(Visitor)
 
 

@@ -17,16 +17,21 @@ from tempfile import TemporaryDirectory
 from ..catalogues import SOURCE_LANGUAGE
 from ..chat import Chat as CoreChat
 from ..durations import parse_duration
+from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..events import Event, VisitorTold
 from ..languages import Language, load_languages
+from ..services.presence import Presence
 from ..settings import Settings
 from .commands import split_command, unescape_slash
 from .entities import Member, make_member
 from .host import PluginHost
+from .loading import load_file
 from .plugin import Plugin
 from .registry import PluginRegistry
 from .room_state import RoomState
+
+__all__ = ["Person", "TestChat", "chat_with"]
 
 _UNLIMITED = {
     "posts_per_visitor": "off",
@@ -72,7 +77,11 @@ class Person:
         host = self.chat.host
         if split_command(text):
             result = await host.run_command(
-                room.id, self.visitor_id, text, language=self.chat.languages[language]
+                room.id,
+                self.visitor_id,
+                text,
+                language=self.chat.languages[language],
+                confirmed=anyway,
             )
             return result.message or result.told or None
         return await host.chat.messages.post(
@@ -101,6 +110,16 @@ class Person:
         found = await self.chat.host.chat.memberships.require(room.id, self.visitor_id)
         return make_member(found, room)
 
+    async def look_at(self, room: Room) -> None:
+        """Have a room open on a page, until `look_away`: then `chat.list_present` names them."""
+        presence, member = await self._presence(room)
+        await presence.enter(member, page_id=self.visitor_id)
+
+    async def look_away(self, room: Room) -> None:
+        """Close the page of a room."""
+        presence, member = await self._presence(room)
+        await presence.leave(member, page_id=self.visitor_id)
+
     def told(self, room: Room) -> list[str]:
         """Return what the person alone was shown in a room by `chat.tell`."""
         return [
@@ -112,6 +131,10 @@ class Person:
     async def leave(self, room: Room) -> None:
         """Leave a room."""
         await self.chat.host.chat.memberships.leave(room.id, visitor_id=self.visitor_id)
+
+    async def _presence(self, room: Room) -> tuple[Presence, CoreMember]:
+        chat = self.chat.host.chat
+        return chat.presence, await chat.memberships.require(room.id, self.visitor_id)
 
 
 class TestChat:
@@ -125,6 +148,10 @@ class TestChat:
         self.told: list[VisitorTold] = []
         self._clock = clock
         host.chat.bus.subscribe(self._on_event)
+
+    def now(self) -> datetime:
+        """Return the time of the chat."""
+        return self._clock.now
 
     async def enter(self, nickname: str) -> Person:
         """Let somebody come in."""
@@ -164,6 +191,12 @@ class TestChat:
     async def _on_event(self, event: Event) -> None:
         if isinstance(event, VisitorTold):
             self.told.append(event)
+
+
+def load_plugin(file: Path) -> Plugin:
+    """Return the plugin of a file, as it is loaded at the start."""
+    (plugin,) = load_file(file)
+    return plugin
 
 
 @asynccontextmanager

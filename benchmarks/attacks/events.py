@@ -15,6 +15,8 @@ from benchmarks.attacks.way import Act, Prepare, Way
 _FORM = "nicegui-form"
 _DIALOG = "nicegui-modal_dialog"
 _ROOM_SEARCH = "nicegui-room_search"
+_TABS = "nicegui-side_tabs"
+_ACTIONS = "nicegui-action_buttons"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
 _OPENERS = (("New room", "click"), ("Settings", "click"), ("nicegui-shortcut", "press"))
@@ -204,6 +206,14 @@ async def _open_dialog(page: Page, _scene: Scene, number: int) -> None:
     await page.emit(part, event, {})
 
 
+async def _change_panel(page: Page, _scene: Scene, _number: int) -> None:
+    """Open the panel of the plugin, and press its button, which changes what all panels show."""
+    if "Increase" not in page.parts:
+        await page.emit(_TABS, "open", "target.show_count")
+        await page.wait_for("Increase")
+    await page.press("Increase")
+
+
 WAYS = (
     _way(
         "a room's messages catch up",
@@ -360,6 +370,27 @@ WAYS = (
         _full_room,
         _event("Invite", "click", {}),
         ("Invite", "click"),
+    ),
+    _way(
+        "panels opened",
+        _full_room,
+        _event(_TABS, "open", "target.show_count"),
+        (_TABS, "open"),
+    ),
+    _way("panels changed", _lively_room, _change_panel),
+    _way(
+        "actions run",
+        _full_room,
+        _event(_ACTIONS, "act", "target.say"),
+        (_ACTIONS, "act"),
+        allowed=("posts_per_visitor",),
+    ),
+    _way(
+        "actions run on messages",
+        _full_room,
+        _event("messages", "act", {"act": "target.repeat", "key": "190"}),
+        ("messages", "act"),
+        allowed=("posts_per_visitor",),
     ),
     _way(
         "answers and acknowledgements of NiceGUI",

@@ -7,6 +7,9 @@ from benchmarks.attacks.conversation import Person
 from benchmarks.attacks.scene import Scene
 from benchmarks.database_seeder import seeding
 
+PLUGIN = Path(__file__).with_name("plugin.py")
+"""The plugin that a server under attack loads."""
+
 _PUBLIC_ROOMS = 200
 _OWN_ROOMS = 50
 _LONG_MESSAGES = 200

@@ -3,8 +3,10 @@
 import asyncio
 import inspect
 import logging
+import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Any
 
 from nicegui import app, background_tasks, ui
@@ -15,7 +17,9 @@ from anonchat import ChatError
 
 from ..context import current_context
 
-_REDRAW_PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS_MAX = 5.0
+_PAUSES = 4  # the redraws of a room take at most a fifth of the time
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +42,8 @@ class PluginArea(ui.element):
         """
         if self.is_deleted:
             return
-        host, redraw = current_context().plugins, _Redraw(self, watcher)
+        host = current_context().plugins
+        redraw = _Redraw(self, watcher, count_all=partial(host.count_watchers, room_id, plugin))
         host.watch_state(room_id, plugin, redraw.request)
         self._end_handlers.append(lambda: host.unwatch_state(room_id, plugin, redraw.request))
 
@@ -52,7 +57,7 @@ class PluginArea(ui.element):
             text = _("That did not work. Please try again.")
         if notify:
             with self.client:
-                ui.notify(text, type="negative")
+                ui.notify(text, type="negative", position="top")
 
     def _handle_delete(self) -> None:
         for handler in self._end_handlers:
@@ -62,11 +67,18 @@ class PluginArea(ui.element):
 
 
 class _Redraw:
-    """Calls a watcher soon after a change, one call at a time."""
+    """Calls a watcher soon after a change, one call at a time.
 
-    def __init__(self, area: PluginArea, watcher: Callable[[], object]) -> None:
+    The pause between two calls grows with the number of all watchers of the state: one member who
+    changes it all the time must not keep the server busy with the panels of all others.
+    """
+
+    def __init__(
+        self, area: PluginArea, watcher: Callable[[], object], *, count_all: Callable[[], int]
+    ) -> None:
         self._area = area
         self._watcher = watcher
+        self._count_all = count_all
         self._is_wanted = False
         self._is_running = False
 
@@ -81,8 +93,11 @@ class _Redraw:
         try:
             while self._is_wanted and not self._area.is_deleted:
                 self._is_wanted = False
+                started = time.perf_counter()
                 await self._call()
-                await asyncio.sleep(_REDRAW_PAUSE_SECONDS)
+                seconds = time.perf_counter() - started
+                pause = max(_PAUSE_SECONDS, _PAUSES * seconds * self._count_all())
+                await asyncio.sleep(min(pause, _PAUSE_SECONDS_MAX))
         finally:
             self._is_running = False
 

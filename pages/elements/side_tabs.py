@@ -21,12 +21,13 @@ class Tab:
 
 
 class SideTabs(ui.element, component="side_tabs.js"):
-    """Tabs with a heading `label`; the elements created in the `with` block fill the first one.
+    """Tabs; the elements created in the `with` block fill the first one.
 
-    A single tab is shown without a list of tabs. `fill` is called with the id of each other tab when
-    it is opened, in the slot of that tab; it returns whether the content stays. If not, it is
-    called again when the tab is opened again. What is shown beside the tabs is in the slot `end`.
-    Which tab is open is kept when the page shows other tabs with these ids.
+    A single tab is shown without a list of tabs, whose accessible name is `label`. `fill` is called
+    with the id of each other tab when it is opened, in the slot of that tab; it returns whether the
+    content stays. If not, it is called again when the tab is opened again. What is shown beside the
+    tabs is in the slot `end`. Which tab is open is kept when the page shows other tabs with these
+    ids.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class SideTabs(ui.element, component="side_tabs.js"):
         )
         tab_list = f'<div class="side-tab-list" role="tablist">{drawn}</div>'
         return (
-            f'<div class="side-tabs"><header>{tab_list if len(tabs) > 1 else ""}</header>'
-            f'<div class="side-tab">{paint_elements(self.default_slot.children)}</div></div>'
+            f'<aside id="{self.html_id}" class="{" ".join(self.classes)} side-tabs">'
+            f"<header>{tab_list if len(tabs) > 1 else ''}</header>"
+            f'<div class="side-tab">{paint_elements(self.default_slot.children)}</div></aside>'
         )
 
     async def _open(self, arguments: GenericEventArguments) -> None:

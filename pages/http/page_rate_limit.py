@@ -43,7 +43,9 @@ class PageRateLimitMiddleware:
     client that solves the challenge in it is then limited by its own pass. `rate_limited_page`
     makes the response for a visitor.
 
-    `static_paths` are the pages for everybody that have a socket. If too many served pages have no connected browser, the oldest are deleted: refusing new ones
+    `static_paths` are the pages for everybody that have a socket.
+
+    If too many served pages have no connected browser, the oldest are deleted: refusing new ones
     would let one flood lock out everyone. A browser that connects too late reloads its page.
     """
 

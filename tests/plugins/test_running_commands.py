@@ -53,10 +53,8 @@ def end(chat: PluginChat) -> str:
 
 @pytest.fixture
 async def chat() -> AsyncIterator[TestChat]:
-    global numbers
-    numbers = count(1)
-    is_running.clear()
-    may_end.clear()
+    global numbers, is_running, may_end  # events belong to one loop, which is that of a test
+    numbers, is_running, may_end = count(1), asyncio.Event(), asyncio.Event()
     async with chat_with(plugin) as chat:
         yield chat
 
@@ -104,7 +102,7 @@ async def test_dedup_id_is_of_one_room_and_bounded(chat: TestChat) -> None:
         assert result.message
         assert [message.text for message in await ann.read(room)] == ["hello"]
     with pytest.raises(InvalidMessage):
-        await chat.host.run_command(rooms[0].id, ann.visitor_id, "/say hello", dedup_id="1" * 65)
+        await chat.host.run_command(rooms[0].id, ann.visitor_id, "/rest", dedup_id="1" * 65)
 
 
 async def test_limit_of_commands_counts_those_of_all_rooms() -> None:

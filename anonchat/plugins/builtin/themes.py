@@ -200,7 +200,7 @@ plugin.theme(
     radius="24px",
     density="cosy",
     logo="carnival.svg",
-    headline="Come masked. Dance. Leave no trace.",
+    headline="Masks on. Dance. Vanish.",
     css="carnival.css",
     light={
         "paper": "oklch(97.8% 0.017 340)",
