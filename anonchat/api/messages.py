@@ -1,11 +1,12 @@
 """Reading, posting and deleting messages."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
 from ..limits.costs import Cost
+from ..runtime.cooperative import iterate_cooperatively
 from . import problems
 from .cursors import decode_cursor, encode_cursor
 from .dependencies import ROOM_PROBLEMS, Budget, Caller, ChatDependency, RoomDependency, charge
@@ -40,6 +41,10 @@ async def history(
     ] = None,
     limit: PageLimit = PAGE_DEFAULT,
     cursor: Cursor = None,
+    format: Annotated[
+        Literal["text", "html"],
+        Query(description="`html` adds the texts drawn as HTML."),
+    ] = "text",
 ) -> Page[Message]:
     """Return messages, oldest first: with `after` the oldest ones after it, else the newest.
 
@@ -49,20 +54,21 @@ async def history(
         after, before = decode_cursor(cursor, _HISTORY_CURSOR)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
     cost = Cost.LIST_QUERY + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
-    async with budget.run_exclusively(cost):
+    async with budget.run_exclusively(cost) as charge:
         found = await chat.messages.history(
             room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
         )
-    page = found[:limit] if after is not None else found[-limit:]
+        page = found[:limit] if after is not None else found[-limit:]
+        items = [Message.model_validate(message) for message in page]
+        if format == "html":
+            charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in page)
+            items = [Message.drawn(message) async for message in iterate_cooperatively(page)]
     bounds: tuple[int | None, int | None] | None = None
     if len(found) > limit:
         bounds = (None, page[0].seq) if after is None else (page[-1].seq, before)
     if page and page[-1].seq > member.read_seq:
         await chat.memberships.mark_read(room.id, visitor_id=caller.id, seq=page[-1].seq)
-    return Page(
-        items=[Message.model_validate(message) for message in page],
-        next=encode_cursor(bounds) if bounds else None,
-    )
+    return Page(items=items, next=encode_cursor(bounds) if bounds else None)
 
 
 @routes.post(

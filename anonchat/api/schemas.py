@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from .. import entities
 from ..durations import format_duration, parse_duration
+from ..text.markdown import draw_html
 from .cursors import CURSOR_PATTERN
 
 PAGE_DEFAULT = 50
@@ -245,10 +246,21 @@ class Message(_ResponseModel):
         "know the kind.",
         examples=["dice"],
     )
+    html: str | None = Field(
+        default=None,
+        description="The text drawn as HTML, whose only tags are those of Markdown. In events "
+        "always, in lists with `format=html`; else null.",
+        examples=["<strong>dice</strong>: [4,2]"],
+    )
     data: Any = Field(
         description="What a message of this kind consists of, any JSON; null in ordinary messages.",
         examples=[[4, 2]],
     )
+
+    @classmethod
+    def drawn(cls, message: entities.Message) -> Self:
+        """Convert a message, and draw its text as HTML."""
+        return cls.model_validate(message).model_copy(update={"html": draw_html(message.text)})
 
 
 class Command(_ResponseModel):

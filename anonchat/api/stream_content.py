@@ -8,6 +8,7 @@ from ..entities import Member, Message, Room
 from ..errors import ChatError
 from ..limits.costs import Cost
 from ..limits.work_budget import MAX_WAIT
+from ..runtime.cooperative import iterate_cooperatively
 from .schemas import PAGE_MAX
 from .streams import HEARTBEAT, StreamEvent, Subscriber, deleted_event, message_event, ready_event
 
@@ -93,7 +94,8 @@ class StreamContent:
     async def _catch_up(self) -> AsyncIterator[bytes]:
         while not self._subscriber.ended and (messages := await self._load_missed()):
             self._sent_seq = messages[-1].seq
-            yield b"".join(message_event(message).data for message in messages)
+            events = [message_event(each).data async for each in iterate_cooperatively(messages)]
+            yield b"".join(events)
         await self._mark_read()
 
     async def _load_missed(self) -> list[Message]:
@@ -106,6 +108,7 @@ class StreamContent:
                 self._room.id, visitor_id=self._visitor_id, after=self._sent_seq, limit=PAGE_MAX
             )
             charge.milliseconds += len(messages) * Cost.STREAM_WRITE
+            charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in messages)
         return messages
 
     async def _find_deleted(self) -> tuple[int, ...]:

@@ -218,7 +218,7 @@ class Streams:
 
 def message_event(message: Message) -> StreamEvent:
     """Encode a message; its `seq` is the event `id`, used to resume."""
-    data = schemas.Message.model_validate(message).model_dump_json()
+    data = schemas.Message.drawn(message).model_dump_json()
     return StreamEvent(_encode("message", data, message.seq), message.seq, message.expires_at)
 
 

@@ -37,6 +37,8 @@ class Cost:
     """A post: encrypting, committing and rendering it once."""
     POST_CHARACTER: Final = 0.002
     """Each character of a post."""
+    DRAWN_CHARACTER: Final = 0.001
+    """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0
     """A deletion: a new key for the span, and re-encryption of its other messages."""
     JOIN: Final = 8.0

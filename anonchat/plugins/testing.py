@@ -77,7 +77,11 @@ class Person:
         host = self.chat.host
         if split_command(text):
             result = await host.run_command(
-                room.id, self.visitor_id, text, language=self.chat.languages[language]
+                room.id,
+                self.visitor_id,
+                text,
+                language=self.chat.languages[language],
+                confirmed=anyway,
             )
             return result.message or result.told or None
         return await host.chat.messages.post(

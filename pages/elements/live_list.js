@@ -1,9 +1,10 @@
 // A list of keyed rows that the server draws: inserts, replaces, removes and expires them, and tracks
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
-import { copyMessages, copyText } from "copying";
+import { copyMessages, copySource } from "copying";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
+import { prepareMarkdown } from "marked_text";
 import { MessageMenu } from "message_menu";
 import { Notices } from "notices";
 import { ScrollPosition } from "scroll_position";
@@ -281,7 +282,13 @@ export default {
       if (order === null && !existing) return null; // an update of a row that is not shown
       if (this.deletion?.hides(key)) return null;
       const row = new Row(key, order ?? existing.order, html);
-      return this.countdown.hasExpired(row) ? null : row;
+      if (this.countdown.hasExpired(row)) return null;
+      if (this.stick) this.prepareMarkdown(row, existing);
+      return row;
+    },
+    prepareMarkdown({ node }, existing) {
+      const onCopied = () => this.notices.show(this.texts.copied);
+      prepareMarkdown(node, { existing: existing?.node, texts: this.texts, onCopied });
     },
     track(row, isOnPage) {
       this.readTracker?.receive(row, isOnPage);
@@ -499,7 +506,7 @@ export default {
     },
     listMenuItems(row) {
       const { copy, copied, delete: remove } = this.texts;
-      const items = [[copy, async () => (await copyText(row)) && this.notices.show(copied)]];
+      const items = [[copy, async () => (await copySource(row)) && this.notices.show(copied)]];
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
       if (this.owns || row.group === this.me) items.push([remove, () => this.deletion.begin(row)]);
       return items;

@@ -1,16 +1,20 @@
 """Renders bus events as rows of the live lists, and chooses the topics that they are sent to."""
 
+import asyncio
+from collections.abc import Iterable
 from functools import partial
 
 from anonchat import (
     BadgeChanged,
     Chat,
+    CodeHighlighter,
     Event,
     EventsLost,
     Language,
     Member,
     MemberJoined,
     MemberLeft,
+    Message,
     MessageDrawer,
     MessagePosted,
     MessagesDeleted,
@@ -26,6 +30,7 @@ from anonchat import (
     RoomSummary,
     VisitorForgotten,
     VisitorTold,
+    has_code,
     iterate_cooperatively,
     visitor_lifetime,
 )
@@ -71,10 +76,16 @@ class FeedRenderer:
     """
 
     def __init__(
-        self, chat: Chat, feeds: FeedBroadcaster, drawer: MessageDrawer | None = None
+        self,
+        chat: Chat,
+        feeds: FeedBroadcaster,
+        highlighter: CodeHighlighter,
+        drawer: MessageDrawer | None = None,
     ) -> None:
         """`drawer` draws what plugins draw of messages."""
         self._chat = chat
+        self._highlighter = highlighter
+        self._highlighting: dict[tuple[str, int], asyncio.Task[None]] = {}  # by room id and seq
         self._drawer = drawer
         self._feeds = feeds
         self._changed_rooms: set[str] = set()
@@ -90,8 +101,11 @@ class FeedRenderer:
         self._task.start()
 
     def stop(self) -> None:
-        """Stop the periodic updates."""
+        """Stop the updates."""
         self._task.stop()
+        for task in self._highlighting.values():
+            task.cancel()
+        self._highlighter.stop()
 
     async def _on_event(self, event: Event) -> None:
         feeds = self._feeds
@@ -99,8 +113,10 @@ class FeedRenderer:
             case MessagePosted(room, message):
                 row = message_row(message, self._drawer)
                 feeds.put(messages_topic(room.id), lambda _: row)
+                self._highlight(message)
                 self._changed_rooms.add(room.id)
             case MessagesDeleted(room_id, seqs):
+                self._stop_highlighting(room_id, seqs)
                 feeds.drop(messages_topic(room_id), *map(str, seqs))
                 self._last_deleted[room_id] = max(self._last_deleted.get(room_id, 0), *seqs)
                 self._changed_rooms.add(room_id)
@@ -151,6 +167,32 @@ class FeedRenderer:
                 feeds.send_event(sidebar_topic(visitor_id), told={"room": room_id, "text": text})
             case VisitorForgotten(visitor_id):
                 feeds.send_event(sidebar_topic(visitor_id), gone=True)
+
+    def _highlight(self, message: Message) -> None:
+        """Draw a message again when the colours of its code are found."""
+        if not has_code(message.text):
+            return
+        key = message.room_id, message.seq
+        self._stop_highlighting(message.room_id, [message.seq])
+        task = asyncio.create_task(self._put_highlighted(message), name="highlighting")
+        self._highlighting[key] = task
+        task.add_done_callback(lambda done: self._end_highlighting(key, done))
+
+    async def _put_highlighted(self, message: Message) -> None:
+        if not await self._highlighter.highlight(message):
+            return
+        row = message_row(message, self._drawer, self._highlighter.find(message))
+        shown_only = Row(row.key, None, row.html)
+        self._feeds.put(messages_topic(message.room_id), lambda _: shown_only)
+
+    def _stop_highlighting(self, room_id: str, seqs: Iterable[int]) -> None:
+        for seq in seqs:
+            if task := self._highlighting.pop((room_id, seq), None):
+                task.cancel()
+
+    def _end_highlighting(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
+        if self._highlighting.get(key) is task:
+            del self._highlighting[key]
 
     def _put_member(self, member: Member, *, present: bool) -> None:
         self._feeds.put(

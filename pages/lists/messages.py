@@ -44,7 +44,9 @@ class MessageList(LiveList):
             texts={
                 "more": _("More"),
                 "copy": _("Copy text"),
+                "copyCode": _("Copy"),
                 "copied": _("Copied"),
+                "spoiler": _("Spoiler"),
                 "delete": _("Delete"),
                 "deleted": _("Message deleted"),
                 "undo": _("Undo"),
@@ -126,15 +128,21 @@ class MessageList(LiveList):
             page = await self._history(**seqs)
         except NotAMember:  # the catch-up leads elsewhere
             page = []
-        rows = await draw_each(page, self._draw)
+        rows = await self._draw_all(page)
         return Page(rows, more=len(page) == self._page_size)
 
+    async def _draw_all(self, messages: Sequence[Message]) -> list[Row]:
+        """Draw messages; code that is not highlighted soon is drawn without colours."""
+        await self.context.highlighter.wait_for(messages)
+        return await draw_each(messages, self._draw)
+
     def _draw(self, message: Message) -> Row:
-        return message_row(message, self.context.plugins.drawer)
+        tokens = self.context.highlighter.find(message)
+        return message_row(message, self.context.plugins.drawer, tokens)
 
     async def _newest(self) -> SyncResult:
         newest = await self._history()
-        rows = await draw_each(newest, self._draw)
+        rows = await self._draw_all(newest)
         return SyncResult(rows, keep=[], more=len(newest) == self._page_size)
 
     async def catch_up(self, shown: ClientState) -> SyncResult | None:
@@ -167,7 +175,7 @@ class MessageList(LiveList):
             is_open = self.context.chat.room_directory.summary(self._room.id)
             ui.navigate.to("/" if is_open else f"/r/{self._room.slug}")
             return None
-        return SyncResult(await draw_each(newer, self._draw), keep=[*map(str, live)])
+        return SyncResult(await self._draw_all(newer), keep=[*map(str, live)])
 
     async def _mark_read(self, arguments: dict[str, Any]) -> None:
         seq = _read_seq(arguments.get("seq"))

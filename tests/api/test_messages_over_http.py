@@ -29,6 +29,7 @@ async def test_posted_message_is_readable_by_every_member(
         "posted_at": "2030-01-01T12:00:00Z",
         "expires_at": "2030-01-02T12:00:00Z",
         "kind": "",
+        "html": None,
         "data": None,
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
@@ -49,10 +50,30 @@ async def test_message_of_a_kind_is_read_and_streamed_with_its_data(
             room.id, visitor_id=member.visitor_id, post=Post(kind="dice", data=data)
         )
         streamed = (await stream.until("message"))[-1].data
-    (message,) = (await ann.read(slug))["items"]
+    (message,) = (await ann.read(slug, format="html"))["items"]
     assert message == streamed
     assert (message["kind"], message["data"]) == ("dice", data)
     assert message["text"].startswith("dice: [[[")
+
+
+async def test_text_is_drawn_as_html_where_that_is_asked_for(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    text, html = (
+        "**Hi** <b>\n||x||",
+        '<strong>Hi</strong> &lt;b&gt;<br><span class="spoiler">x</span>',
+    )
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        (posted,) = await ann.say(slug, text)
+        streamed = (await stream.until("message"))[-1].data
+    (plain,) = (await bob.read(slug))["items"]
+    (drawn,) = (await bob.read(slug, format="html"))["items"]
+    assert posted == plain
+    assert (plain["text"], plain["html"]) == (text, None)
+    assert drawn == streamed == {**plain, "html": html}
+    response = await bob.call("GET", f"/rooms/{slug}/messages", params={"format": "pdf"})
+    assert response.status_code == 422
 
 
 async def test_doubtful_message_is_posted_if_confirmed(

@@ -52,6 +52,8 @@ _LINKS = [
     "https://example.org/a?b=1&fbclid=2",
 ]
 _ORDINARY = [
+    "4111 1111 1111 1112",
+    "the order 5555555555554445",
     "see you at 10:30",
     "it is 2024-01-02 already",
     "2024-01-02 10:30:59",
