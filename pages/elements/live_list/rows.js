@@ -16,6 +16,7 @@ export class Row {
     this.from = Number(from);
     this.until = Number(until ?? Infinity);
     this.group = group;
+    this.name = this.node.querySelector(".who")?.textContent; // one author may have several
     this.dedup = dedup;
     this.dividers = {}; // by kind, in front of the node (see headings.js)
   }
