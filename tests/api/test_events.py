@@ -35,7 +35,7 @@ async def test_stream_delivers_message_as_posted(ann: ApiClient, bob: ApiClient,
         assert await stream.ready() == 0
         (message,) = await ann.say(slug, "two\nlines: \u2028 and 🎉")
         event = (await stream.until("message"))[-1]
-    html = "two<br>lines: \u2028 and 🎉"
+    html = "two<br>lines: <br> and 🎉"
     assert event == Event("message", 1, {**message, "html": html})
 
 
