@@ -12,6 +12,7 @@ from .entities import (
     Message,
     Post,
     PurgeStats,
+    Reaction,
     Reviewed,
     Room,
     RoomSummary,
@@ -50,7 +51,9 @@ from .events import (
     EventsLost,
     MemberJoined,
     MemberLeft,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     PresenceChanged,
     RoomActivity,
@@ -67,7 +70,7 @@ from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
-from .limits.costs import Cost, search_cost
+from .limits.costs import Cost, cost_of_edit, cost_of_post, cost_of_search
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
@@ -130,8 +133,10 @@ __all__ = [
     "Membership",
     "Message",
     "MessageDrawer",
+    "MessageEdited",
     "MessageExpired",
     "MessagePosted",
+    "MessageReacted",
     "MessagesDeleted",
     "Metrics",
     "MonotonicWallClock",
@@ -153,6 +158,7 @@ __all__ = [
     "ProofOfWork",
     "PurgeStats",
     "RateLimited",
+    "Reaction",
     "Refused",
     "Reviewed",
     "Room",
@@ -180,6 +186,9 @@ __all__ = [
     "client_network",
     "client_networks",
     "color_of",
+    "cost_of_edit",
+    "cost_of_post",
+    "cost_of_search",
     "draw_text",
     "format_duration",
     "has_code",
@@ -192,7 +201,6 @@ __all__ = [
     "read_settings",
     "require_known_settings",
     "room_lifetime",
-    "search_cost",
     "split_command",
     "split_query",
     "unescape_slash",

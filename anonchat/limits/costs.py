@@ -3,6 +3,7 @@
 from typing import Final
 
 from ..entities import FoundMessages
+from ..text.mentions import may_mention
 
 
 class Cost:
@@ -43,6 +44,12 @@ class Cost:
     """A post: encrypting, committing and rendering it once."""
     POST_CHARACTER: Final = 0.002
     """Each character of a post."""
+    MENTION: Final = 5.0
+    """Finding who is mentioned in a post: the members of the room may have to be loaded."""
+    EDIT: Final = 75.0
+    """An edit: as a deletion and a post."""
+    REACTION: Final = 4.0
+    """Adding or removing a reaction."""
     DRAWN_CHARACTER: Final = 0.001
     """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0
@@ -93,7 +100,18 @@ class Cost:
     """Burning a room or forgetting a visitor: keys and rows are destroyed."""
 
 
-def search_cost(found: FoundMessages) -> float:
+def cost_of_search(found: FoundMessages) -> float:
     """Return the cost, in milliseconds, of a search."""
     messages = Cost.MESSAGE_SEARCHED * found.searched
     return Cost.LIST_QUERY + messages + Cost.CHARACTER_SEARCHED * found.characters
+
+
+def cost_of_post(text: str) -> float:
+    """Return the cost of a post, without the update of each page that shows it."""
+    mentions = Cost.MENTION if may_mention(text) else 0.0
+    return Cost.POST + Cost.POST_CHARACTER * len(text) + mentions
+
+
+def cost_of_edit(text: str) -> float:
+    """Return the cost of an edit, without the update of each page that shows it."""
+    return cost_of_post(text) - Cost.POST + Cost.EDIT

@@ -113,7 +113,8 @@ class Commands:
         """Run a command; one that is sent again with its `dedup_id` is not run again.
 
         Unless `confirmed`, raises `NeedsConfirmation` if filters warn about what it says. That is
-        said, and the command not run again, once the same `dedup_id` is confirmed. Also raises `NotFound` for an unknown command, `Refused` with the usage line, `NotAllowed`,
+        said, and the command not run again, once the same `dedup_id` is confirmed. Also raises
+        `NotFound` for an unknown command, `Refused` with the usage line, `NotAllowed`,
         `RateLimited`, `PluginFailed`, or what the command raises.
         """
         check_dedup_id(dedup_id)

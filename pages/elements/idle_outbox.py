@@ -48,6 +48,7 @@ def _wake(self: Outbox) -> None:
         return
     self._enqueue_event.set()
     if not self.__dict__["is_sending"] and not self._should_stop:
+        self.__dict__["is_sending"] = True  # before it runs: a second loop would mix up the order
         background_tasks.create(self.loop(), name="outbox")
 
 

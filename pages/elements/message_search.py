@@ -12,9 +12,9 @@ from anonchat import (
     FoundMessages,
     Message,
     Room,
+    cost_of_search,
     iterate_cooperatively,
     make_excerpt,
-    search_cost,
     split_query,
 )
 
@@ -96,7 +96,7 @@ class MessageSearch(
                 before=before,
                 limit=_RESULTS_MAX,
             )
-            charge.milliseconds = search_cost(found) + Cost.ROW * len(found.messages)
+            charge.milliseconds = cost_of_search(found) + Cost.ROW * len(found.messages)
             results = [
                 _make_result(message, words)
                 async for message in iterate_cooperatively(reversed(found.messages))

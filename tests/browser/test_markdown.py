@@ -13,7 +13,7 @@ _PASTED = "() => navigator.clipboard.readText()"
 
 async def test_markdown_is_shown_to_everybody(world: World, room: str) -> None:
     ann, bob = await world.members(room, "Ann", "Bob")
-    await ann.post_messages("**bold** _italic_ ~~gone~~ `code`\n- one\n- two")
+    await ann.send_message("**bold** _italic_ ~~gone~~ `code`\n- one\n- two")
     text = bob.log.locator("[data-key] .text")
     await expect(text.locator("strong")).to_have_text("bold")
     await expect(text.locator("em")).to_have_text("italic")
@@ -36,7 +36,7 @@ async def test_pending_message_is_plain_until_it_is_stored(world: World, room: s
 @pytest.mark.parametrize("way", ["click", "Enter", "Space"])
 async def test_spoiler_is_opened(world: World, room: str, way: str) -> None:
     (ann,) = await world.members(room, "Ann")
-    await ann.post_messages("the end: ||he *wakes* [up](https://a.example)|| ok")
+    await ann.send_message("the end: ||he *wakes* [up](https://a.example)|| ok")
     spoiler = ann.log.get_by_role("button", name="Spoiler")
     await expect(spoiler).to_have_attribute("aria-expanded", "false")
     await expect(ann.log.locator("em")).not_to_be_visible()
@@ -57,7 +57,7 @@ async def test_spoiler_is_opened(world: World, room: str, way: str) -> None:
 
 async def test_code_gets_colours_and_scrolls_within_itself(world: World, room: str) -> None:
     ann, bob = await world.members(room, "Ann", "Bob")
-    await ann.post_messages("||closed|| ||open||\n" + _CODE)
+    await ann.send_message("||closed|| ||open||\n" + _CODE)
     await bob.log.locator(".spoiler").nth(1).click()
     for person in (ann, bob):
         await expect(person.log.locator(".code-keyword")).to_have_text(["def", "return"])
@@ -74,7 +74,7 @@ async def test_code_gets_colours_and_scrolls_within_itself(world: World, room: s
 
 async def test_code_is_copied(world: World, room: str) -> None:
     ann = await _person_with_clipboard(world, room)
-    await ann.post_messages("see\n```\n<a>  b\n\nc &amp;\n```")
+    await ann.send_message("see\n```\n<a>  b\n\nc &amp;\n```")
     await ann.log.locator("pre").hover()
     await ann.log.get_by_role("button", name="Copy", exact=True).click()
     await expect(ann.page.get_by_text("Copied", exact=True)).to_be_visible()
@@ -84,7 +84,7 @@ async def test_code_is_copied(world: World, room: str) -> None:
 async def test_message_is_copied_as_it_was_typed(world: World, room: str) -> None:
     ann = await _person_with_clipboard(world, room)
     typed = "**a** ||b||\n- c\n- d\n\n```\ne\n```"
-    await ann.post_messages(typed)
+    await ann.send_message(typed)
     await expect(ann.log.locator("pre")).to_have_text("e")
     await ann.log.locator("strong").click(button="left")
     await ann.log.locator("[data-key]").focus()

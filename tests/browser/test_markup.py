@@ -36,7 +36,8 @@ _FIND_EXECUTABLE = """() => {
     for (const element of document.querySelectorAll("body *")) {
         for (const { name, value } of element.attributes) {
             const isAsset = element.tagName === "LINK" || element.tagName === "SCRIPT";
-            if (/^on/i.test(name) || (bad.test(value) && !["data-dedup", "data-source"].includes(name))
+            const isText = ["data-dedup", "data-source"].includes(name);
+            if (/^on/i.test(name) || (bad.test(value) && !isText)
                 || (name === "style" && /url\\(|import/i.test(value) && !isAsset))
                 found.push(`${element.outerHTML.slice(0, 200)}`);
         }

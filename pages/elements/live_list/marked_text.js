@@ -42,7 +42,13 @@ function addCopyButton(pre, name, onCopied) {
   block.className = "code-block";
   Object.assign(button, { type: "button", className: "copy-code", textContent: name });
   button.addEventListener("click", async () => (await copy(pre.textContent, pre)) && onCopied());
-  pre.tabIndex = 0; // so that the keyboard scrolls it
+  pre.tabIndex = 0;
+  pre.addEventListener("keydown", (event) => scrolls(pre, event) && event.stopPropagation());
   pre.replaceWith(block);
   block.append(pre, button);
+}
+
+// In a list these keys move the focus; code that is too wide is scrolled by them.
+function scrolls(pre, { key }) {
+  return ["ArrowLeft", "ArrowRight"].includes(key) && pre.scrollWidth > pre.clientWidth;
 }
