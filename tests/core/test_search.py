@@ -1,6 +1,7 @@
 """Searching the messages of a room."""
 
 import asyncio
+import gc
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -180,8 +181,12 @@ async def test_search_leaves_time_for_others(
             await asyncio.sleep(0)
             gaps.append(time.thread_time() - began)
 
-    other = asyncio.create_task(measure_gaps())
-    assert await find(chat, room, ann, "nothing of it") == []
-    await asyncio.sleep(0)
-    other.cancel()
+    gc.disable()  # a collection may take longer than the bound, whatever is running
+    try:
+        other = asyncio.create_task(measure_gaps())
+        assert await find(chat, room, ann, "nothing of it") == []
+        await asyncio.sleep(0)
+        other.cancel()
+    finally:
+        gc.enable()
     assert max(gaps) < 0.05  # seconds of processor time
