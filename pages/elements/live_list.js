@@ -70,6 +70,7 @@ export default {
       "aria-live": this.stick ? "polite" : undefined,
       tabindex: this.stick ? 0 : this.arrows ? -1 : undefined,
       onScroll: this.onScroll,
+      onKeydown: this.onKeydown,
       onClick: this.onClick,
     }, this.missed && [Vue.h("p", { class: "missed" }, this.missed)]);
     if (!this.stick) return list;
@@ -562,6 +563,9 @@ export default {
       if (!target) return;
       event.preventDefault();
       this.$emit("act", { act: target.dataset.act, key: target.closest("[data-key]").dataset.key });
+    },
+    onKeydown(event) {
+      if (this.stick && event.key === "Escape" && !event.isComposing && !event.defaultPrevented) this.onLatest();
     },
     onLatest() {
       this.$refs.list.focus({ preventScroll: true });
