@@ -15,7 +15,7 @@ let last = {}; // what was searched for last on this page, and the list it was s
 export default {
   props: {
     feed: Number, // id of the list of the messages
-    channel: String, // of that list
+    feed_channel: String, // the channel of that list
     language: String,
     now: Number, // the server's time
     max_characters: Number,
@@ -57,7 +57,7 @@ export default {
     this.pending = null;
   },
   mounted() {
-    this.onPacket = (packet) => packet.channel === this.channel && this.receive(packet);
+    this.onPacket = (packet) => packet.channel === this.feed_channel && this.receive(packet);
     whenSocket((socket) => socket.on("feed", this.onPacket));
     if (last.feed !== this.feed) return;
     this.$refs.box.value = last.words;

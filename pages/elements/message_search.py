@@ -51,7 +51,7 @@ class MessageSearch(
         self._language = _ = current_language()
         self._props.update(
             feed=messages.id,
-            channel=messages.props["channel"],
+            feed_channel=messages.props["channel"],
             language=_.code,
             now=self._context.feeds.now(),
             max_characters=QUERY_CHARACTERS,

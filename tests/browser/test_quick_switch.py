@@ -77,7 +77,7 @@ async def test_alt_shift_and_arrow_lead_to_the_next_unread_room(world: World, ro
 
 async def test_escape_in_the_messages_leads_to_the_latest(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
-    await ann.post_messages(*(f"{number}\nand\nmore\nlines" for number in range(12)))
+    await ann.post_messages(*(f"{number} {'and more ' * 80}".strip() for number in range(8)))
     await ann.log.focus()
     await ann.page.keyboard.press("Home")
     await expect(ann.log.locator("[data-key]").first).to_be_focused()
