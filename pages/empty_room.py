@@ -21,6 +21,5 @@ def show_empty_room(room: Room) -> None:
         if room.listed
         else _("Only those who have its link can find this room.")
     )
-    with html.div().classes("empty-room"):
-        html.p(f"{nothing} {findable}")
+    with html.div(f"{nothing} {findable}").classes("empty-room"):
         Button(_("Invite"), kind="quiet", on_click=show_invitation)

@@ -9,8 +9,7 @@ from anonchat import Room, Visitor
 
 from .context import PageContext
 from .elements.alert import Alert
-from .elements.room_keys import RoomKeys
-from .elements.shortcut import Shortcut
+from .elements.shortcuts import Shortcuts
 from .elements.skip_link import SkipLink
 from .elements.sub_pages import Builder, SubPages
 from .i18n.language import current_language
@@ -61,8 +60,7 @@ async def _show_shell(visitor: Visitor) -> None:
         _ = current_language()
         SkipLink(_("Skip the rooms"), to=".sub-page > [tabindex]")
         show_sidebar(visitor)
-        Shortcut("?", on_press=open_keyboard_dialog)
-        RoomKeys(on_switch=open_quick_switch)
+        Shortcuts(on_help=open_keyboard_dialog, on_switch=open_quick_switch)
         alert = Alert().classes("page-alert")
         pages = SubPages(_PATHS, data={"visitor": visitor}, alert=alert, on_show=mark_lobby)
         await pages.load()

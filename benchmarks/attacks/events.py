@@ -21,7 +21,7 @@ _MESSAGE_SEARCH = "nicegui-message_search"
 _QUICK_SWITCH = "nicegui-quick_switch"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
-_OPENERS = (("New room", "click"), ("Settings", "click"), ("nicegui-shortcut", "press"))
+_OPENERS = (("New room", "click"), ("Settings", "click"), ("nicegui-shortcuts", "help"))
 _SYNC: dict[str, Any] = {"question": 1, "keys": [], "older": False, "beyond": ""}
 
 Path = Callable[[Scene], str]
@@ -218,7 +218,7 @@ async def _search_messages(page: Page, _scene: Scene, _number: int) -> None:
 async def _switch_rooms(page: Page, scene: Scene, number: int) -> None:
     """Search public rooms in the dialog of the keyboard, and pick one."""
     if _QUICK_SWITCH not in page.parts:
-        await page.emit("nicegui-room_keys", "switch", {})
+        await page.emit("nicegui-shortcuts", "switch", {})
         await page.wait_for(_QUICK_SWITCH)
     if number % 2:
         await page.emit(_QUICK_SWITCH, "pick", scene.lively_room)
@@ -290,7 +290,7 @@ WAYS = (
         "rooms switched",
         _lobby,
         _switch_rooms,
-        ("nicegui-room_keys", "switch"),
+        ("nicegui-shortcuts", "switch"),
         (_QUICK_SWITCH, "query"),
         (_QUICK_SWITCH, "pick"),
         allowed=("joins_per_visitor",),

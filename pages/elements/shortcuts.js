@@ -1,19 +1,28 @@
-// The keys that lead to another room: Alt with arrows to those of the sidebar, Ctrl+K to any.
+// Keys that work anywhere on a page: `?` for help, Alt with arrows to the rooms of the sidebar, Ctrl+K
+// to any room.
 
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
 const isMac = /^(Mac|iP)/.test(navigator.platform);
 
 export default {
-  emits: ["switch"],
+  emits: ["help", "switch"],
   render: () => Vue.h("span", { hidden: true }),
   mounted() {
+    document.addEventListener("keydown", this.onCharacter, true); // before the message box takes it
     document.addEventListener("keydown", this.onKeydown);
   },
   unmounted() {
+    document.removeEventListener("keydown", this.onCharacter, true);
     document.removeEventListener("keydown", this.onKeydown);
   },
   methods: {
+    onCharacter(event) {
+      if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+      if (event.target.closest("input, textarea, select") || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      if (!event.repeat) this.$emit("help");
+    },
     onKeydown(event) {
       // In a text, Alt and an arrow move the caret; on a Mac, Ctrl+K deletes to the end of the line.
       const isText = event.target.value || (isMac && event.target.matches("input, textarea"));
