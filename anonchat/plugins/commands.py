@@ -121,7 +121,7 @@ class Commands:
         key = (member.room_id, member.visitor_id, dedup_id)
         run = self._runs.get(key) if dedup_id else None
         if run is None:
-            post = self._unconfirmed.pop(key, None) if confirmed else None
+            post = self._unconfirmed.pop(key, None) if dedup_id and confirmed else None
             run = asyncio.ensure_future(
                 self._say_confirmed(member, post, dedup_id)
                 if post
@@ -167,9 +167,11 @@ class Commands:
                 command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed
             )
         except NeedsConfirmation:
-            key = (member.room_id, member.visitor_id, dedup_id)
-            self._unconfirmed[key] = answer
-            asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._unconfirmed.pop, key, None)
+            if dedup_id:
+                key = (member.room_id, member.visitor_id, dedup_id)
+                self._unconfirmed[key] = answer
+                loop = asyncio.get_running_loop()
+                loop.call_later(_KEPT_SECONDS, self._unconfirmed.pop, key, None)
             raise
 
     async def _say_confirmed(self, member: CoreMember, post: Post, dedup_id: str) -> CommandResult:

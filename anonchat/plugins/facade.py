@@ -48,9 +48,7 @@ class Chat:
 
     def list_rooms(self) -> list[Room]:
         """Return all rooms, those that are not listed included."""
-        directory = self._host.chat.room_directory
-        summaries = map(directory.summary, directory.list_ids())
-        return [summary.room for summary in summaries if summary]
+        return self._host.chat.room_directory.list_all()
 
     def find_room(self, room_id: str) -> Room:
         """Return a room by its id. Raises `NotFound`."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
 import pytest
 from nicegui import ui
 from nicegui.event_listener import EventListener
@@ -169,3 +170,14 @@ async def test_changes_that_follow_each_other_are_drawn_together(chat: Chat, url
         await wait_until(lambda: bo.shows("tea: 20"))
         await wait_until(bo.has_received("tea: 20"))
         assert sum("tea: " in frame for frame in bo.tab.received) - drawn < 20
+
+
+async def test_route_takes_calls_of_other_programs_but_not_of_other_sites(
+    browser: httpx.AsyncClient,
+) -> None:
+    url, body = "/plugins/sample/echo", {"text": "green"}
+    answer = await browser.post(url, json=body)
+    assert (answer.status_code, answer.json()) == (200, body)
+    foreign = {"Origin": "https://evil.example"}
+    assert (await browser.post(url, json=body, headers=foreign)).status_code == 403
+    assert (await browser.post(url, json={"text": "x" * 70_000})).status_code == 413

@@ -95,6 +95,12 @@ def closed() -> None:
     raise Refused("Closed today")
 
 
+@plugin.router.post("/echo")
+async def echo(body: dict[str, str]) -> dict[str, str]:
+    """Answer with what another program has sent."""
+    return body
+
+
 def _fail() -> None:
     raise ValueError("what somebody wrote")
 
