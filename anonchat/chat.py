@@ -24,6 +24,7 @@ from .security.event_cipher import EventCipher
 from .security.local_keystore import LocalKeyStore
 from .security.message_cipher import MessageCipher
 from .security.proof_of_work import ProofOfWork
+from .security.reaction_cipher import ReactionCipher
 from .security.replicated_keystore import ReplicatedKeyStore
 from .security.row_cipher import RowCipher
 from .security.secret_key import get_or_create_secret_key, keys_path
@@ -48,8 +49,10 @@ from .storage.message_history import MessageHistory
 from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
+from .storage.reactions import StoredReactions
 from .storage.room_names import RoomNames
 from .storage.room_places import RoomPlaces
+from .storage.stored_messages import StoredMessages
 from .text.confusables import UNICODE_VERSION
 
 _HEARTBEAT_SECONDS = 0.25
@@ -104,6 +107,10 @@ class Chat:
         hasher = Hasher(lambda: keys.hash_key)
         self._database = database = Database(settings.resolved_database_url)
         cipher, message_cipher = RowCipher(keys), MessageCipher(keys)
+        reaction_cipher = ReactionCipher(keys)
+        reactions = StoredReactions(
+            database=database, clock=clock, message_cipher=message_cipher, cipher=reaction_cipher
+        )
         # After the bus, which the keys need.
         self._event_cipher = EventCipher(cipher, message_cipher)
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
@@ -149,6 +156,7 @@ class Chat:
             cipher=cipher,
             nicknames=self.nicknames,
             phrases=PhraseVerifier(limits, hasher),
+            forget_reactions=reactions.forget,
             hasher=hasher,
         )
         self.room_deletion = RoomDeletion(
@@ -196,7 +204,11 @@ class Chat:
             places=places,
         )
         self.key_rotation = KeyRotation(
-            database=database, clock=clock, keys=keys, cipher=message_cipher
+            database=database,
+            clock=clock,
+            keys=keys,
+            cipher=message_cipher,
+            reaction_cipher=reaction_cipher,
         )
         self.expiry = Expiry(
             database=database,
@@ -208,13 +220,14 @@ class Chat:
             forget=self.identity.forget,
         )
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
-        history = MessageHistory(database=database, bus=bus, clock=clock, cipher=message_cipher)
+        history = MessageHistory(
+            database=database, bus=bus, clock=clock, cipher=message_cipher, reactions=reactions
+        )
         self.messages = Messages(
-            database=database,
+            settings=settings,
             bus=bus,
             clock=clock,
             limits=limits,
-            keys=keys,
             hasher=hasher,
             metrics=metrics,
             writer=MessageWriter(
@@ -232,7 +245,15 @@ class Chat:
                 queue_max=settings.post_queue_max,
             ),
             history=history,
+            stored=StoredMessages(
+                database=database,
+                clock=clock,
+                keys=keys,
+                cipher=message_cipher,
+                reactions=reactions,
+            ),
             require_member=self.memberships.require,
+            list_members=self.memberships.list_all,
             rotate_span_keys=self.key_rotation.rotate,
         )
         self._heartbeat = PeriodicTask(self._tick, seconds=_HEARTBEAT_SECONDS, name="heartbeat")

@@ -53,12 +53,27 @@ class Member:
     read_seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """An emoji, and the authors who have reacted with it to a message, the first one first."""
+
+    emoji: str
+    authors: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return len(self.authors)
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Message:
     """A message. `seq` counts 1, 2, 3 … in its room; `dedup_id` is chosen by the client.
 
     `kind` is empty in ordinary messages. Else `data` is what the kind needs to be drawn, and `text`
-    is shown where nothing draws it.
+    is shown where nothing draws it. `reply_to` is the id of the message that it answers, which may
+    be gone, and `mentions` are the authors whom its text names. `revision` counts its changes:
+    a copy with a higher one is newer.
     """
 
     id: str
@@ -73,6 +88,11 @@ class Message:
     expires_at: datetime
     kind: str = ""
     data: JsonValue = field(default=None, hash=False)
+    reply_to: str = ""
+    mentions: tuple[str, ...] = ()
+    edited: bool = False
+    revision: int = 0
+    reactions: tuple[Reaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +100,16 @@ class Post:
     """What is said: a text, or something of a `kind` with `data`, any JSON of up to 16,384 bytes.
 
     With a kind the text may be empty: one is made of kind and data. A `nickname` is shown instead
-    of the author's, without a badge.
+    of the author's, without a badge. `reply_to` is the id of the message that it answers, `ttl` its
+    own lifetime, which is at most that of the room's messages.
     """
 
     text: str = ""
     kind: str = ""
     data: JsonValue = field(default=None, hash=False)
     nickname: str = ""
+    reply_to: str = ""
+    ttl: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

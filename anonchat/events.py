@@ -82,6 +82,22 @@ class MessagePosted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageEdited(Event):
+    """Its author, the visitor `visitor_id`, has changed the text of a message."""
+
+    message: Message
+    visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReacted(Event):
+    """The reactions to a message have changed. `visitor_id` is its author, as a visitor."""
+
+    message: Message
+    visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted(Event):
     """Messages were deleted, or purged after they expired."""
 

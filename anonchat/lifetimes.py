@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from .durations import format_duration
-from .errors import N_, InvalidLifetime
+from .errors import N_, ChatError, InvalidLifetime, InvalidMessage
 from .settings import Settings
 
 MARK_SEEN_INTERVAL = timedelta(minutes=10)
@@ -48,9 +48,26 @@ def require_shorter_messages(message_ttl: timedelta, room_ttl: timedelta) -> Non
         raise InvalidLifetime(N_("Messages cannot outlive the room they are in."))
 
 
-def _check_within(ttl: timedelta | None, least: timedelta, most: timedelta) -> None:
+def check_message_lifetime(
+    settings: Settings, ttl: timedelta | None, most: timedelta | None = None
+) -> None:
+    """Raise `InvalidMessage` if the own lifetime of a message is too short, or above `most`.
+
+    That is the lifetime of messages in its room, or, if it is not known yet, in any room.
+    """
+    most = settings.message_ttl_max if most is None else most
+    _check_within(ttl, min(settings.message_ttl_min, most), most, error=InvalidMessage)
+
+
+def _check_within(
+    ttl: timedelta | None,
+    least: timedelta,
+    most: timedelta,
+    *,
+    error: type[ChatError] = InvalidLifetime,
+) -> None:
     if ttl is not None and not least <= ttl <= most:
-        raise InvalidLifetime(
+        raise error(
             N_("That has to be between {least} and {most}."),
             least=format_duration(least),
             most=format_duration(most),

@@ -11,6 +11,7 @@ from .entities import (
     Message,
     Post,
     PurgeStats,
+    Reaction,
     Reviewed,
     Room,
     RoomSummary,
@@ -49,7 +50,9 @@ from .events import (
     EventsLost,
     MemberJoined,
     MemberLeft,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     PresenceChanged,
     RoomActivity,
@@ -66,7 +69,7 @@ from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
-from .limits.costs import Cost
+from .limits.costs import Cost, cost_of_edit, cost_of_post
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
@@ -124,8 +127,10 @@ __all__ = [
     "Membership",
     "Message",
     "MessageDrawer",
+    "MessageEdited",
     "MessageExpired",
     "MessagePosted",
+    "MessageReacted",
     "MessagesDeleted",
     "Metrics",
     "MonotonicWallClock",
@@ -146,6 +151,7 @@ __all__ = [
     "ProofOfWork",
     "PurgeStats",
     "RateLimited",
+    "Reaction",
     "Refused",
     "Reviewed",
     "Room",
@@ -173,6 +179,8 @@ __all__ = [
     "client_network",
     "client_networks",
     "color_of",
+    "cost_of_edit",
+    "cost_of_post",
     "draw_text",
     "format_duration",
     "has_code",

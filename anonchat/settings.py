@@ -157,6 +157,10 @@ class Settings(BaseSettings):
     """Commands of plugins per visitor, besides what they post."""
     deletions_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
     """Deleted messages per visitor; a deletion costs more than a post."""
+    edits_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Edited messages per visitor; an edit costs as much as a deletion."""
+    reactions_per_visitor: RateSetting = Rate(240, timedelta(minutes=1))
+    """Reactions that a visitor adds or removes."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))

@@ -12,6 +12,7 @@ from models.job_run import JobRunRow
 from models.member import MemberRow
 from models.message import MessageRow
 from models.purge_stats import PurgeStatsRow
+from models.reaction import ReactionRow
 from models.room import RoomRow
 from models.room_state import RoomStateRow
 from models.span import SpanRow
@@ -24,6 +25,7 @@ __all__ = [
     "MemberRow",
     "MessageRow",
     "PurgeStatsRow",
+    "ReactionRow",
     "RoomRow",
     "RoomStateRow",
     "SQLModel",

@@ -11,7 +11,8 @@ from models.counting import Count
 class MessageRow(SQLModel, table=True):
     """A message; `sealed` has its nickname, badge, text and dedup_id, encrypted together.
 
-    If the message has a kind, then also kind and data.
+    If the message has a kind, then also kind and data, and then what else it has. `revision` counts
+    its changes.
     """
 
     __tablename__ = "message"
@@ -27,5 +28,6 @@ class MessageRow(SQLModel, table=True):
     author: str
     dedup_key: bytes = Field(unique=True)
     sealed: bytes
+    revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     posted_at: datetime
     expires_at: datetime = Field(index=True)

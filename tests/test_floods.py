@@ -28,6 +28,7 @@ CONNECTIONS = 2
 
 KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
+CHANGED = "SELECT sum(revision) FROM message"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
 REVISIONS = "SELECT sum(revision) FROM room"
@@ -59,7 +60,9 @@ CHANGES = {
     "API: joins and leaves": MEMBERS,
     "API: posts": MESSAGES,
     "API: commands run": MESSAGES,
+    "API: messages edited": KEYS,
     "API: messages deleted": MESSAGES,
+    "API: reactions": CHANGED,
 }
 """Queries whose result an attack changes."""
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ..limits.costs import Cost
+from ..limits.costs import Cost, cost_of_post
 from . import problems
 from .dependencies import (
     ROOM_PROBLEMS,
@@ -65,7 +65,7 @@ async def run(
     A retry within half a minute with the same `dedup_id` does not run it again; a later one posts
     nothing again.
     """
-    cost = Cost.POST + Cost.POST_CHARACTER * len(command.text)
+    cost = cost_of_post(command.text)
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
     await budget.spend(cost)
     return CommandResult.model_validate(

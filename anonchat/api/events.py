@@ -36,13 +36,24 @@ event: message
 id: 42
 data: {"id":"pS3kX0v1cN6i4yXl","seq":42,"nickname":"Night Owl","author":"9f2b4c6d8e0a1b3c5d",\
 "text":"dice: [4,2]","posted_at":"2030-01-01T12:00:00Z","expires_at":"2030-01-02T12:00:00Z",\
-"kind":"dice","data":[4,2]}
+"kind":"dice","data":[4,2],"reply_to":"","mentions":[],"edited":false,"reactions":[]}
 
 event: gone
 data: {"seqs":[40,41]}
 
 """
-_KINDS = ("ready", "message", "gone", "joined", "left", "presence", "changed", "ended")
+_KINDS = (
+    "ready",
+    "message",
+    "edited",
+    "reacted",
+    "gone",
+    "joined",
+    "left",
+    "presence",
+    "changed",
+    "ended",
+)
 _EVENT = {
     "type": "object",
     "properties": {
@@ -101,6 +112,7 @@ async def _subscribe(
         try:
             await chat.bus.subscribe_room(room.id)
             member = await chat.memberships.require(room.id, visitor_id=caller.id)
+            subscriber.author = member.author
             await chat.presence.enter(member, page_id=subscriber.id)
             try:
                 yield Subscription(subscriber, member, address)
@@ -143,6 +155,8 @@ async def listen(
     | event | data | when |
     |---|---|---|
     | `message` | the message; the event's `id` is its `seq` | it was posted |
+    | `edited` | the message as it is now; no `id` | its author has changed it |
+    | `reacted` | the same | its reactions have changed |
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
@@ -152,7 +166,8 @@ async def listen(
 
     Every `message` is sent once, in the order of `seq`. Without `after` and `Last-Event-ID` the
     stream begins with live events. With one of them it begins after that `seq`; those of the last
-    1,000 messages up to it that no longer exist are sent as `gone`. A comment every 15 seconds
+    1,000 messages up to it that no longer exist are sent as `gone`, and the newest 200 of them that
+    were ever changed as `edited`, which may repeat what you know. A comment every 15 seconds
     keeps the connection alive. The stream ends when you are no longer a member, when the room ends
     or the server stops, and when you read too slowly. To resume, reconnect with the last `id` you
     received, unless the call is refused.

@@ -1,22 +1,44 @@
-"""Reading, posting and deleting messages."""
+"""Reading, posting, editing and deleting messages."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
-from ..limits.costs import Cost
+from ..chat import Chat
+from ..entities import Post, Room, Visitor
+from ..limits.costs import Cost, cost_of_edit, cost_of_post
 from ..runtime.cooperative import iterate_cooperatively
 from . import problems
 from .cursors import decode_cursor, encode_cursor
-from .dependencies import ROOM_PROBLEMS, Budget, Caller, ChatDependency, RoomDependency, charge
+from .dependencies import (
+    ROOM_PROBLEMS,
+    Budget,
+    CallBudget,
+    Caller,
+    ChatDependency,
+    RoomDependency,
+    charge,
+)
 from .problem_responses import problem_responses
 from .rooms import Cursor, PageLimit
-from .schemas import PAGE_DEFAULT, SEQ_MAX, Message, NewMessage, Page
+from .schemas import (
+    PAGE_DEFAULT,
+    SEQ_MAX,
+    Message,
+    MessageChanges,
+    NewMessage,
+    Page,
+    parse_optional_duration,
+)
 
 routes = APIRouter(prefix="/rooms/{slug}/messages", tags=["messages"])
 
 Seq = Annotated[int, Query(ge=0, le=SEQ_MAX)]
+MessageId = Annotated[
+    str, Path(description="The `id` of the message.", examples=["pS3kX0v1cN6i4yXl"])
+]
+Emoji = Annotated[str, Path(description="One emoji, percent-encoded.", examples=["👍"])]
 
 _HISTORY_CURSOR = TypeAdapter(tuple[Seq | None, Seq | None])
 
@@ -59,10 +81,13 @@ async def history(
             room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
         )
         page = found[:limit] if after is not None else found[-limit:]
-        items = [Message.model_validate(message) for message in page]
+        items = [Message.of(message, member.author) for message in page]
         if format == "html":
             charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in page)
-            items = [Message.drawn(message) async for message in iterate_cooperatively(page)]
+            items = [
+                Message.drawn(message, member.author)
+                async for message in iterate_cooperatively(page)
+            ]
     bounds: tuple[int | None, int | None] | None = None
     if len(found) > limit:
         bounds = (None, page[0].seq) if after is None else (page[-1].seq, before)
@@ -99,16 +124,61 @@ async def post(
 
     Posting again with the same `dedup_id` returns the same message, so retries are always safe.
     """
-    cost = Cost.POST + Cost.POST_CHARACTER * len(new_message.text)
+    cost = cost_of_post(new_message.text)
     cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
     await budget.spend(cost)
-    return Message.model_validate(
+    return Message.of_author(
         await chat.messages.post(
             room.id,
             visitor_id=caller.id,
-            text=new_message.text,
+            post=Post(
+                new_message.text,
+                reply_to=new_message.reply_to,
+                ttl=parse_optional_duration(new_message.ttl),
+            ),
             dedup_id=new_message.dedup_id or "",
             confirmed=new_message.confirmed,
+        )
+    )
+
+
+@routes.patch(
+    "/{message_id}",
+    summary="Edit a message",
+    response_description="The message as it is now, for everybody.",
+    responses=problem_responses(
+        *ROOM_PROBLEMS,
+        problems.NOT_A_MEMBER,
+        problems.NOT_ALLOWED,
+        problems.TOO_LARGE,
+        problems.INVALID_REQUEST,
+        problems.INVALID_MESSAGE,
+        problems.REFUSED,
+        problems.NEEDS_CONFIRMATION,
+    ),
+)
+async def edit(
+    chat: ChatDependency,
+    caller: Caller,
+    budget: Budget,
+    room: RoomDependency,
+    message_id: MessageId,
+    changes: MessageChanges,
+) -> Message:
+    """Change the text of your own message. When it expires does not change.
+
+    The old text is gone as that of a deleted message is.
+    """
+    cost = cost_of_edit(changes.text)
+    cost += Cost.PAGE_UPDATE * len(chat.presence.list_present(room.id))
+    await budget.spend(cost)
+    return Message.of_author(
+        await chat.messages.edit(
+            room.id,
+            visitor_id=caller.id,
+            message_id=message_id,
+            text=changes.text,
+            confirmed=changes.confirmed,
         )
     )
 
@@ -125,9 +195,70 @@ async def delete(
     chat: ChatDependency,
     caller: Caller,
     room: RoomDependency,
-    message_id: Annotated[
-        str, Path(description="The `id` of the message.", examples=["pS3kX0v1cN6i4yXl"])
-    ],
+    message_id: MessageId,
 ) -> None:
     """Delete your own message, or any message in a room you own."""
     await chat.messages.delete(room.id, visitor_id=caller.id, message_id=message_id)
+
+
+@routes.put(
+    "/{message_id}/reactions/{emoji}",
+    summary="React to a message",
+    response_description="The message as it is now, for everybody.",
+    responses=problem_responses(
+        *ROOM_PROBLEMS,
+        problems.NOT_A_MEMBER,
+        problems.INVALID_MESSAGE,
+        problems.LIMIT_REACHED,
+    ),
+)
+async def react(
+    chat: ChatDependency,
+    caller: Caller,
+    budget: Budget,
+    room: RoomDependency,
+    message_id: MessageId,
+    emoji: Emoji,
+) -> Message:
+    """React with an emoji. A second time changes nothing.
+
+    A message has 20 kinds of reactions at most, by 100 members at most.
+    """
+    return await _react(chat, caller, budget, room, message_id, emoji, on=True)
+
+
+@routes.delete(
+    "/{message_id}/reactions/{emoji}",
+    summary="Take a reaction back",
+    response_description="The message as it is now, for everybody.",
+    responses=problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.INVALID_MESSAGE),
+)
+async def unreact(
+    chat: ChatDependency,
+    caller: Caller,
+    budget: Budget,
+    room: RoomDependency,
+    message_id: MessageId,
+    emoji: Emoji,
+) -> Message:
+    """Take your reaction back; if you have not reacted with this emoji, nothing changes."""
+    return await _react(chat, caller, budget, room, message_id, emoji, on=False)
+
+
+async def _react(
+    chat: Chat,
+    caller: Visitor,
+    budget: CallBudget,
+    room: Room,
+    message_id: str,
+    emoji: str,
+    *,
+    on: bool,
+) -> Message:
+    present = len(chat.presence.list_present(room.id))
+    await budget.spend(Cost.REACTION + Cost.PAGE_UPDATE * present)
+    member = await chat.memberships.require(room.id, visitor_id=caller.id)
+    message = await chat.messages.react(
+        room.id, visitor_id=caller.id, message_id=message_id, emoji=emoji, on=on
+    )
+    return Message.of(message, member.author)

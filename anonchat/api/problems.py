@@ -113,8 +113,8 @@ NOT_ALLOWED = Problem(
     "not-allowed",
     403,
     "You may not do this",
-    "A message may be deleted by its author and the room's owner. A room may be changed or deleted "
-    "by its owner.",
+    "A message may be deleted by its author and the room's owner, and edited by its author if it "
+    "has no kind. A room may be changed or deleted by its owner.",
 )
 NOT_FOUND = Problem(
     "not-found",
@@ -139,7 +139,7 @@ TOO_OFTEN = Problem(
     "too-often",
     429,
     "Too many requests",
-    "You post, use commands, join, create or change rooms, sign in or call more often than "
+    "You post, edit, use commands, join, create or change rooms, sign in or call more often than "
     "allowed, or too many secret phrases were tried for this nickname, by you or others. "
     "`Retry-After` is the number of seconds to wait.",
 )

@@ -25,6 +25,11 @@ _PASSWORD = Field(
     description="Rooms with a password are still to come: refused as `not-supported`.",
     examples=["swordfish"],
 )
+_CONFIRMED = Field(
+    default=True,
+    description="Whether to post it even if there are doubts. If not, they are answered as "
+    "`needs-confirmation`.",
+)
 _DEDUP_ID = r"^[!-~]{1,64}$"
 _EXPIRES_AT = Field(description="When it expires.", examples=["2030-01-02T12:00:00Z"])
 
@@ -138,11 +143,24 @@ class NewMessage(_RequestModel):
         description="Your idempotency key: posting again with it stores no second message.",
         examples=["3f1c"],
     )
-    confirmed: bool = Field(
-        default=True,
-        description="Whether to post it even if there are doubts. If not, they are answered as "
-        "`needs-confirmation`.",
+    reply_to: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="The `id` of the message that it answers.",
+        examples=["pS3kX0v1cN6i4yXl"],
     )
+    ttl: GivenDuration | None = Field(
+        default=None,
+        description="How long it is kept, at most as long as other messages of the room.",
+    )
+    confirmed: bool = _CONFIRMED
+
+
+class MessageChanges(_RequestModel):
+    """A text that replaces that of a message."""
+
+    text: str = Field(description="1 to 4,000 characters, 200 lines.", examples=["Hello!"])
+    confirmed: bool = _CONFIRMED
 
 
 class NewCommand(_RequestModel):
@@ -227,6 +245,14 @@ class OwnRoom(Room):
     )
 
 
+class Reaction(_ResponseModel):
+    """A reaction to a message, of one kind."""
+
+    emoji: str = Field(examples=["👍"])
+    count: int = Field(ge=1, examples=[2], description="How many have reacted with it.")
+    mine: bool = Field(default=False, description="Whether the caller is one of them.")
+
+
 class Message(_ResponseModel):
     """A message."""
 
@@ -256,11 +282,35 @@ class Message(_ResponseModel):
         description="What a message of this kind consists of, any JSON; null in ordinary messages.",
         examples=[[4, 2]],
     )
+    reply_to: str = Field(
+        description="The `id` of the message that it answers, which may be gone; else empty.",
+        examples=["pS3kX0v1cN6i4yXl"],
+    )
+    mentions: list[str] = Field(
+        description="The `author` of each member whom the text names as `@nickname`.",
+        examples=[["9f2b4c6d8e0a1b3c5d"]],
+    )
+    edited: bool = Field(description="Whether its author has changed the text.")
+    reactions: list[Reaction] = Field(description="At most 20 kinds, the first one first.")
 
     @classmethod
-    def drawn(cls, message: entities.Message) -> Self:
-        """Convert a message, and draw its text as HTML."""
-        return cls.model_validate(message).model_copy(update={"html": draw_html(message.text)})
+    def of(cls, message: entities.Message, reader: str) -> Self:
+        """Convert a message for the reader with this pseudonym."""
+        shown = cls.model_validate(message)
+        for reaction, each in zip(shown.reactions, message.reactions, strict=True):
+            reaction.mine = reader in each.authors
+        return shown
+
+    @classmethod
+    def of_author(cls, message: entities.Message) -> Self:
+        """Convert a message for its author."""
+        return cls.of(message, message.author)
+
+    @classmethod
+    def drawn(cls, message: entities.Message, reader: str, *, html: str | None = None) -> Self:
+        """Convert a message with its text as HTML, which is drawn unless it is given."""
+        html = draw_html(message.text) if html is None else html
+        return cls.of(message, reader).model_copy(update={"html": html})
 
 
 class Command(_ResponseModel):

@@ -10,7 +10,15 @@ from ..limits.costs import Cost
 from ..limits.work_budget import MAX_WAIT
 from ..runtime.cooperative import iterate_cooperatively
 from .schemas import PAGE_MAX
-from .streams import HEARTBEAT, StreamEvent, Subscriber, deleted_event, message_event, ready_event
+from .streams import (
+    HEARTBEAT,
+    StreamEvent,
+    Subscriber,
+    changed_event,
+    deleted_event,
+    message_event,
+    ready_event,
+)
 
 _DELETED_LOOKBACK = 1_000
 
@@ -34,6 +42,7 @@ class StreamContent:
         self._room = room
         self._subscriber = subscription.subscriber
         self._visitor_id = subscription.member.visitor_id
+        self._author = subscription.member.author
         self._address = subscription.address
         self._start_seq = start
         self._sent_seq = 0
@@ -59,8 +68,8 @@ class StreamContent:
             self._sent_seq = last_seq
         elif self._start_seq <= last_seq:
             self._sent_seq = self._start_seq
-            if deleted := await self._find_deleted():
-                yield deleted_event(deleted).data
+            async for chunk in self._send_changes():
+                yield chunk
         # Else the start belongs to an earlier room with this slug: send all of this room.
         async for chunk in self._catch_up():
             yield chunk
@@ -69,6 +78,10 @@ class StreamContent:
     async def _send(self, events: list[StreamEvent]) -> AsyncIterator[bytes]:
         chunk: list[bytes] = []
         for event in events:
+            if event.is_change:
+                if event.seq <= self._sent_seq:  # else it is sent as it is now
+                    chunk.append(event.data)
+                continue
             if event.seq and event.seq <= self._sent_seq:
                 continue
             if event.seq > self._sent_seq + 1:  # events of earlier messages are missing
@@ -86,15 +99,18 @@ class StreamContent:
 
     async def _resync(self) -> AsyncIterator[bytes]:
         """Send what may have been lost on the bus."""
-        if deleted := await self._find_deleted():
-            yield deleted_event(deleted).data
+        async for chunk in self._send_changes():
+            yield chunk
         async for chunk in self._catch_up():
             yield chunk
 
     async def _catch_up(self) -> AsyncIterator[bytes]:
         while not self._subscriber.ended and (messages := await self._load_missed()):
             self._sent_seq = messages[-1].seq
-            events = [message_event(each).data async for each in iterate_cooperatively(messages)]
+            events = [
+                message_event(each, self._author).data
+                async for each in iterate_cooperatively(messages)
+            ]
             yield b"".join(events)
         await self._mark_read()
 
@@ -106,6 +122,33 @@ class StreamContent:
             charge.milliseconds = Cost.LIST_QUERY
             messages = await self._chat.messages.history(
                 self._room.id, visitor_id=self._visitor_id, after=self._sent_seq, limit=PAGE_MAX
+            )
+            charge.milliseconds += len(messages) * Cost.STREAM_WRITE
+            charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in messages)
+        return messages
+
+    async def _send_changes(self) -> AsyncIterator[bytes]:
+        """Send what may have happened to the last messages that were sent."""
+        if deleted := await self._find_deleted():
+            yield deleted_event(deleted).data
+        changed = await self._load_changed()
+        events = [
+            changed_event(each, self._author).data async for each in iterate_cooperatively(changed)
+        ]
+        yield b"".join(events)
+
+    async def _load_changed(self) -> list[Message]:
+        cost = Cost.LIST_QUERY + PAGE_MAX * Cost.STREAM_WRITE
+        async with self._chat.work_budget.run_exclusively(
+            cost, visitor_id=self._visitor_id, address=self._address, max_wait=MAX_WAIT
+        ) as charge:
+            charge.milliseconds = Cost.LIST_QUERY
+            messages = await self._chat.messages.list_changed(
+                self._room.id,
+                visitor_id=self._visitor_id,
+                first=self._sent_seq - _DELETED_LOOKBACK + 1,
+                last=self._sent_seq,
+                limit=PAGE_MAX,
             )
             charge.milliseconds += len(messages) * Cost.STREAM_WRITE
             charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in messages)

@@ -15,7 +15,9 @@ from ..events import (
     EventsLost,
     MemberJoined,
     MemberLeft,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     PresenceChanged,
     RoomChanged,
@@ -29,6 +31,7 @@ from ..limits.connection_limit import ConnectionLimit
 from ..runtime.clock import Clock
 from ..runtime.metrics import Metrics
 from ..settings import Settings
+from ..text.markdown import draw_html
 from . import schemas
 
 HEARTBEAT = b": still here\n\n"
@@ -36,11 +39,15 @@ HEARTBEAT = b": still here\n\n"
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """An encoded event; of a message also its `seq` and when it expires."""
+    """An encoded event; of a message also its `seq` and when it expires.
+
+    `is_change` is whether it changes a message that is sent before.
+    """
 
     data: bytes
     seq: int = 0
     expires_at: datetime | None = None
+    is_change: bool = False
 
 
 class Subscriber:
@@ -49,6 +56,8 @@ class Subscriber:
     def __init__(self, visitor_id: str, *, clock: Clock, backlog: int, heartbeat: float) -> None:
         self.id = new_id()
         self.visitor_id = visitor_id
+        self.author = ""
+        """The pseudonym of the visitor as a member, once it is known."""
         self._clock = clock
         self._backlog = backlog
         self._heartbeat = heartbeat
@@ -68,6 +77,16 @@ class Subscriber:
             self._queue.clear()
             self.end()
         self._wake.set()
+
+    def change(self, message: StreamEvent, change: StreamEvent) -> None:
+        """Queue a change of a message; if the message still waits, replace that instead."""
+        waiting = [each.seq == message.seq and not each.is_change for each in self._queue]
+        if any(waiting):
+            pairs = zip(self._queue, waiting, strict=True)
+            self._queue = [message if is_waiting else each for each, is_waiting in pairs]
+        else:
+            self.discard({change.seq})  # an earlier change
+            self.enqueue(change)
 
     def discard(self, seqs: Collection[int]) -> None:
         """Remove these messages from the queue."""
@@ -174,6 +193,10 @@ class Streams:
         match event:
             case MessagePosted(room, message) if room.id in self._subscribers:
                 self._send(room.id, message_event(message))
+            case MessageEdited(message) if message.room_id in self._subscribers:
+                self._change(message, "edited")
+            case MessageReacted(message) if message.room_id in self._subscribers:
+                self._change(message, "reacted")
             case MessagesDeleted(room_id, seqs) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.discard(seqs)
@@ -215,11 +238,37 @@ class Streams:
         for subscriber in self._subscribers[room_id]:
             subscriber.enqueue(event)
 
+    def _change(self, message: Message, event: str) -> None:
+        """Send a message that has changed: encoded once, and once for each of its reactors."""
+        subscribers = self._subscribers[message.room_id]
+        self._metrics.record_stream_event(len(subscribers))
+        reactors = {author for reaction in message.reactions for author in reaction.authors}
+        html = draw_html(message.text)
+        encoded: dict[str, tuple[StreamEvent, StreamEvent]] = {}
+        for subscriber in subscribers:
+            reader = subscriber.author if subscriber.author in reactors else ""
+            if reader not in encoded:
+                posted = message_event(message, reader, html=html)
+                encoded[reader] = posted, changed_event(message, reader, event, html=html)
+            subscriber.change(*encoded[reader])
 
-def message_event(message: Message) -> StreamEvent:
-    """Encode a message; its `seq` is the event `id`, used to resume."""
-    data = schemas.Message.drawn(message).model_dump_json()
+
+def message_event(message: Message, reader: str = "", *, html: str | None = None) -> StreamEvent:
+    """Encode a message for a reader; its `seq` is the event `id`, used to resume.
+
+    `html` is its text as HTML, if that is drawn already.
+    """
+    data = schemas.Message.drawn(message, reader, html=html).model_dump_json()
     return StreamEvent(_encode("message", data, message.seq), message.seq, message.expires_at)
+
+
+def changed_event(
+    message: Message, reader: str, event: str = "edited", *, html: str | None = None
+) -> StreamEvent:
+    """Encode a message that was changed, as it is now, for a reader."""
+    content = schemas.Message.drawn(message, reader, html=html).model_dump_json()
+    data = _encode(event, content, None)
+    return StreamEvent(data, message.seq, message.expires_at, is_change=True)
 
 
 def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:

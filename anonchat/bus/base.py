@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from ..events import Event, MessagePosted, MessagesDeleted
+from ..entities import Message
+from ..events import Event, MessageEdited, MessagePosted, MessageReacted, MessagesDeleted
 from ..runtime.bounded_dict import BoundedDict
 
 Listener = Callable[[Event], Awaitable[None]]
 
 _DELETED_MAX = 10_000
+_CHANGED_MAX = 1_000
 _log = logging.getLogger(__name__)
 
 
@@ -30,6 +33,7 @@ class Bus:
         self._publisher_listeners: list[Listener] = []
         # By room id and `seq`.
         self._recently_deleted: BoundedDict[tuple[str, int], None] = BoundedDict(_DELETED_MAX)
+        self._recently_changed: BoundedDict[tuple[str, int], Message] = BoundedDict(_CHANGED_MAX)
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` with every event from now on, in the order of publishing.
@@ -62,24 +66,41 @@ class Bus:
     async def publish_local(self, event: Event) -> None:
         """Deliver the event to the listeners on this node; if one fails, log it, call the others.
 
-        The deletion of a message may arrive before its posting if they come from two nodes. Then
-        the posting is dropped.
+        The deletion of a message may arrive before its posting, or before a change of it, if they
+        come from two nodes. Then these are dropped. Of several changes the newest one counts.
         """
-        if isinstance(event, MessagesDeleted):
-            self._recently_deleted |= dict.fromkeys((event.room_id, seq) for seq in event.seqs)
+        match event:
+            case MessagesDeleted(room_id, seqs):
+                for seq in seqs:
+                    self._recently_deleted[room_id, seq] = None
+                    self._recently_changed.pop((room_id, seq), None)
+            case MessageEdited(message) | MessageReacted(message) if not self._is_outdated(message):
+                self._recently_changed[message.room_id, message.seq] = message
         await self._deliver(event, self._listeners)
 
     async def _deliver(self, event: Event, listeners: list[Listener]) -> None:
-        if isinstance(event, MessagePosted) and self._was_deleted(event):
-            return
+        match event:
+            case MessagePosted(_, message) | MessageEdited(message) | MessageReacted(message) if (
+                self._was_deleted(message)
+            ):
+                return
+            case MessagePosted(_, message) if self._is_outdated(message):
+                newest = self._recently_changed[message.room_id, message.seq]
+                event = replace(event, message=newest)
+            case MessageEdited(message) | MessageReacted(message) if self._is_outdated(message):
+                return
         for listener in listeners:
             try:
                 await listener(event)
             except Exception:  # a failing listener must not block the others
                 _log.exception("event listener failed: %s", type(event).__name__)
 
-    def _was_deleted(self, posted: MessagePosted) -> bool:
-        return (posted.room.id, posted.message.seq) in self._recently_deleted
+    def _was_deleted(self, message: Message) -> bool:
+        return (message.room_id, message.seq) in self._recently_deleted
+
+    def _is_outdated(self, message: Message) -> bool:
+        newest = self._recently_changed.get((message.room_id, message.seq))
+        return newest is not None and newest.revision > message.revision
 
     def publish_remote(self, event: Event) -> None:
         """Deliver the event to the listeners on the other nodes only."""

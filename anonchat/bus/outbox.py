@@ -9,7 +9,9 @@ from ..entities import Room
 from ..events import (
     Event,
     EventsLost,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     RoomActivity,
     RoomEnded,
@@ -58,6 +60,8 @@ class Outbox:
             case MessagesDeleted(room_id, seqs):
                 self._deleted_seqs[room_id] = max(self._deleted_seqs.get(room_id, 0), *seqs)
                 self._enqueue(room_channel(room_id), event)
+            case MessageEdited(message) | MessageReacted(message):
+                self._enqueue(room_channel(message.room_id), event)
             case RoomStateChanged(room_id):
                 self._enqueue(room_channel(room_id), event)
             case RoomRead(visitor_id, room_id):  # the most frequent event: sent in batches

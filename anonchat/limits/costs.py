@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from ..text.mentions import may_mention
+
 
 class Cost:
     """Estimated processor time in milliseconds, summed over all threads of the process.
@@ -37,6 +39,12 @@ class Cost:
     """A post: encrypting, committing and rendering it once."""
     POST_CHARACTER: Final = 0.002
     """Each character of a post."""
+    MENTION: Final = 5.0
+    """Finding who is mentioned in a post: the members of the room may have to be loaded."""
+    EDIT: Final = 75.0
+    """An edit: as a deletion and a post."""
+    REACTION: Final = 4.0
+    """Adding or removing a reaction."""
     DRAWN_CHARACTER: Final = 0.001
     """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0
@@ -85,3 +93,14 @@ class Cost:
     """A script or stylesheet, from memory."""
     PURGE: Final = 50.0
     """Burning a room or forgetting a visitor: keys and rows are destroyed."""
+
+
+def cost_of_post(text: str) -> float:
+    """Return the cost of a post, without the update of each page that shows it."""
+    mentions = Cost.MENTION if may_mention(text) else 0.0
+    return Cost.POST + Cost.POST_CHARACTER * len(text) + mentions
+
+
+def cost_of_edit(text: str) -> float:
+    """Return the cost of an edit, without the update of each page that shows it."""
+    return cost_of_post(text) - Cost.POST + Cost.EDIT

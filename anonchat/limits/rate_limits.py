@@ -60,6 +60,10 @@ class Limits:
         """Commands of plugins that a visitor runs."""
         self.deletions = limit(settings.deletions_per_visitor)
         """Messages deleted by a visitor."""
+        self.edits = limit(settings.edits_per_visitor)
+        """Messages edited by a visitor."""
+        self.reactions = limit(settings.reactions_per_visitor)
+        """Reactions that a visitor adds or removes."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)

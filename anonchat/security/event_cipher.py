@@ -12,7 +12,9 @@ from ..entities import Member, Room
 from ..events import (
     Event,
     MemberJoined,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     PeerPresence,
     PresenceSnapshot,
     RoomActivity,
@@ -48,6 +50,9 @@ class EventCipher:
                 if not encrypted or not posted:
                     return None
                 return MessagePosted(encrypted, posted, visitor_id)
+            case MessageEdited(message, visitor_id) | MessageReacted(message, visitor_id):
+                changed = self._message_cipher.encrypt_sent_message(message, visitor_id)
+                return replace(event, message=changed) if changed else None
             case VisitorTold(room_id, visitor_id, text):
                 told = self._cipher.encrypt_told_text(room_id, visitor_id, text)
                 return VisitorTold(room_id, visitor_id, told) if told else None
@@ -77,6 +82,9 @@ class EventCipher:
                 if not decrypted or not posted:
                     return None
                 return MessagePosted(decrypted, posted, visitor_id)
+            case MessageEdited(message, visitor_id) | MessageReacted(message, visitor_id):
+                changed = await self._message_cipher.decrypt_sent_message(message, visitor_id)
+                return replace(event, message=changed) if changed else None
             case VisitorTold(room_id, visitor_id, text):
                 await self._cipher.fetch_visitor_keys([visitor_id])
                 told = self._cipher.decrypt_told_text(room_id, visitor_id, text)

@@ -9,20 +9,28 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
-
-from pydantic import JsonValue
+from typing import Any, NamedTuple
 
 from models import MessageRow
 
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
-from ..entities import Message
+from ..entities import Message, Reaction
 from ..runtime.bounded_dict import BoundedDict
 from ..runtime.cooperative import iterate_cooperatively
 from .key_names import key_generation, room_key_name, span_at, span_key_name, visitor_key_name
 from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
+_EXTRAS = ("reply_to", "mentions", "edited")
+_SENT_EXTRAS = (*_EXTRAS, "reactions")
+_EMPTY: dict[str, Any] = {
+    **dict.fromkeys(("nickname", "badge", "text", "dedup_id", "kind", "reply_to"), ""),
+    "data": None,
+    "mentions": (),
+    "edited": False,
+    "reactions": (),
+}
+"""The encrypted fields of a message, without content."""
 
 
 class _SentMessage(NamedTuple):
@@ -70,13 +78,9 @@ class MessageCipher:
         """Encrypt the texts as in the message's row, into `text`; `None` if a key was destroyed."""
         for name in self._keys.span_key_names(span_at(message.expires_at)):
             if key := self._derive(name, message.room_id, visitor_id):
-                sealed = encrypt_texts(
-                    key, *_texts(message), associated_data=_associated_data(message)
-                )
-                text = b64encode(sealed).decode()
-                return replace(
-                    message, text=text, nickname="", badge="", dedup_id="", kind="", data=None
-                )
+                texts = _texts(message, extras=_SENT_EXTRAS)
+                sealed = encrypt_texts(key, *texts, associated_data=_associated_data(message))
+                return replace(message, **_EMPTY | {"text": b64encode(sealed).decode()})
         return None
 
     async def decrypt_sent_message(self, message: Message, visitor_id: str) -> Message | None:
@@ -90,17 +94,7 @@ class MessageCipher:
         (decrypted,) = await self._decrypt_all([sent])
         if decrypted is None:
             return None
-        nickname, badge, text, dedup_id, *others = decrypted.texts
-        kind, data = _parse_kind(others)
-        return replace(
-            message,
-            nickname=nickname,
-            badge=badge,
-            text=text,
-            dedup_id=dedup_id,
-            kind=kind,
-            data=data,
-        )
+        return replace(message, **_read_texts(decrypted.texts))
 
     async def decrypt_messages(self, rows: Sequence[MessageRow]) -> list[Message | None]:
         """Decrypt messages; request missing keys from the other nodes once."""
@@ -184,36 +178,48 @@ class MessageCipher:
         return derive_key(*keys, purpose="message") if len(keys) == len(names) else None
 
 
-def _texts(message: Message) -> tuple[str, ...]:
-    """Return what is encrypted: four texts, and kind and data, as JSON, if there is a kind."""
+def _texts(message: Message, *, extras: Sequence[str] = _EXTRAS) -> tuple[str, ...]:
+    """Return what is encrypted: four texts, then kind, data and extras as far as there are any.
+
+    Data is JSON, and so are the extras: those of these fields that are not empty.
+    """
     texts = message.nickname, message.badge, message.text, message.dedup_id
-    if message.kind:
-        data = json.dumps(message.data, ensure_ascii=False, separators=(",", ":"))
-        return *texts, message.kind, data
-    return texts
+    others = {name: value for name in extras if (value := getattr(message, name))}
+    if "reactions" in others:
+        others["reactions"] = [(each.emoji, each.authors) for each in message.reactions]
+    if others:
+        return *texts, message.kind, _dump(message.data), _dump(others)
+    return (*texts, message.kind, _dump(message.data)) if message.kind else texts
 
 
-def _parse_kind(texts: list[str]) -> tuple[str, JsonValue]:
-    """Return kind and data of a message from the texts after the first four, if there are any."""
-    return (texts[0], json.loads(texts[1])) if texts else ("", None)
+def _read_texts(texts: list[str]) -> dict[str, Any]:
+    """Return the fields of a message that were encrypted."""
+    nickname, badge, text, dedup_id, *others = texts
+    kind, data, extras = [*others, *("", "null", "{}")[len(others) :]]
+    fields = _EMPTY | {"nickname": nickname, "badge": badge, "text": text, "dedup_id": dedup_id}
+    fields |= {"kind": kind, "data": json.loads(data)}
+    for name, value in json.loads(extras).items():
+        if name == "reactions":
+            fields[name] = tuple(Reaction(emoji, tuple(authors)) for emoji, authors in value)
+        elif name in _EXTRAS:  # a later version may add others
+            fields[name] = tuple(value) if isinstance(value, list) else value
+    return fields
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _make_message(row: MessageRow, texts: list[str]) -> Message:
-    nickname, badge, text, dedup_id, *others = texts
-    kind, data = _parse_kind(others)
     return Message(
         id=row.id,
         room_id=row.room_id,
         seq=row.seq,
         author=row.author,
-        nickname=nickname,
-        badge=badge,
-        text=text,
-        dedup_id=dedup_id,
         posted_at=row.posted_at,
         expires_at=row.expires_at,
-        kind=kind,
-        data=data,
+        revision=row.revision,
+        **_read_texts(texts),
     )
 
 

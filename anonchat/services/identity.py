@@ -1,6 +1,6 @@
 """Visitors: signing in, authentication by token, signing out and being forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -97,6 +97,7 @@ class Identity:
         nicknames: NicknameIndex,
         phrases: PhraseVerifier,
         hasher: Hasher,
+        forget_reactions: Callable[[str], AsyncIterator[Event]],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -112,6 +113,7 @@ class Identity:
         self._cipher = cipher
         self._nicknames = nicknames
         self._phrases = phrases
+        self._forget_reactions = forget_reactions
         self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
         self._token_cache = TokenCache()
@@ -409,7 +411,7 @@ class Identity:
 
     @retry_on_conflict
     async def forget(self, visitor_id: str) -> int:
-        """Forget a visitor: delete the nickname, tokens, memberships and all messages.
+        """Forget a visitor: delete nickname, tokens, memberships, reactions and all messages.
 
         Returns the number of deleted messages. The visitor is first marked as expired, so that
         after a crash any node's janitor completes the deletion.
@@ -426,6 +428,8 @@ class Identity:
         async for deletion in delete_messages(self._database, own, group=visitor_id):
             count += len(deletion.seqs)
             await self._bus.publish(deletion)
+        async for reacted in self._forget_reactions(visitor_id):
+            await self._bus.publish(reacted)
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction(visitor_id) as session:

@@ -5,13 +5,14 @@ import logging
 
 from sqlmodel import col, select, tuple_, update
 
-from models import MessageRow, SpanRow
+from models import MessageRow, ReactionRow, SpanRow
 
 from ..runtime.clock import Clock
 from ..runtime.locks import KeyedLocks
 from ..security.key_names import key_generation, span_bounds
 from ..security.keystore import KeyStore
 from ..security.message_cipher import MessageCipher
+from ..security.reaction_cipher import ReactionCipher
 from ..storage.database import Database
 
 _REENCRYPT_BATCH = 25  # small, because posting waits for the transaction
@@ -23,12 +24,19 @@ class KeyRotation:
     """Replaces the keys of a span: live messages are re-encrypted, older keys destroyed."""
 
     def __init__(
-        self, *, database: Database, clock: Clock, keys: KeyStore, cipher: MessageCipher
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        keys: KeyStore,
+        cipher: MessageCipher,
+        reaction_cipher: ReactionCipher,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
         self._cipher = cipher
+        self._reaction_cipher = reaction_cipher
         self._locks: KeyedLocks[int] = KeyedLocks()  # by span number
         self._batch_lock = asyncio.Lock()
 
@@ -47,7 +55,9 @@ class KeyRotation:
             if span is None:
                 return
             if span.settled < span.generation:
-                if not await self._reencrypt(number, span.generation, pause):
+                is_complete = await self._reencrypt(number, span.generation, pause)
+                is_complete &= await self._reencrypt_reactions(number, span.generation, pause)
+                if not is_complete:
                     _log.warning(
                         "key rotation of span %d postponed: another node has the keys of a message",
                         number,
@@ -100,6 +110,32 @@ class KeyRotation:
                 return is_complete
             await asyncio.sleep(pause * took)
             after = batch[-1].expires_at, batch[-1].id
+
+    async def _reencrypt_reactions(self, number: int, generation: int, pause: float) -> bool:
+        """Re-encrypt the reactions to a span's messages, after these."""
+        is_complete = True
+        begin, end = span_bounds(number)
+        position = tuple_(col(ReactionRow.message_id), col(ReactionRow.visitor_id))
+        query = select(MessageRow, ReactionRow).join(ReactionRow)
+        query = query.where(col(MessageRow.expires_at) >= max(begin, self._clock()))
+        query = query.where(col(MessageRow.expires_at) < end)
+        query = query.order_by(col(ReactionRow.message_id), col(ReactionRow.visitor_id))
+        after = "", ""
+        loop = asyncio.get_running_loop()
+        while True:
+            async with self._batch_lock:
+                started = loop.time()
+                async with self._database.transaction() as session:
+                    limited = query.where(position > after).limit(_REENCRYPT_BATCH)
+                    locking = limited.with_for_update(of=ReactionRow)
+                    batch = (await session.exec(locking)).all()
+                    is_complete &= await self._reaction_cipher.reencrypt(batch, generation)
+                took = loop.time() - started
+            if len(batch) < _REENCRYPT_BATCH:
+                return is_complete
+            await asyncio.sleep(pause * took)
+            _, last = batch[-1]
+            after = last.message_id, last.visitor_id
 
     async def _settle(self, number: int, generation: int) -> None:
         async with self._database.transaction() as session:

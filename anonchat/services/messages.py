@@ -1,75 +1,68 @@
-"""Messages: posting, reading and deleting."""
+"""Messages: posting, reading, editing, reacting and deleting."""
 
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement
-from sqlmodel import col, delete, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel import col
 
-from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
+from models import MessageRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Message, Post, Reviewed
+from ..entities import Member, Message, Post, Reviewed
 from ..errors import (
-    N_,
     NeedsConfirmation,
-    NotAllowed,
-    NotAMember,
     NotFound,
     Unavailable,
 )
-from ..events import MessagesDeleted
+from ..events import MessageEdited, MessagesDeleted
 from ..ids import new_id
+from ..lifetimes import check_message_lifetime
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
-from ..runtime.coarse_time import ceil_to_minute
 from ..runtime.metrics import Metrics
-from ..security.key_names import key_generation, span_at
-from ..security.keystore import KeyStore
-from ..storage.conflicts import retry_on_conflict
-from ..storage.database import Database
+from ..settings import Settings
 from ..storage.draft import Draft
-from ..storage.message_history import MessageHistory, is_live
+from ..storage.message_history import MessageHistory
 from ..storage.message_writer import MessageWriter
-from ..storage.purge_stats import count_purged
-from ..text.posts import check_dedup_id, normalize_post
-
-_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-_FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
-_NO_MESSAGE = N_("There is no such message, or it is gone already.")
+from ..storage.stored_messages import NO_MESSAGE, StoredMessages
+from ..text.emoji import normalize_emoji
+from ..text.mentions import find_mentions, may_mention
+from ..text.posts import check_dedup_id, is_id, normalize_post
 
 
 class Messages:
-    """Posts, reads and deletes messages of members."""
+    """Posts, reads, edits and deletes messages of members, and their reactions."""
 
     def __init__(
         self,
         *,
-        database: Database,
+        settings: Settings,
         bus: Bus,
         clock: Clock,
         limits: Limits,
-        keys: KeyStore,
         hasher: Hasher,
         metrics: Metrics,
         writer: MessageWriter,
         history: MessageHistory,
+        stored: StoredMessages,
         require_member: Callable[[str, str], Awaitable[object]],
+        list_members: Callable[[str], Awaitable[Iterable[Member]]],
         rotate_span_keys: Callable[[int], Awaitable[None]],
     ) -> None:
-        self._database = database
+        self._settings = settings
         self._bus = bus
         self._clock = clock
         self._limits = limits
-        self._keys = keys
         self._hasher = hasher
         self._metrics = metrics
         self._writer = writer
         self._history = history
+        self._stored = stored
         self._require_member = require_member
+        self._list_members = list_members
         self._rotate_span_keys = rotate_span_keys
         self.review: Callable[[str, str, Post], Awaitable[Reviewed]] | None = None
         """Called with room id, visitor id and every post before it is stored; may change it."""
@@ -93,26 +86,35 @@ class Messages:
         `LimitReached` or `Unavailable`, and what `review` raises, such as `Refused`.
         """
         with self._metrics.track_post():
-            post, dedup_id = (
-                normalize_post(post or Post(text)),
-                check_dedup_id(dedup_id) or new_id(),
-            )
-            if self.review:
-                reviewed = await self.review(room_id, visitor_id, post)
-                if reviewed.warnings and not confirmed:
-                    raise NeedsConfirmation(reviewed.warnings)
-                post = normalize_post(reviewed.post)
+            dedup_id = check_dedup_id(dedup_id) or new_id()
+            post = normalize_post(post or Post(text))
+            check_message_lifetime(self._settings, post.ttl)
+            post = await self._review(room_id, visitor_id, post, confirmed=confirmed)
             draft = Draft(
                 room_id,
                 visitor_id,
-                post.text,
+                post,
                 dedup_id,
                 dedup_key=self._hasher.hash("dedup", room_id, visitor_id, dedup_id),
-                kind=post.kind,
-                data=post.data,
-                nickname=post.nickname,
+                mentions=await self._find_mentions(room_id, post.text),
             )
             return await self._writer.store(draft)
+
+    async def _review(self, room_id: str, visitor_id: str, post: Post, *, confirmed: bool) -> Post:
+        """Return what is stored instead of a post: what it answers, and its lifetime, stay."""
+        if self.review is None:
+            return post
+        reviewed = await self.review(room_id, visitor_id, post)
+        if reviewed.warnings and not confirmed:
+            raise NeedsConfirmation(reviewed.warnings)
+        return normalize_post(replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl))
+
+    async def _find_mentions(self, room_id: str, text: str) -> tuple[str, ...]:
+        """Return the authors whom a text mentions."""
+        if not may_mention(text):
+            return ()
+        members = await self._list_members(room_id)
+        return find_mentions(text, ((member.nickname, member.author) for member in members))
 
     async def history(
         self,
@@ -133,6 +135,14 @@ class Messages:
             room_id, after=after, before=before, limit=limit, group=visitor_id
         )
 
+    async def find(self, room_id: str, *, visitor_id: str, message_id: str) -> Message:
+        """Return an unexpired message. Raises `NotAMember`, `NotFound` or `Unavailable`."""
+        await self._require_member(room_id, visitor_id)
+        found = await self._history.find(room_id, message_id, group=visitor_id)
+        if found is None:
+            raise NotFound(NO_MESSAGE)
+        return found
+
     async def list_seqs(
         self, room_id: str, *, visitor_id: str, first: int, last: int, limit: int
     ) -> list[int]:
@@ -142,6 +152,70 @@ class Messages:
             room_id, first=first, last=last, limit=limit, group=visitor_id
         )
 
+    async def list_changed(
+        self, room_id: str, *, visitor_id: str, first: int, last: int, limit: int
+    ) -> list[Message]:
+        """Return the unexpired messages from `first` to `last` that were changed, the last ones.
+
+        They are in the order of `seq`. Raises `NotAMember`.
+        """
+        await self._require_member(room_id, visitor_id)
+        return await self._history.list_changed(
+            room_id, first=first, last=last, limit=limit, group=visitor_id
+        )
+
+    async def edit(
+        self, room_id: str, *, visitor_id: str, message_id: str, text: str, confirmed: bool = True
+    ) -> Message:
+        """Change the text of an ordinary message; allowed for its author, while it lives.
+
+        The new text is reviewed as a post is, and its expiry stays. The old text is as unreadable
+        afterwards as a deleted one. Raises `InvalidMessage`, `NeedsConfirmation`, `NotAMember`,
+        `NotAllowed`, `RateLimited`, `Unavailable`, `NotFound` if it is gone, and what `review`
+        raises.
+        """
+        which = _has_id(message_id)
+        return await self._edit(room_id, visitor_id, which, text, confirmed=confirmed)
+
+    async def edit_by_seq(
+        self, room_id: str, *, visitor_id: str, seq: int, text: str, confirmed: bool = True
+    ) -> Message:
+        """Change the text of a message as `edit()` does."""
+        which = col(MessageRow.seq) == seq
+        return await self._edit(room_id, visitor_id, which, text, confirmed=confirmed)
+
+    async def _edit(
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        text: str,
+        *,
+        confirmed: bool,
+    ) -> Message:
+        post = normalize_post(Post(text))
+        post = await self._review(room_id, visitor_id, post, confirmed=confirmed)
+        mentions = await self._find_mentions(room_id, post.text)
+
+        def change(message: Message) -> Message:
+            return replace(
+                message,
+                text=post.text,
+                kind=post.kind,
+                data=post.data,
+                mentions=mentions,
+                edited=True,
+                revision=message.revision + 1,
+            )
+
+        charge = self._limits.edits.hit_once(visitor_id)
+        message, number = await self._stored.edit(room_id, visitor_id, which, charge, change)
+        if self._writer.is_readable(message, visitor_id):  # else deleted meanwhile
+            await self._bus.publish(MessageEdited(message, visitor_id))
+        with suppress(Unavailable):  # the next purge retries
+            await self._rotate_span_keys(number)
+        return message
+
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
         """Delete a message; allowed for its author and the owner of the room.
 
@@ -149,9 +223,7 @@ class Messages:
         messages share that key. A late retry of the post is refused. Raises `NotAMember`,
         `NotAllowed`, `RateLimited`, `Unavailable`, or `NotFound` if it is already gone.
         """
-        if not _ID.fullmatch(message_id):  # the database rejects some strings
-            raise NotFound(_NO_MESSAGE)
-        await self._delete(room_id, visitor_id, col(MessageRow.id) == message_id)
+        await self._delete(room_id, visitor_id, _has_id(message_id))
 
     async def delete_by_seq(self, room_id: str, *, visitor_id: str, seq: int) -> None:
         """Delete a message as `delete()` does."""
@@ -159,55 +231,47 @@ class Messages:
 
     async def _delete(self, room_id: str, visitor_id: str, which: ColumnElement[bool]) -> None:
         charge = self._limits.deletions.hit_once(visitor_id)
-        seq, number = await self._remove(room_id, visitor_id, which, charge)
+        seq, number = await self._stored.delete(room_id, visitor_id, which, charge)
         await self._bus.publish(MessagesDeleted(room_id, (seq,)))
         with suppress(Unavailable):  # the next purge retries
             await self._rotate_span_keys(number)
 
-    @retry_on_conflict
-    async def _remove(
-        self,
-        room_id: str,
-        visitor_id: str,
-        which: ColumnElement[bool],
-        charge: Callable[[], None],
-    ) -> tuple[int, int]:
-        """Delete the row of a message; return its `seq` and the number of its span."""
-        query = select(MessageRow).where(is_live(room_id, self._clock()), which)
-        async with self._database.transaction(visitor_id) as session:
-            room = await session.get(RoomRow, room_id, with_for_update=_FOR_KEY_SHARE)
-            member = await session.get(MemberRow, (room_id, visitor_id))
-            if member is None:
-                raise NotAMember
-            row = (await session.exec(query.with_for_update())).first()
-            if row is None:
-                raise NotFound(_NO_MESSAGE)
-            if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
-                raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
-            charge()
-            number = span_at(row.expires_at)
-            await self._begin_generation(session, number)
-            await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
-            session.add(
-                TombstoneRow(
-                    dedup_key=row.dedup_key,
-                    room_id=row.room_id,
-                    visitor_id=row.visitor_id,
-                    expires_at=ceil_to_minute(row.expires_at),
-                )
-            )
-            await count_purged(session, messages=1)
-        return row.seq, number
+    async def react(
+        self, room_id: str, *, visitor_id: str, message_id: str, emoji: str, on: bool
+    ) -> Message:
+        """Add or remove a reaction of a member to a message; return the message as it is then.
 
-    async def _begin_generation(self, session: AsyncSession, number: int) -> None:
-        """Begin a key generation: later messages of this span are encrypted with new keys."""
-        await self._database.lock_span_exclusively(session, number)
-        span = await session.get(SpanRow, number) or SpanRow(number=number, generation=0, settled=0)
-        generations = map(key_generation, self._keys.span_key_names(number))
-        span.generation = max(span.generation, *generations, 0) + 1
-        await self._keys.get_or_create(self._keys.own_span_key(number, span.generation))
-        session.add(span)
+        Adding a second time, and removing what is not there, change nothing. Raises
+        `InvalidMessage` if it is not one emoji, `NotAMember`, `NotFound`, `LimitReached`,
+        `RateLimited` or `Unavailable`.
+        """
+        return await self._react(room_id, visitor_id, _has_id(message_id), emoji, on=on)
+
+    async def react_by_seq(
+        self, room_id: str, *, visitor_id: str, seq: int, emoji: str, on: bool
+    ) -> Message:
+        """Add or remove a reaction as `react()` does."""
+        return await self._react(room_id, visitor_id, col(MessageRow.seq) == seq, emoji, on=on)
+
+    async def _react(
+        self, room_id: str, visitor_id: str, which: ColumnElement[bool], emoji: str, *, on: bool
+    ) -> Message:
+        emoji = normalize_emoji(emoji)
+        charge = self._limits.reactions.hit_once(visitor_id)
+        event, is_changed = await self._stored.react(
+            room_id, visitor_id, which, charge, emoji, on=on
+        )
+        if is_changed and self._writer.is_readable(event.message, event.visitor_id):
+            await self._bus.publish(event)
+        return event.message
 
     async def flush(self) -> None:
         """Wait until all accepted messages are stored."""
         await self._writer.flush()
+
+
+def _has_id(message_id: str) -> ColumnElement[bool]:
+    """Return the condition for the message with that id; raise `NotFound` if it cannot be one."""
+    if not is_id(message_id):
+        raise NotFound(NO_MESSAGE)
+    return col(MessageRow.id) == message_id

@@ -53,6 +53,7 @@ class _Backend(Protocol):
     async def write_together(
         self, connection: AsyncConnection, write: Callable[[Statements], object]
     ) -> None: ...
+    async def lock_span_shared(self, connection: AsyncConnection, number: int) -> None: ...
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None: ...
     async def read_server_time(self, connection: AsyncConnection) -> float | None: ...
     async def truncate_wal(self, engine: AsyncEngine) -> bool: ...
@@ -194,6 +195,10 @@ class Database:
         It is called before the commit, perhaps in another thread.
         """
         await self._backend.write_together(connection, write)
+
+    async def lock_span_shared(self, session: AsyncSession, number: int) -> None:
+        """Lock a span in shared mode until the transaction ends, so that its keys stay current."""
+        await self._backend.lock_span_shared(await session.connection(), number)
 
     async def lock_span_exclusively(self, session: AsyncSession, number: int) -> None:
         """Lock a span exclusively until the transaction ends: no other use of its keys."""

@@ -3,9 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from pydantic import JsonValue
-
-from ..entities import Message
+from ..entities import Message, Post
 from ..errors import Unavailable
 
 
@@ -15,13 +13,10 @@ class Draft:
 
     room_id: str
     visitor_id: str
-    text: str
+    post: Post
     dedup_id: str
     dedup_key: bytes
-    kind: str = ""
-    data: JsonValue = None
-    nickname: str = ""
-    """Shown instead of the author's nickname and badge, unless empty."""
+    mentions: tuple[str, ...] = ()
     is_charged: bool = False
     attempted_ids: set[str] = field(default_factory=set)
     """Ids of messages that may have been stored."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..entities import Message, Room, Visitor
 from ..errors import ChatError, NotAMember, NotFound, RateLimited, Unavailable
 from ..ids import new_id
-from ..lifetimes import room_lifetime
+from ..lifetimes import check_message_lifetime, room_lifetime
 from ..limits.rate_limits import Limits
 from ..limits.room_post_shares import RoomPostShares
 from ..runtime.clock import Clock
@@ -163,7 +163,9 @@ class BatchStore:
         authors = statements.read(AUTHORS, parameters)
         existing = statements.read(EXISTING, parameters)
         now = self._clock()
-        spans = sorted({span_at(now + timedelta(seconds=row.message_ttl)) for row in rooms})
+        ttls = {timedelta(seconds=row.message_ttl) for row in rooms}
+        ttls.update(draft.post.ttl for draft in drafts if draft.post.ttl)
+        spans = sorted({span_at(now + ttl) for ttl in ttls})
         statements.lock_spans_shared(spans)
         found = statements.read(GENERATIONS, {"numbers": spans})
         rotated = {row.number: row.generation for row in found}
@@ -188,9 +190,10 @@ class BatchStore:
     def _append_message(self, draft: Draft, batch: Batch, room: Room, author: _Author) -> None:
         """Create the message, and update the room and the author's read position in the batch.
 
-        Raises `RateLimited`.
+        Raises `InvalidMessage`, or `RateLimited`.
         """
-        now = batch.now
+        now, post = batch.now, draft.post
+        check_message_lifetime(self._settings, post.ttl, room.message_ttl)
         # Charged only after the membership check, so that others cannot use up the room's limit.
         # A retry is not charged again.
         if not draft.is_charged:
@@ -206,14 +209,16 @@ class BatchStore:
             room_id=room.id,
             seq=room.last_seq + 1,
             author=author.pseudonym,
-            nickname=draft.nickname or author.visitor.nickname,
-            badge="" if draft.nickname else author.visitor.badge,
-            text=draft.text,
+            nickname=post.nickname or author.visitor.nickname,
+            badge="" if post.nickname else author.visitor.badge,
+            text=post.text,
             dedup_id=draft.dedup_id,
             posted_at=now,
-            expires_at=now + room.message_ttl,
-            kind=draft.kind,
-            data=draft.data,
+            expires_at=now + (post.ttl or room.message_ttl),
+            kind=post.kind,
+            data=post.data,
+            reply_to=post.reply_to,
+            mentions=draft.mentions,
         )
         batch.rows.append(
             {
@@ -228,6 +233,7 @@ class BatchStore:
                     draft.visitor_id,
                     generation=batch.generations[span_at(message.expires_at)],
                 ),
+                "revision": message.revision,
                 "posted_at": message.posted_at,
                 "expires_at": message.expires_at,
             }

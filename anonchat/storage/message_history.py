@@ -13,10 +13,20 @@ from models import MessageRow
 
 from ..bus import Bus
 from ..entities import Message
-from ..events import Event, EventsLost, MessagePosted, MessagesDeleted, RoomEnded
+from ..events import (
+    Event,
+    EventsLost,
+    MessageEdited,
+    MessagePosted,
+    MessageReacted,
+    MessagesDeleted,
+    RoomEnded,
+)
 from ..runtime.clock import Clock
 from ..security.message_cipher import MessageCipher
+from ..text.posts import is_id
 from .database import Database
+from .reactions import StoredReactions
 from .room_cache import RoomCache
 
 _MESSAGES_CACHED_MAX = 20_000
@@ -50,6 +60,11 @@ class _Page:
         self.is_whole = self.is_whole and len(self.entries) < _PAGE_MAX
         self.entries.append((visitor_id, message))
 
+    def change(self, message: Message) -> None:
+        for index, (visitor_id, known) in enumerate(self.entries):
+            if known.seq == message.seq and known.revision < message.revision:
+                self.entries[index] = (visitor_id, message)
+
     def remove(self, seqs: tuple[int, ...]) -> None:
         deleted = set(seqs)
         remaining = [entry for entry in self.entries if entry[1].seq not in deleted]
@@ -63,11 +78,18 @@ class MessageHistory:
     """
 
     def __init__(
-        self, *, database: Database, bus: Bus, clock: Clock, cipher: MessageCipher
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        cipher: MessageCipher,
+        reactions: StoredReactions,
     ) -> None:
         self._database = database
         self._clock = clock
         self._cipher = cipher
+        self._reactions = reactions
         self._pages: RoomCache[_Page] = RoomCache(
             _MESSAGES_CACHED_MAX, bus.room_epoch, measure=lambda page: 1 + len(page.entries)
         )
@@ -88,6 +110,16 @@ class MessageHistory:
                 return [message for message in cached if message.seq > after][:limit]
         found, _ = await self._read(room_id, after=after, before=before, limit=limit, group=group)
         return [message for _, message in found]
+
+    async def find(self, room_id: str, message_id: str, *, group: str) -> Message | None:
+        """Return the message with that id."""
+        if not is_id(message_id):
+            return None
+        query = select(MessageRow).where(is_live(room_id, self._clock()))
+        async with self._database.read_session(group) as session:
+            rows = (await session.exec(query.where(MessageRow.id == message_id))).all()
+            found = await self._reactions.decrypt_messages(session, rows)
+        return found[0] if found else None
 
     def add(self, posted: MessagePosted) -> None:
         """Add a message to the cached page; invalidate it if messages arrived out of order.
@@ -114,6 +146,22 @@ class MessageHistory:
         query = query.order_by(seq).limit(limit)
         async with self._database.read_session(group) as session:
             return list((await session.exec(query)).all())
+
+    async def list_changed(
+        self, room_id: str, *, first: int, last: int, limit: int, group: str
+    ) -> list[Message]:
+        """Return the messages from `first` to `last` that were changed: the last ones, in order."""
+        cached = self._find_cached(room_id, first)
+        if cached is not None:
+            changed = [each for each in cached if each.revision and first <= each.seq <= last]
+            return changed[-limit:]
+        seq = col(MessageRow.seq)
+        query = select(MessageRow).where(is_live(room_id, self._clock()), seq.between(first, last))
+        query = query.where(col(MessageRow.revision) > 0).order_by(seq.desc()).limit(limit)
+        async with self._database.read_session(group) as session:
+            rows = (await session.exec(query)).all()
+            found = await self._reactions.decrypt_messages(session, rows)
+        return [message for message in reversed(found) if message]
 
     def _find_cached(self, room_id: str, first: int) -> list[Message] | None:
         """Return the unexpired messages from a `seq` on, or `None` if not all are cached."""
@@ -175,7 +223,9 @@ class MessageHistory:
                 query = query.where(seq > low, seq < high)
                 query = query.order_by(seq.desc() if after is None else seq)
                 rows = (await session.exec(query.limit(missing))).all()
-                decrypted = zip(rows, await self._cipher.decrypt_messages(rows), strict=True)
+                decrypted = zip(
+                    rows, await self._reactions.decrypt_messages(session, rows), strict=True
+                )
                 for row, message in decrypted:
                     if message:
                         found.append((row.visitor_id, message))
@@ -193,6 +243,8 @@ class MessageHistory:
         match event:
             case MessagePosted():
                 self.add(event)
+            case MessageEdited(message) | MessageReacted(message):
+                self._pages.update(message.room_id, lambda page: page.change(message))
             case MessagesDeleted(room_id, seqs):
                 self._pages.update(room_id, lambda page: page.remove(seqs))
             case RoomEnded(room_id):

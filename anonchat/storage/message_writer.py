@@ -59,6 +59,10 @@ class MessageWriter:
         draft.stored.add_done_callback(lambda _: timeout.cancel())
         return await asyncio.shield(draft.stored)  # a cancelled caller's draft is still stored
 
+    def is_readable(self, message: Message, visitor_id: str) -> bool:
+        """Return whether a message of a visitor has neither expired nor become undecryptable."""
+        return self._batches.is_readable(message, visitor_id)
+
     async def flush(self) -> None:
         """Store and publish all accepted drafts; fail those not stored in time: `Unavailable`."""
         loop = asyncio.get_running_loop()

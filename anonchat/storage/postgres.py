@@ -130,6 +130,10 @@ class PostgreSQL:
         """Call a function that writes."""
         await connection.run_sync(lambda inner: write(_SyncStatements(inner)))
 
+    async def lock_span_shared(self, connection: AsyncConnection, number: int) -> None:
+        """Lock a span in shared mode until the transaction ends."""
+        await connection.execute(_LOCK_SPANS_SHARED, {"numbers": [number]})
+
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None:
         """Lock a span exclusively until the transaction ends."""
         await connection.execute(_LOCK_SPAN_EXCLUSIVELY, {"number": number})

@@ -100,6 +100,9 @@ class SQLite:
     ) -> _T:
         return function(_ThreadStatements(connection, dialect))
 
+    async def lock_span_shared(self, connection: AsyncConnection, number: int) -> None:
+        """Do nothing: transactions run one at a time."""
+
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None:
         """Do nothing: transactions run one at a time."""
 

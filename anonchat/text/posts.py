@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 from pydantic import JsonValue
 from pydantic_core import from_json
@@ -14,6 +16,7 @@ from .normalization import normalize_message, normalize_nickname, shorten_messag
 DATA_BYTES = 16_384
 _KIND_CHARACTERS = 32
 _KIND = re.compile(rf"[a-z][a-z0-9-]{{0,{_KIND_CHARACTERS - 1}}}")
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def normalize_post(post: Post) -> Post:
@@ -22,10 +25,13 @@ def normalize_post(post: Post) -> Post:
     A post with a kind and without a text gets one, for readers that do not know the kind.
     """
     nickname = post.nickname and _normalize_nickname(post.nickname)
+    if (post.reply_to and not is_id(post.reply_to)) or not isinstance(post.ttl, timedelta | None):
+        raise InvalidMessage(N_("That cannot be an answer to a message, or its lifetime."))
+    post = replace(post, nickname=nickname)
     if not post.kind:
         if post.data is not None:
             raise InvalidMessage(N_("Only a message with a kind can have data."))
-        return Post(normalize_message(post.text), nickname=nickname)
+        return replace(post, text=normalize_message(post.text))
     if not isinstance(post.kind, str) or not _KIND.fullmatch(post.kind):
         raise InvalidMessage(
             N_("A kind of message is a word of a-z, 0-9 and hyphens, {most} characters at most."),
@@ -37,7 +43,12 @@ def normalize_post(post: Post) -> Post:
         if post.text
         else shorten_message(f"{post.kind}: {content.decode()}")
     )
-    return Post(text, post.kind, _copy(content), nickname)
+    return replace(post, text=text, data=_copy(content))
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text may be an id: the database rejects some strings."""
+    return isinstance(text, str) and bool(_ID.fullmatch(text))
 
 
 def check_dedup_id(dedup_id: str) -> str:

@@ -140,6 +140,42 @@ async def _delete_messages(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _post_own(client: Client, scene: Scene, path: str) -> list[str]:
+    """Post a message for each visitor of the attacker, who all join; return the ids."""
+    await _find_authors(client, scene)
+    posted = [
+        await client.ask("POST", path, token=token, json={"text": "first"})
+        for token in scene.tokens
+    ]
+    return [json.loads(each)["id"] for each in posted]
+
+
+async def _react(client: Client, scene: Scene) -> Act:
+    """Add reactions, and take them back."""
+    path = f"{_API}/rooms/{scene.own_room}/messages"
+    ids = await _post_own(client, scene, path)
+
+    async def act(number: int) -> None:
+        turn = number // len(ids)
+        target = f"{path}/{ids[0]}/reactions/%F0%9F%91%8D"
+        method = "DELETE" if turn % 2 else "PUT"
+        await client.ask(method, target, token=scene.token(number))
+
+    return act
+
+
+async def _edit_messages(client: Client, scene: Scene) -> Act:
+    """Edit messages that the attacker posts first."""
+    path = f"{_API}/rooms/{scene.own_room}/messages"
+    ids = await _post_own(client, scene, path)
+
+    async def act(number: int) -> None:
+        id, body = ids[number % len(ids)], {"text": "x" * 200 + f" {number}"}
+        await client.ask("PATCH", f"{path}/{id}", token=scene.token(number), json=body)
+
+    return act
+
+
 async def _find_authors(client: Client, scene: Scene) -> dict[str, str]:
     """Return the token of each author of the attacker."""
     path = f"{_API}/rooms/{scene.own_room}/membership"
@@ -228,6 +264,21 @@ WAYS = (
         ("POST", "/rooms/{slug}/messages"),
         _call("POST", lambda scene, _: f"/rooms/{scene.full_room}/messages", _text(200)),
         "posts_per_visitor",
+    ),
+    _way(
+        "messages edited",
+        ("PATCH", "/rooms/{slug}/messages/{message_id}"),
+        _edit_messages,
+        "edits_per_visitor",
+    ),
+    Way(
+        "API: reactions",
+        _react,
+        (
+            ("PUT", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
+            ("DELETE", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
+        ),
+        allowed=(*_API_LIMIT, "reactions_per_visitor"),
     ),
     _way(
         "messages deleted",

@@ -10,12 +10,12 @@ from nicegui.events import GenericEventArguments
 from anonchat import (
     MESSAGE_CHARACTERS,
     ChatError,
-    Cost,
     Member,
     MessageExpired,
     NeedsConfirmation,
     Post,
     Room,
+    cost_of_post,
     split_command,
     unescape_slash,
 )
@@ -152,7 +152,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
 
     async def _handle(self, sent: _Sent) -> str:
         """Run a command, or post any other text; return what the author is told."""
-        cost = Cost.POST + Cost.POST_CHARACTER * len(sent.text)
+        cost = cost_of_post(sent.text)
         await self.work.spend(cost + self._context.broadcast_cost(self._room.id))
         visitor_id = self._member.visitor_id
         if split_command(sent.text):

@@ -205,7 +205,8 @@ export default {
     },
     catchUp({ question, put, keep, more, read, now }) {
       if (question !== this.pendingSync?.number) return; // a newer request is pending
-      const { sentAt, keys, changes, hasOverflowed } = this.pendingSync;
+      const pending = this.pendingSync;
+      const { sentAt, keys, changes, hasOverflowed } = pending;
       this.pendingSync = null;
       if (hasOverflowed) return this.sync();
       this.times.synchronise(now, sentAt);
@@ -214,7 +215,7 @@ export default {
       this.applyChange(() => {
         for (const key of keys) if (!kept.has(key)) this.removeGone(key);
         if (more !== null) this.listWindow.before = more;
-        for (const row of put) if (!isNewer(row[0])) this.put(row);
+        for (const row of put) if (!isNewer(row[0])) this.put(pending.update(row));
       });
       this.unread.update(read);
       this.countdown.updateAll();
@@ -268,7 +269,7 @@ export default {
       const row = this.createRow(packed);
       if (!row) return;
       const isOnPage = !this.listWindow.isAfterWindow(row);
-      this.track(row, isOnPage);
+      if (packed[1] !== null) this.track(row, isOnPage); // else it was received before
       if (isOnPage) this.show(row);
     },
     showRows(packed) {

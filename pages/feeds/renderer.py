@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 from anonchat import (
@@ -16,7 +17,9 @@ from anonchat import (
     MemberLeft,
     Message,
     MessageDrawer,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     PeriodicTask,
     PresenceChanged,
@@ -115,6 +118,9 @@ class FeedRenderer:
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._highlight(message)
                 self._changed_rooms.add(room.id)
+            case MessageEdited(message) | MessageReacted(message):
+                self._put_changed(message)
+                self._highlight(message)
             case MessagesDeleted(room_id, seqs):
                 self._stop_highlighting(room_id, seqs)
                 feeds.drop(messages_topic(room_id), *map(str, seqs))
@@ -170,20 +176,24 @@ class FeedRenderer:
 
     def _highlight(self, message: Message) -> None:
         """Draw a message again when the colours of its code are found."""
-        if not has_code(message.text):
-            return
         key = message.room_id, message.seq
         self._stop_highlighting(message.room_id, [message.seq])
+        if not has_code(message.text):
+            return
         task = asyncio.create_task(self._put_highlighted(message), name="highlighting")
         self._highlighting[key] = task
         task.add_done_callback(lambda done: self._end_highlighting(key, done))
 
+    def _put_changed(self, message: Message) -> None:
+        """Draw a message again, on the pages that show it."""
+        row = message_row(message, self._drawer, self._highlighter.find(message))
+        shown_only = replace(row, order=None)
+        self._feeds.put(messages_topic(message.room_id), lambda _: shown_only)
+
     async def _put_highlighted(self, message: Message) -> None:
         if not await self._highlighter.highlight(message):
             return
-        row = message_row(message, self._drawer, self._highlighter.find(message))
-        shown_only = Row(row.key, None, row.html)
-        self._feeds.put(messages_topic(message.room_id), lambda _: shown_only)
+        self._put_changed(message)
 
     def _stop_highlighting(self, room_id: str, seqs: Iterable[int]) -> None:
         for seq in seqs:

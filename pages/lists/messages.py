@@ -163,6 +163,9 @@ class MessageList(LiveList):
                 last=last,
                 limit=_LIVE_SEQS_MAX,
             )
+            changed = await self.context.chat.messages.list_changed(
+                self._room.id, visitor_id=self.viewer, first=first, last=last, limit=_ROWS_ON_PAGE
+            )
             newer = await self._history(after=min({*live} - seqs, default=newest_seq + 1) - 1)
             if self.subscription.is_stopped:
                 # The member left and joined again while the page was offline.
@@ -175,7 +178,9 @@ class MessageList(LiveList):
             is_open = self.context.chat.room_directory.summary(self._room.id)
             ui.navigate.to("/" if is_open else f"/r/{self._room.slug}")
             return None
-        return SyncResult(await self._draw_all(newer), keep=[*map(str, live)])
+        changed = [message for message in changed if message.seq in seqs]
+        rows = await self._draw_all([*changed, *newer])
+        return SyncResult(rows, keep=[*map(str, live)])
 
     async def _mark_read(self, arguments: dict[str, Any]) -> None:
         seq = _read_seq(arguments.get("seq"))

@@ -458,3 +458,44 @@ async def test_stream_cancelled_while_starting_unsubscribes_from_the_room(
     starting.cancel()
     await asyncio.wait([starting])
     assert bus.subscriptions.total() == 0
+
+
+async def test_resumed_stream_sends_what_was_edited_meanwhile(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    messages = await ann.say(slug, "1", "2", "3")
+    for message in messages[1:]:
+        path = f"/rooms/{slug}/messages/{message['id']}"
+        await ann.ask("PATCH", path, json={"text": f"new {message['text']}"})
+    async with bob.listen(slug, last_event_id=2) as stream:
+        events = await stream.until("ready")
+    assert [(event.kind, event.data.get("text")) for event in events] == [
+        ("edited", "new 2"),
+        ("message", "new 3"),
+        ("ready", None),
+    ]
+
+
+async def test_slow_reader_receives_only_the_newest_text(
+    chat: Chat, streams: Streams, clock: FakeClock
+) -> None:
+    room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+    before = await chat.messages.post(room.id, visitor_id=ann.id, text="before")
+    await chat.messages.flush()
+    with streams.subscribe(room.id, visitor_id=ann.id) as subscriber:
+        waiting = await chat.messages.post(room.id, visitor_id=ann.id, text="waiting")
+        await chat.messages.flush()
+        for text in ("second", "third"):
+            for message in (before, waiting):
+                await chat.messages.edit(
+                    room.id, visitor_id=ann.id, message_id=message.id, text=f"{text} {message.text}"
+                )
+        await chat.messages.delete(room.id, visitor_id=ann.id, message_id=before.id)
+        events = await subscriber.receive()
+    assert events
+    content = b"".join(event.data for event in events).decode()
+    assert [event.seq for event in events] == [2, 0]
+    assert '"text":"third waiting"' in content
+    assert "before" not in content
+    assert '"text":"waiting"' not in content
+    assert "second" not in content

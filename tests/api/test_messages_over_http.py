@@ -31,6 +31,10 @@ async def test_posted_message_is_readable_by_every_member(
         "kind": "",
         "html": None,
         "data": None,
+        "reply_to": "",
+        "mentions": [],
+        "edited": False,
+        "reactions": [],
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
 
@@ -54,6 +58,111 @@ async def test_message_of_a_kind_is_read_and_streamed_with_its_data(
     assert message == streamed
     assert (message["kind"], message["data"]) == ("dice", data)
     assert message["text"].startswith("dice: [[[")
+
+
+def without_html(streamed: Any) -> Any:
+    """Return a streamed message as the other calls return it."""
+    return {**streamed, "html": None}
+
+
+async def test_reply_with_a_mention_and_its_own_lifetime_is_read_and_streamed(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    author = (await bob.ask("GET", f"/rooms/{slug}"))["membership"]["author"]
+    (first,) = await bob.say(slug, "Who is here?")
+    sent = {"text": "I am, @Bob", "reply_to": first["id"], "ttl": "10m"}
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        answer = await ann.ask("POST", f"/rooms/{slug}/messages", json=sent)
+        streamed = (await stream.until("message"))[-1].data
+    assert answer == without_html(streamed) == (await bob.read(slug))["items"][-1]
+    assert (answer["reply_to"], answer["mentions"]) == (first["id"], [author])
+    assert answer["expires_at"] == "2030-01-01T12:10:00Z"
+
+
+@pytest.mark.parametrize(
+    ("sent", "problem"),
+    [
+        ({"ttl": "25h"}, "invalid-message"),
+        ({"ttl": "1s"}, "invalid-message"),
+        ({"ttl": "36500d"}, "invalid-message"),
+        ({"ttl": "soon"}, "invalid-request"),
+        ({"reply_to": "no id"}, "invalid-request"),
+        ({"reply_to": "x" * 65}, "invalid-request"),
+        ({"reply_to": None}, "invalid-request"),
+    ],
+)
+async def test_reply_to_no_id_and_lifetime_out_of_bounds_are_refused(
+    ann: ApiClient, slug: str, sent: dict[str, Any], problem: str
+) -> None:
+    response = await ann.call("POST", f"/rooms/{slug}/messages", json={"text": "x", **sent})
+    assert response.status_code == 422
+    assert response.json()["type"] == f"/api/v1/problems/{problem}"
+
+
+async def test_edited_message_is_read_and_streamed(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    (first, second) = await ann.say(slug, "helo", "all")
+    path = f"/rooms/{slug}/messages/{first['id']}"
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        edited = await ann.ask("PATCH", path, json={"text": "hello"})
+        event = (await stream.until("edited"))[-1]
+    assert edited == without_html(event.data) == {**first, "text": "hello", "edited": True}
+    assert event.data["html"] == "hello"
+    assert event.id is None
+    assert (await bob.read(slug))["items"] == [edited, second]
+    refused = await bob.call("PATCH", path, json={"text": "bye"})
+    assert (refused.status_code, refused.json()["type"]) == (403, "/api/v1/problems/not-allowed")
+    invalid = await ann.call("PATCH", path, json={"text": "x", "reply_to": "abc"})
+    assert invalid.json()["type"] == "/api/v1/problems/invalid-request"
+    await ann.ask("DELETE", path)
+    gone = await ann.call("PATCH", path, json={"text": "again"})
+    assert (gone.status_code, gone.json()["type"]) == (404, "/api/v1/problems/not-found")
+
+
+async def test_reactions_are_read_and_streamed_with_those_of_the_reader(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    (message,) = await ann.say(slug, "hello")
+    path = f"/rooms/{slug}/messages/{message['id']}/reactions"
+    async with ann.listen(slug) as stream, bob.listen(slug) as other:
+        for each in (stream, other):
+            await each.ready()
+        thumb = {"emoji": "👍", "count": 1, "mine": True}
+        reacted = await bob.ask("PUT", f"{path}/👍")
+        assert reacted == {**message, "reactions": [thumb]}
+        assert without_html((await other.until("reacted"))[-1].data) == reacted
+        not_mine = {**message, "reactions": [{**thumb, "mine": False}]}
+        assert without_html((await stream.until("reacted"))[-1].data) == not_mine
+        assert (await ann.read(slug))["items"] == [not_mine]
+        assert (await bob.read(slug))["items"] == [reacted]
+        assert await bob.ask("PUT", f"{path}/👍") == reacted
+        assert (await ann.ask("PUT", f"{path}/%23%EF%B8%8F%E2%83%A3"))["reactions"][1] == {
+            "emoji": "#️⃣",
+            "count": 1,
+            "mine": True,
+        }
+        without = await bob.ask("DELETE", f"{path}/👍")
+        assert [each["emoji"] for each in without["reactions"]] == ["#️⃣"]
+    invalid = await bob.call("PUT", f"{path}/hello")
+    assert invalid.json()["type"] == "/api/v1/problems/invalid-message"
+    absent = await bob.call("PUT", f"/rooms/{slug}/messages/absent/reactions/👍")
+    assert absent.json()["type"] == "/api/v1/problems/not-found"
+
+
+async def test_doubtful_edit_is_made_if_confirmed(chat: Chat, ann: ApiClient, slug: str) -> None:
+    (message,) = await ann.say(slug, "hello")
+
+    async def review(_room_id: str, _visitor_id: str, post: Post) -> Reviewed:
+        return Reviewed(post, ("That looks like an address.",))
+
+    chat.messages.review = review
+    path, sent = f"/rooms/{slug}/messages/{message['id']}", {"text": "1 Main street"}
+    response = await ann.call("PATCH", path, json={**sent, "confirmed": False})
+    assert response.json()["type"] == "/api/v1/problems/needs-confirmation"
+    assert (await ann.ask("PATCH", path, json=sent))["text"] == "1 Main street"
 
 
 async def test_text_is_drawn_as_html_where_that_is_asked_for(

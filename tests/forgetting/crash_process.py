@@ -71,6 +71,13 @@ async def _run_job(job: dict[str, Any]) -> None:
             await chat.messages.delete(
                 job["room"], visitor_id=job["visitor"], message_id=job["message"]
             )
+        case "edit":
+            await chat.messages.edit(
+                job["room"],
+                visitor_id=job["visitor"],
+                message_id=job["message"],
+                text=job["text"],
+            )
         case "forget":
             await chat.identity.forget(job["visitor"])
         case "burn":

@@ -11,6 +11,10 @@ from anonchat.crypto import KEY_BYTES, DecryptionError, decrypt, decrypt_texts, 
 from anonchat.security.key_file import _SLOT_BYTES, _derive_wrapping_key
 
 SECRET = "known to the attacker"
+_REACTIONS = """
+    SELECT reaction.sealed, room_id || ' ' || message_id || ' ' || reaction.visitor_id
+    FROM reaction JOIN message ON message.id = message_id
+"""
 
 
 class DiskCopies:
@@ -33,6 +37,7 @@ class DiskCopies:
             *connection.execute("SELECT sealed, id FROM visitor"),
             *connection.execute("SELECT sealed, room_id || ' ' || id FROM message"),
             *connection.execute("SELECT sealed, room_id || ' ' || plugin FROM room_state"),
+            *connection.execute(_REACTIONS),
         }
         connection.close()
 
@@ -52,6 +57,10 @@ def decrypt_all(ciphertexts: Iterable[tuple[bytes, str]], keys: Mapping[str, byt
         *(
             derive_key(*three, purpose="message")
             for three in product(kinds["span"], kinds["room"], kinds["visitor"])
+        ),
+        *(
+            derive_key(*four, purpose="reaction")
+            for four in product(kinds["span"], kinds["room"], kinds["visitor"], kinds["visitor"])
         ),
         *(derive_key(key, purpose="room state") for key in kinds["room"]),
         *(derive_key(*two, purpose="room texts") for two in product(kinds["room"], kinds["texts"])),

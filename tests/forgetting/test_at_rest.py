@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,24 @@ from tests.forgetting.unencrypted import disable_encryption
 from tests.timeouts import DEADLINE
 
 MINUTE = timedelta(minutes=1)
+_EMOJI = "👩🏾‍🚀"
 
 
 def as_state(text: str) -> str:
     """Return the room state that keeps this text."""
     return f'{{"text":"{text}"}}'
+
+
+async def say(chat: Chat, site: CanarySite) -> Message:
+    """Let Ann say a text in the room with the longer lifetime; return the message."""
+    site.canaries.append(text := canary("said"))
+    return await chat.messages.post(site.long.id, visitor_id=site.ann.id, text=text)
+
+
+async def edit(chat: Chat, site: CanarySite, message: Message, text: str) -> None:
+    """Let Ann change the text of a message."""
+    site.canaries.append(text)
+    await chat.messages.edit(site.long.id, visitor_id=site.ann.id, message_id=message.id, text=text)
 
 
 @pytest.fixture
@@ -72,6 +86,13 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
         site.long.id, visitor_id=site.ben.id, message_id=site.messages["ben-0-long"].id
     )
     assert_no_plaintext("after a deletion")
+    said = await say(chat, site)
+    await edit(chat, site, said, canary("edited"))
+    await chat.messages.react(
+        site.long.id, visitor_id=site.ben.id, message_id=said.id, emoji=_EMOJI, on=True
+    )
+    site.canaries.append(_EMOJI)
+    assert_no_plaintext("after an edit")
     name, topic = canary("new name"), canary("new topic")
     site.canaries += [name, topic]
     await chat.room_editor.update(site.long.id, visitor_id=site.ann.id, name=name, topic=topic)
@@ -140,6 +161,51 @@ async def test_deleted_message_cannot_be_decrypted_and_others_are_kept(
     assert set(await read(chat, site.long, site.ann)) == {
         site.text(word) for word in site.messages if word.endswith("long") and word != "ben-0-long"
     }
+
+
+async def test_replaced_text_cannot_be_decrypted_and_others_are_kept(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
+) -> None:
+    said = await say(chat, site)
+    versions = [said.text, canary("second"), canary("third")]
+    for old, new in pairwise(versions):
+        disk_copies.copy_database()
+        assert old in disk_copies.decrypt()
+        await edit(chat, site, said, new)
+        assert disk_copies.decrypt().isdisjoint(versions), "no copy has the newest one yet"
+    disk_copies.copy_database()
+    others = {message.text for message in site.messages.values()}
+    assert disk_copies.decrypt() >= {versions[-1], *others}
+    assert disk_copies.decrypt().isdisjoint(versions[:-1])
+
+
+@pytest.mark.parametrize("act", ["delete", "edit", "expire", "burn", "forget", "forget author"])
+async def test_reaction_to_what_is_gone_or_of_whom_is_gone_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies, clock: FakeClock, act: str
+) -> None:
+    said, room_id = await say(chat, site), site.long.id
+    await chat.messages.react(
+        room_id, visitor_id=site.ben.id, message_id=said.id, emoji="🦜", on=True
+    )
+    disk_copies.copy_database()
+    assert "🦜" in disk_copies.decrypt()
+    match act:
+        case "delete":
+            await chat.messages.delete(room_id, visitor_id=site.ann.id, message_id=said.id)
+        case "edit":  # the reaction stays, but what copies of the database have is gone
+            await edit(chat, site, said, canary("edited"))
+        case "expire":
+            clock.advance(site.long.message_ttl + MINUTE)
+            await chat.expiry.purge()
+        case "burn":
+            await chat.room_deletion.burn(room_id, visitor_id=site.ann.id)
+        case "forget":
+            await chat.identity.forget(site.ben.id)
+        case "forget author":
+            await chat.identity.forget(site.ann.id)
+    assert "🦜" not in disk_copies.decrypt()
+    disk_copies.copy_database()
+    assert ("🦜" in disk_copies.decrypt()) == (act == "edit")
 
 
 @pytest.mark.parametrize("name", ["long", "short"])

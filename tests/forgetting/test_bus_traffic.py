@@ -14,7 +14,9 @@ from anonchat.events import (
     Event,
     KeysCreated,
     MemberJoined,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     PeerPresence,
     PresenceSnapshot,
     RoomActivity,
@@ -73,6 +75,7 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     ann, ben = [await sign_in(node, words[node.settings.node_id]) for node in (first, second)]
     room = await first.rooms.create(words["room"], visitor_id=ann.id, topic=words["topic"])
     await wait_until(lambda: second._keys.get(f"room {room.id}") is not None)
+    await first.memberships.join(room.id, visitor_id=ann.id)
     ben_in = await second.memberships.join(room.id, visitor_id=ben.id)
     event_recorder = EventRecorder(first)
     await first.bus.subscribe_room(room.id)
@@ -90,6 +93,20 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     received = event_recorder.of_type(MessagePosted)[0]
     assert (received.message, received.visitor_id) == (message, ben.id)
     assert received.room.name == words["room"]
+    plain = await second.messages.post(room.id, visitor_id=ben.id, text="to be edited")
+    words["edited"] = canary("edited")
+    edited = await second.messages.edit(
+        room.id, visitor_id=ben.id, message_id=plain.id, text=words["edited"]
+    )
+    await wait_until(lambda: bool(event_recorder.of_type(MessageEdited)))
+    assert event_recorder.of_type(MessageEdited) == [MessageEdited(edited, ben.id)]
+    words["emoji"] = "👩🏾‍🚀"
+    reacted = await second.messages.react(
+        room.id, visitor_id=ann.id, message_id=message.id, emoji=words["emoji"], on=True
+    )
+    assert reacted.reactions
+    await wait_until(lambda: bool(event_recorder.of_type(MessageReacted)))
+    assert event_recorder.of_type(MessageReacted) == [MessageReacted(reacted, ben.id)]
     await wait_until(lambda: any(each.members for each in event_recorder.of_type(PresenceSnapshot)))
     await wait_until(lambda: first.presence.list_present(room.id) == {ben_in.author})
     await second.presence.leave(ben_in, page_id="one")
@@ -122,7 +139,8 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     kinds = {type(event) for event in events}
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
-        PresenceSnapshot, VisitorTold, KeysCreated,
+        PresenceSnapshot, VisitorTold, KeysCreated, MessageEdited,
+        MessageReacted,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()

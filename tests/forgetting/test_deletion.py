@@ -76,6 +76,19 @@ async def test_data_of_other_messages_is_kept_when_the_key_of_the_span_is_replac
     assert kept.data == roll.data
 
 
+async def test_edit_replaces_the_key_of_the_span_and_keeps_the_other_messages(chat: Chat) -> None:
+    room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
+    await post_messages(chat, room, ann, "one", "two", "three")
+    (second,) = (await chat.messages.history(room.id, visitor_id=ann.id, limit=2))[:1]
+    span = span_at(second.expires_at)
+    (before,) = chat._keys.span_key_names(span)
+    await chat.messages.edit(room.id, visitor_id=ann.id, message_id=second.id, text="2")
+    (after,) = chat._keys.span_key_names(span)
+    assert before != after
+    chat.messages._history._pages.invalidate(room.id)
+    assert await read(chat, room, ben) == ["one", "2", "three"]
+
+
 async def test_concurrent_deletions_delete_only_their_messages(chat: Chat) -> None:
     room, (ann, ben) = await create_room_with_members(chat, "night train", "Ann", "Ben")
     await post_messages(chat, room, ann, *map(str, range(40)))

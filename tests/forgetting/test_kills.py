@@ -182,6 +182,41 @@ async def test_change_of_a_room_killed_at_any_step_is_atomic(
     assert outcomes == sorted(outcomes), "a later kill has undone the change"
 
 
+async def test_edit_killed_at_any_step_is_atomic(
+    kill_at_each_step: StepKiller,
+    site: CanarySite,
+    disk_copies: DiskCopies,
+    tmp_path: Path,
+    clock: FakeClock,
+) -> None:
+    old, new = canary("old"), canary("new")
+    async with running_chat(tmp_path / "data", clock, secret_key=SECRET) as chat:
+        said = await chat.messages.post(site.long.id, visitor_id=site.ann.id, text=old)
+    disk_copies.copy_database()
+    job = {
+        "act": "edit",
+        "now": clock.now.isoformat(),
+        "room": site.long.id,
+        "visitor": site.ann.id,
+        "message": said.id,
+        "text": new,
+    }
+    others = {message.text for message in site.messages.values()}
+    outcomes = []
+    for data in kill_at_each_step(tmp_path / "data", **job):
+        assert find([*site.canaries, old, new], data) == []
+        async with running_chat(data, clock, secret_key=SECRET) as chat:
+            await chat.expiry.purge()
+            shown = await _read_all(chat, site)
+            assert shown in (others | {old}, others | {new})
+            assert not await find_decryptable_deleted_spans(chat)
+            outcomes.append(new in shown)
+        if outcomes[-1]:
+            assert disk_copies.decrypt(data=data).isdisjoint({old})
+    assert outcomes[-1]
+    assert outcomes == sorted(outcomes), "a later kill has undone the edit"
+
+
 async def test_startup_killed_at_any_step_is_completed_by_the_next_one(
     kill_at_each_step: StepKiller,
     site: CanarySite,

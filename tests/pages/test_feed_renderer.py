@@ -6,6 +6,10 @@ from functools import partial
 import pytest
 
 from anonchat import Chat, VisitorTold
+from pages.elements.list_sync import ClientState
+from pages.lists.messages import MessageList
+from tests.fakes import create_room_with_members
+from tests.pages.built_page import show_page
 from tests.pages.tab import Tab, open_tab, wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -81,6 +85,36 @@ async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
             (lobby, "card", "still here"),
         ):
             await wait_until(partial(_has_received, channel, tab, text))
+
+
+async def test_edited_message_replaces_its_row_on_pages_that_show_it(url: str, chat: Chat) -> None:
+    ann, token = await chat.identity.sign_in("Ann of the edit")
+    await chat.identity.authenticate(token)
+    room = await chat.rooms.open("room of the edit", visitor_id=ann.id)
+    async with open_tab(url, f"/r/{room.slug}", token=token) as page:
+        await wait_until(lambda: _has_received("present", page))
+        message = await chat.messages.post(room.id, visitor_id=ann.id, text="helo")
+        await wait_until(lambda: _has_received("messages", page, "helo"))
+        await chat.messages.edit(
+            room.id, visitor_id=ann.id, message_id=message.id, text="hello again"
+        )
+        await wait_until(lambda: _has_received("messages", page, '"put":[["1",null,'))
+        assert _has_received("messages", page, "hello again")
+
+
+async def test_page_that_missed_an_edit_catches_up(chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "room of the missed edit", "Ann who missed")
+    for text in ("one", "two", "three"):
+        await chat.messages.post(room.id, visitor_id=ann.id, text=text)
+    member = await chat.memberships.require(room.id, visitor_id=ann.id)
+    for seq in (1, 2):
+        await chat.messages.edit_by_seq(room.id, visitor_id=ann.id, seq=seq, text=f"new {seq}")
+    with show_page(chat, visitor_id=ann.id):
+        messages = MessageList(room, member)
+    news = await messages.catch_up(ClientState(["2", "3"], older=True))
+    assert news
+    assert [(row.key, "new 2" in row.html) for row in news.put] == [("2", True)]
+    assert news.keep == ["2", "3"]
 
 
 def _has_received(channel: str, page: Tab, text: str = "") -> bool:

@@ -91,6 +91,9 @@ async def test_migrated_site_continues(
         roll = await chat.messages.post(
             description["train"], visitor_id=ann.id, post=Post(kind="dice", data=[4, 2])
         )
+        roll = await chat.messages.react(
+            description["train"], visitor_id=ann.id, message_id=roll.id, emoji="👍", on=True
+        )
         before = await describe(chat, description)
         failed = _migrate(data, url)
         assert failed.returncode == 1

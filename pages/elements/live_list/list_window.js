@@ -8,6 +8,11 @@ export const FROM = "from"; // a given key
 const CHANGES_MAX = 1_000;
 let lastNumber = 0;
 
+// A row without an order replaces another one with its key, and keeps its place.
+function inPlaceOf(existing, [key, order, html]) {
+  return [key, order ?? existing?.[1] ?? null, html];
+}
+
 // An unanswered request. It records the changes received meanwhile, which may be newer than the
 // response.
 export class PendingRequest {
@@ -21,11 +26,17 @@ export class PendingRequest {
   changes = new Map(); // rows by key, null for removed ones
 
   receive({ put = [], drop = [] }) {
-    for (const row of put) this.changes.set(row[0], row);
+    for (const row of put) this.changes.set(row[0], inPlaceOf(this.changes.get(row[0]), row));
     for (const key of drop) this.changes.set(key, null);
     if (this.changes.size <= CHANGES_MAX) return;
     this.hasOverflowed = true;
     this.changes.clear();
+  }
+
+  // Returns the newest state of a row of the response, or null if it was removed meanwhile.
+  update(row) {
+    const change = this.changes.get(row[0]);
+    return change ? inPlaceOf(row, change) : change === null ? null : row;
   }
 }
 
@@ -84,10 +95,11 @@ export class ListWindow {
   // Returns the side and the current rows of a requested page, or null if it is out of date.
   receivePage({ question, rows, more }) {
     if (question !== this.#pending?.number) return null;
-    const { changes, hasOverflowed } = this.#pending;
+    const pending = this.#pending;
+    const { changes, hasOverflowed } = pending;
     this.#pending = null;
     if (hasOverflowed) return null;
-    const current = rows.map((row) => (changes.has(row[0]) ? changes.get(row[0]) : row));
+    const current = rows.map((row) => pending.update(row));
     if (this.#side === BEFORE) this.before = more;
     else if (this.#side === AFTER) this.after = more;
     else if (this.#side === FROM) [this.before, this.after] = [true, more];

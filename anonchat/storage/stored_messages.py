@@ -1,0 +1,203 @@
+"""Deletes and changes single messages, each in one transaction."""
+
+from collections.abc import Callable
+
+from sqlalchemy import ColumnElement
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
+
+from ..crypto import DecryptionError
+from ..entities import Message
+from ..errors import N_, NotAllowed, NotAMember, NotFound, Unavailable
+from ..events import MessageReacted
+from ..runtime.clock import Clock
+from ..runtime.coarse_time import ceil_to_minute
+from ..security.key_names import key_generation, span_at
+from ..security.keystore import KeyStore
+from ..security.message_cipher import MessageCipher
+from .conflicts import retry_on_conflict
+from .database import Database
+from .message_history import is_live
+from .purge_stats import count_purged
+from .reactions import StoredReactions
+
+NO_MESSAGE = N_("There is no such message, or it is gone already.")
+_FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
+
+
+class StoredMessages:
+    """The rows of messages; `which` is the condition that one of them meets.
+
+    What is deleted or replaced can be decrypted until the keys of its span are rotated, for which
+    its transaction begins a new generation. `charge` is called once it is sure to be allowed.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        keys: KeyStore,
+        cipher: MessageCipher,
+        reactions: StoredReactions,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._keys = keys
+        self._cipher = cipher
+        self._reactions = reactions
+
+    @retry_on_conflict
+    async def delete(
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        charge: Callable[[], None],
+    ) -> tuple[int, int]:
+        """Delete a message for its author or the owner of the room; return its `seq` and span.
+
+        Raises `NotAMember`, `NotFound` or `NotAllowed`.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            member, row = await self._lock(session, room_id, visitor_id, which)
+            room = await session.get(RoomRow, room_id)
+            if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
+                raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
+            charge()
+            number = span_at(row.expires_at)
+            await self._begin_generation(session, number)
+            await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
+            session.add(
+                TombstoneRow(
+                    dedup_key=row.dedup_key,
+                    room_id=row.room_id,
+                    visitor_id=row.visitor_id,
+                    expires_at=ceil_to_minute(row.expires_at),
+                )
+            )
+            await count_purged(session, messages=1)
+        return row.seq, number
+
+    @retry_on_conflict
+    async def edit(
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        charge: Callable[[], None],
+        change: Callable[[Message], Message],
+    ) -> tuple[Message, int]:
+        """Replace an ordinary message by what `change` returns, for its author; return it, and
+        its span.
+
+        Raises `NotAMember`, `NotFound`, `NotAllowed`, or `Unavailable` if only another node has one
+        of its keys.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            _, row = await self._lock(session, room_id, visitor_id, which)
+            if row.visitor_id != visitor_id:
+                raise NotAllowed(N_("Only its author may change it."))
+            message = await self._decrypt(session, row)
+            if message.kind:
+                raise NotAllowed(N_("Only a message that is a text can be changed."))
+            charge()
+            number = span_at(row.expires_at)
+            generation = await self._begin_generation(session, number)
+            message = change(message)
+            row.revision = message.revision
+            try:
+                row.sealed = self._cipher.encrypt_message(
+                    message, visitor_id, generation=generation
+                )
+            except DecryptionError as error:  # a key was destroyed meanwhile
+                raise NotFound(NO_MESSAGE) from error
+        return message, number
+
+    @retry_on_conflict
+    async def react(
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        charge: Callable[[], None],
+        emoji: str,
+        *,
+        on: bool,
+    ) -> tuple[MessageReacted, bool]:
+        """Add or remove a reaction of a visitor; return the event, and whether anything changed.
+
+        Raises `NotAMember`, `NotFound`, `LimitReached`, or `Unavailable` if only another node has
+        one of the keys of the message.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            member, row = await self._lock(session, room_id, visitor_id, which)
+            message = await self._decrypt(session, row)
+            own = await self._reactions.read_own(session, row, visitor_id)
+            if (emoji in own) == on:
+                return MessageReacted(message, row.visitor_id), False
+            charge()
+            row.revision += 1
+            own.pop(emoji, None)
+            if on:
+                own[emoji] = row.revision
+            await self._reactions.change(
+                session,
+                message,
+                row,
+                (member.author, own),
+                visitor_id=visitor_id,
+                generation=await self._lock_generation(session, span_at(row.expires_at)),
+            )
+            await session.flush()
+            message = await self._decrypt(session, row)
+        return MessageReacted(message, row.visitor_id), True
+
+    async def _lock_generation(self, session: AsyncSession, number: int) -> int:
+        """Lock a span until the transaction ends; return the current generation of its keys."""
+        await self._database.lock_span_shared(session, number)
+        span = await session.get(SpanRow, number)
+        generation = span.generation if span else 0
+        await self._cipher.create_span_keys({number: generation})
+        return generation
+
+    async def _lock(
+        self,
+        session: AsyncSession,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+    ) -> tuple[MemberRow, MessageRow]:
+        """Lock the row of a live message until the transaction ends.
+
+        Raises `NotAMember`, or `NotFound`.
+        """
+        await session.get(RoomRow, room_id, with_for_update=_FOR_KEY_SHARE)
+        member = await session.get(MemberRow, (room_id, visitor_id))
+        if member is None:
+            raise NotAMember
+        query = select(MessageRow).where(is_live(room_id, self._clock()), which)
+        row = (await session.exec(query.with_for_update())).first()
+        if row is None:
+            raise NotFound(NO_MESSAGE)
+        return member, row
+
+    async def _decrypt(self, session: AsyncSession, row: MessageRow) -> Message:
+        (message,) = await self._reactions.decrypt_messages(session, [row])
+        if message is None and not self._cipher.is_undecryptable(row):
+            raise Unavailable
+        if message is None:
+            raise NotFound(NO_MESSAGE)
+        return message
+
+    async def _begin_generation(self, session: AsyncSession, number: int) -> int:
+        """Begin a key generation: later messages of this span are encrypted with new keys."""
+        await self._database.lock_span_exclusively(session, number)
+        span = await session.get(SpanRow, number) or SpanRow(number=number, generation=0, settled=0)
+        generations = map(key_generation, self._keys.span_key_names(number))
+        span.generation = max(span.generation, *generations, 0) + 1
+        await self._keys.get_or_create(self._keys.own_span_key(number, span.generation))
+        session.add(span)
+        return span.generation
