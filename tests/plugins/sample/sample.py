@@ -61,7 +61,7 @@ def whisper(member: Member) -> str:
 @plugin.action("Quote", where="message")
 async def quote(room: Room, member: Member, message: Message, chat: Chat) -> None:
     """Post the text of a message again."""
-    await chat.post(room, member, f"> {message.text}")
+    await chat.post(room, member, f"quoted: {message.text}")
 
 
 @plugin.action("Judge", where="message")
