@@ -46,6 +46,7 @@ from .settings import Settings
 from .storage.database import Database
 from .storage.message_batch import BatchStore
 from .storage.message_history import MessageHistory
+from .storage.message_search import MessageSearch
 from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
@@ -245,6 +246,7 @@ class Chat:
                 queue_max=settings.post_queue_max,
             ),
             history=history,
+            search=MessageSearch(history=history, clock=clock),
             stored=StoredMessages(
                 database=database,
                 clock=clock,

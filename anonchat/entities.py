@@ -96,6 +96,19 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundMessages:
+    """What a search has found, oldest first, and how much it has read for that.
+
+    `before` is the `seq` before which there are messages that were not searched, or `None`.
+    """
+
+    messages: list[Message]
+    searched: int
+    characters: int
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """What is said: a text, or something of a `kind` with `data`, any JSON of up to 16,384 bytes.
 

@@ -6,6 +6,7 @@ from .chat import Chat
 from .colors import COLORS, color_of
 from .durations import format_duration, parse_duration
 from .entities import (
+    FoundMessages,
     Member,
     Membership,
     Message,
@@ -69,7 +70,7 @@ from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
-from .limits.costs import Cost, cost_of_edit, cost_of_post
+from .limits.costs import Cost, cost_of_edit, cost_of_post, cost_of_search
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
@@ -90,13 +91,17 @@ from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
 from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
+from .storage.message_search import SEARCHED_MAX
 from .text.markdown import CodePainter, draw_text, has_code, is_marked
 from .text.normalization import MESSAGE_CHARACTERS
+from .text.search import QUERY_CHARACTERS, Piece, make_excerpt, split_query
 
 __all__ = [
     "COLORS",
     "MESSAGE_CHARACTERS",
     "N_",
+    "QUERY_CHARACTERS",
+    "SEARCHED_MAX",
     "SOURCE_LANGUAGE",
     "BadgeChanged",
     "Bus",
@@ -113,6 +118,7 @@ __all__ = [
     "Cost",
     "Event",
     "EventsLost",
+    "FoundMessages",
     "InvalidLifetime",
     "InvalidMessage",
     "InvalidNickname",
@@ -142,6 +148,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "PeriodicTask",
+    "Piece",
     "PluginAction",
     "PluginFailed",
     "PluginHost",
@@ -182,6 +189,7 @@ __all__ = [
     "color_of",
     "cost_of_edit",
     "cost_of_post",
+    "cost_of_search",
     "draw_text",
     "format_duration",
     "has_code",
@@ -189,12 +197,14 @@ __all__ = [
     "iterate_cooperatively",
     "load_languages",
     "load_plugins",
+    "make_excerpt",
     "parse_duration",
     "read_settings",
     "report_blocking",
     "require_known_settings",
     "room_lifetime",
     "split_command",
+    "split_query",
     "unescape_slash",
     "visitor_lifetime",
     "watch_blocking",

@@ -21,13 +21,14 @@ async def open_keyboard_dialog() -> None:
 
 def _list_keys() -> Iterator[tuple[str, str]]:
     _ = current_language()
-    yield "Ctrl/⌘ K", _("Find or create a room")
+    yield "Ctrl/⌘ K", _("Go to a room")
     yield "Alt/⌥ ↑ ↓", _("To the previous or the next of your rooms")
+    yield "Alt/⌥ Shift ↓", _("To the next of your rooms with unread messages")
     yield "Tab", _("To the next field, button or list")
     yield "↑ ↓ ← →", _("Through the rooms, messages and members of a list")
     yield "Home End", _("To the beginning or the end of a list")
     yield "Enter", _("Send the message; on a message, open its menu")
     yield "Shift Enter", _("Begin a new line")
-    yield "Esc", _("Close a dialog, a menu or the members")
+    yield "Esc", _("Close a dialog, a menu or the members; in the messages, to the latest")
     yield "A … Z", _("Write a message, wherever you are in a room")
     yield "?", _("Show these keys")

@@ -26,6 +26,7 @@ from .room_ended import show_room_ended
 from .room_panels import show_room_panels
 from .room_presence import stay_present
 from .room_settings_dialog import open_room_settings
+from .search_dialog import open_search
 from .settings_dialog import open_settings
 
 
@@ -61,7 +62,7 @@ def _show_conversation(room: Room, member: Member) -> None:
     actions.add_to_menus(messages)
     panel = _show_panels(room, member)
     with header:
-        facts = _show_header(room, member, panel, actions, alert)
+        facts = _show_header(room, member, messages, panel, actions, alert)
 
     def end(event: dict[str, Any]) -> None:
         panel.delete()
@@ -72,7 +73,12 @@ def _show_conversation(room: Room, member: Member) -> None:
 
 
 def _show_header(
-    room: Room, member: Member, panel: SideTabs, actions: RoomActions, alert: Alert
+    room: Room,
+    member: Member,
+    messages: MessageList,
+    panel: SideTabs,
+    actions: RoomActions,
+    alert: Alert,
 ) -> RoomFacts:
     _, is_owner = current_language(), member.author == room.owner
     html.a(href=".").classes("button icon-only quiet icon-back back").props["aria-label"] = _(
@@ -80,6 +86,7 @@ def _show_header(
     )
     facts = RoomFacts(room)
     actions.show_buttons(alert)
+    IconButton("search", _("Search"), on_click=partial(open_search, room, messages))
     IconButton("link", _("Invite"), on_click=show_invitation)
     PanelButton("people", _("Members"), panel)
     if is_owner:

@@ -5,8 +5,11 @@ from nicegui import ui
 from anonchat import Cost, Room
 
 from .context import current_context, current_visitor_id
+from .elements.dialog import Dialog
 from .elements.page_budget import current_budget
+from .elements.quick_switch import QuickSwitch
 from .elements.room_search import RoomSearch
+from .i18n.language import current_language
 
 _MATCHES_MAX = 8
 
@@ -21,6 +24,18 @@ def show_room_search(*, with_button: bool = False) -> None:
         pick=enter_found_room,
         with_button=with_button,
     )
+
+
+async def open_quick_switch() -> None:
+    """Show the dialog that leads to a room, until one is open or the dialog is closed."""
+    directory = current_context().chat.room_directory
+    with Dialog(current_language()("Go to a room")) as dialog:
+        QuickSwitch(
+            rooms=lambda: directory.count()[1],
+            search=lambda words: directory.search(words, limit=_MATCHES_MAX),
+            pick=enter_found_room,
+        )
+    await dialog
 
 
 async def join_room(room: Room) -> None:

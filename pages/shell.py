@@ -9,6 +9,7 @@ from anonchat import Room, Visitor
 
 from .context import PageContext
 from .elements.alert import Alert
+from .elements.room_keys import RoomKeys
 from .elements.shortcut import Shortcut
 from .elements.skip_link import SkipLink
 from .elements.sub_pages import Builder, SubPages
@@ -17,6 +18,7 @@ from .keyboard_dialog import open_keyboard_dialog
 from .layout import open_page, page, redirect
 from .lobby import lobby
 from .room import room
+from .room_entry import open_quick_switch
 from .sidebar import show_sidebar
 
 _PATHS: dict[str, Builder] = {"/": lobby, "/r/{slug}": room}
@@ -60,6 +62,7 @@ async def _show_shell(visitor: Visitor) -> None:
         SkipLink(_("Skip the rooms"), to=".sub-page > [tabindex]")
         show_sidebar(visitor)
         Shortcut("?", on_press=open_keyboard_dialog)
+        RoomKeys(on_switch=open_quick_switch)
         alert = Alert().classes("page-alert")
         pages = SubPages(_PATHS, data={"visitor": visitor}, alert=alert, on_show=mark_lobby)
         await pages.load()

@@ -74,6 +74,8 @@ ANSWERS = {
     "event: own rooms catch up": "sidebar catchUp",
     "event: public rooms catch up": "card catchUp",
     "event: public rooms turn the page": "card showPage",
+    "event: messages searched": "nicegui-message_search show",
+    "event: rooms switched": "nicegui-quick_switch show",
     "event: rooms searched": "nicegui-room_search show",
     "event: room said to have ended": "nicegui-unsent_text created",
     "event: panels opened": "Increase created",

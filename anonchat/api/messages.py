@@ -1,14 +1,19 @@
 """Reading, posting, editing and deleting messages."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
 
 from ..chat import Chat
+from ..entities import Message as StoredMessage
 from ..entities import Post, Room, Visitor
-from ..limits.costs import Cost, cost_of_edit, cost_of_post
+from ..limits.costs import Cost, cost_of_edit, cost_of_post, cost_of_search
+from ..limits.work_budget import Charge
 from ..runtime.cooperative import iterate_cooperatively
+from ..storage.message_search import SEARCHED_MAX
+from ..text.search import QUERY_CHARACTERS
 from . import problems
 from .cursors import decode_cursor, encode_cursor
 from .dependencies import (
@@ -63,6 +68,13 @@ async def history(
     ] = None,
     limit: PageLimit = PAGE_DEFAULT,
     cursor: Cursor = None,
+    query: Annotated[
+        str,
+        Query(
+            max_length=QUERY_CHARACTERS,
+            description="Only messages that contain all of these words; case does not matter.",
+        ),
+    ] = "",
     format: Annotated[
         Literal["text", "html"],
         Query(description="`html` adds the texts drawn as HTML."),
@@ -71,29 +83,55 @@ async def history(
     """Return messages, oldest first: with `after` the oldest ones after it, else the newest.
 
     `next` continues in the same direction; sent as `cursor`, it replaces `after` and `before`.
+
+    With `query`, the newest ones that contain all its words, oldest first. A search reads up to
+    5,000 messages: if there are more, `next` continues with older ones, even if it found nothing.
+    Send the same `query` with it. `after` cannot be combined with it.
     """
     if cursor:
         after, before = decode_cursor(cursor, _HISTORY_CURSOR)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
+    if query.strip():
+        if after is not None:
+            raise problems.ProblemException(
+                problems.INVALID_REQUEST, "A search goes back: use `before` instead of `after`."
+            )
+        async with budget.run_exclusively(
+            Cost.LIST_QUERY + Cost.MESSAGE_SEARCHED * min(SEARCHED_MAX, room.last_seq)
+        ) as charge:
+            matches = await chat.messages.search(
+                room.id, visitor_id=caller.id, query=query, before=before, limit=limit
+            )
+            charge.milliseconds = cost_of_search(matches)
+            items = await _draw(matches.messages, member.author, format, charge)
+        older = None if matches.before is None else encode_cursor((None, matches.before))
+        return Page(items=items, next=older)
     cost = Cost.LIST_QUERY + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
     async with budget.run_exclusively(cost) as charge:
         found = await chat.messages.history(
             room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
         )
         page = found[:limit] if after is not None else found[-limit:]
-        items = [Message.of(message, member.author) for message in page]
-        if format == "html":
-            charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in page)
-            items = [
-                Message.drawn(message, member.author)
-                async for message in iterate_cooperatively(page)
-            ]
+        items = await _draw(page, member.author, format, charge)
     bounds: tuple[int | None, int | None] | None = None
     if len(found) > limit:
         bounds = (None, page[0].seq) if after is None else (page[-1].seq, before)
     if page and page[-1].seq > member.read_seq:
         await chat.memberships.mark_read(room.id, visitor_id=caller.id, seq=page[-1].seq)
     return Page(items=items, next=encode_cursor(bounds) if bounds else None)
+
+
+async def _draw(
+    messages: Sequence[StoredMessage],
+    reader: str,
+    format: Literal["text", "html"],
+    charge: Charge,
+) -> list[Message]:
+    """Return the messages as the member with the pseudonym `reader` gets them."""
+    if format == "text":
+        return [Message.of(message, reader) for message in messages]
+    charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in messages)
+    return [Message.drawn(message, reader) async for message in iterate_cooperatively(messages)]
 
 
 @routes.post(

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ..entities import FoundMessages
 from ..text.mentions import may_mention
 
 
@@ -35,6 +36,10 @@ class Cost:
     """A search for rooms."""
     ROOM_SEARCHED: Final = 0.003
     """Each public room that a search examines, assuming that it matches."""
+    MESSAGE_SEARCHED: Final = 0.07
+    """Each message that a search reads, decrypts and examines."""
+    CHARACTER_SEARCHED: Final = 0.00003
+    """Each character of these messages."""
     POST: Final = 5.0
     """A post: encrypting, committing and rendering it once."""
     POST_CHARACTER: Final = 0.002
@@ -93,6 +98,12 @@ class Cost:
     """A script or stylesheet, from memory."""
     PURGE: Final = 50.0
     """Burning a room or forgetting a visitor: keys and rows are destroyed."""
+
+
+def cost_of_search(found: FoundMessages) -> float:
+    """Return the cost, in milliseconds, of a search."""
+    messages = Cost.MESSAGE_SEARCHED * found.searched
+    return Cost.LIST_QUERY + messages + Cost.CHARACTER_SEARCHED * found.characters
 
 
 def cost_of_post(text: str) -> float:

@@ -58,6 +58,8 @@ class Limits:
         """Posts of each member of a room (see `RoomPostShares`)."""
         self.commands = limit(settings.commands_per_visitor)
         """Commands of plugins that a visitor runs."""
+        self.searches = limit(settings.searches_per_visitor)
+        """Searches of a visitor for messages."""
         self.deletions = limit(settings.deletions_per_visitor)
         """Messages deleted by a visitor."""
         self.edits = limit(settings.edits_per_visitor)

@@ -11,7 +11,7 @@ from models import MessageRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Member, Message, Post, Reviewed
+from ..entities import FoundMessages, Member, Message, Post, Reviewed
 from ..errors import (
     NeedsConfirmation,
     NotFound,
@@ -26,11 +26,13 @@ from ..runtime.metrics import Metrics
 from ..settings import Settings
 from ..storage.draft import Draft
 from ..storage.message_history import MessageHistory
+from ..storage.message_search import MessageSearch
 from ..storage.message_writer import MessageWriter
 from ..storage.stored_messages import NO_MESSAGE, StoredMessages
 from ..text.emoji import normalize_emoji
 from ..text.mentions import find_mentions, may_mention
 from ..text.posts import check_dedup_id, is_id, normalize_post
+from ..text.search import split_query
 
 
 class Messages:
@@ -47,6 +49,7 @@ class Messages:
         metrics: Metrics,
         writer: MessageWriter,
         history: MessageHistory,
+        search: MessageSearch,
         stored: StoredMessages,
         require_member: Callable[[str, str], Awaitable[object]],
         list_members: Callable[[str], Awaitable[Iterable[Member]]],
@@ -60,6 +63,7 @@ class Messages:
         self._metrics = metrics
         self._writer = writer
         self._history = history
+        self._search = search
         self._stored = stored
         self._require_member = require_member
         self._list_members = list_members
@@ -133,6 +137,27 @@ class Messages:
         await self._require_member(room_id, visitor_id)
         return await self._history.read(
             room_id, after=after, before=before, limit=limit, group=visitor_id
+        )
+
+    async def search(
+        self,
+        room_id: str,
+        *,
+        visitor_id: str,
+        query: str,
+        before: int | None = None,
+        limit: int,
+    ) -> FoundMessages:
+        """Return the newest messages that contain all words of the query, oldest first.
+
+        Case and width of letters do not matter. With `before`, only those before that `seq`. One
+        search reads up to `SEARCHED_MAX` messages; a query without words finds nothing. Raises
+        `NotAMember` or `RateLimited`.
+        """
+        await self._require_member(room_id, visitor_id)
+        self._limits.searches.hit(visitor_id)
+        return await self._search.find(
+            room_id, words=split_query(query), before=before, limit=limit, group=visitor_id
         )
 
     async def find(self, room_id: str, *, visitor_id: str, message_id: str) -> Message:

@@ -260,6 +260,12 @@ WAYS = (
         _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/messages?limit=200"),
     ),
     _way(
+        "messages searched",
+        ("GET", "/rooms/{slug}/messages"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/messages?query=none"),
+        "searches_per_visitor",
+    ),
+    _way(
         "posts",
         ("POST", "/rooms/{slug}/messages"),
         _call("POST", lambda scene, _: f"/rooms/{scene.full_room}/messages", _text(200)),

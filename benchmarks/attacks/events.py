@@ -17,6 +17,8 @@ _DIALOG = "nicegui-modal_dialog"
 _ROOM_SEARCH = "nicegui-room_search"
 _TABS = "nicegui-side_tabs"
 _ACTIONS = "nicegui-action_buttons"
+_MESSAGE_SEARCH = "nicegui-message_search"
+_QUICK_SWITCH = "nicegui-quick_switch"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
 _OPENERS = (("New room", "click"), ("Settings", "click"), ("nicegui-shortcut", "press"))
@@ -206,6 +208,24 @@ async def _open_dialog(page: Page, _scene: Scene, number: int) -> None:
     await page.emit(part, event, {})
 
 
+async def _search_messages(page: Page, _scene: Scene, _number: int) -> None:
+    """Search in the dialog of the room for what no message contains."""
+    if _MESSAGE_SEARCH not in page.parts:
+        await page.press_for("Search", _MESSAGE_SEARCH)
+    await page.emit(_MESSAGE_SEARCH, "query", {"question": 1, "query": "none"})
+
+
+async def _switch_rooms(page: Page, scene: Scene, number: int) -> None:
+    """Search public rooms in the dialog of the keyboard, and pick one."""
+    if _QUICK_SWITCH not in page.parts:
+        await page.emit("nicegui-room_keys", "switch", {})
+        await page.wait_for(_QUICK_SWITCH)
+    if number % 2:
+        await page.emit(_QUICK_SWITCH, "pick", scene.lively_room)
+    else:
+        await page.emit(_QUICK_SWITCH, "query", "room")
+
+
 async def _change_panel(page: Page, _scene: Scene, _number: int) -> None:
     """Open the panel of the plugin, and press its button, which changes what all panels show."""
     if "Increase" not in page.parts:
@@ -257,6 +277,23 @@ WAYS = (
         _lobby,
         _event("card", "page", {"question": 1}),
         ("card", "page"),
+    ),
+    _way(
+        "messages searched",
+        _full_room,
+        _search_messages,
+        ("Search", "click"),
+        (_MESSAGE_SEARCH, "query"),
+        allowed=("searches_per_visitor",),
+    ),
+    _way(
+        "rooms switched",
+        _lobby,
+        _switch_rooms,
+        ("nicegui-room_keys", "switch"),
+        (_QUICK_SWITCH, "query"),
+        (_QUICK_SWITCH, "pick"),
+        allowed=("joins_per_visitor",),
     ),
     _way(
         "read marks",

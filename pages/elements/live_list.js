@@ -22,6 +22,8 @@ import { formatCount, Unseen } from "unseen";
 
 const FORGOTTEN = "forgotten"; // as in sign_in.js
 const FADE = 150; // ms
+const FLASH = 2_000; // ms for which a message that was jumped to is marked
+const ROWS_ABOVE = 20; // that are loaded above it
 const KEYS_MAX = 1_000;
 const EVICTED_SHARE = 0.1; // of a full page is evicted at once, so that not every new row evicts one
 const LONGEST_TIMEOUT = 86_400_000; // ms; longer ones than 2 ** 31 would fire at once
@@ -68,6 +70,7 @@ export default {
       "aria-live": this.stick ? "polite" : undefined,
       tabindex: this.stick ? 0 : this.arrows ? -1 : undefined,
       onScroll: this.onScroll,
+      onKeydown: this.onKeydown,
       onClick: this.onClick,
     }, this.missed && [Vue.h("p", { class: "missed" }, this.missed)]);
     if (!this.stick) return list;
@@ -97,6 +100,7 @@ export default {
     this.readTracker?.cancel();
     this.notices?.clear();
     clearTimeout(this.pillTimer);
+    clearTimeout(this.flashTimer);
     this.endObserver?.disconnect();
     this.resizeObserver?.disconnect();
     this.headings?.clear();
@@ -231,6 +235,7 @@ export default {
       });
       if (isJump) this.pendingSync = null; // its rows are not on this page
       if (page?.side === END) this.endJump();
+      else if (page?.side === FROM && this.wantedKey) this.showWanted();
       else if (page?.side === FROM) this.scrollToUnread(this.findFirstUnread());
       else if (page && this.isJumping) this.seekUnread();
     },
@@ -424,6 +429,30 @@ export default {
       const read = this.read?.[""]; // the mark at the time when the page was opened
       for (const row of this.rows) if (row.order > read && row.group !== this.me) return row;
     },
+    // Shows a message, which may be on another page of the history.
+    openSeq(key) {
+      const row = this.rows.get(key);
+      if (row) return this.flash(row);
+      this.wantedKey = key;
+      this.listWindow.request(FROM, Math.max(1, Number(key) - ROWS_ABOVE));
+    },
+    showWanted() {
+      const row = this.rows.get(this.wantedKey);
+      this.wantedKey = undefined;
+      this.needsUnreadDivider = this.isJumping = false;
+      if (row) this.flash(row);
+      else this.notices.show(this.texts.gone);
+    },
+    flash(row) {
+      this.needsUnreadDivider = this.isJumping = false;
+      row.node.scrollIntoView({ block: "center" });
+      row.node.focus({ preventScroll: true });
+      this.$refs.list.querySelector(".flash")?.classList.remove("flash");
+      row.node.classList.add("flash");
+      clearTimeout(this.flashTimer);
+      this.flashTimer = setTimeout(() => row.node.classList.remove("flash"), FLASH);
+      this.onScroll();
+    },
     scrollToEnd() {
       if (this.listWindow.after) return this.listWindow.request(END);
       this.scrollPosition.scrollToEnd();
@@ -534,6 +563,9 @@ export default {
       if (!target) return;
       event.preventDefault();
       this.$emit("act", { act: target.dataset.act, key: target.closest("[data-key]").dataset.key });
+    },
+    onKeydown(event) {
+      if (this.stick && event.key === "Escape" && !event.isComposing && !event.defaultPrevented) this.onLatest();
     },
     onLatest() {
       this.$refs.list.focus({ preventScroll: true });

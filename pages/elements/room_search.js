@@ -7,7 +7,6 @@ const QUERY_DELAY = 120; // ms
 const READ_DELAY = 500; // ms for which "Create" is shown before an Enter that came earlier creates
 const REFRESH_DELAY = 1500; // ms; rooms change while the list is open
 
-const isMac = /^(Mac|iP)/.test(navigator.platform);
 const ADDRESS = /:\/\/|\/r\/[\p{L}\p{N}-]/iu; // of a room, which Enter opens
 
 export default {
@@ -72,35 +71,12 @@ export default {
       Vue.h("p", { ref: "alert", role: "alert", class: "alert" }),
     ]);
   },
-  mounted() {
-    document.addEventListener("keydown", this.onShortcut);
-  },
-  unmounted() {
-    document.removeEventListener("keydown", this.onShortcut);
-  },
   computed: {
     active() {
       return this.options.findIndex(({ slug }) => slug === this.picked);
     },
   },
   methods: {
-    onShortcut(event) {
-      // In a text, Alt and an arrow move the caret; on a Mac, Ctrl+K deletes to the end of the line.
-      const isText = event.target.value || (isMac && event.target.matches("input, textarea"));
-      const step = event.altKey && !isText && { ArrowDown: 1, ArrowUp: -1 }[event.key];
-      const finds = (isMac ? event.metaKey : event.ctrlKey) && event.code === "KeyK"; // in any layout
-      if ((!step && !finds) || document.querySelector("dialog[open]") || !this.$el.checkVisibility()) return;
-      event.preventDefault();
-      if (!finds) return this.openNeighbour(step);
-      this.$refs.box.focus();
-      this.$refs.box.select();
-    },
-    openNeighbour(step) {
-      const links = [...document.querySelectorAll(".sidebar-room")];
-      const current = links.findIndex((link) => link.ariaCurrent);
-      const next = current < 0 && step < 0 ? -1 : (current + step) % links.length;
-      links.at(next)?.click();
-    },
     hasFocus() {
       return document.activeElement === this.$refs.box;
     },

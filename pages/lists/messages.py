@@ -46,6 +46,7 @@ class MessageList(LiveList):
                 "copy": _("Copy text"),
                 "copyCode": _("Copy"),
                 "copied": _("Copied"),
+                "gone": _("This message is gone."),
                 "spoiler": _("Spoiler"),
                 "delete": _("Delete"),
                 "deleted": _("Message deleted"),

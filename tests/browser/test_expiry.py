@@ -33,6 +33,26 @@ async def test_message_expires_on_every_page_even_offline(world: World, room: st
     await mira.expect_messages("later")
 
 
+async def test_found_message_expires_in_the_results_even_offline(world: World, room: str) -> None:
+    wire = await world.wire()
+    ann = await world.visitor("Ann", wire=wire)
+    ann.ignored_errors = CONNECTION_ERRORS
+    await ann.open_room(room)
+    await ann.button("Search").click()
+    await ann.dialog.get_by_role("searchbox").focus()
+    (mira,) = await world.members(room, "Mira")
+    await mira.post_messages("now or never")
+    await ann.page.keyboard.type("never")
+    found = ann.dialog.get_by_role("list", name="Results").get_by_role("listitem")
+    await expect(found).to_have_count(1)
+    await ann.context.set_offline(True)
+    wire.disconnect()
+    await expect(found).to_have_count(0)
+    await expect(ann.dialog.get_by_role("status")).to_contain_text("Nothing was found")
+    await ann.context.set_offline(False)
+    wire.restore()
+
+
 async def test_messages_that_came_and_went_unread_are_counted_once(world: World, room: str) -> None:
     ann, mira = await world.members(room, "Ann", "Mira")
     address = mira.page.url
