@@ -12,7 +12,14 @@ from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
 from ..errors import NotFound
-from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
+from ..events import (
+    Event,
+    EventsLost,
+    MessagesDeleted,
+    RoomEnded,
+    RoomStateChanged,
+    VisitorTold,
+)
 from ..languages import Language
 from ..runtime.deadline import deadline
 from ..text.posts import normalize_post
@@ -280,6 +287,10 @@ class PluginHost:
         match event:
             case RoomStateChanged(room_id, plugin):
                 await _call_all(plugin, self._watchers.get((room_id, plugin), ()))
+            case MessagesDeleted(room_id, seqs):
+                self.listeners.forget(room_id, seqs)
+            case RoomEnded(room_id):
+                self.listeners.forget(room_id)
             case EventsLost():
                 for (_, plugin), watchers in [*self._watchers.items()]:
                     await _call_all(plugin, watchers)
