@@ -1,5 +1,6 @@
 """Polls."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,6 +103,14 @@ async def test_closing_posts_the_result() -> None:
         drawn = str(chat.host.drawer.draw(message))
         assert re.findall(r'<meter value="(\d+)" max="1">', drawn) == ["0", "1"]
         assert await chat.state(polls.plugin, room).items() == {}
+
+
+async def test_poll_that_two_people_close_at_once_has_one_result() -> None:
+    async with _three() as (_chat, room, (ann, bob, _)):
+        await bob.say(room, "/poll Drink? tea coffee")
+        async with show_panel(ann, room, "Polls") as one, show_panel(bob, room, "Polls") as other:
+            await asyncio.gather(*(each.click("Close the poll") for each in (one, other)))
+        assert len(await ann.read(room)) == 2
 
 
 async def test_owner_of_the_room_closes_polls_of_others() -> None:
