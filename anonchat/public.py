@@ -75,6 +75,7 @@ from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
 from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
+from .plugins.invocation import report_blocking, watch_blocking
 from .plugins.loading import load_plugins
 from .plugins.registrations import Action as PluginAction
 from .plugins.registrations import Page as PluginPage
@@ -190,9 +191,11 @@ __all__ = [
     "load_plugins",
     "parse_duration",
     "read_settings",
+    "report_blocking",
     "require_known_settings",
     "room_lifetime",
     "split_command",
     "unescape_slash",
     "visitor_lifetime",
+    "watch_blocking",
 ]

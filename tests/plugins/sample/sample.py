@@ -1,5 +1,8 @@
 """A plugin with a panel, actions, pages and a style sheet, for the tests of the pages."""
 
+import asyncio
+import time
+
 from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
@@ -35,6 +38,8 @@ async def show_votes(member: Member, state: RoomState) -> None:
     ui.label("nothing chosen").classes("sample-styled")
     ui.button("Fail", on_click=_fail)
     ui.button("Fail later", on_click=_fail_later)
+    ui.button("Block", on_click=_block)
+    ui.button("Block later", on_click=_block_later)
     await show_counts()
     state.watch(show_counts.refresh)
 
@@ -107,3 +112,12 @@ def _fail() -> None:
 
 async def _fail_later() -> None:
     _fail()
+
+
+def _block() -> None:
+    time.sleep(0.15)
+
+
+async def _block_later() -> None:
+    await asyncio.sleep(0)
+    _block()
