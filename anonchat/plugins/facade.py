@@ -93,7 +93,10 @@ class Chat:
         await self._host.check_post(room.id, member.author, post)
 
     async def tell(self, room: Room, member: Member, text: str) -> None:
-        """Show a text to one member alone, on the pages where they have the room open now."""
+        """Show a text to one member alone, on the pages where they have the room open now.
+
+        The text is cut after 4,000 characters.
+        """
         await self._host.tell(room.id, member.author, text)
 
     def list_commands(self, room: Room, member: Member) -> list[CommandInfo]:

@@ -23,7 +23,7 @@ from ..events import (
 from ..languages import Language
 from ..runtime.deadline import deadline
 from ..text.posts import normalize_post
-from .commands import CommandInfo, CommandResult, Commands, list_actions
+from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands, list_actions
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
 from .facade import Chat
 from .filters import FilterChain
@@ -219,7 +219,7 @@ class PluginHost:
         await self._tell(await self.chat.memberships.find_by_author(room_id, author), text)
 
     async def _tell(self, member: CoreMember, text: str) -> None:
-        await self.chat.bus.publish(VisitorTold(member.room_id, member.visitor_id, text))
+        await self.chat.bus.publish(VisitorTold(member.room_id, member.visitor_id, text[:TOLD_MAX]))
 
     async def _say(self, member: CoreMember, post: Post, dedup_id: str, confirmed: bool) -> Message:
         return await self.chat.messages.post(
