@@ -13,6 +13,9 @@ from anonchat.plugins.builtin import polls
 from anonchat.plugins.testing import Person, TestChat, chat_with
 from tests.plugins.shown_panel import show_panel
 
+# The loop of NiceGUI, if other tests have started it.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 _HINT = 'No poll is open. /poll "Tea or coffee?" tea coffee opens one.'
 
 
