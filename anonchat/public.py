@@ -76,6 +76,7 @@ from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
 from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
+from .plugins.invocation import report_blocking, watch_blocking
 from .plugins.loading import load_plugins
 from .plugins.registrations import Action as PluginAction
 from .plugins.registrations import Page as PluginPage
@@ -199,10 +200,12 @@ __all__ = [
     "make_excerpt",
     "parse_duration",
     "read_settings",
+    "report_blocking",
     "require_known_settings",
     "room_lifetime",
     "split_command",
     "split_query",
     "unescape_slash",
     "visitor_lifetime",
+    "watch_blocking",
 ]

@@ -47,8 +47,8 @@ class Bus:
         """Call `listener` as `subscribe` does, but only with what this node publishes.
 
         So each event reaches one of several nodes. It is called after the other listeners. What
-        each node notices by itself, such as gaps (`EventsLost`) and the timeout of another node,
-        does not reach it.
+        each node notices by itself, such as gaps (`EventsLost`) and who is present, does not
+        reach it.
         """
         self._publisher_listeners.append(listener)
 
@@ -56,11 +56,6 @@ class Bus:
         """Deliver the event to the listeners on this node now, and on the other nodes soon."""
         await self.publish_local(event)
         self.publish_remote(event)
-        await self._deliver(event, self._publisher_listeners)
-
-    async def publish_here(self, event: Event) -> None:
-        """Publish an event of this node that the other nodes derive from another event."""
-        await self.publish_local(event)
         await self._deliver(event, self._publisher_listeners)
 
     async def publish_local(self, event: Event) -> None:

@@ -22,6 +22,7 @@ from ..errors import (
 )
 from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
+from ..text.normalization import normalize_message
 from ..text.posts import check_dedup_id
 from .arguments import WrongArguments
 from .errors import PluginFailed
@@ -31,7 +32,8 @@ from .registrations import Action, Command, Who
 
 _COMMAND = re.compile(r"/([A-Za-z][A-Za-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
 _SECONDS = 10.0
-_TOLD_MAX = 4_000  # characters
+TOLD_MAX = 4_000
+"""How many characters a member is told at once; the rest is cut."""
 _RECENT_MAX = 10_000
 _UNCONFIRMED_MAX = 1_000
 _KEPT_SECONDS = 30.0  # results: readable no longer than a lost connection needs to come back
@@ -121,7 +123,7 @@ class Commands:
         key = (member.room_id, member.visitor_id, dedup_id)
         run = self._runs.get(key) if dedup_id else None
         if run is None:
-            post = self._unconfirmed.pop(key, None) if confirmed else None
+            post = self._unconfirmed.pop(key, None) if dedup_id and confirmed else None
             run = asyncio.ensure_future(
                 self._say_confirmed(member, post, dedup_id)
                 if post
@@ -148,7 +150,7 @@ class Commands:
         dedup_id: str,
         confirmed: bool,
     ) -> CommandResult:
-        command, line = self._find(text)
+        command, line = self._find(normalize_message(text))
         if not may_use(command.who, member.author, room):
             raise NotAllowed(_WHO_TEXTS[command.who])
         try:
@@ -167,9 +169,11 @@ class Commands:
                 command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed
             )
         except NeedsConfirmation:
-            key = (member.room_id, member.visitor_id, dedup_id)
-            self._unconfirmed[key] = answer
-            asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._unconfirmed.pop, key, None)
+            if dedup_id:
+                key = (member.room_id, member.visitor_id, dedup_id)
+                self._unconfirmed[key] = answer
+                loop = asyncio.get_running_loop()
+                loop.call_later(_KEPT_SECONDS, self._unconfirmed.pop, key, None)
             raise
 
     async def _say_confirmed(self, member: CoreMember, post: Post, dedup_id: str) -> CommandResult:
@@ -189,7 +193,7 @@ class Commands:
             case None:
                 return CommandResult()
             case str():
-                return CommandResult(told=answer[:_TOLD_MAX])
+                return CommandResult(told=answer[:TOLD_MAX])
             case Post():
                 return CommandResult(message=await self._say(member, answer, dedup_id, confirmed))
         _log.error(

@@ -48,9 +48,7 @@ class Chat:
 
     def list_rooms(self) -> list[Room]:
         """Return all rooms, those that are not listed included."""
-        directory = self._host.chat.room_directory
-        summaries = map(directory.summary, directory.list_ids())
-        return [summary.room for summary in summaries if summary]
+        return self._host.chat.room_directory.list_all()
 
     def find_room(self, room_id: str) -> Room:
         """Return a room by its id. Raises `NotFound`."""
@@ -95,7 +93,10 @@ class Chat:
         await self._host.check_post(room.id, member.author, post)
 
     async def tell(self, room: Room, member: Member, text: str) -> None:
-        """Show a text to one member alone, on the pages where they have the room open now."""
+        """Show a text to one member alone, on the pages where they have the room open now.
+
+        The text is cut after 4,000 characters.
+        """
         await self._host.tell(room.id, member.author, text)
 
     def list_commands(self, room: Room, member: Member) -> list[CommandInfo]:

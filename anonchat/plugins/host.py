@@ -1,10 +1,9 @@
 """`PluginHost`: connects the loaded plugins with the running chat."""
 
-import inspect
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 
 from ..catalogues import SOURCE_LANGUAGE
 from ..chat import Chat as CoreChat
@@ -12,11 +11,17 @@ from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..entities import Visitor as CoreVisitor
 from ..errors import NotFound
-from ..events import Event, EventsLost, RoomStateChanged, VisitorTold
+from ..events import (
+    Event,
+    EventsLost,
+    MessagesDeleted,
+    RoomEnded,
+    RoomStateChanged,
+    VisitorTold,
+)
 from ..languages import Language
-from ..runtime.deadline import deadline
 from ..text.posts import normalize_post
-from .commands import CommandInfo, CommandResult, Commands, list_actions
+from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands, list_actions
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
 from .facade import Chat
 from .filters import FilterChain
@@ -30,8 +35,6 @@ from .rendering import MessageDrawer
 from .room_state import Guard, RoomState, Watcher
 
 _ACTION_SECONDS = 10.0
-_WATCHER_SECONDS = 1.0  # the other events of this node wait for it
-_log = logging.getLogger(__name__)
 
 AddWatcher = Callable[[str, str, Watcher], None]
 
@@ -53,7 +56,7 @@ class PluginHost:
         self._facades = {plugin.name: Chat(self, plugin.name) for plugin in registry.plugins}
         for plugin in registry.plugins:
             plugin.attach(self._facades[plugin.name])
-        self._watchers: defaultdict[tuple[str, str], set[Watcher]] = defaultdict(set)
+        self._watchers: defaultdict[tuple[str, str], set[Callable[[], object]]] = defaultdict(set)
         self._commands = Commands(registry.commands, clock=chat.clock, say=self._say)
         if registry.filters:
             chat.messages.review = FilterChain(registry.filters, self._provide_filter).review
@@ -174,15 +177,15 @@ class PluginHost:
             self.chat.room_states, room_id, plugin, guard=guard, add_watcher=add_watcher
         )
 
-    def watch_state(self, room_id: str, plugin: str, watcher: Watcher) -> None:
-        """Call a function after each change of a state, until `unwatch_state`."""
+    def watch_state(self, room_id: str, plugin: str, watcher: Callable[[], object]) -> None:
+        """Call a function, which returns at once, after each change until `unwatch_state`."""
         self._watchers[room_id, plugin].add(watcher)
 
     def count_watchers(self, room_id: str, plugin: str) -> int:
         """Return how many functions are called after a change of a state."""
         return len(self._watchers.get((room_id, plugin), ()))
 
-    def unwatch_state(self, room_id: str, plugin: str, watcher: Watcher) -> None:
+    def unwatch_state(self, room_id: str, plugin: str, watcher: Callable[[], object]) -> None:
         """Undo `watch_state`."""
         watchers = self._watchers[room_id, plugin]
         watchers.discard(watcher)
@@ -212,7 +215,7 @@ class PluginHost:
         await self._tell(await self.chat.memberships.find_by_author(room_id, author), text)
 
     async def _tell(self, member: CoreMember, text: str) -> None:
-        await self.chat.bus.publish(VisitorTold(member.room_id, member.visitor_id, text))
+        await self.chat.bus.publish(VisitorTold(member.room_id, member.visitor_id, text[:TOLD_MAX]))
 
     async def _say(self, member: CoreMember, post: Post, dedup_id: str, confirmed: bool) -> Message:
         return await self.chat.messages.post(
@@ -279,18 +282,12 @@ class PluginHost:
     async def _on_event(self, event: Event) -> None:
         match event:
             case RoomStateChanged(room_id, plugin):
-                await _call_all(plugin, self._watchers.get((room_id, plugin), ()))
+                for watcher in [*self._watchers.get((room_id, plugin), ())]:
+                    watcher()
+            case MessagesDeleted(room_id, seqs):
+                self.listeners.forget(room_id, seqs)
+            case RoomEnded(room_id):
+                self.listeners.forget(room_id)
             case EventsLost():
-                for (_, plugin), watchers in [*self._watchers.items()]:
-                    await _call_all(plugin, watchers)
-
-
-async def _call_all(plugin: str, watchers: Iterable[Watcher]) -> None:
-    for watcher in [*watchers]:
-        try:
-            result = watcher()
-            if inspect.isawaitable(result):
-                async with deadline(_WATCHER_SECONDS):
-                    await result
-        except Exception:
-            _log.exception("plugin %s: a function that watches the state failed", plugin)
+                for watcher in [*chain.from_iterable(self._watchers.values())]:
+                    watcher()

@@ -48,7 +48,7 @@ async def invoke(
 
 async def _await(call: Injected, awaitable: Awaitable[Any], what: str) -> Any:
     try:
-        return await watch_blocking(awaitable, _reporter(call, what))
+        return await watch_blocking(awaitable, report_blocking(call.plugin, what))
     except TimeoutError as error:  # one of its own, such as that of a request
         log_failure(call, what, error)
         raise PluginFailed from error
@@ -68,15 +68,15 @@ def measure(call: Injected, values: Values, /, *, what: str, **arguments: object
     try:
         return call.call(values, **arguments)
     finally:
-        _reporter(call, what)(time.perf_counter() - started)
+        report_blocking(call.plugin, what)(time.perf_counter() - started)
 
 
-def _reporter(call: Injected, what: str) -> Callable[[float], None]:
+def report_blocking(plugin: str, what: str) -> Callable[[float], None]:
+    """Return a function that logs that something blocked the event loop, if it took too long."""
+
     def report(seconds: float) -> None:
         if seconds > _BLOCKED_SECONDS:
-            _log.warning(
-                "plugin %s: %s blocked all visitors for %.1f s", call.plugin, what, seconds
-            )
+            _log.warning("plugin %s: %s blocked all visitors for %.1f s", plugin, what, seconds)
 
     return report
 

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from ..errors import ChatError
 from ..events import Event
-from .entities import PluginEvent, make_event
+from .entities import MessagePosted, PluginEvent, make_event
 from .invocation import Values, invoke, log_failure
 from .registrations import Listener
 
@@ -44,6 +44,14 @@ class Listeners:
             if (task := self._tasks.get(plugin)) is None or task.done():
                 self._tasks[plugin] = asyncio.create_task(self._call_all(queue), name=plugin)
 
+    def forget(self, room_id: str, seqs: Collection[int] | None = None) -> None:
+        """Drop queued messages that were deleted: those with these `seqs`, or all of a room."""
+        for queue in self._queues.values():
+            kept = [each for each in queue if not _is_of(each[1], room_id, seqs)]
+            if len(kept) < len(queue):
+                queue.clear()
+                queue.extend(kept)
+
     async def finish(self) -> None:
         """Wait until all queued events are handled."""
         while tasks := [task for task in self._tasks.values() if not task.done()]:
@@ -66,3 +74,9 @@ class Listeners:
                 _log.debug("plugin %s: %s was refused", listener.call.plugin, what, exc_info=True)
             except Exception as error:
                 log_failure(listener.call, what, error)
+
+
+def _is_of(event: PluginEvent, room_id: str, seqs: Collection[int] | None) -> bool:
+    if not isinstance(event, MessagePosted) or event.room.id != room_id:
+        return False
+    return seqs is None or event.message.seq in seqs

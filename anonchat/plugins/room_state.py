@@ -46,7 +46,7 @@ class RoomState:
         return await self._states.read(self._room_id, self._plugin)
 
     async def put(self, key: str, value: JsonValue) -> None:
-        """Store a value. Raises `LimitReached` beyond 64 kB, `TypeError` if it is not JSON."""
+        """Store a value. Raises `LimitReached` beyond 64 kB, `ValueError` if it is not JSON."""
         await self.change(lambda values: values.update({key: value}))
 
     async def delete(self, key: str) -> None:

@@ -96,6 +96,7 @@ def main() -> None:
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_PROF, _SECONDS)
         tokens = split(*json.loads(line))
+        del line  # or the last code would stay here until there is another one
         signal.setitimer(signal.ITIMER_PROF, 0)
         _answer(tokens)
 

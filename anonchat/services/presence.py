@@ -188,20 +188,13 @@ class Presence:
         is_new = not self._is_present(member)
         present.setdefault(member.room_id, {})[member.author] = member
         if is_new:
-            await self._publish(PresenceChanged(member, True), present)
+            await self._bus.publish_local(PresenceChanged(member, True))
 
     async def _remove(self, present: _Members, member: Member) -> None:
         removed = _pop(present, member.room_id, member.author)
         if removed and not self._is_present(removed):
             # The member as added, because `member` may lack the nickname.
-            await self._publish(PresenceChanged(removed, False), present)
-
-    async def _publish(self, change: PresenceChanged, present: _Members) -> None:
-        """Publish a change; the other nodes derive it from `PeerPresence`."""
-        if present is self._local:
-            await self._bus.publish_here(change)
-        else:
-            await self._bus.publish_local(change)
+            await self._bus.publish_local(PresenceChanged(removed, False))
 
     def _is_present(self, member: Member) -> bool:
         return any(member.author in present.get(member.room_id, ()) for present in self._all())

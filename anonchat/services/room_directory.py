@@ -139,6 +139,11 @@ class RoomDirectory:
         best = heapq.nsmallest(limit, found)
         return [summary for _, id in best if (summary := self.summary(id))]
 
+    def list_all(self) -> list[Room]:
+        """Return all live rooms, also those that are not public."""
+        now = self._clock()
+        return [room for room in self._rooms.values() if room.expires_at > now]
+
     def list_ids(self) -> tuple[str, ...]:
         """Return the ids of all public rooms, busiest first: a snapshot for pagination."""
         self._update_order()

@@ -32,7 +32,8 @@ _EVENTS_MAX = 4_000
 _CHARACTERS_MAX = 12_000
 _parser = Markdown(options=Options.ENABLE_STRIKETHROUGH)
 
-_NOTHING, _LINE_BREAK, _RULE = Markup(), Markup("<br>"), Markup("<hr>")
+_NOTHING, _RULE = Markup(), Markup("<hr>")
+_LINE_BREAK, _LINE_BREAK_TAG = Markup("\n"), Markup("<br>")
 _PARAGRAPH = Markup("<p>"), Markup("</p>")
 _SPOILER = Markup('<span class="spoiler">'), Markup("</span>")
 _LIST = Markup("<ul>"), Markup("</ul>")
@@ -80,10 +81,11 @@ _ESCAPED = re.compile(r"\\\\|\\\|")
 def draw_text(text: str, paint: CodePainter | None = None) -> list[str]:
     """Return a text as parts: HTML (`Markup`), and plain texts outside of code and links.
 
-    Each plain text has to be escaped. `paint` draws code in colours.
+    Each plain text has to be escaped. Lines end with line breaks, which the style sheet keeps.
+    `paint` draws code in colours.
     """
     if len(text) > _CHARACTERS_MAX:
-        return [escape(text).replace("\n", _LINE_BREAK)]
+        return [text]
     if is_marked(text):
         drawing = _Drawing(paint)
         if drawing.draw(text) and drawing.shows_something:
@@ -92,8 +94,14 @@ def draw_text(text: str, paint: CodePainter | None = None) -> list[str]:
 
 
 def draw_html(text: str) -> str:
-    """Return a text as HTML."""
-    return str(_NOTHING.join(draw_text(text)))
+    """Return a text as HTML that needs no style sheet."""
+    return "".join(map(_break_lines, draw_text(text)))
+
+
+def _break_lines(part: str) -> str:
+    if isinstance(part, Markup):
+        return _LINE_BREAK_TAG if part is _LINE_BREAK else part
+    return escape(part).replace("\n", _LINE_BREAK_TAG)
 
 
 def is_marked(text: str) -> bool:
@@ -195,7 +203,7 @@ class _Drawing:
         text = text.replace(_NO_SPOILER, "")
         if self._in_link:
             self.parts.append(escape(text))
-        elif "://" in text or "\n" in text:
+        elif "://" in text:
             self.parts.extend(_split(text))
         else:
             self.parts.append(text)
@@ -279,8 +287,8 @@ class _Drawing:
         if self._code is not None:
             self._end_code(self._code)
             return
-        if tag == "HtmlBlock" and self.parts[-1] is _LINE_BREAK:
-            self.parts.pop()
+        if tag == "HtmlBlock":
+            self.parts[-1] = self.parts[-1].removesuffix("\n")
         self._is_raw = False
         frame = self._frames.pop()
         self._forget_spoiler(frame)
@@ -325,23 +333,13 @@ def _link(url: str) -> Markup:
 
 
 def _split(text: str) -> Iterator[str]:
-    """Split a text at its links and lines."""
+    """Split a text at its links."""
     end = 0
     for start, url in find_links(text):
-        yield from _break_lines(text[end:start])
+        yield text[end:start]
         yield _link(url)
         end = start + len(url)
-    yield from _break_lines(text[end:])
-
-
-def _break_lines(text: str) -> Iterator[str]:
-    first, *others = text.split("\n")
-    if first:
-        yield first
-    for line in others:
-        yield _LINE_BREAK
-        if line:
-            yield line
+    yield text[end:]
 
 
 def _find_language(info: str) -> str:

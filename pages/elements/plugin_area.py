@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from nicegui import app, background_tasks, ui
 from nicegui.logging import log as nicegui_log
 from nicegui.slot import Slot
 
-from anonchat import ChatError
+from anonchat import ChatError, report_blocking, watch_blocking
 
 from ..context import current_context
 
@@ -58,6 +58,14 @@ class PluginArea(ui.element):
         if notify:
             with self.client:
                 ui.notify(text, type="negative", position="top")
+
+    def report_blocking(self, seconds: float) -> None:
+        """Log a handler that blocked the event loop for so long, if that is too long."""
+        report_blocking(self.plugin, "a page event")(seconds)
+
+    async def watch_blocking(self, awaitable: Awaitable[Any]) -> Any:
+        """Await something; log if it blocks the event loop."""
+        return await watch_blocking(awaitable, self.report_blocking)
 
     def _handle_delete(self) -> None:
         for handler in self._end_handlers:
@@ -104,9 +112,11 @@ class _Redraw:
     async def _call(self) -> None:
         with self._area.client, self._area:
             try:
+                started = time.perf_counter()
                 result = self._watcher()
+                self._area.report_blocking(time.perf_counter() - started)
                 if inspect.isawaitable(result):
-                    await result
+                    await self._area.watch_blocking(result)
             except Exception as error:  # the panel fails alone
                 if not self._area.is_deleted:
                     self._area.report(error, notify=False)
@@ -115,15 +125,26 @@ class _Redraw:
 def install_plugin_errors() -> None:
     """Report exceptions of handlers in plugin areas there, and all others as NiceGUI does.
 
+    Handlers that block the event loop are logged, too.
+
     NiceGUI leaves the slot of an element before it reports that a handler has failed. Here it is
     kept until then, so that the area is found.
     """
     handle_event = ui.element._handle_event
+    create_task = background_tasks.create_or_defer
 
     def handle_event_in_slot(self: ui.element, message: dict[str, Any]) -> None:
         with self.parent_slot or nullcontext():
+            area, started = _find_area(), time.perf_counter()
             handle_event(self, message)
+            if area:
+                area.report_blocking(time.perf_counter() - started)
 
+    def create_watched_task(awaitable: Awaitable[Any], **options: Any) -> None:
+        area = _find_area()
+        create_task(area.watch_blocking(awaitable) if area else awaitable, **options)
+
+    background_tasks.create_or_defer = create_watched_task
     ui.element._handle_event = handle_event_in_slot  # type: ignore[method-assign, assignment]
     app._exception_handlers[:] = [_report]
 

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 SOCKET_PATH = "/_nicegui_ws/"
 
-_API = "/api/v1"
+_CALLED_BY_PROGRAMS = ("/api/v1/", "/plugins/")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _DEFAULT_PORTS: Mapping[str, str] = {"http": ":80", "https": ":443"}
 _PROBLEM = ((b"content-type", b"application/problem+json"),)
@@ -41,8 +41,8 @@ class CrossOriginProtectionMiddleware:
     The own origin is `base_url`, else the requested host if that is localhost or an IP address.
     Other host names are refused: anyone can point a name of theirs at this server, and their pages
     would then count as same-origin (DNS rebinding). Browsers send an `Origin` header with every
-    WebSocket and every unsafe method. API clients send none, but a token that browsers do not send
-    on their own. `misdirected_page` makes the response for other host names.
+    WebSocket and every unsafe method. Clients of the API and of the routes of plugins, such as
+    webhooks, send none, and no cookie. `misdirected_page` makes the response for other host names.
 
     A refusal is logged with the setting that decides; the log writes equal lines once a minute.
     """
@@ -111,7 +111,7 @@ class CrossOriginProtectionMiddleware:
             return origins == [self._base_origin or request_origin(scope)]
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             return False
-        return is_safe or path == _API or path.startswith(f"{_API}/")
+        return is_safe or path.startswith(_CALLED_BY_PROGRAMS)
 
 
 def is_local_host(scope: Scope) -> bool:

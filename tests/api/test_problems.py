@@ -100,7 +100,7 @@ async def test_unknown_path_is_a_problem(anonymous: ApiClient, path: str) -> Non
         ("/rooms/x", "DELETE, GET, PATCH"),
         ("/rooms/x/membership", "DELETE, PUT"),
         ("/rooms/x/messages", "GET, POST"),
-        ("/rooms/x/messages/y", "DELETE"),
+        ("/rooms/x/messages/y", "DELETE, PATCH"),
         ("/rooms/x/events", "GET"),
     ],
 )

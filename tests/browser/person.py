@@ -21,14 +21,8 @@ from tests.timeouts import DEADLINE
 SECONDS = 1_000
 TIMEOUT = DEADLINE * SECONDS
 CONNECTION_ERRORS = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
-_MESSAGE_TEXTS = """(log) => {
-    const read = (text) => {
-        const shown = text.cloneNode(true);
-        for (const line of shown.querySelectorAll("br")) line.replaceWith("\\n");
-        return text.dataset.source || shown.textContent;
-    };
-    return [...log.querySelectorAll("[data-key]:not(.going) .text")].map(read);
-}"""
+_MESSAGE_TEXTS = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
+    .map((text) => text.dataset.source || text.textContent)"""
 
 HOLD_NOTICES = """const start = window.setTimeout;
 const held = [];

@@ -43,7 +43,7 @@ async def test_action_in_the_menu_gets_the_message(world: World, room: str) -> N
     await expect(bob.menu.get_by_role("menuitem")).to_have_text(["Copy text", "Quote", "Judge"])
     await bob.menu_item("Quote").click()
     for person in (ann, bob):
-        await person.expect_message("> one")
+        await person.expect_message("quoted: one")
 
 
 async def test_refusal_is_shown_in_the_list(world: World, room: str) -> None:
@@ -96,7 +96,7 @@ async def test_actions_are_named_in_the_language_of_the_page(
         await ann.post_messages("раз")
         await ann.open_menu("раз")
         await ann.menu_item("Цитировать").click()
-        await ann.expect_message("> раз")
+        await ann.expect_message("quoted: раз")
 
 
 async def _open_in_russian(world: World, room: str, words: Words) -> Person:

@@ -76,13 +76,10 @@ async def test_listener_of_published_events_is_called_last_and_not_with_received
     bus.subscribe(second)
     await bus.publish(RoomEnded("a"))
     await bus.publish_local(RoomEnded("b"))
-    await bus.publish_here(RoomEnded("c"))
     assert received == [
         ("all", RoomEnded("a")),
         ("publisher", RoomEnded("a")),
         ("all", RoomEnded("b")),
-        ("all", RoomEnded("c")),
-        ("publisher", RoomEnded("c")),
     ]
     assert "event listener failed: RoomEnded" in caplog.text
 

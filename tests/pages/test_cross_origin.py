@@ -138,6 +138,15 @@ async def test_api_request_without_origin_is_allowed(protection: Protection) -> 
     assert not await protection.allows("POST", "/api/v10", host="192.0.2.1:8080")
 
 
+async def test_webhook_without_origin_is_allowed(protection: Protection) -> None:
+    assert await protection.allows("POST", "/plugins/webhook/x", host="192.0.2.1:8080")
+    for headers in ({"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}):
+        assert not await protection.allows(
+            "POST", "/plugins/webhook/x", host="127.0.0.1", **headers
+        )
+    assert not await protection.allows("POST", "/pluginsx", host="192.0.2.1:8080")
+
+
 async def test_page_can_be_read_from_any_origin(protection: Protection) -> None:
     for origin in FOREIGN:
         assert await protection.allows("GET", "/login", host="chat.localhost", origin=origin)

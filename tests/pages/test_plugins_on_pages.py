@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
 import pytest
 from nicegui import ui
 from nicegui.event_listener import EventListener
@@ -50,6 +51,15 @@ class _Member:
 
     async def vote(self) -> None:
         await self.tab.fire(self.listener("update:modelValue"), {"value": 0, "label": "tea"})
+
+    async def click(self, text: str) -> None:
+        (button,) = [
+            each
+            for each in self.tab.client.elements.values()
+            if isinstance(each, ui.button) and each.text == text
+        ]
+        (listener,) = button._event_listeners.values()
+        await self.tab.fire(listener, {})
 
     async def leave(self) -> None:
         await self.chat.memberships.leave(self.room.id, visitor_id=self.visitor_id)
@@ -169,3 +179,25 @@ async def test_changes_that_follow_each_other_are_drawn_together(chat: Chat, url
         await wait_until(lambda: bo.shows("tea: 20"))
         await wait_until(bo.has_received("tea: 20"))
         assert sum("tea: " in frame for frame in bo.tab.received) - drawn < 20
+
+
+@pytest.mark.parametrize("button", ["Block", "Block later"])
+async def test_handler_that_blocks_is_named_in_the_log(
+    chat: Chat, url: str, button: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with _enter(chat, url, f"{button} Bea") as bea:
+        await bea.open_votes()
+        await bea.click(button)
+        line = "plugin sample: a page event blocked all visitors for"
+        await wait_until(lambda: any(each.startswith(line) for each in caplog.messages))
+
+
+async def test_route_takes_calls_of_other_programs_but_not_of_other_sites(
+    browser: httpx.AsyncClient,
+) -> None:
+    url, body = "/plugins/sample/echo", {"text": "green"}
+    answer = await browser.post(url, json=body)
+    assert (answer.status_code, answer.json()) == (200, body)
+    foreign = {"Origin": "https://evil.example"}
+    assert (await browser.post(url, json=body, headers=foreign)).status_code == 403
+    assert (await browser.post(url, json={"text": "x" * 70_000})).status_code == 413

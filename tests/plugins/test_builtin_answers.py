@@ -68,6 +68,19 @@ async def test_without_a_question_there_is_nothing_to_answer() -> None:
             await ann.say(room, "/answer yes")
 
 
+async def test_answer_of_one_who_is_forgotten_is_dropped() -> None:
+    async with chat_with(answers.plugin) as chat:
+        ann, bob, cid = [await chat.enter(name) for name in ("Ann", "Bob", "Cid")]
+        room = await chat.open_room("tea", ann, bob, cid)
+        await ann.say(room, "/ask What went well?")
+        await bob.say(room, "/answer the tea")
+        await cid.say(room, "/answer the cups")
+        await chat.host.chat.identity.forget(bob.visitor_id)
+        await chat.settle()
+        await ann.say(room, "/reveal")
+        assert _shown((await ann.read(room))[-1].data).answers == ["the cups"]
+
+
 async def test_many_answers_are_revealed_in_several_messages() -> None:
     async with chat_with(answers.plugin) as chat:
         people = [await chat.enter(f"Guest {number}") for number in range(20)]

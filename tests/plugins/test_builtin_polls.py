@@ -1,5 +1,6 @@
 """Polls."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,9 @@ from anonchat.plugins import Refused, Room
 from anonchat.plugins.builtin import polls
 from anonchat.plugins.testing import Person, TestChat, chat_with
 from tests.plugins.shown_panel import show_panel
+
+# The loop of NiceGUI, if other tests have started it.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _HINT = 'No poll is open. /poll "Tea or coffee?" tea coffee opens one.'
 
@@ -102,6 +106,14 @@ async def test_closing_posts_the_result() -> None:
         drawn = str(chat.host.drawer.draw(message))
         assert re.findall(r'<meter value="(\d+)" max="1">', drawn) == ["0", "1"]
         assert await chat.state(polls.plugin, room).items() == {}
+
+
+async def test_poll_that_two_people_close_at_once_has_one_result() -> None:
+    async with _three() as (_chat, room, (ann, bob, _)):
+        await bob.say(room, "/poll Drink? tea coffee")
+        async with show_panel(ann, room, "Polls") as one, show_panel(bob, room, "Polls") as other:
+            await asyncio.gather(*(each.click("Close the poll") for each in (one, other)))
+        assert len(await ann.read(room)) == 2
 
 
 async def test_owner_of_the_room_closes_polls_of_others() -> None:

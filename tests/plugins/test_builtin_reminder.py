@@ -66,6 +66,18 @@ async def test_reminder_of_one_who_left_is_told_to_nobody() -> None:
         assert chat.told == []
 
 
+async def test_reminders_of_one_who_is_forgotten_are_dropped() -> None:
+    async with chat_with(reminder.plugin) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        await ann.say(room, "/remind 10m look into the oven")
+        await bob.say(room, "/remind 10m water the plants")
+        await chat.host.chat.identity.forget(bob.visitor_id)
+        await chat.settle()
+        (kept,) = (await chat.state(reminder.plugin, room).items()).values()
+        assert "oven" in str(kept)
+
+
 async def test_one_person_has_five_reminders_in_a_room_at_most() -> None:
     async with chat_with(reminder.plugin) as chat:
         ann, bob = await chat.enter("Ann"), await chat.enter("Bob")

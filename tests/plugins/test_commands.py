@@ -363,3 +363,40 @@ async def test_warning_about_what_a_command_says_is_asked_and_the_command_runs_o
         first, second = await send(confirmed=True), await send(confirmed=True)
         assert first.message == second.message == (await ann.read(room))[0]
     assert runs == ["hey"]
+
+
+async def test_unconfirmed_post_is_not_said_in_place_of_another_command() -> None:
+    plugin = Plugin("mine")
+
+    @plugin.command()
+    def echo(text: str) -> Post:
+        return Post(text)
+
+    @plugin.filter
+    def warn(draft: Draft) -> None:
+        draft.warn("That is doubtful.")
+
+    async with chat_with(plugin) as chat:
+        ann = await chat.enter("Ann")
+        room = await chat.open_room("tea", ann)
+        with pytest.raises(NeedsConfirmation):
+            await chat.host.run_command(room.id, ann.visitor_id, "/echo one", confirmed=False)
+        await chat.host.run_command(room.id, ann.visitor_id, "/echo two")
+        assert [message.text for message in await ann.read(room)] == ["two"]
+
+
+async def test_what_a_command_is_given_and_tells_is_bounded_like_a_message() -> None:
+    plugin = Plugin("mine")
+
+    @plugin.command()
+    async def echo(text: str, chat: Chat, room: Room, member: Member) -> str:
+        await chat.tell(room, member, text * 5_000)
+        return text
+
+    async with chat_with(plugin) as chat:
+        ann = await chat.enter("Ann")
+        room = await chat.open_room("tea", ann)
+        assert await ann.say(room, "/echo a\x00\u200eb") == "a\u200eb"
+        assert [len(text) for text in ann.told(room)] == [4_000]
+        with pytest.raises(InvalidMessage, match="4000 at most"):
+            await ann.say(room, f"/echo {'x' * 4_000}")

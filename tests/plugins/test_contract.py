@@ -80,6 +80,7 @@ async def test_the_filter_refuses_to_shout(plugin: Plugin) -> None:
         assert [message.text for message in await ann.read(room)] == ["hello"]
 
 
+@pytest.mark.asyncio(loop_scope="session")  # the loop of NiceGUI, if other tests have started it
 async def test_the_panel_keeps_votes_in_the_state_of_the_room(plugin: Plugin) -> None:
     async with chat_with(plugin) as chat:
         ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
@@ -119,6 +120,7 @@ async def test_the_action_runs_the_command(plugin: Plugin) -> None:
         assert (message.kind, len(message.data)) == ("dice", 2)  # type: ignore[arg-type]
 
 
+@pytest.mark.asyncio(loop_scope="session")  # the loop of NiceGUI, if other tests have started it
 async def test_the_page_shows_its_text(plugin: Plugin) -> None:
     async with chat_with(plugin) as chat:
         page = chat.host.registry.pages["/about"]

@@ -123,6 +123,7 @@ async def test_stars_are_drawn() -> None:
         assert drawn == "<span><b>The Left Hand</b> ★★★★☆</span>"
 
 
+@pytest.mark.asyncio(loop_scope="session")  # the loop of NiceGUI, if other tests have started it
 async def test_countdown_is_the_same_on_all_panels() -> None:
     async with chat_with(_load("countdown")) as chat:
         people = [await chat.enter(name) for name in ("Ann", "Bob")]

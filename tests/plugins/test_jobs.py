@@ -60,6 +60,22 @@ async def test_a_job_may_use_rooms() -> None:
         assert await chat.state(plugin, room).get("reminded") is True
 
 
+async def test_a_job_finds_rooms_that_are_not_listed() -> None:
+    plugin, names = Plugin("mine"), list[str]()
+
+    @plugin.every("10m")
+    def note(chat: Chat) -> None:
+        names.extend(room.name for room in chat.list_rooms())
+
+    async with chat_with(plugin) as chat:
+        ann = await chat.enter("Ann")
+        rooms = chat.host.chat.rooms
+        await rooms.create("attic", visitor_id=ann.visitor_id, listed=False)
+        await rooms.create("tea", visitor_id=ann.visitor_id)
+        await chat.advance("10m")
+    assert sorted(names) == ["attic", "tea"]
+
+
 async def test_a_job_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
     plugin, runs = Plugin("mine"), list[int]()
 

@@ -172,6 +172,32 @@ async def test_nobody_waits_for_a_slow_listener_whose_queue_is_bounded(
     assert "plugin slow: too slow for all events, the oldest is dropped" in caplog.messages
 
 
+async def test_deleted_message_is_not_kept_for_a_slow_listener() -> None:
+    plugin, seen = Plugin("slow"), list[str]()
+    is_running, may_go_on = asyncio.Event(), asyncio.Event()
+
+    @plugin.on(MessagePosted)
+    async def listen(event: MessagePosted) -> None:
+        seen.append(event.message.text)
+        is_running.set()
+        await may_go_on.wait()
+
+    async with chat_with(plugin) as chat:
+        ann, core = await chat.enter("Ann"), chat.host.chat
+        room, ended = await chat.open_room("tea", ann), await chat.open_room("milk", ann)
+        await ann.say(room, "first")
+        await is_running.wait()
+        message = await ann.say(room, "deleted")
+        await ann.say(ended, "in a room that ends")
+        await ann.say(room, "last")
+        await core.messages.flush()
+        await core.messages.delete(room.id, visitor_id=ann.visitor_id, message_id=message.id)  # type: ignore[union-attr]
+        await core.room_deletion.close(ended.id, until=None)
+        may_go_on.set()
+        await chat.settle()
+    assert seen == ["first", "last"]
+
+
 async def test_a_listener_of_a_room_that_has_ended_is_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -1,7 +1,7 @@
 """Answers that nobody sees before all are given: `/ask`, `/answer` and `/reveal`.
 
 The answers are revealed in a random order, without names. Until then they are encrypted with the
-room; nobody in it sees them, its owner included.
+room; nobody in it sees them, its owner included. The answer of a person is dropped when they leave.
 """
 
 from random import SystemRandom
@@ -10,7 +10,18 @@ from typing import Annotated
 from htpy import Element, b, div, li, ul
 from pydantic import BaseModel, Field, JsonValue
 
-from anonchat.plugins import Chat, Language, Member, Message, Plugin, Post, Refused, Room, RoomState
+from anonchat.plugins import (
+    Chat,
+    Language,
+    Member,
+    MemberLeft,
+    Message,
+    Plugin,
+    Post,
+    Refused,
+    Room,
+    RoomState,
+)
 
 plugin = Plugin("answers")
 
@@ -71,6 +82,12 @@ async def reveal(chat: Chat, room: Room, member: Member, state: RoomState) -> No
     for part in _split(answers):
         await chat.post(room, member, Answers(question=question, answers=part).to_post())
     await state.change(lambda values: values.clear())
+
+
+@plugin.on(MemberLeft)
+async def drop(event: MemberLeft, state: RoomState) -> None:
+    """Drop the answer of a person who has left, or was forgotten."""
+    await state.delete(f"by {event.author}")
 
 
 @plugin.renderer("answers")

@@ -48,7 +48,7 @@ _ADDRESSES = [
         rf"\b(?:ул|улиц[аеы]|проспект[ае]?|пр-т|просп|пер|переул\w+|бульвар[ае]?|шоссе|наб)\.? "
         rf"?{_NAME}(?: {_NAME})?,? ?(?:д(?:ом)?\.? ?)?\d+",
         # Hauptstraße 5, Lange Gasse 12
-        r"\b(?-i:[A-ZÄÖÜ])[\w-]{2,}(?:straße|strasse|str\.|gasse|allee|weg|platz"
+        r"\b(?-i:[A-ZÄÖÜ])[\w-]{2,40}(?:straße|strasse|str\.|gasse|allee|weg|platz"
         r"|(?-i: Straße| Str\.| Gasse| Allee| Platz)) \d+",
         # 5 rue de la Paix
         rf"\b\d{{1,4}}(?: bis| ter)?,? (?:rue|avenue|boulevard|chemin|impasse) (?:\w+ ){{0,2}}"

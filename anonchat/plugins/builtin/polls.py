@@ -95,9 +95,16 @@ async def show(
         await state.change(partial(_vote, key=key, author=member.author, option=option))
 
     async def close(key: str) -> None:
-        if poll := (await _read(state)).get(key):
+        taken: JsonValue = None
+
+        def take(polls: dict[str, JsonValue]) -> None:
+            nonlocal taken
+            taken = polls.pop(key, None)
+
+        await state.change(take)
+        if taken:  # else somebody else has just closed it
+            poll = Poll.model_validate(taken)
             shown = Shown(question=poll.question, options=poll.options, counts=poll.count())
-            await state.delete(key)
             await chat.post(room, member, shown.to_post())
 
     async def update() -> None:

@@ -1,7 +1,7 @@
 """`/remind 10m look into the oven`: tells you alone, when it is time.
 
 Who has closed the room by then is told when they open it again, within a day. Reminders are
-encrypted with the room and gone with it.
+encrypted with the room and gone with it; those of a person are dropped when they leave.
 """
 
 from contextlib import suppress
@@ -17,6 +17,7 @@ from anonchat.plugins import (
     Duration,
     Language,
     Member,
+    MemberLeft,
     Plugin,
     Refused,
     Room,
@@ -66,6 +67,18 @@ async def tell_all(chat: Chat) -> None:
     for room in await chat.list_rooms_with_state():
         with suppress(ChatError):  # the room has ended meanwhile, for example
             await _tell(chat, room)
+
+
+@plugin.on(MemberLeft)
+async def drop(event: MemberLeft, state: RoomState) -> None:
+    """Drop what a person has written who has left, or was forgotten."""
+
+    def remove(values: dict[str, JsonValue]) -> None:
+        for key, reminder in _read(values).items():
+            if reminder.author == event.author:
+                del values[key]
+
+    await state.change(remove)
 
 
 async def _tell(chat: Chat, room: Room) -> None:

@@ -1,5 +1,8 @@
 """A plugin with a panel, actions, pages and a style sheet, for the tests of the pages."""
 
+import asyncio
+import time
+
 from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
@@ -35,6 +38,8 @@ async def show_votes(member: Member, state: RoomState) -> None:
     ui.label("nothing chosen").classes("sample-styled")
     ui.button("Fail", on_click=_fail)
     ui.button("Fail later", on_click=_fail_later)
+    ui.button("Block", on_click=_block)
+    ui.button("Block later", on_click=_block_later)
     await show_counts()
     state.watch(show_counts.refresh)
 
@@ -61,7 +66,7 @@ def whisper(member: Member) -> str:
 @plugin.action("Quote", where="message")
 async def quote(room: Room, member: Member, message: Message, chat: Chat) -> None:
     """Post the text of a message again."""
-    await chat.post(room, member, f"> {message.text}")
+    await chat.post(room, member, f"quoted: {message.text}")
 
 
 @plugin.action("Judge", where="message")
@@ -95,9 +100,24 @@ def closed() -> None:
     raise Refused("Closed today")
 
 
+@plugin.router.post("/echo")
+async def echo(body: dict[str, str]) -> dict[str, str]:
+    """Answer with what another program has sent."""
+    return body
+
+
 def _fail() -> None:
     raise ValueError("what somebody wrote")
 
 
 async def _fail_later() -> None:
     _fail()
+
+
+def _block() -> None:
+    time.sleep(0.15)
+
+
+async def _block_later() -> None:
+    await asyncio.sleep(0)
+    _block()
