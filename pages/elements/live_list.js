@@ -2,6 +2,7 @@
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
 import { copyMessages, copyText } from "copying";
+import { compose } from "compose";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
 import { MessageMenu } from "message_menu";
@@ -12,7 +13,10 @@ import { RovingTabindex } from "roving_tabindex";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
+import { addressOf, Quotes } from "quotes";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
+import { ReactionPicker } from "reaction_picker";
+import { Reactions } from "reactions";
 import { showReason } from "reason";
 import { whenSocket } from "socket";
 import { Times } from "times";
@@ -23,6 +27,7 @@ const FORGOTTEN = "forgotten"; // as in sign_in.js
 const FADE = 150; // ms
 const KEYS_MAX = 1_000;
 const EVICTED_SHARE = 0.1; // of a full page is evicted at once, so that not every new row evicts one
+const FLASH = 2_000; // ms that a row is marked to which a link has led
 const LONGEST_TIMEOUT = 86_400_000; // ms; longer ones than 2 ** 31 would fire at once
 const PREFETCH = "640px"; // distance below the viewport at which the next rows are requested
 
@@ -57,7 +62,7 @@ export default {
     actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
-  emits: ["sync", "page", "read", "ended", "act"],
+  emits: ["sync", "page", "read", "ended", "act", "react", "find"],
   render() {
     const list = Vue.h(this.tag, {
       ref: "list",
@@ -88,6 +93,7 @@ export default {
     this.showTotal();
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
+    if (this.stick) this.openLinked();
     this.addListeners();
   },
   unmounted() {
@@ -95,6 +101,10 @@ export default {
     this.countdown.clear();
     this.readTracker?.cancel();
     this.notices?.clear();
+    this.quotes?.clear();
+    this.picker?.close();
+    this.menu?.close();
+    clearTimeout(this.flashTimer);
     clearTimeout(this.pillTimer);
     this.endObserver?.disconnect();
     this.resizeObserver?.disconnect();
@@ -134,6 +144,18 @@ export default {
       this.menu = new MessageMenu(list, this.rows, {
         label: this.texts.more,
         listItems: (row) => this.listMenuItems(row),
+      });
+      this.picker = new ReactionPicker(list, this.texts);
+      this.reactions = new Reactions(list, this.rows, {
+        me: this.me,
+        language: this.language,
+        texts: this.texts,
+        toggle: (key, emoji, on) => this.$emit("react", { key, emoji, on }),
+      });
+      this.quotes = new Quotes(this.rows, this.times, {
+        texts: this.texts,
+        ask: (ids) => this.$emit("find", { ids }),
+        open: (id) => this.openMessage(id),
       });
       this.unseen = new Unseen(this.read?.[""]);
       this.scrollPosition = new ScrollPosition(list, this.rows);
@@ -180,6 +202,7 @@ export default {
       if (news.some(({ left }) => left && this.isOpened(this.rows.get(left)))) openPath(".");
       this.pendingSync?.receive(packet);
       this.listWindow.receive(packet);
+      for (const [key] of packet.put ?? []) this.quotes?.forget(key);
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
       packet.drop?.forEach((key) => this.drop(key));
       if (packet.drop && this.stick) this.showPills();
@@ -201,6 +224,7 @@ export default {
       this.$emit("sync", { question: number, keys: keys.slice(0, KEYS_MAX), older: this.listWindow.before, beyond });
       this.listWindow.resetRequest();
       this.readTracker?.reset();
+      this.quotes?.reset();
     },
     catchUp({ question, put, keep, more, read, now }) {
       if (question !== this.pendingSync?.number) return; // a newer request is pending
@@ -230,6 +254,7 @@ export default {
       });
       if (isJump) this.pendingSync = null; // its rows are not on this page
       if (page?.side === END) this.endJump();
+      else if (page?.side === FROM && this.wantedKey) this.showWanted();
       else if (page?.side === FROM) this.scrollToUnread(this.findFirstUnread());
       else if (page && this.isJumping) this.seekUnread();
     },
@@ -278,10 +303,14 @@ export default {
       }
     },
     createRow([key, order, html]) {
-      const existing = this.rows.get(key);
+      const hidden = this.deletion?.find(key);
+      const existing = hidden ?? this.rows.get(key);
       if (order === null && !existing) return null; // an update of a row that is not shown
-      if (this.deletion?.hides(key)) return null;
       const row = new Row(key, order ?? existing.order, html);
+      if (hidden) {
+        this.deletion.replace(row);
+        return null;
+      }
       return this.countdown.hasExpired(row) ? null : row;
     },
     track(row, isOnPage) {
@@ -295,9 +324,23 @@ export default {
       if (this.isOpened(row)) row.node.querySelector("a").ariaCurrent = "page";
       row.node.classList.add(...(this.marks?.[row.key] ?? []));
       if (this.arrows) this.roving.add(row);
-      this.rows.put(row);
+      if (this.stick) this.personalise(row, existing);
+      if (this.menu) this.menu.keepOn(existing, row, () => this.rows.put(row));
+      else this.rows.put(row);
+      this.quotes?.add(row);
       this.unread.render(row);
       this.countdown.add(row);
+    },
+    // Adds what differs by reader.
+    personalise(row, existing) {
+      const { node } = row;
+      const edited = node.querySelector(".edited");
+      if (edited) edited.textContent = this.texts.edited;
+      node.classList.toggle("mentioned", node.dataset.mentions.split(" ").includes(this.me));
+      this.reactions.add(row);
+      this.quotes.draw(row);
+      // Screen readers would read the whole message again for a reaction.
+      if (existing?.text === row.text) node.ariaLive = "off";
     },
     isOpened(row) {
       return this.tracks_path && row && isOpened(row.node.querySelector("a"));
@@ -309,6 +352,7 @@ export default {
     },
     drop(key) {
       this.deletion?.settle(key);
+      this.quotes?.forget(key);
       this.unseen?.remove(key);
       this.fadeOut(this.rows.get(key));
     },
@@ -335,6 +379,7 @@ export default {
       this.unread.remove(row);
       this.menu?.leave(row);
       this.rows.remove(row);
+      this.quotes?.remove(row);
     },
     evictExcess() {
       const excess = this.rows.size - this.cap;
@@ -417,6 +462,45 @@ export default {
       const read = this.read?.[""]; // the mark at the time when the page was opened
       for (const row of this.rows) if (row.order > read && row.group !== this.me) return row;
     },
+    // Messages that links lead to
+    openLinked() {
+      const id = new URLSearchParams(window.location.search).get("message");
+      if (id) this.openMessage(id);
+    },
+    // Shows a message, which may be on another page of the history.
+    openMessage(id) {
+      const row = [...this.rows].find((each) => each.id === id);
+      if (row) return this.flash(row);
+      this.wantedId = id;
+      this.$emit("find", { ids: [id] });
+    },
+    showFound(ids, found) {
+      this.quotes.receive(ids, found);
+      if (!ids.includes(this.wantedId)) return;
+      const { key } = found[this.wantedId] ?? {};
+      this.wantedId = undefined;
+      if (!key) return this.notices.show(this.texts.gone);
+      if (this.rows.has(key)) return this.flash(this.rows.get(key));
+      this.wantedKey = key;
+      this.listWindow.request(FROM, Number(key));
+    },
+    showWanted() {
+      const row = this.rows.get(this.wantedKey);
+      this.wantedKey = undefined;
+      this.needsUnreadDivider = this.isJumping = false;
+      if (row) this.flash(row);
+      else this.notices.show(this.texts.gone);
+    },
+    flash(row) {
+      this.needsUnreadDivider = this.isJumping = false;
+      row.node.scrollIntoView({ block: "center" });
+      row.node.focus({ preventScroll: true });
+      this.$refs.list.querySelector(".flash")?.classList.remove("flash");
+      row.node.classList.add("flash");
+      clearTimeout(this.flashTimer);
+      this.flashTimer = setTimeout(() => row.node.classList.remove("flash"), FLASH);
+      this.onScroll();
+    },
     scrollToEnd() {
       if (this.listWindow.after) return this.listWindow.request(END);
       this.scrollPosition.scrollToEnd();
@@ -498,12 +582,27 @@ export default {
     countDown(notice, reason, seconds) {
       showReason(notice.node.firstChild, reason, seconds, () => this.notices.end(notice));
     },
-    listMenuItems(row) {
-      const { copy, copied, delete: remove } = this.texts;
-      const items = [[copy, async () => (await copyText(row)) && this.notices.show(copied)]];
+    listMenuItems(row, place) {
+      const { texts } = this;
+      const items = [
+        [texts.react, () => this.picker.open(place, (emoji) => this.$emit("react", { key: row.key, emoji, on: true }))],
+        [texts.reply, () => compose("reply", describe(row))],
+      ];
+      if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
+      if (this.owns || row.group === this.me) items.push([texts.delete, () => this.deletion.begin(row)]);
+      items.push([texts.copy, () => this.copy(row.text)], [texts.copy_link, () => this.copy(addressOf(row.id))]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
-      if (this.owns || row.group === this.me) items.push([remove, () => this.deletion.begin(row)]);
       return items;
+    },
+    async copy(text) {
+      if (await copyText(text)) this.notices.show(this.texts.copied);
+    },
+    isEditable(row) {
+      return row.group === this.me && !row.node.dataset.kind;
+    },
+    editLast() {
+      const row = this.rows.slice().reverse().find((each) => this.isEditable(each));
+      if (row) compose("edit", describe(row));
     },
     // A button or link beside the messages may end the membership, without which nothing can be
     // deleted: it has to wait for the deletions.
@@ -534,3 +633,7 @@ export default {
     },
   },
 };
+
+function describe({ key, id, node, text }) {
+  return { key, id, text, name: node.querySelector(".who").textContent };
+}

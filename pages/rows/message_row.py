@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import regex
-from htpy import a, article, div, i, span, time
+from htpy import a, article, button, div, i, small, span, time
 from markupsafe import Markup
 
-from anonchat import Member, Message, MessageDrawer
+from anonchat import Member, Message, MessageDrawer, Reaction
 
 from .person import NICKNAME, describe_person, initials
 from .row import Row, unix_milliseconds
@@ -20,15 +20,21 @@ _MESSAGE = Template(
         class_="message",
         style="{hue}",
         tabindex="-1",
+        data_id="{id}",
         data_group="{author}",
         data_dedup="{dedup_id}",
+        data_kind="{kind}",
+        data_mentions="{mentions}",
         data_from="{posted_at}",
         data_until="{expires_at}",
     )[
         initials(),
         div(class_="body")[
             div(class_="meta")[NICKNAME, time(datetime="{posted_iso}")],
-            div(class_="{text_class}", dir="auto")["{text}"],
+            "{reply}",
+            div(class_="{text_class}", dir="auto", data_source="{source}")["{text}"],
+            "{edited}",
+            "{reactions}",
         ],
         span(class_="left", role="timer", data_left="{expires_at}"),
     ]
@@ -41,6 +47,19 @@ _PENDING = Template(
             div(class_="text", dir="auto"),
         ],
     ]
+)
+_REPLY = Template(div(class_="reply", data_reply="{id}"))
+_EDITED = Template(small(class_="edited")).fill()
+_REACTIONS = Template(div(class_="reactions")["{reactions}"])
+_REACTION = Template(
+    button(
+        class_="reaction",
+        type="button",
+        tabindex="-1",  # the arrow keys lead to it
+        data_emoji="{emoji}",
+        data_authors="{authors}",
+        aria_pressed="false",
+    )["{emoji} {count}"]
 )
 _LINK_TO = Template(a(href="{url}", target="_blank", rel="noopener noreferrer nofollow")["{url}"])
 
@@ -74,7 +93,7 @@ EMOJI_ONLY = (
 
 
 def message_row(message: Message, drawer: MessageDrawer | None = None) -> Row:
-    """Draw a message; the script adds what differs by reader: time, grouping, countdown.
+    """Draw a message; the script adds what differs by reader: time, grouping, countdown, quotes.
 
     `drawer` draws what plugins draw of it.
     """
@@ -82,9 +101,16 @@ def message_row(message: Message, drawer: MessageDrawer | None = None) -> Row:
 
 
 def _draw(message: Message, drawer: MessageDrawer | None) -> Row:
-    text_class, text = _draw_content(message, drawer)
+    text_class, text, source = _draw_content(message, drawer)
     html = _MESSAGE.fill(
+        id=message.id,
         author=message.author,
+        kind=message.kind,
+        mentions=" ".join(message.mentions),
+        source=source,
+        reply=_REPLY.fill(id=message.reply_to) if message.reply_to else "",
+        edited=_EDITED if message.edited else "",
+        reactions=_draw_reactions(message.reactions),
         dedup_id=message.dedup_id,
         posted_at=unix_milliseconds(message.posted_at),
         posted_iso=message.posted_at.isoformat(),
@@ -96,14 +122,26 @@ def _draw(message: Message, drawer: MessageDrawer | None) -> Row:
     return Row(str(message.seq), message.seq, html)
 
 
-def _draw_content(message: Message, drawer: MessageDrawer | None) -> tuple[str, Markup]:
-    """Return the class and the content of the element that has the text."""
+def _draw_content(message: Message, drawer: MessageDrawer | None) -> tuple[str, Markup, str]:
+    """Return class and content of the element that has the text, and the text if it differs."""
     if drawer and (drawn := drawer.draw(message)) is not None:
-        return "text drawn", drawn
+        return "text drawn", drawn, ""
     if _is_emoji(message.text):
-        return "text emoji", join_html([message.text])
-    parts = _link(message.text)
-    return "text", join_html(drawer.mark(parts) if drawer else parts)
+        return "text emoji", join_html([message.text]), ""
+    parts = list(_link(message.text))
+    marked = list(drawer.mark(parts)) if drawer else parts
+    return "text", join_html(marked), "" if marked == parts else message.text
+
+
+def _draw_reactions(reactions: tuple[Reaction, ...]) -> str:
+    """Draw a button for each; the script adds what differs by reader: mine, and the nicknames."""
+    if not reactions:
+        return ""
+    drawn = (
+        _REACTION.fill(emoji=each.emoji, count=str(each.count), authors=" ".join(each.authors))
+        for each in reactions
+    )
+    return _REACTIONS.fill(reactions=join_html(drawn))
 
 
 def _is_emoji(text: str) -> bool:

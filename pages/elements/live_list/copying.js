@@ -11,16 +11,20 @@ export function copyMessages(event, rows) {
   event.preventDefault();
 }
 
-// Copies the text of a message; returns whether that was possible.
-export async function copyText({ node }) {
-  const text = node.querySelector(".text");
-  const isCopied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
+// Copies a text; returns whether that was possible.
+export async function copyText(text) {
+  const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
   if (isCopied) return true;
-  // Plain HTTP has no `clipboard`, and a browser may refuse it: then the selection is copied.
-  const selection = document.getSelection();
-  selection.selectAllChildren(text);
+  // Plain HTTP has no `clipboard`, and a browser may refuse it: then a selection is copied.
+  const focused = document.activeElement;
+  const box = document.createElement("textarea");
+  box.className = "spoken";
+  box.value = text;
+  document.body.append(box);
+  box.select();
   const hasCopied = document.execCommand("copy");
-  selection.removeAllRanges();
+  box.remove();
+  focused?.focus({ preventScroll: true });
   return hasCopied;
 }
 

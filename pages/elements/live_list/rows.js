@@ -12,7 +12,8 @@ export class Row {
     this.order = order;
     this.node = template.content.firstElementChild;
     this.node.dataset.key = key;
-    const { from, until, group, dedup } = this.node.dataset;
+    const { id, from, until, group, dedup } = this.node.dataset;
+    this.id = id;
     this.from = Number(from);
     this.until = Number(until ?? Infinity);
     this.group = group;
@@ -26,6 +27,12 @@ export class Row {
 
   get firstNode() {
     return this.dividers.day ?? this.dividers.fresh ?? this.node;
+  }
+
+  // What was written, which may be drawn as something else.
+  get text() {
+    const { dataset, textContent } = this.node.querySelector(".text");
+    return dataset.source || textContent;
   }
 
   // The elements that can have the focus; the row itself if there is no other.
