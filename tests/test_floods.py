@@ -38,6 +38,8 @@ VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
     "event: read marks": READ,
     "event: messages deleted": KEYS,
+    "event: messages edited": KEYS,
+    "event: reactions": CHANGED,
     "event: rooms left in the list": MEMBERS,
     "event: posts": MESSAGES,
     "event: long posts": MESSAGES,
@@ -75,6 +77,7 @@ ANSWERS = {
     "event: public rooms catch up": "card catchUp",
     "event: public rooms turn the page": "card showPage",
     "event: rooms searched": "nicegui-room_search show",
+    "event: answered messages found": "messages showFound",
     "event: room said to have ended": "nicegui-unsent_text created",
     "event: panels opened": "Increase created",
     "event: dialogs": "nicegui-modal_dialog created",

@@ -143,7 +143,7 @@ export default {
       });
       this.menu = new MessageMenu(list, this.rows, {
         label: this.texts.more,
-        listItems: (row) => this.listMenuItems(row),
+        listItems: (row, place) => this.listMenuItems(row, place),
       });
       this.picker = new ReactionPicker(list, this.texts);
       this.reactions = new Reactions(list, this.rows, {
@@ -465,7 +465,7 @@ export default {
     // Messages that links lead to
     openLinked() {
       const id = new URLSearchParams(window.location.search).get("message");
-      if (id) this.openMessage(id);
+      if (id) this.$nextTick(() => this.openMessage(id)); // the focus is not in the composer then
     },
     // Shows a message, which may be on another page of the history.
     openMessage(id) {
@@ -585,7 +585,7 @@ export default {
     listMenuItems(row, place) {
       const { texts } = this;
       const items = [
-        [texts.react, () => this.picker.open(place, (emoji) => this.$emit("react", { key: row.key, emoji, on: true }))],
+        [texts.react, () => this.react(row.key, place)],
         [texts.reply, () => compose("reply", describe(row))],
       ];
       if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
@@ -593,6 +593,12 @@ export default {
       items.push([texts.copy, () => this.copy(row.text)], [texts.copy_link, () => this.copy(addressOf(row.id))]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
       return items;
+    },
+    react(key, place) {
+      this.picker.open(place, {
+        choose: (emoji) => this.$emit("react", { key, emoji, on: true }),
+        giveBack: () => this.rows.get(key)?.node.focus({ preventScroll: true }),
+      });
     },
     async copy(text) {
       if (await copyText(text)) this.notices.show(this.texts.copied);

@@ -101,9 +101,7 @@ export class Quotes {
     const [before, after] = this.#texts.in_reply.split("{}");
     link.href = addressOf(id);
     link.append(before, create("bdi", quoted.name), after);
-    const text = create("q", quoted.text.slice(0, LENGTH));
-    text.dir = "auto";
-    box.replaceChildren(link, " ", text);
+    box.replaceChildren(link, ` ${isolate(quoted.text.slice(0, LENGTH))}`);
     box.onclick = (event) => {
       event.preventDefault();
       this.#open(id);
@@ -153,6 +151,11 @@ function describe({ node, text }) {
 
 function repliesTo({ node }) {
   return node.querySelector("[data-reply]")?.dataset.reply;
+}
+
+// Keeps the direction of a text from that of the texts around it.
+function isolate(text) {
+  return `\u2068${text}\u2069`;
 }
 
 function create(tag, text) {

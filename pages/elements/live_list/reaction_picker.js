@@ -9,17 +9,17 @@ export class ReactionPicker {
   #list;
   #texts;
   #box = null;
-  #opener;
+  #giveBack;
 
   constructor(list, texts) {
     this.#list = list;
     this.#texts = texts;
   }
 
-  // `choose` is called with the chosen emoji.
-  open(place, choose) {
+  // `choose` is called with the chosen emoji, `giveBack` to move the focus away when it closes.
+  open(place, { choose, giveBack }) {
     this.close();
-    this.#opener = document.activeElement;
+    this.#giveBack = giveBack;
     const act = (emoji) => {
       this.close();
       choose(emoji);
@@ -48,7 +48,7 @@ export class ReactionPicker {
     document.removeEventListener("wheel", this.#onOutside, true);
     const hadFocus = box.contains(document.activeElement);
     box.remove();
-    if (hadFocus && this.#opener?.isConnected) this.#opener.focus({ preventScroll: true });
+    if (hadFocus) this.#giveBack();
   }
 
   #onOutside = ({ target }) => {
