@@ -82,12 +82,14 @@ from .plugins.registry import PluginRegistry
 from .plugins.rendering import MessageDrawer
 from .plugins.themes import Theme
 from .runtime.clock import Clock, MonotonicWallClock
+from .runtime.code_highlighter import CodeHighlighter, CodeTokens
 from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
 from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
 from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
+from .text.markdown import CodePainter, draw_text, has_code, is_marked
 from .text.normalization import MESSAGE_CHARACTERS
 
 __all__ = [
@@ -102,6 +104,9 @@ __all__ = [
     "Chat",
     "ChatError",
     "Clock",
+    "CodeHighlighter",
+    "CodePainter",
+    "CodeTokens",
     "CommandResult",
     "ConnectionLimit",
     "Cost",
@@ -176,7 +181,10 @@ __all__ = [
     "color_of",
     "cost_of_edit",
     "cost_of_post",
+    "draw_text",
     "format_duration",
+    "has_code",
+    "is_marked",
     "iterate_cooperatively",
     "load_languages",
     "load_plugins",

@@ -209,7 +209,7 @@ def _evaluate(runs: list[Run]) -> Iterator[Goal]:
             f"≤ 2 × bare websockets ({baseline.result.p99:.1f} ms)",
             f"{own.result.p99:.1f} ms, {own.result.p99 / baseline.result.p99:.2f} ×",
             own.result.p99 <= 2 * baseline.result.p99,
-            "Before delivery, the text is encrypted, written and synced: six round trips to the "
+            "Before delivery, the text is encrypted, written and synced: two round trips to the "
             "database thread, which the bare server does not need. Then the last of 300 screens is "
             "written to after all the others.",
         )

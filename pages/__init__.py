@@ -7,7 +7,7 @@ from functools import partial
 from fastapi import FastAPI
 from nicegui import app, core
 
-from anonchat import Chat, Language, PluginHost, Theme
+from anonchat import Chat, CodeHighlighter, Language, PluginHost, Theme
 
 from . import (
     error_pages,
@@ -86,7 +86,8 @@ def register(
         "why",
         lambda: sockets.refused,
     )
-    context = PageContext(chat, feeds, SessionAuth(chat), languages, themes, plugins)
+    highlighter = CodeHighlighter()
+    context = PageContext(chat, feeds, SessionAuth(chat), languages, themes, plugins, highlighter)
     install_nonces()
     install_document_language()
     install_first_paint()
@@ -137,4 +138,4 @@ def register(
     web.add_middleware(PathPrefixMiddleware, base_path=chat.settings.base_path)
     web.add_middleware(ForwardedHeadersMiddleware, trusted=chat.settings.trusted_proxies)
     web.state.client_revoker = revoker = ClientRevoker(chat, context.auth, sockets)
-    return FeedRenderer(chat, feeds, plugins.drawer), revoker
+    return FeedRenderer(chat, feeds, highlighter, plugins.drawer), revoker

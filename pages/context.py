@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from nicegui import ui
 
-from anonchat import Chat, Cost, Language, PluginHost, Theme
+from anonchat import Chat, CodeHighlighter, Cost, Language, PluginHost, Theme
 
 from .feeds.broadcaster import FeedBroadcaster
 from .feeds.topics import messages_topic
@@ -17,7 +17,10 @@ from .look import SCHEME_COOKIE, SCHEMES, THEME_COOKIE, Look
 
 @dataclass(frozen=True)
 class PageContext:
-    """The chat, its plugins, feeds, authentication, and the languages and themes of the pages."""
+    """The chat, its plugins, feeds, authentication, and the languages and themes of the pages.
+
+    `highlighter` finds the colours of code.
+    """
 
     chat: Chat
     feeds: FeedBroadcaster
@@ -25,6 +28,7 @@ class PageContext:
     languages: Mapping[str, Language]
     themes: Mapping[str, Theme]
     plugins: PluginHost
+    highlighter: CodeHighlighter
 
     def broadcast_cost(self, room_id: str) -> float:
         """Return the cost, in milliseconds, of sending one change to all pages of a room."""

@@ -62,9 +62,9 @@ def theme_style(theme: Theme) -> str:
 
 def theme_title(theme: Theme, language: Language) -> str:
     """Return what the settings call a theme."""
-    return language(theme.title)
+    return language.translate(theme.title)
 
 
 def theme_headline(theme: Theme, language: Language) -> str:
     """Return the headline of the login page in a language, or `""`."""
-    return language(theme.headline) if theme.headline else ""
+    return language.translate(theme.headline)

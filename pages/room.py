@@ -13,6 +13,7 @@ from .elements.button import Button, IconButton
 from .elements.composer import Composer
 from .elements.page_budget import current_budget
 from .elements.panel_button import PanelButton
+from .elements.side_tabs import SideTabs
 from .elements.sub_pages import current_sub_page
 from .empty_room import show_empty_room
 from .i18n.language import current_language
@@ -58,9 +59,7 @@ def _show_conversation(room: Room, member: Member) -> None:
         composer = Composer(room, member, messages=messages)
     actions = RoomActions(room, member, tell=composer.tell)
     actions.add_to_menus(messages)
-    panel = html.aside().classes("members")
-    with panel:
-        _show_panels(room, member, panel)
+    panel = _show_panels(room, member)
     with header:
         facts = _show_header(room, member, panel, actions, alert)
 
@@ -73,7 +72,7 @@ def _show_conversation(room: Room, member: Member) -> None:
 
 
 def _show_header(
-    room: Room, member: Member, panel: html.aside, actions: RoomActions, alert: Alert
+    room: Room, member: Member, panel: SideTabs, actions: RoomActions, alert: Alert
 ) -> RoomFacts:
     _, is_owner = current_language(), member.author == room.owner
     html.a(href=".").classes("button icon-only quiet icon-back back").props["aria-label"] = _(
@@ -92,16 +91,17 @@ def _show_header(
     return facts
 
 
-def _show_panels(room: Room, member: Member, panel: html.aside) -> None:
+def _show_panels(room: Room, member: Member) -> SideTabs:
     _ = current_language()
-    with show_room_panels(room, member) as panels:
-        with panels.add_slot("end"):
+    with show_room_panels(room, member).classes("members") as panel:
+        with panel.add_slot("end"):
             PanelButton("close", _("Close"), panel)
         with html.h2(_("Members")):
             total = html.span()
             PresenceCount(room)
         MemberList(room, member, total=total)
         Button(_("Settings"), kind="quiet only-phone", on_click=open_settings)
+    return panel
 
 
 async def _leave(room: Room, alert: Alert) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from ..chat import Chat
 from ..entities import Room, Visitor
-from ..limits.work_budget import MAX_WAIT, WorkBudget
+from ..limits.work_budget import MAX_WAIT, Charge, WorkBudget
 from ..plugins.host import PluginHost
 from .problems import NOT_FOUND, UNKNOWN_VISITOR, Problem, ProblemException
 from .streams import Streams
@@ -83,13 +83,13 @@ class CallBudget:
         await self._require_client()
 
     @asynccontextmanager
-    async def run_exclusively(self, milliseconds: float) -> AsyncIterator[None]:
+    async def run_exclusively(self, milliseconds: float) -> AsyncIterator[Charge]:
         """Run the blocks of the caller one at a time (see `WorkBudget.run_exclusively`)."""
         async with self._budget.run_exclusively(
             milliseconds, visitor_id=self._visitor_id, address=self._address, max_wait=MAX_WAIT
-        ):
+        ) as charge:
             await self._require_client()
-            yield
+            yield charge
 
     async def _require_client(self) -> None:
         if self._request.method == "GET" and await self._request.is_disconnected():

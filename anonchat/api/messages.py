@@ -1,6 +1,6 @@
 """Reading, posting, editing and deleting messages."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter
@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from ..chat import Chat
 from ..entities import Post, Room, Visitor
 from ..limits.costs import Cost, cost_of_edit, cost_of_post
+from ..runtime.cooperative import iterate_cooperatively
 from . import problems
 from .cursors import decode_cursor, encode_cursor
 from .dependencies import (
@@ -62,6 +63,10 @@ async def history(
     ] = None,
     limit: PageLimit = PAGE_DEFAULT,
     cursor: Cursor = None,
+    format: Annotated[
+        Literal["text", "html"],
+        Query(description="`html` adds the texts drawn as HTML."),
+    ] = "text",
 ) -> Page[Message]:
     """Return messages, oldest first: with `after` the oldest ones after it, else the newest.
 
@@ -71,20 +76,24 @@ async def history(
         after, before = decode_cursor(cursor, _HISTORY_CURSOR)
     member = await chat.memberships.require(room.id, visitor_id=caller.id)
     cost = Cost.LIST_QUERY + limit * (Cost.ROW + 2 * Cost.SENT_KIB)
-    async with budget.run_exclusively(cost):
+    async with budget.run_exclusively(cost) as charge:
         found = await chat.messages.history(
             room.id, visitor_id=caller.id, after=after, before=before, limit=limit + 1
         )
-    page = found[:limit] if after is not None else found[-limit:]
+        page = found[:limit] if after is not None else found[-limit:]
+        items = [Message.of(message, member.author) for message in page]
+        if format == "html":
+            charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in page)
+            items = [
+                Message.drawn(message, member.author)
+                async for message in iterate_cooperatively(page)
+            ]
     bounds: tuple[int | None, int | None] | None = None
     if len(found) > limit:
         bounds = (None, page[0].seq) if after is None else (page[-1].seq, before)
     if page and page[-1].seq > member.read_seq:
         await chat.memberships.mark_read(room.id, visitor_id=caller.id, seq=page[-1].seq)
-    return Page(
-        items=[Message.of(message, member.author) for message in page],
-        next=encode_cursor(bounds) if bounds else None,
-    )
+    return Page(items=items, next=encode_cursor(bounds) if bounds else None)
 
 
 @routes.post(

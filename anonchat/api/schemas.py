@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from .. import entities
 from ..durations import format_duration, parse_duration
+from ..text.markdown import draw_html
 from .cursors import CURSOR_PATTERN
 
 PAGE_DEFAULT = 50
@@ -271,6 +272,12 @@ class Message(_ResponseModel):
         "know the kind.",
         examples=["dice"],
     )
+    html: str | None = Field(
+        default=None,
+        description="The text drawn as HTML, whose only tags are those of Markdown. In events "
+        "always, in lists with `format=html`; else null.",
+        examples=["<strong>dice</strong>: [4,2]"],
+    )
     data: Any = Field(
         description="What a message of this kind consists of, any JSON; null in ordinary messages.",
         examples=[[4, 2]],
@@ -298,6 +305,12 @@ class Message(_ResponseModel):
     def of_author(cls, message: entities.Message) -> Self:
         """Convert a message for its author."""
         return cls.of(message, message.author)
+
+    @classmethod
+    def drawn(cls, message: entities.Message, reader: str, *, html: str | None = None) -> Self:
+        """Convert a message with its text as HTML, which is drawn unless it is given."""
+        html = draw_html(message.text) if html is None else html
+        return cls.of(message, reader).model_copy(update={"html": html})
 
 
 class Command(_ResponseModel):

@@ -8,6 +8,7 @@ from ..entities import Member, Message, Room
 from ..errors import ChatError
 from ..limits.costs import Cost
 from ..limits.work_budget import MAX_WAIT
+from ..runtime.cooperative import iterate_cooperatively
 from .schemas import PAGE_MAX
 from .streams import (
     HEARTBEAT,
@@ -106,7 +107,11 @@ class StreamContent:
     async def _catch_up(self) -> AsyncIterator[bytes]:
         while not self._subscriber.ended and (messages := await self._load_missed()):
             self._sent_seq = messages[-1].seq
-            yield b"".join(message_event(message, self._author).data for message in messages)
+            events = [
+                message_event(each, self._author).data
+                async for each in iterate_cooperatively(messages)
+            ]
+            yield b"".join(events)
         await self._mark_read()
 
     async def _load_missed(self) -> list[Message]:
@@ -119,6 +124,7 @@ class StreamContent:
                 self._room.id, visitor_id=self._visitor_id, after=self._sent_seq, limit=PAGE_MAX
             )
             charge.milliseconds += len(messages) * Cost.STREAM_WRITE
+            charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in messages)
         return messages
 
     async def _send_changes(self) -> AsyncIterator[bytes]:
@@ -126,7 +132,10 @@ class StreamContent:
         if deleted := await self._find_deleted():
             yield deleted_event(deleted).data
         changed = await self._load_changed()
-        yield b"".join(changed_event(message, self._author).data for message in changed)
+        events = [
+            changed_event(each, self._author).data async for each in iterate_cooperatively(changed)
+        ]
+        yield b"".join(events)
 
     async def _load_changed(self) -> list[Message]:
         cost = Cost.LIST_QUERY + PAGE_MAX * Cost.STREAM_WRITE
@@ -142,6 +151,7 @@ class StreamContent:
                 limit=PAGE_MAX,
             )
             charge.milliseconds += len(messages) * Cost.STREAM_WRITE
+            charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in messages)
         return messages
 
     async def _find_deleted(self) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from ..limits.connection_limit import ConnectionLimit
 from ..runtime.clock import Clock
 from ..runtime.metrics import Metrics
 from ..settings import Settings
+from ..text.markdown import draw_html
 from . import schemas
 
 HEARTBEAT = b": still here\n\n"
@@ -242,24 +243,31 @@ class Streams:
         subscribers = self._subscribers[message.room_id]
         self._metrics.record_stream_event(len(subscribers))
         reactors = {author for reaction in message.reactions for author in reaction.authors}
+        html = draw_html(message.text)
         encoded: dict[str, tuple[StreamEvent, StreamEvent]] = {}
         for subscriber in subscribers:
             reader = subscriber.author if subscriber.author in reactors else ""
             if reader not in encoded:
-                posted = message_event(message, reader)
-                encoded[reader] = posted, changed_event(message, reader, event)
+                posted = message_event(message, reader, html=html)
+                encoded[reader] = posted, changed_event(message, reader, event, html=html)
             subscriber.change(*encoded[reader])
 
 
-def message_event(message: Message, reader: str = "") -> StreamEvent:
-    """Encode a message for a reader; its `seq` is the event `id`, used to resume."""
-    data = schemas.Message.of(message, reader).model_dump_json()
+def message_event(message: Message, reader: str = "", *, html: str | None = None) -> StreamEvent:
+    """Encode a message for a reader; its `seq` is the event `id`, used to resume.
+
+    `html` is its text as HTML, if that is drawn already.
+    """
+    data = schemas.Message.drawn(message, reader, html=html).model_dump_json()
     return StreamEvent(_encode("message", data, message.seq), message.seq, message.expires_at)
 
 
-def changed_event(message: Message, reader: str, event: str = "edited") -> StreamEvent:
+def changed_event(
+    message: Message, reader: str, event: str = "edited", *, html: str | None = None
+) -> StreamEvent:
     """Encode a message that was changed, as it is now, for a reader."""
-    data = _encode(event, schemas.Message.of(message, reader).model_dump_json(), None)
+    content = schemas.Message.drawn(message, reader, html=html).model_dump_json()
+    data = _encode(event, content, None)
     return StreamEvent(data, message.seq, message.expires_at, is_change=True)
 
 

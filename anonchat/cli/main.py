@@ -23,6 +23,8 @@ from .results import (
     format_closing,
     format_findings,
     format_move,
+    format_new_plugin,
+    format_plugins,
     format_purge,
     format_removal,
     format_rooms,
@@ -58,14 +60,27 @@ class CommandGroup(click.Group):
 
 @click.group(
     cls=CommandGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Settings are ANONCHAT_* environment variables, or lines of .env in the current folder: "
     "see docs/settings.md. docs/operations.md describes the commands. They use the data folder "
     "ANONCHAT_DATA_DIR and work whether anonchat is running or stopped, unless they say otherwise.",
 )
 @click.version_option(__version__, prog_name="anonchat", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.option(
+    "--reload", is_flag=True, help="Serve, and restart when a plugin or a catalogue changes."
+)
+@click.pass_context
+def cli(context: click.Context, *, reload: bool) -> None:
     """Without a command: serve, until SIGTERM or Ctrl-C."""
+    if reload and context.invoked_subcommand is None:
+        from .reload import serve_and_reload
+
+        serve_and_reload()
+    elif reload:
+        raise click.UsageError("--reload is for serving, without a command.")
+    elif context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def _command(
@@ -120,6 +135,25 @@ def check(settings: "Settings") -> CommandResult:
         return {"well": all(part["well"] for part in parts), "running": running, "parts": parts}
 
     return asyncio.run(collect())
+
+
+@_command(format_plugins)
+def plugins(settings: "Settings") -> CommandResult:
+    """List the plugins that a start loads, with what they add and their settings."""
+    from .plugin_list import list_plugins
+
+    return {"plugins": list_plugins(settings)}
+
+
+@_command(format_new_plugin)
+@click.argument("name")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=".")
+def new_plugin(settings: "Settings", name: str, folder: Path) -> CommandResult:
+    """Write a plugin with each hook, and its test, into a folder."""
+    from .new_plugin import write_plugin
+
+    files = write_plugin(name, folder)
+    return {"files": [str(file) for file in files], "plugins": settings.plugins}
 
 
 @_command(format_stats)

@@ -13,7 +13,6 @@ from models import PurgeStatsRow
 from ..bus.client import NO_EVICTION, Valkey, ValkeyUnavailable
 from ..crypto import Hasher
 from ..errors import StartupError, Unavailable
-from ..languages import load_languages
 from ..runtime.clock import TRUSTED_JUMP
 from ..runtime.files import require_writable
 from ..runtime.listening import bind
@@ -21,6 +20,7 @@ from ..security.key_file import read_hash_key
 from ..security.secret_key import find_secret_key, has_keys, require_writable_data_dir
 from ..settings import Settings
 from ..storage.database import Database
+from .plugin_list import load_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,13 @@ async def run_checks(settings: Settings, *, is_running: bool = False) -> AsyncIt
 
     While anonchat is running, its addresses are in use and not checked.
     """
-    error = _startup_error(lambda: _require_folders(settings)) or _startup_error(
-        lambda: load_languages(overrides=settings.locale_dir)
-    )
+    error = _startup_error(lambda: _require_folders(settings))
     if error:
         yield CheckResult("settings", False, error)
         return
     error = "" if is_running else _startup_error(lambda: _require_addresses(settings))
     yield CheckResult("settings", not error, error or "valid")
+    yield _check_plugins(settings)
     folder = settings.data_dir
     if not has_keys(settings):
         error = _startup_error(lambda: find_secret_key(settings))
@@ -76,6 +75,15 @@ async def run_checks(settings: Settings, *, is_running: bool = False) -> AsyncIt
             yield finding
     finally:
         await database.close()
+
+
+def _check_plugins(settings: Settings) -> CheckResult:
+    try:
+        registry = load_registry(settings)
+    except StartupError as error:
+        return CheckResult("plugins", False, str(error))
+    names = ", ".join(plugin.name for plugin in registry.plugins)
+    return CheckResult("plugins", True, f"loaded: {names}" if names else "none")
 
 
 def _startup_error(require: Callable[[], object]) -> str:

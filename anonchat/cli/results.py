@@ -1,5 +1,6 @@
 """Results of commands: JSON values, and how each is written as text."""
 
+from collections.abc import Iterator
 from typing import Any
 
 CommandResult = dict[str, Any]
@@ -14,6 +15,36 @@ def format_findings(result: CommandResult) -> str:
     ]
     return "\n".join(
         [*lines, f"anonchat {'is' if result['running'] else 'is not'} running in this data folder"]
+    )
+
+
+def format_plugins(result: CommandResult) -> str:
+    """Write the loaded plugins, with a line for each thing that they add."""
+    return "\n".join(line for plugin in result["plugins"] for line in _list_plugin(plugin))
+
+
+def _list_plugin(plugin: dict[str, Any]) -> Iterator[str]:
+    yield f"{plugin['name']}  {plugin['file']}"
+    for command in plugin["commands"]:
+        who = "" if command["who"] == "members" else f" (for {command['who']})"
+        yield f"  command   {command['usage']}{who}  {command['help']}".rstrip()
+    for noun in ("filter", "kind", "inline", "panel", "action", "page", "listener", "job", "theme"):
+        for text in plugin.get(f"{noun}s", plugin.get(noun, ())):
+            yield f"  {noun:<9} {text}"
+    for path in plugin["routes"]:
+        yield f"  routes    {path}"
+    for name, value in plugin["settings"].items():
+        yield f"  setting   {name}={value}"
+
+
+def format_new_plugin(result: CommandResult) -> str:
+    """Write what was written, and what to do next."""
+    file, test = result["files"]
+    plugins = ",".join(filter(None, [result["plugins"], file]))
+    return (
+        f"Wrote {file} and {test}. Next:\n"
+        f"  ANONCHAT_PLUGINS={plugins} make run ARGS=--reload\n"
+        f"  python -m pytest {test}"
     )
 
 

@@ -45,6 +45,8 @@ class Cost:
     """An edit: as a deletion and a post."""
     REACTION: Final = 4.0
     """Adding or removing a reaction."""
+    DRAWN_CHARACTER: Final = 0.001
+    """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0
     """A deletion: a new key for the span, and re-encryption of its other messages."""
     JOIN: Final = 8.0

@@ -11,7 +11,15 @@ from functools import partial
 
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
-from ..errors import N_, InvalidMessage, NotAllowed, NotFound, RateLimited, Refused
+from ..errors import (
+    N_,
+    InvalidMessage,
+    NeedsConfirmation,
+    NotAllowed,
+    NotFound,
+    RateLimited,
+    Refused,
+)
 from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from ..text.posts import check_dedup_id
@@ -25,6 +33,7 @@ _COMMAND = re.compile(r"/([A-Za-z][A-Za-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
 _SECONDS = 10.0
 _TOLD_MAX = 4_000  # characters
 _RECENT_MAX = 10_000
+_UNCONFIRMED_MAX = 1_000
 _KEPT_SECONDS = 30.0  # results: readable no longer than a lost connection needs to come back
 _WHO_TEXTS: Mapping[Who, str] = {
     "helpers": N_("Only the owner of the room and its helpers may do that."),
@@ -65,14 +74,14 @@ def unescape_slash(text: str) -> str:
 
 
 class Commands:
-    """Runs commands. `say` posts as a member."""
+    """Runs commands. `say` posts as a member who has confirmed the warnings of filters, or not."""
 
     def __init__(
         self,
         commands: Mapping[str, Command],
         *,
         clock: Clock,
-        say: Callable[[CoreMember, Post, str], Awaitable[Message]],
+        say: Callable[[CoreMember, Post, str, bool], Awaitable[Message]],
     ) -> None:
         self._commands = commands
         self._clock = clock
@@ -81,6 +90,7 @@ class Commands:
         self._runs: BoundedDict[tuple[str, str, str], asyncio.Future[CommandResult]] = BoundedDict(
             _RECENT_MAX
         )
+        self._unconfirmed: BoundedDict[tuple[str, str, str], Post] = BoundedDict(_UNCONFIRMED_MAX)
 
     def list_for(self, author: str, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
@@ -98,17 +108,25 @@ class Commands:
         provide: Callable[[Command], Awaitable[Values]],
         *,
         dedup_id: str = "",
+        confirmed: bool = True,
     ) -> CommandResult:
         """Run a command; one that is sent again with its `dedup_id` is not run again.
 
-        Raises `NotFound` for an unknown command, `Refused` with the usage line, `NotAllowed`,
+        Unless `confirmed`, raises `NeedsConfirmation` if filters warn about what it says. That is
+        said, and the command not run again, once the same `dedup_id` is confirmed. Also raises
+        `NotFound` for an unknown command, `Refused` with the usage line, `NotAllowed`,
         `RateLimited`, `PluginFailed`, or what the command raises.
         """
         check_dedup_id(dedup_id)
         key = (member.room_id, member.visitor_id, dedup_id)
         run = self._runs.get(key) if dedup_id else None
         if run is None:
-            run = asyncio.ensure_future(self._run(text, member, room, provide, dedup_id))
+            post = self._unconfirmed.pop(key, None) if confirmed else None
+            run = asyncio.ensure_future(
+                self._say_confirmed(member, post, dedup_id)
+                if post
+                else self._run(text, member, room, provide, dedup_id, confirmed)
+            )
             if dedup_id:
                 self._runs[key] = run
                 run.add_done_callback(partial(self._on_done, key))
@@ -128,6 +146,7 @@ class Commands:
         room: Room,
         provide: Callable[[Command], Awaitable[Values]],
         dedup_id: str,
+        confirmed: bool,
     ) -> CommandResult:
         command, line = self._find(text)
         if not may_use(command.who, member.author, room):
@@ -143,10 +162,27 @@ class Commands:
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, what=what, seconds=_SECONDS, **arguments)
-        return await self.finish(command.call, answer, member, dedup_id=dedup_id)
+        try:
+            return await self.finish(
+                command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed
+            )
+        except NeedsConfirmation:
+            key = (member.room_id, member.visitor_id, dedup_id)
+            self._unconfirmed[key] = answer
+            asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._unconfirmed.pop, key, None)
+            raise
+
+    async def _say_confirmed(self, member: CoreMember, post: Post, dedup_id: str) -> CommandResult:
+        return CommandResult(message=await self._say(member, post, dedup_id, True))
 
     async def finish(
-        self, call: Injected, answer: object, member: CoreMember, *, dedup_id: str = ""
+        self,
+        call: Injected,
+        answer: object,
+        member: CoreMember,
+        *,
+        dedup_id: str = "",
+        confirmed: bool = True,
     ) -> CommandResult:
         """Do what the function of a command or action has answered."""
         match answer:
@@ -155,7 +191,7 @@ class Commands:
             case str():
                 return CommandResult(told=answer[:_TOLD_MAX])
             case Post():
-                return CommandResult(message=await self._say(member, answer, dedup_id))
+                return CommandResult(message=await self._say(member, answer, dedup_id, confirmed))
         _log.error(
             "plugin %s: %s returned neither a Post nor a text, but a value of the type %s",
             call.plugin,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from .. import chat as core
+from ..chat import Chat as CoreChat
 from ..entities import Message, Post, Room
 from .commands import CommandInfo
 from .entities import Member, make_member
@@ -13,7 +13,7 @@ from .room_state import RoomState
 class _Host(Protocol):
     """What runs the plugins (`PluginHost`), as far as they reach it."""
 
-    chat: core.Chat
+    chat: CoreChat
 
     def find_room(self, room_id: str) -> Room: ...
     def list_commands(self, member: Member, room: Room) -> list[CommandInfo]: ...

@@ -95,6 +95,7 @@ class PluginHost:
         *,
         language: Language | None = None,
         dedup_id: str = "",
+        confirmed: bool = True,
     ) -> CommandResult:
         """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
         member = await self.chat.memberships.require(room_id, visitor_id)
@@ -104,7 +105,9 @@ class PluginHost:
         async def provide(command: Command) -> Values:
             return await self._provide_member(command.call, member, room, language)
 
-        return await self._commands.run(text, member, room, provide, dedup_id=dedup_id)
+        return await self._commands.run(
+            text, member, room, provide, dedup_id=dedup_id, confirmed=confirmed
+        )
 
     async def run_command_as(self, room_id: str, author: str, line: str) -> str:
         """Run a command for a plugin as a member, and show them the answer."""
@@ -189,7 +192,7 @@ class PluginHost:
     async def post_as(self, room_id: str, author: str, post: Post | str) -> Message:
         """Post for a plugin as a member."""
         member = await self.chat.memberships.find_by_author(room_id, author)
-        return await self._say(member, Post(post) if isinstance(post, str) else post, "")
+        return await self._say(member, Post(post) if isinstance(post, str) else post, "", True)
 
     async def check_post(self, room_id: str, author: str, post: Post | str) -> None:
         """Let the filters look at what a member may post later."""
@@ -211,9 +214,13 @@ class PluginHost:
     async def _tell(self, member: CoreMember, text: str) -> None:
         await self.chat.bus.publish(VisitorTold(member.room_id, member.visitor_id, text))
 
-    async def _say(self, member: CoreMember, post: Post, dedup_id: str) -> Message:
+    async def _say(self, member: CoreMember, post: Post, dedup_id: str, confirmed: bool) -> Message:
         return await self.chat.messages.post(
-            member.room_id, visitor_id=member.visitor_id, post=post, dedup_id=dedup_id
+            member.room_id,
+            visitor_id=member.visitor_id,
+            post=post,
+            dedup_id=dedup_id,
+            confirmed=confirmed,
         )
 
     def _base(self, call: Injected, language: Language | None) -> dict[type, object]:

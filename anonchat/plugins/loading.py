@@ -16,7 +16,8 @@ from .errors import PluginError, find_place
 from .plugin import Plugin
 
 _GROUP = "anonchat.plugins"
-_BUILTIN = Path(__file__).parent / "builtin"
+BUILTIN = Path(__file__).parent / "builtin"
+"""The folder of our own plugins."""
 _IMPORTERS = ("<frozen ", importlib.__path__[0], __file__)
 _UNKNOWN = "there is no such file, folder, module or entry point"
 
@@ -45,9 +46,14 @@ def load_plugins(names: str) -> list[Plugin]:
     return list(dict.fromkeys([*kept, *given]))  # a module may import the plugin of another
 
 
+def load_file(path: Path) -> list[Plugin]:
+    """Load the plugins of one file. Raises `PluginError`."""
+    return _find_plugins(path.stem, _import_file(path))
+
+
 def list_builtin_names() -> list[str]:
     """Return the names of our own plugins."""
-    return [path.stem for path in _list_files(_BUILTIN)]
+    return [path.stem for path in _list_files(BUILTIN)]
 
 
 def list_plugin_folders(names: str) -> list[Path]:
@@ -69,9 +75,9 @@ def _load(name: str) -> Iterator[Plugin]:
         if not (files := _list_files(path)):
             raise PluginError(name, "there is no *.py in this folder")
         for file in files:
-            yield from _find_plugins(file.stem, _import_file(file))
+            yield from load_file(file)
     elif path.is_file():
-        yield from _find_plugins(path.stem, _import_file(path))
+        yield from load_file(path)
     elif _is_path(path):
         raise PluginError(name, "there is no such file or folder")
     elif entry := _find_entry_point(name):

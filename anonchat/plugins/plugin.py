@@ -114,6 +114,11 @@ class Plugin:
         return APIRouter()
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it comes with anonchat."""
+        return self.file.parent == Path(__file__).parent / "builtin"
+
+    @property
     def has_routes(self) -> bool:
         """Whether `router` was used."""
         return "router" in self.__dict__

@@ -29,13 +29,16 @@ _Registered = TypeVar("_Registered", Command, Renderer, Page, Panel, Action, Job
 
 
 class PluginRegistry:
-    """The loaded plugins, in order, and what they add. Names are unique among all plugins.
+    """The loaded plugins, in order, and what they add.
 
-    Raises `PluginError` if two plugins use one name, or settings are wrong.
+    What has the name of something of ours replaces it: a later release of ours may add a command
+    that a plugin has already. Raises `PluginError` if two other plugins use one name, or settings
+    are wrong.
     """
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self.plugins = tuple(plugins)
+        self._ours = {plugin.name for plugin in self.plugins if plugin.is_ours}
         self._require_unique_names()
         self._require_unique_settings()
         self.settings: dict[str, PluginSettings] = {
@@ -90,7 +93,9 @@ class PluginRegistry:
     def _index(self, items: Iterable[tuple[str, _Registered]], what: str) -> dict[str, _Registered]:
         index: dict[str, _Registered] = {}
         for name, item in items:
-            if other := index.get(name):
+            if (other := index.get(name)) and not self._replaces(
+                item.call.plugin, other.call.plugin
+            ):
                 reason = f"the {what}{name} exists already, in plugin {other.call.plugin}"
                 raise error_at(item.call.plugin, item.call.function, reason)
             index[name] = item
@@ -98,12 +103,17 @@ class PluginRegistry:
 
     def _index_themes(self) -> dict[str, Theme]:
         themes: dict[str, Theme] = {}
+        plugins: dict[str, str] = {}
         for plugin in self.plugins:
             for theme, line in plugin.themes.items():
-                if theme.name in themes:
+                other = plugins.get(theme.name)
+                if other and not self._replaces(plugin.name, other):
                     raise plugin.error(f"the theme {theme.name} exists already", line=line)
-                themes[theme.name] = theme
+                themes[theme.name], plugins[theme.name] = theme, plugin.name
         return themes
+
+    def _replaces(self, plugin: str, other: str) -> bool:
+        return other in self._ours and plugin not in self._ours
 
     def _require_free_paths(self) -> None:
         for page in self.pages.values():

@@ -1,6 +1,7 @@
 """Draws messages with the functions of plugins: pure functions, called once for all readers."""
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from markupsafe import Markup, escape
@@ -37,28 +38,32 @@ class MessageDrawer:
         """Replace what the inline marks find in plain texts; HTML among them stays as it is."""
         parts = list(texts)
         for each in self._marks:
-            parts = [
-                piece
-                for part in parts
-                for piece in ([part] if isinstance(part, Markup) else self._apply(each, part))
-            ]
+            parts = list(self._apply(each, parts))
         yield from parts
 
-    def _apply(self, each: InlineMark, text: str) -> Iterator[str]:
-        what, end = f"inline mark {name_of(each.call.function)}", 0
-        try:
-            found = each.pattern.finditer(text, timeout=_SEARCH_SECONDS)
-            for _, match in zip(range(_MARKS_MAX), found, strict=False):
-                if not match[0]:
-                    continue
-                html = self._draw(each.call, what, {}, **{each.parameter: match})
-                if html is not None:
-                    yield text[end : match.start()]
-                    yield html
-                    end = match.end()
-        except TimeoutError:
-            _log.warning("plugin %s: %s searched for too long", each.call.plugin, what)
-        yield text[end:]
+    def _apply(self, each: InlineMark, parts: Iterable[str]) -> Iterator[str]:
+        what, marked = f"inline mark {name_of(each.call.function)}", 0
+        seconds = _SEARCH_SECONDS  # for all parts together
+        for part in parts:
+            if isinstance(part, Markup) or seconds <= 0:
+                yield part
+                continue
+            end, begun = 0, time.perf_counter()
+            try:
+                found = each.pattern.finditer(part, timeout=seconds)
+                for _, match in zip(range(_MARKS_MAX - marked), found, strict=False):
+                    if not match[0]:
+                        continue
+                    marked += 1
+                    html = self._draw(each.call, what, {}, **{each.parameter: match})
+                    if html is not None:
+                        yield part[end : match.start()]
+                        yield html
+                        end = match.end()
+            except TimeoutError:
+                _log.warning("plugin %s: %s searched for too long", each.call.plugin, what)
+            seconds -= time.perf_counter() - begun
+            yield part[end:]
 
     def _draw(
         self, call: Injected, what: str, values: dict[type, object], **arguments: object

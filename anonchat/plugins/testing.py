@@ -26,9 +26,12 @@ from ..settings import Settings
 from .commands import split_command, unescape_slash
 from .entities import Member, make_member
 from .host import PluginHost
+from .loading import load_file
 from .plugin import Plugin
 from .registry import PluginRegistry
 from .room_state import RoomState
+
+__all__ = ["Person", "TestChat", "chat_with"]
 
 _UNLIMITED = {
     "posts_per_visitor": "off",
@@ -74,7 +77,11 @@ class Person:
         host = self.chat.host
         if split_command(text):
             result = await host.run_command(
-                room.id, self.visitor_id, text, language=self.chat.languages[language]
+                room.id,
+                self.visitor_id,
+                text,
+                language=self.chat.languages[language],
+                confirmed=anyway,
             )
             return result.message or result.told or None
         return await host.chat.messages.post(
@@ -184,6 +191,12 @@ class TestChat:
     async def _on_event(self, event: Event) -> None:
         if isinstance(event, VisitorTold):
             self.told.append(event)
+
+
+def load_plugin(file: Path) -> Plugin:
+    """Return the plugin of a file, as it is loaded at the start."""
+    (plugin,) = load_file(file)
+    return plugin
 
 
 @asynccontextmanager

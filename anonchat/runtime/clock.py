@@ -1,6 +1,7 @@
 """Clocks, passed to their users as parameters."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -70,6 +71,8 @@ class MonotonicWallClock:
     stays expired and nothing outlives its TTL. When the wall clock jumps ahead by more than
     `TRUSTED_JUMP`, time also continues with the monotonic clock until the jump has persisted for
     `JUMP_CONFIRMATION`, because an erroneous jump would purge data irrecoverably.
+
+    It may be called in any thread.
     """
 
     def __init__(
@@ -82,14 +85,16 @@ class MonotonicWallClock:
         self._elapsed = elapsed
         self._base = wall() - elapsed()
         self._pending_jump: tuple[float, float] | None = None  # (first seen, seconds ahead)
+        self._lock = threading.Lock()
 
     def __call__(self) -> datetime:
         """Return the current time."""
-        elapsed = self._elapsed()
-        ahead = self._wall() - elapsed - self._base
-        if self._accepts(ahead, elapsed):
-            self._base += max(0, ahead)
-        return datetime.fromtimestamp(self._base + elapsed, UTC)
+        with self._lock:
+            elapsed = self._elapsed()
+            ahead = self._wall() - elapsed - self._base
+            if self._accepts(ahead, elapsed):
+                self._base += max(0, ahead)
+            return datetime.fromtimestamp(self._base + elapsed, UTC)
 
     def reset(self) -> None:
         """Reset to the wall clock; only valid before the time has been used."""

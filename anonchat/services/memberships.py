@@ -29,7 +29,7 @@ from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
 from ..storage.room_places import RoomPlaces
 
-_MEMBER_LISTS_CACHED_MAX = 100
+_MEMBERS_CACHED_MAX = 50_000
 _UNREAD_MAX = 1_000
 # Row locks: against concurrent updates, and against deletion.
 _FOR_NO_KEY_UPDATE = {"key_share": True}
@@ -61,7 +61,7 @@ class Memberships:
         self._places = places
         self._read_marks = ReadMarks(database)
         self._member_lists: RoomCache[dict[str, Member]] = RoomCache(
-            _MEMBER_LISTS_CACHED_MAX, bus.room_epoch
+            _MEMBERS_CACHED_MAX, bus.room_epoch, measure=lambda members: 1 + len(members)
         )
         bus.subscribe(self._on_event)
 

@@ -25,7 +25,8 @@ from ..storage.room_cache import RoomCache
 STATE_BYTES_MAX = 65_536
 """The greatest size of the state of one plugin in one room, as compact JSON."""
 
-_ROOMS_CACHED_MAX = 100
+_CHARACTERS_CACHED_MAX = 10_000_000
+_OVERHEAD_CHARACTERS = 500  # of a room without any state
 _EMPTY = "{}"
 _FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
 
@@ -36,6 +37,10 @@ class _States:
 
     texts: dict[str, str]
     expires_at: datetime
+
+    def measure(self) -> int:
+        """Return how many characters all of it is worth."""
+        return _OVERHEAD_CHARACTERS + sum(map(len, self.texts.values()))
 
 
 class RoomStates:
@@ -49,7 +54,9 @@ class RoomStates:
         self._bus = bus
         self._clock = clock
         self._cipher = cipher
-        self._states: RoomCache[_States] = RoomCache(_ROOMS_CACHED_MAX, bus.room_epoch)
+        self._states: RoomCache[_States] = RoomCache(
+            _CHARACTERS_CACHED_MAX, bus.room_epoch, measure=_States.measure
+        )
         self._reading: KeyedLocks[str] = KeyedLocks()
         bus.subscribe(self._on_event)
 
@@ -58,11 +65,14 @@ class RoomStates:
 
         Raises `NotFound` if the room has ended, `LimitReached` or `Unavailable`.
         """
-        async with self._reading.hold(room_id):  # so that many readers cost one query
-            states = self._states.get(room_id)
-            if states and states.expires_at <= self._clock():
-                self._states.invalidate(room_id)
-            states = await self._states.get_or_load(room_id, partial(self._load, room_id))
+        states = self._find_cached(room_id)
+        if states is None:
+            async with self._reading.hold(room_id):  # so that many readers cost one query
+                states = self._find_cached(room_id)
+                if states is None:
+                    self._states.invalidate(room_id)
+                    load = partial(self._load, room_id)
+                    states = await self._states.get_or_load(room_id, load)
         if not self._cipher.has_room_key(room_id):
             raise NotFound
         return _decode(states.texts.get(plugin, _EMPTY))
@@ -120,6 +130,10 @@ class RoomStates:
             row.sealed = sealed
             session.add(row)
         return True
+
+    def _find_cached(self, room_id: str) -> _States | None:
+        states = self._states.get(room_id)
+        return states if states and states.expires_at > self._clock() else None
 
     async def _load(self, room_id: str) -> _States:
         query = select(RoomRow.expires_at, RoomStateRow).join(RoomStateRow, isouter=True)

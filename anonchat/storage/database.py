@@ -1,12 +1,13 @@
 """The database engine, its transactions and the errors they raise."""
 
 import logging
+import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 from alembic.util import CommandError
 from sqlalchemy import ExceptionContext, event
@@ -22,7 +23,9 @@ from .conflicts import WriteConflict
 from .outage_log import OutageLog
 from .postgres import DRIVER_ERRORS, PostgreSQL
 from .sqlite import SQLite
+from .statements import Statements
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _TIME_SAMPLES = 3
 _WAITERS_PER_GROUP_MAX = 1_000  # all unknown visitors share one group
@@ -44,7 +47,13 @@ class _Backend(Protocol):
     def make_read_engine(self, engine: AsyncEngine) -> AsyncEngine: ...
     def migration(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]: ...
     def classify_error(self, error: BaseException) -> tuple[type[Unavailable], str] | None: ...
-    async def lock_spans_shared(self, connection: AsyncConnection, numbers: list[int]) -> None: ...
+    async def read_together(
+        self, connection: AsyncConnection, read: Callable[[Statements], _T]
+    ) -> _T: ...
+    async def write_together(
+        self, connection: AsyncConnection, write: Callable[[Statements], object]
+    ) -> None: ...
+    async def lock_span_shared(self, connection: AsyncConnection, number: int) -> None: ...
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None: ...
     async def read_server_time(self, connection: AsyncConnection) -> float | None: ...
     async def truncate_wal(self, engine: AsyncEngine) -> bool: ...
@@ -168,9 +177,28 @@ class Database:
             group, has_priority=_has_precedence.get(), timeout_seconds=_SLOT_TIMEOUT_SECONDS
         )
 
-    async def lock_spans_shared(self, connection: AsyncConnection, numbers: Iterable[int]) -> None:
-        """Lock spans in shared mode until the transaction ends, so that their keys stay current."""
-        await self._backend.lock_spans_shared(connection, sorted(numbers))
+    async def read_together(
+        self, connection: AsyncConnection, read: Callable[[Statements], _T]
+    ) -> _T:
+        """Return what a function reads in a `core_transaction`, perhaps in another thread."""
+        try:
+            return await self._backend.read_together(connection, read)
+        except sqlite3.Error as error:  # without SQLAlchemy, so it is not counted yet
+            self.errors[type(error).__name__] += 1
+            raise
+
+    async def write_together(
+        self, connection: AsyncConnection, write: Callable[[Statements], object]
+    ) -> None:
+        """Call a function that writes, in a `core_transaction`, in which it must be the last thing.
+
+        It is called before the commit, perhaps in another thread.
+        """
+        await self._backend.write_together(connection, write)
+
+    async def lock_span_shared(self, session: AsyncSession, number: int) -> None:
+        """Lock a span in shared mode until the transaction ends, so that its keys stay current."""
+        await self._backend.lock_span_shared(await session.connection(), number)
 
     async def lock_span_exclusively(self, session: AsyncSession, number: int) -> None:
         """Lock a span exclusively until the transaction ends: no other use of its keys."""

@@ -1,10 +1,11 @@
 """One commit of posts: loads the rows that it needs, adds the messages, and writes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,6 +34,7 @@ from .batch_statements import (
 )
 from .database import Database
 from .draft import Draft
+from .statements import Statements
 
 
 @dataclass(slots=True)
@@ -42,6 +44,16 @@ class _Author:
     read_seq: int
     has_posted_here: bool
     has_new_read_seq: bool = False
+
+
+class _Rows(NamedTuple):
+    """What is read of the database, and the current key generation of each span."""
+
+    now: datetime
+    rooms: Sequence[Any]
+    authors: Sequence[Any]
+    existing: Sequence[Any]
+    generations: dict[int, int]
 
 
 @dataclass(slots=True)
@@ -99,7 +111,8 @@ class BatchStore:
                     except ChatError as error:
                         draft.reject(error)
             if batch.rows:
-                await self._write(connection, batch)
+                write = partial(self._write_rows, batch)
+                await self._database.write_together(connection, write)
         return batch
 
     def is_readable(self, message: Message, visitor_id: str) -> bool:
@@ -109,23 +122,15 @@ class BatchStore:
         )
 
     async def _load_batch(self, connection: AsyncConnection, drafts: list[Draft]) -> Batch:
-        parameters = {
-            "rooms": list({draft.room_id for draft in drafts}),
-            "visitors": list({draft.visitor_id for draft in drafts}),
-            "keys": [draft.dedup_key for draft in drafts],
-        }
-        rooms: Sequence[Any] = (await connection.execute(ROOMS, parameters)).all()
-        authors: Iterable[Any] = await connection.execute(AUTHORS, parameters)
-        existing: Sequence[Any] = (await connection.execute(EXISTING, parameters)).all()
+        read = partial(self._read_rows, drafts)
+        now, rooms, authors, existing, generations = await self._database.read_together(
+            connection, read
+        )
         await self._cipher.fetch_room_keys(rooms)
         await self._cipher.fetch_visitor_keys(draft.visitor_id for draft in drafts)
         live = [row for row in existing if row.sealed]  # a tombstone has no text
         messages = await self._message_cipher.decrypt_messages(live)
-        now = self._clock()
-        ttls = {timedelta(seconds=row.message_ttl) for row in rooms}
-        ttls.update(draft.post.ttl for draft in drafts if draft.post.ttl)
-        spans = {span_at(now + ttl) for ttl in ttls}
-        batch = Batch(now, await self._lock_spans(connection, spans))
+        batch = Batch(now, generations)
         await self._message_cipher.create_span_keys(batch.generations)
         # No await from here until all is encrypted, so that no key is destroyed in between.
         for row in rooms:
@@ -147,12 +152,25 @@ class BatchStore:
                 batch.undecryptable.add(row.dedup_key)
         return batch
 
-    async def _lock_spans(self, connection: AsyncConnection, spans: set[int]) -> dict[int, int]:
-        """Lock the spans until the commit; return the current key generation of each."""
-        await self._database.lock_spans_shared(connection, spans)
-        rows = await connection.execute(GENERATIONS, {"numbers": list(spans)})
-        rotated: dict[int, int] = {row.number: row.generation for row in rows}
-        return {number: rotated.get(number, 0) for number in spans}
+    def _read_rows(self, drafts: list[Draft], statements: Statements) -> _Rows:
+        """Read all rows; lock them, and the spans, until the commit."""
+        parameters = {
+            "rooms": list({draft.room_id for draft in drafts}),
+            "visitors": list({draft.visitor_id for draft in drafts}),
+            "keys": [draft.dedup_key for draft in drafts],
+        }
+        rooms = statements.read(ROOMS, parameters)
+        authors = statements.read(AUTHORS, parameters)
+        existing = statements.read(EXISTING, parameters)
+        now = self._clock()
+        ttls = {timedelta(seconds=row.message_ttl) for row in rooms}
+        ttls.update(draft.post.ttl for draft in drafts if draft.post.ttl)
+        spans = sorted({span_at(now + ttl) for ttl in ttls})
+        statements.lock_spans_shared(spans)
+        found = statements.read(GENERATIONS, {"numbers": spans})
+        rotated = {row.number: row.generation for row in found}
+        generations = {number: rotated.get(number, 0) for number in spans}
+        return _Rows(now, rooms, authors, existing, generations)
 
     def _find_author(self, draft: Draft, batch: Batch) -> tuple[Room, _Author]:
         """Return the room of a draft and its author as a member of it.
@@ -215,6 +233,7 @@ class BatchStore:
                     draft.visitor_id,
                     generation=batch.generations[span_at(message.expires_at)],
                 ),
+                "revision": message.revision,
                 "posted_at": message.posted_at,
                 "expires_at": message.expires_at,
             }
@@ -232,10 +251,10 @@ class BatchStore:
             expires_at=max(room.expires_at, message.expires_at, now + lifetime),
         )
 
-    async def _write(self, connection: AsyncConnection, batch: Batch) -> None:
+    def _write_rows(self, batch: Batch, statements: Statements) -> None:
         rooms = [batch.rooms[room_id] for room_id in {row["room_id"] for row in batch.rows}]
-        await connection.execute(INSERT_MESSAGES, batch.rows)
-        await connection.execute(
+        statements.write(INSERT_MESSAGES, batch.rows)
+        statements.write(
             UPDATE_ROOMS,
             [
                 {
@@ -253,11 +272,11 @@ class BatchStore:
             if author.has_new_read_seq
         ]
         if readers:
-            await connection.execute(UPDATE_READ_SEQ, readers)
+            statements.write(UPDATE_READ_SEQ, readers)
         if first_posts := _list_first_posts(batch):
-            await connection.execute(MARK_FIRST_POSTS, first_posts)
+            statements.write(MARK_FIRST_POSTS, first_posts)
         if extensions := self._list_visitor_extensions(batch):
-            await connection.execute(EXTEND_VISITORS, extensions)
+            statements.write(EXTEND_VISITORS, extensions)
 
     def _list_visitor_extensions(self, batch: Batch) -> list[dict[str, Any]]:
         """Return the new expiry times of authors who expire too soon or post for the first time.

@@ -29,7 +29,7 @@ from .database import Database
 from .reactions import StoredReactions
 from .room_cache import RoomCache
 
-_PAGES_CACHED_MAX = 100
+_MESSAGES_CACHED_MAX = 20_000
 _PAGE_MAX = 201  # the longest page of the API, plus one message to detect that there are more
 _KEY_WAIT_MAX = timedelta(minutes=10)  # a node that is away for longer may have lost its disk
 
@@ -90,7 +90,9 @@ class MessageHistory:
         self._clock = clock
         self._cipher = cipher
         self._reactions = reactions
-        self._pages: RoomCache[_Page] = RoomCache(_PAGES_CACHED_MAX, bus.room_epoch)
+        self._pages: RoomCache[_Page] = RoomCache(
+            _MESSAGES_CACHED_MAX, bus.room_epoch, measure=lambda page: 1 + len(page.entries)
+        )
         bus.subscribe(self._on_event)
 
     async def read(

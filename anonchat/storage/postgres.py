@@ -6,11 +6,12 @@ wait long, so that a node suspended in the middle of a transaction does not bloc
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from asyncpg import InterfaceError, PostgresError
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -19,6 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ..errors import Unavailable
 from .conflicts import ConnectionLost, WriteConflict
+from .statements import Parameters, Row, Statement, Statements
+
+_T = TypeVar("_T")
 
 _CONNECTIONS = 10
 _OVERFLOW_CONNECTIONS = 10
@@ -114,9 +118,21 @@ class PostgreSQL:
             return ConnectionLost, code or "connection lost"
         return (Unavailable, code) if code.startswith(_TRANSIENT) else None
 
-    async def lock_spans_shared(self, connection: AsyncConnection, numbers: list[int]) -> None:
-        """Lock spans in shared mode until the transaction ends."""
-        await connection.execute(_LOCK_SPANS_SHARED, {"numbers": numbers})
+    async def read_together(
+        self, connection: AsyncConnection, read: Callable[[Statements], _T]
+    ) -> _T:
+        """Call a function that reads and locks."""
+        return await connection.run_sync(lambda inner: read(_SyncStatements(inner)))
+
+    async def write_together(
+        self, connection: AsyncConnection, write: Callable[[Statements], object]
+    ) -> None:
+        """Call a function that writes."""
+        await connection.run_sync(lambda inner: write(_SyncStatements(inner)))
+
+    async def lock_span_shared(self, connection: AsyncConnection, number: int) -> None:
+        """Lock a span in shared mode until the transaction ends."""
+        await connection.execute(_LOCK_SPANS_SHARED, {"numbers": [number]})
 
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None:
         """Lock a span exclusively until the transaction ends."""
@@ -132,6 +148,22 @@ class PostgreSQL:
     async def truncate_wal(self, engine: AsyncEngine) -> bool:
         """Do nothing: the server manages its WAL, which is unreadable without the keys."""
         return True
+
+
+class _SyncStatements:
+    """Executes statements; each waits for the server while others use the event loop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def read(self, query: Statement, parameters: Parameters) -> Sequence[Row]:
+        return self._connection.execute(query, parameters).all()
+
+    def write(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        self._connection.execute(statement, rows)
+
+    def lock_spans_shared(self, numbers: Sequence[int]) -> None:
+        self._connection.execute(_LOCK_SPANS_SHARED, {"numbers": numbers})
 
 
 def _normalize_url(url: URL) -> URL:

@@ -2,23 +2,29 @@
 
 aiosqlite runs every call in the thread of its connection, and SQLAlchemy makes four calls for each
 statement: open a cursor, execute, fetch, close. Only executing can take long, so here it alone runs
-in the thread, and fetches all rows there.
+in the thread, and fetches all rows there. What is executed together runs there in one call, and
+without SQLAlchemy.
 """
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import aiosqlite
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import Unavailable
+from .sqlite_statement import compile_statement
+from .statements import Parameters, Row, Statement, Statements
+
+_T = TypeVar("_T")
 
 _BUSY_TIMEOUT_MS = 5_000  # how long a connection waits for a lock
 _CHECKPOINT_TIMEOUT_MS = 100
@@ -70,12 +76,31 @@ class SQLite:
 
     def classify_error(self, error: BaseException) -> tuple[type[Unavailable], str] | None:
         """Return how to report a transient error, and its name; `None` for any other error."""
-        if not isinstance(error, OperationalError):
+        original = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(original, sqlite3.OperationalError):
             return None
-        name: str = getattr(error.orig, "sqlite_errorname", "")
+        name: str = getattr(original, "sqlite_errorname", "")
         return (Unavailable, name) if name.startswith(_TRANSIENT) else None
 
-    async def lock_spans_shared(self, connection: AsyncConnection, numbers: list[int]) -> None:
+    async def read_together(
+        self, connection: AsyncConnection, read: Callable[[Statements], _T]
+    ) -> _T:
+        """Call a function that reads, in the thread of the connection."""
+        return await _driver(connection).read(partial(self._call, connection.dialect, read))
+
+    async def write_together(
+        self, connection: AsyncConnection, write: Callable[[Statements], object]
+    ) -> None:
+        """Let the commit call a function that writes before it, in the thread of the connection."""
+        _driver(connection).write_at_commit(partial(self._call, connection.dialect, write))
+
+    @staticmethod
+    def _call(
+        dialect: Dialect, function: Callable[[Statements], _T], connection: sqlite3.Connection
+    ) -> _T:
+        return function(_ThreadStatements(connection, dialect))
+
+    async def lock_span_shared(self, connection: AsyncConnection, number: int) -> None:
         """Do nothing: transactions run one at a time."""
 
     async def lock_span_exclusively(self, connection: AsyncConnection, number: int) -> None:
@@ -124,12 +149,60 @@ class _Cursor(aiosqlite.Cursor):
 
 
 class _Connection(aiosqlite.Connection):
+    _write: Callable[[sqlite3.Connection], object] | None = None
+
     def cursor(self) -> _Cursor:  # type: ignore[override]  # never awaited
         return _Cursor(self, self._conn.cursor())
 
+    async def read(self, read: Callable[[sqlite3.Connection], _T]) -> _T:
+        found: _T = await self._execute(read, self._conn)  # type: ignore[no-untyped-call]
+        return found
+
+    def write_at_commit(self, write: Callable[[sqlite3.Connection], object]) -> None:
+        self._write = write
+
+    async def commit(self) -> None:
+        write, self._write = self._write, None
+        if write:
+            await self._execute(_write_and_commit, self._conn, write)  # type: ignore[no-untyped-call]
+        else:
+            await super().commit()
+
     async def rollback(self) -> None:
+        self._write = None
         if self.in_transaction:
             await super().rollback()
+
+
+class _ThreadStatements:
+    """Executes statements in the thread of the connection."""
+
+    def __init__(self, connection: sqlite3.Connection, dialect: Dialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+
+    def read(self, query: Statement, parameters: Parameters) -> Sequence[Row]:
+        return compile_statement(query, self._dialect).read(self._connection, parameters)
+
+    def write(self, statement: Statement, rows: Sequence[Parameters]) -> None:
+        compile_statement(statement, self._dialect).write(self._connection, rows)
+
+    def lock_spans_shared(self, numbers: Sequence[int]) -> None:
+        """Do nothing: transactions run one at a time."""
+
+
+def _driver(connection: AsyncConnection) -> _Connection:
+    assert connection.sync_connection
+    driver = connection.sync_connection.connection.driver_connection
+    assert isinstance(driver, _Connection)
+    return driver
+
+
+def _write_and_commit(
+    connection: sqlite3.Connection, write: Callable[[sqlite3.Connection], object]
+) -> None:
+    write(connection)
+    connection.commit()
 
 
 def _run(cursor: sqlite3.Cursor, sql: str, parameters: Iterable[Any]) -> Sequence[sqlite3.Row]:

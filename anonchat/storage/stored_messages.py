@@ -157,7 +157,7 @@ class StoredMessages:
 
     async def _lock_generation(self, session: AsyncSession, number: int) -> int:
         """Lock a span until the transaction ends; return the current generation of its keys."""
-        await self._database.lock_spans_shared(await session.connection(), {number})
+        await self._database.lock_span_shared(session, number)
         span = await session.get(SpanRow, number)
         generation = span.generation if span else 0
         await self._cipher.create_span_keys({number: generation})

@@ -9,7 +9,7 @@ from benchmarks.attacks.client import Client
 from benchmarks.attacks.scene import Scene
 from benchmarks.attacks.way import Act, Prepare, Way
 
-COMMANDS = ("/help", "/roll 9d9")
+COMMANDS = ("/help", "/me waits")
 """Commands that every site has: one tells something, the other posts."""
 
 _API = "/api/v1"

@@ -68,11 +68,10 @@ export default {
           "aria-label": this.label,
           enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
-          // A text box may have no aria-expanded; that the list is open is told by the active option.
+          // A text box is no combobox: it may have no aria-expanded. The active option tells of the list.
           "aria-autocomplete": "list",
           "aria-haspopup": "listbox",
           "aria-controls": listId,
-          "aria-expanded": isOpen ? "true" : undefined,
           "aria-activedescendant": isOpen ? `${listId}-${this.active}` : undefined,
           onInput: this.onInput,
           onKeydown: this.onKeydown,

@@ -175,6 +175,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 sent.text,
                 language=self._language,
                 dedup_id=sent.dedup_id,
+                confirmed=sent.confirmed,
             )
             return result.told
         await self._context.chat.messages.post(

@@ -1,10 +1,11 @@
 // A list of keyed rows that the server draws: inserts, replaces, removes and expires them, and tracks
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
-import { copyMessages, copyText } from "copying";
+import { copyMessages, copyText, readSource } from "copying";
 import { compose } from "compose";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
+import { prepareMarkdown } from "marked_text";
 import { MessageMenu } from "message_menu";
 import { Notices } from "notices";
 import { ScrollPosition } from "scroll_position";
@@ -154,6 +155,7 @@ export default {
       });
       this.quotes = new Quotes(this.rows, this.times, {
         texts: this.texts,
+        read: readSource,
         ask: (ids) => this.$emit("find", { ids }),
         open: (id) => this.openMessage(id),
       });
@@ -307,11 +309,15 @@ export default {
       const existing = hidden ?? this.rows.get(key);
       if (order === null && !existing) return null; // an update of a row that is not shown
       const row = new Row(key, order ?? existing.order, html);
-      if (hidden) {
-        this.deletion.replace(row);
-        return null;
-      }
-      return this.countdown.hasExpired(row) ? null : row;
+      if (this.countdown.hasExpired(row)) return null;
+      if (this.stick) this.prepareMarkdown(row, existing);
+      if (!hidden) return row;
+      this.deletion.replace(row);
+      return null;
+    },
+    prepareMarkdown({ node }, existing) {
+      const onCopied = () => this.notices.show(this.texts.copied);
+      prepareMarkdown(node, { existing: existing?.node, texts: this.texts, onCopied });
     },
     track(row, isOnPage) {
       this.readTracker?.receive(row, isOnPage);
@@ -340,7 +346,7 @@ export default {
       this.reactions.add(row);
       this.quotes.draw(row);
       // Screen readers would read the whole message again for a reaction.
-      if (existing?.text === row.text) node.ariaLive = "off";
+      if (existing && readSource(existing) === readSource(row)) node.ariaLive = "off";
     },
     isOpened(row) {
       return this.tracks_path && row && isOpened(row.node.querySelector("a"));
@@ -590,7 +596,7 @@ export default {
       ];
       if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
       if (this.owns || row.group === this.me) items.push([texts.delete, () => this.deletion.begin(row)]);
-      items.push([texts.copy, () => this.copy(row.text)], [texts.copy_link, () => this.copy(addressOf(row.id))]);
+      items.push([texts.copy, () => this.copy(readSource(row))], [texts.copy_link, () => this.copy(addressOf(row.id))]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
       return items;
     },
@@ -640,6 +646,6 @@ export default {
   },
 };
 
-function describe({ key, id, node, text }) {
-  return { key, id, text, name: node.querySelector(".who").textContent };
+function describe(row) {
+  return { key: row.key, id: row.id, text: readSource(row), name: row.node.querySelector(".who").textContent };
 }

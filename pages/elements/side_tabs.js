@@ -16,7 +16,7 @@ export default {
   },
   render() {
     const isAlone = this.tabs.length === 1;
-    return Vue.h("div", { class: "side-tabs" }, [
+    return Vue.h("aside", { class: "side-tabs" }, [
       Vue.h("header", [!isAlone && this.renderTabs(), this.$slots.end?.()]),
       ...this.tabs.map(([id], index) =>
         Vue.h(

@@ -50,8 +50,9 @@ class SideTabs(ui.element, component="side_tabs.js"):
         )
         tab_list = f'<div class="side-tab-list" role="tablist">{drawn}</div>'
         return (
-            f'<div class="side-tabs"><header>{tab_list if len(tabs) > 1 else ""}</header>'
-            f'<div class="side-tab">{paint_elements(self.default_slot.children)}</div></div>'
+            f'<aside id="{self.html_id}" class="{" ".join(self.classes)} side-tabs">'
+            f"<header>{tab_list if len(tabs) > 1 else ''}</header>"
+            f'<div class="side-tab">{paint_elements(self.default_slot.children)}</div></aside>'
         )
 
     async def _open(self, arguments: GenericEventArguments) -> None:

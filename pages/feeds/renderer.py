@@ -1,17 +1,21 @@
 """Renders bus events as rows of the live lists, and chooses the topics that they are sent to."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
 from anonchat import (
     BadgeChanged,
     Chat,
+    CodeHighlighter,
     Event,
     EventsLost,
     Language,
     Member,
     MemberJoined,
     MemberLeft,
+    Message,
     MessageDrawer,
     MessageEdited,
     MessagePosted,
@@ -29,6 +33,7 @@ from anonchat import (
     RoomSummary,
     VisitorForgotten,
     VisitorTold,
+    has_code,
     iterate_cooperatively,
     visitor_lifetime,
 )
@@ -74,10 +79,16 @@ class FeedRenderer:
     """
 
     def __init__(
-        self, chat: Chat, feeds: FeedBroadcaster, drawer: MessageDrawer | None = None
+        self,
+        chat: Chat,
+        feeds: FeedBroadcaster,
+        highlighter: CodeHighlighter,
+        drawer: MessageDrawer | None = None,
     ) -> None:
         """`drawer` draws what plugins draw of messages."""
         self._chat = chat
+        self._highlighter = highlighter
+        self._highlighting: dict[tuple[str, int], asyncio.Task[None]] = {}  # by room id and seq
         self._drawer = drawer
         self._feeds = feeds
         self._changed_rooms: set[str] = set()
@@ -93,8 +104,11 @@ class FeedRenderer:
         self._task.start()
 
     def stop(self) -> None:
-        """Stop the periodic updates."""
+        """Stop the updates."""
         self._task.stop()
+        for task in self._highlighting.values():
+            task.cancel()
+        self._highlighter.stop()
 
     async def _on_event(self, event: Event) -> None:
         feeds = self._feeds
@@ -102,12 +116,13 @@ class FeedRenderer:
             case MessagePosted(room, message):
                 row = message_row(message, self._drawer)
                 feeds.put(messages_topic(room.id), lambda _: row)
+                self._highlight(message)
                 self._changed_rooms.add(room.id)
             case MessageEdited(message) | MessageReacted(message):
-                # Without an order it stays away from pages that do not show the message.
-                new_row = replace(message_row(message, self._drawer), order=None)
-                feeds.put(messages_topic(message.room_id), lambda _: new_row)
+                self._put_changed(message)
+                self._highlight(message)
             case MessagesDeleted(room_id, seqs):
+                self._stop_highlighting(room_id, seqs)
                 feeds.drop(messages_topic(room_id), *map(str, seqs))
                 self._last_deleted[room_id] = max(self._last_deleted.get(room_id, 0), *seqs)
                 self._changed_rooms.add(room_id)
@@ -158,6 +173,36 @@ class FeedRenderer:
                 feeds.send_event(sidebar_topic(visitor_id), told={"room": room_id, "text": text})
             case VisitorForgotten(visitor_id):
                 feeds.send_event(sidebar_topic(visitor_id), gone=True)
+
+    def _highlight(self, message: Message) -> None:
+        """Draw a message again when the colours of its code are found."""
+        key = message.room_id, message.seq
+        self._stop_highlighting(message.room_id, [message.seq])
+        if not has_code(message.text):
+            return
+        task = asyncio.create_task(self._put_highlighted(message), name="highlighting")
+        self._highlighting[key] = task
+        task.add_done_callback(lambda done: self._end_highlighting(key, done))
+
+    def _put_changed(self, message: Message) -> None:
+        """Draw a message again, on the pages that show it."""
+        row = message_row(message, self._drawer, self._highlighter.find(message))
+        shown_only = replace(row, order=None)
+        self._feeds.put(messages_topic(message.room_id), lambda _: shown_only)
+
+    async def _put_highlighted(self, message: Message) -> None:
+        if not await self._highlighter.highlight(message):
+            return
+        self._put_changed(message)
+
+    def _stop_highlighting(self, room_id: str, seqs: Iterable[int]) -> None:
+        for seq in seqs:
+            if task := self._highlighting.pop((room_id, seq), None):
+                task.cancel()
+
+    def _end_highlighting(self, key: tuple[str, int], task: asyncio.Task[None]) -> None:
+        if self._highlighting.get(key) is task:
+            del self._highlighting[key]
 
     def _put_member(self, member: Member, *, present: bool) -> None:
         self._feeds.put(

@@ -56,7 +56,9 @@ class MessageList(LiveList):
                 "others": _("others"),
                 "copy": _("Copy text"),
                 "copy_link": _("Copy link"),
+                "copyCode": _("Copy"),
                 "copied": _("Copied"),
+                "spoiler": _("Spoiler"),
                 "delete": _("Delete"),
                 "deleted": _("Message deleted"),
                 "undo": _("Undo"),
@@ -140,15 +142,21 @@ class MessageList(LiveList):
             page = await self._history(**seqs)
         except NotAMember:  # the catch-up leads elsewhere
             page = []
-        rows = await draw_each(page, self._draw)
+        rows = await self._draw_all(page)
         return Page(rows, more=len(page) == self._page_size)
 
+    async def _draw_all(self, messages: Sequence[Message]) -> list[Row]:
+        """Draw messages; code that is not highlighted soon is drawn without colours."""
+        await self.context.highlighter.wait_for(messages)
+        return await draw_each(messages, self._draw)
+
     def _draw(self, message: Message) -> Row:
-        return message_row(message, self.context.plugins.drawer)
+        tokens = self.context.highlighter.find(message)
+        return message_row(message, self.context.plugins.drawer, tokens)
 
     async def _newest(self) -> SyncResult:
         newest = await self._history()
-        rows = await draw_each(newest, self._draw)
+        rows = await self._draw_all(newest)
         return SyncResult(rows, keep=[], more=len(newest) == self._page_size)
 
     async def catch_up(self, shown: ClientState) -> SyncResult | None:
@@ -185,7 +193,7 @@ class MessageList(LiveList):
             ui.navigate.to("/" if is_open else f"/r/{self._room.slug}")
             return None
         changed = [message for message in changed if message.seq in seqs]
-        rows = await draw_each([*changed, *newer], self._draw)
+        rows = await self._draw_all([*changed, *newer])
         return SyncResult(rows, keep=[*map(str, live)])
 
     async def _mark_read(self, arguments: dict[str, Any]) -> None:

@@ -35,7 +35,8 @@ async def test_stream_delivers_message_as_posted(ann: ApiClient, bob: ApiClient,
         assert await stream.ready() == 0
         (message,) = await ann.say(slug, "two\nlines: \u2028 and 🎉")
         event = (await stream.until("message"))[-1]
-    assert event == Event("message", 1, message)
+    html = "two<br>lines: <br> and 🎉"
+    assert event == Event("message", 1, {**message, "html": html})
 
 
 async def test_stream_without_start_begins_at_the_latest_message(

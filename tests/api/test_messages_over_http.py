@@ -29,6 +29,7 @@ async def test_posted_message_is_readable_by_every_member(
         "posted_at": "2030-01-01T12:00:00Z",
         "expires_at": "2030-01-02T12:00:00Z",
         "kind": "",
+        "html": None,
         "data": None,
         "reply_to": "",
         "mentions": [],
@@ -53,10 +54,15 @@ async def test_message_of_a_kind_is_read_and_streamed_with_its_data(
             room.id, visitor_id=member.visitor_id, post=Post(kind="dice", data=data)
         )
         streamed = (await stream.until("message"))[-1].data
-    (message,) = (await ann.read(slug))["items"]
+    (message,) = (await ann.read(slug, format="html"))["items"]
     assert message == streamed
     assert (message["kind"], message["data"]) == ("dice", data)
     assert message["text"].startswith("dice: [[[")
+
+
+def without_html(streamed: Any) -> Any:
+    """Return a streamed message as the other calls return it."""
+    return {**streamed, "html": None}
 
 
 async def test_reply_with_a_mention_and_its_own_lifetime_is_read_and_streamed(
@@ -69,7 +75,7 @@ async def test_reply_with_a_mention_and_its_own_lifetime_is_read_and_streamed(
         await stream.ready()
         answer = await ann.ask("POST", f"/rooms/{slug}/messages", json=sent)
         streamed = (await stream.until("message"))[-1].data
-    assert answer == streamed == (await bob.read(slug))["items"][-1]
+    assert answer == without_html(streamed) == (await bob.read(slug))["items"][-1]
     assert (answer["reply_to"], answer["mentions"]) == (first["id"], [author])
     assert answer["expires_at"] == "2030-01-01T12:10:00Z"
 
@@ -103,7 +109,8 @@ async def test_edited_message_is_read_and_streamed(
         await stream.ready()
         edited = await ann.ask("PATCH", path, json={"text": "hello"})
         event = (await stream.until("edited"))[-1]
-    assert edited == event.data == {**first, "text": "hello", "edited": True}
+    assert edited == without_html(event.data) == {**first, "text": "hello", "edited": True}
+    assert event.data["html"] == "hello"
     assert event.id is None
     assert (await bob.read(slug))["items"] == [edited, second]
     refused = await bob.call("PATCH", path, json={"text": "bye"})
@@ -126,9 +133,9 @@ async def test_reactions_are_read_and_streamed_with_those_of_the_reader(
         thumb = {"emoji": "👍", "count": 1, "mine": True}
         reacted = await bob.ask("PUT", f"{path}/👍")
         assert reacted == {**message, "reactions": [thumb]}
-        assert (await other.until("reacted"))[-1].data == reacted
+        assert without_html((await other.until("reacted"))[-1].data) == reacted
         not_mine = {**message, "reactions": [{**thumb, "mine": False}]}
-        assert (await stream.until("reacted"))[-1].data == not_mine
+        assert without_html((await stream.until("reacted"))[-1].data) == not_mine
         assert (await ann.read(slug))["items"] == [not_mine]
         assert (await bob.read(slug))["items"] == [reacted]
         assert await bob.ask("PUT", f"{path}/👍") == reacted
@@ -156,6 +163,26 @@ async def test_doubtful_edit_is_made_if_confirmed(chat: Chat, ann: ApiClient, sl
     response = await ann.call("PATCH", path, json={**sent, "confirmed": False})
     assert response.json()["type"] == "/api/v1/problems/needs-confirmation"
     assert (await ann.ask("PATCH", path, json=sent))["text"] == "1 Main street"
+
+
+async def test_text_is_drawn_as_html_where_that_is_asked_for(
+    ann: ApiClient, bob: ApiClient, slug: str
+) -> None:
+    text, html = (
+        "**Hi** <b>\n||x||",
+        '<strong>Hi</strong> &lt;b&gt;<br><span class="spoiler">x</span>',
+    )
+    async with bob.listen(slug) as stream:
+        await stream.ready()
+        (posted,) = await ann.say(slug, text)
+        streamed = (await stream.until("message"))[-1].data
+    (plain,) = (await bob.read(slug))["items"]
+    (drawn,) = (await bob.read(slug, format="html"))["items"]
+    assert posted == plain
+    assert (plain["text"], plain["html"]) == (text, None)
+    assert drawn == streamed == {**plain, "html": html}
+    response = await bob.call("GET", f"/rooms/{slug}/messages", params={"format": "pdf"})
+    assert response.status_code == 422
 
 
 async def test_doubtful_message_is_posted_if_confirmed(

@@ -21,8 +21,14 @@ from tests.timeouts import DEADLINE
 SECONDS = 1_000
 TIMEOUT = DEADLINE * SECONDS
 CONNECTION_ERRORS = r"net::ERR_|WebSocket connection to|Failed to load resource|Failed to fetch"
-_MESSAGE_TEXTS = """(log) => [...log.querySelectorAll("[data-key]:not(.going) .text")]
-    .map((text) => text.textContent)"""
+_MESSAGE_TEXTS = """(log) => {
+    const read = (text) => {
+        const shown = text.cloneNode(true);
+        for (const line of shown.querySelectorAll("br")) line.replaceWith("\\n");
+        return text.dataset.source || shown.textContent;
+    };
+    return [...log.querySelectorAll("[data-key]:not(.going) .text")].map(read);
+}"""
 
 HOLD_NOTICES = """const start = window.setTimeout;
 const held = [];
@@ -389,7 +395,7 @@ class Person:
         await self.expect_eventually(self.message_texts, list(texts))
 
     async def message_texts(self) -> list[str]:
-        """Return the texts of the stored messages on the page, in order."""
+        """Return the texts of the stored messages on the page as they were typed, in order."""
         texts: list[str] = await self.log.evaluate(_MESSAGE_TEXTS)
         return texts
 

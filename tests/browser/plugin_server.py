@@ -1,14 +1,12 @@
 """A server with the plugin of the tests, which fails on purpose."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.plugins.sample import SAMPLE
 from tests.servers.server_process import ServerProcess
-
-SAMPLE = Path(__file__).parents[1] / "plugins" / "sample" / "sample.py"
 
 
 class PluginServer(ServerProcess):
@@ -29,8 +27,8 @@ class PluginServer(ServerProcess):
 async def serve_plugin(
     tmp_path_factory: pytest.TempPathFactory, port: int
 ) -> AsyncIterator[PluginServer]:
-    """Start a server with the plugin."""
-    server = PluginServer(tmp_path_factory.mktemp("site"), plugins=str(SAMPLE))
+    """Start a server with the plugin, and without the panel of our own polls."""
+    server = PluginServer(tmp_path_factory.mktemp("site"), plugins=f"-polls,{SAMPLE}")
     server.port = port
     await server.start()
     yield server

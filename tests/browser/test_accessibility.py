@@ -13,7 +13,8 @@ from tests.browser.world import World
 
 _SCRIPT = Path(__file__).parents[1] / "observatory/node_modules/axe-core/axe.min.js"
 _RUN = """async (rules) => {
-    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+    const ends = ({ effect }) => isFinite(effect.getComputedTiming().endTime);
+    for (const animation of document.getAnimations().filter(ends)) animation.finish();
     const { violations } = await axe.run(document, { resultTypes: ["violations"], rules });
     return violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) =>
         `${id}: ${html.slice(0, 200)} ${failureSummary}`));
@@ -21,6 +22,8 @@ _RUN = """async (rules) => {
 _PHONE, _TABLET, _DESKTOP = 360, 900, 1440
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _UNREAD = 40
+
+SETTINGS = {"plugins": str(Path(__file__).parents[1] / "plugins" / "examples" / "errands.py")}
 
 pytestmark = pytest.mark.parametrize("width", [_PHONE, _TABLET, _DESKTOP])
 
@@ -112,6 +115,17 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
     yield "empty room"
     await ann.post_messages("a link: https://example.org", "🌧️")
     yield "messages"
+    await ann.send_message("/fetch 2")
+    await ann.message_input.press_sequentially("/fetch")
+    await expect(ann.page.get_by_role("option").first).to_be_visible()
+    yield "list of commands"
+    await ann.send_message("/fetch-rules")
+    await expect(ann.notice("Be kind.")).to_be_visible()
+    yield "told by a command"
+    await ann.send_message("call 555")
+    await expect(ann.button("Send anyway")).to_be_visible()
+    yield "doubtful text"
+    await ann.message_input.fill("")
     await ann.open_path("/")
     await mira.post_messages(*(f"message {number}" for number in range(_UNREAD)))
     await ann.page.goto(address)

@@ -36,12 +36,14 @@ _FIND_EXECUTABLE = """() => {
     for (const element of document.querySelectorAll("body *")) {
         for (const { name, value } of element.attributes) {
             const isAsset = element.tagName === "LINK" || element.tagName === "SCRIPT";
-            if (/^on/i.test(name) || (bad.test(value) && name !== "data-dedup")
+            const isText = ["data-dedup", "data-source"].includes(name);
+            if (/^on/i.test(name) || (bad.test(value) && !isText)
                 || (name === "style" && /url\\(|import/i.test(value) && !isAsset))
                 found.push(`${element.outerHTML.slice(0, 200)}`);
         }
     }
-    const expected = "ARTICLE A B BDI BUTTON DIV H1 I LI P SMALL SPAN TIME".split(" ");
+    const expected = ("ARTICLE A B BDI BUTTON DIV H1 I LI P SMALL SPAN TIME "
+        + "BLOCKQUOTE BR CODE DEL EM HR OL PRE STRONG UL").split(" ");
     for (const element of document.querySelectorAll("[data-key], [data-key] *")) {
         if (!expected.includes(element.tagName) || element.id || element.getAttribute("name"))
             found.push(`${element.tagName}: ${element.outerHTML.slice(0, 200)}`);

@@ -1,5 +1,7 @@
 """Panels of plugins beside a room."""
 
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Locator, expect
 
@@ -10,6 +12,12 @@ from tests.browser.world import World
 __all__ = ["serve_plugin"]  # the fixture `server_process`
 
 PHONE = {"width": 360, "height": 740, "has_touch": True, "is_mobile": True}
+_AXE = Path(__file__).parents[1] / "observatory/node_modules/axe-core/axe.min.js"
+_RUN_AXE = """async () => {
+    await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}"""
 _RECORD_VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -154,3 +162,13 @@ async def test_style_sheet_of_a_plugin_is_linked_and_cached(world: World, room: 
     assert href and "?v=" in href
     response = await ann.context.request.get(f"{ann.home}/{href}")
     assert "max-age=31536000" in response.headers["cache-control"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_no_fault_in_the_tabs(world: World, room: str, scheme: str) -> None:
+    (ann,) = await world.members(room, "Ann", width=1440, color_scheme=scheme)
+    await ann.page.evaluate(_AXE.read_text())
+    for name, text in (("Votes", "tea: 0"), ("Broken", "That did not work.")):
+        await tab(ann, name).click()
+        await expect(panel(ann, name).get_by_text(text)).to_be_visible()
+        assert await ann.page.evaluate(_RUN_AXE) == []

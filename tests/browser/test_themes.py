@@ -1,9 +1,10 @@
 """The theme of the site, and the one that a visitor chooses."""
 
-from typing import Any, Literal
+from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from anonchat import Theme
 from tests.browser.person import CONNECTION_ERRORS, RUSSIAN, Person
@@ -30,6 +31,7 @@ _COLORS = """(tokens) => {
     return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
   });
 }"""
+_THEME = "document.getElementById('theme-style').dataset.theme"
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _TOKENS = [
     *("paper", "surface", "sunken", "hover", "line", "field-line", "ink", "ink-soft", "ink-faint"),
@@ -55,10 +57,6 @@ def _hex_color(theme: Theme, token: str, scheme: str) -> str:
 
 def _option(ann: Person, title: str) -> Locator:
     return ann.dialog.get_by_role("radio", name=title, exact=True)
-
-
-def _theme_name(page: Any) -> Any:
-    return page.evaluate("document.getElementById('theme-style').dataset.theme")
 
 
 @pytest.mark.parametrize("path", _PAINTED_PATHS)
@@ -120,21 +118,23 @@ async def test_choice_changes_the_page_at_once_and_is_remembered(world: World, r
 
 async def test_last_choice_is_shown_though_the_sheet_of_another_comes_late(world: World) -> None:
     ann = await world.visitor("Ann", color_scheme="light")
-    held: list[Any] = []
-    await ann.page.route("**/carnival.css*", held.append)
+    held: list[Route] = []
+    await ann.page.route("**/assets/themes/**/*.css*", lambda route: held.append(route))
     await ann.open_settings()
-    await _option(ann, "Carnival").check()
-    await _option(ann, "Ink").check()
-    await _expect_paper(ann, "ink")
-    await ann.expect_eventually(lambda: _count(held), 1)
-    async with ann.page.expect_event("requestfinished"):
-        await held[0].continue_()
-    assert await _theme_name(ann.page) == "ink"
-    await expect(ann.page.locator("head .theme-css")).to_have_count(0)
-    await _expect_paper(ann, "ink")
+    for number, title in enumerate(("Carnival", "High contrast"), 1):
+        await _option(ann, title).check()
+        await ann.expect_eventually(lambda: _count(held), number)
+    carnival, contrast = held
+    await carnival.continue_()
+    sheet = ann.page.locator("head .theme-css")
+    await expect(sheet).to_have_count(1)  # that of the other is gone once it has come
+    assert await ann.page.evaluate(_THEME) == "forest"
+    await contrast.continue_()
+    await ann.expect_eventually(lambda: ann.page.evaluate(_THEME), "contrast")
+    await expect(sheet).to_have_count(1)
 
 
-async def _count(things: list[Any]) -> int:
+async def _count(things: list[Route]) -> int:
     return len(things)
 
 
@@ -227,7 +227,7 @@ async def test_themes_have_no_fault(world: World, room: str, name: str, width: i
     assert await find_faults(_visit(ann), ann, rules=rules) == []
 
 
-async def _visit(ann: Person) -> Any:
+async def _visit(ann: Person) -> AsyncIterator[str]:
     await ann.page.reload()
     await ann.expect_message("🌧️")
     yield "room"
@@ -236,6 +236,7 @@ async def _visit(ann: Person) -> Any:
     yield "gallery"
     await ann.open_path("/")
     await ann.open_settings()
+    await ann.dialog.locator("summary").last.click()
     yield "settings"
     await ann.context.clear_cookies(name="anonchat")
     await ann.open_path("/login")

@@ -164,6 +164,9 @@ async def test_text_of_any_size_does_not_block_any_service(chat: Chat, piece: st
                 chat.messages.post(room.id, visitor_id=ann.id, text="x", dedup_id=text),
                 chat.messages.post(room.id, visitor_id=ann.id, post=Post(kind="x", data=text)),
                 chat.messages.post(room.id, visitor_id=ann.id, post=Post("x", nickname=text)),
+                chat.messages.post(room.id, visitor_id=ann.id, post=Post("x", reply_to=text)),
+                chat.messages.edit_by_seq(room.id, visitor_id=ann.id, seq=1, text=text),
+                chat.messages.react_by_seq(room.id, visitor_id=ann.id, seq=1, emoji=text, on=True),
                 chat.messages.delete(room.id, visitor_id=ann.id, message_id=text),
             ):
                 with suppress(ChatError):

@@ -56,6 +56,18 @@ async def test_state_is_read_as_it_was_changed(chat: Chat, room: Room) -> None:
     assert await chat.room_states.read(room.id, "poll") == {"open": False}
 
 
+async def test_rooms_with_a_state_are_listed_by_plugin(
+    chat: Chat, room: Room, ann: Visitor
+) -> None:
+    other = await chat.rooms.create("day train", visitor_id=ann.id)
+    for each, plugin in ((room, "poll"), (other, "poll"), (other, "notes")):
+        await chat.room_states.change(each.id, plugin, _put("open", True))
+    assert sorted(await chat.room_states.list_rooms("poll")) == sorted([room.id, other.id])
+    await chat.room_states.change(room.id, "poll", lambda state: state.clear())
+    assert await chat.room_states.list_rooms("poll") == [other.id]
+    assert await chat.room_states.read(room.id, "poll") == {}
+
+
 async def test_states_of_plugins_and_rooms_are_separate(
     chat: Chat, room: Room, ann: Visitor
 ) -> None:

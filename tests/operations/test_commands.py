@@ -255,7 +255,7 @@ async def test_check_succeeds_with_a_running_and_a_stopped_site(open_house: Open
         found = parse_result(await run(server_process.data, "check", "--json"))
         assert (found["well"], found["running"]) == (True, is_running)
         parts = [part["part"] for part in found["parts"]]
-        assert parts == ["settings", "keys", "database", "database", "clock"]
+        assert parts == ["settings", "plugins", "keys", "database", "database", "clock"]
         await server_process.stop()
 
 
@@ -306,7 +306,10 @@ async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> N
         "Without a command: serve",
         "docs/settings.md",
         *(
+            "--reload",
             "check",
+            "plugins",
+            "new-plugin",
             "stats",
             "rooms",
             "close-room",
@@ -330,6 +333,8 @@ async def test_help_explains_serving_and_lists_all_commands(tmp_path: Path) -> N
         ["remove-visitor"],
         ["migrate-data"],
         ["stats", "--x"],
+        ["new-plugin"],
+        ["--reload", "stats"],
     ],
 )
 def test_invalid_arguments_end_with_status_2_and_the_usage(
@@ -363,10 +368,13 @@ async def test_commands_import_no_web_framework(tmp_path: Path, clock: FakeClock
     clock.now = clock.now.replace(year=2020)
     async with running_chat(data, clock):
         pass
-    for words in (["--help"], ["check"], ["stats"], ["rooms"], ["purge"], ["backup", "kept.db"]):
+    (tmp_path / "broken.py").write_text("raise SystemExit('loaded')")
+    (tmp_path / ".env").write_text("ANONCHAT_PLUGINS=broken.py\nANONCHAT_BROKEN_LEVEL=5\n")
+    for words in (["--help"], ["stats"], ["rooms"], ["purge"], ["backup", "kept.db"]):
         imported = await _list_imports(data, *words)
         assert "anonchat" in imported
         assert imported.isdisjoint({"nicegui", "pages", "fastapi", "starlette", "uvicorn"}), words
+        assert "watchfiles" not in imported
 
 
 async def test_request_to_a_running_server_imports_no_database(open_house: OpenHouse) -> None:

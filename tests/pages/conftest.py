@@ -16,12 +16,13 @@ from pages.layout import page
 from pages.server import create_app, create_server
 from pages.transport.socket_authorizer import SocketAuthorizer
 from tests.fakes import make_settings
+from tests.plugins.sample import SAMPLE
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI]:
     """Start the application; NiceGUI allows only one per process."""
-    web = create_app(make_settings(tmp_path_factory.mktemp("data")))
+    web = create_app(make_settings(tmp_path_factory.mktemp("data"), plugins=str(SAMPLE)))
 
     @page("/broken")
     def broken() -> None:

@@ -1,6 +1,6 @@
 """The context of pages, without the pages of the whole application."""
 
-from anonchat import Chat, PluginHost, PluginRegistry, load_languages
+from anonchat import Chat, CodeHighlighter, PluginHost, PluginRegistry, load_languages
 from anonchat.plugins.themes import load_themes
 from pages.context import PageContext
 from pages.feeds.broadcaster import FeedBroadcaster
@@ -20,4 +20,5 @@ def make_context(
         languages,
         load_themes(registry.themes.values(), chosen="paper", accent=chat.settings.accent),
         PluginHost(chat, registry, languages),
+        CodeHighlighter(),
     )

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from anonchat import Chat
+from anonchat import Chat, VisitorTold
 from pages.elements.list_sync import ClientState
 from pages.lists.messages import MessageList
 from tests.fakes import create_room_with_members
@@ -28,6 +28,30 @@ async def test_presence_is_published_on_changes_and_not_with_every_message(
             await chat.messages.post(room.id, visitor_id=ann.id, text=text)
             await wait_until(lambda: _has_received("facts", page))
             assert not _has_received("present", page)
+
+
+async def test_told_text_is_sent_to_the_pages_of_its_visitor_alone(url: str, chat: Chat) -> None:
+    room, tokens, ids = None, [], []
+    for nickname in ("Ann who is told", "Bob who is not"):
+        visitor, token = await chat.identity.sign_in(nickname)
+        await chat.identity.authenticate(token)
+        room = room or await chat.rooms.open("room of the told", visitor_id=visitor.id)
+        await chat.memberships.join(room.id, visitor_id=visitor.id)
+        tokens.append(token)
+        ids.append(visitor.id)
+    assert room
+    async with (
+        open_tab(url, f"/r/{room.slug}", token=tokens[0]) as first,
+        open_tab(url, f"/r/{room.slug}", token=tokens[0]) as second,
+        open_tab(url, f"/r/{room.slug}", token=tokens[1]) as other,
+    ):
+        told = f'"told":{{"room":"{room.id}","text":"for you"}}'
+        await chat.bus.publish(VisitorTold(room.id, ids[0], "for you"))
+        for tab in (first, second):
+            await wait_until(partial(_has_received, "sidebar", tab, told))
+        await chat.bus.publish(VisitorTold(room.id, ids[1], "for the other"))
+        await wait_until(partial(_has_received, "sidebar", other, "for the other"))
+        assert not _has_received("sidebar", other, "for you")
 
 
 async def test_change_of_a_room_is_published_to_all_lists_that_show_it(

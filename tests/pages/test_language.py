@@ -138,7 +138,8 @@ def test_texts_of_quasar_are_in_the_nearest_language(code: str, pack: str) -> No
     assert find_quasar_pack(code) == pack
 
 
-def test_static_page_declares_language_and_direction() -> None:
+@pytest.mark.asyncio(loop_scope="session")  # the loop of NiceGUI, if other tests have started it
+async def test_static_page_declares_language_and_direction() -> None:
     with StaticPage("", language=Language("he", NullTranslations()), head="") as page:
         pass
     assert '<html lang="he" dir="rtl">' in page.text

@@ -52,6 +52,8 @@ _LINKS = [
     "https://example.org/a?b=1&fbclid=2",
 ]
 _ORDINARY = [
+    "4111 1111 1111 1112",
+    "the order 5555555555554445",
     "see you at 10:30",
     "it is 2024-01-02 already",
     "2024-01-02 10:30:59",
@@ -196,7 +198,7 @@ def _seconds(text: str) -> float:
     """Return the shortest of three times that the guard needs for a text."""
     times = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         _warnings(text)
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     return min(times)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from anonchat.errors import (
     InvalidMessage,
+    NeedsConfirmation,
     NotAllowed,
     NotAMember,
     NotFound,
@@ -18,6 +20,7 @@ from anonchat.errors import (
 )
 from anonchat.plugins import (
     Chat,
+    Draft,
     Language,
     Member,
     Plugin,
@@ -335,3 +338,28 @@ async def test_a_post_that_cannot_be_stored_is_refused() -> None:
         ann = await chat.enter("Ann")
         with pytest.raises(InvalidMessage):
             await ann.say(await chat.open_room("tea", ann), "/do")
+
+
+async def test_warning_about_what_a_command_says_is_asked_and_the_command_runs_once() -> None:
+    runs: list[str] = []
+    plugin = Plugin("mine")
+
+    @plugin.command()
+    def shout(text: str) -> Post:
+        runs.append(text)
+        return Post(text.upper())
+
+    @plugin.filter
+    def warn(draft: Draft) -> None:
+        draft.warn("That is loud.")
+
+    async with chat_with(plugin) as chat:
+        ann = await chat.enter("Ann")
+        room = await chat.open_room("tea", ann)
+        send = partial(chat.host.run_command, room.id, ann.visitor_id, "/shout hey", dedup_id="1")
+        with pytest.raises(NeedsConfirmation):
+            await send(confirmed=False)
+        assert await ann.read(room) == []
+        first, second = await send(confirmed=True), await send(confirmed=True)
+        assert first.message == second.message == (await ann.read(room))[0]
+    assert runs == ["hey"]

@@ -1,5 +1,6 @@
 """Loading plugins: where they are found, and the one line that a start ends with."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from anonchat.plugins.loading import list_builtin_names, list_plugin_folders, lo
 from anonchat.plugins.plugin import Plugin
 from anonchat.plugins.registry import PluginRegistry
 from anonchat.setting_sources import read_settings, require_known_settings
+from tests.timeouts import DEADLINE
+from tools.servers.process import ROOT
 
 NONE_OF_OURS = ",".join(f"-{name}" for name in list_builtin_names())
 HELLO = """\
@@ -294,6 +297,22 @@ def test_one_name_in_two_plugins_is_named_with_its_line(
     assert fail_to_start(path.parent).startswith(f"plugin b ({path}, line 3): {reason}")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "code"),
+    [
+        ("commands", "roll", "@plugin.command('roll')\ndef mine(): ..."),
+        ("renderers", "me", "@plugin.renderer('me')\ndef mine(m: Message): ..."),
+        ("themes", "ink", "plugin.theme('ink', title='Mine')"),
+    ],
+)
+def test_what_has_the_name_of_something_of_ours_replaces_it(
+    write: WriteFile, kind: str, name: str, code: str
+) -> None:
+    registry = PluginRegistry(load_plugins(str(write("mine.py", HEAD + code))))
+    found = getattr(registry, kind)[name]
+    assert found.title == "Mine" if kind == "themes" else found.call.plugin == "mine"
+
+
 def test_two_plugins_of_one_name_are_named(write: WriteFile) -> None:
     one, two = write("one.py", HELLO), write("two.py", f"\n{HELLO}")
     assert fail_to_start(f"{one},{two}") == (
@@ -412,3 +431,16 @@ def test_the_folders_of_plugins_are_found_without_importing_them(write: WriteFil
     write("said-1.0.dist-info/entry_points.txt", "[anonchat.plugins]\nhi = said_there\n")
     folders = list_plugin_folders(f"-x,{file},{file.parent},modules_here,hi,missing,{file}x.py")
     assert folders == [file.parent, module.parent, module.parent.parent]
+
+
+@pytest.mark.parametrize("module", ["anonchat.plugins", "anonchat.plugins.testing"])
+def test_the_package_can_be_imported_first(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {module}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE,
+    )
+    assert done.returncode == 0, done.stderr

@@ -102,7 +102,7 @@ async def test_dedup_id_is_of_one_room_and_bounded(chat: TestChat) -> None:
         assert result.message
         assert [message.text for message in await ann.read(room)] == ["hello"]
     with pytest.raises(InvalidMessage):
-        await chat.host.run_command(rooms[0].id, ann.visitor_id, "/say hello", dedup_id="1" * 65)
+        await chat.host.run_command(rooms[0].id, ann.visitor_id, "/rest", dedup_id="1" * 65)
 
 
 async def test_limit_of_commands_counts_those_of_all_rooms() -> None:

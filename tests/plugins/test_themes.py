@@ -195,7 +195,7 @@ def test_files_are_those_that_the_style_sheet_names_beside_it(tmp_path: Path) ->
 def test_unknown_theme_of_the_site_is_refused_with_the_known_ones() -> None:
     with pytest.raises(StartupError) as refused:
         load_themes([Theme("a"), Theme("b"), Theme("c")], chosen="Paper", accent=ACCENT)
-    assert f"{refused.value}" == "ANONCHAT_THEME: needs a, b or c, got 'Paper'"
+    assert f"{refused.value}" == "ANONCHAT_THEME: needs paper, a, b or c, got 'Paper'"
 
 
 def test_theme_with_low_contrast_stops_the_start() -> None:
@@ -206,7 +206,7 @@ def test_theme_with_low_contrast_stops_the_start() -> None:
 
 def test_theme_of_the_site_comes_first() -> None:
     themes = load_themes([Theme("a"), Theme("b"), Theme("c")], chosen="b", accent=ACCENT)
-    assert list(themes) == ["b", "a", "c"]
+    assert list(themes) == ["b", "paper", "a", "c"]
 
 
 def test_theme_names_the_site_unless_its_operator_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,12 @@ beforeEach(() => {
   [rows, asked, opened, now] = [new Map(), [], [], 0];
   const times = { now: () => now, timeLeft: (until) => until - now };
   const texts = { in_reply: "In reply to {}", reply_gone: "gone" };
-  quotes = new Quotes(rows, times, { texts, ask: (ids) => asked.push(ids), open: (id) => opened.push(id) });
+  quotes = new Quotes(rows, times, {
+    texts,
+    read: ({ text }) => text,
+    ask: (ids) => asked.push(ids),
+    open: (id) => opened.push(id),
+  });
 });
 
 const tick = () => mock.timers.tick(1);
@@ -103,6 +108,12 @@ test("a quoted row that leaves the page takes its text along", () => {
   assert.deepEqual(asked, [["id1"]]);
   quotes.receive(["id1"], {});
   assert.equal(shown("2"), "gone");
+});
+
+test("spoilers stay hidden, those too whose end is cut off", () => {
+  show("1", "he ||dies|| and ||she ");
+  show("2", "yes", "id1");
+  assert.equal(shown("2"), "In reply to Ann he ▒▒▒ and ▒▒▒");
 });
 
 test("nothing is asked for answers that have left the page", () => {

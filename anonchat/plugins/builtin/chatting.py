@@ -26,9 +26,9 @@ def shrug(text: str = "") -> Post:
 
 
 @plugin.command("help")
-def list_commands(chat: Chat, room: Room, member: Member, translate: Language) -> str:
+def list_commands(chat: Chat, room: Room, member: Member, language: Language) -> str:
     """List the commands."""
     return "\n".join(
-        f"{command.usage} – {translate(command.help)}" if command.help else command.usage
+        f"{command.usage} – {language.translate(command.help)}" if command.help else command.usage
         for command in chat.list_commands(room, member)
     )

@@ -82,7 +82,7 @@ def draw(message: Message) -> Element:
     ]
 
 
-@plugin.panel("Polls", icon="chart")
+@plugin.panel("Polls", icon="poll")
 async def show(
     room: Room, member: Member, state: RoomState, chat: Chat, language: Language
 ) -> None:
@@ -132,7 +132,7 @@ class _Card:
         with ui.card() as self.card:
             ui.label(poll.question).classes("question")
             for index, option in enumerate(poll.options):
-                with ui.row():
+                with ui.row().classes("vote"):
                     button = ui.button(option, on_click=partial(vote, index))
                     self._buttons.append(button.props("flat no-caps"))
                     self._counts.append(ui.label())

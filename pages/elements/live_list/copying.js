@@ -28,19 +28,38 @@ export async function copyText(text) {
   return hasCopied;
 }
 
-function selectedText({ node }, selection) {
-  const ranges = Array.from({ length: selection.rangeCount }, (_, index) => selection.getRangeAt(index));
-  return ranges.map((range) => clip(range, node.querySelector(".text"))).join("");
+// Returns the text of a message as it was typed.
+export function readSource({ node }) {
+  const text = node.querySelector(".text");
+  return text.dataset.source || readText(text);
 }
 
-// Returns the selected text of an element.
-function clip(selected, element) {
+function selectedText(row, selection) {
+  const ranges = Array.from({ length: selection.rangeCount }, (_, index) => selection.getRangeAt(index));
+  return ranges.map((range) => clip(range, row)).join("");
+}
+
+// Returns the selected text of a message.
+function clip(selected, row) {
+  const text = row.node.querySelector(".text");
   const range = document.createRange();
-  range.selectNodeContents(element);
+  range.selectNodeContents(text);
+  const whole = range.toString();
   const { startContainer, startOffset, endContainer, endOffset } = selected;
   if (range.comparePoint(startContainer, startOffset) >= 0) range.setStart(startContainer, startOffset);
   if (range.comparePoint(endContainer, endOffset) <= 0) range.setEnd(endContainer, endOffset);
-  return range.toString();
+  const part = range.toString();
+  return part && (part === whole ? readSource(row) : readText(range.cloneContents()));
+}
+
+// Returns what is shown as text, with its lines.
+function readText(content) {
+  const copied = content.cloneNode(true);
+  for (const button of copied.querySelectorAll("button")) button.remove();
+  for (const line of copied.querySelectorAll("br")) line.replaceWith("\n");
+  const blocks = [...copied.querySelectorAll("p, pre, li, blockquote")];
+  for (const block of blocks) if (block.nextElementSibling || block.tagName === "LI") block.append("\n");
+  return blocks.length ? copied.textContent.trimEnd() : copied.textContent;
 }
 
 function heading({ node }) {

@@ -55,7 +55,7 @@ export class Headings {
     const isFirstUnread = row.key === this.#firstUnread;
     setDivider(row, "fresh", isFirstUnread ? this.#unreadText : "");
     setDivider(row, "day", isNewDay ? this.#times.formatDay(row.from) : "");
-    const continuesGroup = this.#continuesGroup(above, row.group, row.from);
+    const continuesGroup = above?.name === row.name && this.#continuesGroup(above, row.group, row.from);
     row.node.classList.toggle("first", isNewDay || isFirstUnread || !continuesGroup);
   }
 

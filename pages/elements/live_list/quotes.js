@@ -3,12 +3,14 @@
 
 const ASKED_MAX = 20; // at once, as many as the server answers
 const LENGTH = 120;
+const SPOILERS = /\|\|.*?(\|\||$)/gs; // the last one may have lost its end
 const LONGEST_TIMEOUT = 86_400_000; // ms; longer ones than 2 ** 31 would fire at once
 
 export class Quotes {
   #rows;
   #times;
   #texts;
+  #read;
   #ask;
   #open;
   #keys = new Map(); // of the rows on the page, by id
@@ -18,11 +20,12 @@ export class Quotes {
   #askTimer = null;
   #expiryTimer = null;
 
-  // `ask` is called with ids, and the answer given to `receive`; `open` is called with an id.
-  constructor(rows, times, { texts, ask, open }) {
+  // `read` returns the text of a row. `ask` is called with ids, and the answer given to `receive`; `open` is called with an id.
+  constructor(rows, times, { texts, read, ask, open }) {
     this.#rows = rows;
     this.#times = times;
     this.#texts = texts;
+    this.#read = read;
     this.#ask = ask;
     this.#open = open;
   }
@@ -94,18 +97,22 @@ export class Quotes {
   #render(row, id) {
     const box = row.node.querySelector("[data-reply]");
     const original = this.#rows.get(this.#keys.get(id));
-    const quoted = original ? describe(original) : this.#found.get(id);
+    const quoted = original ? this.#describe(original) : this.#found.get(id);
     if (quoted === undefined) this.#askSoon();
     if (!quoted) return (box.textContent = quoted === null ? this.#texts.reply_gone : "");
     const link = create("a", "");
     const [before, after] = this.#texts.in_reply.split("{}");
     link.href = addressOf(id);
     link.append(before, create("bdi", quoted.name), after);
-    box.replaceChildren(link, ` ${isolate(quoted.text.slice(0, LENGTH))}`);
+    box.replaceChildren(link, ` ${isolate(shorten(quoted.text))}`);
     box.onclick = (event) => {
       event.preventDefault();
       this.#open(id);
     };
+  }
+
+  #describe(row) {
+    return { name: row.node.querySelector(".who").textContent, text: this.#read(row) };
   }
 
   #askSoon() {
@@ -115,7 +122,7 @@ export class Quotes {
       if (!ids.length || this.#asked.size) return; // after an answer, the next ones are asked about
       ids.forEach((id) => this.#asked.add(id));
       this.#ask(ids);
-    });
+    }, 0);
   }
 
   #isUnknown(id) {
@@ -145,8 +152,9 @@ export function addressOf(id) {
   return `${window.location.origin}${window.location.pathname}?message=${encodeURIComponent(id)}`;
 }
 
-function describe({ node, text }) {
-  return { name: node.querySelector(".who").textContent, text };
+// The beginning of a text, without what only those may read who open it.
+function shorten(text) {
+  return text.replace(SPOILERS, "▒▒▒").slice(0, LENGTH);
 }
 
 function repliesTo({ node }) {

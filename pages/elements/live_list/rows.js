@@ -17,6 +17,7 @@ export class Row {
     this.from = Number(from);
     this.until = Number(until ?? Infinity);
     this.group = group;
+    this.name = this.node.querySelector(".who")?.textContent; // one author may have several
     this.dedup = dedup;
     this.dividers = {}; // by kind, in front of the node (see headings.js)
   }
@@ -27,12 +28,6 @@ export class Row {
 
   get firstNode() {
     return this.dividers.day ?? this.dividers.fresh ?? this.node;
-  }
-
-  // What was written, which may be drawn as something else.
-  get text() {
-    const { dataset, textContent } = this.node.querySelector(".text");
-    return dataset.source || textContent;
   }
 
   // The elements that can have the focus; the row itself if there is no other.
