@@ -38,6 +38,8 @@ VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
     "event: read marks": READ,
     "event: messages deleted": KEYS,
+    "event: messages edited": KEYS,
+    "event: reactions": CHANGED,
     "event: rooms left in the list": MEMBERS,
     "event: posts": MESSAGES,
     "event: long posts": MESSAGES,
@@ -77,6 +79,7 @@ ANSWERS = {
     "event: messages searched": "nicegui-message_search show",
     "event: rooms switched": "nicegui-quick_switch show",
     "event: rooms searched": "nicegui-room_search show",
+    "event: answered messages found": "messages showFound",
     "event: room said to have ended": "nicegui-unsent_text created",
     "event: panels opened": "Increase created",
     "event: dialogs": "nicegui-modal_dialog created",

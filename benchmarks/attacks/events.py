@@ -154,6 +154,14 @@ async def _post_and_delete(page: Page, scene: Scene, _number: int) -> None:
     await page.emit("messages", "act", {"act": "delete", "key": str(json.loads(message)["seq"])})
 
 
+async def _post_and_edit(page: Page, scene: Scene, _number: int) -> None:
+    """Post a message through the API, and edit it on the page."""
+    path = f"/api/v1/rooms/{scene.own_room}/messages"
+    message = await page.client.ask("POST", path, token=page.token, json={"text": "to be edited"})
+    edit = {"text": "x" * 200, "dedup": f"{uuid4()}", "seq": str(json.loads(message)["seq"])}
+    await page.emit("nicegui-composer", "post", edit)
+
+
 async def _delete_room(page: Page, _scene: Scene, _number: int) -> None:
     """Create a room and delete it on its page."""
     name = _unique("burn-*")
@@ -307,6 +315,26 @@ WAYS = (
         _post_and_delete,
         ("messages", "act"),
         allowed=("posts_per_visitor", "deletions_per_visitor"),
+    ),
+    _way(
+        "messages edited",
+        _own_room,
+        _post_and_edit,
+        ("nicegui-composer", "post"),
+        allowed=("posts_per_visitor", "edits_per_visitor"),
+    ),
+    _way(
+        "reactions",
+        _full_room,
+        _event("messages", "react", lambda _, n: {"key": "190", "emoji": "👍", "on": n % 2 == 0}),
+        ("messages", "react"),
+        allowed=("reactions_per_visitor",),
+    ),
+    _way(
+        "answered messages found",
+        _full_room,
+        _event("messages", "find", {"ids": [f"{n:032x}" for n in range(20)]}),
+        ("messages", "find"),
     ),
     _way(
         "rooms left in the list",

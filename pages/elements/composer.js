@@ -1,7 +1,9 @@
 // The message composer. The draft and the unanswered messages are stored in this tab only.
 
-import { complete, findCommands, isCommand, unescapeSlash } from "commands";
+import { findCommands, isCommand, unescapeSlash } from "commands";
+import { COMPOSE } from "compose";
 import { drawDoubts } from "doubts";
+import { findMembers, listMembers } from "mentions";
 import { Note } from "note";
 import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
@@ -28,13 +30,15 @@ export default {
   data() {
     return {
       changed: {}, // what the owner has changed since the page was drawn
-      options: [], // commands that begin with what is typed
+      options: [], // commands that begin with what is typed, or members
+      optionsLabel: "",
       active: 0, // index of the one that Tab and Enter complete
+      target: null, // the message that is edited or answered (see compose.js)
       running: [], // commands that are not answered yet
     };
   },
   render() {
-    const listId = `${this.$attrs.id}-commands`;
+    const listId = `${this.$attrs.id}-options`;
     const isOpen = this.options.length > 0;
     return Vue.h("form", { class: "composer", onSubmit: this.onSubmit }, [
       Vue.h("div", { ref: "note", "aria-live": "polite" }),
@@ -43,17 +47,18 @@ export default {
         Vue.h("span", { dir: "auto" }, text),
       ]))),
       Vue.h("div", { ref: "alert", role: "alert", class: "alert" }),
+      Vue.h("div", { "aria-live": "polite" }, this.target && [this.renderTarget()]),
       Vue.h("div", { class: "field" }, [
         Vue.h(
           "ul",
-          { ref: "list", id: listId, role: "listbox", class: "options", "aria-label": this.texts.commands, hidden: !isOpen },
+          { ref: "list", id: listId, role: "listbox", class: "options", "aria-label": this.optionsLabel || this.texts.commands, hidden: !isOpen },
           this.options.map((option, index) => Vue.h("li", {
             id: `${listId}-${index}`,
             role: "option",
             "aria-selected": String(index === this.active),
             onMousedown: (event) => event.preventDefault(), // the box keeps the focus
             onClick: () => this.choose(option),
-          }, [Vue.h("b", option.usage), Vue.h("small", option.help)])),
+          }, [Vue.h("b", { dir: "auto" }, option.title), Vue.h("small", option.help)])),
         ),
         Vue.h("textarea", {
           ref: "box",
@@ -64,8 +69,8 @@ export default {
           enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
           // A text box is no combobox: it may have no aria-expanded. The active option tells of the list.
-          "aria-autocomplete": this.commands.length ? "list" : undefined,
-          "aria-haspopup": this.commands.length ? "listbox" : undefined,
+          "aria-autocomplete": "list",
+          "aria-haspopup": "listbox",
           "aria-controls": listId,
           "aria-activedescendant": isOpen ? `${listId}-${this.active}` : undefined,
           onInput: this.onInput,
@@ -97,6 +102,7 @@ export default {
     window.visualViewport?.addEventListener("resize", this.onViewport);
     document.addEventListener("keydown", this.onTyping);
     document.addEventListener("keydown", this.onEscape);
+    document.addEventListener(COMPOSE, this.onCompose);
     this.onPacket = ({ news = [] }) => news.forEach(this.receive);
     whenSocket((socket) => socket.on("feed", this.onPacket));
     if (window.matchMedia("(hover: hover)").matches) this.$refs.box.focus();
@@ -105,6 +111,7 @@ export default {
     this.resizeObserver.disconnect();
     document.removeEventListener("keydown", this.onTyping);
     document.removeEventListener("keydown", this.onEscape);
+    document.removeEventListener(COMPOSE, this.onCompose);
     clearTimeout(this.runningTimer);
     window.socket?.off("feed", this.onPacket);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
@@ -124,6 +131,7 @@ export default {
     onEscape({ key, target, defaultPrevented }) {
       if (key !== "Escape" || defaultPrevented || target.closest("dialog, [role=menu]")) return;
       if (this.doubts.length) this.edit();
+      else if (this.target) this.leaveTarget();
       else if (this.note.isOpen) this.note.close();
       else return;
       this.$refs.box.focus();
@@ -131,6 +139,10 @@ export default {
     onKeydown(event) {
       const isComposing = event.isComposing || event.keyCode === COMPOSING;
       if (this.options.length && !isComposing && this.onListKey(event)) return event.preventDefault();
+      if (event.key === "ArrowUp" && this.canEditLast(event)) {
+        event.preventDefault();
+        return this.list()?.editLast();
+      }
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       // A touch keyboard has no Shift+Enter: its Enter key makes a new line, as everywhere on a phone.
       if (hasTouchKeyboard() && !event.ctrlKey && !event.metaKey) return;
@@ -146,21 +158,29 @@ export default {
       if (countBytes(text) > TEXT_BYTES_MAX) {
         return this.showAlert(this.too_long.replace("{}", countCharacters(text)));
       }
+      if (this.isEditing()) return this.submitEdit(text);
       // A rejected message may be stored after all: if unchanged, it keeps its id.
       const dedup = this.rejected?.text === text ? this.rejected.dedup : newId();
       this.rejected = undefined;
       this.note.close();
+      const reply = this.target;
+      this.target = null;
       this.setText("");
       this.showAlert("");
-      this.send(text, dedup);
+      this.send(dedup, { text, reply });
       this.$refs.box.focus();
     },
-    send(text, dedup, confirmed) {
-      this.unanswered.set(dedup, { text, since: Date.now(), confirmed });
+    // `reply` is what is answered, `seq` the message that is edited.
+    send(dedup, { text, confirmed, reply, seq }) {
+      this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq });
       this.saveUnanswered();
-      this.showPending(dedup, text);
+      if (!seq) this.showPending(dedup, text);
       // A disconnected socket would buffer it and send it even after it went back into the box.
-      if (window.socket?.connected) this.$emit("post", { text, dedup, confirmed });
+      if (window.socket?.connected) this.emitPost(dedup);
+    },
+    emitPost(dedup) {
+      const { text, confirmed, reply, seq } = this.unanswered.get(dedup);
+      this.$emit("post", { text, dedup, confirmed, reply_to: reply?.id, seq });
     },
     showPending(dedup, text) {
       // What a command will post is not known: a row with its text would vanish again.
@@ -168,25 +188,99 @@ export default {
     },
     onInput() {
       this.onChange();
-      this.options = findCommands(this.commands, this.$refs.box.value);
+      const { value, selectionStart: caret } = this.$refs.box;
+      const commands = this.isEditing() ? [] : findCommands(this.commands, value);
+      this.optionsLabel = commands.length ? this.texts.commands : this.texts.members;
+      this.options = commands.length ? commands : findMembers(listMembers(), value, caret);
       this.active = 0;
     },
     onChange() {
       dismissReason(this.$refs.alert);
       this.doubts = []; // another text may give rise to others
       this.resize();
-      sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
+      // What is edited is stored already.
+      if (!this.isEditing()) sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
     },
 
-    // The list of commands
+    // What is edited or answered
+    renderTarget() {
+      const isEditing = this.isEditing();
+      const cancel = isEditing ? this.texts.cancel_edit : this.texts.cancel_reply;
+      const [before, after] = this.texts.replying.split("{}");
+      const text = isEditing ? [this.texts.editing] : [before, Vue.h("bdi", this.target.name), after];
+      return Vue.h("div", { class: "target" }, [
+        Vue.h("span", text),
+        Vue.h("button", {
+          type: "button",
+          class: "button icon-only quiet icon-close",
+          "aria-label": cancel,
+          title: cancel,
+          onClick: () => this.leaveTarget(),
+        }),
+      ]);
+    },
+    isEditing() {
+      return this.target?.kind === "edit";
+    },
+    onCompose({ detail }) {
+      this.compose(detail);
+    },
+    compose(target) {
+      if (this.isEditing()) this.leaveTarget();
+      if (target.kind === "edit") {
+        this.aside = this.$refs.box.value; // goes back into the box afterwards
+        this.target = target;
+        this.setText(target.text);
+      } else this.target = target;
+      this.showAlert("");
+      const { box } = this.$refs;
+      box.focus();
+      box.setSelectionRange(box.value.length, box.value.length);
+    },
+    // Cancels it, or ends it after an edit was accepted.
+    leaveTarget() {
+      const wasEditing = this.isEditing();
+      this.target = null;
+      if (this.edited) this.forget(this.edited);
+      this.setEdited(undefined);
+      if (wasEditing) this.setText(this.aside);
+      this.showAlert("");
+      this.$refs.box.focus();
+    },
+    canEditLast({ shiftKey, ctrlKey, metaKey, altKey }) {
+      return !(shiftKey || ctrlKey || metaKey || altKey || this.target || this.$refs.box.value);
+    },
+    submitEdit(text) {
+      if (this.edited) return; // it is not answered yet
+      if (text === this.target.text) return this.leaveTarget();
+      this.sendEdit(newId(), { text, seq: this.target.key });
+    },
+    // The text stays in the box until it is accepted.
+    sendEdit(dedup, edit) {
+      this.doubts = [];
+      this.showAlert("");
+      this.setEdited(dedup);
+      this.send(dedup, edit);
+    },
+    setEdited(dedup) {
+      this.edited = dedup;
+      this.$refs.box.readOnly = dedup !== undefined;
+    },
+    // Goes on with an edit that was not accepted.
+    resumeEdit(dedup, { text, seq }) {
+      this.forget(dedup);
+      if (this.edited !== dedup) this.compose({ kind: "edit", key: seq, text }); // the page was loaded again
+      this.setEdited(undefined);
+    },
+
+    // The list of commands or members
     onListKey({ key, shiftKey, ctrlKey, metaKey, altKey }) {
       if (shiftKey || ctrlKey || metaKey || altKey) return false;
       const { length } = this.options;
       const option = this.options[this.active];
-      const isTyped = this.$refs.box.value.trim().toLowerCase() === `/${option.name}`;
       if (key === "ArrowDown") this.activate((this.active + 1) % length);
       else if (key === "ArrowUp") this.activate((this.active - 1 + length) % length);
-      else if (key === "Tab" || (key === "Enter" && !isTyped)) this.choose(option);
+      else if (key === "Tab" || (key === "Enter" && !option.isTyped)) this.choose(option);
       else if (key === "Escape") this.closeList();
       else return false;
       return true;
@@ -195,9 +289,10 @@ export default {
       this.active = index;
       this.$nextTick(() => this.$refs.list.children[index]?.scrollIntoView({ block: "nearest" }));
     },
-    choose(option) {
-      this.setText(complete(option));
+    choose({ text, caret = text.length }) {
+      this.setText(text);
       this.$refs.box.focus();
+      this.$refs.box.setSelectionRange(caret, caret);
     },
     closeList() {
       this.options = [];
@@ -217,44 +312,59 @@ export default {
     },
     resend() {
       const within = Math.min(this.resend_within, this.changed.resend_within ?? Infinity);
-      this.unanswered.forEach(({ text, since, confirmed }, dedup) => {
-        if (Date.now() - since < within) this.$emit("post", { text, dedup, confirmed });
+      this.unanswered.forEach(({ since }, dedup) => {
+        if (Date.now() - since < within) this.emitPost(dedup);
         else this.reject(dedup, this.late);
       });
     },
     accept(dedup, told) {
-      const { text } = this.unanswered.get(dedup) || {};
+      const { text, seq } = this.unanswered.get(dedup) || {};
       if (text === undefined) return; // it was sent and answered twice
       this.forget(dedup);
+      if (seq) return this.edited === dedup && this.leaveTarget();
       if (told) return this.tell(told);
       if (isCommand(text)) return this.list()?.scrollToEnd(); // there is what it has posted
       // The stored row replaces the pending one, unless it expired before.
       setTimeout(() => this.list()?.removePending(dedup), ROW_TIMEOUT);
     },
     reject(dedup, reason, seconds) {
-      const text = this.takeBack(dedup);
+      const { text, reply, seq } = this.unanswered.get(dedup) || {};
       if (text === undefined) return;
+      if (seq) {
+        this.resumeEdit(dedup, { text, seq });
+        return this.showAlert(reason, seconds);
+      }
+      this.takeBack(dedup);
+      this.target ??= reply;
       const draft = this.$refs.box.value;
       this.setText(draft ? `${text}\n${draft}` : text);
       this.showAlert(reason, seconds);
       this.$refs.box.focus();
     },
     takeBack(dedup) {
-      const { text } = this.unanswered.get(dedup) || {};
-      if (text === undefined) return undefined;
+      const { text } = this.unanswered.get(dedup);
       this.forget(dedup);
       this.rejected = { text, dedup };
       this.list()?.removePending(dedup);
-      return text;
     },
     ask(dedup, question, warnings) {
-      const text = this.takeBack(dedup);
+      const { text, reply, seq } = this.unanswered.get(dedup) || {};
       if (text === undefined) return;
+      if (seq) {
+        this.resumeEdit(dedup, { text, seq });
+        this.doubts = [{ text, dedup, warnings, seq }];
+        return this.showDoubts(question);
+      }
+      this.takeBack(dedup);
       // Texts that were sent one after the other are asked about together, and sent as they were.
       const draft = this.doubts.length ? this.draft : this.$refs.box.value;
-      const doubts = [...this.doubts, { text, dedup, warnings }];
+      const doubts = [...this.doubts, { text, dedup, warnings, reply }];
       this.setText([...doubts.map((doubt) => doubt.text), draft].filter(Boolean).join("\n"));
       Object.assign(this, { doubts, draft });
+      this.showDoubts(question);
+    },
+    showDoubts(question) {
+      const { doubts } = this;
       const { send_anyway: send, edit } = this.texts;
       const all = [...new Set(doubts.flatMap((doubt) => doubt.warnings))];
       const box = drawDoubts({ question, warnings: all, send, edit, onSend: this.sendAnyway, onEdit: this.edit });
@@ -266,9 +376,10 @@ export default {
       const { doubts, draft } = this;
       this.rejected = undefined;
       this.note.close();
+      if (this.isEditing()) return this.sendEdit(doubts[0].dedup, { ...doubts[0], confirmed: true });
       this.setText(draft);
       this.showAlert("");
-      doubts.forEach(({ text, dedup }) => this.send(text, dedup, true));
+      doubts.forEach(({ dedup, text, reply }) => this.send(dedup, { text, reply, confirmed: true }));
       this.$refs.box.focus();
     },
     edit() {

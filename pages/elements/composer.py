@@ -15,6 +15,7 @@ from anonchat import (
     NeedsConfirmation,
     Post,
     Room,
+    cost_of_edit,
     cost_of_post,
     split_command,
     unescape_slash,
@@ -26,21 +27,24 @@ from ..rows import composer_properties
 from .component import Component
 from .handlers import QueueHandler
 from .live_list import LiveList
+from .message_seq import read_seq
 
 _log = logging.getLogger(__name__)
 
 _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
-_SCRIPTS: list[str | Path] = ["composer/*.js", "reason.js", "socket.js"]
+_SCRIPTS: list[str | Path] = ["composer/*.js", "compose.js", "reason.js", "socket.js"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A text that the page has sent."""
+    """A text that the page has sent; with `seq`, the new one of that message."""
 
     text: str
     dedup_id: str
     confirmed: bool
+    reply_to: str = ""
+    seq: int = 0
 
 
 class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
@@ -50,7 +54,8 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
     `tell` is given. A text with warnings goes back into the box with a question.
 
     The pending messages are shown in `messages`. After a reconnection, unanswered messages are sent
-    again; the `dedup_id` prevents duplicates. A message older than the lifetime of messages goes
+    again; the `dedup_id` prevents duplicates. The composer can also edit a message of `messages`,
+    or answer one, which begins there. A message older than the lifetime of messages goes
     back into the box instead, because it may have been posted and have expired already. Sent again
     unchanged, it keeps its `dedup_id`.
     """
@@ -80,6 +85,11 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "close": _("Close"),
                 "send_anyway": _("Send anyway"),
                 "edit": _("Edit"),
+                "editing": _("Editing"),
+                "cancel_edit": _("Cancel edit"),
+                "replying": _("Replying to {name}", name="{}"),
+                "cancel_reply": _("Cancel reply"),
+                "members": _("Members"),
             },
             **composer_properties(room, language=_),
         )
@@ -151,7 +161,10 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 self.run_method("accept", sent.dedup_id)
 
     async def _handle(self, sent: _Sent) -> str:
-        """Run a command, or post any other text; return what the author is told."""
+        """Run a command, or post any other text, or edit; return what the author is told."""
+        if sent.seq:
+            await self._edit(sent)
+            return ""
         cost = cost_of_post(sent.text)
         await self.work.spend(cost + self._context.broadcast_cost(self._room.id))
         visitor_id = self._member.visitor_id
@@ -168,11 +181,22 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         await self._context.chat.messages.post(
             self._room.id,
             visitor_id=visitor_id,
-            post=Post(unescape_slash(sent.text)),
+            post=Post(unescape_slash(sent.text), reply_to=sent.reply_to),
             dedup_id=sent.dedup_id,
             confirmed=sent.confirmed,
         )
         return ""
+
+    async def _edit(self, sent: _Sent) -> None:
+        cost = cost_of_edit(sent.text) + self._context.broadcast_cost(self._room.id)
+        await self.work.spend(cost)
+        await self._context.chat.messages.edit_by_seq(
+            self._room.id,
+            visitor_id=self._member.visitor_id,
+            seq=sent.seq,
+            text=sent.text,
+            confirmed=sent.confirmed,
+        )
 
     def _reject_excess(self, arguments: GenericEventArguments) -> None:
         """Put a message back into the box because the queue is full."""
@@ -185,6 +209,15 @@ def _parse(arguments: GenericEventArguments) -> _Sent | None:
     """Return what was sent, or `None` if the event is malformed."""
     fields = arguments.args if isinstance(arguments.args, dict) else {}
     text, dedup_id = fields.get("text"), fields.get("dedup")
-    if isinstance(text, str) and isinstance(dedup_id, str) and dedup_id:
-        return _Sent(text, dedup_id, confirmed=fields.get("confirmed") is True)
-    return None
+    if not isinstance(text, str) or not isinstance(dedup_id, str) or not dedup_id:
+        return None
+    reply_to, seq = fields.get("reply_to"), 0
+    if fields.get("seq") is not None and not (seq := read_seq(fields["seq"])):
+        return None
+    return _Sent(
+        text,
+        dedup_id,
+        confirmed=fields.get("confirmed") is True,
+        reply_to=reply_to if isinstance(reply_to, str) else "",
+        seq=seq,
+    )

@@ -1,7 +1,8 @@
 // A list of keyed rows that the server draws: inserts, replaces, removes and expires them, and tracks
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
-import { copyMessages, copySource } from "copying";
+import { copyMessages, copyText, readSource } from "copying";
+import { compose } from "compose";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
 import { prepareMarkdown } from "marked_text";
@@ -13,7 +14,10 @@ import { RovingTabindex } from "roving_tabindex";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
 import { Deletion } from "deletion";
+import { addressOf, Quotes } from "quotes";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
+import { ReactionPicker } from "reaction_picker";
+import { Reactions } from "reactions";
 import { showReason } from "reason";
 import { whenSocket } from "socket";
 import { Times } from "times";
@@ -60,7 +64,7 @@ export default {
     actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
-  emits: ["sync", "page", "read", "ended", "act"],
+  emits: ["sync", "page", "read", "ended", "act", "react", "find"],
   render() {
     const list = Vue.h(this.tag, {
       ref: "list",
@@ -92,6 +96,7 @@ export default {
     this.showTotal();
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
+    if (this.stick) this.openLinked();
     this.addListeners();
   },
   unmounted() {
@@ -99,8 +104,11 @@ export default {
     this.countdown.clear();
     this.readTracker?.cancel();
     this.notices?.clear();
-    clearTimeout(this.pillTimer);
+    this.quotes?.clear();
+    this.picker?.close();
+    this.menu?.close();
     clearTimeout(this.flashTimer);
+    clearTimeout(this.pillTimer);
     this.endObserver?.disconnect();
     this.resizeObserver?.disconnect();
     this.headings?.clear();
@@ -138,7 +146,20 @@ export default {
       });
       this.menu = new MessageMenu(list, this.rows, {
         label: this.texts.more,
-        listItems: (row) => this.listMenuItems(row),
+        listItems: (row, place) => this.listMenuItems(row, place),
+      });
+      this.picker = new ReactionPicker(list, this.texts);
+      this.reactions = new Reactions(list, this.rows, {
+        me: this.me,
+        language: this.language,
+        texts: this.texts,
+        toggle: (key, emoji, on) => this.$emit("react", { key, emoji, on }),
+      });
+      this.quotes = new Quotes(this.rows, this.times, {
+        texts: this.texts,
+        read: readSource,
+        ask: (ids) => this.$emit("find", { ids }),
+        open: (id) => this.openMessage(id),
       });
       this.unseen = new Unseen(this.read?.[""]);
       this.scrollPosition = new ScrollPosition(list, this.rows);
@@ -185,6 +206,7 @@ export default {
       if (news.some(({ left }) => left && this.isOpened(this.rows.get(left)))) openPath(".");
       this.pendingSync?.receive(packet);
       this.listWindow.receive(packet);
+      for (const [key] of packet.put ?? []) this.quotes?.forget(key);
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
       packet.drop?.forEach((key) => this.drop(key));
       if (packet.drop && this.stick) this.showPills();
@@ -206,6 +228,7 @@ export default {
       this.$emit("sync", { question: number, keys: keys.slice(0, KEYS_MAX), older: this.listWindow.before, beyond });
       this.listWindow.resetRequest();
       this.readTracker?.reset();
+      this.quotes?.reset();
     },
     catchUp({ question, put, keep, more, read, now }) {
       if (question !== this.pendingSync?.number) return; // a newer request is pending
@@ -284,13 +307,15 @@ export default {
       }
     },
     createRow([key, order, html]) {
-      const existing = this.rows.get(key);
+      const hidden = this.deletion?.find(key);
+      const existing = hidden ?? this.rows.get(key);
       if (order === null && !existing) return null; // an update of a row that is not shown
-      if (this.deletion?.hides(key)) return null;
       const row = new Row(key, order ?? existing.order, html);
       if (this.countdown.hasExpired(row)) return null;
       if (this.stick) this.prepareMarkdown(row, existing);
-      return row;
+      if (!hidden) return row;
+      this.deletion.replace(row);
+      return null;
     },
     prepareMarkdown({ node }, existing) {
       const onCopied = () => this.notices.show(this.texts.copied);
@@ -307,9 +332,23 @@ export default {
       if (this.isOpened(row)) row.node.querySelector("a").ariaCurrent = "page";
       row.node.classList.add(...(this.marks?.[row.key] ?? []));
       if (this.arrows) this.roving.add(row);
-      this.rows.put(row);
+      if (this.stick) this.personalise(row, existing);
+      if (this.menu) this.menu.keepOn(existing, row, () => this.rows.put(row));
+      else this.rows.put(row);
+      this.quotes?.add(row);
       this.unread.render(row);
       this.countdown.add(row);
+    },
+    // Adds what differs by reader.
+    personalise(row, existing) {
+      const { node } = row;
+      const edited = node.querySelector(".edited");
+      if (edited) edited.textContent = this.texts.edited;
+      node.classList.toggle("mentioned", node.dataset.mentions.split(" ").includes(this.me));
+      this.reactions.add(row);
+      this.quotes.draw(row);
+      // Screen readers would read the whole message again for a reaction.
+      if (existing && readSource(existing) === readSource(row)) node.ariaLive = "off";
     },
     isOpened(row) {
       return this.tracks_path && row && isOpened(row.node.querySelector("a"));
@@ -321,6 +360,7 @@ export default {
     },
     drop(key) {
       this.deletion?.settle(key);
+      this.quotes?.forget(key);
       this.unseen?.remove(key);
       this.fadeOut(this.rows.get(key));
     },
@@ -347,6 +387,7 @@ export default {
       this.unread.remove(row);
       this.menu?.leave(row);
       this.rows.remove(row);
+      this.quotes?.remove(row);
     },
     evictExcess() {
       const excess = this.rows.size - this.cap;
@@ -428,6 +469,25 @@ export default {
     findFirstUnread() {
       const read = this.read?.[""]; // the mark at the time when the page was opened
       for (const row of this.rows) if (row.order > read && row.group !== this.me) return row;
+    },
+    // Messages that links lead to
+    openLinked() {
+      const id = new URLSearchParams(window.location.search).get("message");
+      if (id) this.$nextTick(() => this.openMessage(id)); // the focus is not in the composer then
+    },
+    openMessage(id) {
+      const row = [...this.rows].find((each) => each.id === id);
+      if (row) return this.flash(row);
+      this.wantedId = id;
+      this.$emit("find", { ids: [id] });
+    },
+    showFound(ids, found) {
+      this.quotes.receive(ids, found);
+      if (!ids.includes(this.wantedId)) return;
+      const { key } = found[this.wantedId] ?? {};
+      this.wantedId = undefined;
+      if (key) this.openSeq(key);
+      else this.notices.show(this.texts.gone);
     },
     // Shows a message, which may be on another page of the history.
     openSeq(key) {
@@ -534,12 +594,33 @@ export default {
     countDown(notice, reason, seconds) {
       showReason(notice.node.firstChild, reason, seconds, () => this.notices.end(notice));
     },
-    listMenuItems(row) {
-      const { copy, copied, delete: remove } = this.texts;
-      const items = [[copy, async () => (await copySource(row)) && this.notices.show(copied)]];
+    listMenuItems(row, place) {
+      const { texts } = this;
+      const items = [
+        [texts.react, () => this.react(row.key, place)],
+        [texts.reply, () => compose("reply", describe(row))],
+      ];
+      if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
+      if (this.owns || row.group === this.me) items.push([texts.delete, () => this.deletion.begin(row)]);
+      items.push([texts.copy, () => this.copy(readSource(row))], [texts.copy_link, () => this.copy(addressOf(row.id))]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
-      if (this.owns || row.group === this.me) items.push([remove, () => this.deletion.begin(row)]);
       return items;
+    },
+    react(key, place) {
+      this.picker.open(place, {
+        choose: (emoji) => this.$emit("react", { key, emoji, on: true }),
+        giveBack: () => this.rows.get(key)?.node.focus({ preventScroll: true }),
+      });
+    },
+    async copy(text) {
+      if (await copyText(text)) this.notices.show(this.texts.copied);
+    },
+    isEditable(row) {
+      return row.group === this.me && !row.node.dataset.kind;
+    },
+    editLast() {
+      const row = this.rows.slice().reverse().find((each) => this.isEditable(each));
+      if (row) compose("edit", describe(row));
     },
     // A button or link beside the messages may end the membership, without which nothing can be
     // deleted: it has to wait for the deletions.
@@ -573,3 +654,7 @@ export default {
     },
   },
 };
+
+function describe(row) {
+  return { key: row.key, id: row.id, text: readSource(row), name: row.node.querySelector(".who").textContent };
+}

@@ -1,6 +1,5 @@
 """The messages of a room."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ from anonchat import ChatError, Cost, Member, Message, NotAMember, NotFound, Roo
 
 from ..elements.list_sync import ClientState, Cursor, Page, SyncResult
 from ..elements.live_list import LiveList
+from ..elements.message_seq import read_seq
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
@@ -19,7 +19,8 @@ from ..rows import EMOJI_ONLY, Row, message_row, pending_message_html
 
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
-_SEQ_MAX = 2**53  # JavaScript integers are exact below it; no room comes near
+_FOUND_MAX = 20  # at once
+_QUOTE_CHARACTERS = 120
 
 Act = Callable[[str, int], Awaitable[object]]
 
@@ -27,8 +28,8 @@ Act = Callable[[str, int], Awaitable[object]]
 class MessageList(LiveList):
     """The messages of a room for one member; older ones are loaded by scrolling.
 
-    It stores how far the member has read, and deletes messages. It emits `ended` when the room
-    ends.
+    It stores how far the member has read, deletes messages, reacts to them, and finds those that
+    others answer. It emits `ended` when the room ends.
     """
 
     def __init__(self, room: Room, member: Member) -> None:
@@ -43,10 +44,20 @@ class MessageList(LiveList):
             owns=member.author == room.owner,
             texts={
                 "more": _("More"),
+                "react": _("React"),
+                "emoji_label": _("Emoji"),
+                "reply": _("Reply"),
+                "edit": _("Edit"),
+                "edited": _("edited"),
+                "in_reply": _("In reply to {name}", name="{}"),
+                "reply_gone": _("In reply to a message that is gone"),
+                "gone": _("This message is gone."),
+                "you": _("you"),
+                "others": _("others"),
                 "copy": _("Copy text"),
+                "copy_link": _("Copy link"),
                 "copyCode": _("Copy"),
                 "copied": _("Copied"),
-                "gone": _("This message is gone."),
                 "spoiler": _("Spoiler"),
                 "delete": _("Delete"),
                 "deleted": _("Message deleted"),
@@ -66,6 +77,8 @@ class MessageList(LiveList):
         self._action_ids: set[str] = set()
         self.on_latest_event("read", self._mark_read)
         self.on_event("act", self._act)
+        self.on_event("react", self._react)
+        self.on_event("find", self._find)
 
     def add_actions(self, actions: Sequence[tuple[str, str]], act: Act) -> None:
         """Add items to the menus: ids and texts. `act` is called with an id and the message's seq.
@@ -122,9 +135,9 @@ class MessageList(LiveList):
         """Return the page before or after a message, or the newest."""
         seqs = {}
         if cursor.before:
-            seqs["before"] = _read_seq(cursor.before)
+            seqs["before"] = read_seq(cursor.before)
         elif cursor.after:
-            seqs["after"] = _read_seq(cursor.after)
+            seqs["after"] = read_seq(cursor.after)
         try:
             page = await self._history(**seqs)
         except NotAMember:  # the catch-up leads elsewhere
@@ -152,10 +165,10 @@ class MessageList(LiveList):
         The page may show the last message and still lack one before it. A page that is scrolled up
         does not show new messages, but it has to know that there are some.
         """
-        seqs = {seq for key in shown.keys if (seq := _read_seq(key))}
+        seqs = {seq for key in shown.keys if (seq := read_seq(key))}
         first = min(seqs, default=0) if shown.older else 0  # older ones are loaded by scrolling
         last = max(seqs, default=0)
-        newest_seq = max(last, _read_seq(shown.newest_key))
+        newest_seq = max(last, read_seq(shown.newest_key))
         try:
             live = await self.context.chat.messages.list_seqs(
                 self._room.id,
@@ -184,7 +197,7 @@ class MessageList(LiveList):
         return SyncResult(rows, keep=[*map(str, live)])
 
     async def _mark_read(self, arguments: dict[str, Any]) -> None:
-        seq = _read_seq(arguments.get("seq"))
+        seq = read_seq(arguments.get("seq"))
         if seq > self._member.read_seq:
             await self.work.wait(Cost.READ_MARK)
             await self.context.chat.memberships.mark_read(
@@ -192,7 +205,7 @@ class MessageList(LiveList):
             )
 
     async def _act(self, arguments: dict[str, Any]) -> None:
-        act, seq = arguments.get("act"), _read_seq(arguments.get("key"))
+        act, seq = arguments.get("act"), read_seq(arguments.get("key"))
         if act == "delete":
             await self._delete(seq)
         elif self._run_action and isinstance(act, str) and act in self._action_ids:
@@ -208,9 +221,42 @@ class MessageList(LiveList):
         except ChatError as error:
             self.run_method("failDeletion", str(seq), *self.language.reason(error))
 
+    async def _react(self, arguments: dict[str, Any]) -> None:
+        seq, emoji = read_seq(arguments.get("key")), arguments.get("emoji")
+        if not isinstance(emoji, str):
+            return
+        try:
+            await self.work.spend(Cost.REACTION + self.context.broadcast_cost(self._room.id))
+            await self.context.chat.messages.react_by_seq(
+                self._room.id,
+                visitor_id=self.viewer,
+                seq=seq,
+                emoji=emoji.strip(),
+                on=arguments.get("on") is True,
+            )
+        except ChatError as error:
+            self.fail_action(error)
 
-def _read_seq(value: object) -> int:
-    """Return the seq that a browser sent, or 0 if the value is not one."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
-        value = int(value)
-    return value if isinstance(value, int) and 0 < value < _SEQ_MAX else 0
+    async def _find(self, arguments: dict[str, Any]) -> None:
+        """Tell the page where messages are and what they say; nothing of those that are gone."""
+        ids = arguments.get("ids")
+        ids = [id for id in ids if isinstance(id, str)] if isinstance(ids, list) else []
+        found = {}
+        for id in ids[:_FOUND_MAX]:
+            await self.work.wait(Cost.LIST_QUERY + Cost.ROW)
+            with suppress(NotFound, NotAMember):
+                message = await self.context.chat.messages.find(
+                    self._room.id, visitor_id=self.viewer, message_id=id
+                )
+                found[id] = _describe(message)
+        await self.call_script("showFound", ids[:_FOUND_MAX], found)
+
+
+def _describe(message: Message) -> dict[str, object]:
+    """Return what a page shows of a message that another one answers."""
+    return {
+        "key": str(message.seq),
+        "name": message.nickname,
+        "text": message.text[:_QUOTE_CHARACTERS],
+        "until": int(message.expires_at.timestamp() * 1000),
+    }

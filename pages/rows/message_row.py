@@ -1,10 +1,10 @@
 """The row of a message."""
 
 import regex
-from htpy import article, div, i, span, time
+from htpy import article, button, div, i, small, span, time
 from markupsafe import Markup
 
-from anonchat import CodeTokens, Member, Message, MessageDrawer, draw_text, is_marked
+from anonchat import CodeTokens, Member, Message, MessageDrawer, Reaction, draw_text, is_marked
 
 from .code import paint_with
 from .person import NICKNAME, describe_person, initials
@@ -19,15 +19,21 @@ _MESSAGE = Template(
         class_="message",
         style="{hue}",
         tabindex="-1",
+        data_id="{id}",
         data_group="{author}",
         data_dedup="{dedup_id}",
+        data_kind="{kind}",
+        data_mentions="{mentions}",
         data_from="{posted_at}",
         data_until="{expires_at}",
     )[
         initials(),
         div(class_="body")[
             div(class_="meta")[NICKNAME, time(datetime="{posted_iso}")],
+            "{reply}",
             div(class_="{text_class}", dir="auto", data_source="{source}")["{text}"],
+            "{edited}",
+            "{reactions}",
         ],
         span(class_="left", role="timer", data_left="{expires_at}"),
     ]
@@ -40,6 +46,19 @@ _PENDING = Template(
             div(class_="text", dir="auto"),
         ],
     ]
+)
+_REPLY = Template(div(class_="reply", data_reply="{id}"))
+_EDITED = Template(small(class_="edited")).fill()
+_REACTIONS = Template(div(class_="reactions")["{reactions}"])
+_REACTION = Template(
+    button(
+        class_="reaction",
+        type="button",
+        tabindex="-1",  # the arrow keys lead to it
+        data_emoji="{emoji}",
+        data_authors="{authors}",
+        aria_pressed="false",
+    )["{emoji} {count}"]
 )
 _EMOJI_TEXT_MAX = 40
 _TAGS = "\U000e0020-\U000e007f"  # spell the names of some flags
@@ -56,7 +75,7 @@ EMOJI_ONLY = (
 def message_row(
     message: Message, drawer: MessageDrawer | None = None, tokens: CodeTokens | None = None
 ) -> Row:
-    """Draw a message; the script adds what differs by reader: time, grouping, countdown.
+    """Draw a message; the script adds what differs by reader: time, grouping, countdown, quotes.
 
     `drawer` draws what plugins draw of it; `tokens` are those of its code.
     """
@@ -66,6 +85,12 @@ def message_row(
 def _draw(message: Message, drawer: MessageDrawer | None, tokens: CodeTokens | None) -> Row:
     text_class, source, text = _draw_content(message, drawer, tokens)
     html = _MESSAGE.fill(
+        id=message.id,
+        kind=message.kind,
+        mentions=" ".join(message.mentions),
+        reply=_REPLY.fill(id=message.reply_to) if message.reply_to else "",
+        edited=_EDITED if message.edited else "",
+        reactions=_draw_reactions(message.reactions),
         author=message.author,
         dedup_id=message.dedup_id,
         posted_at=unix_milliseconds(message.posted_at),
@@ -88,9 +113,22 @@ def _draw_content(
         return "text drawn", "", drawn
     if _is_emoji(text):
         return "text emoji", "", join_html([text])
-    parts = draw_text(text, paint_with(tokens) if tokens else None)
-    html = join_html(drawer.mark(parts) if drawer else parts)
-    return ("text drawn markdown", text, html) if is_marked(text) else ("text", "", html)
+    parts = list(draw_text(text, paint_with(tokens) if tokens else None))
+    marked = list(drawer.mark(parts)) if drawer else parts
+    if is_marked(text):
+        return "text drawn markdown", text, join_html(marked)
+    return "text", "" if marked == parts else text, join_html(marked)
+
+
+def _draw_reactions(reactions: tuple[Reaction, ...]) -> str:
+    """Draw a button for each; the script adds what differs by reader: mine, and the nicknames."""
+    if not reactions:
+        return ""
+    drawn = (
+        _REACTION.fill(emoji=each.emoji, count=str(each.count), authors=" ".join(each.authors))
+        for each in reactions
+    )
+    return _REACTIONS.fill(reactions=join_html(drawn))
 
 
 def _is_emoji(text: str) -> bool:

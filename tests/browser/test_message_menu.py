@@ -25,10 +25,10 @@ async def test_author_and_owner_are_offered_the_deletion(world: World, room: str
     await mira.expect_message("by the owner")
     await ann.expect_message("by a guest")
     for person, text, items in (
-        (ann, "by a guest", ["Copy text", "Delete"]),
-        (ann, "by the owner", ["Copy text", "Delete"]),
-        (mira, "by a guest", ["Copy text", "Delete"]),
-        (mira, "by the owner", ["Copy text"]),
+        (ann, "by a guest", ["React", "Reply", "Delete", "Copy text", "Copy link"]),
+        (ann, "by the owner", ["React", "Reply", "Edit", "Delete", "Copy text", "Copy link"]),
+        (mira, "by a guest", ["React", "Reply", "Edit", "Delete", "Copy text", "Copy link"]),
+        (mira, "by the owner", ["React", "Reply", "Copy text", "Copy link"]),
     ):
         await person.open_menu(text)
         await expect(person.menu.get_by_role("menuitem")).to_have_text(items)
@@ -84,14 +84,19 @@ async def test_menu_is_usable_by_keyboard(world: World, room: str, key: str) -> 
     await keys.press("ArrowUp")
     await keys.press("ArrowUp")
     await keys.press(key)
-    copy, delete = ann.menu_item("Copy text"), ann.menu_item("Delete")
-    await expect(copy).to_be_focused()
-    for arrow, item in (("ArrowDown", delete), ("ArrowDown", copy), ("ArrowUp", delete)):
-        await keys.press(arrow)
-        await expect(item).to_be_focused()
-    for jump, item in (("Home", copy), ("End", delete)):
-        await keys.press(jump)
-        await expect(item).to_be_focused()
+    await expect(ann.menu_item("React")).to_be_focused()
+    for press, item in (
+        ("ArrowDown", "Reply"),
+        ("End", "Copy link"),
+        ("ArrowDown", "React"),
+        ("ArrowUp", "Copy link"),
+        ("Home", "React"),
+        ("ArrowUp", "Copy link"),
+        ("ArrowUp", "Copy text"),
+        ("ArrowUp", "Delete"),
+    ):
+        await keys.press(press)
+        await expect(ann.menu_item(item)).to_be_focused()
     await keys.press("Enter")
     await ann.expect_messages("one", "three")
     await expect(ann.message("three")).to_be_focused()

@@ -15,6 +15,7 @@ from anonchat import (
     InvalidMessage,
     Member,
     Message,
+    Reaction,
     Room,
     RoomSummary,
     color_of,
@@ -313,3 +314,24 @@ def test_colours_of_a_room_have_different_hues() -> None:
     authors = [f"{number:06x}123456789012" for number in range(COLORS)]
     assert {color_of(author) for author in authors} == set(range(COLORS))
     assert len({hue(author) for author in authors}) == COLORS
+
+
+def test_message_row_says_what_it_answers_and_mentions() -> None:
+    html = message_row(replace(MESSAGE, reply_to="other", mentions=("a1", "b2"))).html
+    assert 'data-reply="other"' in html
+    assert 'data-mentions="a1 b2"' in html
+    assert "data-reply" not in message_row(MESSAGE).html
+
+
+def test_message_row_is_marked_as_edited() -> None:
+    edited = message_row(replace(MESSAGE, edited=True, revision=1)).html
+    assert 'class="edited"' in edited
+    assert 'class="edited"' not in message_row(MESSAGE).html
+
+
+def test_message_row_counts_reactions_and_names_their_authors() -> None:
+    reactions = (Reaction("👍", ("a1", "b2")), Reaction("<b>", ("a1",)))
+    html = message_row(replace(MESSAGE, reactions=reactions, revision=1)).html
+    assert ">👍 2</button>" in html
+    assert 'data-authors="a1 b2"' in html
+    assert ">&lt;b&gt; 1</button>" in html

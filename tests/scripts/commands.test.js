@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { complete, findCommands, isCommand, unescapeSlash } from "../../pages/elements/composer/commands.js";
+import { findCommands, isCommand, unescapeSlash } from "../../pages/elements/composer/commands.js";
 
 const FETCH = { name: "fetch", usage: "/fetch [times]", help: "Fetch dice." };
 const RULES = { name: "fetch-rules", usage: "/fetch-rules", help: "Read the rules." };
@@ -17,7 +17,7 @@ test("two slashes are one", () => {
 });
 
 test("commands are found by the beginning of their name, while nothing follows it", () => {
-  const find = (text) => findCommands(ALL, text).map(({ name }) => name);
+  const find = (text) => findCommands(ALL, text).map(({ title }) => title.split(" ")[0].slice(1));
   assert.deepEqual(find("/"), ["fetch", "fetch-rules", "help"]);
   assert.deepEqual(find("/FE"), ["fetch", "fetch-rules"]);
   assert.deepEqual(find("/fetch"), ["fetch", "fetch-rules"]);
@@ -25,6 +25,9 @@ test("commands are found by the beginning of their name, while nothing follows i
 });
 
 test("a command with arguments is followed by a space", () => {
-  assert.equal(complete(FETCH), "/fetch ");
-  assert.equal(complete(RULES), "/fetch-rules");
+  assert.deepEqual(findCommands(ALL, "/fe").map(({ text }) => text), ["/fetch ", "/fetch-rules"]);
+});
+
+test("a name that is typed as a whole is known to be", () => {
+  assert.deepEqual(findCommands(ALL, "/Fetch").map(({ isTyped }) => isTyped), [true, false]);
 });

@@ -12,13 +12,17 @@ export function unescapeSlash(text) {
   return text.startsWith("//") ? text.slice(1) : text;
 }
 
-// The commands whose names begin as the text does, while it is nothing but a beginning.
+// The commands whose names begin as the text does, while it is nothing but a beginning, each with the
+// text after it was chosen; where arguments follow, they can be typed at once.
 export function findCommands(commands, text) {
   const typed = BEGINNING.exec(text)?.[1].toLowerCase();
-  return typed === undefined ? [] : commands.filter(({ name }) => name.startsWith(typed));
-}
-
-// The text after a command was chosen; where arguments follow, they can be typed at once.
-export function complete({ name, usage }) {
-  return usage === `/${name}` ? usage : `/${name} `;
+  if (typed === undefined) return [];
+  return commands
+    .filter(({ name }) => name.startsWith(typed))
+    .map(({ name, usage, help }) => ({
+      title: usage,
+      help,
+      isTyped: name === typed,
+      text: usage === `/${name}` ? usage : `/${name} `,
+    }));
 }

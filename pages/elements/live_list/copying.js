@@ -11,25 +11,25 @@ export function copyMessages(event, rows) {
   event.preventDefault();
 }
 
-// Copies the text of a message as it was typed; returns whether that was possible.
-export function copySource(row) {
-  return copy(readSource(row), row.node.querySelector(".text"));
-}
-
-// Copies a text, which an element shows; returns whether that was possible.
-export async function copy(text, element) {
+// Copies a text; returns whether that was possible.
+export async function copyText(text) {
   const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
   if (isCopied) return true;
-  // Plain HTTP has no `clipboard`, and a browser may refuse it: then the selection is copied.
-  const selection = document.getSelection();
-  selection.selectAllChildren(element);
+  // Plain HTTP has no `clipboard`, and a browser may refuse it: then a selection is copied.
+  const focused = document.activeElement;
+  const box = document.createElement("textarea");
+  box.className = "spoken";
+  box.value = text;
+  document.body.append(box);
+  box.select();
   const hasCopied = document.execCommand("copy");
-  selection.removeAllRanges();
+  box.remove();
+  focused?.focus({ preventScroll: true });
   return hasCopied;
 }
 
 // Returns the text of a message as it was typed.
-function readSource({ node }) {
+export function readSource({ node }) {
   const text = node.querySelector(".text");
   return text.dataset.source || readText(text);
 }

@@ -28,6 +28,16 @@ export class Deletion {
     return this.#hidden.has(key);
   }
 
+  // The hidden row with that key.
+  find(key) {
+    return this.#hidden.get(key)?.row;
+  }
+
+  // The message has changed: this row is shown if its deletion is undone.
+  replace(row) {
+    this.#hidden.get(row.key).row = row;
+  }
+
   begin(row) {
     const notice = this.#notices.show(this.#texts.deleted, {
       action: this.#texts.undo,

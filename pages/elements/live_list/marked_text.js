@@ -1,6 +1,6 @@
 // What readers do with Markdown: they open spoilers, and copy code.
 
-import { copy } from "copying";
+import { copyText } from "copying";
 
 // Makes the spoilers and the code of a message usable. Spoilers that were open in its row before stay so.
 export function prepareMarkdown(node, { existing, texts, onCopied }) {
@@ -41,7 +41,7 @@ function addCopyButton(pre, name, onCopied) {
   const button = document.createElement("button");
   block.className = "code-block";
   Object.assign(button, { type: "button", className: "copy-code", textContent: name });
-  button.addEventListener("click", async () => (await copy(pre.textContent, pre)) && onCopied());
+  button.addEventListener("click", async () => (await copyText(pre.textContent)) && onCopied());
   pre.tabIndex = 0;
   pre.addEventListener("keydown", (event) => scrolls(pre, event) && event.stopPropagation());
   pre.replaceWith(block);

@@ -16,7 +16,7 @@ export class MessageMenu {
   #press = null; // of a finger, which may become a long one
   #isTouched = false; // the focus is visible after a touch, too, if it was in a text box before
 
-  // `listItems` returns the items for a row: pairs of a text and an action.
+  // `listItems` returns the items for a row, which is shown at a place: pairs of a text and an action.
   constructor(list, rows, { label, listItems }) {
     this.#list = list;
     this.#rows = rows;
@@ -43,6 +43,20 @@ export class MessageMenu {
   leave(row) {
     if (row === this.#row) this.close();
     if (row.node.contains(this.#button)) this.#moveButton(null);
+  }
+
+  // Stays open when `put` replaces its row by another one.
+  keepOn(existing, row, put) {
+    const hadFocus = document.activeElement === this.#button;
+    put();
+    if (!existing) return;
+    if (existing === this.#row) {
+      this.#row = row;
+      row.node.classList.toggle("chosen", this.#menu !== null);
+    }
+    if (!existing.node.contains(this.#button)) return;
+    row.node.append(this.#button);
+    if (hadFocus) this.#button.focus({ preventScroll: true });
   }
 
   close() {
@@ -120,7 +134,7 @@ export class MessageMenu {
     if (!row) return; // removed during a long press
     this.#row = row;
     row.node.classList.add("chosen");
-    this.#menu = this.#createMenu(row);
+    this.#menu = this.#createMenu(row, place);
     this.#list.after(this.#menu);
     openMenu(this.#menu, place);
     this.#button.ariaExpanded = "true";
@@ -128,8 +142,8 @@ export class MessageMenu {
     document.addEventListener("wheel", this.#onOutside, true);
   }
 
-  #createMenu(row) {
-    const menu = createMenu(this.#button.ariaLabel, this.#listItems(row), () => this.close());
+  #createMenu(row, place) {
+    const menu = createMenu(this.#button.ariaLabel, this.#listItems(row, place), () => this.close());
     menu.addEventListener("focusout", ({ relatedTarget }) => {
       // The end of a long press moves the focus to the message.
       if (!this.#isTouched && !menu.contains(relatedTarget)) this.close();

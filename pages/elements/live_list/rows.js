@@ -12,7 +12,8 @@ export class Row {
     this.order = order;
     this.node = template.content.firstElementChild;
     this.node.dataset.key = key;
-    const { from, until, group, dedup } = this.node.dataset;
+    const { id, from, until, group, dedup } = this.node.dataset;
+    this.id = id;
     this.from = Number(from);
     this.until = Number(until ?? Infinity);
     this.group = group;
