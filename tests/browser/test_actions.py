@@ -40,7 +40,9 @@ async def test_action_in_the_menu_gets_the_message(world: World, room: str) -> N
     ann, bob = await world.members(room, "Ann", "Bob")
     await ann.post_messages("one", "two")
     await bob.open_menu("one")
-    await expect(bob.menu.get_by_role("menuitem")).to_have_text(["Copy text", "Quote", "Judge"])
+    await expect(bob.menu.get_by_role("menuitem")).to_have_text(
+        ["React", "Reply", "Copy text", "Copy link", "Quote", "Judge"]
+    )
     await bob.menu_item("Quote").click()
     for person in (ann, bob):
         await person.expect_message("quoted: one")
