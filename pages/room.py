@@ -86,8 +86,8 @@ def _show_header(
     )
     facts = RoomFacts(room)
     actions.show_buttons(alert)
-    IconButton("search", _("Search"), on_click=partial(open_search, room, messages))
     IconButton("link", _("Invite"), on_click=show_invitation)
+    IconButton("search", _("Search"), on_click=partial(open_search, room, messages))
     PanelButton("people", _("Members"), panel)
     if is_owner:
         IconButton("settings", _("Room settings"), on_click=partial(open_room_settings, room))
