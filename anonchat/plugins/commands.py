@@ -163,7 +163,7 @@ class Commands:
         self._hit_cooldown(command, member)
         values = await provide(command)
         what = f"command /{command.name}"
-        answer = await invoke(command.call, values, what=what, seconds=_SECONDS, **arguments)
+        answer = await invoke(command.call, values, arguments, what=what, seconds=_SECONDS)
         try:
             return await self.finish(
                 command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed

@@ -33,7 +33,7 @@ class Injected:
         """Return whether the function cannot be called without a value of this type."""
         return any(kind is each for name, each in self.types.items() if name not in self.optional)
 
-    def call(self, values: Mapping[type, object], /, **arguments: object) -> Any:
+    def call(self, values: Mapping[type, object], arguments: Mapping[str, object]) -> Any:
         """Call the function; `values` are what can be injected, by type."""
         injected = {
             name: values.get(kind) if name in self.optional else values[kind]

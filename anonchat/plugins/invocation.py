@@ -14,13 +14,20 @@ from .errors import PluginFailed, find_place, place_of
 from .injection import Injected
 
 _BLOCKED_SECONDS = 0.1
+_NONE: Mapping[str, object] = {}
 _log = logging.getLogger(__name__)
 
 Values = Mapping[type, object]
+Arguments = Mapping[str, object]  # by name
 
 
 async def invoke(
-    call: Injected, values: Values, /, *, what: str, seconds: float, **arguments: object
+    call: Injected,
+    values: Values,
+    arguments: Arguments = _NONE,
+    *,
+    what: str,
+    seconds: float,
 ) -> Any:
     """Call a function and return its result; it has a number of seconds for it.
 
@@ -29,7 +36,7 @@ async def invoke(
     """
     try:
         started = time.perf_counter()
-        result = measure(call, values, what=what, **arguments)
+        result = measure(call, values, arguments, what=what)
         if time.perf_counter() - started > seconds:
             raise TimeoutError
         if inspect.isawaitable(result):
@@ -62,11 +69,11 @@ def log_failure(call: Injected, what: str, error: Exception) -> None:
     _log.error("plugin %s: %s failed%s", call.plugin, what, where, exc_info=error)
 
 
-def measure(call: Injected, values: Values, /, *, what: str, **arguments: object) -> Any:
+def measure(call: Injected, values: Values, arguments: Arguments, *, what: str) -> Any:
     """Call a function; log it if it blocks the event loop."""
     started = time.perf_counter()
     try:
-        return call.call(values, **arguments)
+        return call.call(values, arguments)
     finally:
         report_blocking(call.plugin, what)(time.perf_counter() - started)
 

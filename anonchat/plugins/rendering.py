@@ -32,7 +32,7 @@ class MessageDrawer:
         renderer = self._renderers.get(message.kind) if message.kind else None
         if renderer is None:
             return None
-        return self._draw(renderer.call, f"renderer of {renderer.kind}", {Message: message})
+        return self._draw(renderer.call, f"renderer of {renderer.kind}", {Message: message}, {})
 
     def mark(self, texts: Iterable[str]) -> Iterator[str]:
         """Replace what the inline marks find in plain texts; HTML among them stays as it is."""
@@ -55,7 +55,7 @@ class MessageDrawer:
                     if not match[0]:
                         continue
                     marked += 1
-                    html = self._draw(each.call, what, {}, **{each.parameter: match})
+                    html = self._draw(each.call, what, {}, {each.parameter: match})
                     if html is not None:
                         yield part[end : match.start()]
                         yield html
@@ -66,13 +66,17 @@ class MessageDrawer:
             yield part[end:]
 
     def _draw(
-        self, call: Injected, what: str, values: dict[type, object], **arguments: object
+        self,
+        call: Injected,
+        what: str,
+        values: dict[type, object],
+        arguments: Mapping[str, object],
     ) -> Markup | None:
         settings: PluginSettings | None = self._settings.get(call.plugin)
         if settings:
             values[type(settings)] = settings
         try:
-            drawn = measure(call, values, what=what, **arguments)
+            drawn = measure(call, values, arguments, what=what)
             if not isinstance(drawn, str) and not hasattr(drawn, "__html__"):
                 raise TypeError("neither an element nor a text")
             html = escape(drawn)

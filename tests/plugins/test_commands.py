@@ -400,3 +400,13 @@ async def test_what_a_command_is_given_and_tells_is_bounded_like_a_message() -> 
         assert [len(text) for text in ann.told(room)] == [4_000]
         with pytest.raises(InvalidMessage, match="4000 at most"):
             await ann.say(room, f"/echo {'x' * 4_000}")
+
+
+async def test_an_argument_may_have_any_name() -> None:
+    def do(what: str, seconds: int, arguments: str, call: str, values: str) -> str:
+        return f"{what} {seconds} {arguments} {call} {values}"
+
+    async with chat_with(plugin_of(do)) as chat:
+        ann = await chat.enter("Ann")
+        room = await chat.open_room("tea", ann)
+        assert await ann.say(room, "/do tea 5 a b c") == "tea 5 a b c"

@@ -160,3 +160,7 @@ def test_one_that_blocks_is_named(caplog: pytest.LogCaptureFixture) -> None:
 
     assert draw(slow) == "done"
     assert caplog.messages[0].startswith("plugin mine: renderer of dice blocked all visitors for ")
+
+
+def test_the_match_of_a_mark_may_have_any_name() -> None:
+    assert mark("a", ("a", lambda what: f"{what[0]}!")) == "a!"
