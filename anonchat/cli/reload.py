@@ -14,7 +14,7 @@ from pathlib import Path
 from watchfiles import Change, watch
 
 from ..errors import StartupError
-from ..plugins.loading import BUILTIN, list_plugin_folders
+from ..plugins.loading import BUILTIN, is_of_tests, list_plugin_folders
 from ..runtime.logging import configure_logging
 from ..setting_sources import read_settings
 from ..settings import Settings
@@ -74,7 +74,8 @@ def _watch(settings: Settings) -> Iterator[list[str]]:
 
 
 def _is_watched(_change: Change, path: str) -> bool:
-    return Path(path).suffix in _SUFFIXES
+    file = Path(path)
+    return file.suffix in _SUFFIXES and not is_of_tests(file)
 
 
 def _start_server() -> "subprocess.Popen[bytes]":

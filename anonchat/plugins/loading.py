@@ -25,9 +25,9 @@ _UNKNOWN = "there is no such file, folder, module or entry point"
 def load_plugins(names: str) -> list[Plugin]:
     """Load our own plugins, except those left out by `-name`, and then the named ones, in order.
 
-    `names` is separated by commas: files, folders (each `*.py` in it that does not begin with `_`),
-    modules, or entry points of the group `anonchat.plugins`. A named one that is called like one of
-    ours replaces it. Raises `PluginError`.
+    `names` is separated by commas: files, folders (each `*.py` in it that does not begin with `_`
+    and is not of tests), modules, or entry points of the group `anonchat.plugins`. A named one that
+    is called like one of ours replaces it. Raises `PluginError`.
     """
     wanted = _split(names)
     left_out = {name[1:].strip() for name in wanted if name.startswith("-")}
@@ -54,6 +54,11 @@ def load_file(path: Path) -> list[Plugin]:
 def list_builtin_names() -> list[str]:
     """Return the names of our own plugins."""
     return [path.stem for path in _list_files(BUILTIN)]
+
+
+def is_of_tests(file: Path) -> bool:
+    """Return whether pytest loads a file, by its name."""
+    return file.name == "conftest.py" or file.match("test_*.py")
 
 
 def list_plugin_folders(names: str) -> list[Path]:
@@ -124,7 +129,8 @@ def _find_entry_point(name: str) -> EntryPoint | None:
 
 
 def _list_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("*.py") if not file.name.startswith("_"))
+    files = folder.glob("[!_]*.py")
+    return sorted(file for file in files if not is_of_tests(file))
 
 
 def _import_module(name: str) -> ModuleType:

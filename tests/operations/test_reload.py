@@ -71,6 +71,7 @@ async def test_changes_restart_the_server_and_rooms_stay(
         await ann.say("night-train", "hello")
 
         (tmp_path / "plugins" / "notes.txt").write_text("this is not watched")
+        (tmp_path / "plugins" / "test_saying.py").write_text("nor is this")
         file.write_text(PLUGIN.replace("one", "two"))
         await wait_for_text(node, "two")
         assert "hello" in str(await ann.read("night-train"))
@@ -88,6 +89,7 @@ async def test_changes_restart_the_server_and_rooms_stay(
     await wait_for_log(node, "en.po changed, restarting")
     await wait_for_text(node, "three")
     assert "notes.txt" not in node.log
+    assert "test_saying.py" not in node.log
     await node.stop()
     with pytest.raises(httpx.ConnectError):
         async with httpx.AsyncClient() as http:

@@ -95,7 +95,7 @@ def test_a_file_in_the_home_folder_is_loaded(
 
 
 def test_each_file_of_a_folder_is_loaded_in_order_of_names(write: WriteFile) -> None:
-    for name in ("b", "a", "_helpers"):
+    for name in ("b", "a", "_helpers", "test_a", "conftest"):
         write(f"mine/{name}.py", HELLO.replace("hello", name))
     folder = write("mine/notes.txt", "not Python").parent
     assert names_of(load(folder)) == ["a", "b"]
