@@ -8,6 +8,8 @@ from typing import Any
 
 from ..errors import N_, ChatError, StartupError
 
+_OURS = Path(__file__).parents[1]
+
 
 class PluginError(StartupError):
     """A plugin cannot be used; the text is one line with the plugin, its file, line and reason."""
@@ -39,8 +41,14 @@ def place_of(function: Callable[..., Any]) -> tuple[str, int]:
 
 
 def find_place(error: BaseException, folder: Path) -> tuple[str, int] | None:
-    """Return the file and line of an error that are inside a folder: not where a library failed."""
+    """Return where a plugin in a folder made an error: not where a library or we raised it.
+
+    A plugin may be beside our code, and libraries may be installed below it.
+    """
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename).is_relative_to(folder):
+        file = Path(frame.filename)
+        if not file.is_relative_to(folder) or "site-packages" in file.relative_to(folder).parts:
+            continue
+        if folder.is_relative_to(_OURS) or not file.is_relative_to(_OURS):
             return frame.filename, frame.lineno or 0
     return None
