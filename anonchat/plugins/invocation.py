@@ -53,6 +53,17 @@ async def invoke(
         raise PluginFailed from error
 
 
+async def call_alone(call: Injected, values: Values, *, what: str, seconds: float) -> None:
+    """Call a function that nobody waits for: errors of the chat are logged too, as warnings."""
+    try:
+        await invoke(call, values, what=what, seconds=seconds)
+    except PluginFailed:
+        pass  # logged
+    except ChatError as error:
+        where, name = _locate(call, error), type(error).__name__
+        _log.warning("plugin %s: %s was refused%s: %s", call.plugin, what, where, name)
+
+
 async def _await(call: Injected, awaitable: Awaitable[Any], what: str) -> Any:
     try:
         return await watch_blocking(awaitable, report_blocking(call.plugin, what))
@@ -63,10 +74,14 @@ async def _await(call: Injected, awaitable: Awaitable[Any], what: str) -> Any:
 
 def log_failure(call: Injected, what: str, error: Exception) -> None:
     """Log that a function failed, with the file and line in its plugin, but without its text."""
+    where = _locate(call, error)
+    _log.error("plugin %s: %s failed%s", call.plugin, what, where, exc_info=error)
+
+
+def _locate(call: Injected, error: Exception) -> str:
     file, _ = place_of(call.function)
     place = find_place(error, Path(file).parent) if file else None
-    where = f" in {Path(place[0]).name}, line {place[1]}" if place else ""
-    _log.error("plugin %s: %s failed%s", call.plugin, what, where, exc_info=error)
+    return f" in {Path(place[0]).name}, line {place[1]}" if place else ""
 
 
 def measure(call: Injected, values: Values, arguments: Arguments, *, what: str) -> Any:

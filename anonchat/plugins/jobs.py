@@ -8,7 +8,7 @@ from datetime import datetime
 from ..errors import ChatError
 from ..runtime.clock import Clock
 from ..runtime.scheduling import PeriodicTask
-from .invocation import Values, invoke, log_failure
+from .invocation import Values, call_alone, log_failure
 from .registrations import Job
 
 _TICK_SECONDS = 1.0
@@ -69,8 +69,8 @@ class Jobs:
         what = f"job {job.name.partition('.')[2]}"
         try:
             if await self._claim(job.name, slot):
-                await invoke(job.call, self._provide(job), what=what, seconds=_JOB_SECONDS)
-        except ChatError:  # logged, or the database is unavailable
-            _log.debug("plugin %s: %s was refused", job.call.plugin, what, exc_info=True)
+                await call_alone(job.call, self._provide(job), what=what, seconds=_JOB_SECONDS)
+        except ChatError:  # the database is unavailable
+            _log.debug("plugin %s: %s was not claimed", job.call.plugin, what, exc_info=True)
         except Exception as error:
             log_failure(job.call, what, error)

@@ -5,10 +5,9 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
-from ..errors import ChatError
 from ..events import Event
 from .entities import MessagePosted, PluginEvent, make_event
-from .invocation import Values, invoke, log_failure
+from .invocation import Values, call_alone, log_failure
 from .registrations import Listener
 
 _SECONDS = 10.0
@@ -69,9 +68,7 @@ class Listeners:
             what = f"listener of {type(event).__name__}"
             try:
                 values = await self._provide(listener, event)
-                await invoke(listener.call, values, what=what, seconds=_SECONDS)
-            except ChatError:  # logged, or the room has ended meanwhile
-                _log.debug("plugin %s: %s was refused", listener.call.plugin, what, exc_info=True)
+                await call_alone(listener.call, values, what=what, seconds=_SECONDS)
             except Exception as error:
                 log_failure(listener.call, what, error)
 

@@ -1,6 +1,7 @@
 """Listeners of plugins: called once with what happened, in order, without anybody waiting."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -198,7 +199,7 @@ async def test_deleted_message_is_not_kept_for_a_slow_listener() -> None:
     assert seen == ["first", "last"]
 
 
-async def test_a_listener_of_a_room_that_has_ended_is_no_error(
+async def test_a_listener_that_uses_a_room_that_has_ended_is_warned_about(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     plugin = Plugin("mine")
@@ -212,4 +213,6 @@ async def test_a_listener_of_a_room_that_has_ended_is_no_error(
         room = await chat.open_room("tea", ann)
         await chat.host.chat.room_deletion.close(room.id, until=None)
         await chat.settle()
-    assert not caplog.records
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().endswith(": NotFound")
