@@ -7,10 +7,11 @@
 ...     assert (await bob.read(room))[-1].kind == "dice"
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -98,11 +99,17 @@ class Person:
         )
 
     async def act(self, room: Room, title: str, message: Message | None = None) -> Message | str:
-        """Press the action with this title; return what `say` does for a command."""
-        (action,) = [
-            each for each in self.chat.host.registry.actions.values() if each.title == title
-        ]
-        result = await self.chat.host.run_action(action, room.id, self.visitor_id, message=message)
+        """Press the action with this title; return what `say` does for a command.
+
+        Raises `LookupError` if there is none.
+        """
+        actions = {each.title: each for each in self.chat.host.registry.actions.values()}
+        if title not in actions:
+            known = ", ".join(map(repr, actions)) or "none"
+            raise LookupError(f"there is no action {title!r}; there are {known}")
+        result = await self.chat.host.run_action(
+            actions[title], room.id, self.visitor_id, message=message
+        )
         return result.message or result.told
 
     async def member(self, room: Room) -> Member:
@@ -199,13 +206,23 @@ def load_plugin(file: Path) -> Plugin:
     return plugin
 
 
+def _require_known(settings: Iterable[str]) -> None:
+    known = Settings.model_fields
+    for name in settings:
+        if name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            hint = f"the nearest is {nearest[0]}" if nearest else "docs/settings.md lists them"
+            raise TypeError(f"{name} is not a setting; {hint}")
+
+
 @asynccontextmanager
 async def chat_with(*plugins: Plugin, **settings: object) -> AsyncIterator[TestChat]:
     """Run a chat with these plugins alone, in a temporary folder, without limits on posting.
 
     `settings` are those of the chat by their names in Python, such as `message_ttl="10m"`. The
-    plugins read their own from the environment.
+    plugins read their own from the environment. Raises `TypeError` for an unknown one.
     """
+    _require_known(settings)
     with TemporaryDirectory() as folder:
         values = {"data_dir": Path(folder), **_UNLIMITED, **settings}
         registry = PluginRegistry(plugins)
