@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from markupsafe import Markup, escape
 
 from ..entities import Message
+from .errors import PluginError, error_at
 from .injection import Injected, name_of
 from .invocation import log_failure, measure
 from .registrations import InlineMark, Renderer
@@ -78,7 +79,8 @@ class MessageDrawer:
         try:
             drawn = measure(call, values, arguments, what=what)
             if not isinstance(drawn, str) and not hasattr(drawn, "__html__"):
-                raise TypeError("neither an element nor a text")
+                _log.error("%s", _error_of_type(call, drawn))
+                return None
             html = escape(drawn)
         except Exception as error:
             log_failure(call, what, error)
@@ -87,3 +89,11 @@ class MessageDrawer:
             _log.warning("plugin %s: %s drew more than 64 kB", call.plugin, what)
             return None
         return html
+
+
+def _error_of_type(call: Injected, drawn: object) -> PluginError:
+    reason = (
+        f"{name_of(call.function)} returned neither an element nor a text, "
+        f"but a value of the type {type(drawn).__name__}"
+    )
+    return error_at(call.plugin, call.function, reason)

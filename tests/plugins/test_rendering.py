@@ -11,6 +11,7 @@ from htpy import b, div
 from markupsafe import Markup, escape
 
 from anonchat.plugins import Message, Plugin, PluginSettings
+from anonchat.plugins.errors import place_of
 from anonchat.plugins.registry import PluginRegistry
 from anonchat.plugins.rendering import MessageDrawer
 
@@ -78,8 +79,15 @@ def draw_much(message: Message) -> str:
     ("function", "line"),
     [
         (fail, "plugin mine: renderer of dice failed in test_rendering.py, line "),
-        (draw_nothing, "plugin mine: renderer of dice failed"),
-        (draw_number, "plugin mine: renderer of dice failed"),
+        (
+            draw_nothing,
+            f"plugin mine ({__file__}, line {place_of(draw_nothing)[1]}): draw_nothing ",
+        ),
+        (
+            draw_number,
+            f"plugin mine ({__file__}, line {place_of(draw_number)[1]}): draw_number returned "
+            "neither an element nor a text, but a value of the type int",
+        ),
         (draw_lazily, "plugin mine: renderer of dice failed in test_rendering.py, line "),
         (draw_much, "plugin mine: renderer of dice drew more than 64 kB"),
     ],
