@@ -15,7 +15,8 @@ _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)')
 _ESCAPED = re.compile(r"\\(.)")
 _REQUIRED = inspect.Parameter.empty
 _WRAPPERS = ("definitions", "nullable", "function-after", "function-before", "function-wrap")
-_COMPOUND = {"dataclass", "dict", "frozenset", "list", "model", "set", "tuple", "typed-dict"}
+_OBJECTS = {"dataclass", "model", "typed-dict"}
+_COLLECTIONS = {"dict", "frozenset", "list", "set", "tuple"}
 
 
 class WrongArguments(ValueError):
@@ -101,8 +102,10 @@ def _make_adapter(parameter: inspect.Parameter, annotation: Any) -> TypeAdapter[
     schema: Any = adapter.core_schema
     while schema["type"] in _WRAPPERS:
         schema = schema["schema"]
-    if schema["type"] in _COMPOUND:  # no word is one
+    if schema["type"] in _OBJECTS:
         raise ValueError(reason)
+    if schema["type"] in _COLLECTIONS:
+        raise ValueError(f"{parameter} cannot be an argument, which is read from a single word")
     return adapter
 
 

@@ -166,12 +166,15 @@ class Plugin:
 
         return add
 
-    def filter(self, function: _Function) -> _Function:
+    def filter(self, function: _Function | None = None) -> _Function:
         """Add a filter: it is given each `Draft` before it is posted.
 
         It returns the draft, or another one; `None` leaves it as it is. It may call `draft.warn`,
         or raise `Refused`. If it fails or takes more than a second, nothing is posted.
         """
+        if function is None:
+            _, line = _find_caller()
+            raise self.error("write @plugin.filter, without parentheses", line=line)
         call = self._inject(function, (Draft, *_IN_ROOM), what=f"filter {name_of(function)}")
         if not call.wants(Draft):
             raise error_at(self.name, function, "a filter needs a parameter of the type Draft")
