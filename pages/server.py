@@ -104,7 +104,12 @@ def create_app(settings: Settings) -> FastAPI:
     """
     registry = PluginRegistry(load_plugins(settings.plugins))
     require_known_settings(registry.setting_names)
-    themes = load_themes(registry.themes.values(), chosen=settings.theme, accent=settings.accent)
+    themes = load_themes(
+        registry.themes.values(),
+        chosen=settings.theme,
+        accent=settings.accent,
+        make_error=registry.theme_error,
+    )
     settings = name_site(settings, themes[settings.theme])
     chat = Chat(settings)
     languages = load_languages(registry.locales, settings.locale_dir)

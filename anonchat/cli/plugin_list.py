@@ -18,7 +18,12 @@ def load_registry(settings: Settings) -> PluginRegistry:
     """Load the plugins as a start does. Raises `StartupError`."""
     registry = PluginRegistry(load_plugins(settings.plugins))
     require_known_settings(registry.setting_names)
-    load_themes(registry.themes.values(), chosen=settings.theme, accent=settings.accent)
+    load_themes(
+        registry.themes.values(),
+        chosen=settings.theme,
+        accent=settings.accent,
+        make_error=registry.theme_error,
+    )
     load_languages(registry.locales, settings.locale_dir)
     return registry
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from ..errors import StartupError
 from ..setting_types import PREFIX
 from ..settings import Settings
 from .errors import error_at
@@ -89,6 +90,13 @@ class PluginRegistry:
     def stylesheets(self) -> dict[str, Path]:
         """The style sheets of plugins, by the names of the plugins."""
         return {each.name: each.css for each in self.plugins if each.css}
+
+    def theme_error(self, theme: Theme, reason: str) -> StartupError:
+        """Return an error that names the plugin of a theme, its file, and the theme's line."""
+        for plugin in reversed(self.plugins):  # a later one may have replaced one of ours
+            if line := plugin.themes.get(theme):
+                return plugin.error(reason, line=line)
+        return StartupError(reason)  # paper, if the plugin that has it was left out
 
     def _index(self, items: Iterable[tuple[str, _Registered]], what: str) -> dict[str, _Registered]:
         index: dict[str, _Registered] = {}

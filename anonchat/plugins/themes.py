@@ -1,7 +1,7 @@
 """Themes: the colours, font and shapes of the pages; their contrast is checked at the start."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -233,21 +233,32 @@ def check_contrast(theme: Theme, *, accent: str) -> None:
             )
 
 
-def load_themes(themes: Iterable[Theme], *, chosen: str, accent: str) -> dict[str, Theme]:
+def _make_error(_theme: Theme, reason: str) -> StartupError:
+    return StartupError(reason)
+
+
+def load_themes(
+    themes: Iterable[Theme],
+    *,
+    chosen: str,
+    accent: str,
+    make_error: Callable[[Theme, str], StartupError] = _make_error,
+) -> dict[str, Theme]:
     """Return the themes by name, the chosen one first. Raises `StartupError`.
 
-    There is always `paper`, which looks like the style sheet has it.
+    There is always `paper`, which looks like the style sheet has it. `make_error` makes the error
+    of a theme that cannot be read, from the reason.
     """
     by_name = {"paper": Theme("paper")} | {theme.name: theme for theme in themes}
     if chosen not in by_name:
         *names, last = by_name
         known = f"{', '.join(names)} or {last}" if names else last
         raise StartupError(f"ANONCHAT_THEME: needs {known}, got {chosen!r}")
-    try:
-        for theme in by_name.values():
+    for theme in by_name.values():
+        try:
             check_contrast(theme, accent=accent)
-    except ValueError as error:
-        raise StartupError(f"{error}") from error
+        except ValueError as error:
+            raise make_error(theme, f"{error}") from error
     return {chosen: by_name[chosen], **by_name}
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from anonchat import Settings, StartupError, Theme
+from anonchat.plugins.loading import load_file
+from anonchat.plugins.registry import PluginRegistry
 from anonchat.plugins.themes import (
     AAA,
     DEFAULTS,
@@ -202,6 +204,22 @@ def test_theme_with_low_contrast_stops_the_start() -> None:
     themes = [Theme("a"), Theme("b", light={"ink": "#ccc"})]
     with pytest.raises(StartupError, match=r"^theme b: ink on paper .* \(light\)$"):
         load_themes(themes, chosen="a", accent=ACCENT)
+
+
+def test_theme_of_a_plugin_with_low_contrast_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from anonchat.plugins import Plugin\n"
+        "plugin = Plugin('mine')\n"
+        "plugin.theme('a')\n"
+        "plugin.theme('b', light={'ink': '#ccc'})\n"
+    )
+    registry = PluginRegistry(load_file(path))
+    with pytest.raises(StartupError) as refused:
+        load_themes(
+            registry.themes.values(), chosen="a", accent=ACCENT, make_error=registry.theme_error
+        )
+    assert f"{refused.value}".startswith(f"plugin mine ({path}, line 4): theme b: ink on paper ")
 
 
 def test_theme_of_the_site_comes_first() -> None:
