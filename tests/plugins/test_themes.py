@@ -87,6 +87,11 @@ def test_nicknames_are_checked_in_the_colours_of_the_style_sheet() -> None:
     assert max(contrast.ratio for contrast in seen) < 1.3
 
 
+def test_shapes_have_the_radius_of_the_theme() -> None:
+    fixed = re.findall(r"border-radius: (\d+)px;", STYLE_SHEET)
+    assert max(map(int, fixed)) < 8, "those of small marks in a text alone"
+
+
 def test_guide_lists_every_token() -> None:
     section = GUIDE.partition("## Tokens")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == list(DEFAULTS["light"])
