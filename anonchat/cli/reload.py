@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 from watchfiles import Change, watch
 
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 def serve_and_reload() -> None:
     """Serve until SIGTERM or Ctrl-C; restart when a file of a plugin or a catalogue changes.
 
-    If the server cannot start, its line says why, and the next change starts it again.
+    If the server cannot start, its line says why, and another that the next change starts it again.
     """
     try:
         settings = read_settings()
@@ -79,7 +80,15 @@ def _is_watched(_change: Change, path: str) -> bool:
 
 
 def _start_server() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, sys.argv[0]])
+    server = subprocess.Popen([sys.executable, sys.argv[0]])
+    Thread(target=_report_failure, args=(server,), daemon=True).start()
+    return server
+
+
+def _report_failure(server: "subprocess.Popen[bytes]") -> None:
+    """Wait until the server stops; if that is an error, of which it has told, say what follows."""
+    if server.wait() > 0:  # a signal stops it with 0 or less
+        _log.warning("the server has stopped; waiting for the next save")
 
 
 def _stop_server(server: "subprocess.Popen[bytes]") -> None:

@@ -22,6 +22,7 @@ plugin = Plugin("saying")
 def say() -> str:
     return "one"
 """
+WAITING = "the server has stopped; waiting for the next save"
 
 
 class ReloadingNode(Node):
@@ -79,6 +80,7 @@ async def test_changes_restart_the_server_and_rooms_stay(
     file.write_text(f"{PLUGIN}\nnothing.here()\n")
     line = f"plugin saying ({file}, line 9): NameError: name 'nothing' is not defined\n"
     await wait_for_log(node, line)
+    await wait_for_log(node, WAITING)
     assert node.is_alive
     assert "Traceback" not in node.log
     file.write_text(PLUGIN.replace("one", "three"))
@@ -90,6 +92,7 @@ async def test_changes_restart_the_server_and_rooms_stay(
     await wait_for_text(node, "three")
     assert "notes.txt" not in node.log
     assert "test_saying.py" not in node.log
+    assert node.log.count(WAITING) == 1
     await node.stop()
     with pytest.raises(httpx.ConnectError):
         async with httpx.AsyncClient() as http:
