@@ -41,9 +41,14 @@ async def test_phone_shows_a_long_name_of_a_room_whole(world: World, room: str) 
 async def test_empty_room_tells_who_can_find_it_and_offers_to_invite(
     world: World, room: str
 ) -> None:
-    ann = await world.visitor("Ann")
+    ann = await world.visitor("Ann", width=1600)
     await ann.open_room(room)
-    await expect(ann.page.get_by_text("Everybody can find this room in the lobby.")).to_be_visible()
+    text = ann.page.get_by_text("Everybody can find this room in the lobby.")
+    await expect(text).to_be_visible()
+    gap = "(node) => { const text = document.createRange(); text.selectNode(node.firstChild);"
+    gap += "return node.querySelector('button').getBoundingClientRect().top"
+    gap += " - text.getBoundingClientRect().bottom }"
+    assert await text.evaluate(gap) >= 8
     await ann.button("Invite").click()
     await expect(ann.dialog.get_by_label("Link")).to_have_value(ann.page.url)
     await ann.page.keyboard.press("Escape")
