@@ -167,7 +167,7 @@ class Plugin:
         return add
 
     def filter(self, function: _Function | None = None) -> _Function:
-        """Add a filter: it is given each `Draft` before it is posted.
+        """Add a filter, without parentheses: it is given each `Draft` before it is posted.
 
         It returns the draft, or another one; `None` leaves it as it is. It may call `draft.warn`,
         or raise `Refused`. If it fails or takes more than a second, nothing is posted.
