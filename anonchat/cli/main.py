@@ -153,7 +153,7 @@ def new_plugin(settings: "Settings", name: str, folder: Path) -> CommandResult:
     from .new_plugin import write_plugin
 
     files = write_plugin(name, folder)
-    return {"files": [str(file) for file in files], "plugins": settings.plugins}
+    return {"files": [str(file.absolute()) for file in files], "plugins": settings.plugins}
 
 
 @_command(format_stats)

@@ -1,7 +1,12 @@
 """Results of commands: JSON values, and how each is written as text."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
 from typing import Any
+
+_ROOT = Path(__file__).parents[2]
 
 CommandResult = dict[str, Any]
 """The result of a command, as JSON; `well` is false if a check failed."""
@@ -40,11 +45,12 @@ def _list_plugin(plugin: dict[str, Any]) -> Iterator[str]:
 def format_new_plugin(result: CommandResult) -> str:
     """Write what was written, and what to do next."""
     file, test = result["files"]
+    python = quote(sys.executable)
     plugins = ",".join(filter(None, [result["plugins"], file]))
     return (
         f"Wrote {file} and {test}. Next:\n"
-        f"  ANONCHAT_PLUGINS={plugins} make run ARGS=--reload\n"
-        f"  python -m pytest {test}"
+        f"  ANONCHAT_PLUGINS={quote(plugins)} {python} {quote(str(_ROOT / 'main.py'))} --reload\n"
+        f"  PYTHONPATH={quote(str(_ROOT))} {python} -m pytest {quote(test)}"
     )
 
 

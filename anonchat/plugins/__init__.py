@@ -3,8 +3,18 @@
 See docs/plugins.md.
 """
 
-from ..entities import Message, Post, Room
-from ..errors import ChatError, NotAMember, NotFound, Refused
+from ..entities import Message, Post, Reaction, Room
+from ..errors import (
+    ChatError,
+    InvalidMessage,
+    LimitReached,
+    NeedsConfirmation,
+    NotAMember,
+    NotFound,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
 from ..languages import Language
 from ..setting_types import Duration
 from ..text.lookalikes import fold_lookalikes
@@ -21,6 +31,7 @@ from .entities import (
     RoomOpened,
     Visitor,
 )
+from .errors import PluginError
 from .facade import Chat
 from .plugin import Plugin
 from .room_state import RoomState
@@ -32,24 +43,31 @@ __all__ = [
     "CommandInfo",
     "Draft",
     "Duration",
+    "InvalidMessage",
     "Language",
+    "LimitReached",
     "Member",
     "MemberJoined",
     "MemberLeft",
     "Message",
     "MessagePosted",
     "MessagesDeleted",
+    "NeedsConfirmation",
     "NotAMember",
     "NotFound",
     "Plugin",
+    "PluginError",
     "PluginSettings",
     "Post",
+    "RateLimited",
+    "Reaction",
     "Refused",
     "Room",
     "RoomChanged",
     "RoomEnded",
     "RoomOpened",
     "RoomState",
+    "Unavailable",
     "Visitor",
     "fold_lookalikes",
 ]

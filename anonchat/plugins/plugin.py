@@ -224,7 +224,10 @@ class Plugin:
         return add
 
     def panel(self, title: str, *, icon: str = "") -> Callable[[_Function], _Function]:
-        """Add a tab beside the members of a room, filled by NiceGUI elements when it is opened."""
+        """Add a tab beside the members of a room, filled by NiceGUI elements when it is opened.
+
+        docs/plugins.md lists the icons.
+        """
 
         self._require_arguments("panel", title)
 
@@ -240,7 +243,8 @@ class Plugin:
     ) -> Callable[[_Function], _Function]:
         """Add a button to the header of rooms, or with `where="message"` to the menu of messages.
 
-        What the function returns is treated like what a command returns.
+        What the function returns is treated like what a command returns. docs/plugins.md lists the
+        icons.
         """
 
         self._require_arguments("action", title)

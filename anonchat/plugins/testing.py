@@ -32,7 +32,7 @@ from .plugin import Plugin
 from .registry import PluginRegistry
 from .room_state import RoomState
 
-__all__ = ["Person", "TestChat", "chat_with"]
+__all__ = ["Person", "TestChat", "chat_with", "load_plugin"]
 
 _UNLIMITED = {
     "posts_per_visitor": "off",
@@ -73,7 +73,8 @@ class Person:
         """Type a text: a command is run, everything else is posted.
 
         Returns the message, what the person alone is told, or `None`. With `anyway`, they have read
-        the warnings of filters. Raises what the person would be shown, such as `Refused`.
+        the warnings of filters. Raises what the person would be shown, such as `Refused`, and
+        `NeedsConfirmation` for a warning; its `warnings` are the sentences.
         """
         host = self.chat.host
         if split_command(text):
@@ -128,7 +129,7 @@ class Person:
         await presence.leave(member, page_id=self.visitor_id)
 
     def told(self, room: Room) -> list[str]:
-        """Return what the person alone was shown in a room by `chat.tell`."""
+        """Return what `chat.tell` has told the person in a room, whether they looked or not."""
         return [
             event.text
             for event in self.chat.told
@@ -176,6 +177,11 @@ class TestChat:
         """Return what a plugin keeps in a room."""
         return self.host.room_state(plugin.name, room.id)
 
+    def draw(self, message: Message) -> str:
+        """Return the HTML that the renderer of its kind draws of a message, or its text."""
+        drawn = self.host.drawer.draw(message)
+        return message.text if drawn is None else str(drawn)
+
     async def advance(self, duration: str) -> None:
         """Let time pass, such as `10m`; what is due then happens: jobs, and expiry."""
         end = self._clock.now + parse_duration(duration)
@@ -201,7 +207,10 @@ class TestChat:
 
 
 def load_plugin(file: Path) -> Plugin:
-    """Return the plugin of a file, as it is loaded at the start."""
+    """Return the plugin of a file, as it is loaded at the start. Raises `PluginError`.
+
+    >>> plugin = load_plugin(Path("dice.py"))
+    """
     (plugin,) = load_file(file)
     return plugin
 

@@ -27,6 +27,16 @@ async def test_page_is_public_and_leads_home(world: World) -> None:
     await ann.expect_path("/login")
 
 
+async def test_pictures_of_a_file_and_in_a_url_are_shown(world: World) -> None:
+    ann = await world.person("Ann")
+    await ann.open_path("/about")
+    await ann.expect_connected()
+    for title in ("of a file", "in a URL"):
+        picture = ann.page.get_by_alt_text(title)
+        await expect(picture).to_have_js_property("complete", True)
+        assert await picture.evaluate("(image) => image.naturalWidth") > 0
+
+
 async def test_page_that_asks_for_the_visitor_leads_to_the_login_and_back(world: World) -> None:
     ann = await world.person("Ann")
     await ann.open_path("/mine")

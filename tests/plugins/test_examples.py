@@ -1,5 +1,6 @@
 """The examples of docs/plugins.md are plugins that work, and the page shows them as they are."""
 
+import builtins
 import inspect
 import re
 import runpy
@@ -10,7 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from anonchat.plugins import Plugin, Refused
+from anonchat import plugins
+from anonchat.plugins import Message, Plugin, Refused
 from anonchat.plugins.loading import list_builtin_names, load_plugins
 from anonchat.plugins.registry import PluginRegistry
 from anonchat.plugins.testing import chat_with
@@ -63,6 +65,14 @@ def test_all_examples_load_together_beside_ours() -> None:
 def test_page_lists_our_plugins() -> None:
     section = (DOCS / "plugins.md").read_text().partition("\n## Ours\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list_builtin_names()
+
+
+def test_page_lists_the_icons_of_the_style_sheet() -> None:
+    page = (DOCS / "plugins.md").read_text()
+    listed = page.partition("`icon` is one of ours:")[2].partition(".\n")[0]
+    style_sheet = (DOCS.parent / "pages" / "assets" / "theme.css").read_text()
+    icons = re.findall(r"^\.icon-([a-z]+) \{\n  --shape:", style_sheet, re.MULTILINE)
+    assert re.findall(r"`([a-z]+)`", listed) == sorted({*icons})
 
 
 def test_each_example_fits_on_a_screen() -> None:
@@ -119,8 +129,9 @@ async def test_stars_are_drawn() -> None:
         await ann.say(room, '/rate "The Left Hand" 4')
         (message,) = await ann.read(room)
         assert message.text == "The Left Hand: 4/5"
-        drawn = str(chat.host.drawer.draw(message))
-        assert drawn == "<span><b>The Left Hand</b> ★★★★☆</span>"
+        assert chat.draw(message) == "<span><b>The Left Hand</b> ★★★★☆</span>"
+        plain = await ann.say(room, "<b>no kind</b>")
+        assert isinstance(plain, Message) and chat.draw(plain) == "<b>no kind</b>"
 
 
 @pytest.mark.asyncio(loop_scope="session")  # the loop of NiceGUI, if other tests have started it
@@ -216,6 +227,17 @@ async def test_the_tests_of_the_page_pass(monkeypatch: pytest.MonkeyPatch) -> No
         result = function()
         if inspect.isawaitable(result):
             await result
+
+
+def test_errors_of_the_reference_can_be_imported() -> None:
+    reference = (DOCS / "plugins-reference.md").read_text()
+    raised = {
+        name
+        for sentence in re.findall(r"\bRaises\b[^.;]*", reference)
+        for name in re.findall(r"`([A-Z]\w+)`", sentence)
+    }
+    assert {"NotAMember", "NeedsConfirmation"} <= raised
+    assert {name for name in raised if not hasattr(builtins, name)} <= {*plugins.__all__}
 
 
 def test_the_reference_is_that_of_the_docstrings() -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+from pathlib import Path
 
-from nicegui import ui
+from nicegui import app, ui
 from nicegui.events import ValueChangeEventArguments
 
 from anonchat.plugins import (
@@ -19,6 +20,12 @@ from anonchat.plugins import (
 )
 
 plugin = Plugin("sample", css="sample.css")
+
+FILE = app.add_static_file(local_file=Path(__file__).with_name("sample.svg"))
+PICTURES = {
+    "of a file": FILE,
+    "in a URL": "data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=",
+}
 
 
 @plugin.panel("Votes", icon="chart")
@@ -79,6 +86,8 @@ def judge(message: Message) -> None:
 def about() -> None:
     """Show text, and a button that fails."""
     ui.markdown("Rooms **forget**.")
+    for title, url in PICTURES.items():
+        ui.image(url).props(f'alt="{title}"').classes("w-8")
     ui.button("Fail", on_click=_fail)
 
 
