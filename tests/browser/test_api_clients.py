@@ -4,13 +4,13 @@ import httpx
 
 from tests.api.api_client import ApiClient
 from tests.browser.world import World
-from tests.timeouts import DEADLINE
+from tests.timeouts import DEADLINE, IDLE_MAX
 
 
 async def test_api_client_and_browser_exchange_messages(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     api = f"{world.server_process.url}/api/v1"
-    async with httpx.AsyncClient(base_url=api, timeout=DEADLINE) as http:
+    async with httpx.AsyncClient(base_url=api, timeout=DEADLINE, limits=IDLE_MAX) as http:
         name = world.name("Robot")
         visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": name})
         robot = ApiClient(http, visitor["token"])

@@ -13,7 +13,7 @@ from tests.api.api_client import ApiClient
 from tests.browser.person import CONNECTION_ERRORS, Person
 from tests.browser.world import World
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import DEADLINE
+from tests.timeouts import DEADLINE, IDLE_MAX
 
 ROWS_MAX = 300
 MESSAGES = 1_000
@@ -83,7 +83,9 @@ class _BulkPoster:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def bulk_poster(server_process: ServerProcess) -> AsyncIterator[_BulkPoster]:
-    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=DEADLINE) as http:
+    async with httpx.AsyncClient(
+        base_url=f"{server_process.url}/api/v1", timeout=DEADLINE, limits=IDLE_MAX
+    ) as http:
         visitor = await ApiClient(http).ask("POST", "/visitors", json={"nickname": "Crowd"})
         program = ApiClient(http, visitor["token"])
         bulk_poster = _BulkPoster(program, (await program.open(ROOM))["slug"])

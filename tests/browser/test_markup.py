@@ -19,7 +19,7 @@ from tests.browser.person import Person
 from tests.browser.world import World
 from tests.payloads import NAMES, PAYLOADS
 from tests.servers.server_process import ServerProcess
-from tests.timeouts import DEADLINE
+from tests.timeouts import DEADLINE, IDLE_MAX
 
 PAGE = 200
 SETTINGS = {"page_size": str(PAGE)}
@@ -66,7 +66,9 @@ _INJECT = """(texts) => {
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def author(server_process: ServerProcess) -> AsyncIterator[ApiClient]:
     """Fill the server with visitors, rooms and topics named after the payloads."""
-    async with httpx.AsyncClient(base_url=f"{server_process.url}/api/v1", timeout=DEADLINE) as http:
+    async with httpx.AsyncClient(
+        base_url=f"{server_process.url}/api/v1", timeout=DEADLINE, limits=IDLE_MAX
+    ) as http:
         visitors = []
         for name in NAMES:
             response = await http.post("/visitors", json={"nickname": name})
