@@ -14,6 +14,7 @@ from anonchat.plugins import Message, Plugin, PluginSettings
 from anonchat.plugins.errors import place_of
 from anonchat.plugins.registry import PluginRegistry
 from anonchat.plugins.rendering import MessageDrawer
+from tests.timeouts import DEADLINE
 
 HOSTILE = '<script>alert("x")</script>'
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -146,7 +147,10 @@ def test_a_mark_that_fails_leaves_the_text(caplog: pytest.LogCaptureFixture) -> 
     assert caplog.messages[0].startswith("plugin mine: inline mark fail_at_two failed in test_rend")
 
 
-def test_empty_matches_are_skipped_and_the_number_is_bounded() -> None:
+def test_empty_matches_are_skipped_and_the_number_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("anonchat.plugins.rendering._SEARCH_SECONDS", DEADLINE)
     assert mark("abc", ("x*", lambda match: "y")) == "abc"
     assert mark("a" * 300, ("a", lambda match: "b")) == "b" * 200 + "a" * 100
 
