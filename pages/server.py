@@ -127,6 +127,7 @@ def create_app(settings: Settings) -> FastAPI:
         except StartupError as error:  # uvicorn would print a traceback
             sys.stderr.write(f"{error}\n")
             os._exit(1)
+        plugins.start()
         for service in services:
             service.start()
         if not settings.base_url:
@@ -142,6 +143,7 @@ def create_app(settings: Settings) -> FastAPI:
             await admin.stop()
             for service in services:
                 service.stop()
+            await plugins.stop()
             await chat.stop()
             await metrics.stop()
 
@@ -155,10 +157,7 @@ def create_app(settings: Settings) -> FastAPI:
             web.include_router(plugin.router, prefix=f"/plugins/{plugin.name}")
     web.router.routes.append(api := api_routes(chat, plugins))
     web.state.chat, web.state.streams, web.state.listen_sockets = chat, api.streams, []
-    services = [
-        *pages.register(chat, web, plugins=plugins, languages=languages, themes=themes),
-        plugins,
-    ]
+    services = pages.register(chat, web, plugins=plugins, languages=languages, themes=themes)
     ui.run_with(
         web,
         title=settings.name,

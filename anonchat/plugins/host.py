@@ -75,10 +75,10 @@ class PluginHost:
         """Start the jobs; needs a running event loop and a started chat."""
         self.jobs.start()
 
-    def stop(self) -> None:
-        """Stop jobs and listeners."""
-        self.jobs.stop()
-        self.listeners.stop()
+    async def stop(self) -> None:
+        """Stop jobs and listeners; call this before the chat stops."""
+        await self.jobs.stop()
+        await self.listeners.stop()
 
     def find_room(self, room_id: str) -> Room:
         """Return a room. Raises `NotFound`."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 from ..errors import ChatError
+from ..runtime.background_tasks import end_tasks
 from ..runtime.clock import Clock
 from ..runtime.scheduling import PeriodicTask
 from .invocation import Values, call_alone, log_failure
@@ -44,11 +45,10 @@ class Jobs:
         if self._jobs:
             self._task.start()
 
-    def stop(self) -> None:
-        """Stop; cancel the jobs that run."""
-        self._task.stop()
-        for task in self._running.values():
-            task.cancel()
+    async def stop(self) -> None:
+        """Stop; cancel the jobs that run, and wait for their end."""
+        await self._task.end()
+        await end_tasks(self._running.values())
 
     async def tick(self) -> None:
         """Start all jobs that are due."""

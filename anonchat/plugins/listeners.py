@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from ..events import Event
+from ..runtime.background_tasks import end_tasks
 from .entities import MessagePosted, PluginEvent, make_event
 from .invocation import Values, call_alone, log_failure
 from .registrations import Listener
@@ -56,11 +57,10 @@ class Listeners:
         while tasks := [task for task in self._tasks.values() if not task.done()]:
             await asyncio.wait(tasks)
 
-    def stop(self) -> None:
-        """Drop what is queued, and cancel what runs."""
+    async def stop(self) -> None:
+        """Drop what is queued, cancel what runs, and wait for its end."""
         self._queues.clear()
-        for task in self._tasks.values():
-            task.cancel()
+        await end_tasks(self._tasks.values())
 
     async def _call_all(self, queue: deque[tuple[Listener, PluginEvent]]) -> None:
         while queue:

@@ -243,5 +243,5 @@ async def chat_with(*plugins: Plugin, **settings: object) -> AsyncIterator[TestC
         try:
             yield TestChat(host, clock, languages)
         finally:
-            host.stop()
+            await host.stop()
             await chat.stop()

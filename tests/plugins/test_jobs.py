@@ -131,7 +131,7 @@ async def test_a_job_runs_on_one_of_several_nodes_and_not_again_after_a_restart(
         assert len(runs) == 1
     finally:
         for each in (host, *others, again):
-            each.stop()
+            await each.stop()
         await host.chat.stop()
 
 

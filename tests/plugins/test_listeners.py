@@ -23,6 +23,7 @@ from anonchat.plugins import (
     RoomState,
 )
 from anonchat.plugins.testing import chat_with
+from tests.timeouts import DEADLINE
 
 EVENTS = (
     MemberJoined,
@@ -216,3 +217,23 @@ async def test_a_listener_that_uses_a_room_that_has_ended_is_warned_about(
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage().endswith(": NotFound")
+
+
+async def test_chat_stops_while_a_listener_uses_the_database() -> None:
+    plugin = Plugin("busy")
+    has_begun = asyncio.Event()
+
+    @plugin.on(MessagePosted)
+    async def count(event: MessagePosted, state: RoomState) -> None:
+        number = 0
+        while True:
+            number += 1
+            await state.put("n", number)
+            has_begun.set()
+
+    async with chat_with(plugin) as chat:
+        ann = await chat.enter("Ann")
+        await ann.say(await chat.open_room("tea", ann), "hello")
+        async with asyncio.timeout(DEADLINE):
+            await has_begun.wait()
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "busy"] == []
