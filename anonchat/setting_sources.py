@@ -52,12 +52,12 @@ def _require_known_names(
     """
     variables = (("", name) for name in os.environ)
     sources = [*variables, *_list_lines(), *_list_secrets(secrets)]
-    given = {name.upper().removeprefix(PREFIX) for _, name in sources}
+    has_plugins = any(name.upper() == f"{PREFIX}PLUGINS" for _, name in sources)
     for source, name in sources:
         setting = name.upper().removeprefix(PREFIX)
-        if is_open_to_plugins and ("PLUGINS" in given or _is_of_builtin(setting)):
-            continue
         if name.upper().startswith(PREFIX) and setting not in known:
+            if is_open_to_plugins and (has_plugins or _is_of_builtin(setting)):
+                continue
             nearest = [
                 f"the nearest is {PREFIX}{each}" for each in get_close_matches(setting, known)
             ]
