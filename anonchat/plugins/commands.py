@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,7 +28,7 @@ from .arguments import WrongArguments
 from .errors import PluginFailed
 from .injection import Injected, name_of
 from .invocation import Values, invoke, log_failure
-from .registrations import Action, Command, Who
+from .registrations import Command, Who
 
 _COMMAND = re.compile(r"/([A-Za-z][A-Za-z0-9_-]{0,31})(?:\s+|$)(.*)", re.DOTALL)
 _SECONDS = 10.0
@@ -234,11 +234,6 @@ def usage_of(command: Command) -> str:
 def may_use(who: Who, author: str, room: Room) -> bool:
     """Return whether a member may use what is for members, helpers, or the owner alone."""
     return who == "members" or author == room.owner
-
-
-def list_actions(actions: Iterable[Action], where: str) -> list[Action]:
-    """Return the actions at one place."""
-    return [action for action in actions if action.where == where]
 
 
 def _usage_error(command: Command, reason: str) -> Refused:

@@ -21,7 +21,7 @@ from ..events import (
 )
 from ..languages import Language
 from ..text.posts import normalize_post
-from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands, list_actions
+from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
 from .facade import Chat
 from .filters import FilterChain
@@ -32,7 +32,7 @@ from .listeners import Listeners
 from .registrations import Action, Command, Filter, Job, Listener, Page, Panel
 from .registry import PluginRegistry
 from .rendering import MessageDrawer
-from .room_state import Guard, RoomState, Watcher
+from .room_state import Check, RoomState, Watcher
 
 _ACTION_SECONDS = 10.0
 
@@ -122,7 +122,7 @@ class PluginHost:
 
     def list_actions(self, where: str) -> list[Action]:
         """Return the actions in the header of a room, or in the menu of a message."""
-        return list_actions(self.registry.actions.values(), where)
+        return [each for each in self.registry.actions.values() if each.where == where]
 
     async def run_action(
         self,
@@ -169,12 +169,16 @@ class PluginHost:
         plugin: str,
         room_id: str,
         *,
-        guard: Guard | None = None,
+        require_member: Check | None = None,
         add_watcher: AddWatcher | None = None,
     ) -> RoomState:
         """Return the state of a plugin in a room."""
         return RoomState(
-            self.chat.room_states, room_id, plugin, guard=guard, add_watcher=add_watcher
+            self.chat.room_states,
+            room_id,
+            plugin,
+            require_member=require_member,
+            add_watcher=add_watcher,
         )
 
     def watch_state(self, room_id: str, plugin: str, watcher: Callable[[], object]) -> None:
@@ -247,9 +251,9 @@ class PluginHost:
         values[Room] = room
         values[Member] = make_member(member, room)
         if call.wants(RoomState):
-            guard = partial(self.chat.memberships.require, room.id, member.visitor_id)
+            check = partial(self.chat.memberships.require, room.id, member.visitor_id)
             values[RoomState] = self.room_state(
-                call.plugin, room.id, guard=guard, add_watcher=add_watcher
+                call.plugin, room.id, require_member=check, add_watcher=add_watcher
             )
         if call.wants(Visitor):
             visitor = await self.chat.identity.get(member.visitor_id)

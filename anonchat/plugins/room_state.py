@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..services.room_states import RoomStates
 
 Watcher = Callable[[], Awaitable[object] | object]
-Guard = Callable[[], Awaitable[object]]
+Check = Callable[[], Awaitable[object]]
 
 
 class RoomState:
@@ -26,14 +26,14 @@ class RoomState:
         room_id: str,
         plugin: str,
         *,
-        guard: Guard | None = None,
+        require_member: Check | None = None,
         add_watcher: Callable[[str, str, Watcher], None] | None = None,
     ) -> None:
-        """`guard` raises an error before each use by somebody who may not use it any more."""
+        """`require_member` raises an error before each use by somebody who has left."""
         self._states = states
         self._room_id = room_id
         self._plugin = plugin
-        self._guard = guard
+        self._require_member = require_member
         self._add_watcher = add_watcher
 
     async def get(self, key: str, default: JsonValue = None) -> JsonValue:
@@ -73,5 +73,5 @@ class RoomState:
         self._add_watcher(self._room_id, self._plugin, function)
 
     async def _check(self) -> None:
-        if self._guard:
-            await self._guard()
+        if self._require_member:
+            await self._require_member()
