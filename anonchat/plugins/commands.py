@@ -20,6 +20,7 @@ from ..errors import (
     RateLimited,
     Refused,
 )
+from ..runtime.background_tasks import end_tasks
 from ..runtime.bounded_dict import BoundedDict
 from ..runtime.clock import Clock
 from ..text.normalization import normalize_message
@@ -89,10 +90,15 @@ class Commands:
         self._clock = clock
         self._say = say
         self._used_at: BoundedDict[tuple[str, str], datetime] = BoundedDict(_RECENT_MAX)
-        self._runs: BoundedDict[tuple[str, str, str], asyncio.Future[CommandResult]] = BoundedDict(
+        self._runs: BoundedDict[tuple[str, str, str], asyncio.Task[CommandResult]] = BoundedDict(
             _RECENT_MAX
         )
+        self._running: set[asyncio.Task[CommandResult]] = set()
         self._unconfirmed: BoundedDict[tuple[str, str, str], Post] = BoundedDict(_UNCONFIRMED_MAX)
+
+    async def stop(self) -> None:
+        """Cancel the commands that run, and wait for their end."""
+        await end_tasks(self._running)
 
     def list_for(self, author: str, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
@@ -124,11 +130,13 @@ class Commands:
         run = self._runs.get(key) if dedup_id else None
         if run is None:
             post = self._unconfirmed.pop(key, None) if dedup_id and confirmed else None
-            run = asyncio.ensure_future(
+            run = asyncio.create_task(
                 self._say_confirmed(member, post, dedup_id)
                 if post
                 else self._run(text, member, room, provide, dedup_id, confirmed)
             )
+            self._running.add(run)
+            run.add_done_callback(self._running.discard)
             if dedup_id:
                 self._runs[key] = run
                 run.add_done_callback(partial(self._on_done, key))

@@ -76,7 +76,8 @@ class PluginHost:
         self.jobs.start()
 
     async def stop(self) -> None:
-        """Stop jobs and listeners; call this before the chat stops."""
+        """Stop commands, jobs and listeners; call this before the chat stops."""
+        await self._commands.stop()
         await self.jobs.stop()
         await self.listeners.stop()
 

@@ -8,8 +8,9 @@ import pytest
 
 from anonchat import InvalidMessage, RateLimited, split_command, unescape_slash
 from anonchat.plugins import Chat as PluginChat
-from anonchat.plugins import CommandInfo, Plugin, Post
+from anonchat.plugins import CommandInfo, Plugin, Post, RoomState
 from anonchat.plugins.testing import TestChat, chat_with
+from tests.timeouts import DEADLINE
 
 numbers = count(1)
 plugin = Plugin("counting")
@@ -148,3 +149,25 @@ def test_two_slashes_are_one() -> None:
         "/x",
         "a//x",
     ]
+
+
+async def test_chat_stops_while_a_command_uses_the_database() -> None:
+    has_begun = asyncio.Event()
+    busy = Plugin("busy")
+
+    @busy.command()
+    async def count(state: RoomState) -> None:
+        number = 0
+        while True:
+            number += 1
+            await state.put("n", number)
+            has_begun.set()
+
+    async with chat_with(busy) as chat:
+        ann = await chat.enter("Ann")
+        room = await chat.open_room("tea", ann)
+        caller = asyncio.create_task(ann.say(room, "/count"))
+        async with asyncio.timeout(DEADLINE):
+            await has_begun.wait()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
