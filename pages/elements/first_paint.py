@@ -10,8 +10,10 @@ from nicegui import Client, html, ui
 from ..http.page_template import edit_page_template
 
 _APP = '<div id="app" {% if unocss %}class="nicegui-unocss-loading" {% endif %}></div>'
-_PAINTED_APP = """<div id="app">
-{%- if request.scope.first_paint %}{{ request.scope.first_paint() | safe }}{% endif -%}
+_PAINTED_APP = """<script nonce="{{ request.scope.nonce }}">
+%s</script>
+<div id="app">
+{%%- if request.scope.first_paint %%}{{ request.scope.first_paint() | safe }}{%% endif -%%}
 </div>"""
 _MOUNT = 'app.mount("#app");'
 _SCRIPT = Path(__file__).with_suffix(".js").read_text()
@@ -32,8 +34,8 @@ def install_first_paint() -> None:
 
     Vue empties the element that it is mounted in, and fills it in the same task: nothing flickers.
     """
-    edit_page_template(_APP, _PAINTED_APP)
-    edit_page_template(_MOUNT, f"replaceFirstPaint(() => {_MOUNT.rstrip(';')});\n{_SCRIPT}")
+    edit_page_template(_APP, _PAINTED_APP % _SCRIPT)
+    edit_page_template(_MOUNT, f"replaceFirstPaint(() => {_MOUNT.rstrip(';')});")
 
 
 def paint_on_response(client: Client) -> None:
