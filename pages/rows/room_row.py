@@ -13,6 +13,7 @@ from .template import Template
 _sidebar_cache = DrawnRowCache()
 _card_cache = DrawnRowCache()
 
+_SHORT_NAME_CHARACTERS = 14  # fit in two lines beside the buttons of a phone
 _SHORT_TTL = timedelta(minutes=10)
 
 _TIME_LEFT = span(data_left="{left}", data_say="{left_text}")
@@ -110,7 +111,8 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
 
 def title_row(room: Room) -> Row:
     """Draw the name and topic of a room."""
-    html = div(class_="title")[
+    is_long = len(room.name) > _SHORT_NAME_CHARACTERS
+    html = div(class_=["title", is_long and "long"])[
         h1[bdi[room.name]],
         room.topic and p(class_="topic", dir="auto", title=room.topic)[room.topic],
     ]

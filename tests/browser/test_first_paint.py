@@ -90,7 +90,9 @@ async def test_message_typed_before_the_scripts_can_be_sent(world: World, room: 
     await ann.expect_messages("first")
 
 
-async def test_room_name_entered_before_the_scripts_opens_once_they_have_run(world: World, room: str) -> None:
+async def test_room_name_entered_before_the_scripts_opens_once_they_have_run(
+    world: World, room: str
+) -> None:
     (ann,) = await world.members(room, "Ann")
     run_scripts = await _open_without_scripts(ann, ann.page.url.removeprefix(ann.home))
     search = ann.textbox("Find or create a room")
