@@ -28,6 +28,7 @@ from .security.reaction_cipher import ReactionCipher
 from .security.replicated_keystore import ReplicatedKeyStore
 from .security.row_cipher import RowCipher
 from .security.secret_key import get_or_create_secret_key, keys_path
+from .security.standing_cipher import StandingCipher
 from .services.admin_stats import AdminStats
 from .services.expiry import Expiry, PurgeResult
 from .services.health import Health
@@ -36,6 +37,7 @@ from .services.job_runs import JobRuns
 from .services.key_rotation import KeyRotation
 from .services.memberships import Memberships
 from .services.messages import Messages
+from .services.moderation import Moderation
 from .services.presence import Presence
 from .services.room_deletion import RoomDeletion
 from .services.room_directory import RoomDirectory
@@ -43,7 +45,9 @@ from .services.room_editor import RoomEditor
 from .services.room_states import RoomStates
 from .services.rooms import Rooms
 from .settings import Settings
+from .storage.bans import Bans
 from .storage.database import Database
+from .storage.departures import Departures
 from .storage.message_batch import BatchStore
 from .storage.message_history import MessageHistory
 from .storage.message_search import MessageSearch
@@ -53,6 +57,8 @@ from .storage.purge_stats import PurgeStatsStore
 from .storage.reactions import StoredReactions
 from .storage.room_names import RoomNames
 from .storage.room_places import RoomPlaces
+from .storage.standings import Standings
+from .storage.stored_members import StoredMembers
 from .storage.stored_messages import StoredMessages
 from .text.confusables import UNICODE_VERSION
 
@@ -112,6 +118,17 @@ class Chat:
         reactions = StoredReactions(
             database=database, clock=clock, message_cipher=message_cipher, cipher=reaction_cipher
         )
+        standing_cipher = StandingCipher(keys)
+        standings = Standings(standing_cipher)
+        stored_members = StoredMembers(cipher=cipher, standing_cipher=standing_cipher)
+        departures = Departures(
+            database=database,
+            clock=clock,
+            cipher=cipher,
+            standings=standings,
+            members=stored_members,
+        )
+        bans = Bans(cipher=cipher, standing_cipher=standing_cipher, most=settings.bans_per_room_max)
         # After the bus, which the keys need.
         self._event_cipher = EventCipher(cipher, message_cipher)
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
@@ -158,6 +175,7 @@ class Chat:
             nicknames=self.nicknames,
             phrases=PhraseVerifier(limits, hasher),
             forget_reactions=reactions.forget,
+            leave_owned_rooms=departures.end_owned,
             hasher=hasher,
         )
         self.room_deletion = RoomDeletion(
@@ -203,6 +221,10 @@ class Chat:
             cipher=cipher,
             hasher=hasher,
             places=places,
+            stored=stored_members,
+            standings=standings,
+            departures=departures,
+            bans=bans,
         )
         self.key_rotation = KeyRotation(
             database=database,
@@ -219,10 +241,32 @@ class Chat:
             purge_stats=self.purge_stats,
             end_room=self.room_deletion.end,
             forget=self.identity.forget,
+            leave_owned_rooms=departures.end_owned,
         )
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
         history = MessageHistory(
             database=database, bus=bus, clock=clock, cipher=message_cipher, reactions=reactions
+        )
+        stored_messages = StoredMessages(
+            database=database,
+            clock=clock,
+            keys=keys,
+            cipher=message_cipher,
+            reactions=reactions,
+            standings=standings,
+        )
+        self.moderation = Moderation(
+            settings=settings,
+            database=database,
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            standings=standings,
+            members=stored_members,
+            departures=departures,
+            bans=bans,
+            messages=stored_messages,
+            rotate_span_keys=self.key_rotation.rotate,
         )
         self.messages = Messages(
             settings=settings,
@@ -239,6 +283,7 @@ class Chat:
                     limits=limits,
                     cipher=cipher,
                     message_cipher=message_cipher,
+                    standing_cipher=standing_cipher,
                 ),
                 bus=bus,
                 shares=shares,
@@ -247,13 +292,7 @@ class Chat:
             ),
             history=history,
             search=MessageSearch(history=history, clock=clock),
-            stored=StoredMessages(
-                database=database,
-                clock=clock,
-                keys=keys,
-                cipher=message_cipher,
-                reactions=reactions,
-            ),
+            stored=stored_messages,
             require_member=self.memberships.require,
             list_members=self.memberships.list_all,
             rotate_span_keys=self.key_rotation.rotate,

@@ -1,9 +1,15 @@
 """Entities as frozen dataclasses, returned by services and carried by events."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from pydantic import JsonValue
+
+FOR_GOOD: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""When a mute ends that does not end before the room does."""
+HELPER: Final = "helper"
+"""The role of members who help the owner to keep order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,11 @@ class Room:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Member:
-    """A visitor in a room. `author` is the pseudonym, which is valid in this room only."""
+    """A visitor in a room. `author` is the pseudonym, which is valid in this room only.
+
+    `role` is `HELPER` or empty; the owner is that of the room. Until `muted_until` they may not
+    write.
+    """
 
     room_id: str
     visitor_id: str
@@ -51,6 +61,30 @@ class Member:
     nickname: str
     badge: str
     read_seq: int
+    role: str = ""
+    muted_until: datetime | None = None
+
+    def find_mute(self, now: datetime) -> datetime | None:
+        """Return until when the member may not write, or `None` if they may."""
+        return self.muted_until if self.muted_until and self.muted_until > now else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a visitor may do in a room. `was_removed` is whether they were, and are not back."""
+
+    role: str = ""
+    muted_until: datetime | None = None
+    was_removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Somebody who may not come into a room again; a forgotten person has no nickname here."""
+
+    author: str
+    nickname: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +203,18 @@ class PurgeStats:
     purged_at: datetime
     next_purge: datetime
     oldest: datetime | None
+
+
+def role_of(member: Member, room: Room) -> str:
+    """Return `"owner"`, `HELPER`, or `""` for an ordinary member."""
+    return "owner" if member.author == room.owner else member.role
+
+
+def may_moderate(member: Member, room: Room) -> bool:
+    """Return whether a member keeps order in a room: its owner, and its helpers."""
+    return role_of(member, room) != ""
+
+
+def rank(role: str) -> int:
+    """Return a number that is greater for those who may act on others of a smaller one."""
+    return {"owner": 2, HELPER: 1}.get(role, 0)

@@ -13,7 +13,7 @@ logged, not shown.
     ├── Refused
     ├── NotFound
     ├── NotAMember
-    ├── NotAllowed
+    ├── NotAllowed ── Muted, Banned
     ├── UnknownVisitor
     ├── ChallengeUnsolved
     ├── LimitReached ── RateLimited ── TooManyPhrases
@@ -21,6 +21,7 @@ logged, not shown.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -131,6 +132,28 @@ class NotAMember(ChatError):
 
 class NotAllowed(ChatError):
     """The member may not do this to something of another member."""
+
+
+class Muted(NotAllowed):
+    """The member may not write in the room for a while.
+
+    `until` is when that ends, and `left` how long it takes, if it ends before the room does.
+    """
+
+    default = N_("You cannot write in this room any more.")
+
+    def __init__(self, until: datetime, left: str = "") -> None:
+        if left:
+            super().__init__(N_("You cannot write in this room for another {left}."), left=left)
+        else:
+            super().__init__()
+        self.until = until
+
+
+class Banned(NotAllowed):
+    """The visitor, or one whose nickname looks the same, may not come into the room again."""
+
+    default = N_("You cannot come into this room any more.")
 
 
 class UnknownVisitor(ChatError):

@@ -22,7 +22,7 @@ class RoomOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoomChanged(Event):
-    """The owner changed the name, topic or lifetimes of a room."""
+    """The owner changed the name, topic or lifetimes of a room, or it has another owner."""
 
     room: Room
 
@@ -53,12 +53,20 @@ class MemberJoined(Event):
 
 @dataclass(frozen=True, slots=True)
 class MemberLeft(Event):
-    """A member left a room: as `requested`, or displaced by another, or forgotten."""
+    """A member left a room: as `requested`, `removed`, displaced by another, or forgotten."""
 
     room_id: str
     visitor_id: str
     author: str
     requested: bool = False
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanged(Event):
+    """A member has another role, owns the room now or no longer, or was muted or unmuted."""
+
+    member: Member
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Language:
     def explain(self, error: ChatError) -> str:
         """Return the translated message of an error."""
         details = {
-            name: self._format_if_duration(value) if name in ("least", "most") else value
+            name: self._format_if_duration(value) if name in ("least", "most", "left") else value
             for name, value in error.details.items()
         }
         return self(error.sentence, **details)

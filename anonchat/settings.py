@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     """The maximum number of rooms that one visitor has joined."""
     members_per_room_max: int = Field(default=500, ge=1)
     """The maximum number of members of a room."""
+    helpers_per_room_max: int = Field(default=20, ge=0)
+    """The maximum number of helpers of a room."""
+    bans_per_room_max: int = Field(default=500, ge=1)
+    """The maximum number of bans in a room."""
     visitors_max: int = Field(default=200_000, ge=1)
     """The maximum number of visitors."""
     sessions_per_visitor_max: int = Field(default=10, ge=1)
@@ -163,6 +167,8 @@ class Settings(BaseSettings):
     """Edited messages per visitor; an edit costs as much as a deletion."""
     reactions_per_visitor: RateSetting = Rate(240, timedelta(minutes=1))
     """Reactions that a visitor adds or removes."""
+    moderation_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """What an owner or helper does to members: roles, mutes, removals, bans."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))

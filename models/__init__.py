@@ -7,6 +7,7 @@ text. See docs/architecture.md, "At rest".
 from sqlmodel import SQLModel
 
 from models import naming  # noqa: F401  # names constraints before the first table
+from models.ban import BanRow
 from models.closed_name import ClosedNameRow
 from models.job_run import JobRunRow
 from models.member import MemberRow
@@ -16,10 +17,12 @@ from models.reaction import ReactionRow
 from models.room import RoomRow
 from models.room_state import RoomStateRow
 from models.span import SpanRow
+from models.standing import StandingRow
 from models.tombstone import TombstoneRow
 from models.visitor import TokenRow, VisitorRow
 
 __all__ = [
+    "BanRow",
     "ClosedNameRow",
     "JobRunRow",
     "MemberRow",
@@ -30,6 +33,7 @@ __all__ = [
     "RoomStateRow",
     "SQLModel",
     "SpanRow",
+    "StandingRow",
     "TokenRow",
     "TombstoneRow",
     "VisitorRow",

@@ -54,6 +54,10 @@ class Cost:
     """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0
     """A deletion: a new key for the span, and re-encryption of its other messages."""
+    MODERATE: Final = 12.0
+    """Changing the role of a member, muting, removing or banning one."""
+    DELETE_ALL: Final = 250.0
+    """Deleting all that somebody has written: new keys for some spans, and their re-encryption."""
     JOIN: Final = 8.0
     """Joining or leaving a room: a transaction, and updates of member and room lists."""
     NEW_ROOM: Final = 24.0

@@ -66,6 +66,8 @@ class Limits:
         """Messages edited by a visitor."""
         self.reactions = limit(settings.reactions_per_visitor)
         """Reactions that a visitor adds or removes."""
+        self.moderation = limit(settings.moderation_per_visitor)
+        """What a visitor does to other members to keep order."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from ..entities import Member, Room
 from ..events import (
     Event,
+    MemberChanged,
     MemberJoined,
     MessageEdited,
     MessagePosted,
@@ -44,6 +45,9 @@ class EventCipher:
                 encrypted = self._cipher.encrypt_sent_room(room)
                 joined = self._cipher.encrypt_sent_member(member)
                 return MemberJoined(encrypted, joined) if encrypted and joined else None
+            case MemberChanged(member):
+                changed_member = self._cipher.encrypt_sent_member(member)
+                return MemberChanged(changed_member) if changed_member else None
             case MessagePosted(room, message, visitor_id):
                 encrypted = self._cipher.encrypt_sent_room(room)
                 posted = self._message_cipher.encrypt_sent_message(message, visitor_id)
@@ -76,6 +80,9 @@ class EventCipher:
                 decrypted = await self._decrypt_room(room)
                 joined = await self._decrypt_member(member)
                 return MemberJoined(decrypted, joined) if decrypted and joined else None
+            case MemberChanged(member):
+                changed_member = await self._decrypt_member(member)
+                return MemberChanged(changed_member) if changed_member else None
             case MessagePosted(room, message, visitor_id):
                 posted = await self._message_cipher.decrypt_sent_message(message, visitor_id)
                 decrypted = await self._decrypt_room(room)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ from ..storage.closed_names import delete_expired_names
 from ..storage.database import Database
 from ..storage.message_deletion import delete_messages
 from ..storage.purge_stats import PurgeStatsStore, count_purged, read_row_key_names
+from ..storage.standings import delete_ended_standings
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Expiry:
         purge_stats: PurgeStatsStore,
         end_room: Callable[[str], Awaitable[int]],
         forget: Callable[[str], Awaitable[int]],
+        leave_owned_rooms: Callable[[str], AsyncIterator[object]],
     ) -> None:
         self._database = database
         self._bus = bus
@@ -62,6 +64,7 @@ class Expiry:
         self._purge_stats = purge_stats
         self._end_room = end_room
         self._forget = forget
+        self._leave_owned_rooms = leave_owned_rooms
         # When to destroy keys that had no rows at startup, and their names.
         self._orphans: tuple[datetime, set[str]] | None = None
 
@@ -89,6 +92,7 @@ class Expiry:
 
     async def reconcile(self) -> None:
         """Complete deletions that a crash interrupted: rows without keys, and keys without rows."""
+        await self._end_ownerships()
         counts: Counter[str] = Counter()
         async with self._database.transaction() as session:
             rooms = (await session.exec(select(RoomRow.id, RoomRow.texts_key_id))).all()
@@ -111,6 +115,15 @@ class Expiry:
         orphans = {name for name in self._keys.initial_names() if is_row_key(name)} - owned
         self._orphans = self._clock() + self._keys.row_commit_delay, orphans
         await self.destroy_orphans()
+
+    async def _end_ownerships(self) -> None:
+        """Give the rooms of visitors whose keys are destroyed to other members."""
+        async with self._database.read_session() as session:
+            visitors = (await session.exec(select(VisitorRow.id))).all()
+        for visitor_id in visitors:
+            if self._keys.is_destroyed(visitor_key_name(visitor_id)):
+                async for _ in self._leave_owned_rooms(visitor_id):  # no page shows them yet
+                    pass
 
     async def destroy_orphans(self) -> None:
         """Destroy the keys whose rows were missing at startup, if they are still missing.
@@ -164,6 +177,7 @@ class Expiry:
             await session.exec(delete(TombstoneRow).where(col(TombstoneRow.dedup_key).in_(expired)))
             await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_at(now)))
             await delete_expired_names(session, now=now)
+            await delete_ended_standings(session, now=now)
         return count
 
 

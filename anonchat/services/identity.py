@@ -98,6 +98,7 @@ class Identity:
         phrases: PhraseVerifier,
         hasher: Hasher,
         forget_reactions: Callable[[str], AsyncIterator[Event]],
+        leave_owned_rooms: Callable[[str], AsyncIterator[Event]],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -114,6 +115,7 @@ class Identity:
         self._nicknames = nicknames
         self._phrases = phrases
         self._forget_reactions = forget_reactions
+        self._leave_owned_rooms = leave_owned_rooms
         self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
         self._token_cache = TokenCache()
@@ -413,8 +415,9 @@ class Identity:
     async def forget(self, visitor_id: str) -> int:
         """Forget a visitor: delete nickname, tokens, memberships, reactions and all messages.
 
-        Returns the number of deleted messages. The visitor is first marked as expired, so that
-        after a crash any node's janitor completes the deletion.
+        The rooms that they own are given to other members. Returns the number of deleted messages.
+        The visitor is first marked as expired, so that after a crash any node's janitor completes
+        the deletion.
         """
         self._being_forgotten.add(visitor_id)
         expiring = update(VisitorRow).where(col(VisitorRow.id) == visitor_id)
@@ -430,6 +433,8 @@ class Identity:
             await self._bus.publish(deletion)
         async for reacted in self._forget_reactions(visitor_id):
             await self._bus.publish(reacted)
+        async for event in self._leave_owned_rooms(visitor_id):
+            await self._bus.publish(event)
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction(visitor_id) as session:

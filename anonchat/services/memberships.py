@@ -8,29 +8,43 @@ from functools import partial
 
 from sqlalchemy import ScalarSelect, SQLColumnExpression, case
 from sqlmodel import col, func, select
-from sqlmodel.sql.expression import Select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, RoomRow, VisitorRow
+from models import MemberRow, MessageRow, RoomRow, StandingRow, VisitorRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Member, Membership
+from ..entities import Member, Membership, Standing
 from ..errors import NotAMember, NotFound, Unavailable, UnknownVisitor
-from ..events import BadgeChanged, Event, EventsLost, MemberJoined, MemberLeft, RoomEnded, RoomRead
+from ..events import (
+    BadgeChanged,
+    Event,
+    EventsLost,
+    MemberChanged,
+    MemberJoined,
+    MemberLeft,
+    RoomEnded,
+    RoomRead,
+)
 from ..lifetimes import room_lifetime
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
+from ..storage.bans import Bans
 from ..storage.database import Database
+from ..storage.departures import Departures
 from ..storage.pseudonyms import choose_pseudonym
 from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
 from ..storage.room_places import RoomPlaces
+from ..storage.standings import Standings
+from ..storage.stored_members import StoredMembers, select_members, with_standing
 
 _MEMBERS_CACHED_MAX = 50_000
 _UNREAD_MAX = 1_000
+_MICROSECOND = timedelta(microseconds=1)
 # Row locks: against concurrent updates, and against deletion.
 _FOR_NO_KEY_UPDATE = {"key_share": True}
 _FOR_KEY_SHARE = {"read": True, "key_share": True}
@@ -50,6 +64,10 @@ class Memberships:
         cipher: RowCipher,
         hasher: Hasher,
         places: RoomPlaces,
+        stored: StoredMembers,
+        standings: Standings,
+        departures: Departures,
+        bans: Bans,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -59,6 +77,10 @@ class Memberships:
         self._cipher = cipher
         self._hasher = hasher
         self._places = places
+        self._stored = stored
+        self._standings = standings
+        self._departures = departures
+        self._bans = bans
         self._read_marks = ReadMarks(database)
         self._member_lists: RoomCache[dict[str, Member]] = RoomCache(
             _MEMBERS_CACHED_MAX, bus.room_epoch, measure=lambda members: 1 + len(members)
@@ -69,10 +91,11 @@ class Memberships:
         """Make the visitor a member of the room; an existing membership is returned unchanged.
 
         Earlier messages count as read. The room gets its full lifetime once a member other than its
-        creator has joined. Raises `NotFound`, `UnknownVisitor`, `LimitReached`, or `Unavailable`,
-        also while only another node has the keys of the room or the visitor.
+        creator has joined. A mute that has not ended goes on. Raises `NotFound`, `UnknownVisitor`,
+        `Banned`, `LimitReached`, or `Unavailable`, also while only another node has the keys of the
+        room or the visitor.
         """
-        displaced = None
+        displaced, standing = None, Standing()
         async with self._database.transaction(visitor_id) as session:
             room_row = await session.get(RoomRow, room_id, with_for_update=_FOR_NO_KEY_UPDATE)
             visitor_row = await session.get(VisitorRow, visitor_id, with_for_update=_FOR_KEY_SHARE)
@@ -85,6 +108,7 @@ class Memberships:
             await self._require_keys(room_row, visitor_id)
             is_new = row is None
             if row is None:
+                await self._bans.require_admitted(session, room_id, visitor_row)
                 displaced = await self._places.reserve_member(session, room_row, visitor_id)
                 self._limits.joins.hit(visitor_id)
                 row = MemberRow(
@@ -92,21 +116,33 @@ class Memberships:
                     visitor_id=visitor_id,
                     author=await choose_pseudonym(session, self._hasher, room_row, visitor_row),
                     read_seq=room_row.last_seq,
-                    joined_at=ceil_to_minute(now),
+                    joined_at=await self._choose_joined_at(session, room_id, now),
                 )
                 session.add(row)
+                standing = await self._standings.take_back(session, room_id, visitor_id, now)
                 room_row.active_at = now
                 room_row.was_entered = room_row.was_entered or row.author != room_row.owner
                 room_row.expires_at = max(room_row.expires_at, now + self._lifetime(room_row))
+            else:
+                standing = await self._standings.read(session, room_id, visitor_id)
         if displaced:
             await self._bus.publish(MemberLeft(room_id, displaced.visitor_id, displaced.author))
         room = self._cipher.decrypt_room(room_row)
         member = self._cipher.decrypt_member(row, visitor_row)
         if room is None or member is None:
             raise NotFound
+        member = with_standing(member, standing)
         if is_new:
             await self._bus.publish(MemberJoined(room, member))
         return member
+
+    async def _choose_joined_at(
+        self, session: AsyncSession, room_id: str, now: datetime
+    ) -> datetime:
+        """Return a time later than that of all members, even of those of the same minute."""
+        last = select(func.max(MemberRow.joined_at)).where(MemberRow.room_id == room_id)
+        joined_at = (await session.exec(last)).one()
+        return max(ceil_to_minute(now), joined_at + _MICROSECOND if joined_at else now)
 
     async def _require_keys(self, room: RoomRow, visitor_id: str) -> None:
         """Raise `Unavailable` while only another node has the keys of this room or this visitor.
@@ -121,26 +157,31 @@ class Memberships:
             raise Unavailable
 
     async def leave(self, room_id: str, *, visitor_id: str) -> None:
-        """End the membership; does nothing if the visitor is not a member."""
+        """End the membership; does nothing if the visitor is not a member.
+
+        A room whose owner leaves is given to the longest-standing helper, else member.
+        """
         async with self._database.transaction(visitor_id) as session:
-            await session.get(RoomRow, room_id, with_for_update=_FOR_NO_KEY_UPDATE)
+            room = await session.get(RoomRow, room_id, with_for_update=_FOR_NO_KEY_UPDATE)
             row = await session.get(MemberRow, (room_id, visitor_id), with_for_update=True)
-            if row is None:
+            if room is None or row is None:
                 return
-            await session.delete(row)
-        await self._bus.publish(MemberLeft(room_id, visitor_id, row.author, requested=True))
+            events = await self._departures.end(session, room, row, requested=True)
+        for event in events:
+            await self._bus.publish(event)
+
+    def current(self, member: Member) -> Member:
+        """Return a member as they are now, as far as this node knows the room."""
+        return (self._member_lists.get(member.room_id) or {}).get(member.visitor_id, member)
 
     async def get(self, room_id: str, visitor_id: str) -> Member | None:
         """Return the visitor as a member of the room, or `None` if not a member."""
         member = (self._member_lists.get(room_id) or {}).get(visitor_id)
         if member is None:  # may have just joined on another node
-            query = _select_members().where(
-                MemberRow.room_id == room_id, MemberRow.visitor_id == visitor_id
-            )
+            query = select_members(room_id).where(MemberRow.visitor_id == visitor_id)
             async with self._database.read_session(visitor_id) as session:
-                found = (await session.exec(query)).first()
-            await self._cipher.fetch_visitor_keys([visitor_id] if found else [])
-            member = self._cipher.decrypt_member(*found) if found else None
+                found = (await session.exec(query)).all()
+            member = next(iter(await self._stored.decrypt(room_id, found)), None)
         if member is None or not self._cipher.has_visitor_key(visitor_id):
             return None
         marked = self._read_marks.get(room_id, visitor_id)
@@ -220,10 +261,13 @@ class Memberships:
         )
         async with self._database.read_session(visitor_id) as session:
             found = (await session.exec(query)).all()
+            own = select(StandingRow).where(StandingRow.visitor_id == visitor_id)
+            sealed = {row.room_id: row.sealed for row in await session.exec(own)}
         await self._cipher.fetch_room_keys(room_row for *_, room_row, _ in found)
         memberships = []
         for member_row, visitor_row, room_row, count in found:
-            member = self._cipher.decrypt_member(member_row, visitor_row)
+            standing = sealed.get(room_row.id)
+            member = self._stored.decrypt_one(member_row, visitor_row, standing)
             room = self._cipher.decrypt_room(room_row)
             if member and room:
                 memberships.append(Membership(room, member, count))
@@ -273,11 +317,8 @@ class Memberships:
 
     async def _load_members(self, room_id: str) -> dict[str, Member]:
         async with self._database.read_session() as session:
-            found = (
-                await session.exec(_select_members().where(MemberRow.room_id == room_id))
-            ).all()
-        await self._cipher.fetch_visitor_keys(visitor.id for _, visitor in found)
-        members = [member for row in found if (member := self._cipher.decrypt_member(*row))]
+            found = (await session.exec(select_members(room_id))).all()
+        members = await self._stored.decrypt(room_id, found)
         return {member.visitor_id: member for member in members}
 
     async def _on_event(self, event: Event) -> None:
@@ -289,6 +330,8 @@ class Memberships:
             case MemberLeft(room_id, visitor_id, _):
                 self._read_marks.drop(room_id, visitor_id)
                 self._member_lists.update(room_id, lambda members: members.pop(visitor_id, None))
+            case MemberChanged(member):
+                self._member_lists.update(member.room_id, partial(_set_standing, changed=member))
             case RoomEnded(room_id):
                 self._member_lists.invalidate(room_id)
             case EventsLost() | BadgeChanged():
@@ -321,7 +364,8 @@ def _set_read_seq(members: dict[str, Member], *, visitor_id: str, seq: int) -> N
         members[visitor_id] = replace(member, read_seq=max(member.read_seq, seq))
 
 
-def _select_members() -> Select[MemberRow, VisitorRow]:
-    return select(MemberRow, VisitorRow).join(
-        VisitorRow, col(VisitorRow.id) == MemberRow.visitor_id
-    )
+def _set_standing(members: dict[str, Member], *, changed: Member) -> None:
+    if member := members.get(changed.visitor_id):
+        members[changed.visitor_id] = replace(
+            member, role=changed.role, muted_until=changed.muted_until
+        )

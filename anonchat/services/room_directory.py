@@ -293,6 +293,7 @@ def _with_settings_of(known: Room, room: Room) -> Room:
         name=known.name,
         topic=known.topic,
         slug=known.slug,
+        owner=known.owner,
         message_ttl=known.message_ttl,
         room_ttl=known.room_ttl,
         revision=known.revision,

@@ -4,7 +4,7 @@ They are SQLAlchemy Core's and built once: with an ORM session, creating an obje
 longer than encrypting, writing and committing together.
 """
 
-from sqlalchemy import BindParameter, bindparam, insert, null, select, union_all, update
+from sqlalchemy import BindParameter, and_, bindparam, insert, null, select, union_all, update
 
 from models import SQLModel
 
@@ -12,6 +12,7 @@ _tables = SQLModel.metadata.tables
 _room, _member = _tables["room"], _tables["member"]
 _visitor, _message = _tables["visitor"], _tables["message"]
 _tombstone, _span = _tables["tombstone"], _tables["span"]
+_standing = _tables["standing"]
 
 # The row lock on a room also protects its sequence numbers: posts, joins and leaves wait for it.
 ROOMS = (
@@ -26,9 +27,17 @@ AUTHORS = (
         _member.c.author,
         _member.c.read_seq,
         _member.c.has_posted.label("has_posted_here"),
+        _standing.c.sealed.label("standing"),
         _visitor,
     )
     .join_from(_member, _visitor, _visitor.c.id == _member.c.visitor_id)
+    .outerjoin(
+        _standing,
+        and_(
+            _standing.c.room_id == _member.c.room_id,
+            _standing.c.visitor_id == _member.c.visitor_id,
+        ),
+    )
     .where(
         _member.c.room_id.in_(bindparam("rooms", expanding=True)),
         _member.c.visitor_id.in_(bindparam("visitors", expanding=True)),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..entities import Message, Room, Visitor
+from ..entities import Message, Room, Standing, Visitor
 from ..errors import ChatError, NotAMember, NotFound, RateLimited, Unavailable
 from ..ids import new_id
 from ..lifetimes import check_message_lifetime, room_lifetime
@@ -20,6 +20,7 @@ from ..runtime.coarse_time import ceil_to_minute
 from ..security.key_names import span_at
 from ..security.message_cipher import MessageCipher
 from ..security.row_cipher import RowCipher
+from ..security.standing_cipher import StandingCipher
 from ..settings import Settings
 from .batch_statements import (
     AUTHORS,
@@ -34,6 +35,7 @@ from .batch_statements import (
 )
 from .database import Database
 from .draft import Draft
+from .standings import require_unmuted
 from .statements import Statements
 
 
@@ -43,6 +45,7 @@ class _Author:
     pseudonym: str
     read_seq: int
     has_posted_here: bool
+    standing: Standing
     has_new_read_seq: bool = False
 
 
@@ -83,6 +86,7 @@ class BatchStore:
         limits: Limits,
         cipher: RowCipher,
         message_cipher: MessageCipher,
+        standing_cipher: StandingCipher,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -91,6 +95,7 @@ class BatchStore:
         self._room_shares = RoomPostShares(limits, settings.posts_per_room)
         self._cipher = cipher
         self._message_cipher = message_cipher
+        self._standing_cipher = standing_cipher
 
     async def commit(self, drafts: list[Draft]) -> Batch:
         """Store the drafts together, except those that are rejected."""
@@ -140,8 +145,9 @@ class BatchStore:
                 batch.undecryptable.add(row.id)
         for row in authors:
             if visitor := self._cipher.decrypt_visitor(row):
+                standing = self._standing_cipher.decrypt_standing(row.room_id, row.id, row.standing)
                 batch.authors[row.room_id, row.id] = _Author(
-                    visitor, row.author, row.read_seq, row.has_posted_here
+                    visitor, row.author, row.read_seq, row.has_posted_here, standing
                 )
             elif self._cipher.may_visitor_key_exist_on_peers(row.id):
                 batch.undecryptable.add(row.id)
@@ -190,9 +196,10 @@ class BatchStore:
     def _append_message(self, draft: Draft, batch: Batch, room: Room, author: _Author) -> None:
         """Create the message, and update the room and the author's read position in the batch.
 
-        Raises `InvalidMessage`, or `RateLimited`.
+        Raises `InvalidMessage`, `Muted` or `RateLimited`.
         """
         now, post = batch.now, draft.post
+        require_unmuted(author.standing, now)
         check_message_lifetime(self._settings, post.ttl, room.message_ttl)
         # Charged only after the membership check, so that others cannot use up the room's limit.
         # A retry is not charged again.

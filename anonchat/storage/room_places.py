@@ -7,12 +7,13 @@ from sqlmodel import col, delete, func, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
-from models import MemberRow, RoomRow
+from models import MemberRow, RoomRow, StandingRow
 
 from ..errors import N_, LimitReached
 from ..limits.network_shares import NetworkShares
 from ..runtime.clock import Clock
 from ..settings import Settings
+from .stored_members import HAS_STANDING
 
 _IDLE_AFTER = timedelta(minutes=1)
 _CANDIDATES = 200  # idle rooms checked when one has to be displaced
@@ -120,6 +121,7 @@ class RoomPlaces:
                 ~col(MemberRow.has_posted),
                 MemberRow.author != room.owner,
                 col(MemberRow.joined_at) <= self._clock() - _IDLE_AFTER,
+                ~select(StandingRow.room_id).where(HAS_STANDING).exists(),  # helpers, and muted
             )
             .order_by(col(MemberRow.joined_at))
         )

@@ -1,6 +1,6 @@
 """Deletes and changes single messages, each in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select
@@ -9,9 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
 
 from ..crypto import DecryptionError
-from ..entities import Message
+from ..entities import Message, rank
 from ..errors import N_, NotAllowed, NotAMember, NotFound, Unavailable
-from ..events import MessageReacted
+from ..events import MessageReacted, MessagesDeleted
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..security.key_names import key_generation, span_at
@@ -22,8 +22,10 @@ from .database import Database
 from .message_history import is_live
 from .purge_stats import count_purged
 from .reactions import StoredReactions
+from .standings import Standings, require_unmuted, role_of_row
 
 NO_MESSAGE = N_("There is no such message, or it is gone already.")
+_DELETED_BATCH = 100  # small, because posting waits for the transaction
 _FOR_KEY_SHARE = {"read": True, "key_share": True}  # so that the room is not ended meanwhile
 
 
@@ -42,12 +44,14 @@ class StoredMessages:
         keys: KeyStore,
         cipher: MessageCipher,
         reactions: StoredReactions,
+        standings: Standings,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keys = keys
         self._cipher = cipher
         self._reactions = reactions
+        self._standings = standings
 
     @retry_on_conflict
     async def delete(
@@ -57,19 +61,47 @@ class StoredMessages:
         which: ColumnElement[bool],
         charge: Callable[[], None],
     ) -> tuple[int, int]:
-        """Delete a message for its author or the owner of the room; return its `seq` and span.
+        """Delete a message for its author, or whoever keeps order; return its `seq` and span.
 
         Raises `NotAMember`, `NotFound` or `NotAllowed`.
         """
         async with self._database.transaction(visitor_id) as session:
             member, row = await self._lock(session, room_id, visitor_id, which)
-            room = await session.get(RoomRow, room_id)
-            if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
-                raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
+            if row.visitor_id != visitor_id:
+                await self._require_order(session, member, row)
             charge()
-            number = span_at(row.expires_at)
+            (number,) = await self._delete_rows(session, [row])
+        return row.seq, number
+
+    async def delete_all(
+        self, room_id: str, author_id: str, *, last_seq: int
+    ) -> AsyncIterator[tuple[MessagesDeleted, set[int]]]:
+        """Delete the messages of a visitor up to `last_seq`, in batches.
+
+        Yield the event of each batch, and its spans. The caller has checked that it is allowed.
+        """
+        query = select(MessageRow).where(
+            is_live(room_id, self._clock()),
+            MessageRow.visitor_id == author_id,
+            col(MessageRow.seq) <= last_seq,
+        )
+        query = query.order_by(col(MessageRow.seq)).limit(_DELETED_BATCH).with_for_update()
+        while True:
+            async with self._database.transaction(author_id) as session:
+                rows = (await session.exec(query)).all()
+                if not rows:
+                    return
+                numbers = await self._delete_rows(session, rows)
+            yield MessagesDeleted(room_id, tuple(row.seq for row in rows)), numbers
+
+    async def _delete_rows(self, session: AsyncSession, rows: Sequence[MessageRow]) -> set[int]:
+        """Delete messages, and begin a generation in each of their spans; return these."""
+        numbers = {span_at(row.expires_at) for row in rows}
+        for number in sorted(numbers):
             await self._begin_generation(session, number)
-            await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
+        ids = [row.id for row in rows]
+        await session.exec(delete(MessageRow).where(col(MessageRow.id).in_(ids)))
+        for row in rows:
             session.add(
                 TombstoneRow(
                     dedup_key=row.dedup_key,
@@ -78,8 +110,25 @@ class StoredMessages:
                     expires_at=ceil_to_minute(row.expires_at),
                 )
             )
-            await count_purged(session, messages=1)
-        return row.seq, number
+        await count_purged(session, messages=len(rows))
+        return numbers
+
+    async def _require_order(
+        self, session: AsyncSession, member: MemberRow, row: MessageRow
+    ) -> None:
+        """Raise `NotAllowed` unless a member may delete a message of somebody else."""
+        room = await session.get(RoomRow, row.room_id)
+        if room is None:
+            raise NotFound(NO_MESSAGE)
+        author = await session.get(MemberRow, (row.room_id, row.visitor_id))
+        own, other = [
+            role_of_row(room, each, await self._standings.read(session, room.id, visitor_id))
+            for each, visitor_id in ((member, member.visitor_id), (author, row.visitor_id))
+        ]
+        if rank(own) <= rank(other):
+            raise NotAllowed(
+                N_("Only its author, the owner of the room and its helpers may delete it.")
+            )
 
     @retry_on_conflict
     async def edit(
@@ -100,6 +149,7 @@ class StoredMessages:
             _, row = await self._lock(session, room_id, visitor_id, which)
             if row.visitor_id != visitor_id:
                 raise NotAllowed(N_("Only its author may change it."))
+            await self._require_unmuted(session, room_id, visitor_id)
             message = await self._decrypt(session, row)
             if message.kind:
                 raise NotAllowed(N_("Only a message that is a text can be changed."))
@@ -134,6 +184,8 @@ class StoredMessages:
         """
         async with self._database.transaction(visitor_id) as session:
             member, row = await self._lock(session, room_id, visitor_id, which)
+            if on:
+                await self._require_unmuted(session, room_id, visitor_id)
             message = await self._decrypt(session, row)
             own = await self._reactions.read_own(session, row, visitor_id)
             if (emoji in own) == on:
@@ -154,6 +206,10 @@ class StoredMessages:
             await session.flush()
             message = await self._decrypt(session, row)
         return MessageReacted(message, row.visitor_id), True
+
+    async def _require_unmuted(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
+        """Raise `Muted` if a member may not write."""
+        require_unmuted(await self._standings.read(session, room_id, visitor_id), self._clock())
 
     async def _lock_generation(self, session: AsyncSession, number: int) -> int:
         """Lock a span until the transaction ends; return the current generation of its keys."""

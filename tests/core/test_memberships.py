@@ -100,7 +100,9 @@ async def test_visitor_who_leaves_is_no_longer_a_member(chat: Chat) -> None:
     members = await chat.memberships.list_members(room.id, visitor_id=bob.id)
     assert [member.nickname for member in members] == ["Bob"]
     assert await chat.memberships.count(room.id) == 1
-    assert recorder.events == [MemberLeft(room.id, ann.id, member.author, requested=True)]
+    assert recorder.of_type(MemberLeft) == [
+        MemberLeft(room.id, ann.id, member.author, requested=True)
+    ]
 
 
 async def test_leave_by_a_non_member_changes_nothing(chat: Chat) -> None:
