@@ -23,12 +23,30 @@ class Visitor:
     has_posted: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class RoomRules:
+    """Who may come into a room, and write there.
+
+    `locked`: nobody else may join. `asks`: owner or helpers let each one in. `members_max` is the
+    most members, or 0 for that of the site. `paused`: only owner and helpers may write. `slow_mode`
+    is the time between two messages of a member. Messages with `unwanted` words are refused.
+    """
+
+    has_password: bool = False
+    locked: bool = False
+    asks: bool = False
+    members_max: int = 0
+    paused: bool = False
+    slow_mode: timedelta = timedelta()
+    unwanted: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Room:
     """A room. `message_ttl` is the lifetime of messages, `room_ttl` that of an inactive room.
 
     `was_entered` is whether a second visitor ever joined; until then the room expires sooner.
-    `revision` increases with each change of name, topic or lifetimes.
+    `revision` increases with each change by the owner.
     """
 
     id: str
@@ -45,6 +63,7 @@ class Room:
     last_seq: int
     was_entered: bool = True
     revision: int = 0
+    rules: RoomRules = RoomRules()
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

@@ -7,7 +7,8 @@ logged, not shown.
     ChatError
     ├── InvalidNickname ── NicknameTaken ── WrongPhrase
     ├── InvalidPhrase
-    ├── InvalidRoom ── RoomNameTaken (── RoomNameConfusable), InvalidTopic, InvalidLifetime
+    ├── InvalidRoom ── RoomNameTaken (── RoomNameConfusable), InvalidTopic, InvalidLifetime,
+    │                  InvalidRules
     ├── InvalidMessage ── MessageExpired
     ├── NeedsConfirmation
     ├── Refused
@@ -86,6 +87,10 @@ class InvalidTopic(InvalidRoom):
 
 class InvalidLifetime(InvalidRoom):
     """A lifetime of a room or its messages cannot be used."""
+
+
+class InvalidRules(InvalidRoom):
+    """A rule of a room cannot be used; `details` has the name of the `rule`, except for words."""
 
 
 class InvalidMessage(ChatError):

@@ -22,9 +22,13 @@ class RoomOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoomChanged(Event):
-    """The owner changed the name, topic or lifetimes of a room, or it has another owner."""
+    """The owner changed what a room is called, its lifetimes or rules, or it has another owner.
+
+    `was_listed` is whether it was listed before.
+    """
 
     room: Room
+    was_listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     """The maximum number of helpers of a room."""
     bans_per_room_max: int = Field(default=500, ge=1)
     """The maximum number of bans in a room."""
+    unwanted_words_max: int = Field(default=100, ge=0)
+    """The maximum number of words that a room does not want."""
+    slow_mode_max: Duration = timedelta(hours=1)
+    """The longest time that a room may set between two messages of a member."""
     visitors_max: int = Field(default=200_000, ge=1)
     """The maximum number of visitors."""
     sessions_per_visitor_max: int = Field(default=10, ge=1)

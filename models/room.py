@@ -13,6 +13,7 @@ class RoomRow(SQLModel, table=True):
     `was_entered` is whether a second visitor ever joined; until then the room expires sooner.
     `revision` counts the changes by the owner; `texts_key_id` names the key of the texts since the
     last one.
+    `rules` is sealed as the texts are, or empty in a room without rules.
     Listed rooms whose names look alike would have the same `shape_key` or `folded_key`.
     """
 
@@ -36,3 +37,4 @@ class RoomRow(SQLModel, table=True):
     was_entered: bool = False
     revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     texts_key_id: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    rules: bytes = Field(default=b"", sa_column_kwargs={"server_default": ""})

@@ -160,7 +160,7 @@ async def listen(
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
-    | `changed` | `name`, `topic`, `message_ttl`, `room_ttl`, `expires_at` | they change |
+    | `changed` | what the owner can change, as in the room, and `expires_at` | they change |
     | `ended` | nothing | the room has ended |
     | `ready` | `seq` | everything up to `seq` was sent; live events follow |
 

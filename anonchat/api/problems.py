@@ -50,7 +50,7 @@ INVALID_ROOM = Problem(
     "invalid-room",
     422,
     "The room is invalid",
-    "Its name, its topic or one of its lifetimes is out of bounds.",
+    "Its name, its topic, one of its lifetimes or one of its rules is out of bounds.",
 )
 INVALID_MESSAGE = Problem(
     "invalid-message",

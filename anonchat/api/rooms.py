@@ -1,7 +1,6 @@
 """Find, create, change, join and leave rooms."""
 
 from contextlib import suppress
-from dataclasses import fields
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -38,7 +37,9 @@ from .schemas import (
     Room,
     RoomChanges,
     RoomView,
+    list_fields,
     parse_optional_duration,
+    parse_pause,
 )
 
 routes = APIRouter(tags=["rooms"])
@@ -173,7 +174,7 @@ async def look(chat: ChatDependency, caller: Caller, room: RoomDependency) -> Ro
 async def change(
     chat: ChatDependency, caller: Caller, room: RoomDependency, changes: RoomChanges
 ) -> RoomView:
-    """Change the name, topic or lifetimes of a room you own.
+    """Change the name, topic, lifetimes or rules of a room you own.
 
     The slug stays. Messages that were posted before keep their `expires_at`, and the room does not
     end before them.
@@ -185,6 +186,13 @@ async def change(
         topic=changes.topic,
         message_ttl=parse_optional_duration(changes.message_ttl),
         room_ttl=parse_optional_duration(changes.room_ttl),
+        listed=changes.listed,
+        locked=changes.locked,
+        asks=changes.asks,
+        members_max=changes.members_max,
+        paused=changes.paused,
+        slow_mode=parse_pause(changes.slow_mode),
+        unwanted=changes.unwanted,
     )
     return await _view(chat, changed, await chat.memberships.get(room.id, visitor_id=caller.id))
 
@@ -269,14 +277,18 @@ async def _view(chat: Chat, room: entities.Room, member: entities.Member | None)
         | {
             "members": await chat.memberships.count(room.id),
             "membership": Membership.of(member, room) if member else None,
+            "unwanted": list(room.rules.unwanted) if _keeps_order(member, room) else None,
         }
     )
 
 
+def _keeps_order(member: entities.Member | None, room: entities.Room) -> bool:
+    return member is not None and member.author == room.owner
+
+
 def _fields(chat: Chat, room: entities.Room) -> dict[str, object]:
     """Return the fields of a room, with the number of members who have it open."""
-    values = {field.name: getattr(room, field.name) for field in fields(room)}  # `asdict` copies
-    return values | {"here": len(chat.presence.list_present(room.id))}
+    return list_fields(room) | {"here": len(chat.presence.list_present(room.id))}
 
 
 def _refuse_password(password: str | None) -> None:

@@ -1,5 +1,6 @@
 """Request and response models of the API."""
 
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, Self, TypeVar
 
@@ -16,6 +17,7 @@ SEQ_MAX = 2**53 - 1
 """The largest integer that every JSON parser represents exactly."""
 
 _DURATION = r"^[1-9][0-9]{0,9}[smhd]$"
+_PAUSE = r"^(0s|[1-9][0-9]{0,9}[smhd])$"
 _AUTHOR = Field(
     description="A pseudonym of the author, unique to this room.", examples=["9f2b4c6d8e0a1b3c5d"]
 )
@@ -41,6 +43,11 @@ def _check_duration(text: str) -> str:
     return text
 
 
+def _check_pause(text: str) -> str:
+    parse_pause(text)
+    return text
+
+
 Duration = Annotated[
     str,
     Field(
@@ -51,6 +58,16 @@ Duration = Annotated[
 ]
 GivenDuration = Annotated[Duration, AfterValidator(_check_duration)]
 RoomDuration = Annotated[Duration, BeforeValidator(format_duration)]
+Pause = Annotated[
+    str,
+    Field(
+        pattern=_PAUSE,
+        description="The time between two messages of a member; `0s`: none.",
+        examples=["0s", "30s"],
+    ),
+]
+GivenPause = Annotated[Pause, AfterValidator(_check_pause)]
+RoomPause = Annotated[Pause, BeforeValidator(format_duration)]
 
 
 class _RequestModel(BaseModel):
@@ -124,6 +141,23 @@ class RoomChanges(_RequestModel):
     )
     room_ttl: GivenDuration | None = Field(
         default=None, description="How long the room is kept after its last activity."
+    )
+    listed: bool | None = Field(
+        default=None, description="Whether it is public. Its URL stays the same."
+    )
+    locked: bool | None = Field(default=None, description="Whether nobody else may join.")
+    asks: bool | None = Field(
+        default=None, description="Whether owner and helpers let in each one who wants to join."
+    )
+    members_max: int | None = Field(
+        default=None, ge=0, le=SEQ_MAX, description="The most members; 0: as many as in any room."
+    )
+    paused: bool | None = Field(
+        default=None, description="Whether only owner and helpers may post."
+    )
+    slow_mode: GivenPause | None = None
+    unwanted: list[str] | None = Field(
+        default=None, description="Words that are refused in messages.", examples=[["casino"]]
     )
 
 
@@ -211,18 +245,31 @@ class Membership(_ResponseModel):
 class RoomSettings(_ResponseModel):
     """What the owner of a room can change, and when the room ends accordingly."""
 
+    @classmethod
+    def of(cls, room: entities.Room) -> Self:
+        """Convert a room."""
+        return cls.model_validate(list_fields(room))
+
     name: str = Field(examples=["Night Train"])
     topic: str = Field(examples=["Where are you going?"])
     message_ttl: RoomDuration
     room_ttl: RoomDuration
     expires_at: datetime = _EXPIRES_AT
+    listed: bool = Field(description="Whether it is public.")
+    has_password: bool = Field(description="Whether joining needs a password.")
+    locked: bool = Field(description="Whether nobody else may join.")
+    asks: bool = Field(description="Whether owner and helpers let in each one who wants to join.")
+    members_max: int = Field(
+        ge=0, examples=[0], description="The most members; 0: as many as in any room."
+    )
+    paused: bool = Field(description="Whether only owner and helpers may post.")
+    slow_mode: RoomPause
 
 
 class Room(RoomSettings):
     """A room."""
 
     slug: str = Field(description="The end of its URL: `/r/{slug}`.", examples=["night-train"])
-    listed: bool = Field(description="Whether it is public.")
     here: int = Field(ge=0, examples=[3], description="How many members have it open now.")
     active_at: datetime = Field(examples=["2030-01-01T12:00:00Z"])
 
@@ -232,6 +279,10 @@ class RoomView(Room):
 
     members: int = Field(ge=0, examples=[12], description="How many members it has.")
     membership: Membership | None = Field(description="Null if the caller is not a member.")
+    unwanted: list[str] | None = Field(
+        description="Words that are refused in messages; null unless the caller keeps order.",
+        examples=[["casino"]],
+    )
 
 
 class OwnRoom(Room):
@@ -331,6 +382,20 @@ class CommandResult(_ResponseModel):
         description="A text for the caller alone, or empty.", examples=["There are four dice."]
     )
     message: Message | None = Field(description="What it has posted; null if nothing.")
+
+
+def list_fields(room: entities.Room) -> dict[str, object]:
+    """Return the fields of a room and of its rules."""
+    return {
+        field.name: getattr(each, field.name)
+        for each in (room, room.rules)
+        for field in fields(each)
+    }
+
+
+def parse_pause(text: str | None) -> timedelta | None:
+    """Parse an optional time that may be `0s`."""
+    return timedelta() if text == "0s" else parse_optional_duration(text)
 
 
 def parse_optional_duration(text: str | None) -> timedelta | None:

@@ -214,7 +214,7 @@ class Streams:
                         subscriber.drop_all()
                         subscriber.end()
             case RoomChanged(room) if room.id in self._subscribers:
-                data = schemas.RoomSettings.model_validate(room).model_dump_json()
+                data = schemas.RoomSettings.of(room).model_dump_json()
                 self._send(room.id, StreamEvent(_encode("changed", data, None)))
             case RoomEnded(room_id) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:

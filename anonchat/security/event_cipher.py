@@ -8,7 +8,7 @@ text field; the other fields of these are empty.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from ..entities import Member, Room
+from ..entities import Member, Room, RoomRules
 from ..events import (
     Event,
     MemberChanged,
@@ -127,7 +127,7 @@ def _without_texts(room: Room) -> Room:
 
     The texts are dropped because these are the most frequent events.
     """
-    return replace(room, name="", topic="", slug="")
+    return replace(room, name="", topic="", slug="", rules=RoomRules())
 
 
 def _without_nickname(member: Member, present: bool) -> Member | None:

@@ -6,13 +6,18 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
+from pydantic import TypeAdapter
+
 from models import MemberRow, RoomRow, RoomStateRow, VisitorRow
 
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
-from ..entities import Member, Room, Visitor
+from ..entities import Member, Room, RoomRules, Visitor
 from ..errors import Unavailable
 from .key_names import room_key_name, room_key_names, visitor_key_name
 from .keystore import KeyStore
+
+_NO_RULES = RoomRules()
+_RULES = TypeAdapter(RoomRules)
 
 
 class RowCipher:
@@ -85,16 +90,30 @@ class RowCipher:
         self, room_id: str, texts_key_id: str, *, name: str, topic: str, slug: str
     ) -> bytes:
         """Encrypt name, topic and slug of a room; raise `DecryptionError` if a key is missing."""
-        key = self._derive_texts_key(room_id, texts_key_id)
-        if key is None:
-            raise DecryptionError(room_id)
+        key = self._require_texts_key(room_id, texts_key_id)
         return encrypt_texts(key, name, topic, slug, associated_data=room_id)
+
+    def encrypt_rules(
+        self, room_id: str, texts_key_id: str, rules: RoomRules, password_key: bytes
+    ) -> bytes:
+        """Encrypt the rules of a room and the key of its password, with the key of its texts."""
+        if rules == _NO_RULES:
+            return b""
+        key = self._require_texts_key(room_id, texts_key_id)
+        texts = _dump_rules(rules), password_key.hex()
+        return encrypt_texts(key, *texts, associated_data=_rules_data(room_id))
+
+    def decrypt_password_key(self, row: RoomRow) -> bytes | None:
+        """Return the key of the password of a room, which is empty without one."""
+        texts = self._decrypt_rules(row)
+        return bytes.fromhex(texts[1]) if texts else None
 
     def decrypt_room(self, row: RoomRow) -> Room | None:
         """Decrypt a room."""
         key = self._derive_texts_key(row.id, row.texts_key_id)
         texts = _decrypt_with(key, row.sealed, associated_data=row.id)
-        if texts is None:
+        rules = self._decrypt_rules(row)
+        if texts is None or rules is None:
             return None
         name, topic, slug = texts
         return Room(
@@ -112,7 +131,15 @@ class RowCipher:
             last_seq=row.last_seq,
             was_entered=row.was_entered,
             revision=row.revision,
+            rules=_load_rules(rules[0]),
         )
+
+    def _decrypt_rules(self, row: RoomRow) -> list[str] | None:
+        """Decrypt the rules of a room and the key of its password."""
+        if not row.rules:
+            return ["", ""]
+        key = self._derive_texts_key(row.id, row.texts_key_id)
+        return _decrypt_with(key, row.rules, associated_data=_rules_data(row.id))
 
     async def fetch_state_key(self, room_id: str) -> None:
         """Request the key of the states of a room, if it is missing, from the other nodes.
@@ -140,14 +167,15 @@ class RowCipher:
         await self._fetch_keys([room_key_name(room_id)])
 
     def encrypt_sent_room(self, room: Room) -> Room | None:
-        """Encrypt the texts with the room's key, into `name`; `None` if it was destroyed.
+        """Encrypt texts and rules with the room's key, into `name`; `None` if it was destroyed.
 
         The key of the texts may be destroyed before the event is sent; the bus encrypts them too.
         """
         if (key := self._keys.get(room_key_name(room.id))) is None:
             return None
-        sealed = encrypt_texts(key, room.name, room.topic, room.slug, associated_data=room.id)
-        return replace(room, name=b64encode(sealed).decode(), topic="", slug="")
+        texts = room.name, room.topic, room.slug, _dump_rules(room.rules)
+        sealed = encrypt_texts(key, *texts, associated_data=room.id)
+        return replace(room, name=b64encode(sealed).decode(), topic="", slug="", rules=_NO_RULES)
 
     def decrypt_sent_room(self, room: Room) -> Room | None:
         """Undo `encrypt_sent_room`; return `None` if the key of the room is unknown."""
@@ -155,8 +183,8 @@ class RowCipher:
         texts = self._decrypt(sealed, key_name, associated_data=room.id)
         if texts is None:
             return None
-        name, topic, slug = texts
-        return replace(room, name=name, topic=topic, slug=slug)
+        name, topic, slug, rules = texts
+        return replace(room, name=name, topic=topic, slug=slug, rules=_load_rules(rules))
 
     def encrypt_sent_member(self, member: Member) -> Member | None:
         """Encrypt the texts as in the visitor's row, into `nickname`; `None` without the key."""
@@ -209,6 +237,11 @@ class RowCipher:
             return None
         return derive_key(*keys, purpose="room texts") if texts_key_id else keys[0]
 
+    def _require_texts_key(self, room_id: str, texts_key_id: str) -> bytes:
+        if (key := self._derive_texts_key(room_id, texts_key_id)) is None:
+            raise DecryptionError(room_id)
+        return key
+
     def _derive_state_key(self, room_id: str) -> bytes | None:
         key = self._keys.get(room_key_name(room_id))
         return derive_key(key, purpose="room state") if key else None
@@ -219,6 +252,18 @@ class RowCipher:
 
 def _key_names(row: RoomRow) -> list[str]:
     return room_key_names(row.id, row.texts_key_id)
+
+
+def _dump_rules(rules: RoomRules) -> str:
+    return "" if rules == _NO_RULES else _RULES.dump_json(rules).decode()
+
+
+def _load_rules(text: str) -> RoomRules:
+    return _RULES.validate_json(text) if text else _NO_RULES
+
+
+def _rules_data(room_id: str) -> str:
+    return f"{room_id} rules"
 
 
 def _state_data(room_id: str, plugin: str) -> str:

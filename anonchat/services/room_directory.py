@@ -137,7 +137,7 @@ class RoomDirectory:
             if id in self._rooms  # else it ended meanwhile
         ]
         best = heapq.nsmallest(limit, found)
-        return [summary for _, id in best if (summary := self.summary(id))]
+        return self._list_public(id for _, id in best)
 
     def list_all(self) -> list[Room]:
         """Return all live rooms, also those that are not public."""
@@ -159,8 +159,13 @@ class RoomDirectory:
         self._update_order()
         start = bisect_right(self._places, after) if after else 0
         end = start + limit
-        page = [summary for *_, id in self._places[start:end] if (summary := self.summary(id))]
+        page = self._list_public(id for *_, id in self._places[start:end])
         return page, self._places[end - 1] if end < len(self._places) else None
+
+    def _list_public(self, room_ids: Iterable[str]) -> list[RoomSummary]:
+        """Return summaries of those rooms that are still listed."""
+        found = map(self.summary, room_ids)
+        return [summary for summary in found if summary and summary.room.listed]
 
     def count(self) -> tuple[int, int]:
         """Return how many people are present in public rooms, and the number of public rooms."""
@@ -229,8 +234,12 @@ class RoomDirectory:
             room = _merge(known, room)
         self._rooms[room.id] = room
         self._slugs[room.slug] = room.id
+        if room.listed != (room.id in self._names):
+            self._ordered_at = None
         if room.listed:
             self._names[room.id] = fold_case(room.name)
+        else:
+            self._names.pop(room.id, None)
 
     def _remove_present(self, room_id: str, author: str) -> None:
         present = self._present.get(room_id, set())
@@ -294,6 +303,8 @@ def _with_settings_of(known: Room, room: Room) -> Room:
         topic=known.topic,
         slug=known.slug,
         owner=known.owner,
+        listed=known.listed,
+        rules=known.rules,
         message_ttl=known.message_ttl,
         room_ttl=known.room_ttl,
         revision=known.revision,

@@ -1,6 +1,6 @@
 """Changes of rooms by their owners."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,21 +18,22 @@ from ..events import RoomChanged
 from ..ids import new_id
 from ..lifetimes import check_lifetimes, require_shorter_messages, room_lifetime
 from ..limits.rate_limits import Limits
+from ..room_rules import check_rules
 from ..runtime.clock import Clock
 from ..security.key_names import list_texts_keys, texts_key_name
 from ..security.keystore import KeyStore
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
-from ..storage.conflicts import destroying_keys_on_conflict, retry_on_conflict
+from ..storage.conflicts import WriteConflict, destroying_keys_on_conflict, retry_on_conflict
 from ..storage.database import Database
 from ..storage.room_names import RoomNameKeys, RoomNames
 from ..storage.room_owner import require_owned_room
 from ..text.lookalikes import SKELETON_VERSION, check_new_room_name
-from ..text.normalization import normalize_new_room_name, normalize_topic
+from ..text.normalization import normalize_new_room_name, normalize_topic, normalize_unwanted
 
 
 class RoomEditor:
-    """Changes the names, topics and lifetimes of rooms."""
+    """Changes the names, topics, lifetimes and rules of rooms."""
 
     def __init__(
         self,
@@ -62,29 +63,49 @@ class RoomEditor:
         visitor_id: str,
         name: str | None = None,
         topic: str | None = None,
+        listed: bool | None = None,
         message_ttl: timedelta | None = None,
         room_ttl: timedelta | None = None,
+        locked: bool | None = None,
+        asks: bool | None = None,
+        members_max: int | None = None,
+        paused: bool | None = None,
+        slow_mode: timedelta | None = None,
+        unwanted: Sequence[str] | None = None,
     ) -> Room:
         """Change a room; allowed for its owner. What is `None` stays.
 
         The slug stays too, so that links still work. Messages that were posted keep their lifetime,
-        and the room lives at least as long. The previous name and topic cannot be decrypted in any
-        copy afterwards. Raises `NotAMember`, `NotAllowed`, `NotFound` or `RateLimited`, and what
-        `create` does.
+        and the room lives at least as long. The previous name, topic and rules cannot be decrypted
+        in any copy afterwards. Raises `NotAMember`, `NotAllowed`, `NotFound`, `InvalidRules` or
+        `RateLimited`, and what `create` does.
         """
-        given = {
-            "name": None if name is None else normalize_new_room_name(name),
-            "topic": None if topic is None else normalize_topic(topic),
-            "message_ttl": message_ttl,
-            "room_ttl": room_ttl,
-        }
-        changes = {field: value for field, value in given.items() if value is not None}
+        changes = _drop_missing(
+            name=None if name is None else normalize_new_room_name(name),
+            topic=None if topic is None else normalize_topic(topic),
+            listed=listed,
+            message_ttl=message_ttl,
+            room_ttl=room_ttl,
+        )
+        rules = _drop_missing(
+            locked=locked,
+            asks=asks,
+            members_max=members_max,
+            paused=paused,
+            slow_mode=slow_mode,
+            unwanted=None if unwanted is None else normalize_unwanted(unwanted),
+        )
         charge = self._limits.room_changes.hit_once(visitor_id)
-        return await self._apply(changes, room_id, visitor_id, charge)
+        return await self._apply(changes, rules, room_id, visitor_id, charge)
 
     @retry_on_conflict
     async def _apply(
-        self, changes: dict[str, Any], room_id: str, visitor_id: str, charge: Callable[[], None]
+        self,
+        changes: dict[str, Any],
+        rules: dict[str, Any],
+        room_id: str,
+        visitor_id: str,
+        charge: Callable[[], None],
     ) -> Room:
         """Store and publish changes of a room; return the room."""
         texts_key_id = new_id()
@@ -93,16 +114,19 @@ class RoomEditor:
             self._database.transaction(visitor_id) as session,
         ):
             owned = await require_owned_room(session, self._cipher, room_id, visitor_id)
-            name = changes.get("name", owned.name)
-            name_keys = await self._claim_other_name(session, owned, name)
+            name_keys = await self._claim_other_name(session, owned, replace(owned, **changes))
             row = await session.get(RoomRow, room_id, with_for_update=True, populate_existing=True)
             before = await self._cipher.fetch_room(row) if row else None
             if row is None or before is None or before.expires_at <= self._clock():
                 raise NotFound
+            if before.listed != owned.listed:  # changed meanwhile
+                raise WriteConflict
+            changes["rules"] = replace(before.rules, **rules)
             changes = {key: new for key, new in changes.items() if new != getattr(before, key)}
             if not changes:
                 return before
             room = replace(before, **changes)
+            check_rules(self._settings, room.rules)
             check_lifetimes(
                 self._settings,
                 message_ttl=changes.get("message_ttl"),
@@ -114,12 +138,14 @@ class RoomEditor:
             charge()
             unused_keys = list_texts_keys(row.texts_key_id)
             await self._keys.get_or_create(texts_key_name(texts_key_id))
+            password_key = self._cipher.decrypt_password_key(row) or b""
             self._update_row(row, room, texts_key_id, name_keys)
+            row.rules = self._cipher.encrypt_rules(room.id, texts_key_id, room.rules, password_key)
             session.add(row)
         changed = self._cipher.decrypt_room(row)
         if changed is None:  # burnt meanwhile
             raise NotFound
-        await self._bus.publish(RoomChanged(changed))
+        await self._bus.publish(RoomChanged(changed, was_listed=before.listed))
         with suppress(Unavailable):  # the next write to the key file erases them
             await self._keys.destroy(unused_keys)
         return changed
@@ -132,6 +158,7 @@ class RoomEditor:
         )
         row.texts_key_id = texts_key_id
         row.revision += 1
+        row.listed = room.listed
         row.message_ttl = int(room.message_ttl.total_seconds())
         row.room_ttl = int(room.room_ttl.total_seconds())
         if name_keys:
@@ -139,14 +166,19 @@ class RoomEditor:
             row.skeleton_version = SKELETON_VERSION
 
     async def _claim_other_name(
-        self, session: AsyncSession, room: Room, name: str
+        self, session: AsyncSession, before: Room, room: Room
     ) -> RoomNameKeys | None:
-        """Claim a new name for a listed room, and lock its row; return the keys of the name."""
-        if not room.listed or name == room.name:
+        """Claim the name of a listed room, and lock its row; return the keys of the name.
+
+        Returns `None` if they stay, and no keys if the room is no longer listed.
+        """
+        if (room.listed, room.name) == (before.listed, before.name):
             return None
-        check_new_room_name(name)
-        keys = self._names.make_keys(name)
-        await self._names.claim(session, name, keys, own_id=room.id)
+        if not room.listed:
+            return RoomNameKeys()
+        check_new_room_name(room.name)
+        keys = self._names.make_keys(room.name)
+        await self._names.claim(session, room.name, keys, own_id=room.id)
         return keys
 
     async def _find_end(self, session: AsyncSession, room: Room) -> datetime:
@@ -163,3 +195,8 @@ class RoomEditor:
                 N_("The room has been quiet for longer than that, and would end now.")
             )
         return end
+
+
+def _drop_missing(**changes: Any) -> dict[str, Any]:
+    """Return the changes that are not `None`."""
+    return {field: value for field, value in changes.items() if value is not None}

@@ -90,7 +90,7 @@ class Departures:
         await session.flush()
         changed = self._cipher.decrypt_room(room)
         member = await self._members.read(session, room.id, row.visitor_id)
-        events: list[Event] = [RoomChanged(changed)] if changed else []
+        events: list[Event] = [RoomChanged(changed, changed.listed)] if changed else []
         return [*events, MemberChanged(member)] if member else events
 
     async def _follow(self, session: AsyncSession, room: RoomRow, former: str) -> list[Event]:

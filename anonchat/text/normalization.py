@@ -2,11 +2,20 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import regex
 from slugify import slugify
 
-from ..errors import N_, ChatError, InvalidMessage, InvalidNickname, InvalidRoom, InvalidTopic
+from ..errors import (
+    N_,
+    ChatError,
+    InvalidMessage,
+    InvalidNickname,
+    InvalidRoom,
+    InvalidRules,
+    InvalidTopic,
+)
 
 NICKNAME_GRAPHEMES = 24
 ROOM_NAME_GRAPHEMES = 60
@@ -77,6 +86,12 @@ def normalize_new_room_name(text: str) -> str:
 def normalize_topic(text: str) -> str:
     """Return the normalized topic, which may be empty; raise `InvalidTopic` if it is too long."""
     return _normalize_bounded(text, TOPIC_GRAPHEMES, InvalidTopic)
+
+
+def normalize_unwanted(words: Iterable[str]) -> tuple[str, ...]:
+    """Return unwanted words, each once; raise `InvalidRules` if one is too long."""
+    normal = (_normalize_bounded(word, ROOM_NAME_GRAPHEMES, InvalidRules) for word in words)
+    return tuple(dict.fromkeys(filter(None, normal)))
 
 
 def normalize_message(text: str) -> str:

@@ -59,6 +59,7 @@ class FeedBroadcaster:
     def put(self, topic: Topic, draw: Draw) -> None:
         """Draw a row; insert or replace it in every list of the topic."""
         self._record_change(topic)
+        self._removed.discard(topic)
         for subscribed in list(self.subscriptions.by_language(topic).values()):
             language = next(iter(subscribed)).language
             row, packet = draw(language), self._packet(topic, language.code)

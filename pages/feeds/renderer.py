@@ -127,16 +127,12 @@ class FeedRenderer:
                 self._last_deleted[room_id] = max(self._last_deleted.get(room_id, 0), *seqs)
                 self._changed_rooms.add(room_id)
             case RoomOpened(room):
-                if room.listed and (summary := self._chat.room_directory.summary(room.id)):
-                    # New rooms come first; the others keep their place: no jumps while reading.
-                    first = -room.created_at.timestamp()
-                    feeds.put(
-                        NEW_ROOMS,
-                        lambda language: card_row(summary, order=first, language=language),
-                    )
-                    for feed in feeds.subscriptions.find(NEW_ROOMS):
-                        await feed.add_live(feed.row_topics([room.id]))
-            case RoomChanged(room):
+                await self._add_to_lobby(room)
+            case RoomChanged(room, was_listed):
+                if not room.listed:
+                    feeds.remove_topic(card_topic(room.id))
+                elif not was_listed:
+                    await self._add_to_lobby(room)
                 for changed in await self._chat.room_directory.summaries([room.id]):
                     self._put_settings(changed.room)
                     self._put_room(changed, last_deleted=0)
@@ -224,6 +220,20 @@ class FeedRenderer:
             is_present = member.author in chat.presence.list_present(member.room_id)
             self._put_member(member, present=is_present)
 
+    async def _add_to_lobby(self, room: Room) -> None:
+        """Show a room that was not listed before, if it is now.
+
+        It comes first; the others keep their place: no jumps while reading.
+        """
+        summary = self._chat.room_directory.summary(room.id)
+        if not room.listed or summary is None:
+            return
+        first = -room.created_at.timestamp()
+        feeds = self._feeds
+        feeds.put(NEW_ROOMS, lambda language: card_row(summary, order=first, language=language))
+        for feed in feeds.subscriptions.find(NEW_ROOMS):
+            await feed.add_live(feed.row_topics([room.id]))
+
     async def _add_to_sidebar(self, member: Member) -> None:
         """Add a room that was just joined to the visitor's sidebar, with its read mark."""
         summary = self._chat.room_directory.summary(member.room_id)
@@ -302,9 +312,11 @@ class FeedRenderer:
         self._feeds.put(
             facts_topic(room.id), lambda language: facts_row(summary, language=language)
         )
-        self._feeds.put(
-            card_topic(room.id), lambda language: card_row(summary, order=None, language=language)
-        )
+        if room.listed:
+            self._feeds.put(
+                card_topic(room.id),
+                lambda language: card_row(summary, order=None, language=language),
+            )
 
 
 def _purge_stats_row(stats: PurgeStats, line: int, language: Language) -> Row:

@@ -45,8 +45,9 @@ class PublicRoomList(LiveList):
         return SyncResult(await self._draw([*known, *newer[:page_size]]), keep=[])
 
     async def _draw(self, room_ids: Iterable[str]) -> list[Row]:
+        found = await self.context.chat.room_directory.summaries([*room_ids])
         return await draw_each(
-            await self.context.chat.room_directory.summaries([*room_ids]),
+            [summary for summary in found if summary.room.listed],  # it may have changed meanwhile
             lambda summary: card_row(
                 summary,
                 order=self._positions.get(summary.room.id, -summary.room.created_at.timestamp()),

@@ -22,6 +22,13 @@ async def test_new_room_is_created_and_joined(ann: ApiClient) -> None:
         "name": "Night Train",
         "topic": "",
         "listed": True,
+        "has_password": False,
+        "locked": False,
+        "asks": False,
+        "members_max": 0,
+        "paused": False,
+        "slow_mode": "0s",
+        "unwanted": [],
         "message_ttl": "1d",
         "room_ttl": "7d",
         "here": 0,
@@ -145,6 +152,29 @@ async def test_owner_changes_a_room(ann: ApiClient, bob: ApiClient) -> None:
     assert (await bob.open("day train"))["slug"] == "night-train"
 
 
+async def test_owner_changes_the_rules_of_a_room(ann: ApiClient, bob: ApiClient) -> None:
+    before = await ann.open("Night Train")
+    rules = {
+        "listed": False,
+        "locked": True,
+        "asks": True,
+        "members_max": 20,
+        "paused": True,
+        "slow_mode": "90s",
+        "unwanted": ["casino", "free money"],
+    }
+    changed = await ann.ask("PATCH", "/rooms/night-train", json=rules)
+    assert changed == before | rules
+    assert await ann.ask("GET", "/rooms/night-train") == changed
+    assert (await bob.ask("GET", "/rooms"))["items"] == []
+    seen = await bob.ask("GET", "/rooms/night-train")
+    assert seen == changed | {"unwanted": None, "membership": None}
+    undone = {"listed": True, "locked": False, "asks": False, "members_max": 0, "paused": False}
+    undone |= {"slow_mode": "0s", "unwanted": []}
+    assert await ann.ask("PATCH", "/rooms/night-train", json=undone) == before
+    assert [each["slug"] for each in (await bob.ask("GET", "/rooms"))["items"]] == ["night-train"]
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "problem"),
     [
@@ -155,7 +185,19 @@ async def test_owner_changes_a_room(ann: ApiClient, bob: ApiClient) -> None:
         ({"message_ttl": "0s"}, 422, "invalid-request"),
         ({"name": 1}, 422, "invalid-request"),
         ({"slug": "day-train"}, 422, "invalid-request"),
-        ({"listed": False}, 422, "invalid-request"),
+        ({"listed": "no"}, 422, "invalid-request"),
+        ({"owner": "me"}, 422, "invalid-request"),
+        ({"members_max": 1}, 422, "invalid-room"),
+        ({"members_max": 501}, 422, "invalid-room"),
+        ({"members_max": -1}, 422, "invalid-request"),
+        ({"slow_mode": "2h"}, 422, "invalid-room"),
+        ({"slow_mode": "0m"}, 422, "invalid-request"),
+        ({"slow_mode": "99999999999d"}, 422, "invalid-request"),
+        ({"slow_mode": "9999999999d"}, 422, "invalid-request"),
+        ({"unwanted": ["x" * 61]}, 422, "invalid-room"),
+        ({"unwanted": [f"{number}" for number in range(101)]}, 422, "invalid-room"),
+        ({"unwanted": "casino"}, 422, "invalid-request"),
+        ({"locked": 1}, 422, "invalid-request"),
         ({"name": "room l"}, 409, "room-name-taken"),
     ],
 )
@@ -259,7 +301,7 @@ async def test_only_the_visitor_over_the_work_budget_is_refused(
 async def test_room_can_be_viewed_before_joining(ann: ApiClient, bob: ApiClient) -> None:
     created = await ann.open("night train")
     seen = await bob.ask("GET", "/rooms/night-train")
-    assert seen == {**created, "membership": None}
+    assert seen == {**created, "membership": None, "unwanted": None}
 
 
 async def test_join_and_leave_are_idempotent(ann: ApiClient, bob: ApiClient) -> None:

@@ -158,6 +158,27 @@ async def test_change_of_a_room_on_one_node_is_known_on_another(nodes: Nodes) ->
     await wait_until(lambda: all(_texts_keys(node) == [f"texts {current}"] for node in nodes))
 
 
+async def test_rules_of_a_room_on_one_node_are_known_on_another(nodes: Nodes) -> None:
+    here, there = nodes
+    room, (ann,) = await create_room_with_members(here, "night train", "Ann")
+    await wait_until(lambda: there.room_directory.summary(room.id) is not None)
+    await there.bus.subscribe_room(room.id)
+    changed = await here.room_editor.update(
+        room.id, visitor_id=ann.id, listed=False, slow_mode=MINUTE, unwanted=["casino"]
+    )
+    await wait_until(lambda: _known_room(there, room.id).revision == 1)
+    assert _known_room(there, room.id) == changed
+    assert there.room_directory.count() == (0, 0)
+    recorder = EventRecorder(there)
+    await post_messages(here, room, ann, "hello")
+    await wait_until(
+        lambda: bool(recorder.of_type(MessagePosted) and recorder.of_type(RoomActivity))
+    )
+    assert recorder.of_type(MessagePosted)[0].room.rules == changed.rules
+    assert _known_room(there, room.id).rules == changed.rules
+    assert not _known_room(there, room.id).listed
+
+
 async def test_each_event_reaches_a_listener_of_published_events_on_one_node(
     nodes: Nodes,
 ) -> None:

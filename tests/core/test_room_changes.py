@@ -12,6 +12,7 @@ from anonchat import (
     Chat,
     InvalidLifetime,
     InvalidRoom,
+    InvalidRules,
     InvalidTopic,
     NotAllowed,
     NotAMember,
@@ -21,6 +22,7 @@ from anonchat import (
     RoomChanged,
     RoomNameConfusable,
     RoomNameTaken,
+    RoomRules,
     Visitor,
 )
 from models import RoomRow
@@ -385,6 +387,77 @@ async def test_room_of_an_earlier_release_can_be_changed(
     assert await chat.rooms.find(room.slug) == room
     changed = await chat.room_editor.update(room.id, visitor_id=ann.id, topic="home")
     assert await chat.rooms.find(room.slug) == changed == replace(room, topic="home", revision=1)
+
+
+async def test_rules_survive_other_changes_and_a_restart(tmp_path: Path, clock: FakeClock) -> None:
+    rules: dict[str, Any] = {
+        "locked": True,
+        "asks": True,
+        "members_max": 20,
+        "paused": True,
+        "slow_mode": MINUTE,
+    }
+    async with running_chat(tmp_path, clock) as chat:
+        room, (ann,) = await create_room_with_members(chat, "night train", "Ann")
+        words = ["  free   money ", "casino", "casino", " "]
+        room = await chat.room_editor.update(room.id, visitor_id=ann.id, unwanted=words, **rules)
+        assert room.rules == RoomRules(**rules, unwanted=("free money", "casino"))
+        room = await chat.room_editor.update(room.id, visitor_id=ann.id, topic="home", asks=False)
+        assert room.rules == RoomRules(**rules | {"asks": False}, unwanted=("free money", "casino"))
+        summary = chat.room_directory.summary(room.id)
+        assert summary
+        assert summary.room == room
+    async with running_chat(tmp_path, clock) as chat:
+        assert await chat.rooms.find(room.slug) == room
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"members_max": 1}, "members_max"),
+        ({"members_max": 501}, "members_max"),
+        ({"members_max": -1}, "members_max"),
+        ({"slow_mode": -MINUTE}, "slow_mode"),
+        ({"slow_mode": HOUR + MINUTE}, "slow_mode"),
+        ({"unwanted": [str(number) for number in range(101)]}, "unwanted"),
+    ],
+)
+async def test_rule_out_of_bounds_is_refused(
+    chat: Chat, ann: Visitor, room: Room, change: dict[str, Any], rule: str
+) -> None:
+    await _assert_refused(chat, ann, room, InvalidRules, **change)
+    with pytest.raises(InvalidRules) as refused:
+        await chat.room_editor.update(room.id, visitor_id=ann.id, **change)
+    assert refused.value.details["rule"] == rule
+
+
+async def test_room_that_is_no_longer_listed_frees_its_name(
+    chat: Chat, ann: Visitor, room: Room
+) -> None:
+    recorder = EventRecorder(chat)
+    hidden = await chat.room_editor.update(room.id, visitor_id=ann.id, listed=False)
+    assert hidden == replace(room, listed=False, revision=1)
+    assert recorder.events == [RoomChanged(hidden, was_listed=True)]
+    assert await chat.rooms.find_by_name(room.name) is None
+    assert await chat.rooms.find(room.slug) == hidden
+    assert chat.room_directory.count() == (0, 0)
+    assert chat.room_directory.browse(limit=9) == ([], None)
+    assert await chat.room_directory.search("train", limit=9) == []
+    other = await chat.rooms.create("Nicht Train", visitor_id=ann.id)
+    assert await chat.rooms.find_by_name(other.name) == other
+
+
+async def test_room_is_listed_later_if_its_name_is_free(
+    chat: Chat, ann: Visitor, room: Room
+) -> None:
+    hidden = await chat.rooms.create("N1ght Train", visitor_id=ann.id, listed=False)
+    await _assert_refused(chat, ann, hidden, RoomNameConfusable, listed=True)
+    recorder = EventRecorder(chat)
+    shown = await chat.room_editor.update(hidden.id, visitor_id=ann.id, name="attic", listed=True)
+    assert shown == replace(hidden, name="attic", listed=True, revision=1)
+    assert recorder.events == [RoomChanged(shown, was_listed=False)]
+    assert await chat.rooms.find_by_name("Attic") == shown
+    assert [each.room for each in await chat.room_directory.search("attic", limit=9)] == [shown]
 
 
 async def _assert_refused(

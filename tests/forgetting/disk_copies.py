@@ -34,6 +34,7 @@ class DiskCopies:
         connection = sqlite3.connect(self._copy / "anonchat.db")
         self._ciphertexts |= {
             *connection.execute("SELECT sealed, id FROM room"),
+            *connection.execute("SELECT rules, id || ' rules' FROM room"),
             *connection.execute("SELECT sealed, id FROM visitor"),
             *connection.execute("SELECT sealed, room_id || ' ' || id FROM message"),
             *connection.execute("SELECT sealed, room_id || ' ' || plugin FROM room_state"),

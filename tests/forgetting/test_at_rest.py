@@ -94,8 +94,11 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
     site.canaries.append(_EMOJI)
     assert_no_plaintext("after an edit")
     name, topic = canary("new name"), canary("new topic")
-    site.canaries += [name, topic]
-    await chat.room_editor.update(site.long.id, visitor_id=site.ann.id, name=name, topic=topic)
+    unwanted = canary("unwanted")
+    site.canaries += [name, topic, unwanted]
+    await chat.room_editor.update(
+        site.long.id, visitor_id=site.ann.id, name=name, topic=topic, unwanted=[unwanted]
+    )
     assert_no_plaintext("after a room was changed")
     await site.keep(chat, site.long, canary("new state"))
     assert_no_plaintext("after a room state was changed")
@@ -225,6 +228,20 @@ async def test_previous_name_and_topic_of_a_room_cannot_be_decrypted(
         disk_copies.copy_database()
         assert disk_copies.decrypt() >= {changed.name, changed.topic, changed.slug}
     assert room.name not in disk_copies.decrypt()
+
+
+async def test_previous_rules_of_a_room_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
+) -> None:
+    words = [canary("unwanted"), canary("also unwanted")]
+    for word in words:
+        await chat.room_editor.update(site.long.id, visitor_id=site.ann.id, unwanted=[word])
+        disk_copies.copy_database()
+    left = " ".join(disk_copies.decrypt())
+    assert words[1] in left
+    assert words[0] not in left
+    await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
+    assert words[1] not in " ".join(disk_copies.decrypt())
 
 
 async def test_data_of_a_forgotten_visitor_cannot_be_decrypted(

@@ -120,7 +120,10 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     await wait_until(lambda: event_recorder.of_type(VisitorTold) == [told])
     words["address"] = hidden.slug
     words["new name"] = canary("new name")
-    await second.room_editor.update(hidden.id, visitor_id=ben.id, name=words["new name"])
+    words["unwanted"] = canary("unwanted")
+    await second.room_editor.update(
+        hidden.id, visitor_id=ben.id, name=words["new name"], unwanted=[words["unwanted"]]
+    )
     await wait_until(lambda: bool(event_recorder.of_type(RoomChanged)))
     assert (await first.room_directory.find(hidden.slug)).name == words["new name"]
     return message.id

@@ -1,0 +1,18 @@
+"""Rules of rooms; those that exist by now have none."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    column = sa.Column("rules", sa.LargeBinary(), server_default="", nullable=False)
+    op.add_column("room", column)
+
+
+def downgrade() -> None:
+    op.drop_column("room", "rules")
