@@ -294,6 +294,7 @@ class Chat:
             search=MessageSearch(history=history, clock=clock),
             stored=stored_messages,
             require_member=self.memberships.require,
+            find_room=self.room_directory.summary,
             list_members=self.memberships.list_all,
             rotate_span_keys=self.key_rotation.rotate,
         )

@@ -83,10 +83,6 @@ class Member:
     role: str = ""
     muted_until: datetime | None = None
 
-    def find_mute(self, now: datetime) -> datetime | None:
-        """Return until when the member may not write, or `None` if they may."""
-        return self.muted_until if self.muted_until and self.muted_until > now else None
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:

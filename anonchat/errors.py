@@ -9,15 +9,15 @@ logged, not shown.
     ├── InvalidPhrase
     ├── InvalidRoom ── RoomNameTaken (── RoomNameConfusable), InvalidTopic, InvalidLifetime,
     │                  InvalidRules
-    ├── InvalidMessage ── MessageExpired
+    ├── InvalidMessage ── MessageExpired, UnwantedWord
     ├── NeedsConfirmation
     ├── Refused
     ├── NotFound
     ├── NotAMember
-    ├── NotAllowed ── Muted, Banned
+    ├── NotAllowed ── Muted, RoomPaused, Banned
     ├── UnknownVisitor
     ├── ChallengeUnsolved
-    ├── LimitReached ── RateLimited ── TooManyPhrases
+    ├── LimitReached ── RateLimited ── TooManyPhrases, TooSoon
     └── Unavailable
 """
 
@@ -101,6 +101,12 @@ class MessageExpired(InvalidMessage):
     """The message was posted before and has expired since."""
 
 
+class UnwantedWord(InvalidMessage):
+    """The text has a `word` that the room does not want."""
+
+    default = N_("“{word}” is not wanted in this room.")
+
+
 class NeedsConfirmation(ChatError):
     """The message is stored if its author confirms it; `warnings` are the reasons."""
 
@@ -155,6 +161,12 @@ class Muted(NotAllowed):
         self.until = until
 
 
+class RoomPaused(NotAllowed):
+    """Only the owner of the room and its helpers may write just now."""
+
+    default = N_("Only helpers may write in this room just now.")
+
+
 class Banned(NotAllowed):
     """The visitor, or one whose nickname looks the same, may not come into the room again."""
 
@@ -187,6 +199,12 @@ class TooManyPhrases(RateLimited):
     default = N_(
         "Too many secret phrases were tried for this nickname. Please try again in {seconds} s."
     )
+
+
+class TooSoon(RateLimited):
+    """The room is in slow mode, and the last message of the member is not long enough ago."""
+
+    default = N_("This room is in slow mode. You can write again in {seconds} s.")
 
 
 class Unavailable(ChatError):

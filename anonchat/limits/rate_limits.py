@@ -15,6 +15,7 @@ from ..events import Event, LimitUsage
 from ..rates import UNLIMITED, Rate
 from ..runtime.clock import Clock
 from ..settings import Settings
+from .last_use import LastUse
 from .limit import Limit
 from .recent_use import RecentUse
 from .sliding_window import SlidingWindow
@@ -56,6 +57,8 @@ class Limits:
             settings.posts_per_room.span, clock, self.posts_in_room.hash_key
         )
         """Posts of each member of a room (see `RoomPostShares`)."""
+        self.slow_posts = LastUse(clock, self.posts_in_room.hash_key)
+        """The last post of each member of a room in slow mode."""
         self.commands = limit(settings.commands_per_visitor)
         """Commands of plugins that a visitor runs."""
         self.searches = limit(settings.searches_per_visitor)
@@ -118,9 +121,10 @@ class Limits:
             for name, each in vars(self).items()
             if isinstance(each, Limit | SlidingWindow)
         }
-        self._shared: dict[str, Limit | RecentUse | SlidingWindow] = {
+        self._shared: dict[str, LastUse | Limit | RecentUse | SlidingWindow] = {
             **self._all,
             "posts_of_member": self.posts_of_member,
+            "slow_posts": self.slow_posts,
         }
         for name in _LOCAL_LIMITS:
             del self._shared[name]

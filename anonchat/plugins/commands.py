@@ -26,6 +26,7 @@ from ..runtime.clock import Clock
 from ..text.normalization import normalize_message
 from ..text.posts import check_dedup_id
 from .arguments import WrongArguments
+from .entities import Member, make_member
 from .errors import PluginFailed
 from .injection import Injected, name_of
 from .invocation import Values, invoke, log_failure
@@ -100,12 +101,12 @@ class Commands:
         """Cancel the commands that run, and wait for their end."""
         await end_tasks(self._running)
 
-    def list_for(self, author: str, room: Room) -> list[CommandInfo]:
+    def list_for(self, member: Member) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
         return [
             CommandInfo(command.name, usage_of(command), command.help)
             for command in sorted(self._commands.values(), key=lambda each: each.name)
-            if may_use(command.who, author, room)
+            if may_use(command.who, member)
         ]
 
     async def run(
@@ -159,7 +160,7 @@ class Commands:
         confirmed: bool,
     ) -> CommandResult:
         command, line = self._find(normalize_message(text))
-        if not may_use(command.who, member.author, room):
+        if not may_use(command.who, make_member(member, room)):
             raise NotAllowed(_WHO_TEXTS[command.who])
         try:
             arguments = command.arguments.parse(line)
@@ -239,9 +240,9 @@ def usage_of(command: Command) -> str:
     return f"/{command.name} {command.arguments.usage}".rstrip()
 
 
-def may_use(who: Who, author: str, room: Room) -> bool:
+def may_use(who: Who, member: Member) -> bool:
     """Return whether a member may use what is for members, helpers, or the owner alone."""
-    return who == "members" or author == room.owner
+    return who == "members" or member.is_owner or (who == "helpers" and member.is_helper)
 
 
 def _usage_error(command: Command, reason: str) -> Refused:

@@ -7,8 +7,8 @@ from pydantic import JsonValue
 
 import anonchat.events as core_events  # `from .. import` would import the public API
 
+from ..entities import HELPER, Message, Post, Room
 from ..entities import Member as CoreMember
-from ..entities import Message, Post, Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Member:
     nickname: str
     badge: str = ""
     is_owner: bool = False
+    is_helper: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,14 @@ EVENTS: tuple[type, ...] = (
 
 def make_member(member: CoreMember, room: Room | None) -> Member:
     """Return a member as plugins see them."""
-    is_owner = room is not None and member.author == room.owner
-    return Member(member.room_id, member.author, member.nickname, member.badge, is_owner)
+    return Member(
+        member.room_id,
+        member.author,
+        member.nickname,
+        member.badge,
+        is_owner=room is not None and member.author == room.owner,
+        is_helper=member.role == HELPER,
+    )
 
 
 def make_event(event: core_events.Event) -> PluginEvent | None:

@@ -20,6 +20,7 @@ from ..events import (
     VisitorTold,
 )
 from ..languages import Language
+from ..mutes import require_unmuted
 from ..text.posts import normalize_post
 from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands
 from .entities import Draft, Member, PluginEvent, Visitor, make_member
@@ -89,7 +90,8 @@ class PluginHost:
 
     def list_commands(self, member: CoreMember | Member, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
-        return self._commands.list_for(member.author, room)
+        known = member if isinstance(member, Member) else make_member(member, room)
+        return self._commands.list_for(known)
 
     async def run_command(
         self,
@@ -101,8 +103,12 @@ class PluginHost:
         dedup_id: str = "",
         confirmed: bool = True,
     ) -> CommandResult:
-        """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
+        """Run a command of a member.
+
+        Raises `NotAMember`, `Muted`, and what `Commands.run` raises.
+        """
         member = await self.chat.memberships.require(room_id, visitor_id)
+        require_unmuted(member.muted_until, self.chat.clock())
         self.chat.limits.commands.hit(visitor_id)
         room = self.find_room(room_id)
 

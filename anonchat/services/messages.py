@@ -11,17 +11,20 @@ from models import MessageRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import FoundMessages, Member, Message, Post, Reviewed
+from ..entities import FoundMessages, Member, Message, Post, Reviewed, RoomSummary, may_moderate
 from ..errors import (
     NeedsConfirmation,
     NotFound,
+    RoomPaused,
     Unavailable,
+    UnwantedWord,
 )
 from ..events import MessageEdited, MessagesDeleted
 from ..ids import new_id
 from ..lifetimes import check_message_lifetime
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
+from ..runtime.cooperative import iterate_cooperatively
 from ..runtime.metrics import Metrics
 from ..settings import Settings
 from ..storage.draft import Draft
@@ -33,6 +36,7 @@ from ..text.emoji import normalize_emoji
 from ..text.mentions import find_mentions, may_mention
 from ..text.posts import check_dedup_id, is_id, normalize_post
 from ..text.search import split_query
+from ..text.unwanted import find_unwanted, fold_word, split_words
 
 
 class Messages:
@@ -51,7 +55,8 @@ class Messages:
         history: MessageHistory,
         search: MessageSearch,
         stored: StoredMessages,
-        require_member: Callable[[str, str], Awaitable[object]],
+        require_member: Callable[[str, str], Awaitable[Member]],
+        find_room: Callable[[str], RoomSummary | None],
         list_members: Callable[[str], Awaitable[Iterable[Member]]],
         rotate_span_keys: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -66,6 +71,7 @@ class Messages:
         self._search = search
         self._stored = stored
         self._require_member = require_member
+        self._find_room = find_room
         self._list_members = list_members
         self._rotate_span_keys = rotate_span_keys
         self.review: Callable[[str, str, Post], Awaitable[Reviewed]] | None = None
@@ -86,14 +92,16 @@ class Messages:
         A retry with the same `dedup_id` returns the same message. `confirmed` is whether the author
         wants to post in spite of warnings.
 
-        Raises `InvalidMessage`, `MessageExpired`, `NeedsConfirmation`, `NotAMember`, `NotFound`,
-        `LimitReached` or `Unavailable`, and what `review` raises, such as `Refused`.
+        Raises `InvalidMessage`, `UnwantedWord`, `MessageExpired`, `NeedsConfirmation`,
+        `NotAMember`, `NotFound`, `Muted`, `RoomPaused`, `TooSoon`, `LimitReached` or `Unavailable`,
+        and what `review` raises, such as `Refused`.
         """
         with self._metrics.track_post():
             dedup_id = check_dedup_id(dedup_id) or new_id()
             post = normalize_post(post or Post(text))
             check_message_lifetime(self._settings, post.ttl)
             post = await self._review(room_id, visitor_id, post, confirmed=confirmed)
+            await self._require_wanted(room_id, post.text)
             draft = Draft(
                 room_id,
                 visitor_id,
@@ -112,6 +120,24 @@ class Messages:
         if reviewed.warnings and not confirmed:
             raise NeedsConfirmation(reviewed.warnings)
         return normalize_post(replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl))
+
+    async def _require_wanted(self, room_id: str, text: str) -> None:
+        """Raise `UnwantedWord` if the room does not want a word of the text."""
+        summary = self._find_room(room_id)
+        unwanted = summary.room.rules.unwanted if summary else ()
+        if not unwanted:
+            return
+        folded = [fold_word(word) async for word in iterate_cooperatively(split_words(text))]
+        if word := find_unwanted(text, folded, unwanted):
+            raise UnwantedWord(word=word)
+
+    async def _require_no_pause(self, room_id: str, visitor_id: str) -> None:
+        """Raise `RoomPaused` unless the member may write just now."""
+        summary = self._find_room(room_id)
+        if summary and summary.room.rules.paused:
+            member = await self._require_member(room_id, visitor_id)
+            if not may_moderate(member, summary.room):
+                raise RoomPaused
 
     async def _find_mentions(self, room_id: str, text: str) -> tuple[str, ...]:
         """Return the authors whom a text mentions."""
@@ -195,9 +221,9 @@ class Messages:
         """Change the text of an ordinary message; allowed for its author, while it lives.
 
         The new text is reviewed as a post is, and its expiry stays. The old text is as unreadable
-        afterwards as a deleted one. Raises `InvalidMessage`, `NeedsConfirmation`, `NotAMember`,
-        `NotAllowed`, `RateLimited`, `Unavailable`, `NotFound` if it is gone, and what `review`
-        raises.
+        afterwards as a deleted one. Raises `InvalidMessage`, `UnwantedWord`, `NeedsConfirmation`,
+        `NotAMember`, `NotAllowed`, `Muted`, `RoomPaused`, `RateLimited`, `Unavailable`, `NotFound`
+        if it is gone, and what `review` raises.
         """
         which = _has_id(message_id)
         return await self._edit(room_id, visitor_id, which, text, confirmed=confirmed)
@@ -220,6 +246,8 @@ class Messages:
     ) -> Message:
         post = normalize_post(Post(text))
         post = await self._review(room_id, visitor_id, post, confirmed=confirmed)
+        await self._require_wanted(room_id, post.text)
+        await self._require_no_pause(room_id, visitor_id)
         mentions = await self._find_mentions(room_id, post.text)
 
         def change(message: Message) -> Message:
@@ -242,7 +270,7 @@ class Messages:
         return message
 
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
-        """Delete a message; allowed for its author and the owner of the room.
+        """Delete a message; allowed for its author, and for who may act on them to keep order.
 
         Its row is deleted, then the key that decrypts copies of it is rotated, because other
         messages share that key. A late retry of the post is refused. Raises `NotAMember`,
@@ -267,7 +295,7 @@ class Messages:
         """Add or remove a reaction of a member to a message; return the message as it is then.
 
         Adding a second time, and removing what is not there, change nothing. Raises
-        `InvalidMessage` if it is not one emoji, `NotAMember`, `NotFound`, `LimitReached`,
+        `InvalidMessage` if it is not one emoji, `NotAMember`, `NotFound`, `Muted`, `LimitReached`,
         `RateLimited` or `Unavailable`.
         """
         return await self._react(room_id, visitor_id, _has_id(message_id), emoji, on=on)

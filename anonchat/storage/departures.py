@@ -10,10 +10,11 @@ from models import MemberRow, RoomRow
 
 from ..entities import HELPER, Standing
 from ..events import Event, MemberChanged, MemberLeft, RoomChanged
+from ..mutes import find_mute
 from ..runtime.clock import Clock
 from ..security.row_cipher import RowCipher
 from .database import Database
-from .standings import Standings, find_mute
+from .standings import Standings
 from .stored_members import StoredMembers
 
 _FOR_NO_KEY_UPDATE = {"key_share": True}
@@ -104,6 +105,7 @@ class Departures:
 
         def preference(row: MemberRow) -> tuple[bool, bool, datetime]:
             standing = standings.get(row.visitor_id, Standing())
-            return standing.role != HELPER, find_mute(standing, now) is not None, row.joined_at
+            is_muted = find_mute(standing.muted_until, now) is not None
+            return standing.role != HELPER, is_muted, row.joined_at
 
         return await self.give(session, room, min(rows, key=preference))

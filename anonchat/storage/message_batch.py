@@ -1,5 +1,6 @@
 """One commit of posts: loads the rows that it needs, adds the messages, and writes them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,12 +10,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..entities import Message, Room, Standing, Visitor
-from ..errors import ChatError, NotAMember, NotFound, RateLimited, Unavailable
+from ..entities import Message, Room, Standing, Visitor, rank
+from ..errors import ChatError, NotAMember, NotFound, RateLimited, RoomPaused, TooSoon, Unavailable
 from ..ids import new_id
 from ..lifetimes import check_message_lifetime, room_lifetime
 from ..limits.rate_limits import Limits
 from ..limits.room_post_shares import RoomPostShares
+from ..mutes import require_unmuted
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..security.key_names import span_at
@@ -35,7 +37,6 @@ from .batch_statements import (
 )
 from .database import Database
 from .draft import Draft
-from .standings import require_unmuted
 from .statements import Statements
 
 
@@ -196,20 +197,29 @@ class BatchStore:
     def _append_message(self, draft: Draft, batch: Batch, room: Room, author: _Author) -> None:
         """Create the message, and update the room and the author's read position in the batch.
 
-        Raises `InvalidMessage`, `Muted` or `RateLimited`.
+        Raises `InvalidMessage`, `Muted`, `RoomPaused`, `TooSoon` or `RateLimited`.
         """
         now, post = batch.now, draft.post
-        require_unmuted(author.standing, now)
+        require_unmuted(author.standing.muted_until, now)
+        is_ordinary = author.pseudonym != room.owner and not rank(author.standing.role)
+        if is_ordinary and room.rules.paused:
+            raise RoomPaused
         check_message_lifetime(self._settings, post.ttl, room.message_ttl)
         # Charged only after the membership check, so that others cannot use up the room's limit.
         # A retry is not charged again.
         if not draft.is_charged:
+            pause = room.rules.slow_mode if is_ordinary else timedelta()
+            key = f"{room.id} {draft.visitor_id}"
+            if wait := self._limits.slow_posts.wait_time(key, pause):
+                raise TooSoon(seconds=math.ceil(wait.total_seconds()))
             self._limits.posts.hit(draft.visitor_id)
             try:
                 self._room_shares.hit(room.id, draft.visitor_id)
             except RateLimited:
                 self._limits.posts.refund(draft.visitor_id, 1)
                 raise
+            if pause:
+                self._limits.slow_posts.add(key)
             draft.is_charged = True
         message = Message(
             id=new_id(),

@@ -8,15 +8,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models import MemberRow, RoomRow, StandingRow
 
-from ..durations import format_duration
 from ..entities import FOR_GOOD, Standing
-from ..errors import Muted, NotFound
+from ..errors import NotFound
+from ..mutes import find_mute
 from ..runtime.coarse_time import ceil_to_minute
 from ..security.standing_cipher import StandingCipher
 
 _ORDINARY = Standing()
 _REMOVAL_KEPT = timedelta(days=1)
-_MINUTE = 60  # seconds
 
 
 class Standings:
@@ -63,7 +62,7 @@ class Standings:
     ) -> None:
         """Reduce the standing of a member who leaves to what is kept: a mute, and a removal."""
         before = await self.read(session, room_id, visitor_id)
-        mute = find_mute(before, now)
+        mute = find_mute(before.muted_until, now)
         until = max(mute or now, now + _REMOVAL_KEPT if removed else now)
         await self.write(
             session,
@@ -78,7 +77,7 @@ class Standings:
     ) -> Standing:
         """Return the standing of a visitor who joins: a mute that has not ended is kept."""
         before = await self.read(session, room_id, visitor_id)
-        standing = Standing(muted_until=find_mute(before, now))
+        standing = Standing(muted_until=find_mute(before.muted_until, now))
         await self.write(session, room_id, visitor_id, standing)
         return standing
 
@@ -105,22 +104,3 @@ def role_of_row(room: RoomRow, row: MemberRow | None, standing: Standing) -> str
     if row is None:
         return ""
     return "owner" if row.author == room.owner else standing.role
-
-
-def find_mute(standing: Standing, now: datetime) -> datetime | None:
-    """Return until when somebody may not write, or `None` if they may."""
-    until = standing.muted_until
-    return until if until and until > now else None
-
-
-def require_unmuted(standing: Standing, now: datetime) -> None:
-    """Raise `Muted` if somebody may not write."""
-    until = find_mute(standing, now)
-    if until is None:
-        return
-    if until == FOR_GOOD:
-        raise Muted(until)
-    seconds = -(-(until - now) // timedelta(seconds=1))
-    if seconds > _MINUTE:
-        seconds = -(-seconds // _MINUTE) * _MINUTE
-    raise Muted(until, left=format_duration(timedelta(seconds=seconds)))

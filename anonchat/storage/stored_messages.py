@@ -12,6 +12,7 @@ from ..crypto import DecryptionError
 from ..entities import Message, rank
 from ..errors import N_, NotAllowed, NotAMember, NotFound, Unavailable
 from ..events import MessageReacted, MessagesDeleted
+from ..mutes import require_unmuted
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..security.key_names import key_generation, span_at
@@ -22,7 +23,7 @@ from .database import Database
 from .message_history import is_live
 from .purge_stats import count_purged
 from .reactions import StoredReactions
-from .standings import Standings, require_unmuted, role_of_row
+from .standings import Standings, role_of_row
 
 NO_MESSAGE = N_("There is no such message, or it is gone already.")
 _DELETED_BATCH = 100  # small, because posting waits for the transaction
@@ -209,7 +210,8 @@ class StoredMessages:
 
     async def _require_unmuted(self, session: AsyncSession, room_id: str, visitor_id: str) -> None:
         """Raise `Muted` if a member may not write."""
-        require_unmuted(await self._standings.read(session, room_id, visitor_id), self._clock())
+        standing = await self._standings.read(session, room_id, visitor_id)
+        require_unmuted(standing.muted_until, self._clock())
 
     async def _lock_generation(self, session: AsyncSession, number: int) -> int:
         """Lock a span until the transaction ends; return the current generation of its keys."""
