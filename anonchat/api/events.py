@@ -50,6 +50,7 @@ _KINDS = (
     "gone",
     "joined",
     "left",
+    "member",
     "presence",
     "changed",
     "ended",
@@ -159,6 +160,8 @@ async def listen(
     | `reacted` | the same | its reactions have changed |
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
+    | `left` | also `removed`: true | owner or helpers have removed or banned somebody |
+    | `member` | the member | somebody has another role, or was muted or unmuted |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
     | `changed` | what the owner can change, as in the room, and `expires_at` | they change |
     | `ended` | nothing | the room has ended |

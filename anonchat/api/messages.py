@@ -146,6 +146,10 @@ async def _draw(
         problems.TOO_LARGE,
         problems.INVALID_REQUEST,
         problems.INVALID_MESSAGE,
+        problems.UNWANTED_WORD,
+        problems.MUTED,
+        problems.ROOM_PAUSED,
+        problems.TOO_SOON,
         problems.REFUSED,
         problems.NEEDS_CONFIRMATION,
         problems.LIMIT_REACHED,
@@ -191,6 +195,9 @@ async def post(
         problems.TOO_LARGE,
         problems.INVALID_REQUEST,
         problems.INVALID_MESSAGE,
+        problems.UNWANTED_WORD,
+        problems.MUTED,
+        problems.ROOM_PAUSED,
         problems.REFUSED,
         problems.NEEDS_CONFIRMATION,
     ),
@@ -235,7 +242,7 @@ async def delete(
     room: RoomDependency,
     message_id: MessageId,
 ) -> None:
-    """Delete your own message, or any message in a room you own."""
+    """Delete your own message, or, as owner or helper, that of somebody you may act on."""
     await chat.messages.delete(room.id, visitor_id=caller.id, message_id=message_id)
 
 
@@ -247,6 +254,7 @@ async def delete(
         *ROOM_PROBLEMS,
         problems.NOT_A_MEMBER,
         problems.INVALID_MESSAGE,
+        problems.MUTED,
         problems.LIMIT_REACHED,
     ),
 )

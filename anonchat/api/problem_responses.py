@@ -23,7 +23,7 @@ _CLIENT_CLOSED_REQUEST = 499
 _COMMON = (problems.TOO_OFTEN, problems.INTERNAL, problems.UNAVAILABLE)
 _RETRY_AFTER = {
     "Retry-After": {
-        "description": "With `too-often`: the number of seconds to wait before a retry.",
+        "description": "With `too-often` and `too-soon`: the number of seconds to wait.",
         "schema": {"type": "integer"},
     }
 }
@@ -62,6 +62,11 @@ class ProblemDocument(BaseModel):
     warnings: list[str] | None = Field(
         default=None, description="With `needs-confirmation`: what is doubtful."
     )
+    muted_until: str | None = Field(
+        default=None,
+        description="With `muted`: when it ends; in the year 9999 if the room ends before.",
+        examples=["2030-01-01T12:10:00Z"],
+    )
 
 
 def problem_responses(*specific: Problem) -> dict[int | str, dict[str, Any]]:
@@ -72,7 +77,7 @@ def problem_responses(*specific: Problem) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": " · ".join(f"`{problem.name}`: {problem.title}" for problem in group),
-            "headers": _RETRY_AFTER if problems.TOO_OFTEN in group else {},
+            "headers": _RETRY_AFTER if status == 429 else {},
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": "#/components/schemas/Problem"},
@@ -129,10 +134,14 @@ def add_problem_handlers(app: FastAPI) -> None:
 def problem_response(error: errors.ChatError) -> JSONResponse:
     """Return the problem response of a core error."""
     kind = next(base for base in type(error).__mro__ if base in problems.BY_ERROR)
-    headers = {"Retry-After": str(error.details["seconds"])} if kind is errors.RateLimited else {}
+    headers = {}
+    if isinstance(error, errors.RateLimited):
+        headers = {"Retry-After": str(error.details["seconds"])}
     members: dict[str, object] = {}
     if kind is errors.ChallengeUnsolved:
         members = {"puzzle": error.details}
+    elif isinstance(error, errors.Muted):
+        members = {"muted_until": error.until.isoformat().replace("+00:00", "Z")}
     elif kind is errors.NeedsConfirmation:
         members = error.details
     return _answer(problems.BY_ERROR[kind], str(error), headers=headers, **members)

@@ -58,6 +58,12 @@ INVALID_MESSAGE = Problem(
     "The message is invalid",
     "Its text is empty or too long, or is no command.",
 )
+UNWANTED_WORD = Problem(
+    "unwanted-word",
+    422,
+    "The room does not want this word",
+    "The owner of the room does not want a word in this text; `detail` says which.",
+)
 REFUSED = Problem(
     "refused", 422, "Refused by a rule of this site", "A plugin refuses it; `detail` says why."
 )
@@ -113,8 +119,28 @@ NOT_ALLOWED = Problem(
     "not-allowed",
     403,
     "You may not do this",
-    "A message may be deleted by its author and the room's owner, and edited by its author if it "
-    "has no kind. A room may be changed or deleted by its owner.",
+    "A message may be deleted by its author and by whoever may act on them, and edited by its "
+    "author if it has no kind. A room may be changed or deleted by its owner, who may act on "
+    "everybody else. Helpers may act on ordinary members.",
+)
+MUTED = Problem(
+    "muted",
+    403,
+    "You are muted",
+    "The owner of the room or a helper has muted you in it: you may not write before "
+    "`muted_until`.",
+)
+ROOM_PAUSED = Problem(
+    "room-paused",
+    403,
+    "The room is paused",
+    "Only the owner of the room and its helpers may write just now.",
+)
+BANNED = Problem(
+    "banned",
+    403,
+    "You are banned",
+    "You, or somebody whose nickname looks the same, may not join this room.",
 )
 NOT_FOUND = Problem(
     "not-found",
@@ -143,6 +169,12 @@ TOO_OFTEN = Problem(
     "allowed, or too many secret phrases were tried for this nickname, by you or others. "
     "`Retry-After` is the number of seconds to wait.",
 )
+TOO_SOON = Problem(
+    "too-soon",
+    429,
+    "The room is in slow mode",
+    "Your last message is not long enough ago. `Retry-After` is the number of seconds to wait.",
+)
 INTERNAL = Problem(
     "internal-error",
     500,
@@ -164,15 +196,20 @@ BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     errors.InvalidRoom: INVALID_ROOM,
     errors.InvalidMessage: INVALID_MESSAGE,
     errors.MessageExpired: MESSAGE_EXPIRED,
+    errors.UnwantedWord: UNWANTED_WORD,
     errors.NeedsConfirmation: NEEDS_CONFIRMATION,
     errors.Refused: REFUSED,
     PluginFailed: PLUGIN_FAILED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
     errors.NotAllowed: NOT_ALLOWED,
+    errors.Muted: MUTED,
+    errors.RoomPaused: ROOM_PAUSED,
+    errors.Banned: BANNED,
     errors.UnknownVisitor: UNKNOWN_VISITOR,
     errors.ChallengeUnsolved: PUZZLE_UNSOLVED,
     errors.RateLimited: TOO_OFTEN,
+    errors.TooSoon: TOO_SOON,
     errors.LimitReached: LIMIT_REACHED,
     errors.Unavailable: UNAVAILABLE,
 }

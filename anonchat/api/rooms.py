@@ -126,6 +126,7 @@ async def list_mine(chat: ChatDependency, caller: Caller, budget: Budget) -> Pag
             problems.INVALID_REQUEST,
             problems.INVALID_ROOM,
             problems.NOT_SUPPORTED,
+            problems.BANNED,
             problems.LIMIT_REACHED,
         ),
     },
@@ -220,6 +221,7 @@ async def burn(chat: ChatDependency, caller: Caller, room: RoomDependency) -> No
         problems.TOO_LARGE,
         problems.INVALID_REQUEST,
         problems.NOT_SUPPORTED,
+        problems.BANNED,
         problems.LIMIT_REACHED,
     ),
 )
@@ -283,7 +285,7 @@ async def _view(chat: Chat, room: entities.Room, member: entities.Member | None)
 
 
 def _keeps_order(member: entities.Member | None, room: entities.Room) -> bool:
-    return member is not None and member.author == room.owner
+    return member is not None and entities.may_moderate(member, room)
 
 
 def _fields(chat: Chat, room: entities.Room) -> dict[str, object]:

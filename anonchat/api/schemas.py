@@ -2,12 +2,13 @@
 
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from .. import entities
 from ..durations import format_duration, parse_duration
+from ..mutes import find_mute
 from ..text.markdown import draw_html
 from .cursors import CURSOR_PATTERN
 
@@ -22,6 +23,7 @@ _AUTHOR = Field(
     description="A pseudonym of the author, unique to this room.", examples=["9f2b4c6d8e0a1b3c5d"]
 )
 _NICKNAME = Field(description="The nickname of the author.", examples=["Night Owl"])
+_ROLE = Field(description="`owner`, `helper` or `member`.", examples=["member"])
 _PASSWORD = Field(
     default=None,
     description="Rooms with a password are still to come: refused as `not-supported`.",
@@ -161,6 +163,20 @@ class RoomChanges(_RequestModel):
     )
 
 
+class NewRole(_RequestModel):
+    """A role to give to a member."""
+
+    role: Literal["owner", "helper", "member"] = Field(examples=["helper"])
+
+
+class Mute(_RequestModel):
+    """How long a member may not write."""
+
+    duration: GivenDuration | None = Field(
+        default=None, description="As long as the room exists if absent.", examples=["10m"]
+    )
+
+
 class Key(_RequestModel):
     """What is needed to join a room."""
 
@@ -231,6 +247,7 @@ class Membership(_ResponseModel):
     author: str = _AUTHOR
     nickname: str = _NICKNAME
     owner: bool = Field(description="Whether the caller owns the room.")
+    role: str = _ROLE
 
     @classmethod
     def of(cls, member: entities.Member, room: entities.Room) -> Self:
@@ -239,7 +256,43 @@ class Membership(_ResponseModel):
             author=member.author,
             nickname=member.nickname,
             owner=member.author == room.owner,
+            role=entities.role_of(member, room) or "member",
         )
+
+
+class Member(_ResponseModel):
+    """A member of a room."""
+
+    author: str = _AUTHOR
+    nickname: str = _NICKNAME
+    role: str = _ROLE
+    muted_until: datetime | None = Field(
+        description="Until when they may not write; in the year 9999 if as long as the room "
+        "exists. Null if they may.",
+        examples=["2030-01-01T12:10:00Z"],
+    )
+
+    @classmethod
+    def of(cls, member: entities.Member, room: entities.Room, now: datetime) -> Self:
+        """Convert a member."""
+        return cls(
+            author=member.author,
+            nickname=member.nickname,
+            role=entities.role_of(member, room) or "member",
+            muted_until=find_mute(member.muted_until, now),
+        )
+
+
+class Ban(_ResponseModel):
+    """Somebody who may not join a room again."""
+
+    author: str = _AUTHOR
+    nickname: str = Field(
+        description="The nickname; empty once they are forgotten.", examples=["Night Owl"]
+    )
+    created_at: datetime = Field(
+        description="When they were banned, to the minute.", examples=["2030-01-01T12:00:00Z"]
+    )
 
 
 class RoomSettings(_ResponseModel):

@@ -2,17 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
 from ..bus import Bus
-from ..entities import Message
+from ..entities import Message, RoomSummary
 from ..events import (
     Event,
     EventsLost,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     MessageEdited,
@@ -134,7 +135,16 @@ class Subscriber:
 class Streams:
     """The subscribers of each room on this node."""
 
-    def __init__(self, *, settings: Settings, bus: Bus, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        bus: Bus,
+        clock: Clock,
+        metrics: Metrics,
+        find_room: Callable[[str], RoomSummary | None],
+    ) -> None:
+        self._find_room = find_room
         self.heartbeat = 15.0
         self._metrics = metrics
         self._settings = settings
@@ -207,8 +217,16 @@ class Streams:
             case PresenceChanged(member, present) if member.room_id in self._subscribers:
                 change = {"author": member.author, "nickname": member.nickname, "present": present}
                 self._send(member.room_id, _event("presence", change))
-            case MemberLeft(room_id, visitor_id, author) if room_id in self._subscribers:
-                self._send(room_id, _event("left", {"author": author}))
+            case MemberChanged(member) if member.room_id in self._subscribers:
+                if summary := self._find_room(member.room_id):
+                    changed = schemas.Member.of(member, summary.room, self._clock())
+                    data = changed.model_dump_json()
+                    self._send(member.room_id, StreamEvent(_encode("member", data, None)))
+            case MemberLeft(room_id, visitor_id, author, _, removed) if (
+                room_id in self._subscribers
+            ):
+                left: dict[str, object] = {"author": author}
+                self._send(room_id, _event("left", left | ({"removed": True} if removed else {})))
                 for subscriber in self._subscribers[room_id]:
                     if subscriber.visitor_id == visitor_id:
                         subscriber.drop_all()

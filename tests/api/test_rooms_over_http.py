@@ -39,6 +39,7 @@ async def test_new_room_is_created_and_joined(ann: ApiClient) -> None:
             "author": response.json()["membership"]["author"],
             "nickname": "Ann",
             "owner": True,
+            "role": "owner",
         },
     }
 
@@ -308,7 +309,7 @@ async def test_join_and_leave_are_idempotent(ann: ApiClient, bob: ApiClient) -> 
     await ann.open("night train")
     path = "/rooms/night-train/membership"
     first = await bob.ask("PUT", path)
-    assert first == {"author": first["author"], "nickname": "Bob", "owner": False}
+    assert first == {"author": first["author"], "nickname": "Bob", "owner": False, "role": "member"}
     assert await bob.ask("PUT", path, json={}) == first
     assert (await bob.ask("GET", "/rooms/night-train"))["members"] == 2
     for _ in range(2):
