@@ -87,6 +87,7 @@ from .limits.connection_limit import ConnectionLimit
 from .limits.costs import Cost, cost_of_edit, cost_of_post, cost_of_search
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
+from .mutes import find_mute
 from .plugins.commands import CommandResult, split_command, unescape_slash
 from .plugins.errors import PluginFailed
 from .plugins.host import PluginHost
@@ -216,6 +217,7 @@ __all__ = [
     "cost_of_post",
     "cost_of_search",
     "draw_text",
+    "find_mute",
     "format_duration",
     "has_code",
     "is_marked",

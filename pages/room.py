@@ -20,11 +20,13 @@ from .i18n.language import current_language
 from .join_panel import show_join_panel
 from .layout import show_title
 from .lists import MemberList, MessageList, PresenceCount, RoomFacts
+from .order_actions import OrderActions
 from .room_actions import RoomActions
 from .room_dialogs import confirm_burning, show_invitation
 from .room_ended import show_room_ended
 from .room_panels import show_room_panels
 from .room_presence import stay_present
+from .room_refusal import show_refusal
 from .room_settings_dialog import open_room_settings
 from .search_dialog import open_search
 from .settings_dialog import open_settings
@@ -38,7 +40,8 @@ async def room(slug: str, visitor: Visitor) -> None:
     show_title(found.name)
     member = await chat.memberships.get(found.id, visitor_id=visitor.id)
     if member is None:
-        await show_join_panel(found)
+        if not await show_refusal(found):
+            await show_join_panel(found)
         return
     stay_present(member)
     _show_conversation(found, member)
@@ -60,7 +63,9 @@ def _show_conversation(room: Room, member: Member) -> None:
         composer = Composer(room, member, messages=messages)
     actions = RoomActions(room, member, tell=composer.tell)
     actions.add_to_menus(messages)
-    panel = _show_panels(room, member)
+    panel, members = _show_panels(room, member)
+    orders = OrderActions(room, member, fail=messages.fail_action)
+    orders.add_to_menus(messages, members)
     with header:
         facts = _show_header(room, member, messages, panel, actions, alert)
 
@@ -98,7 +103,7 @@ def _show_header(
     return facts
 
 
-def _show_panels(room: Room, member: Member) -> SideTabs:
+def _show_panels(room: Room, member: Member) -> tuple[SideTabs, MemberList]:
     _ = current_language()
     with show_room_panels(room, member).classes("members") as panel:
         with panel.add_slot("end"):
@@ -106,9 +111,9 @@ def _show_panels(room: Room, member: Member) -> SideTabs:
         with html.h2(_("Members")):
             total = html.span()
             PresenceCount(room)
-        MemberList(room, member, total=total)
+        members = MemberList(room, member, total=total)
         Button(_("Settings"), kind="quiet only-phone", on_click=open_settings)
-    return panel
+    return panel, members
 
 
 async def _leave(room: Room, alert: Alert) -> None:

@@ -3,7 +3,9 @@
 import { findCommands, isCommand, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
 import { drawDoubts } from "doubts";
+import { Hush } from "hush";
 import { findMembers, listMembers } from "mentions";
+import { openPath } from "navigation";
 import { Note } from "note";
 import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
@@ -25,6 +27,8 @@ export default {
     commands: Array, // those that the member may use, by name: name, usage, help
     texts: Object, // translated texts
     too_long: String,
+    standing: Object, // the role of the reader, and until when they are muted (see hush.js)
+    paused: Boolean, // only those who keep order may write
   },
   emits: ["post"],
   data() {
@@ -34,6 +38,7 @@ export default {
       optionsLabel: "",
       active: 0, // index of the one that Tab and Enter complete
       target: null, // the message that is edited or answered (see compose.js)
+      hush: "", // why the reader cannot write just now
       running: [], // commands that are not answered yet
     };
   },
@@ -47,6 +52,7 @@ export default {
         Vue.h("span", { dir: "auto" }, text),
       ]))),
       Vue.h("div", { ref: "alert", role: "alert", class: "alert" }),
+      Vue.h("div", { "aria-live": "polite" }, this.hush && [Vue.h("p", { class: "hush" }, this.hush)]),
       Vue.h("div", { "aria-live": "polite" }, this.target && [this.renderTarget()]),
       Vue.h("div", { class: "field" }, [
         Vue.h(
@@ -87,6 +93,9 @@ export default {
     this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
     this.doubts = []; // texts that are sent if the reader confirms them
     this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
+    this.ownStanding = new Hush(this.standing, () => this.showHush());
+    this.$nextTick(this.showHush);
+    this.showTold();
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     // Lines break elsewhere if the width changes; in the next frame, because this changes the size again.
     this.resizeObserver = new ResizeObserver(() => requestAnimationFrame(this.resize));
@@ -113,6 +122,7 @@ export default {
     document.removeEventListener("keydown", this.onEscape);
     document.removeEventListener(COMPOSE, this.onCompose);
     clearTimeout(this.runningTimer);
+    this.ownStanding.clear();
     window.socket?.off("feed", this.onPacket);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
@@ -299,16 +309,37 @@ export default {
     },
 
     // What the server says
-    receive({ composer, told }) {
+    receive({ composer, told, standing }) {
       if (composer) this.change(composer);
+      if (standing && this.storage_key.startsWith(`${standing.room}:`)) this.changeStanding(standing);
       if (told && this.storage_key.startsWith(`${told.room}:`)) this.tell(told.text);
     },
     tell(text) {
       this.note.show(text);
     },
-    change({ placeholder, resend_within }) {
+    // What another role may do is drawn by the server: the room is opened again, and says why.
+    changeStanding(standing) {
+      const { role, isMuted } = this.ownStanding;
+      if (standing.role !== role) {
+        sessionStorage.setItem(this.key("told"), this.texts[standing.role || "member"]);
+        return openPath(window.location.href);
+      }
+      this.ownStanding.set(standing);
+      this.showHush();
+      if (isMuted && !this.ownStanding.isMuted) this.tell(this.texts.unmuted);
+    },
+    showHush() {
+      this.hush = this.ownStanding.describe(this.changed.paused ?? this.paused, this.texts);
+    },
+    showTold() {
+      const told = sessionStorage.getItem(this.key("told"));
+      sessionStorage.removeItem(this.key("told"));
+      if (told) this.tell(told);
+    },
+    change({ placeholder, resend_within, paused }) {
       // A message may have been posted, and have expired, while messages lived for a shorter time.
-      this.changed = { placeholder, resend_within: Math.min(resend_within, this.changed.resend_within ?? Infinity) };
+      this.changed = { placeholder, paused, resend_within: Math.min(resend_within, this.changed.resend_within ?? Infinity) };
+      this.showHush();
     },
     resend() {
       const within = Math.min(this.resend_within, this.changed.resend_within ?? Infinity);

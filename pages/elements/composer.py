@@ -23,7 +23,7 @@ from anonchat import (
 
 from ..context import current_context
 from ..i18n.language import current_language
-from ..rows import composer_properties
+from ..rows import composer_properties, standing_properties
 from .component import Component
 from .handlers import QueueHandler
 from .live_list import LiveList
@@ -33,7 +33,13 @@ _log = logging.getLogger(__name__)
 
 _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
-_SCRIPTS: list[str | Path] = ["composer/*.js", "compose.js", "reason.js", "socket.js"]
+_SCRIPTS: list[str | Path] = [
+    "composer/*.js",
+    "compose.js",
+    "navigation.js",
+    "reason.js",
+    "socket.js",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         self._language = _ = current_language()
         self._room = room
         self._member = member
+        self._was_connected = False
         self.storage_key = f"{room.id}:{member.author}"
         """The end of the keys of unsent texts in the session storage of the browser tab."""
         self._props.update(
@@ -90,7 +97,18 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "replying": _("Replying to {name}", name="{}"),
                 "cancel_reply": _("Cancel reply"),
                 "members": _("Members"),
+                "muted_until": _("You cannot write here until {time}.", time="{}"),
+                "muted": _("You cannot write in this room any more."),
+                "unmuted": _("You can write here again."),
+                "paused": _("Only helpers may write in this room just now."),
+                "helper": _(
+                    "You are a helper of this room: you can mute, remove and ban members, and "
+                    "delete what they write. Their menus have it."
+                ),
+                "owner": _("This room is yours now: you can change it, and keep order in it."),
+                "member": _("You are no longer a helper of this room."),
             },
+            standing=self._describe_standing(member),
             **composer_properties(room, language=_),
         )
         self.on(
@@ -106,8 +124,13 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
     async def handle_connect(self) -> None:
         """Make the page send its unanswered messages again.
 
-        The owner may have changed the lifetime of messages while it was not connected.
+        What the owner has changed while it was not connected, and whether the member was muted or
+        has another role, is told before.
         """
+        member = await self._context.chat.memberships.get(self._room.id, self._member.visitor_id)
+        if member and self._was_connected:
+            await self.call_script("changeStanding", self._describe_standing(member))
+        self._was_connected = True
         summary = self._context.chat.room_directory.summary(self._room.id)
         if summary and summary.room.revision > self._room.revision:
             properties = composer_properties(summary.room, language=self._language)
@@ -127,6 +150,11 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
     async def tell(self, text: str) -> None:
         """Show a text above the box, on this page alone."""
         await self.call_script("tell", text)
+
+    def _describe_standing(self, member: Member) -> dict[str, object]:
+        summary = self._context.chat.room_directory.summary(self._room.id)
+        room = summary.room if summary else self._room
+        return standing_properties(member, room, now=self._context.chat.clock())
 
     def _list_commands(self) -> list[dict[str, str]]:
         commands = self._context.plugins.list_commands(self._member, self._room)

@@ -16,6 +16,7 @@ import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_windo
 import { Deletion } from "deletion";
 import { addressOf, Quotes } from "quotes";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
+import { listActs, listMemberActs, mayActOn } from "order";
 import { ReactionPicker } from "reaction_picker";
 import { Reactions } from "reactions";
 import { showReason } from "reason";
@@ -57,7 +58,8 @@ export default {
     tracks_path: Boolean, // rows are links, one of which may be to what the page shows
     me: String, // the group of the reader's own rows
     marks: Object, // classes of single rows, by key
-    owns: Boolean, // the reader may delete any row
+    role: String, // the reader keeps order: "owner" or "helper"
+    orders: Object, // texts of what they may do to others, by name (see order.js)
     missed: String, // tells about rows that came and went unseen
     gone: Number, // order of the last of them
     texts: Object, // translated texts
@@ -135,6 +137,12 @@ export default {
       this.fading = new Set();
       if (this.stick || this.arrows) this.roving = new RovingTabindex(list, this.rows);
       if (this.days) this.headings = new Headings(this.rows, this.times, this.texts.fresh);
+      if (!this.stick && this.orders) {
+        this.menu = new MessageMenu(list, this.rows, {
+          label: this.texts.more,
+          listItems: ({ key }) => this.listOrders(key, listMemberActs(key, this)),
+        });
+      }
       if (!this.stick) return;
       this.notices = new Notices(list);
       this.deletion = new Deletion({
@@ -203,7 +211,8 @@ export default {
     receive(packet) {
       const news = packet.news || [];
       if (news.some(({ gone }) => gone)) return this.signOut();
-      if (news.some(({ left }) => left && this.isOpened(this.rows.get(left)))) openPath(".");
+      const leaving = news.find(({ left }) => left && this.isOpened(this.rows.get(left)));
+      if (leaving) openPath(leaving.removed ? window.location.href : "."); // there it says so
       this.pendingSync?.receive(packet);
       this.listWindow.receive(packet);
       for (const [key] of packet.put ?? []) this.quotes?.forget(key);
@@ -601,10 +610,13 @@ export default {
         [texts.reply, () => compose("reply", describe(row))],
       ];
       if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
-      if (this.owns || row.group === this.me) items.push([texts.delete, () => this.deletion.begin(row)]);
+      if (row.group === this.me || mayActOn(row.group, this)) items.push([texts.delete, () => this.deletion.begin(row)]);
       items.push([texts.copy, () => this.copy(readSource(row))], [texts.copy_link, () => this.copy(addressOf(row.id))]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
-      return items;
+      return this.orders ? [...items, ...this.listOrders(row.group, listActs(row.group, this))] : items;
+    },
+    listOrders(author, acts) {
+      return acts.map((act) => [this.orders[act], () => this.$emit("act", { act, author })]);
     },
     react(key, place) {
       this.picker.open(place, {

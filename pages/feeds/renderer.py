@@ -13,6 +13,7 @@ from anonchat import (
     EventsLost,
     Language,
     Member,
+    MemberChanged,
     MemberJoined,
     MemberLeft,
     Message,
@@ -35,6 +36,7 @@ from anonchat import (
     VisitorTold,
     has_code,
     iterate_cooperatively,
+    role_of,
     visitor_lifetime,
 )
 
@@ -51,6 +53,7 @@ from ..rows import (
     profile_row,
     purge_stats_rows,
     sidebar_row,
+    standing_properties,
     title_row,
 )
 from .broadcaster import FeedBroadcaster
@@ -145,12 +148,16 @@ class FeedRenderer:
                 self._put_member(member, present=False)
                 self._changed_rooms.add(room.id)
                 await self._add_to_sidebar(member)
-            case MemberLeft(room_id, visitor_id, author, requested):
+            case MemberChanged(member):
+                present = self._chat.presence.list_present(member.room_id)
+                self._put_member(member, present=member.author in present)
+                self._send_standing(member)
+            case MemberLeft(room_id, visitor_id, author, requested, removed):
                 feeds.drop(members_topic(room_id), author)
                 feeds.drop(sidebar_topic(visitor_id), room_id)
                 self._changed_rooms.add(room_id)
                 self._presence_changed.add(room_id)
-                await self._remove_member(room_id, visitor_id, requested=requested)
+                await self._remove_member(room_id, visitor_id, requested=requested, removed=removed)
             case PresenceChanged(member, present):
                 self._put_member(member, present=present)
                 self._changed_rooms.add(member.room_id)
@@ -201,10 +208,26 @@ class FeedRenderer:
             del self._highlighting[key]
 
     def _put_member(self, member: Member, *, present: bool) -> None:
+        """Draw a member as they are now: events of presence carry them as they were."""
+        current, role = self._chat.memberships.current(member), self._find_role(member)
         self._feeds.put(
             members_topic(member.room_id),
-            lambda language: member_row(member, present=present, language=language),
+            lambda language: member_row(current, role=role, present=present, language=language),
         )
+
+    def _find_role(self, member: Member) -> str:
+        summary = self._chat.room_directory.summary(member.room_id)
+        current = self._chat.memberships.current(member)
+        return role_of(current, summary.room) if summary else current.role
+
+    def _send_standing(self, member: Member) -> None:
+        """Tell a member on their own pages that they have another role, or about a mute."""
+        summary = self._chat.room_directory.summary(member.room_id)
+        if summary is None:
+            return
+        standing = standing_properties(member, summary.room, now=self._chat.clock())
+        topic = sidebar_topic(member.visitor_id)
+        self._feeds.send_event(topic, standing={"room": member.room_id, **standing})
 
     async def _put_badge(self, visitor_id: str) -> None:
         """Show the new badge of a visitor in the rooms that are open on this node."""
@@ -245,10 +268,12 @@ class FeedRenderer:
         for feed in self._feeds.subscriptions.find(own):
             await feed.add_live(feed.row_topics([member.room_id]))
 
-    async def _remove_member(self, room_id: str, visitor_id: str, *, requested: bool) -> None:
+    async def _remove_member(
+        self, room_id: str, visitor_id: str, *, requested: bool, removed: bool
+    ) -> None:
         """Remove the room from all pages of a former member and redirect those that show it."""
         own = sidebar_topic(visitor_id)
-        self._feeds.send_event(own, left=room_id, requested=requested)
+        self._feeds.send_event(own, left=room_id, requested=requested, removed=removed)
         for feed in self._feeds.subscriptions.find(own):
             await feed.remove(feed.row_topics([room_id]))
         for topic in (messages_topic, members_topic, facts_topic, presence_topic):

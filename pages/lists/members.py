@@ -1,8 +1,10 @@
 """The members of a room, and how many of them are present."""
 
+from collections.abc import Mapping
+
 from nicegui import ui
 
-from anonchat import Member, NotAMember, Room
+from anonchat import Member, NotAMember, Room, role_of
 
 from ..elements.list_sync import ClientState, SyncResult
 from ..elements.live_list import LiveList
@@ -10,6 +12,7 @@ from ..feeds.broadcaster import draw_each
 from ..feeds.topics import members_topic, presence_topic
 from ..i18n.language import current_language
 from ..rows import member_row, presence_row
+from .orders import ActOnMember, Orders
 
 
 class MemberList(LiveList):
@@ -21,11 +24,19 @@ class MemberList(LiveList):
             members_topic(room.id),
             tag="ul",
             label=_("Members"),
-            marks=_marks(room, member),
+            marks={member.author: ["own"]},
+            me=member.author,
+            texts={"more": _("More")},
             arrows=True,
             total=total.html_id,
         )
         self._room = room
+        self._orders = Orders()
+        self.on_event("act", self._orders.handle)
+
+    def keep_order(self, role: str, texts: Mapping[str, str], act: ActOnMember) -> None:
+        """Give each member a menu with what somebody of that role may do; see `Orders`."""
+        self._props.update(self._orders.allow(role, texts, act))
 
     async def catch_up(self, _shown: ClientState) -> SyncResult:
         """Return all members."""
@@ -36,10 +47,15 @@ class MemberList(LiveList):
         except NotAMember:  # a former member must not see who joins and leaves
             await self.subscription.stop()
             members = []
+        summary = chat.room_directory.summary(self._room.id)
+        room = summary.room if summary else self._room
         rows = await draw_each(
             members,
             lambda member: member_row(
-                member, present=member.author in present, language=self.language
+                member,
+                role=role_of(member, room),
+                present=member.author in present,
+                language=self.language,
             ),
         )
         return SyncResult(rows, keep=[])
@@ -57,10 +73,3 @@ class PresenceCount(LiveList):
         summary = self.context.chat.room_directory.summary(self._room.id)
         rows = [presence_row(summary, language=self.language)] if summary else []
         return SyncResult(rows, keep=[])
-
-
-def _marks(room: Room, member: Member) -> dict[str, list[str]]:
-    """Return the classes of single rows: the owner's, and that of `member`."""
-    marks: dict[str, list[str]] = {room.owner: ["owner"]}
-    marks.setdefault(member.author, []).append("own")
-    return marks

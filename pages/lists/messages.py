@@ -1,6 +1,6 @@
 """The messages of a room."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,6 +16,7 @@ from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
 from ..rows import EMOJI_ONLY, Row, message_row, pending_message_html
+from .orders import ActOnMember, Orders
 
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
@@ -41,7 +42,6 @@ class MessageList(LiveList):
             days=True,
             cap=_ROWS_ON_PAGE,
             me=member.author,
-            owns=member.author == room.owner,
             texts={
                 "more": _("More"),
                 "react": _("React"),
@@ -75,6 +75,7 @@ class MessageList(LiveList):
         self._page_size = self.context.chat.settings.page_size
         self._run_action: Act | None = None
         self._action_ids: set[str] = set()
+        self._orders = Orders()
         self.on_latest_event("read", self._mark_read)
         self.on_event("act", self._act)
         self.on_event("react", self._react)
@@ -88,6 +89,10 @@ class MessageList(LiveList):
         self._run_action = act
         self._action_ids = {id for id, _ in actions}
         self._props["actions"] = list(actions)
+
+    def keep_order(self, role: str, texts: Mapping[str, str], act: ActOnMember) -> None:
+        """Add to the menus what somebody of that role may do to the authors; see `Orders`."""
+        self._props.update(self._orders.allow(role, texts, act))
 
     def fail_action(self, error: ChatError) -> None:
         """Show why an action failed."""
@@ -189,8 +194,11 @@ class MessageList(LiveList):
             if is_far_behind or len(live) == _LIVE_SEQS_MAX:
                 return await self._newest()
         except NotAMember:  # or the room has ended: then its page says so
-            is_open = self.context.chat.room_directory.summary(self._room.id)
-            ui.navigate.to("/" if is_open else f"/r/{self._room.slug}")
+            chat = self.context.chat
+            is_open = chat.room_directory.summary(self._room.id) is not None
+            # Whoever was removed is told so there.
+            is_told = is_open and await chat.moderation.was_removed(self._room.id, self.viewer)
+            ui.navigate.to("/" if is_open and not is_told else f"/r/{self._room.slug}")
             return None
         changed = [message for message in changed if message.seq in seqs]
         rows = await self._draw_all([*changed, *newer])
@@ -208,6 +216,8 @@ class MessageList(LiveList):
         act, seq = arguments.get("act"), read_seq(arguments.get("key"))
         if act == "delete":
             await self._delete(seq)
+        elif await self._orders.handle(arguments):
+            return
         elif self._run_action and isinstance(act, str) and act in self._action_ids:
             await self._run_action(act, seq)
 

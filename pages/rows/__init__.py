@@ -18,6 +18,7 @@ from .room_row import (
     title_row,
 )
 from .row import Row
+from .standing import standing_properties
 
 __all__ = [
     "EMOJI_ONLY",
@@ -34,5 +35,6 @@ __all__ = [
     "profile_row",
     "purge_stats_rows",
     "sidebar_row",
+    "standing_properties",
     "title_row",
 ]

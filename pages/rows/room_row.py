@@ -120,12 +120,13 @@ def title_row(room: Room) -> Row:
 
 
 def composer_properties(room: Room, *, language: Language) -> dict[str, object]:
-    """Return the properties of the composer that depend on the lifetime of messages."""
+    """Return the properties of the composer that depend on the lifetime of messages, or a pause."""
     return {
         "placeholder": language(
             "Message, gone in {time}", time=language.duration(room.message_ttl)
         ),
         "resend_within": room.message_ttl.total_seconds() * 1000,
+        "paused": room.rules.paused,
     }
 
 

@@ -1,4 +1,5 @@
-// Updates the remaining time and the progress bar of rows, and reports expired rows.
+// Updates the remaining time and the progress bar of rows, and reports expired rows. A time with
+// `data-ends` is hidden once it is over.
 
 const SOON = 60_000; // ms before its expiry a row is highlighted
 const TICK = 250; // ms; updates are aligned to it, so that many rows change in one frame
@@ -57,6 +58,7 @@ export class Countdown {
     const durations = [this.#renderBar(row)];
     for (const label of left) {
       durations.push(setText(label, this.#times.formatLeft(label.dataset.left)));
+      if ("ends" in label.dataset) label.hidden = this.#times.timeLeft(label.dataset.left) <= 0;
       const isSoon = this.#times.timeLeft(label.dataset.left) <= SOON;
       (label.closest("[data-until]") || label).classList.toggle("soon", isSoon);
     }
