@@ -55,6 +55,7 @@ from .storage.message_writer import MessageWriter
 from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
 from .storage.reactions import StoredReactions
+from .storage.room_doors import RoomDoors
 from .storage.room_names import RoomNames
 from .storage.room_places import RoomPlaces
 from .storage.standings import Standings
@@ -159,6 +160,10 @@ class Chat:
         self.room_names = RoomNames(
             database=database, clock=clock, keys=keys, cipher=cipher, hasher=hasher
         )
+        phrases = PhraseVerifier(limits, hasher)
+        doors = RoomDoors(
+            database=database, limits=limits, cipher=cipher, hasher=hasher, passwords=phrases
+        )
         self.identity = Identity(
             settings=settings,
             database=database,
@@ -173,7 +178,7 @@ class Chat:
             keys=keys,
             cipher=cipher,
             nicknames=self.nicknames,
-            phrases=PhraseVerifier(limits, hasher),
+            phrases=phrases,
             forget_reactions=reactions.forget,
             leave_owned_rooms=departures.end_owned,
             hasher=hasher,
@@ -190,6 +195,7 @@ class Chat:
             keys=keys,
             cipher=cipher,
             names=self.room_names,
+            doors=doors,
         )
         self.job_runs = JobRuns(database=database)
         self.room_states = RoomStates(database=database, bus=bus, clock=clock, cipher=cipher)
@@ -207,6 +213,7 @@ class Chat:
             hasher=hasher,
             names=self.room_names,
             places=places,
+            doors=doors,
             end_room=self.room_deletion.end,
         )
         self.room_directory = RoomDirectory(
@@ -225,6 +232,7 @@ class Chat:
             standings=standings,
             departures=departures,
             bans=bans,
+            doors=doors,
         )
         self.key_rotation = KeyRotation(
             database=database,

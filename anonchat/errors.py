@@ -8,12 +8,13 @@ logged, not shown.
     ├── InvalidNickname ── NicknameTaken ── WrongPhrase
     ├── InvalidPhrase
     ├── InvalidRoom ── RoomNameTaken (── RoomNameConfusable), InvalidTopic, InvalidLifetime,
-    │                  InvalidRules
+    │                  InvalidRules, InvalidPassword
     ├── InvalidMessage ── MessageExpired, UnwantedWord
     ├── NeedsConfirmation
     ├── Refused
     ├── NotFound
     ├── NotAMember
+    ├── DoorClosed ── PasswordRequired, WrongPassword, RoomLocked
     ├── NotAllowed ── Muted, RoomPaused, Banned
     ├── UnknownVisitor
     ├── ChallengeUnsolved
@@ -93,6 +94,10 @@ class InvalidRules(InvalidRoom):
     """A rule of a room cannot be used; `details` has the name of the `rule`, except for words."""
 
 
+class InvalidPassword(InvalidRoom):
+    """A password of a room cannot be used."""
+
+
 class InvalidMessage(ChatError):
     """The text cannot be posted."""
 
@@ -139,6 +144,28 @@ class NotAMember(ChatError):
     """Only members of the room may do this."""
 
     default = N_("Only members can do that. Join the room first.")
+
+
+class DoorClosed(ChatError):
+    """The visitor may not come into the room, or not yet."""
+
+
+class PasswordRequired(DoorClosed):
+    """The room has a password."""
+
+    default = N_("This room has a password.")
+
+
+class WrongPassword(DoorClosed):
+    """That is not the password of the room; or there is no such room, which nobody is told."""
+
+    default = N_("That is not the password.")
+
+
+class RoomLocked(DoorClosed):
+    """Nobody else may come in."""
+
+    default = N_("This room is locked: nobody else can come in.")
 
 
 class NotAllowed(ChatError):

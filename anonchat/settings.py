@@ -177,6 +177,10 @@ class Settings(BaseSettings):
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))
     """New rooms per visitor."""
+    wrong_passwords_per_visitor: RateSetting = Rate(10, timedelta(minutes=10))
+    """Wrong passwords of rooms per visitor."""
+    wrong_passwords_per_ip: RateSetting = Rate(60, timedelta(minutes=10))
+    """Wrong passwords of rooms per IP address."""
     sign_ins_per_ip: RateSetting = Rate(600, timedelta(minutes=10))
     """Sign-in attempts per IP address without a solved challenge."""
     socket_events_per_page: RateSetting = Rate(600, timedelta(seconds=10))

@@ -1,4 +1,4 @@
-"""The view of a room for visitors who are not members: description and join button."""
+"""The view of a room for visitors who are not members: description and door."""
 
 from typing import Any
 
@@ -7,12 +7,10 @@ from nicegui import html
 from anonchat import Room
 
 from .context import current_context
-from .elements.alert import Alert
-from .elements.button import Button
+from .door import Door
 from .i18n.language import current_language
 from .lists import RoomFacts
 from .room_ended import show_room_ended
-from .room_entry import join_room
 
 
 async def show_join_panel(room: Room) -> None:
@@ -21,20 +19,17 @@ async def show_join_panel(room: Room) -> None:
     members = await chat.memberships.count(room.id)
     present = len(chat.presence.list_present(room.id))
 
-    async def join() -> None:
-        with alert.report_errors():
-            await join_room(room)
-
     def end(event: dict[str, Any]) -> None:
         panel.classes(replace="talk")
         show_room_ended(panel, event)
 
     with html.div().classes("join-panel").props("tabindex=-1") as panel:
-        RoomFacts(room).on_event("ended", end)
+        facts = RoomFacts(room)
         with html.div().classes("chips"):
             html.span(_.count("{n} member", "{n} members", members)).classes("chip")
             html.span(_.count("{n} here", "{n} here", present)).classes("chip")
         html.p(_("What is said here is shown to members only.")).classes("hint")
-        alert = Alert()
-        Button(_("Join room"), on_click=join)
+        door = Door(room)
         html.a(_("Back to the lobby"), href=".").classes("quiet-link")
+    facts.on_event("ended", end)
+    facts.on_event("doors", door.update)

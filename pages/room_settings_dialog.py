@@ -1,14 +1,16 @@
-"""The dialog in which the owner of a room changes its name, topic and lifetimes."""
+"""The dialog in which the owner of a room changes its name, topic, doors and lifetimes."""
 
-from nicegui import html
+from nicegui import html, ui
 
 from anonchat import Cost, Room
 
 from .context import current_context, current_visitor_id
+from .door_fields import DoorFields, cost_with_password
 from .elements.button import Button
 from .elements.dialog import Dialog
 from .elements.form import Fields, Form
 from .elements.page_budget import current_budget
+from .http.client_address import client_address
 from .i18n.language import current_language
 from .room_dialogs import confirm_burning
 from .room_fields import RoomFields, parse_ttl
@@ -20,8 +22,9 @@ async def open_room_settings(opened: Room) -> None:
     room = await context.chat.room_directory.find(opened.slug)
 
     async def save(fields: Fields) -> None:
-        await current_budget().spend(Cost.ROOM_CHANGE + context.broadcast_cost(room.id))
-        with room_fields.report_errors():
+        cost = cost_with_password(Cost.ROOM_CHANGE, fields)
+        await current_budget().spend(cost + context.broadcast_cost(room.id))
+        with room_fields.report_errors(), door_fields.report_errors():
             await context.chat.room_editor.update(
                 room.id,
                 visitor_id=current_visitor_id(),
@@ -29,6 +32,8 @@ async def open_room_settings(opened: Room) -> None:
                 topic=fields.get("topic"),
                 message_ttl=parse_ttl(fields.get("message_ttl")),
                 room_ttl=parse_ttl(fields.get("room_ttl")),
+                address=client_address(ui.context.client.request),
+                **door_fields.read(fields),
             )
             dialog.submit(True)
 
@@ -38,6 +43,7 @@ async def open_room_settings(opened: Room) -> None:
 
     with Dialog(_("Room settings")) as dialog, Form(save):
         room_fields = RoomFields(name=room.name, topic=room.topic)
+        door_fields = DoorFields(room.rules, listed=room.listed)
         room_fields.show_lifetimes(
             message_ttl=room.message_ttl,
             room_ttl=room.room_ttl,

@@ -12,7 +12,15 @@ from ..chat import Chat
 from ..entities import Room, Visitor
 from ..limits.work_budget import MAX_WAIT, Charge, WorkBudget
 from ..plugins.host import PluginHost
-from .problems import NOT_FOUND, UNKNOWN_VISITOR, Problem, ProblemException
+from .problems import (
+    NOT_FOUND,
+    PASSWORD_REQUIRED,
+    ROOM_LOCKED,
+    UNKNOWN_VISITOR,
+    WRONG_PASSWORD,
+    Problem,
+    ProblemException,
+)
 from .streams import Streams
 
 _bearer = HTTPBearer(
@@ -23,6 +31,8 @@ _bearer = HTTPBearer(
 
 CALLER_PROBLEMS: tuple[Problem, ...] = (UNKNOWN_VISITOR,)
 """The problems of an endpoint that requires authentication."""
+DOOR_PROBLEMS: tuple[Problem, ...] = (PASSWORD_REQUIRED, WRONG_PASSWORD, ROOM_LOCKED)
+"""The problems of joining a room."""
 ROOM_PROBLEMS: tuple[Problem, ...] = (UNKNOWN_VISITOR, NOT_FOUND)
 """The problems of an endpoint under `/rooms/{slug}`."""
 
@@ -114,11 +124,10 @@ def charge(milliseconds: float) -> Any:
     return Depends(spend)
 
 
-async def _find_room(
-    chat: ChatDependency,
-    _caller: Caller,
-    slug: Annotated[str, Path(description="The room's address.", examples=["night-train"])],
-) -> Room:
+Slug = Annotated[str, Path(description="The room's address.", examples=["night-train"])]
+
+
+async def _find_room(chat: ChatDependency, _caller: Caller, slug: Slug) -> Room:
     return await chat.rooms.find(slug)
 
 

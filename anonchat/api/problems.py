@@ -31,9 +31,6 @@ INVALID_REQUEST = Problem(
     "A field or parameter is missing, unknown or of the wrong type (see `errors`), or the body is "
     "not JSON.",
 )
-NOT_SUPPORTED = Problem(
-    "not-supported", 422, "Not supported", "This version does not support rooms with a password."
-)
 INVALID_NICKNAME = Problem(
     "invalid-nickname",
     422,
@@ -115,6 +112,18 @@ PUZZLE_UNSOLVED = Problem(
 NOT_A_MEMBER = Problem(
     "not-a-member", 403, "Only members may do this", "Join the room first: `PUT …/membership`."
 )
+PASSWORD_REQUIRED = Problem(
+    "password-required", 403, "The room has a password", "Send it as `password`."
+)
+WRONG_PASSWORD = Problem(
+    "wrong-password",
+    403,
+    "The password is wrong",
+    "It is not that of the room, or there is no such room.",
+)
+ROOM_LOCKED = Problem(
+    "room-locked", 403, "The room is locked", "Its owner lets nobody else in for now."
+)
 NOT_ALLOWED = Problem(
     "not-allowed",
     403,
@@ -166,7 +175,8 @@ TOO_OFTEN = Problem(
     429,
     "Too many requests",
     "You post, edit, use commands, join, create or change rooms, sign in or call more often than "
-    "allowed, or too many secret phrases were tried for this nickname, by you or others. "
+    "allowed, too many wrong passwords of rooms were tried, or too many secret phrases for this "
+    "nickname, by you or others. "
     "`Retry-After` is the number of seconds to wait.",
 )
 TOO_SOON = Problem(
@@ -202,6 +212,9 @@ BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     PluginFailed: PLUGIN_FAILED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
+    errors.PasswordRequired: PASSWORD_REQUIRED,
+    errors.WrongPassword: WRONG_PASSWORD,
+    errors.RoomLocked: ROOM_LOCKED,
     errors.NotAllowed: NOT_ALLOWED,
     errors.Muted: MUTED,
     errors.RoomPaused: ROOM_PAUSED,
@@ -220,7 +233,6 @@ PROBLEMS = (
     METHOD_NOT_ALLOWED,
     TOO_LARGE,
     INVALID_REQUEST,
-    NOT_SUPPORTED,
     INTERNAL,
 )
 """All problem types of the API."""

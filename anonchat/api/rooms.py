@@ -1,6 +1,7 @@
 """Find, create, change, join and leave rooms."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -16,16 +17,18 @@ from . import problems
 from .cursors import CURSOR_PATTERN, decode_cursor, encode_cursor
 from .dependencies import (
     CALLER_PROBLEMS,
+    DOOR_PROBLEMS,
     ROOM_PROBLEMS,
     Budget,
     CallBudget,
     Caller,
     ChatDependency,
+    ClientIp,
     RoomDependency,
+    Slug,
     charge,
 )
 from .problem_responses import problem_responses
-from .problems import ProblemException
 from .schemas import (
     PAGE_DEFAULT,
     PAGE_MAX,
@@ -125,22 +128,30 @@ async def list_mine(chat: ChatDependency, caller: Caller, budget: Budget) -> Pag
             problems.TOO_LARGE,
             problems.INVALID_REQUEST,
             problems.INVALID_ROOM,
-            problems.NOT_SUPPORTED,
+            *DOOR_PROBLEMS,
             problems.BANNED,
             problems.LIMIT_REACHED,
         ),
     },
 )
 async def open_room(
-    chat: ChatDependency, caller: Caller, budget: Budget, new_room: NewRoom, response: Response
+    chat: ChatDependency,
+    caller: Caller,
+    address: ClientIp,
+    budget: Budget,
+    new_room: NewRoom,
+    response: Response,
 ) -> RoomView:
     """Join the room with that name or slug; if there is none, create it as its owner.
 
-    An existing room is not changed by the other fields.
+    An existing room is not changed: `password` has to be the one that it has.
     """
-    _refuse_password(new_room.password)
-    room, created = await _find_or_create(chat, new_room, caller, budget)
-    member = await chat.memberships.join(room.id, visitor_id=caller.id)
+    if new_room.password:
+        await budget.spend(Cost.PASSWORD)
+    room, created = await _find_or_create(chat, new_room, caller, budget, address)
+    member = await chat.memberships.join(
+        room.id, visitor_id=caller.id, password=new_room.password, address=address
+    )
     response.status_code = 201 if created else 200
     return await _view(chat, await chat.rooms.find(room.slug), member)
 
@@ -173,13 +184,20 @@ async def look(chat: ChatDependency, caller: Caller, room: RoomDependency) -> Ro
     ),
 )
 async def change(
-    chat: ChatDependency, caller: Caller, room: RoomDependency, changes: RoomChanges
+    chat: ChatDependency,
+    caller: Caller,
+    address: ClientIp,
+    budget: Budget,
+    room: RoomDependency,
+    changes: RoomChanges,
 ) -> RoomView:
     """Change the name, topic, lifetimes or rules of a room you own.
 
     The slug stays. Messages that were posted before keep their `expires_at`, and the room does not
     end before them.
     """
+    if changes.password:
+        await budget.spend(Cost.PASSWORD)
     changed = await chat.room_editor.update(
         room.id,
         visitor_id=caller.id,
@@ -188,6 +206,8 @@ async def change(
         message_ttl=parse_optional_duration(changes.message_ttl),
         room_ttl=parse_optional_duration(changes.room_ttl),
         listed=changes.listed,
+        password=changes.password,
+        address=address,
         locked=changes.locked,
         asks=changes.asks,
         members_max=changes.members_max,
@@ -220,17 +240,36 @@ async def burn(chat: ChatDependency, caller: Caller, room: RoomDependency) -> No
         *ROOM_PROBLEMS,
         problems.TOO_LARGE,
         problems.INVALID_REQUEST,
-        problems.NOT_SUPPORTED,
+        *DOOR_PROBLEMS,
         problems.BANNED,
         problems.LIMIT_REACHED,
     ),
 )
 async def join(
-    chat: ChatDependency, caller: Caller, room: RoomDependency, key: Key | None = None
+    chat: ChatDependency,
+    caller: Caller,
+    address: ClientIp,
+    budget: Budget,
+    slug: Slug,
+    key: Key | None = None,
 ) -> Membership:
-    """Become a member; nothing changes for an existing member."""
-    _refuse_password(key.password if key else None)
-    return Membership.of(await chat.memberships.join(room.id, visitor_id=caller.id), room)
+    """Become a member; nothing changes for an existing member.
+
+    With a password, a room that does not exist answers like one with another password.
+    """
+    key = key or Key()
+    if key.password:
+        await budget.spend(Cost.PASSWORD)
+    join_room = partial(
+        chat.memberships.join, visitor_id=caller.id, password=key.password, address=address
+    )
+    try:
+        room = await chat.rooms.find(slug)
+    except NotFound:
+        if key.password:  # refused as in a room with another one
+            await join_room("")
+        raise
+    return Membership.of(await join_room(room.id), room)
 
 
 @routes.delete(
@@ -247,7 +286,7 @@ async def leave(chat: ChatDependency, caller: Caller, room: RoomDependency) -> N
 
 
 async def _find_or_create(
-    chat: Chat, new_room: NewRoom, caller: entities.Visitor, budget: CallBudget
+    chat: Chat, new_room: NewRoom, caller: entities.Visitor, budget: CallBudget, address: str
 ) -> tuple[entities.Room, bool]:
     """Find or create the room; return it, and whether it was created."""
     if new_room.listed:
@@ -265,11 +304,13 @@ async def _find_or_create(
             message_ttl=parse_optional_duration(new_room.message_ttl),
             room_ttl=parse_optional_duration(new_room.room_ttl),
             topic=new_room.topic,
+            password=new_room.password,
+            address=address,
         )
     except RoomNameConfusable:
         raise
     except RoomNameTaken:  # created concurrently: find it
-        return await _find_or_create(chat, new_room, caller, budget)
+        return await _find_or_create(chat, new_room, caller, budget, address)
     return room, True
 
 
@@ -291,11 +332,3 @@ def _keeps_order(member: entities.Member | None, room: entities.Room) -> bool:
 def _fields(chat: Chat, room: entities.Room) -> dict[str, object]:
     """Return the fields of a room, with the number of members who have it open."""
     return list_fields(room) | {"here": len(chat.presence.list_present(room.id))}
-
-
-def _refuse_password(password: str | None) -> None:
-    """Refuse a password: without this error the room would be open to everyone."""
-    if password is not None:
-        raise ProblemException(
-            problems.NOT_SUPPORTED, "Rooms with a password are not supported yet."
-        )

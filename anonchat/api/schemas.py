@@ -25,9 +25,7 @@ _AUTHOR = Field(
 _NICKNAME = Field(description="The nickname of the author.", examples=["Night Owl"])
 _ROLE = Field(description="`owner`, `helper` or `member`.", examples=["member"])
 _PASSWORD = Field(
-    default=None,
-    description="Rooms with a password are still to come: refused as `not-supported`.",
-    examples=["swordfish"],
+    default="", description="Up to 200 characters; empty: none.", examples=["swordfish"]
 )
 _CONFIRMED = Field(
     default=True,
@@ -115,13 +113,13 @@ class SignIn(_RequestModel):
 
 
 class NewRoom(_RequestModel):
-    """A room to find or create. All fields but the name apply only when it is created."""
+    """A room to find or create. Other fields than `name` and `password` apply to a new one only."""
 
     name: str = Field(description="1 to 60 characters.", examples=["Night Train"])
     listed: bool = Field(
         default=True, description="Whether it is public. A room that is not is always a new one."
     )
-    password: str | None = _PASSWORD
+    password: str = _PASSWORD
     message_ttl: GivenDuration | None = Field(
         default=None, description="How long a message is kept."
     )
@@ -146,6 +144,11 @@ class RoomChanges(_RequestModel):
     )
     listed: bool | None = Field(
         default=None, description="Whether it is public. Its URL stays the same."
+    )
+    password: str | None = Field(
+        default=None,
+        description="What joining needs from now on, up to 200 characters; empty: nothing.",
+        examples=["swordfish"],
     )
     locked: bool | None = Field(default=None, description="Whether nobody else may join.")
     asks: bool | None = Field(
@@ -180,7 +183,7 @@ class Mute(_RequestModel):
 class Key(_RequestModel):
     """What is needed to join a room."""
 
-    password: str | None = _PASSWORD
+    password: str = _PASSWORD
 
 
 class NewMessage(_RequestModel):

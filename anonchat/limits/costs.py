@@ -60,6 +60,8 @@ class Cost:
     """Deleting all that somebody has written: new keys for some spans, and their re-encryption."""
     JOIN: Final = 8.0
     """Joining or leaving a room: a transaction, and updates of member and room lists."""
+    PASSWORD: Final = 25.0
+    """Hashing the password of a room."""
     NEW_ROOM: Final = 24.0
     """Creating a room: its key is written to disk, and lobbies are updated."""
     ROOM_CHANGE: Final = 24.0

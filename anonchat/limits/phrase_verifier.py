@@ -1,12 +1,16 @@
-"""Verifies secret phrases: bounds how many are tried for a nickname, and how many are hashed."""
+"""Verifies secret phrases: bounds how many are tried for a nickname, and how many are hashed.
 
+The passwords of rooms are hashed here, too.
+"""
+
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from models import VisitorRow
 
-from ..crypto import Hasher
+from ..crypto import SALT_BYTES, Hasher
 from ..errors import N_, LimitReached, WrongPhrase
 from ..runtime.background_threads import BackgroundThreads
 from ..runtime.fair_semaphore import FairSemaphore
@@ -17,6 +21,7 @@ from ..security.secret_phrase import (
     is_legacy_key,
     keys_equal,
     make_legacy_key,
+    make_password_key,
     make_proof,
     phrase_key_salt,
 )
@@ -30,7 +35,7 @@ _TIMEOUT_SECONDS = 60.0
 
 
 class PhraseVerifier:
-    """Hashes the phrases of sign-ins in a few threads; client networks take turns."""
+    """Hashes phrases and passwords in a few threads; client networks take turns."""
 
     def __init__(self, limits: Limits, hasher: Hasher) -> None:
         self._limits = limits
@@ -75,6 +80,17 @@ class PhraseVerifier:
     def count_wrong(self, holder: VisitorRow) -> None:
         """Count a phrase that turned out to be wrong for this holder of the nickname."""
         self._limits.wrong_phrases.add(holder.folded_key.hex())
+
+    async def hash_password(
+        self, password: str, stored_key: bytes = b"", *, address: str = ""
+    ) -> bytes:
+        """Return the key of a password, with the salt of a stored key, or a new one without.
+
+        Raises `LimitReached` if the queue is full, and `Unavailable` after 60 seconds in it.
+        """
+        salt = phrase_key_salt(stored_key) or os.urandom(SALT_BYTES)
+        async with self._slot(address):
+            return await self._threads.run(make_password_key, self._hasher, password, salt)
 
     async def _hash(
         self, phrase: str, folded: bytes, stored_key: bytes | None

@@ -77,6 +77,10 @@ class Limits:
         """Rooms created by a visitor."""
         self.room_changes = limit(settings.new_rooms_per_visitor)
         """Changes of rooms by a visitor."""
+        self.wrong_passwords = limit(settings.wrong_passwords_per_visitor)
+        """Wrong passwords of rooms that a visitor tries."""
+        self.wrong_passwords_of_network = limit(settings.wrong_passwords_per_ip)
+        """Wrong passwords of rooms that are tried from an IP address."""
         self.sign_ins = limit(settings.sign_ins_per_ip)
         """Sign-in attempts from an IP address without a solved challenge."""
         self.events = limit(settings.socket_events_per_page)

@@ -1,4 +1,4 @@
-"""Hashes secret phrases and derives their badges.
+"""Hashes secret phrases and derives their badges; hashes the passwords of rooms.
 
 The stored phrase key is a salt followed by a keyed hash. The salt is derived from the nickname, so
 the same phrase under another nickname has an unrelated key. In earlier versions all nicknames of a
@@ -10,11 +10,12 @@ import unicodedata
 from dataclasses import dataclass
 
 from ..crypto import SALT_BYTES, Hasher
-from ..errors import N_, InvalidPhrase
+from ..errors import N_, InvalidPassword, InvalidPhrase
 from ..ids import UNAMBIGUOUS_CHARACTERS
 
 _CHARACTERS = range(8, 201)
 _RAW_CHARACTERS_MAX = 400
+_PASSWORD_CHARACTERS = 200
 _BADGE_CHARACTERS = 5
 _OLD_KEY_BYTES = 32
 
@@ -47,6 +48,24 @@ def normalize_phrase(phrase: str) -> str:
     return phrase
 
 
+def normalize_password(password: str) -> str:
+    """Return the password of a room normalized for hashing; an empty one is valid.
+
+    Raises `InvalidPassword` if it is too long.
+    """
+    if not isinstance(password, str):
+        raise InvalidPassword(N_("That is not a text."))
+    too_long = InvalidPassword(
+        N_("That is too long: {most} characters at most."), most=_PASSWORD_CHARACTERS
+    )
+    if len(password) > _RAW_CHARACTERS_MAX:
+        raise too_long
+    password = unicodedata.normalize("NFKC", password).strip()
+    if len(password) > _PASSWORD_CHARACTERS:
+        raise too_long
+    return password
+
+
 def require_phrase(phrase: str) -> str:
     """Return the normalized phrase; raise `InvalidPhrase` also if it is empty."""
     normalized = normalize_phrase(phrase)
@@ -68,6 +87,11 @@ def make_proof(hasher: Hasher, phrase: str, salt: bytes) -> PhraseProof:
 def make_legacy_key(hasher: Hasher, phrase: str) -> bytes:
     """Hash a phrase in the format of earlier versions; as slow as `make_proof`."""
     return hasher.hash("proof", hasher.hash_phrase(phrase, hasher.site_phrase_salt()).hex())
+
+
+def make_password_key(hasher: Hasher, password: str, salt: bytes) -> bytes:
+    """Hash the password of a room; as slow as `make_proof`."""
+    return salt + hasher.hash("password", hasher.hash_phrase(password, salt).hex())
 
 
 def is_legacy_key(phrase_key: bytes) -> bool:

@@ -38,6 +38,7 @@ from ..storage.departures import Departures
 from ..storage.pseudonyms import choose_pseudonym
 from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
+from ..storage.room_doors import RoomDoors
 from ..storage.room_places import RoomPlaces
 from ..storage.standings import Standings
 from ..storage.stored_members import StoredMembers, select_members, with_standing
@@ -68,6 +69,7 @@ class Memberships:
         standings: Standings,
         departures: Departures,
         bans: Bans,
+        doors: RoomDoors,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -81,20 +83,27 @@ class Memberships:
         self._standings = standings
         self._departures = departures
         self._bans = bans
+        self._doors = doors
         self._read_marks = ReadMarks(database)
         self._member_lists: RoomCache[dict[str, Member]] = RoomCache(
             _MEMBERS_CACHED_MAX, bus.room_epoch, measure=lambda members: 1 + len(members)
         )
         bus.subscribe(self._on_event)
 
-    async def join(self, room_id: str, *, visitor_id: str) -> Member:
+    async def join(
+        self, room_id: str, *, visitor_id: str, password: str = "", address: str = ""
+    ) -> Member:
         """Make the visitor a member of the room; an existing membership is returned unchanged.
 
         Earlier messages count as read. The room gets its full lifetime once a member other than its
-        creator has joined. A mute that has not ended goes on. Raises `NotFound`, `UnknownVisitor`,
-        `Banned`, `LimitReached`, or `Unavailable`, also while only another node has the keys of the
-        room or the visitor.
+        creator has joined. A mute that has not ended goes on. `address` is that of the client:
+        wrong passwords are limited by network. Raises `NotFound`, `UnknownVisitor`, `Banned`,
+        `DoorClosed`, `LimitReached`, or `Unavailable`, also while only another node has the keys of
+        the room or the visitor.
         """
+        password_key = await self._doors.try_password(
+            room_id, visitor_id=visitor_id, password=password, address=address
+        )
         displaced, standing = None, Standing()
         async with self._database.transaction(visitor_id) as session:
             room_row = await session.get(RoomRow, room_id, with_for_update=_FOR_NO_KEY_UPDATE)
@@ -109,6 +118,7 @@ class Memberships:
             is_new = row is None
             if row is None:
                 await self._bans.require_admitted(session, room_id, visitor_row)
+                await self._doors.admit(session, room_row, visitor_id, password_key=password_key)
                 displaced = await self._places.reserve_member(session, room_row, visitor_id)
                 self._limits.joins.hit(visitor_id)
                 row = MemberRow(

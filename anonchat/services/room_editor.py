@@ -26,6 +26,7 @@ from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.conflicts import WriteConflict, destroying_keys_on_conflict, retry_on_conflict
 from ..storage.database import Database
+from ..storage.room_doors import RoomDoors
 from ..storage.room_names import RoomNameKeys, RoomNames
 from ..storage.room_owner import require_owned_room
 from ..text.lookalikes import SKELETON_VERSION, check_new_room_name
@@ -46,6 +47,7 @@ class RoomEditor:
         keys: KeyStore,
         cipher: RowCipher,
         names: RoomNames,
+        doors: RoomDoors,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -55,6 +57,7 @@ class RoomEditor:
         self._keys = keys
         self._cipher = cipher
         self._names = names
+        self._doors = doors
 
     async def update(
         self,
@@ -66,14 +69,16 @@ class RoomEditor:
         listed: bool | None = None,
         message_ttl: timedelta | None = None,
         room_ttl: timedelta | None = None,
+        password: str | None = None,
         locked: bool | None = None,
         asks: bool | None = None,
         members_max: int | None = None,
         paused: bool | None = None,
         slow_mode: timedelta | None = None,
         unwanted: Sequence[str] | None = None,
+        address: str = "",
     ) -> Room:
-        """Change a room; allowed for its owner. What is `None` stays.
+        """Change a room; allowed for its owner. What is `None` stays; `""` removes a password.
 
         The slug stays too, so that links still work. Messages that were posted keep their lifetime,
         and the room lives at least as long. The previous name, topic and rules cannot be decrypted
@@ -95,14 +100,21 @@ class RoomEditor:
             slow_mode=slow_mode,
             unwanted=None if unwanted is None else normalize_unwanted(unwanted),
         )
+        password_key = None
+        if password is not None:
+            async with self._database.read_session(visitor_id) as session:
+                await require_owned_room(session, self._cipher, room_id, visitor_id)
+            password_key = await self._doors.make_password_key(password, address=address)
+            rules["has_password"] = bool(password_key)
         charge = self._limits.room_changes.hit_once(visitor_id)
-        return await self._apply(changes, rules, room_id, visitor_id, charge)
+        return await self._apply(changes, rules, password_key, room_id, visitor_id, charge)
 
     @retry_on_conflict
     async def _apply(
         self,
         changes: dict[str, Any],
         rules: dict[str, Any],
+        password_key: bytes | None,
         room_id: str,
         visitor_id: str,
         charge: Callable[[], None],
@@ -123,7 +135,10 @@ class RoomEditor:
                 raise WriteConflict
             changes["rules"] = replace(before.rules, **rules)
             changes = {key: new for key, new in changes.items() if new != getattr(before, key)}
-            if not changes:
+            stored_key = self._cipher.decrypt_password_key(row) or b""
+            if password_key is None:
+                password_key = stored_key
+            if not changes and password_key == stored_key:
                 return before
             room = replace(before, **changes)
             check_rules(self._settings, room.rules)
@@ -138,7 +153,6 @@ class RoomEditor:
             charge()
             unused_keys = list_texts_keys(row.texts_key_id)
             await self._keys.get_or_create(texts_key_name(texts_key_id))
-            password_key = self._cipher.decrypt_password_key(row) or b""
             self._update_row(row, room, texts_key_id, name_keys)
             row.rules = self._cipher.encrypt_rules(room.id, texts_key_id, room.rules, password_key)
             session.add(row)

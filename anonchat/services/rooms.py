@@ -9,7 +9,7 @@ from models import MemberRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Member, Room
+from ..entities import Member, Room, RoomRules
 from ..errors import NotFound, RoomNameConfusable, RoomNameTaken, Unavailable, UnknownVisitor
 from ..events import MemberJoined, RoomOpened
 from ..ids import new_id, new_unlisted_slug
@@ -23,6 +23,7 @@ from ..security.row_cipher import RowCipher
 from ..settings import Settings
 from ..storage.conflicts import destroying_keys_on_conflict, retry_on_conflict
 from ..storage.database import Database
+from ..storage.room_doors import RoomDoors
 from ..storage.room_names import RoomNameKeys, RoomNames
 from ..storage.room_places import RoomPlaces
 from ..text.lookalikes import SKELETON_VERSION, check_new_room_name
@@ -56,6 +57,7 @@ class Rooms:
         hasher: Hasher,
         names: RoomNames,
         places: RoomPlaces,
+        doors: RoomDoors,
         end_room: Callable[[str], Awaitable[int]],
     ) -> None:
         """`end_room` deletes the rows of a room whose key is destroyed."""
@@ -69,6 +71,7 @@ class Rooms:
         self._hasher = hasher
         self._names = names
         self._places = places
+        self._doors = doors
         self._end_room = end_room
 
     async def find(self, slug: str) -> Room:
@@ -118,13 +121,16 @@ class Rooms:
         message_ttl: timedelta | None = None,
         room_ttl: timedelta | None = None,
         topic: str = "",
+        password: str = "",
+        address: str = "",
     ) -> Room:
         """Create a room with this visitor as its owner and first member.
 
         No message outlives an inactive room: a `message_ttl` beyond `room_ttl` is refused, and the
-        default is reduced to it. The lifetime is shorter until another visitor joins. Raises
-        `InvalidRoom`, `InvalidLifetime`, `RoomNameTaken`, `RoomNameConfusable`, `LimitReached`,
-        `UnknownVisitor` or `Unavailable`.
+        default is reduced to it. The lifetime is shorter until another visitor joins. `address` is
+        that of the client: client networks take turns when passwords are hashed. Raises
+        `InvalidRoom`, `InvalidLifetime`, `InvalidPassword`, `RoomNameTaken`, `RoomNameConfusable`,
+        `LimitReached`, `UnknownVisitor` or `Unavailable`.
         """
         name, topic = normalize_new_room_name(name), normalize_topic(topic)
         if listed:
@@ -133,9 +139,10 @@ class Rooms:
         room_ttl = room_ttl or self._settings.room_ttl
         message_ttl = message_ttl or min(self._settings.message_ttl, room_ttl)
         require_shorter_messages(message_ttl, room_ttl)
+        password_key = await self._doors.make_password_key(password, address=address)
         charge = self._limits.rooms.hit_once(visitor_id)
         room, member, displaced = await self._insert(
-            name, visitor_id, listed, message_ttl, room_ttl, topic, charge
+            name, visitor_id, listed, message_ttl, room_ttl, topic, password_key, charge
         )
         self._places.hold(room.id, visitor_id)
         if displaced:
@@ -155,6 +162,7 @@ class Rooms:
         message_ttl: timedelta,
         room_ttl: timedelta,
         topic: str,
+        password_key: bytes,
         charge: Callable[[], None],
     ) -> tuple[Room, Member, str | None]:
         """Store a room and its first member; return both and the id of a displaced room, if any."""
@@ -185,6 +193,9 @@ class Rooms:
                     room_id, texts_key_id, name=name, topic=topic, slug=slug
                 ),
                 texts_key_id=texts_key_id,
+                rules=self._cipher.encrypt_rules(
+                    room_id, texts_key_id, RoomRules(has_password=bool(password_key)), password_key
+                ),
                 listed=listed,
                 owner=self._hasher.pseudonym(room_id, visitor_id),
                 message_ttl=int(message_ttl.total_seconds()),

@@ -66,7 +66,7 @@ export default {
     actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
-  emits: ["sync", "page", "read", "ended", "act", "react", "find"],
+  emits: ["sync", "page", "read", "ended", "act", "react", "find", "doors"],
   render() {
     const list = Vue.h(this.tag, {
       ref: "list",
@@ -222,6 +222,7 @@ export default {
       for (const { read } of news) if (read) this.unread.update(read);
       for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
+      if (news.some(({ doors }) => doors)) this.$emit("doors");
       const end = news.find(({ ended }) => ended);
       if (end) this.$emit("ended", { why: end.ended });
     },

@@ -323,6 +323,7 @@ class FeedRenderer:
             lambda language: {
                 "title": title,
                 "composer": composer_properties(room, language=language),
+                "doors": True,
             },
         )
 

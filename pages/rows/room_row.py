@@ -42,6 +42,7 @@ _CARD = Template(
             p(dir="auto")["{topic}"],
             div(class_="chips")[
                 span(class_="chip")[span(class_="{dot_class}"), "{present}"],
+                "{door}",
                 span(class_="{lifetime_class}")[
                     i(class_="icon icon-clock", aria_hidden="true"), "{lifetime}"
                 ],
@@ -50,10 +51,12 @@ _CARD = Template(
         ],
     ]
 )
+_DOOR = Template(span(class_="chip")["{door}"])
 _FACTS = Template(
     div(class_="chips")[
         span(class_="chip")[i(class_="icon icon-clock", aria_hidden="true"), "{lifetime}"],
         span(class_="chip")["{listed}"],
+        "{door}",
         span(class_="chip")[_TIME_LEFT],
     ]
 )
@@ -100,6 +103,7 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
         topic=room.topic,
         dot_class="dot" if summary.here else "dot empty",
         present=_present_text(summary, language) if summary.here else language("nobody"),
+        door=_door(room, language),
         lifetime_class="chip ember" if room.message_ttl <= _SHORT_TTL else "chip",
         lifetime=_message_lifetime(room, language),
         active_at=unix_milliseconds(room.active_at),
@@ -135,6 +139,7 @@ def facts_row(summary: RoomSummary, *, language: Language) -> Row:
     html = _FACTS.fill(
         lifetime=_message_lifetime(summary.room, language),
         listed=language("public") if summary.room.listed else language("by link"),
+        door=_door(summary.room, language),
         **_room_end(summary, language),
     )
     return Row("facts", 1, html)
@@ -160,6 +165,13 @@ def _present_text(summary: RoomSummary, language: Language) -> str:
     if not summary.here:
         return language("nobody here")
     return language.count("{n} here", "{n} here", summary.here)
+
+
+def _door(room: Room, language: Language) -> str:
+    """Say what closes the door of a room, if anything does."""
+    if room.rules.locked:
+        return _DOOR.fill(door=language("locked"))
+    return _DOOR.fill(door=language("with a password")) if room.rules.has_password else ""
 
 
 def _message_lifetime(room: Room, language: Language) -> str:

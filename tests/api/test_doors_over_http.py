@@ -1,0 +1,72 @@
+"""Passwords, the lock and the most members of rooms over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.api_client import ApiClient
+
+
+async def test_room_with_a_password_is_joined_with_it(ann: ApiClient, bob: ApiClient) -> None:
+    room = await ann.open("Night Train", password="swordfish")
+    assert room["has_password"]
+    path = "/rooms/night-train/membership"
+    await _assert_refused(bob, "PUT", path, None, "password-required")
+    await _assert_refused(bob, "PUT", path, {"password": "sword"}, "wrong-password")
+    await _assert_refused(bob, "POST", "/rooms", {"name": "night train"}, "password-required")
+    sent = {"name": "night train", "password": "sword"}
+    await _assert_refused(bob, "POST", "/rooms", sent, "wrong-password")
+    assert (await bob.ask("GET", "/rooms/night-train"))["membership"] is None
+    await bob.ask("PUT", path, json={"password": "swordfish"})
+    assert (await bob.call("PUT", path)).status_code == 200
+    again = await bob.call("POST", "/rooms", json={"name": "night train"})
+    assert again.status_code == 200
+
+
+async def test_password_is_changed_and_removed(ann: ApiClient, bob: ApiClient) -> None:
+    await ann.open("Night Train", password="swordfish")
+    path = "/rooms/night-train"
+    assert (await ann.ask("PATCH", path, json={"password": "herring"}))["has_password"]
+    sent = {"password": "swordfish"}
+    await _assert_refused(bob, "PUT", f"{path}/membership", sent, "wrong-password")
+    assert not (await ann.ask("PATCH", path, json={"password": ""}))["has_password"]
+    await bob.ask("PUT", f"{path}/membership")
+
+
+async def test_room_that_is_not_listed_answers_a_password_like_no_room(
+    ann: ApiClient, bob: ApiClient
+) -> None:
+    room = await ann.open("attic", listed=False, password="swordfish")
+    answers = [
+        await bob.call("PUT", f"/rooms/{slug}/membership", json={"password": "wrong"})
+        for slug in (room["slug"], "x" * len(room["slug"]))
+    ]
+    problems = [answer.json() | {"instance": ""} for answer in answers]
+    assert problems[0] == problems[1]
+    assert problems[0]["type"] == "/api/v1/problems/wrong-password"
+    unknown = await bob.call("PUT", "/rooms/nowhere/membership")
+    assert unknown.json()["type"] == "/api/v1/problems/not-found"
+
+
+async def test_locked_and_full_rooms_are_not_joined(ann: ApiClient, bob: ApiClient) -> None:
+    await ann.open("Night Train")
+    await ann.ask("PATCH", "/rooms/night-train", json={"locked": True})
+    path = "/rooms/night-train/membership"
+    await _assert_refused(bob, "PUT", path, None, "room-locked")
+    await ann.ask("PATCH", "/rooms/night-train", json={"locked": False, "members_max": 2})
+    await bob.ask("PUT", path)
+    assert (await bob.ask("GET", "/rooms/night-train"))["members"] == 2
+
+
+@pytest.mark.parametrize("password", ["x" * 201, "x" * 100_000, 5, None])
+async def test_invalid_password_is_refused(ann: ApiClient, password: Any) -> None:
+    response = await ann.call("POST", "/rooms", json={"name": "attic", "password": password})
+    assert response.status_code in (413, 422)
+    assert (await ann.ask("GET", "/rooms"))["items"] == []
+
+
+async def _assert_refused(
+    client: ApiClient, method: str, path: str, body: object, problem: str
+) -> None:
+    response = await client.call(method, path, json=body)
+    assert (response.status_code, response.json()["type"]) == (403, f"/api/v1/problems/{problem}")
