@@ -1,4 +1,4 @@
-"""The dialog in which the owner of a room changes its name, topic, doors and lifetimes."""
+"""The dialog in which the owner of a room changes its name, topic, rules and lifetimes."""
 
 from nicegui import html, ui
 
@@ -14,6 +14,7 @@ from .http.client_address import client_address
 from .i18n.language import current_language
 from .room_dialogs import confirm_burning
 from .room_fields import RoomFields, parse_ttl
+from .writing_fields import WritingFields
 
 
 async def open_room_settings(opened: Room) -> None:
@@ -24,7 +25,11 @@ async def open_room_settings(opened: Room) -> None:
     async def save(fields: Fields) -> None:
         cost = cost_with_password(Cost.ROOM_CHANGE, fields)
         await current_budget().spend(cost + context.broadcast_cost(room.id))
-        with room_fields.report_errors(), door_fields.report_errors():
+        with (
+            room_fields.report_errors(),
+            door_fields.report_errors(),
+            writing_fields.report_errors(),
+        ):
             await context.chat.room_editor.update(
                 room.id,
                 visitor_id=current_visitor_id(),
@@ -34,6 +39,7 @@ async def open_room_settings(opened: Room) -> None:
                 room_ttl=parse_ttl(fields.get("room_ttl")),
                 address=client_address(ui.context.client.request),
                 **door_fields.read(fields),
+                **writing_fields.read(fields),
             )
             dialog.submit(True)
 
@@ -44,6 +50,7 @@ async def open_room_settings(opened: Room) -> None:
     with Dialog(_("Room settings")) as dialog, Form(save):
         room_fields = RoomFields(name=room.name, topic=room.topic)
         door_fields = DoorFields(room.rules, listed=room.listed)
+        writing_fields = WritingFields(room.rules)
         room_fields.show_lifetimes(
             message_ttl=room.message_ttl,
             room_ttl=room.room_ttl,

@@ -109,6 +109,7 @@ export default {
     this.quotes?.clear();
     this.picker?.close();
     this.menu?.close();
+    clearTimeout(this.fadeTimer);
     clearTimeout(this.flashTimer);
     clearTimeout(this.pillTimer);
     this.endObserver?.disconnect();

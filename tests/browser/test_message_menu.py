@@ -24,8 +24,9 @@ async def test_author_and_owner_are_offered_the_deletion(world: World, room: str
     await mira.post_messages("by a guest")
     await mira.expect_message("by the owner")
     await ann.expect_message("by a guest")
+    order = ["Mute", "Delete all of theirs", "Remove", "Ban"]
     for person, text, items in (
-        (ann, "by a guest", ["React", "Reply", "Delete", "Copy text", "Copy link"]),
+        (ann, "by a guest", ["React", "Reply", "Delete", "Copy text", "Copy link", *order]),
         (ann, "by the owner", ["React", "Reply", "Edit", "Delete", "Copy text", "Copy link"]),
         (mira, "by a guest", ["React", "Reply", "Edit", "Delete", "Copy text", "Copy link"]),
         (mira, "by the owner", ["React", "Reply", "Copy text", "Copy link"]),
