@@ -34,6 +34,7 @@ READ = "SELECT sum(read_seq) FROM member"
 REVISIONS = "SELECT sum(revision) FROM room"
 STATES = "SELECT group_concat(hex(sealed)) FROM room_state"
 ROOMS = "SELECT count(*) FROM room"
+STANDINGS = "SELECT group_concat(hex(sealed)) FROM standing"
 VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
     "event: read marks": READ,
@@ -60,6 +61,10 @@ CHANGES = {
     "API: rooms made": ROOMS,
     "API: room changed": REVISIONS,
     "API: joins and leaves": MEMBERS,
+    "API: members changed": STANDINGS,
+    "API: members removed": MEMBERS,
+    "API: all messages of members deleted": KEYS,
+    "event: members changed": STANDINGS,
     "API: posts": MESSAGES,
     "API: commands run": MESSAGES,
     "API: messages edited": KEYS,

@@ -20,6 +20,13 @@ _PHRASE_ROUND = 60  # per round, because each needs an Argon2id hash
 
 Route = tuple[str, str]
 
+_CHANGES_OF_MEMBERS: tuple[tuple[str, str, object], ...] = (
+    ("PUT", "role", {"role": "helper"}),
+    ("PUT", "role", {"role": "member"}),
+    ("PUT", "mute", {"duration": "10m"}),
+    ("DELETE", "mute", None),
+)
+
 
 def _call(
     method: str,
@@ -185,6 +192,82 @@ async def _find_authors(client: Client, scene: Scene) -> dict[str, str]:
     return found
 
 
+async def _change_members(client: Client, scene: Scene) -> Act:
+    """Let the owner of a new room change the roles and mutes of the attacker's other visitors."""
+    path, members = await _make_room_with_members(client, scene)
+    authors = [*members]
+
+    async def act(number: int) -> None:
+        turn, which = divmod(number, len(authors))
+        method, what, body = _CHANGES_OF_MEMBERS[turn % len(_CHANGES_OF_MEMBERS)]
+        options: dict[str, Any] = {"json": body} if body else {}
+        target = f"{path}/members/{authors[which]}/{what}"
+        await client.ask(method, target, token=scene.token(0), **options)
+
+    return act
+
+
+async def _remove_members(client: Client, scene: Scene) -> Act:
+    """Remove a visitor, who comes back, or ban one and lift the ban."""
+    path, members = await _make_room_with_members(client, scene)
+    authors = [*members]
+
+    async def act(number: int) -> None:
+        turn, which = divmod(number, len(authors))
+        target, owner = f"{path}/members/{authors[which]}", scene.token(0)
+        if turn % 2:
+            await client.ask("DELETE", target, token=owner, expect=[204, 404])
+        else:
+            await client.ask("PUT", f"{target}/ban", token=owner, expect=[204, 404])
+            await client.ask("DELETE", f"{target}/ban", token=owner)
+        await client.ask("PUT", f"{path}/membership", token=members[authors[which]])
+
+    return act
+
+
+async def _delete_all(client: Client, scene: Scene) -> Act:
+    """Post a few messages as another visitor, and delete all of them as the owner."""
+    path, members = await _make_room_with_members(client, scene)
+    authors = [*members]
+
+    async def act(number: int) -> None:
+        author, body = authors[number % len(authors)], {"text": "to be deleted"}
+        for _ in range(3):
+            await client.ask("POST", f"{path}/messages", token=members[author], json=body)
+        target = f"{path}/members/{author}/messages"
+        await client.ask("DELETE", target, token=scene.token(0))
+
+    return act
+
+
+async def _list_bans(client: Client, scene: Scene) -> Act:
+    """List the bans of a room of the first visitor, who has banned the others."""
+    path, members = await _make_room_with_members(client, scene)
+    for author in members:
+        await client.ask("PUT", f"{path}/members/{author}/ban", token=scene.token(0))
+
+    async def act(_number: int) -> None:
+        await client.ask("GET", f"{path}/bans", token=scene.token(0))
+
+    return act
+
+
+async def _make_room_with_members(client: Client, scene: Scene) -> tuple[str, dict[str, str]]:
+    """Create a room of the first visitor, which the others join; return its path.
+
+    Also return the tokens of the others by author. If there are none, one is signed in.
+    """
+    body = {"name": f"order-{uuid4().hex[:12]}"}
+    made = await client.ask("POST", f"{_API}/rooms", token=scene.token(0), json=body)
+    path = f"{_API}/rooms/{json.loads(made)['slug']}"
+    others = scene.tokens[1:] or (await request_token(client, nickname="o *"),)
+    members = {}
+    for token in others:
+        joined = await client.ask("PUT", f"{path}/membership", token=token)
+        members[str(json.loads(joined)["author"])] = token
+    return path, members
+
+
 async def _open_streams(client: Client, scene: Scene) -> Act:
     """Open an event stream of all messages, read its beginning, and disconnect."""
     path = f"{_API}/rooms/{scene.full_room}/events?after=0"
@@ -253,6 +336,42 @@ WAYS = (
         _join_and_leave,
         (("PUT", "/rooms/{slug}/membership"), ("DELETE", "/rooms/{slug}/membership")),
         allowed=(*_API_LIMIT, "joins_per_visitor"),
+    ),
+    _way(
+        "members listed",
+        ("GET", "/rooms/{slug}/members"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/members"),
+    ),
+    Way(
+        "API: members changed",
+        _change_members,
+        (
+            ("PUT", "/rooms/{slug}/members/{author}/role"),
+            ("PUT", "/rooms/{slug}/members/{author}/mute"),
+            ("DELETE", "/rooms/{slug}/members/{author}/mute"),
+        ),
+        allowed=(*_API_LIMIT, "moderation_per_visitor"),
+    ),
+    Way(
+        "API: members removed",
+        _remove_members,
+        (
+            ("DELETE", "/rooms/{slug}/members/{author}"),
+            ("PUT", "/rooms/{slug}/members/{author}/ban"),
+            ("DELETE", "/rooms/{slug}/members/{author}/ban"),
+        ),
+        allowed=(*_API_LIMIT, "moderation_per_visitor", "joins_per_visitor"),
+    ),
+    Way(
+        "API: all messages of members deleted",
+        _delete_all,
+        (("DELETE", "/rooms/{slug}/members/{author}/messages"),),
+        allowed=(*_API_LIMIT, "moderation_per_visitor", "posts_per_visitor"),
+    ),
+    _way(
+        "bans listed",
+        ("GET", "/rooms/{slug}/bans"),
+        _list_bans,
     ),
     _way(
         "messages read",

@@ -154,6 +154,21 @@ async def _post_and_delete(page: Page, scene: Scene, _number: int) -> None:
     await page.emit("messages", "act", {"act": "delete", "key": str(json.loads(message)["seq"])})
 
 
+async def _change_members(page: Page, _scene: Scene, _number: int) -> None:
+    """Create a room, make a new visitor its helper on the page, and open dialogs about them."""
+    name = _unique("order-*")
+    await page.client.ask("POST", "/api/v1/rooms", token=page.token, json={"name": name})
+    path = f"/api/v1/rooms/{name}"
+    visitor = await page.client.ask("POST", "/api/v1/visitors", json={"nickname": _unique("o *")})
+    token = json.loads(visitor)["token"]
+    author = json.loads(await page.client.ask("PUT", f"{path}/membership", token=token))["author"]
+    own = Page(page.client, f"/r/{name}", page.token)
+    await own.open()
+    for part, act in (("members", "helper"), ("messages", "mute"), ("members", "bans")):
+        await own.emit(part, "act", {"act": act, "author": author})
+    await own.close()
+
+
 async def _post_and_edit(page: Page, scene: Scene, _number: int) -> None:
     """Post a message through the API, and edit it on the page."""
     path = f"/api/v1/rooms/{scene.own_room}/messages"
@@ -315,6 +330,14 @@ WAYS = (
         _post_and_delete,
         ("messages", "act"),
         allowed=("posts_per_visitor", "deletions_per_visitor"),
+    ),
+    _way(
+        "members changed",
+        _lobby,
+        _change_members,
+        ("members", "act"),
+        ("messages", "act"),
+        allowed=("moderation_per_visitor", "new_rooms_per_visitor", "joins_per_visitor"),
     ),
     _way(
         "messages edited",

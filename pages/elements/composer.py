@@ -97,7 +97,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "replying": _("Replying to {name}", name="{}"),
                 "cancel_reply": _("Cancel reply"),
                 "members": _("Members"),
-                "muted_until": _("You cannot write here until {time}.", time="{}"),
+                "muted_until": _("You cannot write here: muted until {time}", time="{}"),
                 "muted": _("You cannot write in this room any more."),
                 "unmuted": _("You can write here again."),
                 "paused": _("Only helpers may write in this room just now."),

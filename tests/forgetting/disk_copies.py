@@ -16,6 +16,8 @@ _REACTIONS = """
     FROM reaction JOIN message ON message.id = message_id
 """
 
+_BANS = "SELECT sealed, room_id || ' ' || visitor_id FROM ban WHERE visitor_id IS NOT NULL"
+
 
 class DiskCopies:
     """Collects all stored ciphertexts, and tries all keys on them."""
@@ -39,6 +41,8 @@ class DiskCopies:
             *connection.execute("SELECT sealed, room_id || ' ' || id FROM message"),
             *connection.execute("SELECT sealed, room_id || ' ' || plugin FROM room_state"),
             *connection.execute(_REACTIONS),
+            *connection.execute("SELECT sealed, room_id || ' ' || visitor_id FROM standing"),
+            *connection.execute(_BANS),
         }
         connection.close()
 
@@ -64,6 +68,11 @@ def decrypt_all(ciphertexts: Iterable[tuple[bytes, str]], keys: Mapping[str, byt
             for four in product(kinds["span"], kinds["room"], kinds["visitor"], kinds["visitor"])
         ),
         *(derive_key(key, purpose="room state") for key in kinds["room"]),
+        *(
+            derive_key(*two, purpose=purpose)
+            for two in product(kinds["room"], kinds["visitor"])
+            for purpose in ("standing", "ban")
+        ),
         *(derive_key(*two, purpose="room texts") for two in product(kinds["room"], kinds["texts"])),
     ]
     found: set[str] = set()

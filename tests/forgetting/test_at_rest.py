@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 
-from anonchat import Chat, Event, Message, MessagesDeleted
+from anonchat import Chat, Event, Message, MessagesDeleted, Visitor
 from anonchat.security.key_names import SPAN
-from tests.fakes import FakeClock, crash, make_settings, read, read_all_bytes, running_chat
+from tests.fakes import (
+    FakeClock,
+    crash,
+    make_settings,
+    read,
+    read_all_bytes,
+    running_chat,
+    sign_in,
+)
 from tests.forgetting.canaries import SHAPES, canary, find
 from tests.forgetting.canary_site import HOUR, CanarySite, populate
 from tests.forgetting.disk_copies import SECRET, DiskCopies
@@ -39,6 +47,20 @@ async def edit(chat: Chat, site: CanarySite, message: Message, text: str) -> Non
     """Let Ann change the text of a message."""
     site.canaries.append(text)
     await chat.messages.edit(site.long.id, visitor_id=site.ann.id, message_id=message.id, text=text)
+
+
+async def ban(chat: Chat, site: CanarySite) -> Visitor:
+    """Let Ann make Ben a helper, who mutes and bans a newcomer; return that visitor."""
+    visitor = await sign_in(chat, canary("cid")[:24])
+    site.canaries.append(visitor.nickname)
+    room_id = site.long.id
+    author = (await chat.memberships.join(room_id, visitor_id=visitor.id)).author
+    ben = await chat.memberships.require(room_id, visitor_id=site.ben.id)
+    order = chat.moderation
+    await order.set_role(room_id, ben.author, "helper", visitor_id=site.ann.id)
+    await order.mute(room_id, author, None, visitor_id=site.ben.id)
+    await order.ban(room_id, author, visitor_id=site.ben.id)
+    return visitor
 
 
 @pytest.fixture
@@ -100,6 +122,8 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
         site.long.id, visitor_id=site.ann.id, name=name, topic=topic, unwanted=[unwanted]
     )
     assert_no_plaintext("after a room was changed")
+    await ban(chat, site)
+    assert_no_plaintext("after a ban")
     await site.keep(chat, site.long, canary("new state"))
     assert_no_plaintext("after a room state was changed")
     await crash(chat)
@@ -242,6 +266,30 @@ async def test_previous_rules_of_a_room_cannot_be_decrypted(
     assert words[0] not in left
     await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
     assert words[1] not in " ".join(disk_copies.decrypt())
+
+
+@pytest.mark.parametrize("act", ["forget", "burn", "expire"])
+async def test_ban_and_standings_cannot_be_decrypted_without_room_or_visitor(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies, clock: FakeClock, act: str
+) -> None:
+    def find_kept() -> set[str]:
+        return {text for text in disk_copies.decrypt() if text in banned or '"role"' in text}
+
+    cid = await ban(chat, site)
+    banned = {cid.nickname}
+    disk_copies.copy_database()
+    assert len(find_kept()) == 3
+    match act:
+        case "forget":
+            await chat.identity.forget(cid.id)
+            await chat.identity.forget(site.ben.id)
+        case "burn":
+            await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
+            await chat.identity.forget(cid.id)  # else the nickname is that of the visitor
+        case "expire":
+            clock.advance(chat.settings.visitor_ttl + MINUTE)
+            await chat.expiry.purge()
+    assert find_kept() == set()
 
 
 async def test_data_of_a_forgotten_visitor_cannot_be_decrypted(
