@@ -141,6 +141,7 @@ export default {
       if (!this.stick && this.orders) {
         this.menu = new MessageMenu(list, this.rows, {
           label: this.texts.more,
+          tabIndex: -1,
           listItems: ({ key }) => this.listOrders(key, listMemberActs(key, this)),
         });
       }

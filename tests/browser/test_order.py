@@ -6,6 +6,10 @@ from playwright.async_api import Locator, expect
 from tests.browser.person import Person
 from tests.browser.world import World
 
+_FORGE = """([selector, act, author]) => {
+    const list = document.querySelector(selector).closest("[id^=c]");
+    getElement(Number(list.id.slice(1))).$emit("act", { act, author });
+}"""
 ACTS = ["Mute", "Delete all of theirs", "Remove", "Ban", "Who is banned"]
 
 
@@ -207,6 +211,29 @@ async def test_owner_sets_the_rules_for_writing(people: People) -> None:
     await expect(hush).to_be_visible()
 
 
+async def test_forged_events_of_members_and_of_former_helpers_are_refused(people: People) -> None:
+    ann, bob, cid = people
+    await ann.post_messages("by the owner")
+    await cid.expect_message("by the owner")
+    for act in ("remove", "ban", "unmute", "member", "delete_all", "mute", "owner", "bans"):
+        for selector in (".feed-members", ".feed-messages"):
+            await cid.page.evaluate(_FORGE, [selector, act, await author_of(cid, bob)])
+    await bob.page.evaluate(_FORGE, [".feed-members", "remove", await author_of(bob, ann)])
+    await bob.expect_alert("Only the owner of the room may do that to a helper.")
+    await bob.page.evaluate(_FORGE, [".feed-members", "owner", await author_of(bob, cid)])
+    await bob.button("Yes, give it away").click()
+    await bob.expect_alert("Only the owner of the room may do that.")
+    await cid.post_messages("done")
+    await ann.expect_message("done")
+    await expect(member(ann, bob)).to_contain_text("helper")
+    await expect(cid.dialog).to_have_count(0)
+
+
+async def author_of(person: Person, other: Person) -> str | None:
+    """Return the pseudonym of a member."""
+    return await member(person, other).get_attribute("data-key")
+
+
 async def test_member_menu_works_with_the_keyboard(people: People) -> None:
     ann, _, cid = people
     await member(ann, cid).focus()
@@ -216,3 +243,15 @@ async def test_member_menu_works_with_the_keyboard(people: People) -> None:
     await expect(ann.menu_item("Who is banned")).to_be_focused()
     await ann.page.keyboard.press("Escape")
     await expect(ann.menu).to_have_count(0)
+
+
+async def test_long_press_on_a_phone_opens_the_menu_of_a_member(world: World, room: str) -> None:
+    phone = {"width": 360, "height": 740, "has_touch": True, "is_mobile": True}
+    (ann,) = await world.members(room, "Ann", **phone)
+    (bob,) = await world.members(room, "Bob", width=1440)
+    await ann.button("Members").click()
+    await member(ann, bob).dispatch_event("pointerdown", {"pointerType": "touch"})
+    await ann.menu_item("Mute").click()
+    await ann.dialog.get_by_role("button", name="1 hr").click()
+    await expect(bob.page.locator(".hush")).to_contain_text("muted until")
+    await expect(member(ann, bob)).to_contain_text("muted for ")

@@ -11,12 +11,14 @@ import pytest
 from pydantic import JsonValue
 
 from anonchat import (
+    Banned,
     Chat,
     ChatError,
     EventsLost,
     LimitReached,
     Message,
     MessagePosted,
+    Muted,
     NicknameTaken,
     NotFound,
     Room,
@@ -94,6 +96,29 @@ async def test_posts_on_all_nodes_with_one_dedup_id_create_one_message(
         )
         assert {message.seq for message in messages} == {number + 1}
         assert len({message.id for message in messages}) == 1
+
+
+async def test_mutes_bans_and_roles_hold_on_all_nodes_before_events_arrive(
+    nodes: list[Chat],
+) -> None:
+    here, there = nodes[:2]
+    room, (ann, bob, cid) = await create_room_with_members(here, "night train", "Ann", "Bob", "Cid")
+    authors = [
+        (await here.memberships.require(room.id, visitor_id=each.id)).author for each in (bob, cid)
+    ]
+    await there.memberships.list_all(room.id)
+    await post_messages(there, room, cid, "before")
+    await here.moderation.set_role(room.id, authors[0], "helper", visitor_id=ann.id)
+    await there.moderation.mute(room.id, authors[1], None, visitor_id=bob.id)
+    for node in nodes:
+        with pytest.raises(Muted):
+            await post_messages(node, room, cid, "now")
+    await there.moderation.ban(room.id, authors[1], visitor_id=bob.id)
+    for node in nodes:
+        with pytest.raises(Banned):
+            await node.memberships.join(room.id, visitor_id=cid.id)
+    await here.memberships.leave(room.id, visitor_id=ann.id)
+    assert (await nodes[2].rooms.find(room.slug)).owner == authors[0]
 
 
 async def test_events_received_in_reverse_order_hide_no_message(

@@ -13,6 +13,7 @@ from anonchat.crypto import DecryptionError, decrypt, derive_key
 from anonchat.events import (
     Event,
     KeysCreated,
+    MemberChanged,
     MemberJoined,
     MessageEdited,
     MessagePosted,
@@ -118,6 +119,10 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     told = VisitorTold(room.id, ann.id, words["told"])
     await second.bus.publish(told)
     await wait_until(lambda: event_recorder.of_type(VisitorTold) == [told])
+    order = first.moderation
+    await order.mute(room.id, ben_in.author, None, visitor_id=ann.id)
+    await wait_until(lambda: bool(event_recorder.of_type(MemberChanged)))
+    assert event_recorder.of_type(MemberChanged)[0].member.nickname == ben.nickname
     words["address"] = hidden.slug
     words["new name"] = canary("new name")
     words["unwanted"] = canary("unwanted")
@@ -143,7 +148,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
         PresenceSnapshot, VisitorTold, KeysCreated, MessageEdited,
-        MessageReacted,
+        MessageReacted, MemberChanged,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()

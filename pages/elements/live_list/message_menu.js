@@ -1,4 +1,4 @@
-// The menu of a message. One button opens it, moved to the row under the mouse or with the keyboard
+// The menu of a message or member. One button opens it, moved to the row under the mouse or with the keyboard
 // focus; so do a long press on a touch screen, and Enter or the menu key on a focused row.
 
 import { createMenu, openMenu } from "popup_menu";
@@ -17,12 +17,14 @@ export class MessageMenu {
   #isTouched = false; // the focus is visible after a touch, too, if it was in a text box before
 
   // `listItems` returns the items for a row, which is shown at a place: pairs of a text and an action.
-  constructor(list, rows, { label, listItems }) {
+  // Tab reaches the button unless the list is one tab stop.
+  constructor(list, rows, { label, listItems, tabIndex = 0 }) {
     this.#list = list;
     this.#rows = rows;
     this.#listItems = listItems;
     this.#button = document.createElement("button");
     this.#button.type = "button";
+    this.#button.tabIndex = tabIndex;
     this.#button.className = "button icon-only quiet icon-more more";
     Object.assign(this.#button, { ariaLabel: label, title: label, ariaHasPopup: "menu", ariaExpanded: "false" });
     this.#button.ariaLive = "off"; // it moves inside a log, which announces what is added
