@@ -12,10 +12,10 @@ logged, not shown.
     ├── InvalidMessage ── MessageExpired
     ├── NeedsConfirmation
     ├── Refused
-    ├── NotFound
+    ├── NotFound ── InviteGone
+    ├── InvalidInvite
     ├── NotAMember
-    ├── DoorClosed ── PasswordRequired, WrongPassword, RoomLocked
-    ├── NotAllowed ── Muted, Banned
+    ├── NotAllowed ── Muted, Banned, DoorClosed ── PasswordRequired, WrongPassword, RoomLocked
     ├── UnknownVisitor
     ├── ChallengeUnsolved
     ├── LimitReached ── RateLimited ── TooManyPhrases
@@ -134,13 +134,27 @@ class NotFound(ChatError):
     default = N_("There is no such room, or it has ended.")
 
 
+class InviteGone(NotFound):
+    """There is no such invitation, or it cannot be used any more."""
+
+    default = N_("This invitation was used up or revoked, or has expired.")
+
+
+class InvalidInvite(ChatError):
+    """An invitation cannot be like that."""
+
+
 class NotAMember(ChatError):
     """Only members of the room may do this."""
 
     default = N_("Only members can do that. Join the room first.")
 
 
-class DoorClosed(ChatError):
+class NotAllowed(ChatError):
+    """The member may not do this to something of another member."""
+
+
+class DoorClosed(NotAllowed):
     """The visitor may not come into the room, or not yet."""
 
 
@@ -160,10 +174,6 @@ class RoomLocked(DoorClosed):
     """Nobody else may come in."""
 
     default = N_("This room is locked: nobody else can come in.")
-
-
-class NotAllowed(ChatError):
-    """The member may not do this to something of another member."""
 
 
 class Muted(NotAllowed):

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 from models import naming  # noqa: F401  # names constraints before the first table
 from models.ban import BanRow
 from models.closed_name import ClosedNameRow
+from models.invite import InviteRow
 from models.job_run import JobRunRow
 from models.member import MemberRow
 from models.message import MessageRow
@@ -24,6 +25,7 @@ from models.visitor import TokenRow, VisitorRow
 __all__ = [
     "BanRow",
     "ClosedNameRow",
+    "InviteRow",
     "JobRunRow",
     "MemberRow",
     "MessageRow",

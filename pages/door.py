@@ -16,8 +16,10 @@ from .room_entry import join_room
 class Door:
     """What is needed to come in; it changes with the rules of the room."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, *, invite: str = "") -> None:
+        """`invite` is the code of an invitation."""
         self._room = room
+        self._invite = invite
         self._place = html.div().classes("door")
         self._show()
 
@@ -31,7 +33,10 @@ class Door:
     def _show(self) -> None:
         _, rules = current_language(), self._room.rules
         with self._place.clear():
-            if rules.locked:
+            if self._invite:
+                html.p(_("You are invited to this room."))
+                self._show_button()
+            elif rules.locked:
                 html.p(_("This room is locked: nobody else can come in."))
             elif rules.has_password:
                 with Form(self._join):
@@ -39,15 +44,18 @@ class Door:
                     self._alert = Alert()
                     Button(_("Join room")).props("type=submit")
             else:
-                self._alert = Alert()
-                Button(_("Join room"), on_click=self._join)
+                self._show_button()
+
+    def _show_button(self) -> None:
+        self._alert = Alert()
+        Button(current_language()("Join room"), on_click=self._join)
 
     async def _join(self, fields: Fields | None = None) -> None:
         """Join the room; a refusal is shown beside what caused it."""
         _, password = current_language(), (fields or {}).get("password", "")
         with self._alert.report_errors():
             try:
-                await join_room(self._room, password=password)
+                await join_room(self._room, password=password, invite=self._invite)
             except DoorClosed as error:
                 await self.update()
                 if self._room.rules.has_password:

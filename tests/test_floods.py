@@ -34,6 +34,7 @@ READ = "SELECT sum(read_seq) FROM member"
 REVISIONS = "SELECT sum(revision) FROM room"
 STATES = "SELECT group_concat(hex(sealed)) FROM room_state"
 ROOMS = "SELECT count(*) FROM room"
+INVITES = "SELECT count(*) FROM invite"
 VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
     "event: read marks": READ,
@@ -59,6 +60,7 @@ CHANGES = {
     "API: sign-in with a phrase": VISITORS,
     "API: rooms made": ROOMS,
     "API: room changed": REVISIONS,
+    "API: invitations listed": INVITES,
     "API: joins and leaves": MEMBERS,
     "API: posts": MESSAGES,
     "API: commands run": MESSAGES,

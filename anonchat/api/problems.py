@@ -118,6 +118,18 @@ WRONG_PASSWORD = Problem(
 ROOM_LOCKED = Problem(
     "room-locked", 403, "The room is locked", "Its owner lets nobody else in for now."
 )
+INVITE_GONE = Problem(
+    "invite-gone",
+    404,
+    "The invitation cannot be used",
+    "There is none with that code, or it was used up or revoked, or has expired.",
+)
+INVALID_INVITE = Problem(
+    "invalid-invite",
+    422,
+    "The invitation is invalid",
+    "It would expire too soon or too late, or could be used too often.",
+)
 NOT_ALLOWED = Problem(
     "not-allowed",
     403,
@@ -148,10 +160,9 @@ TOO_OFTEN = Problem(
     "too-often",
     429,
     "Too many requests",
-    "You post, edit, use commands, join, create or change rooms, sign in or call more often than "
-    "allowed, too many wrong passwords of rooms were tried, or too many secret phrases for this "
-    "nickname, by you or others. "
-    "`Retry-After` is the number of seconds to wait.",
+    "You post, edit, use commands, join, invite, create or change rooms, sign in or call more "
+    "often than allowed, too many wrong passwords of rooms were tried, or too many secret phrases "
+    "for this nickname, by you or others. `Retry-After` is the number of seconds to wait.",
 )
 INTERNAL = Problem(
     "internal-error",
@@ -179,6 +190,8 @@ BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     PluginFailed: PLUGIN_FAILED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
+    errors.InviteGone: INVITE_GONE,
+    errors.InvalidInvite: INVALID_INVITE,
     errors.PasswordRequired: PASSWORD_REQUIRED,
     errors.WrongPassword: WRONG_PASSWORD,
     errors.RoomLocked: ROOM_LOCKED,

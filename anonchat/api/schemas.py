@@ -25,6 +25,7 @@ _NICKNAME = Field(description="The nickname of the author.", examples=["Night Ow
 _PASSWORD = Field(
     default="", description="Up to 200 characters; empty: none.", examples=["swordfish"]
 )
+_CODE = "k7mq2x9dp4hv8nb3tw6czr5yfga"
 _CONFIRMED = Field(
     default=True,
     description="Whether to post it even if there are doubts. If not, they are answered as "
@@ -153,7 +154,11 @@ class RoomChanges(_RequestModel):
         default=None, description="Whether owner and helpers let in each one who wants to join."
     )
     members_max: int | None = Field(
-        default=None, ge=0, le=SEQ_MAX, description="The most members; 0: as many as in any room."
+        default=None,
+        ge=0,
+        le=SEQ_MAX,
+        description="The most members; 0: as many as in any room.",
+        examples=[20],
     )
     paused: bool | None = Field(
         default=None, description="Whether only owner and helpers may post."
@@ -168,6 +173,25 @@ class Key(_RequestModel):
     """What is needed to join a room."""
 
     password: str = _PASSWORD
+    invite: str = Field(
+        default="",
+        max_length=64,
+        description="The code of an invitation, which leads past a password and a lock.",
+        examples=[_CODE],
+    )
+
+
+class NewInvite(_RequestModel):
+    """An invitation to make."""
+
+    ttl: GivenDuration = Field(default="1d", description="How long it can be used.")
+    uses: int = Field(
+        default=0,
+        ge=0,
+        le=SEQ_MAX,
+        description="How often it can be used; 0: as often as wanted.",
+        examples=[1],
+    )
 
 
 class NewMessage(_RequestModel):
@@ -286,6 +310,17 @@ class RoomView(Room):
         description="Words that are refused in messages; null unless the caller keeps order.",
         examples=[["casino"]],
     )
+
+
+class Invite(_ResponseModel):
+    """An invitation to a room."""
+
+    code: str = Field(description="The end of its URL: `/i/{code}`.", examples=[_CODE])
+    uses: int = Field(ge=0, examples=[0], description="How often it was used.")
+    uses_max: int = Field(
+        ge=0, examples=[1], description="How often it can be used; 0: as often as wanted."
+    )
+    expires_at: datetime = _EXPIRES_AT
 
 
 class OwnRoom(Room):

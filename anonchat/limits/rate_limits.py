@@ -74,6 +74,8 @@ class Limits:
         """Rooms created by a visitor."""
         self.room_changes = limit(settings.new_rooms_per_visitor)
         """Changes of rooms by a visitor."""
+        self.invites = limit(settings.invites_per_visitor)
+        """Invitations that a visitor makes."""
         self.wrong_passwords = limit(settings.wrong_passwords_per_visitor)
         """Wrong passwords of rooms that a visitor tries."""
         self.wrong_passwords_of_network = limit(settings.wrong_passwords_per_ip)

@@ -18,11 +18,13 @@ from ..errors import (
     RoomLocked,
     WrongPassword,
 )
+from ..events import DoorsChanged, Event
 from ..limits.phrase_verifier import PhraseVerifier
 from ..limits.rate_limits import Limits
 from ..security.row_cipher import RowCipher
 from ..security.secret_phrase import keys_equal, normalize_password
 from .database import Database
+from .invites import Invites
 
 
 class RoomDoors:
@@ -36,12 +38,14 @@ class RoomDoors:
         cipher: RowCipher,
         hasher: Hasher,
         passwords: PhraseVerifier,
+        invites: Invites,
     ) -> None:
         self._database = database
         self._limits = limits
         self._cipher = cipher
         self._hasher = hasher
         self._passwords = passwords
+        self._invites = invites
 
     async def make_password_key(self, password: str, *, address: str) -> bytes:
         """Return the key of a new password, which is empty without one.
@@ -81,18 +85,32 @@ class RoomDoors:
         return key
 
     async def admit(
-        self, session: AsyncSession, row: RoomRow, visitor_id: str, *, password_key: bytes
-    ) -> None:
+        self,
+        session: AsyncSession,
+        row: RoomRow,
+        visitor_id: str,
+        *,
+        password_key: bytes,
+        invite: str,
+    ) -> list[Event]:
         """Check that a visitor may become a member of a room, whose row is locked.
 
-        `password_key` is that of the password that was tried. The owner who returns needs none.
-        Raises `PasswordRequired`, `WrongPassword`, `RoomLocked` or `LimitReached`.
+        `password_key` is that of the password that was tried, and `invite` the code of an
+        invitation; the owner who returns needs none of them. Returns the events to publish after
+        the commit. Raises `PasswordRequired`, `WrongPassword`, `RoomLocked`, `InviteGone` or
+        `LimitReached`.
         """
         room = self._cipher.decrypt_room(row)
         stored = self._cipher.decrypt_password_key(row)
         if room is None or stored is None:
             raise NotFound
-        if self._hasher.pseudonym(room.id, visitor_id) != room.owner:
+        events: list[Event] = []
+        if self._hasher.pseudonym(room.id, visitor_id) == room.owner:
+            pass
+        elif invite:
+            await self._invites.use(session, room.id, invite)
+            events.append(DoorsChanged(room.id))
+        else:
             if room.rules.locked:
                 raise RoomLocked
             if stored and not keys_equal(password_key, stored):
@@ -101,6 +119,7 @@ class RoomDoors:
             members = select(func.count()).where(MemberRow.room_id == room.id)
             if (await session.exec(members)).one() >= most:
                 raise LimitReached(N_("This room is full."))
+        return events
 
     @contextmanager
     def _counting_tries(self, visitor_id: str, address: str) -> Iterator[None]:

@@ -38,6 +38,7 @@ class DiskCopies:
             *connection.execute("SELECT sealed, id FROM visitor"),
             *connection.execute("SELECT sealed, room_id || ' ' || id FROM message"),
             *connection.execute("SELECT sealed, room_id || ' ' || plugin FROM room_state"),
+            *connection.execute("SELECT sealed, room_id || ' invite' FROM invite"),
             *connection.execute(_REACTIONS),
         }
         connection.close()
@@ -63,7 +64,11 @@ def decrypt_all(ciphertexts: Iterable[tuple[bytes, str]], keys: Mapping[str, byt
             derive_key(*four, purpose="reaction")
             for four in product(kinds["span"], kinds["room"], kinds["visitor"], kinds["visitor"])
         ),
-        *(derive_key(key, purpose="room state") for key in kinds["room"]),
+        *(
+            derive_key(key, purpose=purpose)
+            for key in kinds["room"]
+            for purpose in ("room state", "invite")
+        ),
         *(derive_key(*two, purpose="room texts") for two in product(kinds["room"], kinds["texts"])),
     ]
     found: set[str] = set()

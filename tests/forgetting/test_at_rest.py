@@ -100,6 +100,11 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
         site.long.id, visitor_id=site.ann.id, name=name, topic=topic, unwanted=[unwanted]
     )
     assert_no_plaintext("after a room was changed")
+    invite = await chat.doors.invite(
+        site.long.id, visitor_id=site.ann.id, lifetime=timedelta(hours=1)
+    )
+    site.canaries.append(invite.code)
+    assert_no_plaintext("after an invitation")
     await site.keep(chat, site.long, canary("new state"))
     assert_no_plaintext("after a room state was changed")
     await crash(chat)
@@ -242,6 +247,18 @@ async def test_previous_rules_of_a_room_cannot_be_decrypted(
     assert words[0] not in left
     await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
     assert words[1] not in " ".join(disk_copies.decrypt())
+
+
+async def test_invitation_to_a_burnt_room_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
+) -> None:
+    invite = await chat.doors.invite(
+        site.long.id, visitor_id=site.ann.id, lifetime=timedelta(hours=1)
+    )
+    disk_copies.copy_database()
+    assert invite.code in disk_copies.decrypt()
+    await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
+    assert invite.code not in disk_copies.decrypt()
 
 
 async def test_data_of_a_forgotten_visitor_cannot_be_decrypted(

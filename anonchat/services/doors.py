@@ -1,0 +1,115 @@
+"""The doors of rooms: who is invited."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from models import RoomRow
+
+from ..bus import Bus
+from ..durations import format_duration
+from ..entities import Invite, Room
+from ..errors import N_, InvalidInvite, InviteGone
+from ..events import DoorsChanged
+from ..limits.rate_limits import Limits
+from ..runtime.clock import Clock
+from ..security.row_cipher import RowCipher
+from ..settings import Settings
+from ..storage.conflicts import retry_on_conflict
+from ..storage.database import Database
+from ..storage.invites import Invites
+from ..storage.room_moderator import RoomModerators
+
+USES_MAX = 1_000_000
+"""How often an invitation can be used at most, if that is limited."""
+_LIFETIME_MIN = timedelta(minutes=1)
+
+
+class Doors:
+    """What the owner of a room and its helpers decide about who comes in."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        database: Database,
+        bus: Bus,
+        clock: Clock,
+        limits: Limits,
+        cipher: RowCipher,
+        moderators: RoomModerators,
+        invites: Invites,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._limits = limits
+        self._cipher = cipher
+        self._moderators = moderators
+        self._invites = invites
+
+    async def invite(
+        self, room_id: str, *, visitor_id: str, lifetime: timedelta, uses_max: int = 0
+    ) -> Invite:
+        """Make an invitation, which leads past the password and the lock of the room.
+
+        It can be used `uses_max` times; 0 is without limit. Raises `InvalidInvite`, `NotFound`,
+        `NotAMember`, `NotAllowed` or `LimitReached`.
+        """
+        most = self._settings.invite_ttl_max
+        if not _LIFETIME_MIN <= lifetime <= most:
+            raise InvalidInvite(
+                N_("That has to be between {least} and {most}."),
+                least=format_duration(_LIFETIME_MIN),
+                most=format_duration(most),
+            )
+        if not 0 <= uses_max <= USES_MAX:
+            raise InvalidInvite(
+                N_("That has to be between {least} and {most}."), least=0, most=USES_MAX
+            )
+        charge = self._limits.invites.hit_once(visitor_id)
+        return await self._store(room_id, visitor_id, lifetime, uses_max, charge)
+
+    @retry_on_conflict
+    async def _store(
+        self,
+        room_id: str,
+        visitor_id: str,
+        lifetime: timedelta,
+        uses_max: int,
+        charge: Callable[[], None],
+    ) -> Invite:
+        async with self._database.transaction(visitor_id) as session:
+            await self._moderators.require(session, room_id, visitor_id)
+            charge()
+            invite = await self._invites.add(session, room_id, lifetime=lifetime, uses_max=uses_max)
+        await self._bus.publish(DoorsChanged(room_id))
+        return invite
+
+    async def list_invites(self, room_id: str, *, visitor_id: str) -> list[Invite]:
+        """Return the invitations that can still be used, the next to expire first.
+
+        Raises `NotFound`, `NotAMember` or `NotAllowed`.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            await self._moderators.require(session, room_id, visitor_id)
+            return await self._invites.list(session, room_id)
+
+    async def revoke(self, room_id: str, code: str, *, visitor_id: str) -> None:
+        """Delete an invitation: it lets nobody in any more. Who came in with it stays.
+
+        Raises `InviteGone`, `NotFound`, `NotAMember` or `NotAllowed`.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            await self._moderators.require(session, room_id, visitor_id)
+            await self._invites.remove(session, room_id, code)
+        await self._bus.publish(DoorsChanged(room_id))
+
+    async def find_invited(self, code: str) -> Room:
+        """Return the room to which an invitation leads; raise `InviteGone`."""
+        async with self._database.read_session() as session:
+            row = await session.get(RoomRow, await self._invites.find_room_id(session, code))
+        room = await self._cipher.fetch_room(row) if row else None
+        if room is None or room.expires_at <= self._clock():
+            raise InviteGone
+        return room
