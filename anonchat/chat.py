@@ -51,6 +51,7 @@ from .storage.bans import Bans
 from .storage.database import Database
 from .storage.departures import Departures
 from .storage.invites import Invites
+from .storage.knocks import Knocks
 from .storage.message_batch import BatchStore
 from .storage.message_history import MessageHistory
 from .storage.message_search import MessageSearch
@@ -171,6 +172,13 @@ class Chat:
             hasher=hasher,
             most=settings.invites_per_room_max,
         )
+        knocks = Knocks(
+            clock=clock,
+            cipher=cipher,
+            hasher=hasher,
+            lifetime=settings.knock_ttl,
+            most=settings.knocks_per_room_max,
+        )
         doors = RoomDoors(
             database=database,
             limits=limits,
@@ -178,16 +186,7 @@ class Chat:
             hasher=hasher,
             passwords=phrases,
             invites=invites,
-        )
-        self.doors = Doors(
-            settings=settings,
-            database=database,
-            bus=bus,
-            clock=clock,
-            limits=limits,
-            cipher=cipher,
-            moderators=RoomModerators(clock=clock, standings=standings),
-            invites=invites,
+            knocks=knocks,
         )
         self.identity = Identity(
             settings=settings,
@@ -258,6 +257,20 @@ class Chat:
             departures=departures,
             bans=bans,
             doors=doors,
+        )
+        self.doors = Doors(
+            settings=settings,
+            database=database,
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            cipher=cipher,
+            moderators=RoomModerators(clock=clock, standings=standings),
+            invites=invites,
+            knocks=knocks,
+            bans=bans,
+            doors=doors,
+            join=self.memberships.join,
         )
         self.key_rotation = KeyRotation(
             database=database,

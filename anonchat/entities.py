@@ -117,6 +117,15 @@ class Invite:
 
 
 @dataclass(frozen=True, slots=True)
+class Knock:
+    """Somebody who asks to come into a room. `author` is a pseudonym until they are let in."""
+
+    author: str
+    nickname: str
+    badge: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reaction:
     """An emoji, and the authors who have reacted with it to a message, the first one first."""
 

@@ -15,7 +15,8 @@ logged, not shown.
     ├── NotFound ── InviteGone
     ├── InvalidInvite
     ├── NotAMember
-    ├── NotAllowed ── Muted, Banned, DoorClosed ── PasswordRequired, WrongPassword, RoomLocked
+    ├── NotAllowed ── Muted, Banned, DoorClosed ── PasswordRequired, WrongPassword, RoomLocked,
+    │                                               MustKnock, TurnedAway
     ├── UnknownVisitor
     ├── ChallengeUnsolved
     ├── LimitReached ── RateLimited ── TooManyPhrases
@@ -168,6 +169,18 @@ class WrongPassword(DoorClosed):
     """That is not the password of the room; or there is no such room, which nobody is told."""
 
     default = N_("That is not the password.")
+
+
+class MustKnock(DoorClosed):
+    """Owner and helpers let in each one, who has to ask."""
+
+    default = N_("Who wants to come into this room has to ask.")
+
+
+class TurnedAway(DoorClosed):
+    """The visitor has asked, and was not let in."""
+
+    default = N_("You were not let in.")
 
 
 class RoomLocked(DoorClosed):

@@ -11,6 +11,7 @@ from models.ban import BanRow
 from models.closed_name import ClosedNameRow
 from models.invite import InviteRow
 from models.job_run import JobRunRow
+from models.knock import KnockRow
 from models.member import MemberRow
 from models.message import MessageRow
 from models.purge_stats import PurgeStatsRow
@@ -27,6 +28,7 @@ __all__ = [
     "ClosedNameRow",
     "InviteRow",
     "JobRunRow",
+    "KnockRow",
     "MemberRow",
     "MessageRow",
     "PurgeStatsRow",

@@ -16,12 +16,12 @@ from anonchat import (
 )
 
 from .context import current_context, current_visitor_id
+from .elements.action_rows import ActionRows
 from .elements.alert import Alert
 from .elements.button import Button
 from .elements.copy_link import CopyLink
 from .elements.dialog import Dialog
 from .elements.form import Fields, Form
-from .elements.invitations import Invitations
 from .elements.page_budget import current_budget
 from .elements.qr_code import QrCode
 from .elements.select import Select
@@ -39,7 +39,7 @@ class InviteDialog:
     def __init__(self, room: Room, member: Member) -> None:
         self._room = room
         self._member = member
-        self._list: Invitations | None = None
+        self._list: ActionRows | None = None
 
     async def open(self) -> None:
         """Show the dialog."""
@@ -101,7 +101,9 @@ class InviteDialog:
                 )
             self._alert = Alert()
             Button(_("Make an invitation")).props("type=submit")
-        self._list = Invitations(show=self._show, revoke=self._revoke)
+        self._list = ActionRows(
+            _("Invitations"), [("show", _("Show")), ("revoke", _("Revoke"))], act=self._act
+        )
 
     async def _make(self, fields: Fields) -> None:
         await current_budget().spend(Cost.JOIN)
@@ -113,10 +115,16 @@ class InviteDialog:
         invite = await current_context().chat.doors.invite(
             self._room.id, visitor_id=current_visitor_id(), lifetime=lifetime, uses_max=uses
         )
-        await self._show(invite.code)
+        self._show(invite.code)
         await self.refresh()
 
-    async def _show(self, code: str) -> None:
+    async def _act(self, act: str, code: str) -> None:
+        if act == "show":
+            self._show(code)
+        else:
+            await self._revoke(code)
+
+    def _show(self, code: str) -> None:
         url = f"{site_url(ui.context.client.request)}/i/{code}"
         self._link.show(url)
         self._code.show(url)

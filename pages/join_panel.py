@@ -33,3 +33,4 @@ async def show_join_panel(room: Room, *, invite: str = "") -> None:
         html.a(_("Back to the lobby"), href=".").classes("quiet-link")
     facts.on_event("ended", end)
     facts.on_event("doors", door.update)
+    await door.update()

@@ -29,6 +29,9 @@ from .room_presence import stay_present
 from .room_settings_dialog import open_room_settings
 from .search_dialog import open_search
 from .settings_dialog import open_settings
+from .waiting_list import WaitingList
+
+_BELOW_HEADER = 2  # after the header and its alert
 
 
 async def room(slug: str, visitor: Visitor) -> None:
@@ -42,7 +45,7 @@ async def room(slug: str, visitor: Visitor) -> None:
         await show_join_panel(found)
         return
     stay_present(member)
-    _show_conversation(found, member)
+    await _show_conversation(found, member)
 
 
 async def subscribe_to_room(room: Room) -> None:
@@ -52,7 +55,7 @@ async def subscribe_to_room(room: Room) -> None:
     current_sub_page().on_delete(lambda: bus.unsubscribe_room(room.id))
 
 
-def _show_conversation(room: Room, member: Member) -> None:
+async def _show_conversation(room: Room, member: Member) -> None:
     with html.div().classes("talk").props("tabindex=-1") as talk:
         header = html.header()
         alert = Alert()
@@ -70,14 +73,18 @@ def _show_conversation(room: Room, member: Member) -> None:
         panel.delete()
         show_room_ended(talk, event, storage_key=composer.storage_key)
 
+    waiting = WaitingList(room, place=talk, index=_BELOW_HEADER)
+
     async def update_doors(_event: dict[str, Any]) -> None:
         empty.update()
         await invite.refresh()
+        await waiting.refresh()
 
     for part in (messages, facts):
         part.on_event("ended", end)
     if may_moderate(member, room):
         facts.on_event("doors", update_doors)
+        await waiting.refresh()
 
 
 def _show_header(

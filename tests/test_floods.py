@@ -61,6 +61,7 @@ CHANGES = {
     "API: rooms made": ROOMS,
     "API: room changed": REVISIONS,
     "API: invitations listed": INVITES,
+    "API: knocks": MEMBERS,
     "API: joins and leaves": MEMBERS,
     "API: posts": MESSAGES,
     "API: commands run": MESSAGES,

@@ -14,9 +14,11 @@ from ..limits.work_budget import MAX_WAIT, Charge, WorkBudget
 from ..plugins.host import PluginHost
 from .problems import (
     INVITE_GONE,
+    MUST_KNOCK,
     NOT_FOUND,
     PASSWORD_REQUIRED,
     ROOM_LOCKED,
+    TURNED_AWAY,
     UNKNOWN_VISITOR,
     WRONG_PASSWORD,
     Problem,
@@ -36,6 +38,8 @@ DOOR_PROBLEMS: tuple[Problem, ...] = (
     PASSWORD_REQUIRED,
     WRONG_PASSWORD,
     ROOM_LOCKED,
+    MUST_KNOCK,
+    TURNED_AWAY,
     INVITE_GONE,
 )
 """The problems of joining a room."""

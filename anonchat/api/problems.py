@@ -118,6 +118,13 @@ WRONG_PASSWORD = Problem(
 ROOM_LOCKED = Problem(
     "room-locked", 403, "The room is locked", "Its owner lets nobody else in for now."
 )
+MUST_KNOCK = Problem(
+    "must-knock",
+    403,
+    "You have to ask",
+    "The owner of the room or a helper lets in each one: `POST …/knocks`.",
+)
+TURNED_AWAY = Problem("turned-away", 403, "You were not let in", "You can ask again after an hour.")
 INVITE_GONE = Problem(
     "invite-gone",
     404,
@@ -190,6 +197,8 @@ BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     PluginFailed: PLUGIN_FAILED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
+    errors.MustKnock: MUST_KNOCK,
+    errors.TurnedAway: TURNED_AWAY,
     errors.InviteGone: INVITE_GONE,
     errors.InvalidInvite: INVALID_INVITE,
     errors.PasswordRequired: PASSWORD_REQUIRED,

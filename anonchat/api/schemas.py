@@ -194,6 +194,18 @@ class NewInvite(_RequestModel):
     )
 
 
+class NewKnock(_RequestModel):
+    """What is needed to ask."""
+
+    password: str = _PASSWORD
+
+
+class KnockAnswer(_RequestModel):
+    """An answer to somebody who asks to come in."""
+
+    let_in: bool = Field(default=True, description="Whether they become a member.")
+
+
 class NewMessage(_RequestModel):
     """A text to post."""
 
@@ -321,6 +333,15 @@ class Invite(_ResponseModel):
         ge=0, examples=[1], description="How often it can be used; 0: as often as wanted."
     )
     expires_at: datetime = _EXPIRES_AT
+
+
+class Knock(_ResponseModel):
+    """Somebody who asks to come into a room."""
+
+    author: str = Field(
+        description="A pseudonym for the time of waiting.", examples=["9f2b4c6d8e0a1b3c5d"]
+    )
+    nickname: str = _NICKNAME
 
 
 class OwnRoom(Room):

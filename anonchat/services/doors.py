@@ -1,26 +1,30 @@
-"""The doors of rooms: who is invited."""
+"""The doors of rooms: who is invited, and who asks to come in."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from models import RoomRow
+from models import MemberRow, RoomRow, VisitorRow
 
 from ..bus import Bus
 from ..durations import format_duration
-from ..entities import Invite, Room
-from ..errors import N_, InvalidInvite, InviteGone
+from ..entities import Invite, Knock, Member, Room
+from ..errors import N_, InvalidInvite, InviteGone, NotAllowed, NotFound, UnknownVisitor
 from ..events import DoorsChanged
 from ..limits.rate_limits import Limits
 from ..runtime.clock import Clock
 from ..security.row_cipher import RowCipher
 from ..settings import Settings
+from ..storage.bans import Bans
 from ..storage.conflicts import retry_on_conflict
 from ..storage.database import Database
 from ..storage.invites import Invites
+from ..storage.knocks import TURNED_AWAY, WAITING, Knocks
+from ..storage.room_doors import RoomDoors
 from ..storage.room_moderator import RoomModerators
 
 USES_MAX = 1_000_000
 """How often an invitation can be used at most, if that is limited."""
+_FOR_NO_KEY_UPDATE = {"key_share": True}
 _LIFETIME_MIN = timedelta(minutes=1)
 
 
@@ -38,7 +42,12 @@ class Doors:
         cipher: RowCipher,
         moderators: RoomModerators,
         invites: Invites,
+        knocks: Knocks,
+        bans: Bans,
+        doors: RoomDoors,
+        join: Callable[..., Awaitable[Member]],
     ) -> None:
+        """`join` makes a visitor a member of a room."""
         self._settings = settings
         self._database = database
         self._bus = bus
@@ -47,6 +56,10 @@ class Doors:
         self._cipher = cipher
         self._moderators = moderators
         self._invites = invites
+        self._knocks = knocks
+        self._bans = bans
+        self._doors = doors
+        self._join = join
 
     async def invite(
         self, room_id: str, *, visitor_id: str, lifetime: timedelta, uses_max: int = 0
@@ -113,3 +126,69 @@ class Doors:
         if room is None or room.expires_at <= self._clock():
             raise InviteGone
         return room
+
+    async def knock(
+        self, room_id: str, *, visitor_id: str, password: str = "", address: str = ""
+    ) -> None:
+        """Ask to come into a room; nothing changes for those who wait already, and for members.
+
+        Raises `NotAllowed` if nobody has to ask, `TurnedAway` and other kinds of `DoorClosed`,
+        `Banned`, `NotFound`, `UnknownVisitor` or `LimitReached`.
+        """
+        password_key = await self._doors.try_password(
+            room_id, visitor_id=visitor_id, password=password, address=address
+        )
+        charge = self._limits.knocks.hit_once(visitor_id)
+        if await self._store_knock(room_id, visitor_id, password_key, charge):
+            await self._bus.publish(DoorsChanged(room_id))
+
+    @retry_on_conflict
+    async def _store_knock(
+        self, room_id: str, visitor_id: str, password_key: bytes, charge: Callable[[], None]
+    ) -> bool:
+        async with self._database.transaction(visitor_id) as session:
+            row = await session.get(RoomRow, room_id, with_for_update=_FOR_NO_KEY_UPDATE)
+            visitor = await session.get(VisitorRow, visitor_id)
+            if row is None or row.expires_at <= self._clock():
+                raise NotFound
+            if visitor is None:
+                raise UnknownVisitor
+            if await session.get(MemberRow, (room_id, visitor_id)):
+                return False
+            await self._cipher.fetch_room(row)
+            await self._bans.require_admitted(session, room_id, visitor)
+            if not self._doors.require_key(row, password_key).rules.asks:
+                raise NotAllowed(N_("Nobody has to ask to come into this room."))
+            charge()
+            return await self._knocks.add(session, room_id, visitor_id)
+
+    async def find_knock(self, room_id: str, visitor_id: str) -> str:
+        """Return `waiting` or `turned away`, or nothing for others."""
+        async with self._database.read_session(visitor_id) as session:
+            answer = await self._knocks.find_answer(session, room_id, visitor_id)
+        names = {WAITING: "waiting", TURNED_AWAY: "turned away"}
+        return "" if answer is None else names.get(answer, "")
+
+    async def list_knocks(self, room_id: str, *, visitor_id: str) -> list[Knock]:
+        """Return who waits for an answer, the first one first.
+
+        Raises `NotFound`, `NotAMember` or `NotAllowed`.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            await self._moderators.require(session, room_id, visitor_id)
+            return await self._knocks.list(session, room_id)
+
+    async def answer_knock(
+        self, room_id: str, author: str, *, let_in: bool, visitor_id: str
+    ) -> None:
+        """Let in who waits by this pseudonym, or turn them away until their hour has passed.
+
+        Raises `NotFound`, `NotAMember`, `NotAllowed`, or `LimitReached`: then they may come in
+        as soon as there is room.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            await self._moderators.require(session, room_id, visitor_id)
+            asking = await self._knocks.answer(session, room_id, author, let_in=let_in)
+        await self._bus.publish(DoorsChanged(room_id))
+        if let_in:
+            await self._join(room_id, visitor_id=asking)

@@ -150,6 +150,22 @@ async def _list_invites(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _knock(client: Client, scene: Scene) -> Act:
+    """Ask to come into a room of another of the attacker's visitors, and be let in."""
+    paths = await _make_rooms(client, scene)
+    for number, path in enumerate(paths):
+        await client.ask("PATCH", path, token=scene.token(number), json={"asks": True})
+
+    async def act(number: int) -> None:
+        path, owner = paths[number % len(paths)], scene.token(number)
+        await client.ask("POST", f"{path}/knocks", token=scene.token(number + 1))
+        waiting = json.loads(await client.ask("GET", f"{path}/knocks", token=owner))["items"]
+        for knock in waiting:
+            await client.ask("PUT", f"{path}/knocks/{knock['author']}", token=owner)
+
+    return act
+
+
 async def _change_rooms(client: Client, scene: Scene) -> Act:
     """Change the topics of rooms that the attacker creates first, one for each visitor."""
     paths = await _make_rooms(client, scene)
@@ -308,6 +324,16 @@ WAYS = (
         _invite,
         (("POST", "/rooms/{slug}/invites"), ("DELETE", "/rooms/{slug}/invites/{code}")),
         allowed=(*_API_LIMIT, "invites_per_visitor"),
+    ),
+    Way(
+        "API: knocks",
+        _knock,
+        (
+            ("POST", "/rooms/{slug}/knocks"),
+            ("GET", "/rooms/{slug}/knocks"),
+            ("PUT", "/rooms/{slug}/knocks/{author}"),
+        ),
+        allowed=(*_API_LIMIT, "knocks_per_visitor", "joins_per_visitor"),
     ),
     _way("invitations listed", ("GET", "/rooms/{slug}/invites"), _list_invites),
     _way(

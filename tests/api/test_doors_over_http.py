@@ -123,3 +123,24 @@ async def test_invitation_that_does_not_lead_here_is_refused(
     await ann.open("Night Train")
     response = await bob.call("PUT", "/rooms/night-train/membership", json={"invite": "nothing"})
     assert (response.status_code, response.json()["type"]) == (404, "/api/v1/problems/invite-gone")
+
+
+async def test_who_asks_is_let_in_or_turned_away(ann: ApiClient, bob: ApiClient) -> None:
+    await ann.open("Night Train")
+    path = "/rooms/night-train"
+    await ann.ask("PATCH", path, json={"asks": True})
+    await _assert_refused(bob, "PUT", f"{path}/membership", None, "must-knock")
+    asked = await bob.call("POST", f"{path}/knocks")
+    assert (asked.status_code, asked.content) == (204, b"")
+    await _assert_refused(bob, "GET", f"{path}/knocks", None, "not-a-member")
+    (knock,) = (await ann.ask("GET", f"{path}/knocks"))["items"]
+    assert knock == {"author": knock["author"], "nickname": "Bob"}
+    answer = f"{path}/knocks/{knock['author']}"
+    await _assert_refused(bob, "PUT", answer, {"let_in": True}, "not-a-member")
+    assert (await ann.call("PUT", answer, json={"let_in": False})).status_code == 204
+    await _assert_refused(bob, "PUT", f"{path}/membership", None, "turned-away")
+    await _assert_refused(bob, "POST", f"{path}/knocks", None, "turned-away")
+    assert (await ann.call("PUT", answer)).status_code == 204
+    assert (await bob.ask("GET", path))["membership"]
+    unknown = await ann.call("PUT", answer)
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/api/v1/problems/not-found")

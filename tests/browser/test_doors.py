@@ -156,3 +156,47 @@ async def _invitations(person: Person, count: int) -> list[Locator]:
     rows = person.dialog.get_by_role("list", name="Invitations").get_by_role("listitem")
     await expect(rows).to_have_count(count)
     return await rows.all()
+
+
+async def test_owner_lets_in_who_asks_or_turns_them_away(world: World, room: str) -> None:
+    ann, ben = await world.members(room, "Ann", "Ben")
+    await ann.button("Room settings").click()
+    await ann.dialog.get_by_label("Ask before letting in").check()
+    await ann.button("Save").click()
+    await expect(ann.dialog).to_have_count(0)
+    bob = await world.visitor("Bob", width=360, height=740)
+    cid = await world.visitor("Cid")
+    for person in (bob, cid):
+        await person.public_room(room).click()
+        await person.button("Ask to come in").click()
+        await expect(person.page.get_by_text("Wait here until you are let in")).to_be_visible()
+    waiting = ann.page.get_by_role("list", name="Waiting").get_by_role("listitem")
+    await expect(waiting).to_have_count(2)
+    await expect(ben.page.get_by_role("list", name="Waiting")).to_have_count(0)
+    await waiting.filter(has_text=bob.nickname).get_by_role("button", name="Let in").click()
+    await bob.expect_room(room)
+    await expect(waiting).to_have_count(1)
+    await waiting.get_by_role("button", name="Turn away").click()
+    await expect(cid.page.get_by_text("You were not let in.")).to_be_visible()
+    await expect(ann.page.get_by_role("list", name="Waiting")).to_have_count(0)
+    await bob.send_message("thank you")
+    await ann.expect_message("thank you")
+
+
+async def test_list_of_who_waits_is_shown_after_a_reload_on_a_phone(
+    world: World, room: str
+) -> None:
+    (ann,) = await world.members(room, "Ann", width=360, height=740)
+    await ann.button("Room settings").click()
+    await ann.dialog.get_by_label("Ask before letting in").check()
+    await ann.button("Save").click()
+    await expect(ann.dialog).to_have_count(0)
+    bob = await world.visitor("Bob")
+    await bob.public_room(room).click()
+    await bob.button("Ask to come in").click()
+    waiting = ann.page.get_by_role("list", name="Waiting").get_by_role("listitem")
+    await expect(waiting).to_have_count(1)
+    await ann.page.reload()
+    await expect(waiting).to_have_count(1)
+    await ann.page.get_by_role("button", name="Let in").click()
+    await bob.expect_room(room)
