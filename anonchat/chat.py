@@ -21,6 +21,7 @@ from .runtime.metrics import Metrics
 from .runtime.open_pages import OpenPages
 from .runtime.scheduling import Janitor, PeriodicTask
 from .security.event_cipher import EventCipher
+from .security.invite_cipher import InviteCipher
 from .security.local_keystore import LocalKeyStore
 from .security.message_cipher import MessageCipher
 from .security.proof_of_work import ProofOfWork
@@ -30,6 +31,7 @@ from .security.row_cipher import RowCipher
 from .security.secret_key import get_or_create_secret_key, keys_path
 from .security.standing_cipher import StandingCipher
 from .services.admin_stats import AdminStats
+from .services.doors import Doors
 from .services.expiry import Expiry, PurgeResult
 from .services.health import Health
 from .services.identity import Identity
@@ -48,6 +50,8 @@ from .settings import Settings
 from .storage.bans import Bans
 from .storage.database import Database
 from .storage.departures import Departures
+from .storage.invites import Invites
+from .storage.knocks import Knocks
 from .storage.message_batch import BatchStore
 from .storage.message_history import MessageHistory
 from .storage.message_search import MessageSearch
@@ -56,6 +60,7 @@ from .storage.nickname_index import NicknameIndex
 from .storage.purge_stats import PurgeStatsStore
 from .storage.reactions import StoredReactions
 from .storage.room_doors import RoomDoors
+from .storage.room_moderator import RoomModerators
 from .storage.room_names import RoomNames
 from .storage.room_places import RoomPlaces
 from .storage.standings import Standings
@@ -161,8 +166,27 @@ class Chat:
             database=database, clock=clock, keys=keys, cipher=cipher, hasher=hasher
         )
         phrases = PhraseVerifier(limits, hasher)
+        invites = Invites(
+            clock=clock,
+            cipher=InviteCipher(keys),
+            hasher=hasher,
+            most=settings.invites_per_room_max,
+        )
+        knocks = Knocks(
+            clock=clock,
+            cipher=cipher,
+            hasher=hasher,
+            lifetime=settings.knock_ttl,
+            most=settings.knocks_per_room_max,
+        )
         doors = RoomDoors(
-            database=database, limits=limits, cipher=cipher, hasher=hasher, passwords=phrases
+            database=database,
+            limits=limits,
+            cipher=cipher,
+            hasher=hasher,
+            passwords=phrases,
+            invites=invites,
+            knocks=knocks,
         )
         self.identity = Identity(
             settings=settings,
@@ -233,6 +257,20 @@ class Chat:
             departures=departures,
             bans=bans,
             doors=doors,
+        )
+        self.doors = Doors(
+            settings=settings,
+            database=database,
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            cipher=cipher,
+            moderators=RoomModerators(clock=clock, standings=standings),
+            invites=invites,
+            knocks=knocks,
+            bans=bans,
+            doors=doors,
+            join=self.memberships.join,
         )
         self.key_rotation = KeyRotation(
             database=database,

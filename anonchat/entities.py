@@ -103,6 +103,25 @@ class Ban:
 
 
 @dataclass(frozen=True, slots=True)
+class Invite:
+    """An invitation: whoever has the code comes into the room, `uses_max` times (0: unlimited)."""
+
+    code: str
+    uses: int
+    uses_max: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Somebody who asks to come into a room. `author` is a pseudonym until they are let in."""
+
+    author: str
+    nickname: str
+    badge: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reaction:
     """An emoji, and the authors who have reacted with it to a message, the first one first."""
 

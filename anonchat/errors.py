@@ -12,10 +12,11 @@ logged, not shown.
     ├── InvalidMessage ── MessageExpired, UnwantedWord
     ├── NeedsConfirmation
     ├── Refused
-    ├── NotFound
+    ├── NotFound ── InviteGone
+    ├── InvalidInvite
     ├── NotAMember
-    ├── DoorClosed ── PasswordRequired, WrongPassword, RoomLocked
-    ├── NotAllowed ── Muted, RoomPaused, Banned
+    ├── NotAllowed ── Muted, RoomPaused, Banned,
+    │                 DoorClosed ── PasswordRequired, WrongPassword, RoomLocked, MustKnock, TurnedAway
     ├── UnknownVisitor
     ├── ChallengeUnsolved
     ├── LimitReached ── RateLimited ── TooManyPhrases, TooSoon
@@ -140,13 +141,27 @@ class NotFound(ChatError):
     default = N_("There is no such room, or it has ended.")
 
 
+class InviteGone(NotFound):
+    """There is no such invitation, or it cannot be used any more."""
+
+    default = N_("This invitation was used up or revoked, or has expired.")
+
+
+class InvalidInvite(ChatError):
+    """An invitation cannot be like that."""
+
+
 class NotAMember(ChatError):
     """Only members of the room may do this."""
 
     default = N_("Only members can do that. Join the room first.")
 
 
-class DoorClosed(ChatError):
+class NotAllowed(ChatError):
+    """The member may not do this to something of another member."""
+
+
+class DoorClosed(NotAllowed):
     """The visitor may not come into the room, or not yet."""
 
 
@@ -162,14 +177,22 @@ class WrongPassword(DoorClosed):
     default = N_("That is not the password.")
 
 
+class MustKnock(DoorClosed):
+    """Owner and helpers let in each one, who has to ask."""
+
+    default = N_("Who wants to come into this room has to ask.")
+
+
+class TurnedAway(DoorClosed):
+    """The visitor has asked, and was not let in."""
+
+    default = N_("You were not let in.")
+
+
 class RoomLocked(DoorClosed):
     """Nobody else may come in."""
 
     default = N_("This room is locked: nobody else can come in.")
-
-
-class NotAllowed(ChatError):
-    """The member may not do this to something of another member."""
 
 
 class Muted(NotAllowed):

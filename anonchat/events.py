@@ -48,6 +48,13 @@ class RoomStateChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DoorsChanged(Event):
+    """There are other invitations to a room, or others who wait for being let in."""
+
+    room_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemberJoined(Event):
     """A visitor became a member of a room."""
 

@@ -125,6 +125,14 @@ class Settings(BaseSettings):
     """The maximum number of helpers of a room."""
     bans_per_room_max: int = Field(default=500, ge=1)
     """The maximum number of bans in a room."""
+    invites_per_room_max: int = Field(default=50, ge=1)
+    """The maximum number of invitations to a room that can still be used."""
+    invite_ttl_max: Duration = timedelta(days=30)
+    """The longest lifetime of an invitation."""
+    knocks_per_room_max: int = Field(default=50, ge=1)
+    """The maximum number of visitors who wait for being let into a room."""
+    knock_ttl: Duration = timedelta(hours=1)
+    """How long a visitor waits for being let into a room, or was turned away."""
     unwanted_words_max: int = Field(default=100, ge=0)
     """The maximum number of words that a room does not want."""
     slow_mode_max: Duration = timedelta(hours=1)
@@ -177,6 +185,10 @@ class Settings(BaseSettings):
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))
     """New rooms per visitor."""
+    invites_per_visitor: RateSetting = Rate(60, timedelta(minutes=10))
+    """Invitations made per visitor."""
+    knocks_per_visitor: RateSetting = Rate(20, timedelta(minutes=10))
+    """How often a visitor asks to come into rooms."""
     wrong_passwords_per_visitor: RateSetting = Rate(10, timedelta(minutes=10))
     """Wrong passwords of rooms per visitor."""
     wrong_passwords_per_ip: RateSetting = Rate(60, timedelta(minutes=10))

@@ -9,7 +9,9 @@ from sqlmodel import SQLModel
 from models import naming  # noqa: F401  # names constraints before the first table
 from models.ban import BanRow
 from models.closed_name import ClosedNameRow
+from models.invite import InviteRow
 from models.job_run import JobRunRow
+from models.knock import KnockRow
 from models.member import MemberRow
 from models.message import MessageRow
 from models.purge_stats import PurgeStatsRow
@@ -24,7 +26,9 @@ from models.visitor import TokenRow, VisitorRow
 __all__ = [
     "BanRow",
     "ClosedNameRow",
+    "InviteRow",
     "JobRunRow",
+    "KnockRow",
     "MemberRow",
     "MessageRow",
     "PurgeStatsRow",

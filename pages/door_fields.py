@@ -77,6 +77,8 @@ class DoorFields:
             Checkbox(_("Remove the password"), name="without_password")
         Checkbox(_("Lock"), name="locked", checked=rules.locked)
         html.p(_("Nobody else can come in. Members stay.")).classes("hint")
+        Checkbox(_("Ask before letting in"), name="asks", checked=rules.asks)
+        html.p(_("Who wants to come in waits until you or a helper let them in.")).classes("hint")
         self._most = TextField(
             _("Most members"),
             name="members_max",
@@ -103,6 +105,7 @@ class DoorFields:
             "listed": is_listed(fields),
             "password": "" if _is_checked(fields, "without_password") else password,
             "locked": _is_checked(fields, "locked"),
+            "asks": _is_checked(fields, "asks"),
             "members_max": _parse_count(fields.get("members_max", "")),
         }
 

@@ -13,8 +13,8 @@ from .lists import RoomFacts
 from .room_ended import show_room_ended
 
 
-async def show_join_panel(room: Room) -> None:
-    """Create the panel."""
+async def show_join_panel(room: Room, *, invite: str = "") -> None:
+    """Create the panel; `invite` is the code of an invitation."""
     _, chat = current_language(), current_context().chat
     members = await chat.memberships.count(room.id)
     present = len(chat.presence.list_present(room.id))
@@ -29,7 +29,8 @@ async def show_join_panel(room: Room) -> None:
             html.span(_.count("{n} member", "{n} members", members)).classes("chip")
             html.span(_.count("{n} here", "{n} here", present)).classes("chip")
         html.p(_("What is said here is shown to members only.")).classes("hint")
-        door = Door(room)
+        door = Door(room, invite=invite)
         html.a(_("Back to the lobby"), href=".").classes("quiet-link")
     facts.on_event("ended", end)
     facts.on_event("doors", door.update)
+    await door.update()

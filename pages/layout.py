@@ -92,6 +92,13 @@ def base_url(request: Request) -> str:
     return f"{path_prefix(request.scope)}/"
 
 
+def site_url(request: Request) -> str:
+    """Return the URL of the site, without a slash at its end."""
+    settings = current_context().chat.settings
+    origin = normalize_origin(settings.base_url) or request_origin(request.scope)
+    return f"{origin}{path_prefix(request.scope)}"
+
+
 def redirect(request: Request, path: str) -> HTTPException:
     """Return a permanent redirect to another path of this site; the query is kept."""
     query = f"?{request.url.query}" if request.url.query else ""

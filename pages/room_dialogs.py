@@ -1,4 +1,4 @@
-"""The dialogs of a room: the invitation, and the end of it."""
+"""The dialog that ends a room."""
 
 from nicegui import html
 
@@ -7,19 +7,9 @@ from anonchat import Cost, Room
 from .context import current_context, current_visitor_id
 from .elements.alert import Alert
 from .elements.button import Button
-from .elements.copy_link import CopyLink
 from .elements.dialog import Dialog
 from .elements.page_budget import current_budget
 from .i18n.language import current_language
-
-
-async def show_invitation() -> None:
-    """Show the address of the room."""
-    _ = current_language()
-    with Dialog(_("Invite to this room")) as dialog:
-        html.p(_("Whoever has this link can come in with a nickname of their own."))
-        CopyLink()
-    await dialog
 
 
 async def confirm_burning(room: Room) -> None:

@@ -39,7 +39,7 @@ async def open_quick_switch() -> None:
     await dialog
 
 
-async def join_room(room: Room, *, password: str = "") -> None:
+async def join_room(room: Room, *, password: str = "", invite: str = "") -> None:
     """Join a room, and open it."""
     context = current_context()
     cost = Cost.JOIN + (Cost.PASSWORD if password else 0)
@@ -48,6 +48,7 @@ async def join_room(room: Room, *, password: str = "") -> None:
         room.id,
         visitor_id=current_visitor_id(),
         password=password,
+        invite=invite,
         address=client_address(ui.context.client.request),
     )
     ui.navigate.to(f"/r/{room.slug}")

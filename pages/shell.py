@@ -1,4 +1,4 @@
-"""The page that is loaded once for the lobby and all rooms."""
+"""The page that is loaded once for the lobby, all rooms and invitations."""
 
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from .elements.shortcuts import Shortcuts
 from .elements.skip_link import SkipLink
 from .elements.sub_pages import Builder, SubPages
 from .i18n.language import current_language
+from .invitation import find_invited_room, invitation
 from .keyboard_dialog import open_keyboard_dialog
 from .layout import open_page, page, redirect
 from .lobby import lobby
@@ -20,7 +21,7 @@ from .room import room
 from .room_entry import open_quick_switch
 from .sidebar import show_sidebar
 
-_PATHS: dict[str, Builder] = {"/": lobby, "/r/{slug}": room}
+_PATHS: dict[str, Builder] = {"/": lobby, "/r/{slug}": room, "/i/{code}": invitation}
 
 
 def register(context: PageContext) -> None:
@@ -42,6 +43,16 @@ def register(context: PageContext) -> None:
     @page("/r/{slug}")
     async def room_page(
         request: Request, visitor: KnownVisitor, _found: Annotated[Room, Depends(find)]
+    ) -> None:
+        open_page(context, request)
+        await _show_shell(visitor)
+
+    async def find_invited(code: str, visitor: KnownVisitor) -> Room:
+        return await find_invited_room(context.chat, code, visitor)
+
+    @page("/i/{code}")
+    async def invitation_page(
+        request: Request, visitor: KnownVisitor, _found: Annotated[Room, Depends(find_invited)]
     ) -> None:
         open_page(context, request)
         await _show_shell(visitor)

@@ -35,6 +35,7 @@ REVISIONS = "SELECT sum(revision) FROM room"
 STATES = "SELECT group_concat(hex(sealed)) FROM room_state"
 ROOMS = "SELECT count(*) FROM room"
 STANDINGS = "SELECT group_concat(hex(sealed)) FROM standing"
+INVITES = "SELECT count(*) FROM invite"
 VISITORS = "SELECT count(*) FROM visitor"
 CHANGES = {
     "event: read marks": READ,
@@ -60,6 +61,8 @@ CHANGES = {
     "API: sign-in with a phrase": VISITORS,
     "API: rooms made": ROOMS,
     "API: room changed": REVISIONS,
+    "API: invitations listed": INVITES,
+    "API: knocks": MEMBERS,
     "API: joins and leaves": MEMBERS,
     "API: members changed": STANDINGS,
     "API: members removed": MEMBERS,

@@ -13,9 +13,12 @@ from ..entities import Room, Visitor
 from ..limits.work_budget import MAX_WAIT, Charge, WorkBudget
 from ..plugins.host import PluginHost
 from .problems import (
+    INVITE_GONE,
+    MUST_KNOCK,
     NOT_FOUND,
     PASSWORD_REQUIRED,
     ROOM_LOCKED,
+    TURNED_AWAY,
     UNKNOWN_VISITOR,
     WRONG_PASSWORD,
     Problem,
@@ -31,7 +34,14 @@ _bearer = HTTPBearer(
 
 CALLER_PROBLEMS: tuple[Problem, ...] = (UNKNOWN_VISITOR,)
 """The problems of an endpoint that requires authentication."""
-DOOR_PROBLEMS: tuple[Problem, ...] = (PASSWORD_REQUIRED, WRONG_PASSWORD, ROOM_LOCKED)
+DOOR_PROBLEMS: tuple[Problem, ...] = (
+    PASSWORD_REQUIRED,
+    WRONG_PASSWORD,
+    ROOM_LOCKED,
+    MUST_KNOCK,
+    TURNED_AWAY,
+    INVITE_GONE,
+)
 """The problems of joining a room."""
 ROOM_PROBLEMS: tuple[Problem, ...] = (UNKNOWN_VISITOR, NOT_FOUND)
 """The problems of an endpoint under `/rooms/{slug}`."""

@@ -124,6 +124,25 @@ WRONG_PASSWORD = Problem(
 ROOM_LOCKED = Problem(
     "room-locked", 403, "The room is locked", "Its owner lets nobody else in for now."
 )
+MUST_KNOCK = Problem(
+    "must-knock",
+    403,
+    "You have to ask",
+    "The owner of the room or a helper lets in each one: `POST …/knocks`.",
+)
+TURNED_AWAY = Problem("turned-away", 403, "You were not let in", "You can ask again after an hour.")
+INVITE_GONE = Problem(
+    "invite-gone",
+    404,
+    "The invitation cannot be used",
+    "There is none with that code, or it was used up or revoked, or has expired.",
+)
+INVALID_INVITE = Problem(
+    "invalid-invite",
+    422,
+    "The invitation is invalid",
+    "It would expire too soon or too late, or could be used too often.",
+)
 NOT_ALLOWED = Problem(
     "not-allowed",
     403,
@@ -174,10 +193,9 @@ TOO_OFTEN = Problem(
     "too-often",
     429,
     "Too many requests",
-    "You post, edit, use commands, join, create or change rooms, sign in or call more often than "
-    "allowed, too many wrong passwords of rooms were tried, or too many secret phrases for this "
-    "nickname, by you or others. "
-    "`Retry-After` is the number of seconds to wait.",
+    "You post, edit, use commands, join, invite, create or change rooms, sign in or call more "
+    "often than allowed, too many wrong passwords of rooms were tried, or too many secret phrases "
+    "for this nickname, by you or others. `Retry-After` is the number of seconds to wait.",
 )
 TOO_SOON = Problem(
     "too-soon",
@@ -212,6 +230,10 @@ BY_ERROR: Mapping[type[errors.ChatError], Problem] = {
     PluginFailed: PLUGIN_FAILED,
     errors.NotFound: NOT_FOUND,
     errors.NotAMember: NOT_A_MEMBER,
+    errors.MustKnock: MUST_KNOCK,
+    errors.TurnedAway: TURNED_AWAY,
+    errors.InviteGone: INVITE_GONE,
+    errors.InvalidInvite: INVALID_INVITE,
     errors.PasswordRequired: PASSWORD_REQUIRED,
     errors.WrongPassword: WRONG_PASSWORD,
     errors.RoomLocked: ROOM_LOCKED,

@@ -261,7 +261,11 @@ async def join(
     if key.password:
         await budget.spend(Cost.PASSWORD)
     join_room = partial(
-        chat.memberships.join, visitor_id=caller.id, password=key.password, address=address
+        chat.memberships.join,
+        visitor_id=caller.id,
+        password=key.password,
+        invite=key.invite,
+        address=address,
     )
     try:
         room = await chat.rooms.find(slug)

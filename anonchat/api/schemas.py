@@ -27,6 +27,7 @@ _ROLE = Field(description="`owner`, `helper` or `member`.", examples=["member"])
 _PASSWORD = Field(
     default="", description="Up to 200 characters; empty: none.", examples=["swordfish"]
 )
+_CODE = "k7mq2x9dp4hv8nb3tw6czr5yfga"
 _CONFIRMED = Field(
     default=True,
     description="Whether to post it even if there are doubts. If not, they are answered as "
@@ -155,7 +156,11 @@ class RoomChanges(_RequestModel):
         default=None, description="Whether owner and helpers let in each one who wants to join."
     )
     members_max: int | None = Field(
-        default=None, ge=0, le=SEQ_MAX, description="The most members; 0: as many as in any room."
+        default=None,
+        ge=0,
+        le=SEQ_MAX,
+        description="The most members; 0: as many as in any room.",
+        examples=[20],
     )
     paused: bool | None = Field(
         default=None, description="Whether only owner and helpers may post."
@@ -184,6 +189,37 @@ class Key(_RequestModel):
     """What is needed to join a room."""
 
     password: str = _PASSWORD
+    invite: str = Field(
+        default="",
+        max_length=64,
+        description="The code of an invitation, which leads past a password and a lock.",
+        examples=[_CODE],
+    )
+
+
+class NewInvite(_RequestModel):
+    """An invitation to make."""
+
+    ttl: GivenDuration = Field(default="1d", description="How long it can be used.")
+    uses: int = Field(
+        default=0,
+        ge=0,
+        le=SEQ_MAX,
+        description="How often it can be used; 0: as often as wanted.",
+        examples=[1],
+    )
+
+
+class NewKnock(_RequestModel):
+    """What is needed to ask."""
+
+    password: str = _PASSWORD
+
+
+class KnockAnswer(_RequestModel):
+    """An answer to somebody who asks to come in."""
+
+    let_in: bool = Field(default=True, description="Whether they become a member.")
 
 
 class NewMessage(_RequestModel):
@@ -339,6 +375,26 @@ class RoomView(Room):
         description="Words that are refused in messages; null unless the caller keeps order.",
         examples=[["casino"]],
     )
+
+
+class Invite(_ResponseModel):
+    """An invitation to a room."""
+
+    code: str = Field(description="The end of its URL: `/i/{code}`.", examples=[_CODE])
+    uses: int = Field(ge=0, examples=[0], description="How often it was used.")
+    uses_max: int = Field(
+        ge=0, examples=[1], description="How often it can be used; 0: as often as wanted."
+    )
+    expires_at: datetime = _EXPIRES_AT
+
+
+class Knock(_ResponseModel):
+    """Somebody who asks to come into a room."""
+
+    author: str = Field(
+        description="A pseudonym for the time of waiting.", examples=["9f2b4c6d8e0a1b3c5d"]
+    )
+    nickname: str = _NICKNAME
 
 
 class OwnRoom(Room):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from ..entities import Room
 from ..events import (
+    DoorsChanged,
     Event,
     EventsLost,
     MessageEdited,
@@ -62,7 +63,7 @@ class Outbox:
                 self._enqueue(room_channel(room_id), event)
             case MessageEdited(message) | MessageReacted(message):
                 self._enqueue(room_channel(message.room_id), event)
-            case RoomStateChanged(room_id):
+            case RoomStateChanged(room_id) | DoorsChanged(room_id):
                 self._enqueue(room_channel(room_id), event)
             case RoomRead(visitor_id, room_id):  # the most frequent event: sent in batches
                 self._read_marks[visitor_id, room_id] = event

@@ -77,6 +77,10 @@ class Limits:
         """Rooms created by a visitor."""
         self.room_changes = limit(settings.new_rooms_per_visitor)
         """Changes of rooms by a visitor."""
+        self.invites = limit(settings.invites_per_visitor)
+        """Invitations that a visitor makes."""
+        self.knocks = limit(settings.knocks_per_visitor)
+        """How often a visitor asks to come into rooms."""
         self.wrong_passwords = limit(settings.wrong_passwords_per_visitor)
         """Wrong passwords of rooms that a visitor tries."""
         self.wrong_passwords_of_network = limit(settings.wrong_passwords_per_ip)

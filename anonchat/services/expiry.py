@@ -24,6 +24,8 @@ from ..security.key_names import (
 from ..security.keystore import KeyStore
 from ..storage.closed_names import delete_expired_names
 from ..storage.database import Database
+from ..storage.invites import delete_expired_invites
+from ..storage.knocks import delete_expired_knocks
 from ..storage.message_deletion import delete_messages
 from ..storage.purge_stats import PurgeStatsStore, count_purged, read_row_key_names
 from ..storage.standings import delete_ended_standings
@@ -178,6 +180,8 @@ class Expiry:
             await session.exec(delete(SpanRow).where(col(SpanRow.number) < span_at(now)))
             await delete_expired_names(session, now=now)
             await delete_ended_standings(session, now=now)
+            await delete_expired_invites(session, now=now)
+            await delete_expired_knocks(session, now=now)
         return count
 
 

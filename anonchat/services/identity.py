@@ -9,7 +9,7 @@ from itertools import chain
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, TokenRow, VisitorRow
+from models import KnockRow, MemberRow, MessageRow, TokenRow, VisitorRow
 
 from ..bus import Bus
 from ..crypto import Hasher, fingerprint
@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..events import (
     BadgeChanged,
+    DoorsChanged,
     Event,
     EventsLost,
     MemberLeft,
@@ -440,8 +441,12 @@ class Identity:
         async with self._database.transaction(visitor_id) as session:
             await session.get(VisitorRow, visitor_id, with_for_update=True)
             memberships = (await session.exec(members)).all()
+            knocks = select(KnockRow.room_id).where(KnockRow.visitor_id == visitor_id)
+            knocked = (await session.exec(knocks)).all()
             deleted = await session.exec(delete(VisitorRow).where(col(VisitorRow.id) == visitor_id))
             await count_purged(session, visitors=deleted.rowcount)
+        for room_id in knocked:
+            await self._bus.publish(DoorsChanged(room_id))
         for member in memberships:
             await self._bus.publish(MemberLeft(member.room_id, visitor_id, member.author))
         await self._bus.publish(VisitorForgotten(visitor_id))

@@ -91,20 +91,27 @@ class Memberships:
         bus.subscribe(self._on_event)
 
     async def join(
-        self, room_id: str, *, visitor_id: str, password: str = "", address: str = ""
+        self,
+        room_id: str,
+        *,
+        visitor_id: str,
+        password: str = "",
+        invite: str = "",
+        address: str = "",
     ) -> Member:
         """Make the visitor a member of the room; an existing membership is returned unchanged.
 
         Earlier messages count as read. The room gets its full lifetime once a member other than its
-        creator has joined. A mute that has not ended goes on. `address` is that of the client:
-        wrong passwords are limited by network. Raises `NotFound`, `UnknownVisitor`, `Banned`,
-        `DoorClosed`, `LimitReached`, or `Unavailable`, also while only another node has the keys of
-        the room or the visitor.
+        creator has joined. A mute that has not ended goes on. `invite` is the code of an
+        invitation; wrong passwords are limited by the network of `address`, the client. Raises
+        `NotFound`, `UnknownVisitor`, `Banned`, `DoorClosed`, `InviteGone`, `LimitReached`, or
+        `Unavailable`, also while only another node has the keys of the room or the visitor.
         """
         password_key = await self._doors.try_password(
             room_id, visitor_id=visitor_id, password=password, address=address
         )
         displaced, standing = None, Standing()
+        events: list[Event] = []
         async with self._database.transaction(visitor_id) as session:
             room_row = await session.get(RoomRow, room_id, with_for_update=_FOR_NO_KEY_UPDATE)
             visitor_row = await session.get(VisitorRow, visitor_id, with_for_update=_FOR_KEY_SHARE)
@@ -118,7 +125,9 @@ class Memberships:
             is_new = row is None
             if row is None:
                 await self._bans.require_admitted(session, room_id, visitor_row)
-                await self._doors.admit(session, room_row, visitor_id, password_key=password_key)
+                events = await self._doors.admit(
+                    session, room_row, visitor_id, password_key=password_key, invite=invite
+                )
                 displaced = await self._places.reserve_member(session, room_row, visitor_id)
                 self._limits.joins.hit(visitor_id)
                 row = MemberRow(
@@ -135,6 +144,8 @@ class Memberships:
                 room_row.expires_at = max(room_row.expires_at, now + self._lifetime(room_row))
             else:
                 standing = await self._standings.read(session, room_id, visitor_id)
+        for event in events:
+            await self._bus.publish(event)
         if displaced:
             await self._bus.publish(MemberLeft(room_id, displaced.visitor_id, displaced.author))
         room = self._cipher.decrypt_room(room_row)

@@ -111,13 +111,71 @@ async def _delete_room(client: Client, scene: Scene) -> Act:
     return act
 
 
-async def _change_rooms(client: Client, scene: Scene) -> Act:
-    """Change the topics of rooms that the attacker creates first, one for each visitor."""
+async def _make_rooms(client: Client, scene: Scene, **fields: str) -> list[str]:
+    """Create a room for each visitor of the attacker; return the paths of the rooms."""
     paths = []
     for token in scene.tokens:
-        body = {"name": f"change-{uuid4().hex[:12]}"}
+        body = {"name": f"own-{uuid4().hex[:12]}", **fields}
         made = await client.ask("POST", f"{_API}/rooms", token=token, json=body)
         paths.append(f"{_API}/rooms/{json.loads(made)['slug']}")
+    return paths
+
+
+async def _guess_passwords(client: Client, scene: Scene) -> Act:
+    """Try passwords of rooms of the attacker's other visitors."""
+    paths = await _make_rooms(client, scene, password="the right one")
+
+    async def act(number: int) -> None:
+        path, wrong = f"{paths[(number + 1) % len(paths)]}/membership", {"password": f"{uuid4()}"}
+        await client.ask("PUT", path, token=scene.token(number), json=wrong, expect=[403])
+
+    return act
+
+
+async def _invite(client: Client, scene: Scene) -> Act:
+    """Make an invitation and revoke it."""
+    paths = await _make_rooms(client, scene)
+
+    async def act(number: int) -> None:
+        path, token = f"{paths[number % len(paths)]}/invites", scene.token(number)
+        made = await client.ask("POST", path, token=token, json={"uses": 1})
+        await client.ask("DELETE", f"{path}/{json.loads(made)['code']}", token=token)
+
+    return act
+
+
+async def _list_invites(client: Client, scene: Scene) -> Act:
+    paths = await _make_rooms(client, scene)
+    for number, path in enumerate(paths):
+        for _ in range(50):
+            await client.ask("POST", f"{path}/invites", token=scene.token(number), json={})
+
+    async def act(number: int) -> None:
+        path = f"{paths[number % len(paths)]}/invites"
+        await client.ask("GET", path, token=scene.token(number))
+
+    return act
+
+
+async def _knock(client: Client, scene: Scene) -> Act:
+    """Ask to come into a room of another of the attacker's visitors, and be let in."""
+    paths = await _make_rooms(client, scene)
+    for number, path in enumerate(paths):
+        await client.ask("PATCH", path, token=scene.token(number), json={"asks": True})
+
+    async def act(number: int) -> None:
+        path, owner = paths[number % len(paths)], scene.token(number)
+        await client.ask("POST", f"{path}/knocks", token=scene.token(number + 1))
+        waiting = json.loads(await client.ask("GET", f"{path}/knocks", token=owner))["items"]
+        for knock in waiting:
+            await client.ask("PUT", f"{path}/knocks/{knock['author']}", token=owner)
+
+    return act
+
+
+async def _change_rooms(client: Client, scene: Scene) -> Act:
+    """Change the topics of rooms that the attacker creates first, one for each visitor."""
+    paths = await _make_rooms(client, scene)
 
     async def act(number: int) -> None:
         path, body = paths[number % len(paths)], {"topic": "x" * 190 + f" {number}"}
@@ -373,6 +431,30 @@ WAYS = (
         ("GET", "/rooms/{slug}/bans"),
         _list_bans,
     ),
+    _way(
+        "passwords guessed",
+        ("PUT", "/rooms/{slug}/membership"),
+        _guess_passwords,
+        "wrong_passwords_per_visitor",
+        "wrong_passwords_per_ip",
+    ),
+    Way(
+        "API: invitations made and revoked",
+        _invite,
+        (("POST", "/rooms/{slug}/invites"), ("DELETE", "/rooms/{slug}/invites/{code}")),
+        allowed=(*_API_LIMIT, "invites_per_visitor"),
+    ),
+    Way(
+        "API: knocks",
+        _knock,
+        (
+            ("POST", "/rooms/{slug}/knocks"),
+            ("GET", "/rooms/{slug}/knocks"),
+            ("PUT", "/rooms/{slug}/knocks/{author}"),
+        ),
+        allowed=(*_API_LIMIT, "knocks_per_visitor", "joins_per_visitor"),
+    ),
+    _way("invitations listed", ("GET", "/rooms/{slug}/invites"), _list_invites),
     _way(
         "messages read",
         ("GET", "/rooms/{slug}/messages"),

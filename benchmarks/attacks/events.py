@@ -217,6 +217,16 @@ async def _join_and_leave(page: Page, _scene: Scene, _number: int) -> None:
     await other.close()
 
 
+async def _change_doors(page: Page, scene: Scene, _number: int) -> None:
+    """Say that the door of a room has changed, on the page of a visitor who has left the room."""
+    if "Join room" not in page.parts:
+        path = f"/api/v1/rooms/{scene.lively_room}/membership"
+        await page.client.ask("DELETE", path, token=page.token)
+        await page.close()
+        await page.open()
+    await page.emit("facts", "doors", {})
+
+
 async def _create_room(page: Page, _scene: Scene, _number: int) -> None:
     """Submit the form of the dialog, which stays open if it is refused."""
     await page.press_for("New room", _FORM)
@@ -372,6 +382,12 @@ WAYS = (
         _event("messages", "ended", {"why": "expired"}),
         ("messages", "ended"),
         ("facts", "ended"),
+    ),
+    _way(
+        "doors of a room said to have changed",
+        _lively_room,
+        _change_doors,
+        ("facts", "doors"),
     ),
     _way(
         "posts",

@@ -1,28 +1,25 @@
-// The address of the page, which only the browser knows, with buttons to copy and to share it.
+// A URL with buttons to copy and to share it.
 
 const COPIED_SHOWN = 3_000; // ms
 
 export default {
-  props: { label: String, copy: String, copied: String, share: String },
+  props: { url: String, label: String, copy: String, copied: String, share: String },
   data: () => ({ isCopied: false }),
   render() {
     const button = (text, onClick, kind) => Vue.h("button", { type: "button", class: ["button", kind], onClick }, text);
     const canShare = navigator.share && window.matchMedia("(pointer: coarse)").matches;
     return Vue.h("div", { class: "copy-link" }, [
       Vue.h("div", { class: "field" }, [
-        Vue.h("input", { ref: "box", type: "text", readonly: true, "aria-label": this.label, value: this.address() }),
+        Vue.h("input", { ref: "box", type: "text", readonly: true, "aria-label": this.label, value: this.url }),
       ]),
       button(this.isCopied ? this.copied : this.copy, this.onCopy),
-      canShare && button(this.share, () => navigator.share({ url: this.address() }).catch(() => {}), "quiet"),
+      canShare && button(this.share, () => navigator.share({ url: this.url }).catch(() => {}), "quiet"),
     ]);
   },
   unmounted() {
     clearTimeout(this.timer);
   },
   methods: {
-    address() {
-      return window.location.origin + window.location.pathname;
-    },
     async onCopy() {
       const { box } = this.$refs;
       box.select();

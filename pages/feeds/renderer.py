@@ -9,6 +9,7 @@ from anonchat import (
     BadgeChanged,
     Chat,
     CodeHighlighter,
+    DoorsChanged,
     Event,
     EventsLost,
     Language,
@@ -144,6 +145,8 @@ class FeedRenderer:
                     feeds.send_event(topic, ended="burnt" if burnt else "quiet")
                 feeds.remove_topic(card_topic(room_id))
                 feeds.remove_topic(sidebar_room_topic(room_id))
+            case DoorsChanged(room_id):
+                feeds.send_event(facts_topic(room_id), doors=True)
             case MemberJoined(room, member):
                 self._put_member(member, present=False)
                 self._changed_rooms.add(room.id)

@@ -21,6 +21,7 @@ from .challenge_pass import ChallengePasses
 from .client_address import client_address
 from .request_rate_limit import HEALTH_CHECK_PATHS
 
+_ROOM_PATHS = ("/r/", "/i/")
 _EXCLUDED = ("/api/", "/_nicegui_ws/")
 _UNLIMITED = {  # cheap; sign-in and health checks must keep working under load
     *((method, path) for method in ("GET", "HEAD") for path in HEALTH_CHECK_PATHS),
@@ -123,7 +124,7 @@ class PageRateLimitMiddleware:
             limits.pages.hit(visitor_id)
             await work.spend(_cost_for_visitor(path), visitor_id=visitor_id, address=address)
             return
-        is_redirected = path == "/" or path.startswith("/r/")
+        is_redirected = path == "/" or path.startswith(_ROOM_PATHS)
         has_token = self._auth.has_token(connection)  # even an invalid token costs a lookup
         cost = Cost.REDIRECT if is_redirected and not has_token else Cost.STATIC_PAGE
         if pass_id:
@@ -146,7 +147,7 @@ class PageRateLimitMiddleware:
 
 
 def _cost_for_visitor(path: str) -> float:
-    if path.startswith("/r/"):
+    if path.startswith(_ROOM_PATHS):
         return Cost.ROOM_PAGE
     return Cost.LOBBY_PAGE if path == "/" else Cost.STATIC_PAGE
 

@@ -171,7 +171,9 @@ def _door(room: Room, language: Language) -> str:
     """Say what closes the door of a room, if anything does."""
     if room.rules.locked:
         return _DOOR.fill(door=language("locked"))
-    return _DOOR.fill(door=language("with a password")) if room.rules.has_password else ""
+    if room.rules.has_password:
+        return _DOOR.fill(door=language("with a password"))
+    return _DOOR.fill(door=language("by request")) if room.rules.asks else ""
 
 
 def _message_lifetime(room: Room, language: Language) -> str:

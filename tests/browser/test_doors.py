@@ -1,6 +1,6 @@
 """The doors of a room: what visitors see of them, and how the owner changes them."""
 
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from tests.browser.person import Person
 from tests.browser.world import World
@@ -102,3 +102,101 @@ async def _change(
         await person.dialog.get_by_label("Who can find it").select_option(listed)
     await person.button("Save").click()
     await expect(person.dialog).to_have_count(0)
+
+
+async def test_invitation_leads_past_password_and_lock(world: World, room: str) -> None:
+    (ann,) = await world.members(room, "Ann")
+    await _change(ann, password="sword fish", lock=True)
+    await ann.open_invitation()
+    code = ann.dialog.get_by_role("img", name="QR code")
+    await expect(ann.textbox("Link")).to_have_value(ann.page.url)
+    before = await code.get_attribute("src")
+    await ann.dialog.get_by_label("Expires after").select_option("1h")
+    await ann.dialog.get_by_label("Can be used").select_option("5")
+    await ann.button("Make an invitation").click()
+    (row,) = await _invitations(ann, 1)
+    await expect(row).to_contain_text("used 0 of 5 times")
+    link = await ann.textbox("Link").input_value()
+    assert "/i/" in link
+    assert await code.get_attribute("src") != before
+    bob = await world.person("Bob")
+    await bob.page.goto(link)
+    await bob.submit_login(bob.nickname)
+    await expect(bob.page.get_by_role("heading", level=1)).to_have_text(room)
+    await bob.button("Join room").click()
+    await bob.expect_room(room)
+    await expect(row).to_contain_text("used 1 of 5 times")
+    await bob.page.goto(link)
+    await bob.expect_room(room)
+    await row.get_by_role("button", name="Revoke").click()
+    await _invitations(ann, 0)
+    cid = await world.visitor("Cid")
+    cid.ignored_errors = "404"
+    await cid.page.goto(link)
+    await expect(cid.page.get_by_text("This invitation was used up or revoked")).to_be_visible()
+
+
+async def test_ordinary_members_see_the_link_alone(world: World, room: str) -> None:
+    ann, ben = await world.members(room, "Ann", "Ben", width=360, height=740)
+    await ben.open_invitation()
+    await expect(ben.textbox("Link")).to_have_value(ann.page.url)
+    await expect(ben.button("Make an invitation")).to_have_count(0)
+    await ann.open_invitation()
+    await ann.button("Make an invitation").click()
+    (row,) = await _invitations(ann, 1)
+    shown = await ann.textbox("Link").input_value()
+    await ann.button("Make an invitation").click()
+    await _invitations(ann, 2)
+    await expect(ann.textbox("Link")).not_to_have_value(shown)
+    await row.get_by_role("button", name="Show").click()
+    await expect(ann.textbox("Link")).to_have_value(shown)
+
+
+async def _invitations(person: Person, count: int) -> list[Locator]:
+    rows = person.dialog.get_by_role("list", name="Invitations").get_by_role("listitem")
+    await expect(rows).to_have_count(count)
+    return await rows.all()
+
+
+async def test_owner_lets_in_who_asks_or_turns_them_away(world: World, room: str) -> None:
+    ann, ben = await world.members(room, "Ann", "Ben")
+    await ann.button("Room settings").click()
+    await ann.dialog.get_by_label("Ask before letting in").check()
+    await ann.button("Save").click()
+    await expect(ann.dialog).to_have_count(0)
+    bob = await world.visitor("Bob", width=360, height=740)
+    cid = await world.visitor("Cid")
+    for person in (bob, cid):
+        await person.public_room(room).click()
+        await person.button("Ask to come in").click()
+        await expect(person.page.get_by_text("Wait here until you are let in")).to_be_visible()
+    waiting = ann.page.get_by_role("list", name="Waiting").get_by_role("listitem")
+    await expect(waiting).to_have_count(2)
+    await expect(ben.page.get_by_role("list", name="Waiting")).to_have_count(0)
+    await waiting.filter(has_text=bob.nickname).get_by_role("button", name="Let in").click()
+    await bob.expect_room(room)
+    await expect(waiting).to_have_count(1)
+    await waiting.get_by_role("button", name="Turn away").click()
+    await expect(cid.page.get_by_text("You were not let in.")).to_be_visible()
+    await expect(ann.page.get_by_role("list", name="Waiting")).to_have_count(0)
+    await bob.send_message("thank you")
+    await ann.expect_message("thank you")
+
+
+async def test_list_of_who_waits_is_shown_after_a_reload_on_a_phone(
+    world: World, room: str
+) -> None:
+    (ann,) = await world.members(room, "Ann", width=360, height=740)
+    await ann.button("Room settings").click()
+    await ann.dialog.get_by_label("Ask before letting in").check()
+    await ann.button("Save").click()
+    await expect(ann.dialog).to_have_count(0)
+    bob = await world.visitor("Bob")
+    await bob.public_room(room).click()
+    await bob.button("Ask to come in").click()
+    waiting = ann.page.get_by_role("list", name="Waiting").get_by_role("listitem")
+    await expect(waiting).to_have_count(1)
+    await ann.page.reload()
+    await expect(waiting).to_have_count(1)
+    await ann.page.get_by_role("button", name="Let in").click()
+    await bob.expect_room(room)

@@ -40,6 +40,7 @@ class DiskCopies:
             *connection.execute("SELECT sealed, id FROM visitor"),
             *connection.execute("SELECT sealed, room_id || ' ' || id FROM message"),
             *connection.execute("SELECT sealed, room_id || ' ' || plugin FROM room_state"),
+            *connection.execute("SELECT sealed, room_id || ' invite' FROM invite"),
             *connection.execute(_REACTIONS),
             *connection.execute("SELECT sealed, room_id || ' ' || visitor_id FROM standing"),
             *connection.execute(_BANS),
@@ -67,11 +68,15 @@ def decrypt_all(ciphertexts: Iterable[tuple[bytes, str]], keys: Mapping[str, byt
             derive_key(*four, purpose="reaction")
             for four in product(kinds["span"], kinds["room"], kinds["visitor"], kinds["visitor"])
         ),
-        *(derive_key(key, purpose="room state") for key in kinds["room"]),
         *(
             derive_key(*two, purpose=purpose)
             for two in product(kinds["room"], kinds["visitor"])
             for purpose in ("standing", "ban")
+        ),
+        *(
+            derive_key(key, purpose=purpose)
+            for key in kinds["room"]
+            for purpose in ("room state", "invite")
         ),
         *(derive_key(*two, purpose="room texts") for two in product(kinds["room"], kinds["texts"])),
     ]

@@ -124,6 +124,11 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
     assert_no_plaintext("after a room was changed")
     await ban(chat, site)
     assert_no_plaintext("after a ban")
+    invite = await chat.doors.invite(
+        site.long.id, visitor_id=site.ann.id, lifetime=timedelta(hours=1)
+    )
+    site.canaries.append(invite.code)
+    assert_no_plaintext("after an invitation")
     await site.keep(chat, site.long, canary("new state"))
     assert_no_plaintext("after a room state was changed")
     await crash(chat)
@@ -290,6 +295,18 @@ async def test_ban_and_standings_cannot_be_decrypted_without_room_or_visitor(
             clock.advance(chat.settings.visitor_ttl + MINUTE)
             await chat.expiry.purge()
     assert find_kept() == set()
+
+
+async def test_invitation_to_a_burnt_room_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
+) -> None:
+    invite = await chat.doors.invite(
+        site.long.id, visitor_id=site.ann.id, lifetime=timedelta(hours=1)
+    )
+    disk_copies.copy_database()
+    assert invite.code in disk_copies.decrypt()
+    await chat.room_deletion.burn(site.long.id, visitor_id=site.ann.id)
+    assert invite.code not in disk_copies.decrypt()
 
 
 async def test_data_of_a_forgotten_visitor_cannot_be_decrypted(
