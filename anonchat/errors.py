@@ -16,7 +16,8 @@ logged, not shown.
     ├── InvalidInvite
     ├── NotAMember
     ├── NotAllowed ── Muted, RoomPaused, Banned,
-    │                 DoorClosed ── PasswordRequired, WrongPassword, RoomLocked, MustKnock, TurnedAway
+    │                 DoorClosed ── PasswordRequired, WrongPassword, RoomLocked, MustKnock,
+    │                               TurnedAway
     ├── UnknownVisitor
     ├── ChallengeUnsolved
     ├── LimitReached ── RateLimited ── TooManyPhrases, TooSoon
