@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ..events import Event
 from ..runtime.background_tasks import end_tasks
@@ -15,7 +15,7 @@ _SECONDS = 10.0
 _QUEUE_MAX = 1_000  # events, for each plugin
 _log = logging.getLogger(__name__)
 
-Provide = Callable[[Listener, PluginEvent], Awaitable[Values]]
+Provide = Callable[[Listener, PluginEvent], Values]
 
 
 class Listeners:
@@ -67,7 +67,7 @@ class Listeners:
             listener, event = queue.popleft()
             what = f"listener of {type(event).__name__}"
             try:
-                values = await self._provide(listener, event)
+                values = self._provide(listener, event)
                 await call_alone(listener.call, values, what=what, seconds=_SECONDS)
             except Exception as error:
                 log_failure(listener.call, what, error)
