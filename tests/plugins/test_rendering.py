@@ -57,6 +57,19 @@ def test_hostile_data_is_escaped(wrap: Callable[[str], Any]) -> None:
     assert "<script" not in html
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(\w)\1", r"(?P<twin>\w)(?P=twin)", r"(?i)OO", r"(?<=p)(*PRUNE)oo", "(?r)oo", "o{2}"],
+)
+@pytest.mark.parametrize("other", [":never:", "(n)ever", "(?i)NEVER", "p(?=o)"])
+def test_marks_of_any_pattern_are_found_beside_others(pattern: str, other: str) -> None:
+    found = (pattern, lambda match: "00")
+    beside = (other, lambda match: "P")
+    drawn = "P00l" if other == "p(?=o)" else "p00l"
+    assert mark("pool", found, beside) == mark("pool", beside, found) == drawn
+    assert mark("<pot>", found) == "&lt;pot&gt;"
+
+
 def fail(message: Message) -> str:
     raise RuntimeError(message.text)
 
