@@ -22,7 +22,7 @@ from ..events import (
 from ..languages import Language
 from ..text.posts import normalize_post
 from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands
-from .entities import Draft, Member, PluginEvent, Visitor, make_member
+from .entities import Member, PluginEvent, Visitor, make_member
 from .facade import Chat
 from .filters import FilterChain
 from .injection import Injected
@@ -63,14 +63,18 @@ class PluginHost:
         for name, settings in registry.settings.items():
             self._bases[name][type(settings)] = settings
         self._watchers: defaultdict[tuple[str, str], set[Callable[[], object]]] = defaultdict(set)
-        self._commands = Commands(registry.commands, clock=chat.clock, say=self._say)
+        self._commands = Commands(
+            registry.commands, add_limit=chat.limits.add_shared, say=self._say
+        )
         if registry.filters:
             chat.messages.review = FilterChain(
                 registry.filters,
                 provide_always=lambda each: self._base(each.call, None),
                 begin=self._begin_review,
             ).review
-        self.listeners = Listeners(registry.listeners, self._provide_listener)
+        self.listeners = Listeners(
+            registry.listeners, self._provide_listener, find_room=self._find_room
+        )
         self.jobs = Jobs(
             registry.jobs.values(),
             clock=chat.clock,
@@ -93,9 +97,13 @@ class PluginHost:
 
     def find_room(self, room_id: str) -> Room:
         """Return a room. Raises `NotFound`."""
-        if summary := self.chat.room_directory.summary(room_id):
-            return summary.room
+        if room := self._find_room(room_id):
+            return room
         raise NotFound
+
+    def _find_room(self, room_id: str) -> Room | None:
+        summary = self.chat.room_directory.summary(room_id)
+        return summary.room if summary else None
 
     def list_commands(self, member: CoreMember | Member, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
@@ -144,8 +152,12 @@ class PluginHost:
         message: Message | None = None,
         language: Language | None = None,
     ) -> CommandResult:
-        """Run an action of a member. Raises `NotAMember`, `PluginFailed`, or what it raises."""
+        """Run an action of a member.
+
+        Raises `NotAMember`, `RateLimited`, `PluginFailed`, or what it raises.
+        """
         member = await self.chat.memberships.require(room_id, visitor_id)
+        self.chat.limits.actions.hit(visitor_id)
         room = self.find_room(room_id)
         values = await self._provide_member(action.call, member, room, language)
         values = {**values, Message: message}
@@ -266,9 +278,7 @@ class PluginHost:
             values[Visitor] = Visitor(visitor.nickname, visitor.badge, visitor.expires_at)
         return values
 
-    def _begin_review(
-        self, room_id: str, visitor_id: str
-    ) -> Callable[[Filter], Awaitable[Values]]:
+    def _begin_review(self, room_id: str, visitor_id: str) -> Callable[[Filter], Awaitable[Values]]:
         """Return a function that provides filters with what they need of the one who posts."""
         member: CoreMember | None = None  # read once for all filters
 

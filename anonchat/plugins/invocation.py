@@ -59,7 +59,8 @@ async def call_alone(call: Injected, values: Values, *, what: str, seconds: floa
     except PluginFailed:
         pass  # logged
     except ChatError as error:
-        where, name = _locate(call, error), type(error).__name__
+        file, _ = place_of(call.function)
+        where, name = _locate(Path(file) if file else None, error), type(error).__name__
         _log.warning("plugin %s: %s was refused%s: %s", call.plugin, what, where, name)
 
 
@@ -103,13 +104,17 @@ def _resume(steps: Generator[Any, Any, Any], waited: Any) -> Generator[Any, Any,
 
 def log_failure(call: Injected, what: str, error: Exception) -> None:
     """Log that a function failed, with the file and line in its plugin, but without its text."""
-    where = _locate(call, error)
-    _log.error("plugin %s: %s failed%s", call.plugin, what, where, exc_info=error)
-
-
-def _locate(call: Injected, error: Exception) -> str:
     file, _ = place_of(call.function)
-    place = find_place(error, Path(file).parent) if file else None
+    log_error(call.plugin, Path(file) if file else None, what, error)
+
+
+def log_error(plugin: str, file: Path | None, what: str, error: Exception) -> None:
+    """Log that something of a plugin failed, as `log_failure` does."""
+    _log.error("plugin %s: %s failed%s", plugin, what, _locate(file, error), exc_info=error)
+
+
+def _locate(file: Path | None, error: Exception) -> str:
+    place = find_place(error, file.parent) if file else None
     return f" in {Path(place[0]).name}, line {place[1]}" if place else ""
 
 

@@ -8,8 +8,8 @@ from markupsafe import Markup, escape
 
 from ..entities import Message
 from .errors import PluginError, error_at
-from .inline_scan import SEARCH_SECONDS, InlineScan
 from .injection import Injected, name_of
+from .inline_scan import SEARCH_SECONDS, InlineScan
 from .invocation import log_failure, measure
 from .registrations import InlineMark, Renderer
 from .registry import PluginRegistry
