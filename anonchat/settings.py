@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     """Posts per room, by all members together."""
     commands_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Commands of plugins per visitor, besides what they post."""
+    actions_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
+    """Actions of plugins per visitor, besides what they post."""
     searches_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
     """Searches for messages per visitor; one reads up to 5,000 messages."""
     deletions_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))

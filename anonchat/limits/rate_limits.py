@@ -58,6 +58,8 @@ class Limits:
         """Posts of each member of a room (see `RoomPostShares`)."""
         self.commands = limit(settings.commands_per_visitor)
         """Commands of plugins that a visitor runs."""
+        self.actions = limit(settings.actions_per_visitor)
+        """Actions of plugins that a visitor runs."""
         self.searches = limit(settings.searches_per_visitor)
         """Searches of a visitor for messages."""
         self.deletions = limit(settings.deletions_per_visitor)
@@ -122,7 +124,13 @@ class Limits:
         }
         for name in _LOCAL_LIMITS:
             del self._shared[name]
+        self._make_limit = limit
         bus.subscribe(self._on_event)
+
+    def add_shared(self, name: str, rate: Rate) -> Limit:
+        """Return one more limit, which counts over all nodes that have added it too."""
+        added = self._shared[name] = self._make_limit(rate)
+        return added
 
     def publish_usage(self) -> None:
         """Publish to the other nodes what this node has counted since the last call."""

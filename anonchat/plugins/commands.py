@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 
 from ..entities import Member as CoreMember
@@ -17,12 +15,12 @@ from ..errors import (
     NeedsConfirmation,
     NotAllowed,
     NotFound,
-    RateLimited,
     Refused,
 )
+from ..limits.limit import Limit
+from ..rates import Rate
 from ..runtime.background_tasks import end_tasks
 from ..runtime.bounded_dict import BoundedDict
-from ..runtime.clock import Clock
 from ..text.normalization import normalize_message
 from ..text.posts import check_dedup_id
 from .arguments import WrongArguments
@@ -83,13 +81,16 @@ class Commands:
         self,
         commands: Mapping[str, Command],
         *,
-        clock: Clock,
+        add_limit: Callable[[str, Rate], Limit],
         say: Callable[[CoreMember, Post, str, bool], Awaitable[Message]],
     ) -> None:
         self._commands = commands
-        self._clock = clock
+        self._cooldowns = {
+            command.name: add_limit(f"cooldown of /{command.name}", Rate(1, command.cooldown))
+            for command in commands.values()
+            if command.cooldown
+        }
         self._say = say
-        self._used_at: BoundedDict[tuple[str, str], datetime] = BoundedDict(_RECENT_MAX)
         self._runs: BoundedDict[tuple[str, str, str], asyncio.Task[CommandResult]] = BoundedDict(
             _RECENT_MAX
         )
@@ -168,7 +169,8 @@ class Commands:
         except Exception as error:  # whatever the code of a type raises
             log_failure(command.call, f"arguments of /{command.name}", error)
             raise PluginFailed from error
-        self._hit_cooldown(command, member)
+        if cooldown := self._cooldowns.get(command.name):
+            cooldown.hit(f"{member.room_id} {member.visitor_id}")
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, arguments, what=what, seconds=_SECONDS)
@@ -222,16 +224,6 @@ class Commands:
         raise NotFound(
             N_("There is no command /{name}. To post this as a text, begin it with //."), name=name
         )
-
-    def _hit_cooldown(self, command: Command, member: CoreMember) -> None:
-        if command.cooldown is None:
-            return
-        now, key = self._clock(), (command.name, member.author)
-        wait = self._used_at.get(key, now - command.cooldown) + command.cooldown - now
-        if wait > timedelta():
-            raise RateLimited(seconds=math.ceil(wait.total_seconds()))
-        self._used_at.pop(key, None)  # the newest use is the last to be dropped
-        self._used_at[key] = now
 
 
 def usage_of(command: Command) -> str:

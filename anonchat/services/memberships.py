@@ -144,7 +144,7 @@ class Memberships:
         if member is None or not self._cipher.has_visitor_key(visitor_id):
             return None
         marked = self._read_marks.get(room_id, visitor_id)
-        return replace(member, read_seq=max(member.read_seq, marked))
+        return replace(member, read_seq=marked) if marked > member.read_seq else member
 
     async def require(self, room_id: str, visitor_id: str) -> Member:
         """Return the visitor as a member of the room; raise `NotAMember` if not a member."""
