@@ -5,7 +5,7 @@ import logging
 import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -117,8 +117,11 @@ class Commands:
         *,
         dedup_id: str = "",
         confirmed: bool = True,
+        ttl: timedelta | None = None,
     ) -> CommandResult:
         """Run a command; one that is sent again with its `dedup_id` is not run again.
+
+        What it posts has the lifetime `ttl`, unless the command gives it one of its own.
 
         Unless `confirmed`, raises `NeedsConfirmation` if filters warn about what it says. That is
         said, and the command not run again, once the same `dedup_id` is confirmed. Also raises
@@ -133,7 +136,7 @@ class Commands:
             run = asyncio.create_task(
                 self._say_confirmed(member, post, dedup_id)
                 if post
-                else self._run(text, member, room, provide, dedup_id, confirmed)
+                else self._run(text, member, room, provide, dedup_id, confirmed, ttl)
             )
             self._running.add(run)
             run.add_done_callback(self._running.discard)
@@ -157,6 +160,7 @@ class Commands:
         provide: Callable[[Command], Awaitable[Values]],
         dedup_id: str,
         confirmed: bool,
+        ttl: timedelta | None,
     ) -> CommandResult:
         command, line = self._find(normalize_message(text))
         if not may_use(command.who, member.author, room):
@@ -172,6 +176,8 @@ class Commands:
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, arguments, what=what, seconds=_SECONDS)
+        if isinstance(answer, Post):
+            answer = replace(answer, ttl=answer.ttl or ttl)
         try:
             return await self.finish(
                 command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed

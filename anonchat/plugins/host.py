@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 
@@ -100,6 +101,7 @@ class PluginHost:
         language: Language | None = None,
         dedup_id: str = "",
         confirmed: bool = True,
+        ttl: timedelta | None = None,
     ) -> CommandResult:
         """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
         member = await self.chat.memberships.require(room_id, visitor_id)
@@ -110,7 +112,7 @@ class PluginHost:
             return await self._provide_member(command.call, member, room, language)
 
         return await self._commands.run(
-            text, member, room, provide, dedup_id=dedup_id, confirmed=confirmed
+            text, member, room, provide, dedup_id=dedup_id, confirmed=confirmed, ttl=ttl
         )
 
     async def run_command_as(self, room_id: str, author: str, line: str) -> str:

@@ -281,13 +281,14 @@ class FeedRenderer:
     def _put_settings(self, room: Room) -> None:
         """Change title, header and composer of the pages that show the room."""
         row, facts = title_row(room), facts_topic(room.id)
+        shortest = self._chat.settings.message_ttl_min
         title = f"{room.name} · {self._chat.settings.name}"
         self._feeds.put(facts, lambda _: row)
         self._feeds.send_translated(
             facts,
             lambda language: {
                 "title": title,
-                "composer": composer_properties(room, language=language),
+                "composer": composer_properties(room, shortest=shortest, language=language),
             },
         )
 
