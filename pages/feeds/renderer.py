@@ -18,6 +18,7 @@ from anonchat import (
     Message,
     MessageDrawer,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -118,7 +119,7 @@ class FeedRenderer:
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._highlight(message)
                 self._changed_rooms.add(room.id)
-            case MessageEdited(message) | MessageReacted(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._put_changed(message)
                 self._highlight(message)
             case MessagesDeleted(room_id, seqs):
