@@ -118,10 +118,12 @@ class Commands:
         dedup_id: str = "",
         confirmed: bool = True,
         ttl: timedelta | None = None,
+        once: bool = False,
     ) -> CommandResult:
         """Run a command; one that is sent again with its `dedup_id` is not run again.
 
-        What it posts has the lifetime `ttl`, unless the command gives it one of its own.
+        What it posts has the lifetime `ttl`, unless the command gives it one of its own, and can be
+        opened once with `once`.
 
         Unless `confirmed`, raises `NeedsConfirmation` if filters warn about what it says. That is
         said, and the command not run again, once the same `dedup_id` is confirmed. Also raises
@@ -136,7 +138,7 @@ class Commands:
             run = asyncio.create_task(
                 self._say_confirmed(member, post, dedup_id)
                 if post
-                else self._run(text, member, room, provide, dedup_id, confirmed, ttl)
+                else self._run(text, member, room, provide, dedup_id, confirmed, ttl, once)
             )
             self._running.add(run)
             run.add_done_callback(self._running.discard)
@@ -161,6 +163,7 @@ class Commands:
         dedup_id: str,
         confirmed: bool,
         ttl: timedelta | None,
+        once: bool,
     ) -> CommandResult:
         command, line = self._find(normalize_message(text))
         if not may_use(command.who, member.author, room):
@@ -177,7 +180,7 @@ class Commands:
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, arguments, what=what, seconds=_SECONDS)
         if isinstance(answer, Post):
-            answer = replace(answer, ttl=answer.ttl or ttl)
+            answer = replace(answer, ttl=answer.ttl or ttl, once=answer.once or once)
         try:
             return await self.finish(
                 command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed

@@ -102,6 +102,7 @@ class PluginHost:
         dedup_id: str = "",
         confirmed: bool = True,
         ttl: timedelta | None = None,
+        once: bool = False,
     ) -> CommandResult:
         """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
         member = await self.chat.memberships.require(room_id, visitor_id)
@@ -112,7 +113,14 @@ class PluginHost:
             return await self._provide_member(command.call, member, room, language)
 
         return await self._commands.run(
-            text, member, room, provide, dedup_id=dedup_id, confirmed=confirmed, ttl=ttl
+            text,
+            member,
+            room,
+            provide,
+            dedup_id=dedup_id,
+            confirmed=confirmed,
+            ttl=ttl,
+            once=once,
         )
 
     async def run_command_as(self, room_id: str, author: str, line: str) -> str:

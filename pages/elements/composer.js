@@ -13,6 +13,8 @@ const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is remo
 const RUNNING_DELAY = 300; // ms after which a command that is not answered yet is shown
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 const TEXT_BYTES_MAX = 60_000; // a socket frame holds 65,536
+const ONCE = "once";
+const ONCE_SECONDS = 86_400; // for which a message can be opened at most
 
 export default {
   props: {
@@ -37,7 +39,7 @@ export default {
       active: 0, // index of the one that Tab and Enter complete
       target: null, // the message that is edited or answered (see compose.js)
       running: [], // commands that are not answered yet
-      lifetime: "", // of the next messages, in seconds; empty is that of the room
+      lifetime: "", // of the next messages, in seconds, or `ONCE`; empty is that of the room
       isChoosing: false, // whether the menu of lifetimes is open
     };
   },
@@ -213,7 +215,8 @@ export default {
     // How long messages are kept
     renderLifetime() {
       const [value, text] = this.chosenLifetime();
-      const label = value ? this.texts.chosen_lifetime.replace("{}", text) : this.texts.lifetime;
+      const chosen = value === ONCE ? this.texts.chosen_once : this.texts.chosen_lifetime.replace("{}", text);
+      const label = value ? chosen : this.texts.lifetime;
       return Vue.h("button", {
         type: "button",
         class: ["button quiet lifetime", { "icon-only": !value }],
@@ -226,7 +229,8 @@ export default {
     },
     listLifetimes() {
       const lifetimes = this.changed.lifetimes ?? this.lifetimes;
-      return [["", this.texts.as_room], ...lifetimes.map(([seconds, text]) => [String(seconds), text])];
+      const own = lifetimes.map(([seconds, text]) => [String(seconds), text]);
+      return [["", this.texts.as_room], ...own, [ONCE, this.texts.once]];
     },
     // The owner may have changed which ones there are.
     chosenLifetime() {
@@ -246,6 +250,7 @@ export default {
     },
     describeBox() {
       const [value, text] = this.chosenLifetime();
+      if (value === ONCE) return this.texts.opened_once;
       if (value) return this.texts.gone_in.replace("{}", text);
       return this.changed.placeholder ?? this.placeholder;
     },
@@ -362,8 +367,8 @@ export default {
     resend() {
       const within = Math.min(this.resend_within, this.changed.resend_within ?? Infinity);
       this.unanswered.forEach(({ since, lifetime }, dedup) => {
-        const own = lifetime ? lifetime * 1_000 : Infinity;
-        if (Date.now() - since < Math.min(within, own)) this.emitPost(dedup);
+        const own = lifetime === ONCE ? ONCE_SECONDS : Number(lifetime || Infinity);
+        if (Date.now() - since < Math.min(within, own * 1_000)) this.emitPost(dedup);
         else this.reject(dedup, this.late);
       });
     },

@@ -54,6 +54,7 @@ class _Sent:
     reply_to: str = ""
     seq: int = 0
     ttl: timedelta | None = None
+    once: bool = False
 
 
 class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
@@ -103,6 +104,9 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "chosen_lifetime": _("Disappears after: {time}", time="{}"),
                 "as_room": _("As the room"),
                 "gone_in": _("Message, gone in {time}", time="{}"),
+                "once": _("Once"),
+                "chosen_once": _("Once: disappears when each member has opened it"),
+                "opened_once": _("Message, opened once"),
             },
             **self._describe_lifetimes(room),
         )
@@ -194,12 +198,15 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 dedup_id=sent.dedup_id,
                 confirmed=sent.confirmed,
                 ttl=sent.ttl,
+                once=sent.once,
             )
             return result.told
         await self._context.chat.messages.post(
             self._room.id,
             visitor_id=visitor_id,
-            post=Post(unescape_slash(sent.text), reply_to=sent.reply_to, ttl=sent.ttl),
+            post=Post(
+                unescape_slash(sent.text), reply_to=sent.reply_to, ttl=sent.ttl, once=sent.once
+            ),
             dedup_id=sent.dedup_id,
             confirmed=sent.confirmed,
         )
@@ -233,13 +240,15 @@ def _parse(arguments: GenericEventArguments) -> _Sent | None:
     if fields.get("seq") is not None and not (seq := read_seq(fields["seq"])):
         return None
     lifetime = fields.get("lifetime") or "0"
-    if not isinstance(lifetime, str) or not re.fullmatch(r"[0-9]{1,10}", lifetime):
+    if not isinstance(lifetime, str) or not re.fullmatch(r"once|[0-9]{1,10}", lifetime):
         return None
+    once = lifetime == "once"
     return _Sent(
         text,
         dedup_id,
         confirmed=fields.get("confirmed") is True,
         reply_to=reply_to if isinstance(reply_to, str) else "",
         seq=seq,
-        ttl=timedelta(seconds=int(lifetime)) or None,
+        ttl=None if once else timedelta(seconds=int(lifetime)) or None,
+        once=once,
     )
