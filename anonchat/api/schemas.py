@@ -301,7 +301,7 @@ class Message(_ResponseModel):
         description="Whether each reader can open it a single time. Then `text` is empty, for its "
         "author, too."
     )
-    opened: int = Field(ge=0, description="How many have opened it, if it is `once`.")
+    opened: int = Field(ge=0, examples=[0], description="How many have opened it, if it is `once`.")
 
     @classmethod
     def of(cls, message: entities.Message, reader: str) -> Self:

@@ -163,10 +163,11 @@ export default {
         ask: (ids) => this.$emit("find", { ids }),
         open: (id) => this.openMessage(id),
       });
-      this.once = new OnceMessages(list, this.times, {
+      this.once = new OnceMessages(this.times, {
         me: this.me,
         texts: this.texts,
         ask: (key) => this.$emit("open", { key }),
+        giveBack: (key) => (this.rows.get(key)?.node ?? list).focus({ preventScroll: true }),
       });
       this.unseen = new Unseen(this.read?.[""]);
       this.scrollPosition = new ScrollPosition(list, this.rows);

@@ -79,7 +79,8 @@ async def test_second_opening_in_another_tab_is_refused(world: World, room: str)
     await expect(opener(mira)).to_be_visible()
     await mira.page.evaluate(
         """() => {
-            const list = getElement(document.querySelector(".feed-messages").parentElement.id.slice(1));
+            const { id } = document.querySelector(".feed-messages").parentElement;
+            const list = getElement(id.slice(1));
             list.once.draw = () => {};  // keeps the button
             window.buttons = [...document.querySelectorAll(".open-once")];
         }"""
@@ -100,7 +101,9 @@ async def test_those_who_come_later_cannot_open_it(world: World, room: str) -> N
     await post_once(ann)
     await expect(opener(mira)).to_be_visible()
     (timur,) = await world.members(room, "Timur")
-    await expect(timur.log.get_by_text("For those who were here when it was posted")).to_be_visible()
+    await expect(
+        timur.log.get_by_text("For those who were here when it was posted")
+    ).to_be_visible()
     await expect(opener(timur)).to_have_count(0)
 
 
@@ -174,6 +177,24 @@ async def test_text_is_not_shown_after_a_way_back(world: World, room: str) -> No
     await mira.open_path("/privacy")
     await mira.page.go_back()
     await expect(mira.log.get_by_text("You have opened it.")).to_be_visible()
+    await expect_text_nowhere(mira)
+
+
+async def test_opened_text_disappears_at_the_end_of_the_message(world: World, room: str) -> None:
+    # The context keeps the fake clock: no other test uses one with these options.
+    mira = await world.visitor("Mira", timezone_id="Europe/Madrid")
+    await mira.page.clock.install()
+    # The fake clock knows no navigation, from which the page estimates the server's time.
+    await mira.page.add_init_script("performance.getEntriesByType = () => [{ requestStart: 0 }]")
+    await mira.open_room(room)
+    ann, _ = await world.members(room, "Ann", "Timur")
+    await post_once(ann)
+    await opener(mira).click()
+    await expect(mira.dialog).to_contain_text(SECRET)
+    await mira.page.clock.fast_forward("23:50:00")
+    await expect(mira.dialog).to_contain_text(SECRET)
+    await mira.page.clock.fast_forward("00:11:00")
+    await expect(mira.dialog).to_have_count(0)
     await expect_text_nowhere(mira)
 
 

@@ -4,22 +4,23 @@
 import { prepareSpoilers } from "marked_text";
 
 export class OnceMessages {
-  #list;
   #times;
   #me;
   #texts;
   #ask;
+  #giveBack;
   #asked = new Map(); // what the rows show that are about to be opened, by key
   #dialog = null;
   #timer;
 
-  // `ask` is called with the key of a message to be opened; then `show` or `fail` is called.
-  constructor(list, times, { me, texts, ask }) {
-    this.#list = list;
+  // `ask` is called with the key of a message to be opened; then `show` or `fail` is called. `giveBack`
+  // is called with the key to move the focus there if the dialog has closed.
+  constructor(times, { me, texts, ask, giveBack }) {
     this.#times = times;
     this.#me = me;
     this.#texts = texts;
     this.#ask = ask;
+    this.#giveBack = giveBack;
   }
 
   // Fills in what differs by reader.
@@ -46,10 +47,13 @@ export class OnceMessages {
     this.#asked.delete(key);
     if (!name) return;
     this.close();
-    this.#dialog = drawDialog(name, html, this.#texts);
-    this.#dialog.addEventListener("close", () => this.close());
-    document.body.append(this.#dialog);
-    this.#dialog.showModal();
+    const dialog = (this.#dialog = drawDialog(name, html, this.#texts));
+    dialog.addEventListener("close", () => {
+      if (this.#dialog === dialog) this.close();
+      if (document.activeElement === document.body) this.#giveBack(key);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
     this.#timer = setTimeout(() => this.close(), this.#times.timeLeft(until));
   }
 
@@ -67,9 +71,8 @@ export class OnceMessages {
     if (!dialog) return;
     clearTimeout(this.#timer);
     this.#dialog = null;
-    dialog.close(); // the focus returns to the element that had it
+    dialog.close(); // the focus returns to the element that had it, if that is still there
     dialog.remove();
-    if (document.activeElement === document.body) this.#list.focus({ preventScroll: true });
   }
 
   #drawButton(row) {
