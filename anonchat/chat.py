@@ -112,6 +112,9 @@ class Chat:
         reactions = StoredReactions(
             database=database, clock=clock, message_cipher=message_cipher, cipher=reaction_cipher
         )
+        stored_messages = StoredMessages(
+            database=database, clock=clock, keys=keys, cipher=message_cipher, reactions=reactions
+        )
         # After the bus, which the keys need.
         self._event_cipher = EventCipher(cipher, message_cipher)
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
@@ -158,6 +161,7 @@ class Chat:
             nicknames=self.nicknames,
             phrases=PhraseVerifier(limits, hasher),
             forget_reactions=reactions.forget,
+            forget_reader=stored_messages.forget_reader,
             hasher=hasher,
         )
         self.room_deletion = RoomDeletion(
@@ -247,13 +251,7 @@ class Chat:
             ),
             history=history,
             search=MessageSearch(history=history, clock=clock),
-            stored=StoredMessages(
-                database=database,
-                clock=clock,
-                keys=keys,
-                cipher=message_cipher,
-                reactions=reactions,
-            ),
+            stored=stored_messages,
             require_member=self.memberships.require,
             list_members=self.memberships.list_all,
             rotate_span_keys=self.key_rotation.rotate,

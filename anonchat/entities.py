@@ -74,6 +74,9 @@ class Message:
     is shown where nothing draws it. `reply_to` is the id of the message that it answers, which may
     be gone, and `mentions` are the authors whom its text names. `revision` counts its changes:
     a copy with a higher one is newer.
+
+    Each reader can open a message that is `once` a single time: its `text` is always empty here.
+    The authors who have not opened it yet are `readers`, those who have `openers`.
     """
 
     id: str
@@ -93,6 +96,14 @@ class Message:
     edited: bool = False
     revision: int = 0
     reactions: tuple[Reaction, ...] = ()
+    once: bool = False
+    readers: tuple[str, ...] = ()
+    openers: tuple[str, ...] = ()
+
+    @property
+    def opened(self) -> int:
+        """How many have opened it."""
+        return len(self.openers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,9 @@ class Post:
     With a kind the text may be empty: one is made of kind and data. A `nickname` is shown instead
     of the author's, without a badge. `reply_to` is the id of the message that it answers, `ttl` its
     own lifetime, which is at most that of the room's messages.
+
+    With `once`, which is for texts only, those who are members now can each open it a single time.
+    It is deleted when all have opened it, and after 24 hours at the latest.
     """
 
     text: str = ""
@@ -123,6 +137,7 @@ class Post:
     nickname: str = ""
     reply_to: str = ""
     ttl: timedelta | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,17 @@ class MessageReacted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageOpened(Event):
+    """The readers of a message that can be opened once have changed: one has opened it.
+
+    `visitor_id` is its author, as a visitor.
+    """
+
+    message: Message
+    visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted(Event):
     """Messages were deleted, or purged after they expired."""
 

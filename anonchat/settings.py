@@ -165,6 +165,8 @@ class Settings(BaseSettings):
     """Edited messages per visitor; an edit costs as much as a deletion."""
     reactions_per_visitor: RateSetting = Rate(240, timedelta(minutes=1))
     """Reactions that a visitor adds or removes."""
+    openings_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Messages that a visitor opens once; the last opening costs as much as a deletion."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))

@@ -11,6 +11,7 @@ from models.closed_name import ClosedNameRow
 from models.job_run import JobRunRow
 from models.member import MemberRow
 from models.message import MessageRow
+from models.opening import OpeningRow
 from models.purge_stats import PurgeStatsRow
 from models.reaction import ReactionRow
 from models.room import RoomRow
@@ -24,6 +25,7 @@ __all__ = [
     "JobRunRow",
     "MemberRow",
     "MessageRow",
+    "OpeningRow",
     "PurgeStatsRow",
     "ReactionRow",
     "RoomRow",

@@ -28,6 +28,7 @@ CONNECTIONS = 2
 
 KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
+OPENED = "SELECT count(*) FROM opening WHERE opened"
 CHANGED = "SELECT sum(revision) FROM message"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
@@ -39,6 +40,7 @@ CHANGES = {
     "event: read marks": READ,
     "event: messages deleted": KEYS,
     "event: messages edited": KEYS,
+    "event: messages opened once": OPENED,
     "event: reactions": CHANGED,
     "event: rooms left in the list": MEMBERS,
     "event: posts": MESSAGES,
@@ -64,6 +66,7 @@ CHANGES = {
     "API: commands run": MESSAGES,
     "API: messages edited": KEYS,
     "API: messages deleted": MESSAGES,
+    "API: messages opened once": OPENED,
     "API: reactions": CHANGED,
 }
 """Queries whose result an attack changes."""

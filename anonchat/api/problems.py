@@ -114,7 +114,8 @@ NOT_ALLOWED = Problem(
     403,
     "You may not do this",
     "A message may be deleted by its author and the room's owner, and edited by its author if it "
-    "has no kind. A room may be changed or deleted by its owner.",
+    "has no kind and is not `once`. One that is may be opened by each reader a single time. "
+    "A room may be changed or deleted by its owner.",
 )
 NOT_FOUND = Problem(
     "not-found",

@@ -153,6 +153,11 @@ class NewMessage(_RequestModel):
         default=None,
         description="How long it is kept, at most as long as other messages of the room.",
     )
+    once: bool = Field(
+        default=False,
+        description="Whether those who are members now can each open it a single time. It is "
+        "deleted when all have, and after 24 hours at the latest.",
+    )
     confirmed: bool = _CONFIRMED
 
 
@@ -292,6 +297,11 @@ class Message(_ResponseModel):
     )
     edited: bool = Field(description="Whether its author has changed the text.")
     reactions: list[Reaction] = Field(description="At most 20 kinds, the first one first.")
+    once: bool = Field(
+        description="Whether each reader can open it a single time. Then `text` is empty, for its "
+        "author, too."
+    )
+    opened: int = Field(ge=0, examples=[0], description="How many have opened it, if it is `once`.")
 
     @classmethod
     def of(cls, message: entities.Message, reader: str) -> Self:
@@ -311,6 +321,21 @@ class Message(_ResponseModel):
         """Convert a message with its text as HTML, which is drawn unless it is given."""
         html = draw_html(message.text) if html is None else html
         return cls.of(message, reader).model_copy(update={"html": html})
+
+
+class Opening(_ResponseModel):
+    """What was said in a message that the caller has opened."""
+
+    text: str = Field(examples=["The key is under the mat."])
+    html: str = Field(
+        description="The text drawn as HTML, whose only tags are those of Markdown.",
+        examples=["The key is under the mat."],
+    )
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Draw a text."""
+        return cls(text=text, html=draw_html(text))
 
 
 class Command(_ResponseModel):

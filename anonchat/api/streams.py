@@ -16,6 +16,7 @@ from ..events import (
     MemberJoined,
     MemberLeft,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -197,6 +198,8 @@ class Streams:
                 self._change(message, "edited")
             case MessageReacted(message) if message.room_id in self._subscribers:
                 self._change(message, "reacted")
+            case MessageOpened(message) if message.room_id in self._subscribers:
+                self._change(message, "opened")
             case MessagesDeleted(room_id, seqs) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.discard(seqs)

@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..entities import Message
-from ..events import Event, MessageEdited, MessagePosted, MessageReacted, MessagesDeleted
+from ..events import (
+    Event,
+    MessageEdited,
+    MessageOpened,
+    MessagePosted,
+    MessageReacted,
+    MessagesDeleted,
+)
 from ..runtime.bounded_dict import BoundedDict
 
 Listener = Callable[[Event], Awaitable[None]]
@@ -69,20 +76,27 @@ class Bus:
                 for seq in seqs:
                     self._recently_deleted[room_id, seq] = None
                     self._recently_changed.pop((room_id, seq), None)
-            case MessageEdited(message) | MessageReacted(message) if not self._is_outdated(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message) if (
+                not self._is_outdated(message)
+            ):
                 self._recently_changed[message.room_id, message.seq] = message
         await self._deliver(event, self._listeners)
 
     async def _deliver(self, event: Event, listeners: list[Listener]) -> None:
         match event:
-            case MessagePosted(_, message) | MessageEdited(message) | MessageReacted(message) if (
-                self._was_deleted(message)
-            ):
+            case (
+                MessagePosted(_, message)
+                | MessageEdited(message)
+                | MessageReacted(message)
+                | MessageOpened(message)
+            ) if self._was_deleted(message):
                 return
             case MessagePosted(_, message) if self._is_outdated(message):
                 newest = self._recently_changed[message.room_id, message.seq]
                 event = replace(event, message=newest)
-            case MessageEdited(message) | MessageReacted(message) if self._is_outdated(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message) if (
+                self._is_outdated(message)
+            ):
                 return
         for listener in listeners:
             try:

@@ -10,6 +10,7 @@ from ..events import (
     Event,
     EventsLost,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -60,7 +61,7 @@ class Outbox:
             case MessagesDeleted(room_id, seqs):
                 self._deleted_seqs[room_id] = max(self._deleted_seqs.get(room_id, 0), *seqs)
                 self._enqueue(room_channel(room_id), event)
-            case MessageEdited(message) | MessageReacted(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._enqueue(room_channel(message.room_id), event)
             case RoomStateChanged(room_id):
                 self._enqueue(room_channel(room_id), event)

@@ -53,7 +53,10 @@ class Cost:
     DRAWN_CHARACTER: Final = 0.001
     """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0
-    """A deletion: a new key for the span, and re-encryption of its other messages."""
+    """A deletion: a new key for the span, and re-encryption of its other messages.
+
+    Opening a message once may end with one.
+    """
     JOIN: Final = 8.0
     """Joining or leaving a room: a transaction, and updates of member and room lists."""
     NEW_ROOM: Final = 24.0

@@ -68,6 +68,8 @@ class Limits:
         """Messages edited by a visitor."""
         self.reactions = limit(settings.reactions_per_visitor)
         """Reactions that a visitor adds or removes."""
+        self.openings = limit(settings.openings_per_visitor)
+        """Messages that a visitor opens once."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)

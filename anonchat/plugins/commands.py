@@ -4,7 +4,8 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from ..entities import Member as CoreMember
@@ -118,8 +119,13 @@ class Commands:
         *,
         dedup_id: str = "",
         confirmed: bool = True,
+        ttl: timedelta | None = None,
+        once: bool = False,
     ) -> CommandResult:
         """Run a command; one that is sent again with its `dedup_id` is not run again.
+
+        What it posts has the lifetime `ttl`, unless the command gives it one of its own, and can be
+        opened once with `once`.
 
         Unless `confirmed`, raises `NeedsConfirmation` if filters warn about what it says. That is
         said, and the command not run again, once the same `dedup_id` is confirmed. Also raises
@@ -134,7 +140,7 @@ class Commands:
             run = asyncio.create_task(
                 self._say_confirmed(member, post, dedup_id)
                 if post
-                else self._run(text, member, room, provide, dedup_id, confirmed)
+                else self._run(text, member, room, provide, dedup_id, confirmed, ttl, once)
             )
             self._running.add(run)
             run.add_done_callback(self._running.discard)
@@ -158,6 +164,8 @@ class Commands:
         provide: Callable[[Command], Awaitable[Values]],
         dedup_id: str,
         confirmed: bool,
+        ttl: timedelta | None,
+        once: bool,
     ) -> CommandResult:
         command, line = self._find(normalize_message(text))
         if not may_use(command.who, member.author, room):
@@ -174,6 +182,8 @@ class Commands:
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, arguments, what=what, seconds=_SECONDS)
+        if isinstance(answer, Post):
+            answer = replace(answer, ttl=answer.ttl or ttl, once=answer.once or once)
         try:
             return await self.finish(
                 command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed

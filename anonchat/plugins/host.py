@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 
@@ -118,6 +119,8 @@ class PluginHost:
         language: Language | None = None,
         dedup_id: str = "",
         confirmed: bool = True,
+        ttl: timedelta | None = None,
+        once: bool = False,
     ) -> CommandResult:
         """Run a command of a member. Raises `NotAMember`, and what `Commands.run` raises."""
         member = await self.chat.memberships.require(room_id, visitor_id)
@@ -128,7 +131,14 @@ class PluginHost:
             return await self._provide_member(command.call, member, room, language)
 
         return await self._commands.run(
-            text, member, room, provide, dedup_id=dedup_id, confirmed=confirmed
+            text,
+            member,
+            room,
+            provide,
+            dedup_id=dedup_id,
+            confirmed=confirmed,
+            ttl=ttl,
+            once=once,
         )
 
     async def run_command_as(self, room_id: str, author: str, line: str) -> str:

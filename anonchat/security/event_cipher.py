@@ -13,6 +13,7 @@ from ..events import (
     Event,
     MemberJoined,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     PeerPresence,
@@ -50,7 +51,11 @@ class EventCipher:
                 if not encrypted or not posted:
                     return None
                 return MessagePosted(encrypted, posted, visitor_id)
-            case MessageEdited(message, visitor_id) | MessageReacted(message, visitor_id):
+            case (
+                MessageEdited(message, visitor_id)
+                | MessageReacted(message, visitor_id)
+                | MessageOpened(message, visitor_id)
+            ):
                 changed = self._message_cipher.encrypt_sent_message(message, visitor_id)
                 return replace(event, message=changed) if changed else None
             case VisitorTold(room_id, visitor_id, text):
@@ -82,7 +87,11 @@ class EventCipher:
                 if not decrypted or not posted:
                     return None
                 return MessagePosted(decrypted, posted, visitor_id)
-            case MessageEdited(message, visitor_id) | MessageReacted(message, visitor_id):
+            case (
+                MessageEdited(message, visitor_id)
+                | MessageReacted(message, visitor_id)
+                | MessageOpened(message, visitor_id)
+            ):
                 changed = await self._message_cipher.decrypt_sent_message(message, visitor_id)
                 return replace(event, message=changed) if changed else None
             case VisitorTold(room_id, visitor_id, text):

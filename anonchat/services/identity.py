@@ -98,6 +98,7 @@ class Identity:
         phrases: PhraseVerifier,
         hasher: Hasher,
         forget_reactions: Callable[[str], AsyncIterator[Event]],
+        forget_reader: Callable[[str], AsyncIterator[Event]],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -114,6 +115,7 @@ class Identity:
         self._nicknames = nicknames
         self._phrases = phrases
         self._forget_reactions = forget_reactions
+        self._forget_reader = forget_reader
         self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
         self._token_cache = TokenCache()
@@ -430,6 +432,8 @@ class Identity:
             await self._bus.publish(deletion)
         async for reacted in self._forget_reactions(visitor_id):
             await self._bus.publish(reacted)
+        async for opened in self._forget_reader(visitor_id):
+            await self._bus.publish(opened)
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction(visitor_id) as session:

@@ -100,7 +100,8 @@ class Messages:
                 post,
                 dedup_id,
                 dedup_key=self._hasher.hash("dedup", room_id, visitor_id, dedup_id),
-                mentions=await self._find_mentions(room_id, post.text),
+                # Those of a text that is opened once are not known to others.
+                mentions=() if post.once else await self._find_mentions(room_id, post.text),
             )
             return await self._writer.store(draft)
 
@@ -111,7 +112,9 @@ class Messages:
         reviewed = await self.review(room_id, visitor_id, post)
         if reviewed.warnings and not confirmed:
             raise NeedsConfirmation(reviewed.warnings)
-        return normalize_post(replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl))
+        return normalize_post(
+            replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl, once=post.once)
+        )
 
     async def _find_mentions(self, room_id: str, text: str) -> tuple[str, ...]:
         """Return the authors whom a text mentions."""
@@ -289,6 +292,27 @@ class Messages:
         if is_changed and self._writer.is_readable(event.message, event.visitor_id):
             await self._bus.publish(event)
         return event.message
+
+    async def open_once(self, room_id: str, *, visitor_id: str, message_id: str) -> str:
+        """Return the text of a message that is `once`, to each of its readers a single time.
+
+        These are the others who were members when it was posted. When all have opened it, it is
+        deleted. Raises `NotAMember`, `NotAllowed`, `NotFound`, `RateLimited` or `Unavailable`.
+        """
+        return await self._open_once(room_id, visitor_id, _has_id(message_id))
+
+    async def open_once_by_seq(self, room_id: str, *, visitor_id: str, seq: int) -> str:
+        """Return the text of a message as `open_once()` does."""
+        return await self._open_once(room_id, visitor_id, col(MessageRow.seq) == seq)
+
+    async def _open_once(self, room_id: str, visitor_id: str, which: ColumnElement[bool]) -> str:
+        charge = self._limits.openings.hit_once(visitor_id)
+        text, event, number = await self._stored.open_once(room_id, visitor_id, which, charge)
+        await self._bus.publish(event)
+        if number is not None:
+            with suppress(Unavailable):  # the next purge retries
+                await self._rotate_span_keys(number)
+        return text
 
     async def flush(self) -> None:
         """Wait until all accepted messages are stored."""

@@ -1,17 +1,17 @@
 """Deletes and changes single messages, each in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
+from models import MemberRow, MessageRow, OpeningRow, RoomRow, SpanRow, TombstoneRow
 
 from ..crypto import DecryptionError
 from ..entities import Message
 from ..errors import N_, NotAllowed, NotAMember, NotFound, Unavailable
-from ..events import MessageReacted
+from ..events import MessageOpened, MessageReacted, MessagesDeleted
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
 from ..security.key_names import key_generation, span_at
@@ -20,6 +20,7 @@ from ..security.message_cipher import MessageCipher
 from .conflicts import retry_on_conflict
 from .database import Database
 from .message_history import is_live
+from .openings import has_readers, remove_reader
 from .purge_stats import count_purged
 from .reactions import StoredReactions
 
@@ -67,18 +68,7 @@ class StoredMessages:
             if row.visitor_id != visitor_id and (room is None or room.owner != member.author):
                 raise NotAllowed(N_("Only its author and the owner of the room may delete it."))
             charge()
-            number = span_at(row.expires_at)
-            await self._begin_generation(session, number)
-            await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
-            session.add(
-                TombstoneRow(
-                    dedup_key=row.dedup_key,
-                    room_id=row.room_id,
-                    visitor_id=row.visitor_id,
-                    expires_at=ceil_to_minute(row.expires_at),
-                )
-            )
-            await count_purged(session, messages=1)
+            number = await self._remove(session, row)
         return row.seq, number
 
     @retry_on_conflict
@@ -101,7 +91,7 @@ class StoredMessages:
             if row.visitor_id != visitor_id:
                 raise NotAllowed(N_("Only its author may change it."))
             message = await self._decrypt(session, row)
-            if message.kind:
+            if message.kind or message.once:
                 raise NotAllowed(N_("Only a message that is a text can be changed."))
             charge()
             number = span_at(row.expires_at)
@@ -155,6 +145,79 @@ class StoredMessages:
             message = await self._decrypt(session, row)
         return MessageReacted(message, row.visitor_id), True
 
+    @retry_on_conflict
+    async def open_once(
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        charge: Callable[[], None],
+    ) -> tuple[str, MessageOpened | MessagesDeleted, int | None]:
+        """Open a message for one of its readers; return its text, and what has happened.
+
+        After the last reader it is deleted: then its span is returned, too. Raises `NotAMember`,
+        `NotFound`, `NotAllowed`, or `Unavailable` if only another node has one of its keys.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            _, row = await self._lock(session, room_id, visitor_id, which)
+            message = await self._decrypt(session, row)
+            own = await session.get(OpeningRow, (row.id, visitor_id))
+            _check_opening(message, own, is_author=row.visitor_id == visitor_id)
+            charge()
+            text = self._cipher.decrypt_text(row)
+            if own is None or text is None:  # a key was destroyed meanwhile
+                raise NotFound(NO_MESSAGE)
+            own.opened = True
+            await session.flush()
+            if not await has_readers(session, row.id):
+                number = await self._remove(session, row)
+                return text, MessagesDeleted(room_id, (row.seq,)), number
+            row.revision += 1
+            message = await self._decrypt(session, row)
+        return text, MessageOpened(message, row.visitor_id), None
+
+    async def forget_reader(
+        self, visitor_id: str
+    ) -> AsyncIterator[MessageOpened | MessagesDeleted]:
+        """Remove a visitor from the readers of all messages; yield the events.
+
+        A message that all others have opened is deleted.
+        """
+        query = select(MessageRow).join(OpeningRow)
+        query = query.where(OpeningRow.visitor_id == visitor_id).order_by(col(MessageRow.id))
+        query = query.limit(1).with_for_update(of=MessageRow)
+        while True:
+            async with self._database.transaction(visitor_id) as session:
+                row = (await session.exec(query)).first()
+                if row is None:
+                    return
+                await remove_reader(session, row.id, visitor_id)
+                if is_kept := await has_readers(session, row.id):
+                    row.revision += 1
+                    (message,) = await self._reactions.decrypt_messages(session, [row])
+                else:
+                    await self._remove(session, row)
+            if not is_kept:
+                yield MessagesDeleted(row.room_id, (row.seq,))
+            elif message and message.expires_at > self._clock():
+                yield MessageOpened(message, row.visitor_id)
+
+    async def _remove(self, session: AsyncSession, row: MessageRow) -> int:
+        """Delete the row of a message; return its span."""
+        number = span_at(row.expires_at)
+        await self._begin_generation(session, number)
+        await session.exec(delete(MessageRow).where(col(MessageRow.id) == row.id))
+        session.add(
+            TombstoneRow(
+                dedup_key=row.dedup_key,
+                room_id=row.room_id,
+                visitor_id=row.visitor_id,
+                expires_at=ceil_to_minute(row.expires_at),
+            )
+        )
+        await count_purged(session, messages=1)
+        return number
+
     async def _lock_generation(self, session: AsyncSession, number: int) -> int:
         """Lock a span until the transaction ends; return the current generation of its keys."""
         await self._database.lock_span_shared(session, number)
@@ -201,3 +264,15 @@ class StoredMessages:
         await self._keys.get_or_create(self._keys.own_span_key(number, span.generation))
         session.add(span)
         return span.generation
+
+
+def _check_opening(message: Message, own: OpeningRow | None, *, is_author: bool) -> None:
+    """Raise `NotAllowed` if a member cannot open a message."""
+    if not message.once:
+        raise NotAllowed(N_("This message need not be opened."))
+    if is_author:
+        raise NotAllowed(N_("Only the others can open it."))
+    if own is None:
+        raise NotAllowed(N_("Only those who were members when it was posted can open it."))
+    if own.opened:
+        raise NotAllowed(N_("You have opened it already."))

@@ -164,6 +164,20 @@ async def _react(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _open_messages(client: Client, scene: Scene) -> Act:
+    """Post messages, each of which another visitor opens once."""
+    path = f"{_API}/rooms/{scene.own_room}/messages"
+    await _find_authors(client, scene)
+
+    async def act(number: int) -> None:
+        posted = {"text": "x" * 200, "once": True}
+        message = await client.ask("POST", path, token=scene.token(number), json=posted)
+        target = f"{path}/{json.loads(message)['id']}/opening"
+        await client.ask("POST", target, token=scene.token(number + 1))
+
+    return act
+
+
 async def _edit_messages(client: Client, scene: Scene) -> Act:
     """Edit messages that the attacker posts first."""
     path = f"{_API}/rooms/{scene.own_room}/messages"
@@ -276,6 +290,13 @@ WAYS = (
         ("PATCH", "/rooms/{slug}/messages/{message_id}"),
         _edit_messages,
         "edits_per_visitor",
+    ),
+    _way(
+        "messages opened once",
+        ("POST", "/rooms/{slug}/messages/{message_id}/opening"),
+        _open_messages,
+        "posts_per_visitor",
+        "openings_per_visitor",
     ),
     Way(
         "API: reactions",

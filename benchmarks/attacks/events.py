@@ -162,6 +162,16 @@ async def _post_and_edit(page: Page, scene: Scene, _number: int) -> None:
     await page.emit("nicegui-composer", "post", edit)
 
 
+async def _post_and_open(page: Page, scene: Scene, number: int) -> None:
+    """Post a message through the API as another visitor, and open it once on the page."""
+    path = f"/api/v1/rooms/{scene.own_room}/messages"
+    others = [token for token in scene.tokens if token != page.token]
+    posted = {"text": "to be opened", "once": True}
+    token = others[number % len(others)]
+    message = await page.client.ask("POST", path, token=token, json=posted)
+    await page.emit("messages", "open", {"key": str(json.loads(message)["seq"])})
+
+
 async def _delete_room(page: Page, _scene: Scene, _number: int) -> None:
     """Create a room and delete it on its page."""
     name = _unique("burn-*")
@@ -322,6 +332,13 @@ WAYS = (
         _post_and_edit,
         ("nicegui-composer", "post"),
         allowed=("posts_per_visitor", "edits_per_visitor"),
+    ),
+    _way(
+        "messages opened once",
+        _own_room,
+        _post_and_open,
+        ("messages", "open"),
+        allowed=("posts_per_visitor", "openings_per_visitor"),
     ),
     _way(
         "reactions",

@@ -3,6 +3,7 @@
 import { findCommands, isCommand, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
 import { drawDoubts } from "doubts";
+import { LifetimeMenu } from "lifetime_menu";
 import { findMembers, listMembers } from "mentions";
 import { Note } from "note";
 import { dismissReason, showReason } from "reason";
@@ -12,6 +13,8 @@ const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is remo
 const RUNNING_DELAY = 300; // ms after which a command that is not answered yet is shown
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 const TEXT_BYTES_MAX = 60_000; // a socket frame holds 65,536
+const ONCE = "once";
+const ONCE_SECONDS = 86_400; // for which a message can be opened at most
 
 export default {
   props: {
@@ -21,6 +24,7 @@ export default {
     label: String,
     send_label: String,
     resend_within: Number, // age in ms up to which an unanswered message is sent again
+    lifetimes: Array, // those that a message may have instead: pairs of seconds and a text
     late: String,
     commands: Array, // those that the member may use, by name: name, usage, help
     texts: Object, // translated texts
@@ -35,6 +39,8 @@ export default {
       active: 0, // index of the one that Tab and Enter complete
       target: null, // the message that is edited or answered (see compose.js)
       running: [], // commands that are not answered yet
+      lifetime: "", // of the next messages, in seconds, or `ONCE`; empty is that of the room
+      isChoosing: false, // whether the menu of lifetimes is open
     };
   },
   render() {
@@ -64,7 +70,7 @@ export default {
           ref: "box",
           id: `${this.$attrs.id}-box`, // as in the first paint
           rows: 1,
-          placeholder: this.changed.placeholder ?? this.placeholder,
+          placeholder: this.describeBox(),
           "aria-label": this.label,
           enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
@@ -77,6 +83,7 @@ export default {
           onKeydown: this.onKeydown,
           onBlur: this.closeList,
         }),
+        this.isEditing() || this.renderLifetime(),
         Vue.h("button", { class: "button icon-only", type: "submit", "aria-label": this.send_label }, [
           Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
         ]),
@@ -86,6 +93,8 @@ export default {
   mounted() {
     this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
     this.doubts = []; // texts that are sent if the reader confirms them
+    this.lifetime = sessionStorage.getItem(this.key("lifetime")) || "";
+    this.lifetimeMenu = new LifetimeMenu({ onToggle: (isOpen) => (this.isChoosing = isOpen) });
     this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     // Lines break elsewhere if the width changes; in the next frame, because this changes the size again.
@@ -109,6 +118,7 @@ export default {
   },
   unmounted() {
     this.resizeObserver.disconnect();
+    this.lifetimeMenu.close();
     document.removeEventListener("keydown", this.onTyping);
     document.removeEventListener("keydown", this.onEscape);
     document.removeEventListener(COMPOSE, this.onCompose);
@@ -167,20 +177,20 @@ export default {
       this.target = null;
       this.setText("");
       this.showAlert("");
-      this.send(dedup, { text, reply });
+      this.send(dedup, { text, reply, lifetime: this.chosenLifetime()[0] });
       this.$refs.box.focus();
     },
     // `reply` is what is answered, `seq` the message that is edited.
-    send(dedup, { text, confirmed, reply, seq }) {
-      this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq });
+    send(dedup, { text, confirmed, reply, seq, lifetime }) {
+      this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq, lifetime });
       this.saveUnanswered();
       if (!seq) this.showPending(dedup, text);
       // A disconnected socket would buffer it and send it even after it went back into the box.
       if (window.socket?.connected) this.emitPost(dedup);
     },
     emitPost(dedup) {
-      const { text, confirmed, reply, seq } = this.unanswered.get(dedup);
-      this.$emit("post", { text, dedup, confirmed, reply_to: reply?.id, seq });
+      const { text, confirmed, reply, seq, lifetime } = this.unanswered.get(dedup);
+      this.$emit("post", { text, dedup, confirmed, reply_to: reply?.id, seq, lifetime });
     },
     showPending(dedup, text) {
       // What a command will post is not known: a row with its text would vanish again.
@@ -200,6 +210,49 @@ export default {
       this.resize();
       // What is edited is stored already.
       if (!this.isEditing()) sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
+    },
+
+    // How long messages are kept
+    renderLifetime() {
+      const [value, text] = this.chosenLifetime();
+      const chosen = value === ONCE ? this.texts.chosen_once : this.texts.chosen_lifetime.replace("{}", text);
+      const label = value ? chosen : this.texts.lifetime;
+      return Vue.h("button", {
+        type: "button",
+        class: ["button quiet lifetime", { "icon-only": !value }],
+        "aria-label": label,
+        title: label,
+        "aria-haspopup": "menu",
+        "aria-expanded": String(this.isChoosing),
+        onClick: ({ currentTarget }) => this.chooseLifetime(currentTarget),
+      }, [Vue.h("i", { class: "icon icon-clock", "aria-hidden": "true" }), value && Vue.h("span", text)]);
+    },
+    listLifetimes() {
+      const lifetimes = this.changed.lifetimes ?? this.lifetimes;
+      const own = lifetimes.map(([seconds, text]) => [String(seconds), text]);
+      return [["", this.texts.as_room], ...own, [ONCE, this.texts.once]];
+    },
+    // The owner may have changed which ones there are.
+    chosenLifetime() {
+      const choices = this.listLifetimes();
+      return choices.find(([value]) => value === this.lifetime) ?? choices[0];
+    },
+    chooseLifetime(button) {
+      this.lifetimeMenu.toggle(button, {
+        label: this.texts.lifetime,
+        choices: this.listLifetimes(),
+        chosen: this.chosenLifetime()[0],
+        choose: (value) => {
+          this.lifetime = value;
+          sessionStorage.setItem(this.key("lifetime"), value);
+        },
+      });
+    },
+    describeBox() {
+      const [value, text] = this.chosenLifetime();
+      if (value === ONCE) return this.texts.opened_once;
+      if (value) return this.texts.gone_in.replace("{}", text);
+      return this.changed.placeholder ?? this.placeholder;
     },
 
     // What is edited or answered
@@ -306,14 +359,16 @@ export default {
     tell(text) {
       this.note.show(text);
     },
-    change({ placeholder, resend_within }) {
+    change({ placeholder, resend_within, lifetimes }) {
       // A message may have been posted, and have expired, while messages lived for a shorter time.
-      this.changed = { placeholder, resend_within: Math.min(resend_within, this.changed.resend_within ?? Infinity) };
+      const within = Math.min(resend_within, this.changed.resend_within ?? Infinity);
+      this.changed = { placeholder, lifetimes, resend_within: within };
     },
     resend() {
       const within = Math.min(this.resend_within, this.changed.resend_within ?? Infinity);
-      this.unanswered.forEach(({ since }, dedup) => {
-        if (Date.now() - since < within) this.emitPost(dedup);
+      this.unanswered.forEach(({ since, lifetime }, dedup) => {
+        const own = lifetime === ONCE ? ONCE_SECONDS : Number(lifetime || Infinity);
+        if (Date.now() - since < Math.min(within, own * 1_000)) this.emitPost(dedup);
         else this.reject(dedup, this.late);
       });
     },
@@ -348,7 +403,7 @@ export default {
       this.list()?.removePending(dedup);
     },
     ask(dedup, question, warnings) {
-      const { text, reply, seq } = this.unanswered.get(dedup) || {};
+      const { text, reply, seq, lifetime } = this.unanswered.get(dedup) || {};
       if (text === undefined) return;
       if (seq) {
         this.resumeEdit(dedup, { text, seq });
@@ -358,7 +413,7 @@ export default {
       this.takeBack(dedup);
       // Texts that were sent one after the other are asked about together, and sent as they were.
       const draft = this.doubts.length ? this.draft : this.$refs.box.value;
-      const doubts = [...this.doubts, { text, dedup, warnings, reply }];
+      const doubts = [...this.doubts, { text, dedup, warnings, reply, lifetime }];
       this.setText([...doubts.map((doubt) => doubt.text), draft].filter(Boolean).join("\n"));
       Object.assign(this, { doubts, draft });
       this.showDoubts(question);
@@ -379,7 +434,7 @@ export default {
       if (this.isEditing()) return this.sendEdit(doubts[0].dedup, { ...doubts[0], confirmed: true });
       this.setText(draft);
       this.showAlert("");
-      doubts.forEach(({ dedup, text, reply }) => this.send(dedup, { text, reply, confirmed: true }));
+      doubts.forEach(({ dedup, ...doubt }) => this.send(dedup, { ...doubt, confirmed: true }));
       this.$refs.box.focus();
     },
     edit() {

@@ -1,7 +1,9 @@
 """The message composer of a room."""
 
 import logging
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from markupsafe import escape
@@ -33,7 +35,13 @@ _log = logging.getLogger(__name__)
 
 _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
-_SCRIPTS: list[str | Path] = ["composer/*.js", "compose.js", "reason.js", "socket.js"]
+_SCRIPTS: list[str | Path] = [
+    "composer/*.js",
+    "compose.js",
+    "popup_menu.js",
+    "reason.js",
+    "socket.js",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,8 @@ class _Sent:
     confirmed: bool
     reply_to: str = ""
     seq: int = 0
+    ttl: timedelta | None = None
+    once: bool = False
 
 
 class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
@@ -90,8 +100,15 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "replying": _("Replying to {name}", name="{}"),
                 "cancel_reply": _("Cancel reply"),
                 "members": _("Members"),
+                "lifetime": _("Disappears after"),
+                "chosen_lifetime": _("Disappears after: {time}", time="{}"),
+                "as_room": _("As the room"),
+                "gone_in": _("Message, gone in {time}", time="{}"),
+                "once": _("Once"),
+                "chosen_once": _("Once: disappears when each member has opened it"),
+                "opened_once": _("Message, opened once"),
             },
-            **composer_properties(room, language=_),
+            **self._describe_lifetimes(room),
         )
         self.on(
             "post",
@@ -110,8 +127,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         """
         summary = self._context.chat.room_directory.summary(self._room.id)
         if summary and summary.room.revision > self._room.revision:
-            properties = composer_properties(summary.room, language=self._language)
-            await self.call_script("change", properties)
+            await self.call_script("change", self._describe_lifetimes(summary.room))
         self.run_method("resend")
 
     def paint(self) -> str:
@@ -121,12 +137,17 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             f'<form class="composer"><div class="alert"></div><div class="field">'
             f'<textarea id="{self.html_id}-box" rows="1" placeholder="{placeholder}" '
             f'aria-label="{label}"></textarea>'
+            f'<button type="button" class="button icon-only quiet" disabled></button>'
             f'<button type="submit" class="button icon-only" disabled></button></div></form>'
         )
 
     async def tell(self, text: str) -> None:
         """Show a text above the box, on this page alone."""
         await self.call_script("tell", text)
+
+    def _describe_lifetimes(self, room: Room) -> dict[str, object]:
+        shortest = self._context.chat.settings.message_ttl_min
+        return composer_properties(room, shortest=shortest, language=self._language)
 
     def _list_commands(self) -> list[dict[str, str]]:
         commands = self._context.plugins.list_commands(self._member, self._room)
@@ -176,12 +197,16 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 language=self._language,
                 dedup_id=sent.dedup_id,
                 confirmed=sent.confirmed,
+                ttl=sent.ttl,
+                once=sent.once,
             )
             return result.told
         await self._context.chat.messages.post(
             self._room.id,
             visitor_id=visitor_id,
-            post=Post(unescape_slash(sent.text), reply_to=sent.reply_to),
+            post=Post(
+                unescape_slash(sent.text), reply_to=sent.reply_to, ttl=sent.ttl, once=sent.once
+            ),
             dedup_id=sent.dedup_id,
             confirmed=sent.confirmed,
         )
@@ -214,10 +239,16 @@ def _parse(arguments: GenericEventArguments) -> _Sent | None:
     reply_to, seq = fields.get("reply_to"), 0
     if fields.get("seq") is not None and not (seq := read_seq(fields["seq"])):
         return None
+    lifetime = fields.get("lifetime") or "0"
+    if not isinstance(lifetime, str) or not re.fullmatch(r"once|[0-9]{1,10}", lifetime):
+        return None
+    once = lifetime == "once"
     return _Sent(
         text,
         dedup_id,
         confirmed=fields.get("confirmed") is True,
         reply_to=reply_to if isinstance(reply_to, str) else "",
         seq=seq,
+        ttl=None if once else timedelta(seconds=int(lifetime)) or None,
+        once=once,
     )

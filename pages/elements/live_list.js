@@ -13,6 +13,7 @@ import { ReadTracker } from "read_tracker";
 import { RovingTabindex } from "roving_tabindex";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
+import { isOnce, OnceMessages } from "once_messages";
 import { Deletion } from "deletion";
 import { addressOf, Quotes } from "quotes";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
@@ -64,7 +65,7 @@ export default {
     actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
-  emits: ["sync", "page", "read", "ended", "act", "react", "find"],
+  emits: ["sync", "page", "read", "ended", "act", "react", "find", "open"],
   render() {
     const list = Vue.h(this.tag, {
       ref: "list",
@@ -107,6 +108,7 @@ export default {
     this.quotes?.clear();
     this.picker?.close();
     this.menu?.close();
+    this.once?.close();
     clearTimeout(this.flashTimer);
     clearTimeout(this.pillTimer);
     this.endObserver?.disconnect();
@@ -161,6 +163,12 @@ export default {
         ask: (ids) => this.$emit("find", { ids }),
         open: (id) => this.openMessage(id),
       });
+      this.once = new OnceMessages(this.times, {
+        me: this.me,
+        texts: this.texts,
+        ask: (key) => this.$emit("open", { key }),
+        giveBack: (key) => (this.rows.get(key)?.node ?? list).focus({ preventScroll: true }),
+      });
       this.unseen = new Unseen(this.read?.[""]);
       this.scrollPosition = new ScrollPosition(list, this.rows);
       this.readTracker = new ReadTracker(this.rows, {
@@ -177,7 +185,10 @@ export default {
         this.headings?.updateDays();
         if (this.stick) this.updateView();
       };
-      this.onLeave = () => this.flush();
+      this.onLeave = () => {
+        this.flush();
+        this.once?.close(); // a page that is kept for the way back must not show it again
+      };
       whenSocket((socket) => socket.on("feed", this.onPacket));
       document.addEventListener("visibilitychange", this.onVisible);
       window.addEventListener("pagehide", this.onLeave);
@@ -229,6 +240,7 @@ export default {
       this.listWindow.resetRequest();
       this.readTracker?.reset();
       this.quotes?.reset();
+      this.once?.reset();
     },
     catchUp({ question, put, keep, more, read, now }) {
       if (question !== this.pendingSync?.number) return; // a newer request is pending
@@ -347,6 +359,7 @@ export default {
       node.classList.toggle("mentioned", node.dataset.mentions.split(" ").includes(this.me));
       this.reactions.add(row);
       this.quotes.draw(row);
+      this.once.draw(row);
       // Screen readers would read the whole message again for a reaction.
       if (existing && readSource(existing) === readSource(row)) node.ariaLive = "off";
     },
@@ -591,6 +604,13 @@ export default {
     failAction(reason, seconds) {
       this.countDown(this.notices.show(reason, { role: "alert" }), reason, seconds);
     },
+    showOpened(key, html) {
+      this.once.show(key, html);
+    },
+    failOpening(key, reason, seconds) {
+      this.once.fail(key);
+      this.failAction(reason, seconds);
+    },
     countDown(notice, reason, seconds) {
       showReason(notice.node.firstChild, reason, seconds, () => this.notices.end(notice));
     },
@@ -600,9 +620,11 @@ export default {
         [texts.react, () => this.react(row.key, place)],
         [texts.reply, () => compose("reply", describe(row))],
       ];
+      if (this.once.canOpen(row)) items.unshift([texts.open_once, () => this.once.open(row)]);
       if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
       if (this.owns || row.group === this.me) items.push([texts.delete, () => this.deletion.begin(row)]);
-      items.push([texts.copy, () => this.copy(readSource(row))], [texts.copy_link, () => this.copy(addressOf(row.id))]);
+      if (!isOnce(row)) items.push([texts.copy, () => this.copy(readSource(row))]);
+      items.push([texts.copy_link, () => this.copy(addressOf(row.id))]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
       return items;
     },
@@ -616,7 +638,7 @@ export default {
       if (await copyText(text)) this.notices.show(this.texts.copied);
     },
     isEditable(row) {
-      return row.group === this.me && !row.node.dataset.kind;
+      return row.group === this.me && !row.node.dataset.kind && !isOnce(row);
     },
     editLast() {
       const row = this.rows.slice().reverse().find((each) => this.isEditable(each));

@@ -4,18 +4,20 @@
 const GAP = 4; // px
 const MOVES = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
-// `items` are pairs of a text and an action; `close` is called before the action of the chosen one.
+// `items` are pairs of a text and an action, and a third value if one of them is chosen already:
+// whether it is this one. `close` is called before the action.
 export function createMenu(label, items, close) {
   const menu = document.createElement("div");
   menu.className = "menu";
   menu.role = "menu";
   menu.popover = "manual"; // the end of a long press would close an automatic one
   menu.ariaLabel = label;
-  for (const [text, act] of items) {
+  for (const [text, act, isChosen] of items) {
     const item = document.createElement("button");
     item.type = "button";
     item.className = "menu-item";
-    item.role = "menuitem";
+    item.role = isChosen === undefined ? "menuitem" : "menuitemradio";
+    if (isChosen !== undefined) item.ariaChecked = String(isChosen);
     item.tabIndex = -1;
     item.textContent = text;
     item.addEventListener("click", () => {
@@ -29,14 +31,15 @@ export function createMenu(label, items, close) {
   return menu;
 }
 
-// Shows it below the place if there is room, else above it, and moves the focus into it.
+// Shows it below the place if there is room, else above it, and moves the focus into it: to what is
+// chosen already, or the first item.
 export function openMenu(menu, { right, top, bottom }) {
   menu.showPopover();
   const { offsetWidth, offsetHeight, style } = menu;
   const isRoomBelow = bottom + offsetHeight + 2 * GAP <= window.innerHeight;
   style.left = `${Math.max(GAP, Math.min(right, window.innerWidth - GAP) - offsetWidth)}px`;
   style.top = `${isRoomBelow ? bottom + GAP : Math.max(GAP, top - offsetHeight - GAP)}px`;
-  menu.firstChild.focus();
+  (menu.querySelector('[aria-checked="true"]') ?? menu.firstChild).focus();
 }
 
 function onKey(event, menu, close) {

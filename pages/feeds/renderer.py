@@ -18,6 +18,7 @@ from anonchat import (
     Message,
     MessageDrawer,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -118,7 +119,7 @@ class FeedRenderer:
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._highlight(message)
                 self._changed_rooms.add(room.id)
-            case MessageEdited(message) | MessageReacted(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._put_changed(message)
                 self._highlight(message)
             case MessagesDeleted(room_id, seqs):
@@ -281,13 +282,14 @@ class FeedRenderer:
     def _put_settings(self, room: Room) -> None:
         """Change title, header and composer of the pages that show the room."""
         row, facts = title_row(room), facts_topic(room.id)
+        shortest = self._chat.settings.message_ttl_min
         title = f"{room.name} · {self._chat.settings.name}"
         self._feeds.put(facts, lambda _: row)
         self._feeds.send_translated(
             facts,
             lambda language: {
                 "title": title,
-                "composer": composer_properties(room, language=language),
+                "composer": composer_properties(room, shortest=shortest, language=language),
             },
         )
 

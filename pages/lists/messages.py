@@ -15,7 +15,7 @@ from ..elements.message_seq import read_seq
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
-from ..rows import EMOJI_ONLY, Row, message_row, pending_message_html
+from ..rows import EMOJI_ONLY, Row, message_row, opened_html, pending_message_html
 
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
@@ -28,8 +28,8 @@ Act = Callable[[str, int], Awaitable[object]]
 class MessageList(LiveList):
     """The messages of a room for one member; older ones are loaded by scrolling.
 
-    It stores how far the member has read, deletes messages, reacts to them, and finds those that
-    others answer. It emits `ended` when the room ends.
+    It stores how far the member has read, deletes messages, reacts to them, opens those that can be
+    opened once, and finds those that others answer. It emits `ended` when the room ends.
     """
 
     def __init__(self, room: Room, member: Member) -> None:
@@ -68,6 +68,13 @@ class MessageList(LiveList):
                 "latest": _("To the latest"),
                 "count": _("{n} new", n="{}"),
                 "fresh": _("New"),
+                "close": _("Close"),
+                "open_once": _("Open once"),
+                "opened": _("You have opened it."),
+                "opened_by": _("Once: opened by {n} of {all}", n="{n}", all="{all}"),
+                "opened_from": _("From {name}, once", name="{}"),
+                "opened_hint": _("Only you see this, and only until you close it."),
+                "not_for_you": _("For those who were here when it was posted, once."),
             },
         )
         self._room = room
@@ -79,6 +86,7 @@ class MessageList(LiveList):
         self.on_event("act", self._act)
         self.on_event("react", self._react)
         self.on_event("find", self._find)
+        self.on_event("open", self._open)
 
     def add_actions(self, actions: Sequence[tuple[str, str]], act: Act) -> None:
         """Add items to the menus: ids and texts. `act` is called with an id and the message's seq.
@@ -236,6 +244,21 @@ class MessageList(LiveList):
             )
         except ChatError as error:
             self.fail_action(error)
+
+    async def _open(self, arguments: dict[str, Any]) -> None:
+        """Give the page the text of a message that is opened once; nobody else gets it."""
+        seq = read_seq(arguments.get("key"))
+        if not self.client.has_socket_connection:  # it would be lost
+            return
+        try:
+            await self.work.spend(Cost.DELETE + self.context.broadcast_cost(self._room.id))
+            text = await self.context.chat.messages.open_once_by_seq(
+                self._room.id, visitor_id=self.viewer, seq=seq
+            )
+        except ChatError as error:
+            self.run_method("failOpening", str(seq), *self.language.reason(error))
+        else:
+            await self.call_script("showOpened", str(seq), opened_html(text))
 
     async def _find(self, arguments: dict[str, Any]) -> None:
         """Tell the page where messages are and what they say; nothing of those that are gone."""

@@ -5,7 +5,7 @@ nothing here may build HTML from strings.
 """
 
 from .member_row import member_row
-from .message_row import EMOJI_ONLY, message_row, pending_message_html
+from .message_row import EMOJI_ONLY, message_row, opened_html, pending_message_html
 from .profile_row import profile_row
 from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
 from .room_row import (
@@ -29,6 +29,7 @@ __all__ = [
     "lobby_counts_row",
     "member_row",
     "message_row",
+    "opened_html",
     "pending_message_html",
     "presence_row",
     "profile_row",

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from htpy import a, b, bdi, button, div, h1, i, li, p, small, span
 
-from anonchat import Language, Room, RoomSummary
+from anonchat import Language, Room, RoomSummary, parse_duration
 
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
@@ -15,6 +15,7 @@ _card_cache = DrawnRowCache()
 
 _SHORT_NAME_CHARACTERS = 14  # fit in two lines beside the buttons of a phone
 _SHORT_TTL = timedelta(minutes=10)
+_OWN_TTLS = tuple(map(parse_duration, ("1m", "10m", "1h", "6h", "24h", "7d")))
 
 _TIME_LEFT = span(data_left="{left}", data_say="{left_text}")
 _SIDEBAR = Template(
@@ -119,13 +120,23 @@ def title_row(room: Room) -> Row:
     return Row("title", 0, str(html))
 
 
-def composer_properties(room: Room, *, language: Language) -> dict[str, object]:
-    """Return the properties of the composer that depend on the lifetime of messages."""
+def composer_properties(
+    room: Room, *, shortest: timedelta, language: Language
+) -> dict[str, object]:
+    """Return the properties of the composer that depend on the lifetime of messages.
+
+    `shortest` is the shortest one that a message may have.
+    """
     return {
         "placeholder": language(
             "Message, gone in {time}", time=language.duration(room.message_ttl)
         ),
         "resend_within": room.message_ttl.total_seconds() * 1000,
+        "lifetimes": [
+            (int(ttl.total_seconds()), language.duration(ttl))
+            for ttl in _OWN_TTLS
+            if shortest <= ttl < room.message_ttl
+        ],
     }
 
 

@@ -25,6 +25,7 @@ OPERATIONS = {
     ("POST", "/rooms/{slug}/messages"),
     ("PATCH", "/rooms/{slug}/messages/{message_id}"),
     ("DELETE", "/rooms/{slug}/messages/{message_id}"),
+    ("POST", "/rooms/{slug}/messages/{message_id}/opening"),
     ("PUT", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
     ("DELETE", "/rooms/{slug}/messages/{message_id}/reactions/{emoji}"),
     ("GET", "/rooms/{slug}/commands"),

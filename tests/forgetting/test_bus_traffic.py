@@ -15,6 +15,7 @@ from anonchat.events import (
     KeysCreated,
     MemberJoined,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     PeerPresence,
@@ -107,6 +108,16 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     assert reacted.reactions
     await wait_until(lambda: bool(event_recorder.of_type(MessageReacted)))
     assert event_recorder.of_type(MessageReacted) == [MessageReacted(reacted, ben.id)]
+    words["once"] = canary("once")
+    once = Post(words["once"], once=True)
+    cid = await sign_in(first, "Cid")
+    await first.memberships.join(room.id, visitor_id=cid.id)
+    message_once = await second.messages.post(room.id, visitor_id=ben.id, post=once)
+    opened = await second.messages.open_once(room.id, visitor_id=ann.id, message_id=message_once.id)
+    assert opened == words["once"]
+    await wait_until(lambda: bool(event_recorder.of_type(MessageOpened)))
+    (event,) = event_recorder.of_type(MessageOpened)
+    assert (event.message.text, event.message.opened) == ("", 1)
     await wait_until(lambda: any(each.members for each in event_recorder.of_type(PresenceSnapshot)))
     await wait_until(lambda: first.presence.list_present(room.id) == {ben_in.author})
     await second.presence.leave(ben_in, page_id="one")
@@ -140,7 +151,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
         PresenceSnapshot, VisitorTold, KeysCreated, MessageEdited,
-        MessageReacted,
+        MessageReacted, MessageOpened,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()
