@@ -25,6 +25,7 @@ from ..context import current_context
 from ..i18n.language import current_language
 from ..rows import composer_properties
 from .component import Component
+from .emoji import emoji_properties
 from .handlers import QueueHandler
 from .live_list import LiveList
 from .message_seq import read_seq
@@ -33,7 +34,14 @@ _log = logging.getLogger(__name__)
 
 _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
-_SCRIPTS: list[str | Path] = ["composer/*.js", "compose.js", "reason.js", "socket.js"]
+_SCRIPTS: list[str | Path] = [
+    "composer/*.js",
+    "emoji/*.js",
+    "compose.js",
+    "popup_menu.js",
+    "reason.js",
+    "socket.js",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             ),
             late=_("This was not sent in time. Send it again?"),
             commands=self._list_commands(),
+            emoji=emoji_properties(_),
             texts={
                 "commands": _("Commands"),
                 "close": _("Close"),
@@ -121,6 +130,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             f'<form class="composer"><div class="alert"></div><div class="field">'
             f'<textarea id="{self.html_id}-box" rows="1" placeholder="{placeholder}" '
             f'aria-label="{label}"></textarea>'
+            f'<button type="button" class="button icon-only quiet icon-smile" disabled></button>'
             f'<button type="submit" class="button icon-only" disabled></button></div></form>'
         )
 
