@@ -15,6 +15,7 @@ from nicegui import Client, app, storage, ui
 
 from anonchat import Language, Theme
 
+from .asset_files import ASSETS, asset_url
 from .context import PageContext, current_context
 from .elements.component import follow_connection
 from .elements.connection import Connection
@@ -28,8 +29,7 @@ from .http.path_prefix import path_prefix
 from .look import FOLDER, Look
 
 _BUILD_SECONDS = 10.0
-_ASSETS = Path(__file__).parent / "assets"
-ICON = _ASSETS / "icon.svg"
+ICON = ASSETS / "icon.svg"
 MANIFEST = "manifest.webmanifest"
 _YEAR = 31_536_000  # seconds
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
@@ -44,11 +44,6 @@ _QUASAR_COLORS = {
     "info": "accent",
     "warning": "ember",
 }
-
-
-def asset_url(name: str) -> str:
-    """Return the URL of an asset, relative to the site; it changes with the file."""
-    return f"assets/{name}?v={(_ASSETS / name).stat().st_mtime_ns}"
 
 
 STYLE_SHEET, _STORAGE_CHECK = asset_url("theme.css"), asset_url("storage_check.js")
@@ -67,7 +62,7 @@ def add_assets(themes: Iterable[Theme], plugin_sheets: Mapping[str, Path]) -> No
     for plugin, path in plugin_sheets.items():
         url = f"/{_plugin_sheet(plugin)}"
         app.add_static_file(local_file=path, url_path=url, max_cache_age=_YEAR)
-    app.add_static_files("/assets", _ASSETS, max_cache_age=_YEAR)
+    app.add_static_files("/assets", ASSETS, max_cache_age=_YEAR)
 
 
 def _plugin_sheet(plugin: str) -> str:

@@ -3,6 +3,9 @@
 import { findCommands, isCommand, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
 import { drawDoubts } from "doubts";
+import { endsCode, listChoices, readCode, replaceCode } from "emoji_codes";
+import { loadEmoji } from "emoji_data";
+import { findEmoji } from "emoji_search";
 import { LifetimeMenu } from "lifetime_menu";
 import { findMembers, listMembers } from "mentions";
 import { Note } from "note";
@@ -27,6 +30,7 @@ export default {
     lifetimes: Array, // those that a message may have instead: pairs of seconds and a text
     late: String,
     commands: Array, // those that the member may use, by name: name, usage, help
+    emoji: Object, // where the emoji are, and the texts of their dialog
     texts: Object, // translated texts
     too_long: String,
   },
@@ -34,7 +38,7 @@ export default {
   data() {
     return {
       changed: {}, // what the owner has changed since the page was drawn
-      options: [], // commands that begin with what is typed, or members
+      options: [], // commands that begin with what is typed, members or emoji
       optionsLabel: "",
       active: 0, // index of the one that Tab and Enter complete
       target: null, // the message that is edited or answered (see compose.js)
@@ -64,7 +68,10 @@ export default {
             "aria-selected": String(index === this.active),
             onMousedown: (event) => event.preventDefault(), // the box keeps the focus
             onClick: () => this.choose(option),
-          }, [Vue.h("b", { dir: "auto" }, option.title), Vue.h("small", option.help)])),
+          }, [
+            Vue.h("b", { dir: "auto" }, [option.sign && Vue.h("span", { class: "emoji" }, option.sign), option.title]),
+            Vue.h("small", option.help),
+          ])),
         ),
         Vue.h("textarea", {
           ref: "box",
@@ -84,6 +91,15 @@ export default {
           onBlur: this.closeList,
         }),
         this.isEditing() || this.renderLifetime(),
+        Vue.h("button", {
+          ref: "emoji",
+          type: "button",
+          class: "button icon-only quiet icon-smile",
+          "aria-label": this.emoji.texts.label,
+          title: this.emoji.texts.label,
+          "aria-haspopup": "dialog",
+          onClick: this.onEmoji,
+        }),
         Vue.h("button", { class: "button icon-only", type: "submit", "aria-label": this.send_label }, [
           Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
         ]),
@@ -123,6 +139,7 @@ export default {
     document.removeEventListener("keydown", this.onEscape);
     document.removeEventListener(COMPOSE, this.onCompose);
     clearTimeout(this.runningTimer);
+    this.emojiDialog?.close();
     window.socket?.off("feed", this.onPacket);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
@@ -196,12 +213,17 @@ export default {
       // What a command will post is not known: a row with its text would vanish again.
       if (!isCommand(text)) this.list()?.addPending(dedup, unescapeSlash(text));
     },
-    onInput() {
+    onInput({ inputType }) {
       this.onChange();
       const { value, selectionStart: caret } = this.$refs.box;
       const commands = this.isEditing() ? [] : findCommands(this.commands, value);
-      this.optionsLabel = commands.length ? this.texts.commands : this.texts.members;
-      this.options = commands.length ? commands : findMembers(listMembers(), value, caret);
+      if (commands.length) return this.offer(this.texts.commands, commands);
+      this.offer(this.texts.members, findMembers(listMembers(), value, caret));
+      if (!this.options.length && !inputType?.startsWith("delete")) this.completeEmoji(value, caret);
+    },
+    offer(label, options) {
+      this.optionsLabel = label;
+      this.options = options;
       this.active = 0;
     },
     onChange() {
@@ -349,6 +371,32 @@ export default {
     },
     closeList() {
       this.options = [];
+    },
+
+    // Emoji
+    async completeEmoji(text, caret) {
+      const typed = readCode(text, caret);
+      if (!typed && !endsCode(text, caret)) return;
+      const all = await loadEmoji(this.emoji.url).catch(() => []);
+      const { box } = this.$refs;
+      if (!box || box.value !== text || box.selectionStart !== caret) return; // more was typed meanwhile
+      if (typed) return this.offer(this.emoji.texts.label, listChoices(findEmoji(all, typed), text, caret));
+      const replaced = replaceCode(all, text, caret);
+      if (replaced) this.choose(replaced);
+    },
+    async onEmoji() {
+      const place = this.$refs.emoji.getBoundingClientRect();
+      const { EmojiDialog } = await import("emoji_dialog");
+      if (!this.$refs.box) return; // the page was left meanwhile
+      this.emojiDialog = new EmojiDialog(this.emoji, this.insert);
+      this.emojiDialog.open(place);
+    },
+    insert(text) {
+      const { box } = this.$refs;
+      if (box.readOnly) return;
+      box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
+      this.onChange();
+      box.focus();
     },
 
     // What the server says

@@ -27,6 +27,7 @@ from ..context import current_context
 from ..i18n.language import current_language
 from ..rows import composer_properties
 from .component import Component
+from .emoji import emoji_properties
 from .handlers import QueueHandler
 from .live_list import LiveList
 from .message_seq import read_seq
@@ -37,6 +38,7 @@ _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
 _SCRIPTS: list[str | Path] = [
     "composer/*.js",
+    "emoji/*.js",
     "compose.js",
     "popup_menu.js",
     "reason.js",
@@ -90,6 +92,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             ),
             late=_("This was not sent in time. Send it again?"),
             commands=self._list_commands(),
+            emoji=emoji_properties(_),
             texts={
                 "commands": _("Commands"),
                 "close": _("Close"),
@@ -138,6 +141,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             f'<textarea id="{self.html_id}-box" rows="1" placeholder="{placeholder}" '
             f'aria-label="{label}"></textarea>'
             f'<button type="button" class="button icon-only quiet" disabled></button>'
+            f'<button type="button" class="button icon-only quiet icon-smile" disabled></button>'
             f'<button type="submit" class="button icon-only" disabled></button></div></form>'
         )
 

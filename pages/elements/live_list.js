@@ -62,6 +62,7 @@ export default {
     missed: String, // tells about rows that came and went unseen
     gone: Number, // order of the last of them
     texts: Object, // translated texts
+    emoji: Object, // what the dialog of all emoji needs
     actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
@@ -150,7 +151,7 @@ export default {
         label: this.texts.more,
         listItems: (row, place) => this.listMenuItems(row, place),
       });
-      this.picker = new ReactionPicker(list, this.texts);
+      this.picker = new ReactionPicker(list, this.texts, this.emoji);
       this.reactions = new Reactions(list, this.rows, {
         me: this.me,
         language: this.language,

@@ -30,6 +30,7 @@ EventHandler = Callable[[dict[str, Any]], Awaitable[object] | object]
 
 _SCRIPTS: list[str | Path] = [
     "live_list/*.js",
+    "emoji/*.js",
     "compose.js",
     "navigation.js",
     "popup_menu.js",

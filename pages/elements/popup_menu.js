@@ -31,15 +31,18 @@ export function createMenu(label, items, close) {
   return menu;
 }
 
-// Shows it below the place if there is room, else above it, and moves the focus into it: to what is
-// chosen already, or the first item.
-export function openMenu(menu, { right, top, bottom }) {
+// Shows it beside the place, and moves the focus into it: to what is chosen already, or the first item.
+export function openMenu(menu, place) {
   menu.showPopover();
-  const { offsetWidth, offsetHeight, style } = menu;
+  placeBeside(menu, place);
+  (menu.querySelector('[aria-checked="true"]') ?? menu.firstChild).focus();
+}
+
+// Moves what is shown below the place if there is room, else above it.
+export function placeBeside({ offsetWidth, offsetHeight, style }, { right, top, bottom }) {
   const isRoomBelow = bottom + offsetHeight + 2 * GAP <= window.innerHeight;
   style.left = `${Math.max(GAP, Math.min(right, window.innerWidth - GAP) - offsetWidth)}px`;
   style.top = `${isRoomBelow ? bottom + GAP : Math.max(GAP, top - offsetHeight - GAP)}px`;
-  (menu.querySelector('[aria-checked="true"]') ?? menu.firstChild).focus();
 }
 
 function onKey(event, menu, close) {

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from anonchat import ChatError, Cost, Member, Message, NotAMember, NotFound, Room
 
+from ..elements.emoji import emoji_properties
 from ..elements.list_sync import ClientState, Cursor, Page, SyncResult
 from ..elements.live_list import LiveList
 from ..elements.message_seq import read_seq
@@ -42,10 +43,11 @@ class MessageList(LiveList):
             cap=_ROWS_ON_PAGE,
             me=member.author,
             owns=member.author == room.owner,
+            emoji=emoji_properties(_),
             texts={
                 "more": _("More"),
                 "react": _("React"),
-                "emoji_label": _("Emoji"),
+                "more_emoji": _("More emoji"),
                 "reply": _("Reply"),
                 "edit": _("Edit"),
                 "edited": _("edited"),

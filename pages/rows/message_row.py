@@ -113,7 +113,7 @@ def _draw_content(
 ) -> tuple[str, str, Markup]:
     """Return of the element that has the text: class, text as typed if it differs, and content."""
     if message.once:
-        return "text withheld", "", Markup()
+        return "text withheld", "", join_html([])
     if drawer and (drawn := drawer.draw(message)) is not None:
         return "text drawn", "", drawn
     return _draw_text(message.text, drawer, tokens)

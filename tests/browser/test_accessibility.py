@@ -122,6 +122,18 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
     await ann.send_message("/fetch-rules")
     await expect(ann.notice("Be kind.")).to_be_visible()
     yield "told by a command"
+    await ann.message_input.fill("")
+    await ann.message_input.press_sequentially(":wav")
+    await expect(ann.page.get_by_role("option").first).to_be_visible()
+    yield "list of emoji"
+    await ann.message_input.fill("")
+    await ann.button("Emoji").click()
+    await expect(ann.page.get_by_role("gridcell").first).to_be_visible()
+    yield "emoji"
+    await ann.page.get_by_role("searchbox", name="Search emoji").fill("xyzzy")
+    await expect(ann.notice("No emoji found")).to_be_visible()
+    yield "no emoji found"
+    await ann.close_dialog()
     await ann.send_message("call 555")
     await expect(ann.button("Send anyway")).to_be_visible()
     yield "doubtful text"
