@@ -16,6 +16,7 @@ from .entities import (
     Reviewed,
     Room,
     RoomSummary,
+    Unread,
     Visitor,
 )
 from .errors import (
@@ -51,6 +52,7 @@ from .events import (
     EventsLost,
     MemberJoined,
     MemberLeft,
+    MembersMentioned,
     MessageEdited,
     MessagePosted,
     MessageReacted,
@@ -131,6 +133,7 @@ __all__ = [
     "Member",
     "MemberJoined",
     "MemberLeft",
+    "MembersMentioned",
     "Membership",
     "Message",
     "MessageDrawer",
@@ -179,6 +182,7 @@ __all__ = [
     "TooManyPhrases",
     "Unavailable",
     "UnknownVisitor",
+    "Unread",
     "Visitor",
     "VisitorForgotten",
     "VisitorTold",

@@ -12,6 +12,7 @@ _tables = SQLModel.metadata.tables
 _room, _member = _tables["room"], _tables["member"]
 _visitor, _message = _tables["visitor"], _tables["message"]
 _tombstone, _span = _tables["tombstone"], _tables["span"]
+_mention = _tables["mention"]
 
 # The row lock on a room also protects its sequence numbers: posts, joins and leaves wait for it.
 ROOMS = (
@@ -47,6 +48,7 @@ GENERATIONS = select(_span.c.number, _span.c.generation).where(
     _span.c.number.in_(bindparam("numbers", expanding=True))
 )
 INSERT_MESSAGES = insert(_message)
+INSERT_MENTIONS = insert(_mention)
 UPDATE_ROOMS = (
     update(_room)
     .where(_room.c.id == bindparam("room"))

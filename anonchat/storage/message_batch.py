@@ -26,6 +26,7 @@ from .batch_statements import (
     EXISTING,
     EXTEND_VISITORS,
     GENERATIONS,
+    INSERT_MENTIONS,
     INSERT_MESSAGES,
     MARK_FIRST_POSTS,
     ROOMS,
@@ -69,6 +70,7 @@ class Batch:
     """Row ids and dedup keys of rows whose key another node may have."""
     new_messages: list[tuple[Draft, Message]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    mentions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class BatchStore:
@@ -218,7 +220,7 @@ class BatchStore:
             kind=post.kind,
             data=post.data,
             reply_to=post.reply_to,
-            mentions=draft.mentions,
+            mentions=tuple(mention.author for mention in draft.mentions),
         )
         batch.rows.append(
             {
@@ -238,6 +240,10 @@ class BatchStore:
                 "expires_at": message.expires_at,
             }
         )
+        batch.mentions += (
+            {"room_id": room.id, "seq": message.seq, "mark": mention.mark}
+            for mention in draft.mentioned
+        )
         draft.attempted_ids.add(message.id)
         batch.new_messages.append((draft, message))
         batch.existing[draft.dedup_key] = message
@@ -254,6 +260,8 @@ class BatchStore:
     def _write_rows(self, batch: Batch, statements: Statements) -> None:
         rooms = [batch.rooms[room_id] for room_id in {row["room_id"] for row in batch.rows}]
         statements.write(INSERT_MESSAGES, batch.rows)
+        if batch.mentions:
+            statements.write(INSERT_MENTIONS, batch.mentions)
         statements.write(
             UPDATE_ROOMS,
             [

@@ -67,6 +67,8 @@ class MessageList(LiveList):
                 "first": _("To the first unread"),
                 "latest": _("To the latest"),
                 "count": _("{n} new", n="{}"),
+                "unread": _("unread"),
+                "next": _("the next disappears in {time}", time="{}"),
                 "fresh": _("New"),
             },
         )
