@@ -158,6 +158,20 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What a member has not read in a room.
+
+    `mark` is the room's last `seq` minus the number of these messages, 1,000 at most. The next one
+    disappears at `next_expiry`, and `mention` is the `seq` of the newest one that mentions the
+    member, or 0.
+    """
+
+    mark: int
+    next_expiry: datetime | None = None
+    mention: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RoomSummary:
     """A room as listed in the lobby.
 

@@ -109,6 +109,18 @@ class MessageOpened(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MembersMentioned(Event):
+    """The message `seq` of a room mentions these visitors; since an edit, it no longer mentions
+    the former ones.
+    """
+
+    room_id: str
+    seq: int
+    visitor_ids: tuple[str, ...]
+    former_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted(Event):
     """Messages were deleted, or purged after they expired."""
 

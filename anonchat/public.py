@@ -16,6 +16,7 @@ from .entities import (
     Reviewed,
     Room,
     RoomSummary,
+    Unread,
     Visitor,
 )
 from .errors import (
@@ -51,6 +52,7 @@ from .events import (
     EventsLost,
     MemberJoined,
     MemberLeft,
+    MembersMentioned,
     MessageEdited,
     MessageOpened,
     MessagePosted,
@@ -132,6 +134,7 @@ __all__ = [
     "Member",
     "MemberJoined",
     "MemberLeft",
+    "MembersMentioned",
     "Membership",
     "Message",
     "MessageDrawer",
@@ -181,6 +184,7 @@ __all__ = [
     "TooManyPhrases",
     "Unavailable",
     "UnknownVisitor",
+    "Unread",
     "Visitor",
     "VisitorForgotten",
     "VisitorTold",

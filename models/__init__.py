@@ -10,6 +10,7 @@ from models import naming  # noqa: F401  # names constraints before the first ta
 from models.closed_name import ClosedNameRow
 from models.job_run import JobRunRow
 from models.member import MemberRow
+from models.mention import MentionRow
 from models.message import MessageRow
 from models.opening import OpeningRow
 from models.purge_stats import PurgeStatsRow
@@ -24,6 +25,7 @@ __all__ = [
     "ClosedNameRow",
     "JobRunRow",
     "MemberRow",
+    "MentionRow",
     "MessageRow",
     "OpeningRow",
     "PurgeStatsRow",

@@ -1,6 +1,6 @@
 """Messages: posting, reading, editing, reacting and deleting."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from ..errors import (
     NotFound,
     Unavailable,
 )
-from ..events import MessageEdited, MessagesDeleted
+from ..events import MembersMentioned, MessageEdited, MessagesDeleted
 from ..ids import new_id
 from ..lifetimes import check_message_lifetime
 from ..limits.rate_limits import Limits
@@ -25,6 +25,7 @@ from ..runtime.clock import Clock
 from ..runtime.metrics import Metrics
 from ..settings import Settings
 from ..storage.draft import Draft
+from ..storage.mentions import Mention, mark_of
 from ..storage.message_history import MessageHistory
 from ..storage.message_search import MessageSearch
 from ..storage.message_writer import MessageWriter
@@ -52,7 +53,7 @@ class Messages:
         search: MessageSearch,
         stored: StoredMessages,
         require_member: Callable[[str, str], Awaitable[object]],
-        list_members: Callable[[str], Awaitable[Iterable[Member]]],
+        list_members: Callable[[str], Awaitable[Sequence[Member]]],
         rotate_span_keys: Callable[[int], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -116,12 +117,17 @@ class Messages:
             replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl, once=post.once)
         )
 
-    async def _find_mentions(self, room_id: str, text: str) -> tuple[str, ...]:
-        """Return the authors whom a text mentions."""
+    async def _find_mentions(self, room_id: str, text: str) -> tuple[Mention, ...]:
+        """Return the members whom a text mentions."""
         if not may_mention(text):
             return ()
         members = await self._list_members(room_id)
-        return find_mentions(text, ((member.nickname, member.author) for member in members))
+        authors = find_mentions(text, ((member.nickname, member.author) for member in members))
+        visitor_ids = {member.author: member.visitor_id for member in members}
+        return tuple(
+            Mention(author, visitor_ids[author], mark_of(self._hasher, room_id, author))
+            for author in authors
+        )
 
     async def history(
         self,
@@ -231,18 +237,36 @@ class Messages:
                 text=post.text,
                 kind=post.kind,
                 data=post.data,
-                mentions=mentions,
+                mentions=tuple(mention.author for mention in mentions),
                 edited=True,
                 revision=message.revision + 1,
             )
 
         charge = self._limits.edits.hit_once(visitor_id)
-        message, number = await self._stored.edit(room_id, visitor_id, which, charge, change)
+        others = [mention for mention in mentions if mention.visitor_id != visitor_id]
+        before, message, number = await self._stored.edit(
+            room_id, visitor_id, which, charge, change, others
+        )
         if self._writer.is_readable(message, visitor_id):  # else deleted meanwhile
             await self._bus.publish(MessageEdited(message, visitor_id))
+            await self._tell_mentioned(before, message, others)
         with suppress(Unavailable):  # the next purge retries
             await self._rotate_span_keys(number)
         return message
+
+    async def _tell_mentioned(
+        self, before: Message, message: Message, mentions: Iterable[Mention]
+    ) -> None:
+        """Tell the members whom a message mentions or no longer mentions since it was edited."""
+        added = [each.visitor_id for each in mentions if each.author not in before.mentions]
+        removed = {*before.mentions} - {*message.mentions}
+        if not added and not removed:
+            return
+        members = await self._list_members(message.room_id) if removed else ()
+        former = [member.visitor_id for member in members if member.author in removed]
+        await self._bus.publish(
+            MembersMentioned(message.room_id, message.seq, tuple(added), tuple(former))
+        )
 
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
         """Delete a message; allowed for its author and the owner of the room.

@@ -15,6 +15,7 @@ _room, _member = _tables["room"], _tables["member"]
 _visitor, _message = _tables["visitor"], _tables["message"]
 _tombstone, _span = _tables["tombstone"], _tables["span"]
 _opening = _tables["opening"]
+_mention = _tables["mention"]
 
 # The row lock on a room also protects its sequence numbers: posts, joins and leaves wait for it.
 ROOMS = (
@@ -59,6 +60,7 @@ GENERATIONS = select(_span.c.number, _span.c.generation).where(
 )
 INSERT_MESSAGES = insert(_message)
 INSERT_OPENINGS = insert(_opening)
+INSERT_MENTIONS = insert(_mention)
 UPDATE_ROOMS = (
     update(_room)
     .where(_room.c.id == bindparam("room"))

@@ -35,6 +35,7 @@ from .batch_statements import (
     EXISTING,
     EXTEND_VISITORS,
     GENERATIONS,
+    INSERT_MENTIONS,
     INSERT_MESSAGES,
     INSERT_OPENINGS,
     MARK_FIRST_POSTS,
@@ -85,6 +86,7 @@ class Batch:
     new_messages: list[tuple[Draft, Message]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     openings: list[dict[str, Any]] = field(default_factory=list)
+    mentions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class BatchStore:
@@ -242,7 +244,7 @@ class BatchStore:
             kind=post.kind,
             data=post.data,
             reply_to=post.reply_to,
-            mentions=draft.mentions,
+            mentions=tuple(mention.author for mention in draft.mentions),
             once=post.once,
         )
         batch.rows.append(
@@ -274,6 +276,10 @@ class BatchStore:
         ]
         if post.once:  # from here on nobody has its text
             message = replace(message, text="", readers=_list_readers(draft, batch))
+        batch.mentions += (
+            {"room_id": room.id, "seq": message.seq, "mark": mention.mark}
+            for mention in draft.mentioned
+        )
         draft.attempted_ids.add(message.id)
         batch.new_messages.append((draft, message))
         batch.existing[draft.dedup_key] = message
@@ -292,6 +298,8 @@ class BatchStore:
         statements.write(INSERT_MESSAGES, batch.rows)
         if batch.openings:
             statements.write(INSERT_OPENINGS, batch.openings)
+        if batch.mentions:
+            statements.write(INSERT_MENTIONS, batch.mentions)
         statements.write(
             UPDATE_ROOMS,
             [

@@ -1,6 +1,6 @@
 """Deletes and changes single messages, each in one transaction."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select
@@ -19,6 +19,7 @@ from ..security.keystore import KeyStore
 from ..security.message_cipher import MessageCipher
 from .conflicts import retry_on_conflict
 from .database import Database
+from .mentions import Mention, replace_mentions
 from .message_history import is_live
 from .openings import has_readers, remove_reader
 from .purge_stats import count_purged
@@ -79,9 +80,10 @@ class StoredMessages:
         which: ColumnElement[bool],
         charge: Callable[[], None],
         change: Callable[[Message], Message],
-    ) -> tuple[Message, int]:
-        """Replace an ordinary message by what `change` returns, for its author; return it, and
-        its span.
+        mentions: Iterable[Mention],
+    ) -> tuple[Message, Message, int]:
+        """Replace an ordinary message by what `change` returns, for its author; return both, and
+        their span. From now on it mentions those other members.
 
         Raises `NotAMember`, `NotFound`, `NotAllowed`, or `Unavailable` if only another node has one
         of its keys.
@@ -90,13 +92,13 @@ class StoredMessages:
             _, row = await self._lock(session, room_id, visitor_id, which)
             if row.visitor_id != visitor_id:
                 raise NotAllowed(N_("Only its author may change it."))
-            message = await self._decrypt(session, row)
-            if message.kind or message.once:
+            before = await self._decrypt(session, row)
+            if before.kind or before.once:
                 raise NotAllowed(N_("Only a message that is a text can be changed."))
             charge()
             number = span_at(row.expires_at)
             generation = await self._begin_generation(session, number)
-            message = change(message)
+            message = change(before)
             row.revision = message.revision
             try:
                 row.sealed = self._cipher.encrypt_message(
@@ -104,7 +106,8 @@ class StoredMessages:
                 )
             except DecryptionError as error:  # a key was destroyed meanwhile
                 raise NotFound(NO_MESSAGE) from error
-        return message, number
+            await replace_mentions(session, room_id, row.seq, mentions)
+        return before, message, number
 
     @retry_on_conflict
     async def react(

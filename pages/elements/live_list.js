@@ -22,6 +22,7 @@ import { Reactions } from "reactions";
 import { showReason } from "reason";
 import { whenSocket } from "socket";
 import { Times } from "times";
+import { showUnseen } from "title";
 import { Unread } from "unread";
 import { formatCount, Unseen } from "unseen";
 
@@ -31,7 +32,6 @@ const FLASH = 2_000; // ms for which a message that was jumped to is marked
 const ROWS_ABOVE = 20; // that are loaded above it
 const KEYS_MAX = 1_000;
 const EVICTED_SHARE = 0.1; // of a full page is evicted at once, so that not every new row evicts one
-const LONGEST_TIMEOUT = 86_400_000; // ms; longer ones than 2 ** 31 would fire at once
 const PREFETCH = "640px"; // distance below the viewport at which the next rows are requested
 
 // The rows of the first paint, by id of the list; Vue removes them.
@@ -54,6 +54,8 @@ export default {
     more: Boolean, // the server has rows beyond those shown
     cap: Number, // maximum number of rows on the page
     read: Object, // read marks: the seq by key of the row, or under "" for the list itself
+    mentioned: Object, // the last seq that mentions the reader, by key of the row
+    next: Object, // when the next unread message of a row disappears
     first_rows: Array, // unless they are in the first paint of the page
     tracks_path: Boolean, // rows are links, one of which may be to what the page shows
     me: String, // the group of the reader's own rows
@@ -129,7 +131,10 @@ export default {
       this.rows = new Rows(list);
       this.times = new Times(this.language, this.now);
       this.countdown = new Countdown(this.times, { fade: FADE, onExpire: (row) => this.fadeOut(row) });
-      this.unread = new Unread(this.rows, this.read);
+      this.unread = new Unread(this.rows, this, {
+        redraw: (row) => this.countdown.restart(row),
+        tellTotal: (total) => showUnseen({ elsewhere: total }),
+      });
       this.listWindow = new ListWindow(this.rows, {
         before: this.stick && this.more,
         after: !this.stick && this.more,
@@ -222,7 +227,8 @@ export default {
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
       packet.drop?.forEach((key) => this.drop(key));
       if (packet.drop && this.stick) this.showPills();
-      for (const { read } of news) if (read) this.unread.update(read);
+      for (const { read } of news) if (read) this.unread.read(read);
+      for (const { mentioned } of news) if (mentioned) this.unread.mention(mentioned);
       for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
       const end = news.find(({ ended }) => ended);
@@ -243,7 +249,7 @@ export default {
       this.quotes?.reset();
       this.once?.reset();
     },
-    catchUp({ question, put, keep, more, read, now }) {
+    catchUp({ question, put, keep, more, now, ...unread }) {
       if (question !== this.pendingSync?.number) return; // a newer request is pending
       const pending = this.pendingSync;
       const { sentAt, keys, changes, hasOverflowed } = pending;
@@ -257,7 +263,7 @@ export default {
         if (more !== null) this.listWindow.before = more;
         for (const row of put) if (!isNewer(row[0])) this.put(pending.update(row));
       });
-      this.unread.update(read);
+      this.unread.update(unread);
       this.countdown.updateAll();
     },
     showPage(response) {
@@ -533,27 +539,42 @@ export default {
       this.showPills();
     },
     showPills() {
-      const { above, below } = this.countUnseen();
-      const show = (pill, text, count, isHidden) => {
-        pill.hidden = isHidden;
-        pill.textContent = count ? `${text} · ${this.texts.count.replace("{}", formatCount(count))}` : text;
-      };
+      const { above, below, firstAbove, firstBelow } = this.countUnseen();
+      const { first, latest } = this.$refs;
       const { after } = this.listWindow;
       this.hasGap &&= after;
-      show(this.$refs.first, this.texts.first, above, !above);
-      show(this.$refs.latest, this.texts.latest, this.hasGap ? Infinity : below, !below && !after && !this.scrollPosition.isFarFromEnd);
+      this.showPill(first, this.texts.first, above, firstAbove);
+      const small = document.createElement("small");
+      small.textContent = firstAbove ? this.describeNext(firstAbove) : "";
+      first.append(small);
+      first.hidden = !above;
+      this.showPill(latest, this.texts.latest, this.hasGap ? Infinity : below, firstBelow);
+      latest.hidden = !below && !after && !this.scrollPosition.isFarFromEnd;
     },
-    // Forgets the visible rows first; counts those above them and below.
+    showPill(pill, text, count, next) {
+      const number = count && formatCount(count);
+      pill.textContent = count ? `${text} · ${this.texts.count.replace("{}", number)}` : text;
+      pill.title = count && next ? `${number} ${this.texts.unread}, ${this.describeNext(next)}` : "";
+    },
+    describeNext(moment) {
+      return this.texts.next.replace("{}", this.times.formatLeft(moment)[0]);
+    },
+    // Forgets the visible rows first; counts those above them and below, and finds their first expiry.
     countUnseen() {
       clearTimeout(this.pillTimer);
       const next = this.unseen.expire(this.times.now());
       if (next === Infinity) return {};
-      const delay = Math.min(this.times.timeLeft(next), LONGEST_TIMEOUT);
+      const delay = Math.min(this.times.timeLeft(next), this.times.formatLeft(next)[1]);
       this.pillTimer = setTimeout(() => this.showPills(), delay);
       const [first, last] = this.scrollPosition.visible;
-      if (!first || !last) return { below: this.unseen.size };
+      if (!first || !last) return { below: this.unseen.size, firstBelow: next };
       if (!document.hidden && !this.isJumping) this.unseen.see(first, last);
-      return { above: this.unseen.countBefore(first), below: this.unseen.countAfter(last) };
+      return {
+        above: this.unseen.countBefore(first),
+        below: this.unseen.countAfter(last),
+        firstAbove: this.unseen.nextBefore(first),
+        firstBelow: this.unseen.nextAfter(last),
+      };
     },
 
     // Messages that are being sent (see composer.js)

@@ -15,6 +15,7 @@ from anonchat import (
     Member,
     MemberJoined,
     MemberLeft,
+    MembersMentioned,
     Message,
     MessageDrawer,
     MessageEdited,
@@ -122,6 +123,11 @@ class FeedRenderer:
             case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._put_changed(message)
                 self._highlight(message)
+            case MembersMentioned(room_id, seq, visitor_ids, former_ids):
+                for visitor_id in visitor_ids:
+                    feeds.send_event(sidebar_topic(visitor_id), mentioned={room_id: seq})
+                for visitor_id in former_ids:
+                    feeds.send_event(sidebar_topic(visitor_id), recount=True)
             case MessagesDeleted(room_id, seqs):
                 self._stop_highlighting(room_id, seqs)
                 feeds.drop(messages_topic(room_id), *map(str, seqs))

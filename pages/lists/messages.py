@@ -69,6 +69,8 @@ class MessageList(LiveList):
                 "first": _("To the first unread"),
                 "latest": _("To the latest"),
                 "count": _("{n} new", n="{}"),
+                "unread": _("unread"),
+                "next": _("the next disappears in {time}", time="{}"),
                 "fresh": _("New"),
                 "close": _("Close"),
                 "open_once": _("Open once"),

@@ -26,12 +26,22 @@ class OwnRoomList(LiveList):
     async def catch_up(self, _shown: ClientState) -> SyncResult:
         """Return all rooms and their read marks."""
         chat = self.context.chat
-        marks = await chat.memberships.read_marks(self.viewer)
-        summaries = await chat.room_directory.summaries(marks)
+        unread = await chat.memberships.list_unread(self.viewer)
+        summaries = await chat.room_directory.summaries(unread)
         rows = await draw_each(
             summaries, lambda summary: sidebar_row(summary, language=self.language)
         )
-        return SyncResult(rows, keep=[], read=marks)
+        return SyncResult(
+            rows,
+            keep=[],
+            read={room_id: each.mark for room_id, each in unread.items()},
+            mentioned={room_id: each.mention for room_id, each in unread.items() if each.mention},
+            next={
+                room_id: int(each.next_expiry.timestamp() * 1000)
+                for room_id, each in unread.items()
+                if each.next_expiry
+            },
+        )
 
     async def _act(self, arguments: dict[str, str]) -> None:
         if arguments.get("act") == "leave":

@@ -22,8 +22,14 @@ _SIDEBAR = Template(
     li(class_="sidebar-row", data_room="{id}", data_first="{first_seq}", data_last="{last_seq}")[
         a(class_="sidebar-room", href="r/{slug}")[
             b[bdi["{name}"]],
-            span(class_="count", data_unread=True, hidden=True)[
-                span, span(class_="spoken")[" {unread}"]
+            span(class_="marks")[
+                span(class_="count mention", data_mentioned=True, hidden=True)[
+                    "@", span(class_="spoken")[" {mentioned}, "]
+                ],
+                span(class_="count", data_unread=True, hidden=True)[
+                    span,
+                    span(class_="spoken")[" {unread}", span(data_say="{next}")],
+                ],
             ],
             small["{present} · ", _TIME_LEFT],
         ],
@@ -76,6 +82,8 @@ def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
         first_seq=str(summary.first_seq),
         last_seq=str(room.last_seq),
         unread=language("unread"),
+        next=", " + language("the next disappears in {time}", time="{}"),
+        mentioned=language("you are mentioned"),
         present=_present_text(summary, language),
         leave=language("Leave"),
         leave_room=language("Leave “{room}”", room=room.name),

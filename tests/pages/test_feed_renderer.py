@@ -54,6 +54,19 @@ async def test_told_text_is_sent_to_the_pages_of_its_visitor_alone(url: str, cha
         assert not _has_received("sidebar", other, "for you")
 
 
+async def test_mention_is_told_to_the_pages_of_who_is_mentioned(url: str, chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "room of the mention", "Ann who mentions")
+    bob, token = await chat.identity.sign_in("Bob mentioned")
+    await chat.identity.authenticate(token)
+    await chat.memberships.join(room.id, visitor_id=bob.id)
+    async with open_tab(url, f"/r/{room.slug}", token=token) as page:
+        await wait_until(lambda: _has_received("present", page))
+        await chat.messages.post(room.id, visitor_id=ann.id, text="@bob mentioned")
+        await wait_until(lambda: _has_received("sidebar", page, f'"mentioned":{{"{room.id}":1}}'))
+        await chat.messages.edit_by_seq(room.id, visitor_id=ann.id, seq=1, text="nobody")
+        await wait_until(lambda: _has_received("sidebar", page, '"recount":true'))
+
+
 async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
     url: str, chat: Chat
 ) -> None:
