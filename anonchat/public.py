@@ -16,6 +16,7 @@ from .entities import (
     Reviewed,
     Room,
     RoomSummary,
+    Typing,
     Visitor,
 )
 from .errors import (
@@ -63,6 +64,8 @@ from .events import (
     RoomRead,
     RoomStateChanged,
     TokenRevoked,
+    TypingChanged,
+    TypingSignalled,
     VisitorForgotten,
     VisitorTold,
 )
@@ -177,6 +180,9 @@ __all__ = [
     "Theme",
     "TokenRevoked",
     "TooManyPhrases",
+    "Typing",
+    "TypingChanged",
+    "TypingSignalled",
     "Unavailable",
     "UnknownVisitor",
     "Visitor",

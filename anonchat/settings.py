@@ -163,6 +163,8 @@ class Settings(BaseSettings):
     """Edited messages per visitor; an edit costs as much as a deletion."""
     reactions_per_visitor: RateSetting = Rate(240, timedelta(minutes=1))
     """Reactions that a visitor adds or removes."""
+    typing_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Signals that a visitor is typing; a page sends one in three seconds."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))

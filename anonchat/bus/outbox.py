@@ -18,6 +18,7 @@ from ..events import (
     RoomRead,
     RoomsRead,
     RoomStateChanged,
+    TypingSignalled,
 )
 from ..runtime.batches import batches
 from ..runtime.cooperative import iterate_cooperatively
@@ -62,7 +63,7 @@ class Outbox:
                 self._enqueue(room_channel(room_id), event)
             case MessageEdited(message) | MessageReacted(message):
                 self._enqueue(room_channel(message.room_id), event)
-            case RoomStateChanged(room_id):
+            case RoomStateChanged(room_id) | TypingSignalled(room_id):
                 self._enqueue(room_channel(room_id), event)
             case RoomRead(visitor_id, room_id):  # the most frequent event: sent in batches
                 self._read_marks[visitor_id, room_id] = event

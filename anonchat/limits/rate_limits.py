@@ -66,6 +66,8 @@ class Limits:
         """Messages edited by a visitor."""
         self.reactions = limit(settings.reactions_per_visitor)
         """Reactions that a visitor adds or removes."""
+        self.typing = limit(settings.typing_per_visitor)
+        """Signals that a visitor is typing."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)

@@ -1,12 +1,13 @@
 // The message composer. The draft and the unanswered messages are stored in this tab only.
 
-import { findCommands, isCommand, unescapeSlash } from "commands";
+import { findCommands, isCommand, isSlashed, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
 import { drawDoubts } from "doubts";
 import { findMembers, listMembers } from "mentions";
 import { Note } from "note";
 import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
+import { describeTyping, TypingSignal } from "typing";
 
 const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is removed in any case
 const RUNNING_DELAY = 300; // ms after which a command that is not answered yet is shown
@@ -26,7 +27,7 @@ export default {
     texts: Object, // translated texts
     too_long: String,
   },
-  emits: ["post"],
+  emits: ["post", "typing"],
   data() {
     return {
       changed: {}, // what the owner has changed since the page was drawn
@@ -35,6 +36,7 @@ export default {
       active: 0, // index of the one that Tab and Enter complete
       target: null, // the message that is edited or answered (see compose.js)
       running: [], // commands that are not answered yet
+      typing: {}, // who else is typing: a text, and names for its places
     };
   },
   render() {
@@ -81,11 +83,13 @@ export default {
           Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
         ]),
       ]),
+      Vue.h("div", { "aria-live": "polite" }, this.typing.text && [this.renderTyping()]),
     ]);
   },
   mounted() {
     this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
     this.doubts = []; // texts that are sent if the reader confirms them
+    this.typingSignal = new TypingSignal(() => this.$emit("typing"));
     this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     // Lines break elsewhere if the width changes; in the next frame, because this changes the size again.
@@ -172,6 +176,7 @@ export default {
     },
     // `reply` is what is answered, `seq` the message that is edited.
     send(dedup, { text, confirmed, reply, seq }) {
+      this.typingSignal.end();
       this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq });
       this.saveUnanswered();
       if (!seq) this.showPending(dedup, text);
@@ -188,6 +193,7 @@ export default {
     },
     onInput() {
       this.onChange();
+      this.signalTyping();
       const { value, selectionStart: caret } = this.$refs.box;
       const commands = this.isEditing() ? [] : findCommands(this.commands, value);
       this.optionsLabel = commands.length ? this.texts.commands : this.texts.members;
@@ -200,6 +206,21 @@ export default {
       this.resize();
       // What is edited is stored already.
       if (!this.isEditing()) sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
+    },
+
+    // Who is typing
+    signalTyping() {
+      const text = this.$refs.box.value.trim();
+      if (text && !isSlashed(text) && !this.isEditing() && window.socket?.connected) this.typingSignal.give();
+    },
+    showTyping(typing) {
+      const [room, me] = this.storage_key.split(":");
+      if (typing.room === room) this.typing = describeTyping(typing, me, this.texts);
+    },
+    renderTyping() {
+      const { text, names } = this.typing;
+      const parts = text.split("{}").flatMap((part, index) => (index ? [Vue.h("bdi", names[index - 1]), part] : [part]));
+      return Vue.h("p", { class: "typing", role: "status" }, parts);
     },
 
     // What is edited or answered
@@ -299,7 +320,8 @@ export default {
     },
 
     // What the server says
-    receive({ composer, told }) {
+    receive({ composer, told, typing }) {
+      if (typing) this.showTyping(typing);
       if (composer) this.change(composer);
       if (told && this.storage_key.startsWith(`${told.room}:`)) this.tell(told.text);
     },

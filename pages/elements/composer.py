@@ -10,6 +10,7 @@ from nicegui.events import GenericEventArguments
 from anonchat import (
     MESSAGE_CHARACTERS,
     ChatError,
+    Cost,
     Member,
     MessageExpired,
     NeedsConfirmation,
@@ -23,9 +24,9 @@ from anonchat import (
 
 from ..context import current_context
 from ..i18n.language import current_language
-from ..rows import composer_properties
+from ..rows import composer_properties, describe_typing
 from .component import Component
-from .handlers import QueueHandler
+from .handlers import LatestOnlyHandler, QueueHandler
 from .live_list import LiveList
 from .message_seq import read_seq
 
@@ -90,9 +91,16 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "replying": _("Replying to {name}", name="{}"),
                 "cancel_reply": _("Cancel reply"),
                 "members": _("Members"),
+                "typing_one": _("{name} is typing", name="{}"),
+                "typing_two": _("{name} and {other} are typing", name="{}", other="{}"),
+                "typing_three": _(
+                    "{name}, {other} and {third} are typing", name="{}", other="{}", third="{}"
+                ),
+                "typing_several": _("several people are typing"),
             },
             **composer_properties(room, language=_),
         )
+        self.on("typing", LatestOnlyHandler(self._on_typing), args=[])
         self.on(
             "post",
             QueueHandler(
@@ -104,7 +112,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         )
 
     async def handle_connect(self) -> None:
-        """Make the page send its unanswered messages again.
+        """Show who is typing; make the page send its unanswered messages again.
 
         The owner may have changed the lifetime of messages while it was not connected.
         """
@@ -112,7 +120,13 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         if summary and summary.room.revision > self._room.revision:
             properties = composer_properties(summary.room, language=self._language)
             await self.call_script("change", properties)
+        typing = self._context.chat.typing.get(self._room.id)
+        await self.call_script("showTyping", describe_typing(self._room.id, typing))
         self.run_method("resend")
+
+    async def _on_typing(self, _arguments: GenericEventArguments) -> None:
+        await self.work.spend(Cost.TYPING + self._context.broadcast_cost(self._room.id))
+        await self._context.chat.typing.signal(self._room.id, visitor_id=self._member.visitor_id)
 
     def paint(self) -> str:
         """Return the empty box as HTML."""
