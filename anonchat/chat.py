@@ -42,6 +42,7 @@ from .services.room_directory import RoomDirectory
 from .services.room_editor import RoomEditor
 from .services.room_states import RoomStates
 from .services.rooms import Rooms
+from .services.typing_signals import TypingSignals
 from .settings import Settings
 from .storage.database import Database
 from .storage.message_batch import BatchStore
@@ -208,6 +209,9 @@ class Chat:
             hasher=hasher,
             places=places,
         )
+        self.typing = TypingSignals(
+            bus=bus, clock=clock, limits=limits, require_member=self.memberships.require
+        )
         self.key_rotation = KeyRotation(
             database=database,
             clock=clock,
@@ -365,6 +369,7 @@ class Chat:
     async def _tick(self) -> None:
         self.limits.publish_usage()
         await self.presence.tick()
+        await self.typing.tick()
 
     async def _check_valkey(self) -> None:
         """Check whether Valkey writes to disk; share the withheld keys once it no longer does."""

@@ -54,6 +54,14 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Typing:
+    """Who is typing in a room: up to four authors, the first one first; more are `several`."""
+
+    authors: tuple[str, ...] = ()
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reaction:
     """An emoji, and the authors who have reacted with it to a message, the first one first."""
 

@@ -5,7 +5,7 @@ The last ones travel between nodes only; a single node does not publish them.
 
 from dataclasses import dataclass
 
-from .entities import Member, Message, Room
+from .entities import Member, Message, Room, Typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,22 @@ class PresenceChanged(Event):
 
     member: Member
     present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TypingSignalled(Event):
+    """A member is typing a message. It is never stored."""
+
+    room_id: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypingChanged(Event):
+    """Others than before are shown as typing; each node notices it by itself."""
+
+    room_id: str
+    typing: Typing
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from .entities import (
     Reviewed,
     Room,
     RoomSummary,
+    Typing,
     Unread,
     Visitor,
 )
@@ -66,6 +67,8 @@ from .events import (
     RoomRead,
     RoomStateChanged,
     TokenRevoked,
+    TypingChanged,
+    TypingSignalled,
     VisitorForgotten,
     VisitorTold,
 )
@@ -182,6 +185,9 @@ __all__ = [
     "Theme",
     "TokenRevoked",
     "TooManyPhrases",
+    "Typing",
+    "TypingChanged",
+    "TypingSignalled",
     "Unavailable",
     "UnknownVisitor",
     "Unread",

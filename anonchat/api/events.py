@@ -53,6 +53,7 @@ _KINDS = (
     "joined",
     "left",
     "presence",
+    "typing",
     "changed",
     "ended",
 )
@@ -163,6 +164,7 @@ async def listen(
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
+    | `typing` | `authors`; instead of more than four, `several` | others than before type |
     | `changed` | `name`, `topic`, `message_ttl`, `room_ttl`, `expires_at` | they change |
     | `ended` | nothing | the room has ended |
     | `ready` | `seq` | everything up to `seq` was sent; live events follow |

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
 
@@ -24,6 +24,7 @@ from ..events import (
     RoomChanged,
     RoomEnded,
     TokenRevoked,
+    TypingChanged,
     VisitorForgotten,
 )
 from ..ids import new_id
@@ -210,6 +211,8 @@ class Streams:
             case PresenceChanged(member, present) if member.room_id in self._subscribers:
                 change = {"author": member.author, "nickname": member.nickname, "present": present}
                 self._send(member.room_id, _event("presence", change))
+            case TypingChanged(room_id, typing) if room_id in self._subscribers:
+                self._send(room_id, _event("typing", asdict(typing)))
             case MemberLeft(room_id, visitor_id, author) if room_id in self._subscribers:
                 self._send(room_id, _event("left", {"author": author}))
                 for subscriber in self._subscribers[room_id]:

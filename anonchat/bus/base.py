@@ -25,9 +25,9 @@ _log = logging.getLogger(__name__)
 class Bus:
     """Delivers published events to all subscribed listeners in this process, one after the other.
 
-    With several nodes (`ValkeyBus`), messages and states of a room reach only the nodes that have
-    subscribed to it. The other nodes receive a summary of the messages (`RoomActivity`) every
-    0.5 s. If events may have been missed, `EventsLost` is published.
+    With several nodes (`ValkeyBus`), messages, states and typing signals of a room reach only the
+    nodes that have subscribed to it. The other nodes receive a summary of the messages
+    (`RoomActivity`) every 0.5 s. If events may have been missed, `EventsLost` is published.
     """
 
     is_up = True

@@ -19,6 +19,7 @@ from ..events import (
     RoomRead,
     RoomsRead,
     RoomStateChanged,
+    TypingSignalled,
 )
 from ..runtime.batches import batches
 from ..runtime.cooperative import iterate_cooperatively
@@ -63,7 +64,7 @@ class Outbox:
                 self._enqueue(room_channel(room_id), event)
             case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._enqueue(room_channel(message.room_id), event)
-            case RoomStateChanged(room_id):
+            case RoomStateChanged(room_id) | TypingSignalled(room_id):
                 self._enqueue(room_channel(room_id), event)
             case RoomRead(visitor_id, room_id):  # the most frequent event: sent in batches
                 self._read_marks[visitor_id, room_id] = event

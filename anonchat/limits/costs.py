@@ -50,6 +50,8 @@ class Cost:
     """An edit: as a deletion and a post."""
     REACTION: Final = 4.0
     """Adding or removing a reaction."""
+    TYPING: Final = 0.5
+    """A signal that a member is typing, without the update of each browser page in the room."""
     DRAWN_CHARACTER: Final = 0.001
     """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0

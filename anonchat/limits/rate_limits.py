@@ -70,6 +70,8 @@ class Limits:
         """Reactions that a visitor adds or removes."""
         self.openings = limit(settings.openings_per_visitor)
         """Messages that a visitor opens once."""
+        self.typing = limit(settings.typing_per_visitor)
+        """Signals that a visitor is typing."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)

@@ -269,6 +269,12 @@ WAYS = (
         allowed=(*_API_LIMIT, "joins_per_visitor"),
     ),
     _way(
+        "typing signals",
+        ("PUT", "/rooms/{slug}/typing"),
+        _call("PUT", lambda scene, _: f"/rooms/{scene.full_room}/typing"),
+        "typing_per_visitor",
+    ),
+    _way(
         "messages read",
         ("GET", "/rooms/{slug}/messages"),
         _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/messages?limit=200"),

@@ -375,6 +375,13 @@ WAYS = (
         allowed=("posts_per_visitor",),
     ),
     _way(
+        "typing signals",
+        _full_room,
+        _event("nicegui-composer", "typing", []),
+        ("nicegui-composer", "typing"),
+        allowed=("typing_per_visitor",),
+    ),
+    _way(
         "long posts",
         _full_room,
         _event(

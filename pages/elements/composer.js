@@ -1,6 +1,6 @@
 // The message composer. The draft and the unanswered messages are stored in this tab only.
 
-import { findCommands, isCommand, unescapeSlash } from "commands";
+import { findCommands, isCommand, isSlashed, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
 import { drawDoubts } from "doubts";
 import { endsCode, listChoices, readCode, replaceCode } from "emoji_codes";
@@ -11,6 +11,7 @@ import { findMembers, listMembers } from "mentions";
 import { Note } from "note";
 import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
+import { describeTyping, TypingSignal } from "typing";
 
 const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is removed in any case
 const RUNNING_DELAY = 300; // ms after which a command that is not answered yet is shown
@@ -34,7 +35,7 @@ export default {
     texts: Object, // translated texts
     too_long: String,
   },
-  emits: ["post"],
+  emits: ["post", "typing"],
   data() {
     return {
       changed: {}, // what the owner has changed since the page was drawn
@@ -45,6 +46,7 @@ export default {
       running: [], // commands that are not answered yet
       lifetime: "", // of the next messages, in seconds, or `ONCE`; empty is that of the room
       isChoosing: false, // whether the menu of lifetimes is open
+      typing: {}, // who else is typing: a text, and names for its places
     };
   },
   render() {
@@ -104,6 +106,7 @@ export default {
           Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
         ]),
       ]),
+      Vue.h("div", { "aria-live": "polite" }, this.typing.text && [this.renderTyping()]),
     ]);
   },
   mounted() {
@@ -111,6 +114,7 @@ export default {
     this.doubts = []; // texts that are sent if the reader confirms them
     this.lifetime = sessionStorage.getItem(this.key("lifetime")) || "";
     this.lifetimeMenu = new LifetimeMenu({ onToggle: (isOpen) => (this.isChoosing = isOpen) });
+    this.typingSignal = new TypingSignal(() => this.$emit("typing"));
     this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     // Lines break elsewhere if the width changes; in the next frame, because this changes the size again.
@@ -199,6 +203,7 @@ export default {
     },
     // `reply` is what is answered, `seq` the message that is edited.
     send(dedup, { text, confirmed, reply, seq, lifetime }) {
+      this.typingSignal.end();
       this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq, lifetime });
       this.saveUnanswered();
       if (!seq) this.showPending(dedup, text);
@@ -215,6 +220,7 @@ export default {
     },
     onInput({ inputType }) {
       this.onChange();
+      this.signalTyping();
       const { value, selectionStart: caret } = this.$refs.box;
       const commands = this.isEditing() ? [] : findCommands(this.commands, value);
       if (commands.length) return this.offer(this.texts.commands, commands);
@@ -275,6 +281,21 @@ export default {
       if (value === ONCE) return this.texts.opened_once;
       if (value) return this.texts.gone_in.replace("{}", text);
       return this.changed.placeholder ?? this.placeholder;
+    },
+
+    // Who is typing
+    signalTyping() {
+      const text = this.$refs.box.value.trim();
+      if (text && !isSlashed(text) && !this.isEditing() && window.socket?.connected) this.typingSignal.give();
+    },
+    showTyping(typing) {
+      const [room, me] = this.storage_key.split(":");
+      if (typing.room === room) this.typing = describeTyping(typing, me, this.texts);
+    },
+    renderTyping() {
+      const { text, names } = this.typing;
+      const parts = text.split("{}").flatMap((part, index) => (index ? [Vue.h("bdi", names[index - 1]), part] : [part]));
+      return Vue.h("p", { class: "typing", role: "status" }, parts);
     },
 
     // What is edited or answered
@@ -400,7 +421,8 @@ export default {
     },
 
     // What the server says
-    receive({ composer, told }) {
+    receive({ composer, told, typing }) {
+      if (typing) this.showTyping(typing);
       if (composer) this.change(composer);
       if (told && this.storage_key.startsWith(`${told.room}:`)) this.tell(told.text);
     },

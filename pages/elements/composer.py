@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 from anonchat import (
     MESSAGE_CHARACTERS,
     ChatError,
+    Cost,
     Member,
     MessageExpired,
     NeedsConfirmation,
@@ -25,10 +26,10 @@ from anonchat import (
 
 from ..context import current_context
 from ..i18n.language import current_language
-from ..rows import composer_properties
+from ..rows import composer_properties, describe_typing
 from .component import Component
 from .emoji import emoji_properties
-from .handlers import QueueHandler
+from .handlers import LatestOnlyHandler, QueueHandler
 from .live_list import LiveList
 from .message_seq import read_seq
 
@@ -110,9 +111,16 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "once": _("Once"),
                 "chosen_once": _("Once: disappears when each member has opened it"),
                 "opened_once": _("Message, opened once"),
+                "typing_one": _("{name} is typing", name="{}"),
+                "typing_two": _("{name} and {other} are typing", name="{}", other="{}"),
+                "typing_three": _(
+                    "{name}, {other} and {third} are typing", name="{}", other="{}", third="{}"
+                ),
+                "typing_several": _("several people are typing"),
             },
             **self._describe_lifetimes(room),
         )
+        self.on("typing", LatestOnlyHandler(self._on_typing), args=[])
         self.on(
             "post",
             QueueHandler(
@@ -124,14 +132,20 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         )
 
     async def handle_connect(self) -> None:
-        """Make the page send its unanswered messages again.
+        """Show who is typing; make the page send its unanswered messages again.
 
         The owner may have changed the lifetime of messages while it was not connected.
         """
         summary = self._context.chat.room_directory.summary(self._room.id)
         if summary and summary.room.revision > self._room.revision:
             await self.call_script("change", self._describe_lifetimes(summary.room))
+        typing = self._context.chat.typing.get(self._room.id)
+        await self.call_script("showTyping", describe_typing(self._room.id, typing))
         self.run_method("resend")
+
+    async def _on_typing(self, _arguments: GenericEventArguments) -> None:
+        await self.work.spend(Cost.TYPING + self._context.broadcast_cost(self._room.id))
+        await self._context.chat.typing.signal(self._room.id, visitor_id=self._member.visitor_id)
 
     def paint(self) -> str:
         """Return the empty box as HTML."""

@@ -33,6 +33,7 @@ from anonchat import (
     RoomOpened,
     RoomRead,
     RoomSummary,
+    TypingChanged,
     VisitorForgotten,
     VisitorTold,
     has_code,
@@ -45,6 +46,7 @@ from ..rows import (
     Row,
     card_row,
     composer_properties,
+    describe_typing,
     facts_row,
     lobby_counts_row,
     member_row,
@@ -166,6 +168,9 @@ class FeedRenderer:
                 self._put_member(member, present=present)
                 self._changed_rooms.add(member.room_id)
                 self._presence_changed.add(member.room_id)
+            case TypingChanged(room_id, typing):
+                news = describe_typing(room_id, typing)
+                feeds.send_event(presence_topic(room_id), typing=news)
             case RoomRead(visitor_id, room_id, seq):
                 feeds.send_event(sidebar_topic(visitor_id), read={room_id: seq})
             case RoomActivity(rooms, deleted_seqs):

@@ -11,6 +11,7 @@ from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
 from .room_row import (
     card_row,
     composer_properties,
+    describe_typing,
     facts_row,
     lobby_counts_row,
     presence_row,
@@ -25,6 +26,7 @@ __all__ = [
     "Row",
     "card_row",
     "composer_properties",
+    "describe_typing",
     "facts_row",
     "lobby_counts_row",
     "member_row",

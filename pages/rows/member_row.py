@@ -12,7 +12,7 @@ from .template import Template
 _cache = DrawnRowCache()
 
 _MEMBER = Template(
-    li(class_="{class_}")[
+    li(class_="{class_}", data_author="{author}")[
         initials("small"),
         NICKNAME,
         small(class_="mark-of-member owner")["{owner}"],
@@ -37,6 +37,7 @@ def _draw(member: Member, present: bool, language: Language) -> Row:
         owner=language("owner"),
         you=language("you"),
         away="" if present else _AWAY.fill(away=language("away")),
+        author=member.author,
         **describe_person(member.nickname, member.badge, member.author),
     )
     order = f"{'0' if present else '1'}{member.nickname.casefold()} {member.author}"

@@ -1,10 +1,11 @@
 """The rows of a room: in the sidebar, in the lobby and in its own header."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from htpy import a, b, bdi, button, div, h1, i, li, p, small, span
 
-from anonchat import Language, Room, RoomSummary, parse_duration
+from anonchat import Language, Room, RoomSummary, Typing, parse_duration
 
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
@@ -146,6 +147,11 @@ def composer_properties(
             if shortest <= ttl < room.message_ttl
         ],
     }
+
+
+def describe_typing(room_id: str, typing: Typing) -> dict[str, object]:
+    """Return who is typing in a room, for composer.js."""
+    return {"room": room_id, **asdict(typing)}
 
 
 def facts_row(summary: RoomSummary, *, language: Language) -> Row:

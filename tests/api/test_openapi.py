@@ -21,6 +21,7 @@ OPERATIONS = {
     ("DELETE", "/rooms/{slug}"),
     ("PUT", "/rooms/{slug}/membership"),
     ("DELETE", "/rooms/{slug}/membership"),
+    ("PUT", "/rooms/{slug}/typing"),
     ("GET", "/rooms/{slug}/messages"),
     ("POST", "/rooms/{slug}/messages"),
     ("PATCH", "/rooms/{slug}/messages/{message_id}"),

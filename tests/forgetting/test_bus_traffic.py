@@ -23,6 +23,7 @@ from anonchat.events import (
     RoomActivity,
     RoomChanged,
     RoomOpened,
+    TypingSignalled,
     VisitorTold,
 )
 from tests.fakes import EventRecorder, FakeClock, running_chat, sign_in
@@ -118,6 +119,8 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     await wait_until(lambda: bool(event_recorder.of_type(MessageOpened)))
     (event,) = event_recorder.of_type(MessageOpened)
     assert (event.message.text, event.message.opened) == ("", 1)
+    await second.typing.signal(room.id, visitor_id=ben.id)
+    await wait_until(lambda: bool(event_recorder.of_type(TypingSignalled)))
     await wait_until(lambda: any(each.members for each in event_recorder.of_type(PresenceSnapshot)))
     await wait_until(lambda: first.presence.list_present(room.id) == {ben_in.author})
     await second.presence.leave(ben_in, page_id="one")
@@ -151,7 +154,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
         PresenceSnapshot, VisitorTold, KeysCreated, MessageEdited,
-        MessageReacted, MessageOpened,
+        MessageReacted, MessageOpened, TypingSignalled,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()
