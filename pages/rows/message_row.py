@@ -86,7 +86,7 @@ def message_row(
 
 
 def _draw(message: Message, drawer: MessageDrawer | None, tokens: CodeTokens | None) -> Row:
-    text_class, source, text = _draw_content(message, drawer, tokens)
+    text_class, source, text = draw_content(message, drawer, tokens)
     html = _MESSAGE.fill(
         id=message.id,
         kind=message.kind,
@@ -108,7 +108,7 @@ def _draw(message: Message, drawer: MessageDrawer | None, tokens: CodeTokens | N
     return Row(str(message.seq), message.seq, html)
 
 
-def _draw_content(
+def draw_content(
     message: Message, drawer: MessageDrawer | None, tokens: CodeTokens | None
 ) -> tuple[str, str, Markup]:
     """Return of the element that has the text: class, text as typed if it differs, and content."""

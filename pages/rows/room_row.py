@@ -85,7 +85,7 @@ def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
         unread=language("unread"),
         next=", " + language("the next disappears in {time}", time="{}"),
         mentioned=language("you are mentioned"),
-        present=_present_text(summary, language),
+        present=describe_present(summary, language),
         leave=language("Leave"),
         leave_room=language("Leave “{room}”", room=room.name),
         **_next_expiry(summary, language),
@@ -109,9 +109,9 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
         name=room.name,
         topic=room.topic,
         dot_class="dot" if summary.here else "dot empty",
-        present=_present_text(summary, language) if summary.here else language("nobody"),
+        present=describe_present(summary, language) if summary.here else language("nobody"),
         lifetime_class="chip ember" if room.message_ttl <= _SHORT_TTL else "chip",
-        lifetime=_message_lifetime(room, language),
+        lifetime=describe_lifetime(room, language),
         active_at=unix_milliseconds(room.active_at),
         active=language("active {time}", time="{}"),
         **_room_end(summary, language),
@@ -157,7 +157,7 @@ def describe_typing(room_id: str, typing: Typing) -> dict[str, object]:
 def facts_row(summary: RoomSummary, *, language: Language) -> Row:
     """Draw the lifetimes of a room and its messages."""
     html = _FACTS.fill(
-        lifetime=_message_lifetime(summary.room, language),
+        lifetime=describe_lifetime(summary.room, language),
         listed=language("public") if summary.room.listed else language("by link"),
         **_room_end(summary, language),
     )
@@ -166,7 +166,7 @@ def facts_row(summary: RoomSummary, *, language: Language) -> Row:
 
 def presence_row(summary: RoomSummary, *, language: Language) -> Row:
     """Draw how many members of a room are present."""
-    html = span[" · ", _present_text(summary, language)]
+    html = span[" · ", describe_present(summary, language)]
     return Row("present", 0, str(html))
 
 
@@ -180,13 +180,15 @@ def lobby_counts_row(here: int, rooms: int, *, language: Language) -> Row:
     return Row("hall", 0, str(html))
 
 
-def _present_text(summary: RoomSummary, language: Language) -> str:
+def describe_present(summary: RoomSummary, language: Language) -> str:
+    """Return how many members of a room are present."""
     if not summary.here:
         return language("nobody here")
     return language.count("{n} here", "{n} here", summary.here)
 
 
-def _message_lifetime(room: Room, language: Language) -> str:
+def describe_lifetime(room: Room, language: Language) -> str:
+    """Return how long messages live in a room."""
     return language("messages fade after {time}", time=language.duration(room.message_ttl))
 
 

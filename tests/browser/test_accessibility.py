@@ -66,6 +66,31 @@ async def _visit_pages(ann: Person) -> AsyncIterator[str]:
         yield path
 
 
+async def test_pages_without_scripts_have_no_fault(world: World, room: str, width: int) -> None:
+    (mira,) = await world.members(room, "Mira")
+    await mira.post_messages("hello there", "x" * 300)
+    ann = await world.visitor("Ann", width=width)
+    refreshing = {"meta-refresh": {"enabled": False}}  # what is typed is in another frame
+    assert await find_faults(_visit_plain_pages(ann, room), ann, rules=refreshing) == []
+
+
+async def _visit_plain_pages(ann: Person, room: str) -> AsyncIterator[str]:
+    await ann.open_path("/lite")
+    yield "lobby"
+    await ann.page.get_by_role("link").filter(has_text=room).click()
+    yield "join form"
+    await ann.button("Join room").click()
+    await expect(ann.page.frame_locator("iframe").get_by_text("there")).to_be_attached()
+    yield "room"
+    ann.ignored_errors = CONNECTION_ERRORS  # 404
+    await ann.message_input.fill("/nosuchcommand")
+    await ann.button("Send").click()
+    await expect(ann.page.get_by_role("alert")).to_contain_text("no command")
+    yield "refused message"
+    await ann.page.goto(f"{ann.page.url}/messages")
+    yield "messages"
+
+
 async def test_lobby_has_no_fault(world: World, room: str, width: int) -> None:
     await world.members(room, "Mira")
     ann = await world.visitor("Ann", width=width)
