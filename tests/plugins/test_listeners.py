@@ -16,6 +16,7 @@ from anonchat.plugins import (
     MessagePosted,
     MessagesDeleted,
     Plugin,
+    Post,
     Room,
     RoomChanged,
     RoomEnded,
@@ -72,6 +73,35 @@ async def test_a_listener_is_called_once_with_each_event_in_order() -> None:
     ]
     for visitor_id in (ann.visitor_id, bob.visitor_id):
         assert visitor_id not in repr(seen)
+
+
+async def test_text_that_is_opened_once_reaches_no_plugin() -> None:
+    plugin, seen = Plugin("mine"), list[object]()
+
+    @plugin.on(MessagePosted)
+    async def listen(event: MessagePosted, message: Message, room: Room, chat: Chat) -> None:
+        (reader,) = [each for each in await chat.list_members(room) if each.nickname == "Bob"]
+        seen.extend([event, message, await chat.history(room, reader)])
+
+    @plugin.action("Repeat", where="message")
+    def repeat(message: Message) -> str:
+        seen.append(message)
+        return message.text or "nothing"
+
+    async with chat_with(plugin) as chat:
+        ann, bob, cid = [await chat.enter(name) for name in ("Ann", "Bob", "Cid")]
+        room = await chat.open_room("tea", ann, bob, cid)
+        messages = chat.host.chat.messages
+        post = Post("under the mat", once=True)
+        posted = await messages.post(room.id, visitor_id=ann.visitor_id, post=post)
+        text = await messages.open_once(room.id, visitor_id=bob.visitor_id, message_id=posted.id)
+        assert text == post.text
+        await chat.settle()
+        (message,) = await cid.read(room)
+        assert await cid.act(room, "Repeat", message) == "nothing"
+        assert chat.draw(message) == ""
+    assert len(seen) == 4
+    assert "mat" not in repr(seen)
 
 
 async def test_parts_of_the_event_and_the_state_of_its_room_are_injected() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -44,6 +45,12 @@ def fail() -> str:
 def say(text: str) -> Post:
     """Say something."""
     return Post(text)
+
+
+@plugin.command()
+def roll() -> Post:
+    """Post something that is more than a text."""
+    return Post("a six", kind="dice", data=[6])
 
 
 @plugin.command(who="owner")
@@ -120,7 +127,7 @@ async def test_plugins_list_the_commands_that_a_member_may_use(chat: TestChat) -
     room = await chat.open_room("tea", ann, bob)
     listed = plugin.chat.list_commands(room, await ann.member(room))
     assert CommandInfo("say", "/say <text>", "Say something.") in listed
-    assert [each.name for each in listed] == ["end", "fail", "rest", "say", "wait"]
+    assert [each.name for each in listed] == ["end", "fail", "rest", "roll", "say", "wait"]
     of_bob = plugin.chat.list_commands(room, await bob.member(room))
     assert {*listed} - {*of_bob} == {CommandInfo("end", "/end", "End.")}
 
@@ -171,3 +178,19 @@ async def test_chat_stops_while_a_command_uses_the_database() -> None:
             await has_begun.wait()
     with pytest.raises(asyncio.CancelledError):
         await caller
+
+
+async def test_what_a_command_posts_has_the_lifetime_that_its_caller_has_chosen(
+    chat: TestChat,
+) -> None:
+    ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+    room = await chat.open_room("tea", ann, bob)
+    minute = timedelta(minutes=1)
+    said = await chat.host.run_command(room.id, ann.visitor_id, "/say hello", ttl=minute)
+    assert said.message
+    assert said.message.expires_at - said.message.posted_at == minute
+    once = await chat.host.run_command(room.id, ann.visitor_id, "/say secret", once=True)
+    assert once.message
+    assert (once.message.once, once.message.text) == (True, "")
+    with pytest.raises(InvalidMessage, match="Only a text"):
+        await chat.host.run_command(room.id, ann.visitor_id, "/roll", once=True)
