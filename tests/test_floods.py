@@ -70,6 +70,7 @@ CHANGES = {
     "API: messages edited": KEYS,
     "API: messages deleted": MESSAGES,
     "API: messages opened once": OPENED,
+    "page: messages opened once without scripts": OPENED,
     "API: reactions": CHANGED,
 }
 """Queries whose result an attack changes."""

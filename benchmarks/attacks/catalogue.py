@@ -22,6 +22,7 @@ FORM_ROUTES = {
     ("POST", "/lite/{slug}"),
     ("POST", "/lite/{slug}/join"),
     ("POST", "/lite/{slug}/leave"),
+    ("POST", "/lite/{slug}/opening"),
 }
 """The routes of the pages that change something; unlike those of the API, none lists them."""
 

@@ -1,5 +1,6 @@
 """Attacks by requests for pages and files."""
 
+import json
 from collections.abc import Callable, Container
 from uuid import uuid4
 
@@ -88,6 +89,24 @@ async def _leave_and_join_plainly(client: Client, scene: Scene) -> Act:
                 cookie=scene.token(number),
                 headers={"Origin": client.url},
             )
+
+    return act
+
+
+async def _open_plainly(client: Client, scene: Scene) -> Act:
+    """Post messages, each of which another visitor opens once by the form without scripts."""
+    headers, messages = {"Origin": client.url}, f"/api/v1/rooms/{scene.own_room}/messages"
+
+    async def act(number: int) -> None:
+        posted = {"text": "x" * 200, "once": True}
+        message = await client.ask("POST", messages, token=scene.token(number), json=posted)
+        await client.ask(
+            "POST",
+            f"/lite/{scene.own_room}/opening",
+            cookie=scene.token(number + 1),
+            headers=headers,
+            data={"seq": str(json.loads(message)["seq"])},
+        )
 
     return act
 
@@ -217,6 +236,12 @@ WAYS = (
         _leave_and_join_plainly,
         (("POST", "/lite/{slug}/join"), ("POST", "/lite/{slug}/leave")),
         allowed=("joins_per_visitor", *_PAGE_LIMIT),
+    ),
+    Way(
+        "page: messages opened once without scripts",
+        _open_plainly,
+        (("POST", "/lite/{slug}/opening"),),
+        allowed=("posts_per_visitor", "openings_per_visitor", *_PAGE_LIMIT),
     ),
     Way("page: room opened and closed", _reload_room, allowed=_PAGE_LIMIT),
     Way("page: room's socket reconnected", _reconnect_room, allowed=_PAGE_LIMIT),

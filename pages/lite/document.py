@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from nicegui import ui
 
-from anonchat import ChatError, LimitReached, NotAMember, NotFound, Unavailable
+from anonchat import ChatError, LimitReached, NotAllowed, NotAMember, NotFound, Unavailable
 
 from ..context import PageContext
 from ..elements.static_page import StaticPage, fill_placeholders
@@ -75,7 +75,7 @@ def lead_to(path: str) -> Response:
 
 def _status(error: ChatError) -> int:
     match error:
-        case NotAMember():
+        case NotAMember() | NotAllowed():
             return 403
         case NotFound():
             return 404

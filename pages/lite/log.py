@@ -29,9 +29,10 @@ from ..context import PageContext
 from ..elements.message_seq import read_seq
 from ..elements.page_budget import PageBudget
 from ..elements.static_page import StaticPage, placeholder
+from ..http.plain_form import read_form
 from ..http.plain_paths import LOBBY, room_path
-from ..rows import join_html, plain_message_row
-from .document import open_document, respond
+from ..rows import join_html, opened_html, plain_message_row
+from .document import open_document, respond, send_origin
 
 _REFRESH = timedelta(seconds=20)
 _SOONEST = timedelta(seconds=5)
@@ -40,22 +41,62 @@ _QUOTE_CHARACTERS = 120
 
 
 def routes(context: PageContext) -> APIRouter:
-    """Return the route of the page."""
+    """Return the routes of the page, and of the forms that open messages once."""
     router = APIRouter(prefix=f"/{LOBBY}", include_in_schema=False)
 
     @router.get("/{slug}/messages")
     async def show(slug: str, request: Request, before: str = "") -> Response:
         try:
-            visitor = await context.auth.authenticate(request)
-            if visitor is None:
-                raise UnknownVisitor
-            request.scope["visitor"] = visitor.id
+            visitor_id = await _identify(context, request)
             room = await context.chat.room_directory.find(slug)
-            return await _show(context, request, room, visitor.id, before=read_seq(before))
+            return await _show(context, request, room, visitor_id, before=read_seq(before))
+        except ChatError as error:
+            return _refuse(context, request, slug, error)
+
+    @router.post("/{slug}/opening")
+    async def open_once(slug: str, request: Request) -> Response:
+        try:
+            visitor_id = await _identify(context, request)
+            room = await context.chat.room_directory.find(slug)
+            seq = read_seq((await read_form(request)).get("seq"))
+            return await _open_once(context, request, room, visitor_id, seq)
         except ChatError as error:
             return _refuse(context, request, slug, error)
 
     return router
+
+
+async def _identify(context: PageContext, request: Request) -> str:
+    """Return the id of the visitor. Raises `UnknownVisitor`."""
+    visitor = await context.auth.authenticate(request)
+    if visitor is None:
+        raise UnknownVisitor
+    request.scope["visitor"] = visitor.id
+    return visitor.id
+
+
+async def _open_once(
+    context: PageContext, request: Request, room: Room, visitor_id: str, seq: int
+) -> Response:
+    """Show what was opened, in the frame, until the reader closes it or it expires."""
+    chat, path = context.chat, f"{room_path(room.slug)}/messages"
+    budget = PageBudget(context.chat.work_budget, request)
+    await budget.spend(Cost.DELETE + context.broadcast_cost(room.id))
+    found = await chat.messages.history(room.id, visitor_id=visitor_id, after=seq - 1, limit=1)
+    text = await chat.messages.open_once_by_seq(room.id, visitor_id=visitor_id, seq=seq)
+    language = context.language(request)
+    left = max((each.expires_at - chat.clock() for each in found), default=_REFRESH)
+    with (
+        open_document(context, request, title=room.name) as document,
+        html.div().classes("lite-log screen opened"),
+    ):
+        seconds = max(0, left // timedelta(seconds=1))
+        ui.add_head_html(f'<meta http-equiv="refresh" content="{seconds}; url={path}">')
+        html.h1(language("Once"))
+        html.div(placeholder("opened"))
+        html.p(language("Only you see this, and only until you close it.")).classes("hint")
+        html.a(language("Close"), href=path).classes("button quiet")
+    return respond(request, document, is_frame=True, opened=opened_html(text))
 
 
 async def _show(
@@ -71,7 +112,7 @@ async def _show(
         )
         charge.milliseconds += Cost.DRAWN_CHARACTER * sum(len(each.text) for each in found)
         messages = found[-size:]
-        rows = await _draw(context, context.language(request), reader, messages)
+        rows = await _draw(context, context.language(request), room, reader, messages)
     if messages and messages[-1].seq > reader.read_seq:
         await chat.memberships.mark_read(room.id, visitor_id=visitor_id, seq=messages[-1].seq)
     older = messages[0].seq if len(found) > size else 0
@@ -92,6 +133,7 @@ def _open(
     with open_document(context, request, title=room.name) as document:
         seconds = _seconds_until_refresh(context, messages)
         ui.add_head_html(f'<meta http-equiv="refresh" content="{seconds}">')
+        send_origin()
         with html.div().classes("lite-log screen"):
             html.h1(language("Messages")).classes("spoken")
             html.a(language("Refresh"), href=path)
@@ -111,7 +153,11 @@ def _seconds_until_refresh(context: PageContext, messages: Sequence[Message]) ->
 
 
 async def _draw(
-    context: PageContext, language: Language, reader: Member, messages: Sequence[Message]
+    context: PageContext,
+    language: Language,
+    room: Room,
+    reader: Member,
+    messages: Sequence[Message],
 ) -> list[Markup]:
     await context.highlighter.wait_for(messages)
     answered = await _find_answered(context, reader, messages)
@@ -122,6 +168,7 @@ async def _draw(
             message,
             reader=reader,
             answered=_describe(original, language) if message.reply_to else None,
+            opening_path=f"{room_path(room.slug)}/opening",
             now=now,
             language=language,
             drawer=context.plugins.drawer,

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from htpy import article, div, small, span, time
+from htpy import article, button, div, form, input, small, span, time
 from markupsafe import Markup
 
 from anonchat import CodeTokens, Language, Member, Message, MessageDrawer
@@ -20,6 +20,7 @@ _MESSAGE = Template(
             ],
             "{reply}",
             div(class_="{text_class}", dir="auto")["{text}"],
+            "{once}",
             "{edited}",
             "{reactions}",
         ],
@@ -27,6 +28,13 @@ _MESSAGE = Template(
 )
 _REPLY = Template(div(class_="reply", dir="auto")["{text}"])
 _EDITED = Template(small(class_="edited")["{text}"])
+_ONCE = Template(div(class_="once")["{text}"])
+_OPEN_ONCE = Template(
+    form(class_="once", method="post", action="{path}")[
+        input(type="hidden", name="seq", value="{seq}"),
+        button(type="submit", class_="open-once")["{text}"],
+    ]
+)
 _REACTIONS = Template(div(class_="reactions")["{reactions}"])
 _REACTION = Template(span(class_="reaction")["{emoji} {count}"])
 _MINUTE = timedelta(minutes=1)
@@ -38,6 +46,7 @@ def plain_message_row(
     *,
     reader: Member,
     answered: str | None,
+    opening_path: str,
     now: datetime,
     language: Language,
     drawer: MessageDrawer | None = None,
@@ -45,8 +54,9 @@ def plain_message_row(
 ) -> Markup:
     """Draw a message for a member.
 
-    `answered` is what is shown of the message that it answers, `None` if it answers none. `drawer`
-    draws what plugins draw of it; `tokens` are those of its code.
+    `answered` is what is shown of the message that it answers, `None` if it answers none. The form
+    that opens it once is posted to `opening_path`. `drawer` draws what plugins draw of it; `tokens`
+    are those of its code.
     """
     text_class, _, text = draw_content(message, drawer, tokens)
     left = message.expires_at - now
@@ -57,6 +67,7 @@ def plain_message_row(
         reply="" if answered is None else _REPLY.fill(text=answered),
         text_class=text_class,
         text=text,
+        once=_draw_once(message, reader, opening_path, language) if message.once else "",
         edited=_EDITED.fill(text=language("edited")) if message.edited else "",
         reactions=_draw_reactions(message),
         left=language("disappears in {time}", time=language.duration(_round_up(left))),
@@ -71,6 +82,19 @@ def _classes(message: Message, reader: Member, left: timedelta) -> str:
     if left <= _SOON:
         classes.append("soon")
     return " ".join(classes)
+
+
+def _draw_once(message: Message, reader: Member, path: str, language: Language) -> Markup:
+    """Draw the button that opens it, or who has."""
+    if reader.author in message.readers:
+        return _OPEN_ONCE.fill(path=path, seq=str(message.seq), text=language("Open once"))
+    if reader.author in message.openers:
+        return _ONCE.fill(text=language("You have opened it."))
+    if reader.author != message.author:
+        return _ONCE.fill(text=language("For those who were here when it was posted, once."))
+    count = message.opened
+    everybody = count + len(message.readers)
+    return _ONCE.fill(text=language("Once: opened by {n} of {all}", n=count, all=everybody))
 
 
 def _draw_reactions(message: Message) -> str:

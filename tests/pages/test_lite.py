@@ -321,3 +321,33 @@ async def test_forged_positions_show_the_newest_messages(site: PlainSite, before
     page = await site.browser.get(f"{site.path}/messages?before={before}")
     assert page.status_code == 200
     assert ">hello<" in page.text
+
+
+async def test_message_is_opened_once_by_its_form_and_its_text_is_nowhere_else(
+    site: PlainSite,
+) -> None:
+    timur = await sign_in(site.chat, "Timur")
+    await site.chat.memberships.join(site.room.id, visitor_id=timur.id)
+    post = Post("**under** the mat", once=True)
+    message = await site.chat.messages.post(site.room.id, visitor_id=site.mira.id, post=post)
+    frame = (await site.browser.get(f"{site.path}/messages")).text
+    assert "Open once</button>" in frame
+    assert f'name="seq" value="{message.seq}"' in frame
+    assert "mat" not in frame.partition("<body")[2]
+    opened = await site.post("/opening", seq=str(message.seq))
+    assert "<strong>under</strong> the mat" in opened.text
+    (seconds,) = re.findall(r'"refresh" content="([0-9]+); url=lite/', opened.text)
+    assert int(seconds) == 24 * 60 * 60
+    again = await site.post("/opening", seq=str(message.seq))
+    assert again.status_code == 403
+    assert "You have opened it already." in again.text
+    frame = (await site.browser.get(f"{site.path}/messages")).text
+    assert "You have opened it." in frame
+    for seq in ("", "x", "99"):
+        assert (await site.post("/opening", seq=seq)).status_code == 404
+    own = Post("of Ann", once=True)
+    await site.chat.messages.post(site.room.id, visitor_id=site.ann.id, post=own)
+    frame = (await site.browser.get(f"{site.path}/messages")).text
+    assert "Once: opened by 0 of 2" in frame
+    await site.chat.memberships.leave(site.room.id, visitor_id=site.ann.id)
+    assert (await site.post("/opening", seq=str(message.seq))).status_code == 403

@@ -52,7 +52,7 @@ async def test_only_our_pages_may_frame_the_messages(
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", None])
-@pytest.mark.parametrize("form", ["", "/join", "/leave"])
+@pytest.mark.parametrize("form", ["", "/join", "/leave", "/opening"])
 async def test_forms_of_other_sites_are_refused(
     browser: httpx.AsyncClient, chat: Chat, origin: str | None, form: str
 ) -> None:
