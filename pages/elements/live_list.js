@@ -6,7 +6,7 @@ import { compose } from "compose";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
 import { prepareMarkdown } from "marked_text";
-import { MessageMenu } from "message_menu";
+import { MessageActions } from "message_actions";
 import { Notices } from "notices";
 import { ScrollPosition } from "scroll_position";
 import { ReadTracker } from "read_tracker";
@@ -110,7 +110,7 @@ export default {
     this.notices?.clear();
     this.quotes?.clear();
     this.picker?.close();
-    this.menu?.close();
+    this.actionGroup?.close();
     this.once?.close();
     clearTimeout(this.flashTimer);
     clearTimeout(this.pillTimer);
@@ -152,9 +152,11 @@ export default {
         show: (row) => this.showAgain(row),
         send: (key) => this.$emit("act", { act: "delete", key }),
       });
-      this.menu = new MessageMenu(list, this.rows, {
-        label: this.texts.more,
-        listItems: (row, place) => this.listMenuItems(row, place),
+      this.actionGroup = new MessageActions(list, this.rows, {
+        label: this.texts.actions,
+        more: this.texts.more,
+        actions: this.listActions(),
+        listItems: (row) => this.listMenuItems(row),
       });
       this.picker = new ReactionPicker(list, this.texts, this.emoji);
       this.reactions = new Reactions(list, this.rows, {
@@ -352,7 +354,7 @@ export default {
       row.node.classList.add(...(this.marks?.[row.key] ?? []));
       if (this.arrows) this.roving.add(row);
       if (this.stick) this.personalise(row, existing);
-      if (this.menu) this.menu.keepOn(existing, row, () => this.rows.put(row));
+      if (this.actionGroup) this.actionGroup.keepOn(existing, row, () => this.rows.put(row));
       else this.rows.put(row);
       this.quotes?.add(row);
       this.unread.render(row);
@@ -405,7 +407,7 @@ export default {
       if (!row) return;
       this.countdown.remove(row);
       this.unread.remove(row);
-      this.menu?.leave(row);
+      this.actionGroup?.leave(row);
       this.rows.remove(row);
       this.quotes?.remove(row);
     },
@@ -636,17 +638,21 @@ export default {
     countDown(notice, reason, seconds) {
       showReason(notice.node.firstChild, reason, seconds, () => this.notices.end(notice));
     },
-    listMenuItems(row, place) {
+    listActions() {
       const { texts } = this;
-      const items = [
-        [texts.react, () => this.react(row.key, place)],
-        [texts.reply, () => compose("reply", describe(row))],
+      const isDeletable = (row) => this.owns || row.group === this.me;
+      return [
+        { icon: "smile", text: texts.react, popup: "dialog", act: (row, place) => this.react(row.key, place) },
+        { icon: "reply", text: texts.reply, act: (row) => compose("reply", describe(row)) },
+        { icon: "edit", text: texts.edit, isAllowed: this.isEditable, act: (row) => compose("edit", describe(row)) },
+        { icon: "delete", text: texts.delete, isAllowed: isDeletable, act: (row) => this.deletion.begin(row) },
       ];
+    },
+    listMenuItems(row) {
+      const { texts } = this;
+      const items = [[texts.copy_link, () => this.copy(addressOf(row.id))]];
+      if (!isOnce(row)) items.unshift([texts.copy, () => this.copy(readSource(row))]);
       if (this.once.canOpen(row)) items.unshift([texts.open_once, () => this.once.open(row)]);
-      if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
-      if (this.owns || row.group === this.me) items.push([texts.delete, () => this.deletion.begin(row)]);
-      if (!isOnce(row)) items.push([texts.copy, () => this.copy(readSource(row))]);
-      items.push([texts.copy_link, () => this.copy(addressOf(row.id))]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
       return items;
     },

@@ -45,6 +45,7 @@ class MessageList(LiveList):
             owns=member.author == room.owner,
             emoji=emoji_properties(_),
             texts={
+                "actions": _("Message actions"),
                 "more": _("More"),
                 "react": _("React"),
                 "more_emoji": _("More emoji"),

@@ -171,9 +171,15 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
     yield "unread divider"
     await ann.to_latest.click()
     await ann.expect_message(f"message {_UNREAD - 1}")
+    await ann.show_actions(f"message {_UNREAD - 1}")
+    yield "actions of a message"
     await ann.open_menu(f"message {_UNREAD - 1}")
     yield "menu of a message"
-    await ann.menu_item("Delete").click()
+    await ann.action("React").click()
+    await expect(ann.page.get_by_role("dialog", name="React")).to_be_visible()
+    yield "reactions"
+    await ann.page.keyboard.press("Escape")
+    await ann.delete_message(f"message {_UNREAD - 1}")
     await expect(ann.notice("Message deleted")).to_be_visible()
     yield "notice of a deletion"
     await ann.notice("Message deleted").get_by_role("button").click()

@@ -86,7 +86,9 @@ async def test_deletion_waits_while_the_pointer_or_the_focus_is_on_its_notice(
     await expect(mira.notice("Message deleted")).to_have_count(0)
 
 
-@pytest.mark.parametrize("way", ["navigation", "reload", "hidden tab", "leaving the room"])
+@pytest.mark.parametrize(
+    "way", ["navigation", "reload", "hidden tab", "closed tab", "leaving the room"]
+)
 async def test_pending_deletion_is_sent_when_the_page_is_left(
     world: World, room: str, way: str
 ) -> None:
@@ -103,6 +105,8 @@ async def test_pending_deletion_is_sent_when_the_page_is_left(
             await mira.page.reload()
         case "hidden tab":
             await mira.page.evaluate(_HIDE)
+        case "closed tab":
+            await mira.page.close()
         case _:
             await mira.leave_room()
     await ann.expect_messages("two")

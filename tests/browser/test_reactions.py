@@ -55,6 +55,7 @@ async def test_any_emoji_can_be_chosen(world: World, room: str) -> None:
     await (await open_picker(ann, "one")).get_by_role("button", name="More emoji").click()
     emoji = ann.page.get_by_role("dialog", name="Emoji", exact=True)
     await emoji.get_by_role("searchbox", name="Search emoji").press_sequentially("hedgehog")
+    await expect(emoji.get_by_role("gridcell")).to_have_text(["🦔"])
     await ann.page.keyboard.press("Enter")
     await expect(emoji).to_have_count(0)
     await expect(chip(ann, "one", "🦔 1")).to_be_visible()
