@@ -32,6 +32,7 @@ _SCRIPTS: list[str | Path] = [
     "live_list/*.js",
     "compose.js",
     "navigation.js",
+    "notifications/*.js",
     "popup_menu.js",
     "reason.js",
     "socket.js",

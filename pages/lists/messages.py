@@ -41,6 +41,7 @@ class MessageList(LiveList):
             days=True,
             cap=_ROWS_ON_PAGE,
             me=member.author,
+            room=room.id,
             owns=member.author == room.owner,
             texts={
                 "more": _("More"),
@@ -68,6 +69,7 @@ class MessageList(LiveList):
                 "latest": _("To the latest"),
                 "count": _("{n} new", n="{}"),
                 "unread": _("unread"),
+                "new_message": _("New message"),
                 "next": _("the next disappears in {time}", time="{}"),
                 "fresh": _("New"),
             },
