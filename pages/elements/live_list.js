@@ -15,6 +15,7 @@ import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
 import { isOnce, OnceMessages } from "once_messages";
 import { Deletion } from "deletion";
+import { notifier } from "desktop_notifications";
 import { addressOf, Quotes } from "quotes";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
 import { ReactionPicker } from "reaction_picker";
@@ -59,6 +60,7 @@ export default {
     first_rows: Array, // unless they are in the first paint of the page
     tracks_path: Boolean, // rows are links, one of which may be to what the page shows
     me: String, // the group of the reader's own rows
+    room: String, // the id of the room whose messages these are
     marks: Object, // classes of single rows, by key
     owns: Boolean, // the reader may delete any row
     missed: String, // tells about rows that came and went unseen
@@ -100,6 +102,7 @@ export default {
     this.showTotal();
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
+    if (this.stick && !document.hidden) this.markSeen();
     if (this.stick) this.openLinked();
     this.addListeners();
   },
@@ -141,6 +144,7 @@ export default {
         emit: (request) => this.$emit("page", request),
       });
       this.fading = new Set();
+      this.news = []; // messages to notify of
       if (this.stick || this.arrows) this.roving = new RovingTabindex(list, this.rows);
       if (this.days) this.headings = new Headings(this.rows, this.times, this.texts.fresh);
       if (!this.stick) return;
@@ -191,7 +195,9 @@ export default {
         if (document.hidden) return this.flush();
         this.countdown.updateAll();
         this.headings?.updateDays();
-        if (this.stick) this.updateView();
+        if (!this.stick) return;
+        this.markSeen();
+        this.updateView();
       };
       this.onLeave = () => {
         this.flush();
@@ -228,15 +234,21 @@ export default {
       for (const [key] of packet.put ?? []) this.quotes?.forget(key);
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
       packet.drop?.forEach((key) => this.drop(key));
+      this.notify();
       if (packet.drop && this.stick) this.showPills();
-      for (const { read } of news) if (read) this.unread.read(read);
-      for (const { mentioned } of news) if (mentioned) this.unread.mention(mentioned);
+      for (const { read, mentioned, own } of news) {
+        for (const [room, seq] of Object.entries({ ...read, ...own })) notifier.see(room, seq);
+        if (read) this.unread.read(read);
+        if (mentioned) this.unread.mention(mentioned);
+        this.notifyOfMentions(mentioned ?? {});
+      }
       for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
       const end = news.find(({ ended }) => ended);
       if (end) this.$emit("ended", { why: end.ended });
     },
     signOut() {
+      localStorage.clear();
       sessionStorage.clear();
       sessionStorage.setItem(FORGOTTEN, "true"); // the login page says so
       fetch("session", { method: "DELETE" }).finally(() => window.location.replace("login"));
@@ -265,7 +277,8 @@ export default {
         if (more !== null) this.listWindow.before = more;
         for (const row of put) if (!isNewer(row[0])) this.put(pending.update(row));
       });
-      this.unread.update(unread);
+      this.notifyOfMentions(this.unread.update(unread));
+      this.notify();
       this.countdown.updateAll();
     },
     showPage(response) {
@@ -318,7 +331,7 @@ export default {
       const row = this.createRow(packed);
       if (!row) return;
       const isOnPage = !this.listWindow.isAfterWindow(row);
-      if (packed[1] !== null) this.track(row, isOnPage); // else it was received before
+      if (packed[1] !== null && this.track(row, isOnPage)) this.news.push(this.describeNews(row));
       if (isOnPage) this.show(row);
     },
     showRows(packed) {
@@ -342,9 +355,40 @@ export default {
       const onCopied = () => this.notices.show(this.texts.copied);
       prepareMarkdown(node, { existing: existing?.node, texts: this.texts, onCopied });
     },
+    // Returns whether it is a message of somebody else that was not received before.
     track(row, isOnPage) {
-      this.readTracker?.receive(row, isOnPage);
-      if (row.group !== this.me) this.unseen?.add(row);
+      const isNew = this.readTracker?.receive(row, isOnPage);
+      if (row.group === this.me) return false;
+      this.unseen?.add(row);
+      return isNew;
+    },
+    // Notifies of messages: in a room that is open but not visible, or in others.
+    notify() {
+      const news = this.news.splice(0);
+      if (this.stick && !document.hidden) return this.markSeen();
+      for (const message of news) notifier.add(message);
+    },
+    notifyOfMentions(seqs) {
+      for (const [room, seq] of Object.entries(seqs)) {
+        if (!this.unread.isOpened(room)) notifier.add({ room, seq, mentions: true, news: this.texts.new_message });
+      }
+    },
+    markSeen() {
+      notifier.see(this.room, this.readTracker.received);
+    },
+    describeNews(row) {
+      return {
+        room: this.room,
+        seq: row.order,
+        mentions: this.isMentioned(row),
+        until: row.until - this.times.now() + Date.now(),
+        name: row.name,
+        text: readSource(row),
+        news: this.texts.new_message,
+      };
+    },
+    isMentioned({ node }) {
+      return node.dataset.mentions.split(" ").includes(this.me);
     },
     show(row) {
       const existing = this.rows.get(row.key);
@@ -357,15 +401,19 @@ export default {
       if (this.actionGroup) this.actionGroup.keepOn(existing, row, () => this.rows.put(row));
       else this.rows.put(row);
       this.quotes?.add(row);
-      this.unread.render(row);
+      if (this.unread.render(row) && existing) this.notifyOfRoom(row, existing);
       this.countdown.add(row);
+    },
+    notifyOfRoom({ key, node }, { node: before }) {
+      const { last } = node.dataset;
+      if (last > Number(before.dataset.last)) this.news.push({ room: key, seq: Number(last), news: this.texts.new_message });
     },
     // Adds what differs by reader.
     personalise(row, existing) {
       const { node } = row;
       const edited = node.querySelector(".edited");
       if (edited) edited.textContent = this.texts.edited;
-      node.classList.toggle("mentioned", node.dataset.mentions.split(" ").includes(this.me));
+      node.classList.toggle("mentioned", this.isMentioned(row));
       this.reactions.add(row);
       this.quotes.draw(row);
       this.once.draw(row);
@@ -384,6 +432,7 @@ export default {
       this.deletion?.settle(key);
       this.quotes?.forget(key);
       this.unseen?.remove(key);
+      if (this.stick) notifier.withdraw(this.room, Number(key));
       this.fadeOut(this.rows.get(key));
     },
     fadeOut(row) {

@@ -33,6 +33,7 @@ _SCRIPTS: list[str | Path] = [
     "emoji/*.js",
     "compose.js",
     "navigation.js",
+    "notifications/*.js",
     "popup_menu.js",
     "reason.js",
     "socket.js",

@@ -4,20 +4,20 @@
 const GAP = 4; // px
 const MOVES = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
-// `items` are pairs of a text and an action, and a third value if one of them is chosen already:
-// whether it is this one. `close` is called before the action.
+// `items` are a text and an action, and of what can be checked role and state; `close` is called before
+// the action of the chosen one.
 export function createMenu(label, items, close) {
   const menu = document.createElement("div");
   menu.className = "menu";
   menu.role = "menu";
   menu.popover = "manual"; // the end of a long press would close an automatic one
   menu.ariaLabel = label;
-  for (const [text, act, isChosen] of items) {
+  for (const [text, act, { role, isChecked } = { role: "menuitem" }] of items) {
     const item = document.createElement("button");
     item.type = "button";
     item.className = "menu-item";
-    item.role = isChosen === undefined ? "menuitem" : "menuitemradio";
-    if (isChosen !== undefined) item.ariaChecked = String(isChosen);
+    item.role = role;
+    if (isChecked !== undefined) item.ariaChecked = String(isChecked);
     item.tabIndex = -1;
     item.textContent = text;
     item.addEventListener("click", () => {

@@ -117,10 +117,11 @@ class FeedRenderer:
     async def _on_event(self, event: Event) -> None:
         feeds = self._feeds
         match event:
-            case MessagePosted(room, message):
+            case MessagePosted(room, message, visitor_id):
                 row = message_row(message, self._drawer)
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._highlight(message)
+                self._tell_author(message, visitor_id)
                 self._changed_rooms.add(room.id)
             case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._put_changed(message)
@@ -185,6 +186,13 @@ class FeedRenderer:
                 feeds.send_event(sidebar_topic(visitor_id), told={"room": room_id, "text": text})
             case VisitorForgotten(visitor_id):
                 feeds.send_event(sidebar_topic(visitor_id), gone=True)
+
+    def _tell_author(self, message: Message, visitor_id: str) -> None:
+        """Tell pages of the author that do not show the room that a message is their own."""
+        topic, room_id = sidebar_topic(visitor_id), message.room_id
+        pages = self._feeds.subscriptions.count(topic)
+        if pages > 1 or (pages and message.author not in self._chat.presence.list_present(room_id)):
+            self._feeds.send_event(topic, own={room_id: message.seq})
 
     def _highlight(self, message: Message) -> None:
         """Draw a message again when the colours of its code are found."""

@@ -42,6 +42,7 @@ class MessageList(LiveList):
             days=True,
             cap=_ROWS_ON_PAGE,
             me=member.author,
+            room=room.id,
             owns=member.author == room.owner,
             emoji=emoji_properties(_),
             texts={
@@ -71,6 +72,7 @@ class MessageList(LiveList):
                 "latest": _("To the latest"),
                 "count": _("{n} new", n="{}"),
                 "unread": _("unread"),
+                "new_message": _("New message"),
                 "next": _("the next disappears in {time}", time="{}"),
                 "fresh": _("New"),
                 "close": _("Close"),

@@ -7,6 +7,7 @@ from ..elements.list_sync import ClientState, SyncResult
 from ..elements.live_list import LiveList
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import sidebar_topic
+from ..i18n.language import current_language
 from ..rows import sidebar_row
 
 
@@ -14,12 +15,14 @@ class OwnRoomList(LiveList):
     """The rooms of the visitor of the page, with their unread counts and a button that leaves."""
 
     def __init__(self) -> None:
+        _ = current_language()
         super().__init__(
             sidebar_topic(current_visitor_id()),
             tag="ul",
             row_channel="sidebar",
             tracks_path=True,
             arrows=True,
+            texts={"new_message": _("New message")},
         )
         self.on_event("act", self._act)
 

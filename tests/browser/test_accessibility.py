@@ -188,6 +188,10 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
         await ann.button("Members").click()
     await expect(ann.members.get_by_role("listitem")).to_have_count(2)
     yield "members"
+    await ann.button("Notifications").click()
+    await expect(ann.menu).to_be_visible()
+    yield "notifications"
+    await ann.page.keyboard.press("Escape")
     if is_covering:
         await ann.button("Close").click()
     for name in ("Invite", "Room settings", "Burn room"):

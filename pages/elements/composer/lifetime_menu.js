@@ -16,7 +16,11 @@ export class LifetimeMenu {
   toggle(button, { label, choices, chosen, choose }) {
     if (this.#menu) return this.close();
     this.#button = button;
-    const items = choices.map(([value, text]) => [text, () => choose(value), value === chosen]);
+    const items = choices.map(([value, text]) => [
+      text,
+      () => choose(value),
+      { role: "menuitemradio", isChecked: value === chosen },
+    ]);
     this.#menu = createMenu(label, items, () => this.close());
     this.#menu.addEventListener("focusout", ({ relatedTarget }) => {
       // Safari does not focus a button that is clicked: then there is no other target.

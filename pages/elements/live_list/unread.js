@@ -29,12 +29,14 @@ export class Unread {
     this.#refresh([previous]);
   }
 
-  // Takes over all that the server knows.
+  // Takes over all that the server knows; returns the mentions that are new, by the key of a row.
   update({ read, mentioned, next }) {
+    const news = Object.entries(mentioned).filter(([key, seq]) => !(this.#mentions[key] >= seq));
     this.#mentions = { ...mentioned };
     this.#next = { ...next };
     this.#raiseMarks(read);
     this.#refresh(this.#rows.keys());
+    return Object.fromEntries(news);
   }
 
   // The visitor has read up to these messages.
@@ -53,9 +55,14 @@ export class Unread {
     this.#refresh(Object.keys(seqs));
   }
 
+  isOpened(key) {
+    return key === this.#opened;
+  }
+
+  // Returns whether something is unread in a room that is not open.
   render({ key, node }) {
     const label = node.querySelector("[data-unread]");
-    if (!label) return;
+    if (!label) return false;
     const { first, last } = node.dataset;
     const count = last - Math.max(this.#readMarks[key] || 0, first - 1);
     label.hidden = count <= 0;
@@ -63,7 +70,9 @@ export class Unread {
     const isMentioned = count > 0 && this.#mentions[key] >= first;
     node.querySelector("[data-mentioned]").hidden = !isMentioned;
     this.#renderNext(key, node, label.querySelector("[data-say]"), count);
-    if (key !== this.#opened) this.#count(key, Math.max(count, 0));
+    if (this.isOpened(key)) return false;
+    this.#count(key, Math.max(count, 0));
+    return count > 0;
   }
 
   remove({ key }) {
