@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.person import ENGLISH, RUSSIAN, Person, Words
+from tests.browser.test_typing import expect_line, type_until_shown
 from tests.browser.world import World
 
 PHONE = {"width": 360, "height": 640, "has_touch": True, "is_mobile": True}
@@ -64,16 +65,12 @@ async def test_typing_is_not_shown_unless_wanted(world: World, room: str) -> Non
     await ann.expect_eventually(
         lambda: read_preferences(ann), {"shows_typing": False, "shows_presence": True}
     )
-    await ann.message_input.type("a")
-    await ben.message_input.type("b")
-    await expect(line).to_have_text(f"{ben.nickname} is typing")
+    await expect_line(mira, f"{ben.nickname} is typing", ann, ben)
     await turn(ann, "Show when I type")
     await ann.expect_eventually(
         lambda: read_preferences(ann), {"shows_typing": True, "shows_presence": True}
     )
-    await ann.send_message("a")
-    await ann.message_input.type("b")
-    await expect(line).to_contain_text(ann.nickname)
+    await type_until_shown(ann, line.filter(has_text=ann.nickname))
 
 
 @pytest.mark.parametrize(("words", "locale"), [(ENGLISH, "en-GB"), (RUSSIAN, "ru-RU")])
