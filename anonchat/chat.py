@@ -43,6 +43,7 @@ from .services.room_editor import RoomEditor
 from .services.room_states import RoomStates
 from .services.rooms import Rooms
 from .services.typing_signals import TypingSignals
+from .services.visitor_preferences import VisitorPreferences
 from .settings import Settings
 from .storage.database import Database
 from .storage.message_batch import BatchStore
@@ -141,7 +142,12 @@ class Chat:
         self.purge_stats = PurgeStatsStore(
             database=database, keys=keys, hasher=hasher, interval=settings.janitor_interval
         )
-        self.presence = Presence(bus=bus, node=settings.node_id)
+        self.preferences = VisitorPreferences(
+            database=database, bus=bus, limits=limits, cipher=cipher
+        )
+        self.presence = Presence(
+            bus=bus, node=settings.node_id, read_preferences=self.preferences.get
+        )
         self.nicknames = NicknameIndex(database=database, cipher=cipher, hasher=hasher)
         self.room_names = RoomNames(
             database=database, clock=clock, keys=keys, cipher=cipher, hasher=hasher
@@ -181,7 +187,7 @@ class Chat:
         self.job_runs = JobRuns(database=database)
         self.room_states = RoomStates(database=database, bus=bus, clock=clock, cipher=cipher)
         places = RoomPlaces(
-            settings=settings, clock=clock, shares=shares, list_present=self.presence.list_present
+            settings=settings, clock=clock, shares=shares, list_open=self.presence.list_open
         )
         self.rooms = Rooms(
             settings=settings,
@@ -210,7 +216,11 @@ class Chat:
             places=places,
         )
         self.typing = TypingSignals(
-            bus=bus, clock=clock, limits=limits, require_member=self.memberships.require
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            require_member=self.memberships.require,
+            read_preferences=self.preferences.get,
         )
         self.key_rotation = KeyRotation(
             database=database,

@@ -7,6 +7,17 @@ from pydantic import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a visitor shows of themselves: that they are typing, and that they are here.
+
+    Who does not show to be here does not show to be typing either.
+    """
+
+    shows_typing: bool = True
+    shows_presence: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """An identity that browsers sign in as. `badge` proves a secret phrase, or is empty."""
 
@@ -15,6 +26,7 @@ class Visitor:
     badge: str
     expires_at: datetime
     has_posted: bool = True
+    preferences: Preferences = Preferences()
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -43,7 +55,10 @@ class Room:
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Member:
-    """A visitor in a room. `author` is the pseudonym, which is valid in this room only."""
+    """A visitor in a room. `author` is the pseudonym, which is valid in this room only.
+
+    `is_hidden` is whether the member, who has the room open, is not shown to be here.
+    """
 
     room_id: str
     visitor_id: str
@@ -51,6 +66,7 @@ class Member:
     nickname: str
     badge: str
     read_seq: int
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The last ones travel between nodes only; a single node does not publish them.
 
 from dataclasses import dataclass
 
-from .entities import Member, Message, Room, Typing
+from .entities import Member, Message, Preferences, Room, Typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class MemberLeft(Event):
 
 @dataclass(frozen=True, slots=True)
 class PresenceChanged(Event):
-    """A member opened a first page with the room, or closed the last one."""
+    """A member opened a first page with the room, or closed the last one; hidden ones do not."""
 
     member: Member
     present: bool
@@ -182,6 +182,14 @@ class BadgeChanged(Event):
 
     visitor_id: str
     badge: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencesChanged(Event):
+    """A visitor shows more of themselves than before, or less."""
+
+    visitor_id: str
+    preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     """Messages that a visitor opens once; the last opening costs as much as a deletion."""
     typing_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
     """Signals that a visitor is typing; a page sends one in three seconds."""
+    preferences_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Changes of what a visitor shows: being here, and typing."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))

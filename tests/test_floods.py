@@ -32,6 +32,7 @@ OPENED = "SELECT count(*) FROM opening WHERE opened"
 CHANGED = "SELECT sum(revision) FROM message"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
+PREFERENCES = "SELECT group_concat(hex(sealed)) FROM visitor"
 REVISIONS = "SELECT sum(revision) FROM room"
 STATES = "SELECT group_concat(hex(sealed)) FROM room_state"
 ROOMS = "SELECT count(*) FROM room"
@@ -42,6 +43,7 @@ CHANGES = {
     "event: messages edited": KEYS,
     "event: messages opened once": OPENED,
     "event: reactions": CHANGED,
+    "event: preferences switched": PREFERENCES,
     "event: rooms left in the list": MEMBERS,
     "event: posts": MESSAGES,
     "event: long posts": MESSAGES,
@@ -62,6 +64,7 @@ CHANGES = {
     "page: room joined and left without scripts": MEMBERS,
     "API: sign-in": VISITORS,
     "API: sign-in with a phrase": VISITORS,
+    "API: preferences changed": PREFERENCES,
     "API: rooms made": ROOMS,
     "API: room changed": REVISIONS,
     "API: joins and leaves": MEMBERS,

@@ -95,6 +95,20 @@ class SignIn(_RequestModel):
     )
 
 
+class PreferenceChanges(_RequestModel):
+    """Changes of what you show. What is absent stays as it is."""
+
+    shows_typing: bool | None = Field(
+        default=None, description="Whether the others see that you are typing.", examples=[False]
+    )
+    shows_presence: bool | None = Field(
+        default=None,
+        description="Whether the others see that you are here. If not, they do not see that you "
+        "are typing either.",
+        examples=[True],
+    )
+
+
 class NewRoom(_RequestModel):
     """A room to find or create. All fields but the name apply only when it is created."""
 
@@ -194,6 +208,13 @@ class Visitor(_ResponseModel):
         description="When the visitor expires unless active before; soon for a new visitor.",
         examples=["2030-01-01T12:10:00Z"],
     )
+
+
+class Preferences(_ResponseModel):
+    """What you show to the members of your rooms."""
+
+    shows_typing: bool = Field(examples=[False])
+    shows_presence: bool = Field(examples=[True])
 
 
 class Membership(_ResponseModel):

@@ -67,6 +67,8 @@ class Cost:
     """Changing a room: as creating one; its members' pages are updated too."""
     READ_MARK: Final = 1.5
     """Storing how far a member has read."""
+    PREFERENCES: Final = 8.0
+    """A change of what a visitor shows, in every room that they have open."""
     PRESENCE: Final = 1.0
     """A change of presence, without the update of each browser page in the room."""
     SUGGESTION: Final = 4.0

@@ -72,6 +72,8 @@ class Limits:
         """Messages that a visitor opens once."""
         self.typing = limit(settings.typing_per_visitor)
         """Signals that a visitor is typing."""
+        self.preferences = limit(settings.preferences_per_visitor)
+        """Changes of what a visitor shows of themselves."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)

@@ -274,7 +274,10 @@ class Identity:
         """Store another phrase key and badge; return the visitor with that badge."""
         row.phrase_key = proof.key
         row.sealed = await self._cipher.encrypt_visitor(
-            row.id, nickname=visitor.nickname, badge=proof.badge
+            row.id,
+            nickname=visitor.nickname,
+            badge=proof.badge,
+            preferences=visitor.preferences,
         )
         return replace(visitor, badge=proof.badge)
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from ..bus import Bus
-from ..entities import Member, Typing
+from ..entities import Member, Preferences, Typing
 from ..events import (
     Event,
     MemberLeft,
@@ -37,23 +37,29 @@ class TypingSignals:
         clock: Clock,
         limits: Limits,
         require_member: Callable[[str, str], Awaitable[Member]],
+        read_preferences: Callable[[str], Awaitable[Preferences]],
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._limits = limits
         self._require_member = require_member
+        self._read_preferences = read_preferences
         # Until when, by room and author; those who began first come first.
         self._until: dict[str, dict[str, datetime]] = {}
         self._published: dict[str, Typing] = {}  # by room
         bus.subscribe(self._on_event)
 
     async def signal(self, room_id: str, *, visitor_id: str) -> None:
-        """Note that a member is typing; of several signals in three seconds the first one counts.
+        """Note that a member is typing, unless the member prefers not to show it.
 
-        Raises `NotAMember` or `RateLimited`.
+        Of several signals in three seconds the first one counts. Raises `NotAMember`, `RateLimited`
+        or `Unavailable`.
         """
         member = await self._require_member(room_id, visitor_id)
         self._limits.typing.hit(visitor_id)
+        preferences = await self._read_preferences(visitor_id)
+        if not (preferences.shows_typing and preferences.shows_presence):
+            return
         until = self._until.get(room_id, {}).get(member.author)
         if until is None or until - self._clock() <= _LASTS - _INTERVAL:
             await self._bus.publish(TypingSignalled(room_id, member.author))

@@ -235,6 +235,12 @@ WAYS = (
         round=_PHRASE_ROUND,
     ),
     Way("API: phrases guessed", _guess_phrases, _SIGN_IN, round=_PHRASE_ROUND),
+    _way(
+        "preferences changed",
+        ("PATCH", "/visitors/me"),
+        _call("PATCH", lambda _scene, _: "/visitors/me", lambda n: {"shows_presence": n % 2 == 0}),
+        "preferences_per_visitor",
+    ),
     Way("API: be forgotten", _delete_visitor, (("DELETE", "/visitors/me"),), round=200),
     Way("API: false token", _use_false_token, round=1_000),
     _way("public rooms", ("GET", "/rooms"), _call("GET", lambda *_: "/rooms?limit=200")),

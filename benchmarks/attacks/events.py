@@ -19,6 +19,7 @@ _TABS = "nicegui-side_tabs"
 _ACTIONS = "nicegui-action_buttons"
 _MESSAGE_SEARCH = "nicegui-message_search"
 _QUICK_SWITCH = "nicegui-quick_switch"
+_SWITCH = "nicegui-preference_switch"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
 _OPENERS = (("New room", "click"), ("Settings", "click"), ("nicegui-shortcuts", "help"))
@@ -244,6 +245,13 @@ async def _switch_rooms(page: Page, scene: Scene, number: int) -> None:
         await page.emit(_QUICK_SWITCH, "query", "room")
 
 
+async def _switch_preference(page: Page, _scene: Scene, number: int) -> None:
+    """Hide and show the visitor in the settings, who is present in the room behind them."""
+    if _SWITCH not in page.parts:
+        await page.press_for("Settings", _SWITCH)
+    await page.emit(_SWITCH, "change", number // 2 % 2 == 0)
+
+
 async def _change_panel(page: Page, _scene: Scene, _number: int) -> None:
     """Open the panel of the plugin, and press its button, which changes what all panels show."""
     if "Increase" not in page.parts:
@@ -454,6 +462,13 @@ WAYS = (
     ),
     _way("visitors forgotten", _lobby, _delete_visitor),
     _way("dialogs", _lobby, _open_dialog, *_OPENERS),
+    _way(
+        "preferences switched",
+        _full_room,
+        _switch_preference,
+        (_SWITCH, "change"),
+        allowed=("preferences_per_visitor",),
+    ),
     _way(
         "invitations",
         _full_room,

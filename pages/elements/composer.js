@@ -203,7 +203,6 @@ export default {
     },
     // `reply` is what is answered, `seq` the message that is edited.
     send(dedup, { text, confirmed, reply, seq, lifetime }) {
-      this.typingSignal.end();
       this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq, lifetime });
       this.saveUnanswered();
       if (!seq) this.showPending(dedup, text);
@@ -445,6 +444,7 @@ export default {
     accept(dedup, told) {
       const { text, seq } = this.unanswered.get(dedup) || {};
       if (text === undefined) return; // it was sent and answered twice
+      this.typingSignal.end();
       this.forget(dedup);
       if (seq) return this.edited === dedup && this.leaveTarget();
       if (told) return this.tell(told);

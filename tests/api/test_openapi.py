@@ -12,6 +12,7 @@ from tests.api.api_client import ApiClient
 
 OPERATIONS = {
     ("POST", "/visitors"),
+    ("PATCH", "/visitors/me"),
     ("DELETE", "/visitors/me"),
     ("GET", "/rooms"),
     ("GET", "/rooms/mine"),
