@@ -13,7 +13,9 @@ from anonchat.plugins import (
     MemberJoined,
     MemberLeft,
     Message,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     Plugin,
     Post,
@@ -35,6 +37,36 @@ EVENTS = (
     RoomEnded,
     RoomOpened,
 )
+
+
+async def test_changes_of_a_message_are_heard_with_its_room() -> None:
+    plugin, seen = Plugin("mine"), list[str]()
+
+    @plugin.on(MessageEdited)
+    async def hear_edit(event: MessageEdited, room: Room, state: RoomState) -> None:
+        await state.put("text", event.message.text)
+        seen.append(f"edited in {room.name}: {event.message.text}")
+
+    @plugin.on(MessageReacted)
+    def hear_reaction(event: MessageReacted, message: Message) -> None:
+        found = [f"{each.emoji} {len(each.authors)}" for each in message.reactions]
+        seen.append(f"reacted in {event.room.name}: {found}")
+
+    async with chat_with(plugin) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        message = await ann.say(room, "one")
+        assert isinstance(message, Message)
+        messages = chat.host.chat.messages
+        await messages.edit(
+            room.id, visitor_id=ann.visitor_id, message_id=message.id, text="one more"
+        )
+        await messages.react(
+            room.id, visitor_id=bob.visitor_id, message_id=message.id, emoji="👍", on=True
+        )
+        await chat.settle()
+        assert await chat.state(plugin, room).get("text") == "one more"
+    assert seen == ["edited in tea: one more", "reacted in tea: ['👍 1']"]
 
 
 async def test_a_listener_is_called_once_with_each_event_in_order() -> None:

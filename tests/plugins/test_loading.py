@@ -254,7 +254,10 @@ class Other(PluginSettings):
             "page /a asks for an unknown parameter: roo",
         ),
         ("@plugin.page('a b')\ndef f(): ...", "a path is like /about, not a b"),
-        ("@plugin.on(str)\ndef f(event: str): ...", "the events are MessagePosted, MessagesDelete"),
+        (
+            "@plugin.on(str)\ndef f(event: str): ...",
+            "the events are MessagePosted, MessageEdited, M",
+        ),
         ("@plugin.on(RoomEnded)\ndef f(x: Room): ...", "listener of RoomEnded asks for an unknown"),
         ("@plugin.on\ndef f(event: MessagePosted): ...", "write @plugin.on(…), with parentheses"),
         ("@plugin.every('soon')\ndef f(): ...", "job every soon: "),

@@ -8,8 +8,9 @@ from itertools import count
 import pytest
 
 from anonchat import InvalidMessage, RateLimited, split_command, unescape_slash
+from anonchat.events import LimitUsage
 from anonchat.plugins import Chat as PluginChat
-from anonchat.plugins import CommandInfo, Plugin, Post, RoomState
+from anonchat.plugins import CommandInfo, Member, Plugin, Post, RoomState
 from anonchat.plugins.testing import TestChat, chat_with
 from tests.timeouts import DEADLINE
 
@@ -57,6 +58,11 @@ def roll() -> Post:
 def end(chat: PluginChat) -> str:
     """End."""
     return chat.name
+
+
+@plugin.action("Wave")
+def wave(member: Member) -> str:
+    return f"{member.nickname} waves."
 
 
 @pytest.fixture
@@ -120,6 +126,33 @@ async def test_limit_of_commands_counts_those_of_all_rooms() -> None:
             await ann.say(await chat.open_room(name, ann), "/say hello")
         with pytest.raises(RateLimited):
             await ann.say(await chat.open_room("milk", ann), "/say hello")
+
+
+async def test_actions_have_a_limit_of_their_own() -> None:
+    limits = {"actions_per_visitor": "2/1h", "commands_per_visitor": "1/1h"}
+    async with chat_with(plugin, **limits) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        await ann.say(room, "/say hello")
+        for _ in range(2):
+            await ann.act(room, "Wave")
+        with pytest.raises(RateLimited):
+            await ann.act(room, "Wave")
+        assert await bob.act(room, "Wave") == "Bob waves."
+
+
+async def test_cooldown_counts_the_uses_on_other_nodes() -> None:
+    async with chat_with(plugin) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        name, core = "cooldown of /rest", chat.host.chat
+        used = core.limits._shared[name].hash_key(f"{room.id} {ann.visitor_id}")
+        await core.bus.publish_local(LimitUsage({name: {used: 1.0}}))  # as if by another node
+        with pytest.raises(RateLimited):
+            await ann.say(room, "/rest")
+        await bob.say(room, "/rest")
+        await chat.advance("10s")
+        await ann.say(room, "/rest")
 
 
 async def test_plugins_list_the_commands_that_a_member_may_use(chat: TestChat) -> None:
