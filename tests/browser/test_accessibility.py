@@ -194,6 +194,19 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
     await ann.page.keyboard.press("Escape")
     if is_covering:
         await ann.button("Close").click()
+    await ann.button("Disappears after").click()
+    await expect(ann.menu).to_be_visible()
+    yield "menu of lifetimes"
+    await ann.menu.get_by_role("menuitemradio", name="10 min").click()
+    await mira.button("Disappears after").click()
+    await mira.menu.get_by_role("menuitemradio", name="Once").click()
+    await mira.send_message("a secret")
+    await expect(ann.log.get_by_role("button", name="Open once")).to_be_visible()
+    yield "message to be opened once"
+    await ann.log.get_by_role("button", name="Open once").click()
+    await expect(ann.dialog).to_contain_text("a secret")
+    yield "opened message"
+    await ann.close_dialog()
     for name in ("Invite", "Room settings", "Burn room"):
         if not await ann.button(name).is_visible():
             continue

@@ -23,6 +23,7 @@ def opener(person: Person) -> Locator:
 
 async def expect_text_nowhere(person: Person, text: str = SECRET) -> None:
     """Expect that the page does not have the text anywhere, hidden parts included."""
+    await expect(person.page.locator("dialog")).to_have_count(0)
     assert text not in await person.page.content()
 
 

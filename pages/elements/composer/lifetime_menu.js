@@ -26,7 +26,7 @@ export class LifetimeMenu {
       // Safari does not focus a button that is clicked: then there is no other target.
       if (relatedTarget && !this.#menu?.contains(relatedTarget)) this.close();
     });
-    document.body.append(this.#menu);
+    button.after(this.#menu);
     openMenu(this.#menu, button.getBoundingClientRect());
     document.addEventListener("pointerdown", this.#onOutside, true);
     this.#onToggle(true);
