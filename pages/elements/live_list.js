@@ -155,6 +155,7 @@ export default {
         hide: (row) => this.applyChange(() => this.remove(row)),
         show: (row) => this.showAgain(row),
         send: (key) => this.$emit("act", { act: "delete", key }),
+        announce: (key, begins) => this.$emit("act", { act: begins ? "delete_later" : "keep", key }),
       });
       this.actionGroup = new MessageActions(list, this.rows, {
         label: this.texts.actions,
@@ -254,7 +255,7 @@ export default {
       fetch("session", { method: "DELETE" }).finally(() => window.location.replace("login"));
     },
     sync() {
-      this.pendingSync = new PendingRequest(this.rows.keys());
+      this.pendingSync = new PendingRequest([...this.rows.keys(), ...(this.deletion?.keys() ?? [])]);
       const beyond = this.stick && this.listWindow.after ? String(this.readTracker.received) : "";
       const { number, keys } = this.pendingSync;
       this.$emit("sync", { question: number, keys: keys.slice(0, KEYS_MAX), older: this.listWindow.before, beyond });
@@ -273,7 +274,10 @@ export default {
       const isNewer = (key) => changes.get(key) === null || (changes.has(key) && this.rows.has(key));
       const kept = new Set([...keep, ...put.map(([key]) => key), ...changes.keys()]);
       this.applyChange(() => {
-        for (const key of keys) if (!kept.has(key)) this.removeGone(key);
+        for (const key of keys.filter((each) => !kept.has(each))) {
+          this.deletion?.conclude(key);
+          this.removeGone(key);
+        }
         if (more !== null) this.listWindow.before = more;
         for (const row of put) if (!isNewer(row[0])) this.put(pending.update(row));
       });

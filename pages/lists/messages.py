@@ -22,6 +22,7 @@ _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
 _FOUND_MAX = 20  # at once
 _QUOTE_CHARACTERS = 120
+_HIDDEN_MAX = 100  # further ones are deleted by the page alone
 
 Act = Callable[[str, int], Awaitable[object]]
 
@@ -89,6 +90,7 @@ class MessageList(LiveList):
         self._page_size = self.context.chat.settings.page_size
         self._run_action: Act | None = None
         self._action_ids: set[str] = set()
+        self._hidden: set[int] = set()  # seqs whose deletion can still be undone on the page
         self.on_latest_event("read", self._mark_read)
         self.on_event("act", self._act)
         self.on_event("react", self._react)
@@ -222,9 +224,22 @@ class MessageList(LiveList):
     async def _act(self, arguments: dict[str, Any]) -> None:
         act, seq = arguments.get("act"), read_seq(arguments.get("key"))
         if act == "delete":
+            self._hidden.discard(seq)
             await self._delete(seq)
+        elif act == "delete_later" and seq and len(self._hidden) < _HIDDEN_MAX:
+            self._hidden.add(seq)
+        elif act == "keep":
+            self._hidden.discard(seq)
         elif self._run_action and isinstance(act, str) and act in self._action_ids:
             await self._run_action(act, seq)
+
+    async def handle_disconnect(self) -> None:
+        """Delete what is hidden: its author may never come back to the page."""
+        if self.client.has_socket_connection:  # by another socket already
+            return
+        hidden, self._hidden = self._hidden, set()
+        for seq in sorted(hidden):
+            await self._delete(seq)
 
     async def _delete(self, seq: int) -> None:
         try:

@@ -159,6 +159,29 @@ async def test_deleted_message_stays_hidden_after_a_reconnection(world: World, r
     await ann.expect_messages("two", "three")
 
 
+async def test_server_deletes_what_is_hidden_when_it_loses_the_page(
+    world: World, room: str
+) -> None:
+    wire = await world.wire()
+    (ann,) = await world.members(room, "Ann")
+    mira = await world.visitor("Mira", wire=wire)
+    mira.ignored_errors = CONNECTION_ERRORS
+    await mira.open_room(room)
+    await mira.post_messages("one", "two", "three")
+    await ann.expect_messages("one", "two", "three")
+    for text in ("one", "two"):
+        await mira.delete_message(text)
+    await mira.notice("Message deleted").last.get_by_role("button", name="Undo").click()
+    await mira.expect_messages("two", "three")
+    await mira.button("Undo").focus()  # it does not end by itself
+    wire.disconnect()
+    await ann.expect_messages("two", "three")
+    wire.restore()
+    await mira.expect_connected()
+    await expect(mira.notice("Message deleted")).to_have_count(0)
+    await mira.expect_messages("two", "three")
+
+
 async def test_deletion_moves_nothing_but_the_rows_above(world: World, room: str) -> None:
     (ann,) = await world.members(room, "Ann")
     await ann.post_messages("one", "two", "three")

@@ -114,7 +114,7 @@ async def test_menu_opens_it_and_offers_neither_copying_nor_editing(
     ann, mira, _ = await world.members(room, "Ann", "Mira", "Timur")
     await post_once(ann)
     await mira.log.focus()
-    for key in ("ArrowUp", "Enter"):
+    for key in ("ArrowUp", "Enter", "End", "Enter"):
         await mira.page.keyboard.press(key)
     for person, names in ((mira, ["Open once", "Copy link"]), (ann, ["Delete", "Copy link"])):
         row = person.log.locator("[data-key]")
