@@ -1,6 +1,7 @@
 // A list of keyed rows that the server draws: inserts, replaces, removes and expires them, and tracks
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
+import { Acquaintances } from "acquaintances";
 import { copyMessages, copyText, readSource } from "copying";
 import { compose } from "compose";
 import { Countdown } from "countdown";
@@ -67,6 +68,7 @@ export default {
     gone: Number, // order of the last of them
     texts: Object, // translated texts
     emoji: Object, // what the dialog of all emoji needs
+    met: Object, // of a list of people: their room, and the texts that tell who was met before
     actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
@@ -100,6 +102,7 @@ export default {
     this.markFilled();
     this.headings?.update(this.rows.takeChanged());
     this.showTotal();
+    this.meet();
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
     if (this.stick && !document.hidden) this.markSeen();
@@ -145,6 +148,8 @@ export default {
       });
       this.fading = new Set();
       this.news = []; // messages to notify of
+      this.unmet = []; // rows of people
+      if (this.met) this.acquaintances = new Acquaintances({ storage: localStorage, language: this.language, ...this.met });
       if (this.stick || this.arrows) this.roving = new RovingTabindex(list, this.rows);
       if (this.days) this.headings = new Headings(this.rows, this.times, this.texts.fresh);
       if (!this.stick) return;
@@ -246,7 +251,9 @@ export default {
       for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
       const end = news.find(({ ended }) => ended);
-      if (end) this.$emit("ended", { why: end.ended });
+      if (!end) return;
+      if (this.room) new Acquaintances({ storage: localStorage, room: this.room, language: this.language }).forget();
+      this.$emit("ended", { why: end.ended });
     },
     signOut() {
       localStorage.clear();
@@ -325,11 +332,25 @@ export default {
       if (!this.stick || isAtEnd) change();
       else this.scrollPosition.preserve(change);
       this.showTotal();
+      this.meet();
       if (isAtEnd && !this.listWindow.after) this.scrollToEnd(); // unless a jump has led elsewhere
       this.updateView();
     },
     showTotal() {
       if (this.total) document.getElementById(this.total).textContent = ` ${this.rows.size}`;
+    },
+    meet() {
+      if (!this.unmet.length) return;
+      const met = this.unmet.splice(0).map((row) => [row, describePerson(row)]);
+      this.acquaintances.meet(met.map(([, person]) => person));
+      for (const [{ key, node }, person] of met) {
+        const text = this.marks?.[key]?.includes("own") ? "" : this.acquaintances.describe(person);
+        if (!text) continue;
+        const mark = document.createElement("small");
+        mark.className = "mark-of-member met";
+        mark.textContent = text;
+        (node.querySelector(".badge") ?? node.querySelector(".who")).after(mark);
+      }
     },
     put(packed) {
       const row = this.createRow(packed);
@@ -400,6 +421,7 @@ export default {
       if (row.dedup) this.removePending(row.dedup);
       if (this.isOpened(row)) row.node.querySelector("a").ariaCurrent = "page";
       row.node.classList.add(...(this.marks?.[row.key] ?? []));
+      if (this.met) this.unmet.push(row);
       if (this.arrows) this.roving.add(row);
       if (this.stick) this.personalise(row, existing);
       if (this.actionGroup) this.actionGroup.keepOn(existing, row, () => this.rows.put(row));
@@ -757,6 +779,10 @@ export default {
     },
   },
 };
+
+function describePerson({ key, name, node }) {
+  return { author: key, name, badge: node.querySelector(".badge")?.textContent ?? "" };
+}
 
 function describe(row) {
   return { key: row.key, id: row.id, text: readSource(row), name: row.node.querySelector(".who").textContent };

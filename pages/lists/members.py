@@ -24,6 +24,14 @@ class MemberList(LiveList):
             marks=_marks(room, member),
             arrows=True,
             total=total.html_id,
+            met={
+                "room": room.id,
+                "texts": {
+                    "same": _("same as {day}", day="{}"),
+                    "impostor": _("new person, same name"),
+                    "fresh": _("new here"),
+                },
+            },
         )
         self._room = room
 
