@@ -1,4 +1,4 @@
-"""The switches for what a visitor shows of themselves."""
+"""The switches for what a visitor shows of themselves, and is shown of others."""
 
 from nicegui import html
 
@@ -12,7 +12,10 @@ from .i18n.language import current_language
 
 
 def show_visibility_switches(visitor: Visitor) -> None:
-    """Create the switches; they change what the visitor shows on all pages and in the API."""
+    """Create the switches.
+
+    What the visitor shows is changed on all pages and in the API, the rest in this browser.
+    """
     _, preferences = current_language(), current_context().chat.preferences
     budget = current_budget()
 
@@ -31,5 +34,6 @@ def show_visibility_switches(visitor: Visitor) -> None:
             "hint"
         )
         alert = Alert()
+        PreferenceSwitch(_("Show who joins and leaves")).keep("joins")
     typing.call(show_typing, on=visitor.preferences.shows_typing, alert=alert)
     presence.call(show_presence, on=visitor.preferences.shows_presence, alert=alert)

@@ -42,6 +42,7 @@ _SCRIPTS: list[str | Path] = [
     "emoji/*.js",
     "compose.js",
     "popup_menu.js",
+    "member_names.js",
     "reason.js",
     "socket.js",
 ]

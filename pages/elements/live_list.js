@@ -6,6 +6,7 @@ import { copyMessages, copyText, readSource } from "copying";
 import { compose } from "compose";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
+import { JoinNotices } from "join_notices";
 import { prepareMarkdown } from "marked_text";
 import { MessageActions } from "message_actions";
 import { Notices } from "notices";
@@ -114,6 +115,7 @@ export default {
     this.countdown.clear();
     this.readTracker?.cancel();
     this.notices?.clear();
+    this.joinNotices?.clear();
     this.quotes?.clear();
     this.picker?.close();
     this.actionGroup?.close();
@@ -187,6 +189,7 @@ export default {
         ask: (key) => this.$emit("open", { key }),
         giveBack: (key) => (this.rows.get(key)?.node ?? list).focus({ preventScroll: true }),
       });
+      this.joinNotices = new JoinNotices(list, this.rows, { me: this.me, texts: this.texts });
       this.unseen = new Unseen(this.read?.[""]);
       this.scrollPosition = new ScrollPosition(list, this.rows);
       this.readTracker = new ReadTracker(this.rows, {
@@ -250,10 +253,15 @@ export default {
       }
       for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
+      for (const { moved } of news) if (moved) this.showMove(moved);
       const end = news.find(({ ended }) => ended);
       if (!end) return;
       if (this.room) new Acquaintances({ storage: localStorage, room: this.room, language: this.language }).forget();
       this.$emit("ended", { why: end.ended });
+    },
+    showMove(moved) {
+      if (this.listWindow.after || !this.joinNotices.isShown(moved)) return;
+      this.applyChange(() => this.joinNotices.add(moved));
     },
     signOut() {
       localStorage.clear();

@@ -32,9 +32,11 @@ _SCRIPTS: list[str | Path] = [
     "live_list/*.js",
     "emoji/*.js",
     "compose.js",
+    "member_names.js",
     "navigation.js",
     "notifications/*.js",
     "popup_menu.js",
+    "preferences.js",
     "reason.js",
     "socket.js",
 ]

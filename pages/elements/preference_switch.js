@@ -1,10 +1,12 @@
 // A switch that takes effect at once: for the visitor, or with a cookie for this browser alone.
 
+import { isOff, switchPreference } from "preferences";
+
 export default {
   props: { text: String, on: Boolean, cookie: Object },
   emits: ["change"],
   data() {
-    return { isOn: this.cookie ? !document.cookie.split("; ").includes(this.cookie.mark) : this.on };
+    return { isOn: this.cookie ? !isOff(this.cookie.name) : this.on };
   },
   render() {
     return Vue.h("label", { class: "switch" }, [
@@ -15,7 +17,7 @@ export default {
   methods: {
     onChange({ target }) {
       this.isOn = target.checked;
-      if (this.cookie) document.cookie = this.isOn ? this.cookie.on : this.cookie.off;
+      if (this.cookie) switchPreference(this.isOn ? this.cookie.on : this.cookie.off);
       else this.$emit("change", this.isOn);
     },
     // The server has refused the change.

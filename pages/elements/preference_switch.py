@@ -9,10 +9,12 @@ from .alert import Alert
 from .handlers import LatestOnlyHandler
 from .preference import preference_cookie
 
-_OFF = "off"
+_OFF = "off"  # as in preferences.js
 
 
-class PreferenceSwitch(ui.element, component="preference_switch.js"):
+class PreferenceSwitch(
+    ui.element, component="preference_switch.js", dependencies=["preferences.js"]
+):
     """A switch that takes effect at once: `call` or `keep` tells how."""
 
     def __init__(self, text: str) -> None:
@@ -39,7 +41,7 @@ class PreferenceSwitch(ui.element, component="preference_switch.js"):
     def keep(self, name: str) -> None:
         """Keep the state in a cookie of the browser, which is there while it is off."""
         self._props["cookie"] = {
-            "mark": f"{name}={_OFF}",
+            "name": name,
             "on": preference_cookie(name, ""),
             "off": preference_cookie(name, _OFF),
         }

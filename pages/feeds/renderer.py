@@ -156,10 +156,14 @@ class FeedRenderer:
                 feeds.remove_topic(card_topic(room_id))
                 feeds.remove_topic(sidebar_room_topic(room_id))
             case MemberJoined(room, member):
+                moved = {"author": member.author, "name": member.nickname, "joined": True}
+                feeds.send_event(messages_topic(room.id), moved=moved)
                 self._put_member(member, present=False)
                 self._changed_rooms.add(room.id)
                 await self._add_to_sidebar(member)
             case MemberLeft(room_id, visitor_id, author, requested):
+                moved = {"author": author, "joined": False}
+                feeds.send_event(messages_topic(room_id), moved=moved)
                 feeds.drop(members_topic(room_id), author)
                 feeds.drop(sidebar_topic(visitor_id), room_id)
                 self._changed_rooms.add(room_id)

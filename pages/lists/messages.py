@@ -76,6 +76,7 @@ class MessageList(LiveList):
                 "new_message": _("New message"),
                 "next": _("the next disappears in {time}", time="{}"),
                 "fresh": _("New"),
+                **_move_texts(),
                 "close": _("Close"),
                 "open_once": _("Open once"),
                 "opened": _("You have opened it."),
@@ -295,6 +296,19 @@ class MessageList(LiveList):
                 )
                 found[id] = _describe(message)
         await self.call_script("showFound", ids[:_FOUND_MAX], found)
+
+
+def _move_texts() -> dict[str, str]:
+    """Return what join_notices.js says; it fills in the names and numbers."""
+    _, places = current_language(), {"name": "{name}", "other": "{other}", "n": "{n}"}
+    return {
+        "joined_one": _("{name} joined", **places),
+        "joined_two": _("{name} and {other} joined", **places),
+        "joined_many": _("{name} and {n} others joined", **places),
+        "left_one": _("{name} left", **places),
+        "left_two": _("{name} and {other} left", **places),
+        "left_many": _("{name} and {n} others left", **places),
+    }
 
 
 def _describe(message: Message) -> dict[str, object]:

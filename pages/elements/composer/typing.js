@@ -1,5 +1,7 @@
 // Who is typing: tells the others that the reader is, and names the others who are.
 
+import { findName } from "member_names";
+
 const INTERVAL = 3_000; // ms; the others are shown it for twice as long
 
 export class TypingSignal {
@@ -28,10 +30,4 @@ export function describeTyping({ authors, several }, me, texts) {
   const names = authors.filter((author) => author !== me).map(findName).filter(Boolean);
   const text = [null, texts.typing_one, texts.typing_two, texts.typing_three][names.length];
   return text === undefined ? { text: texts.typing_several, names: [] } : { text, names };
-}
-
-// The list of members is on the page, even if it is not shown.
-function findName(author) {
-  const row = document.querySelector(`.feed-members > [data-author="${CSS.escape(author)}"]`);
-  return row?.querySelector(".who")?.textContent;
 }
