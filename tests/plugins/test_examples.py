@@ -101,14 +101,13 @@ async def test_greeting_has_two_typed_arguments() -> None:
 @pytest.mark.parametrize(
     ("text", "drawn"),
     [
-        ("so *very nice*!", "so <b>very nice</b>!"),
-        ("*a* and *b*", "<b>a</b> and <b>b</b>"),
-        ("2*3*4", "2*3*4"),
-        ("a * b * c", "a * b * c"),
+        ("press [[Ctrl+K]].", "press <kbd>Ctrl+K</kbd>."),
+        ("[[<b>]]", "<kbd>&lt;b&gt;</kbd>"),
+        ("a[[1]] and [[]]", "a<kbd>1</kbd> and [[]]"),
     ],
 )
-async def test_bold_is_drawn_inside_of_messages(text: str, drawn: str) -> None:
-    async with chat_with(_load("bold")) as chat:
+async def test_keys_are_drawn_inside_of_messages(text: str, drawn: str) -> None:
+    async with chat_with(_load("keys")) as chat:
         assert "".join(chat.host.drawer.mark([text])) == drawn
 
 

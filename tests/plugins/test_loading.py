@@ -378,7 +378,7 @@ def test_settings_of_a_plugin_are_read(write: WriteFile, monkeypatch: pytest.Mon
     [
         ("SIDES", "many", "ANONCHAT_LOADED_DICE_SIDES: Input should be a valid integer"),
         ("SIDES", "1", "ANONCHAT_LOADED_DICE_SIDES: Input should be greater than or equal to 2"),
-        ("NAMES", "red,blue", 'ANONCHAT_LOADED_DICE_*: error parsing value for field "names"'),
+        ("NAMES", "red,blue", "ANONCHAT_LOADED_DICE_NAMES is not JSON, which a list"),
         ("TOKEN", "xyz", "ANONCHAT_LOADED_DICE_TOKEN: Value should have at least 4 items"),
     ],
 )
