@@ -42,11 +42,13 @@ from .services.room_directory import RoomDirectory
 from .services.room_editor import RoomEditor
 from .services.room_states import RoomStates
 from .services.rooms import Rooms
+from .services.transcripts import Transcripts
 from .services.typing_signals import TypingSignals
 from .services.visitor_preferences import VisitorPreferences
 from .settings import Settings
 from .storage.database import Database
 from .storage.message_batch import BatchStore
+from .storage.message_export import MessageExport
 from .storage.message_history import MessageHistory
 from .storage.message_search import MessageSearch
 from .storage.message_writer import MessageWriter
@@ -222,6 +224,14 @@ class Chat:
             require_member=self.memberships.require,
             read_preferences=self.preferences.get,
         )
+        self.transcripts = Transcripts(
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            export=MessageExport(database=database, clock=clock, reactions=reactions),
+            require_member=self.memberships.require,
+            list_present=self.presence.list_present,
+        )
         self.key_rotation = KeyRotation(
             database=database,
             clock=clock,
@@ -380,6 +390,7 @@ class Chat:
         self.limits.publish_usage()
         await self.presence.tick()
         await self.typing.tick()
+        await self.transcripts.tick()
 
     async def _check_valkey(self) -> None:
         """Check whether Valkey writes to disk; share the withheld keys once it no longer does."""

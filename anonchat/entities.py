@@ -210,6 +210,30 @@ class RoomSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptQuestion:
+    """A question to all who are in a room whether its transcript may be saved.
+
+    The member with the pseudonym `author` has asked; it is about the messages up to `last_seq`.
+    """
+
+    id: str
+    room_id: str
+    author: str
+    until: datetime
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFile:
+    """Messages to be saved outside, how many they are, and the name and type of their file."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class PurgeStats:
     """Counts of everything purged so far, with the times of the last and the next purge.
 

@@ -5,7 +5,7 @@ The last ones travel between nodes only; a single node does not publish them.
 
 from dataclasses import dataclass
 
-from .entities import Member, Message, Preferences, Room, Typing
+from .entities import Member, Message, Preferences, Room, TranscriptQuestion, Typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,31 @@ class VisitorTold(Event):
     room_id: str
     visitor_id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptAsked(Event):
+    """A member asks all who are present for the transcript of a room."""
+
+    question: TranscriptQuestion
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptAnswered(Event):
+    """A member agrees to a transcript, or refuses it."""
+
+    room_id: str
+    question_id: str
+    author: str
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptEnded(Event):
+    """A question for a transcript has ended; if it is `granted`, all have agreed."""
+
+    question: TranscriptQuestion
+    granted: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from .entities import (
     Reviewed,
     Room,
     RoomSummary,
+    TranscriptFile,
+    TranscriptQuestion,
     Typing,
     Unread,
     Visitor,
@@ -69,6 +71,8 @@ from .events import (
     RoomRead,
     RoomStateChanged,
     TokenRevoked,
+    TranscriptAsked,
+    TranscriptEnded,
     TypingChanged,
     TypingSignalled,
     VisitorForgotten,
@@ -78,7 +82,7 @@ from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
-from .limits.costs import Cost, cost_of_edit, cost_of_post, cost_of_search
+from .limits.costs import Cost, cost_of_edit, cost_of_export, cost_of_post, cost_of_search
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .plugins.commands import CommandResult, split_command, unescape_slash
@@ -99,6 +103,7 @@ from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
 from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
+from .storage.message_export import EXPORTED_MAX
 from .storage.message_search import SEARCHED_MAX
 from .text.markdown import CodePainter, draw_text, has_code, is_marked
 from .text.normalization import MESSAGE_CHARACTERS
@@ -106,6 +111,7 @@ from .text.search import QUERY_CHARACTERS, Piece, make_excerpt, split_query
 
 __all__ = [
     "COLORS",
+    "EXPORTED_MAX",
     "MESSAGE_CHARACTERS",
     "N_",
     "QUERY_CHARACTERS",
@@ -189,6 +195,10 @@ __all__ = [
     "Theme",
     "TokenRevoked",
     "TooManyPhrases",
+    "TranscriptAsked",
+    "TranscriptEnded",
+    "TranscriptFile",
+    "TranscriptQuestion",
     "Typing",
     "TypingChanged",
     "TypingSignalled",
@@ -204,6 +214,7 @@ __all__ = [
     "client_networks",
     "color_of",
     "cost_of_edit",
+    "cost_of_export",
     "cost_of_post",
     "cost_of_search",
     "draw_text",

@@ -171,6 +171,10 @@ class Settings(BaseSettings):
     """Signals that a visitor is typing; a page sends one in three seconds."""
     preferences_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
     """Changes of what a visitor shows: being here, and typing."""
+    exports_per_visitor: RateSetting = Rate(10, timedelta(minutes=1))
+    """Files with messages that a visitor saves; one has up to 5,000 messages."""
+    transcripts_per_visitor: RateSetting = Rate(3, timedelta(minutes=10))
+    """Questions of a visitor for a transcript, which all who are in the room are shown."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))

@@ -54,6 +54,7 @@ _KINDS = (
     "left",
     "presence",
     "typing",
+    "transcript",
     "changed",
     "ended",
 )
@@ -165,6 +166,7 @@ async def listen(
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
     | `typing` | `authors`; instead of more than four, `several` | others than before type |
+    | `transcript` | `id`, `author`, `until`, `granted` | asked for (null), or how it ended |
     | `changed` | `name`, `topic`, `message_ttl`, `room_ttl`, `expires_at` | they change |
     | `ended` | nothing | the room has ended |
     | `ready` | `seq` | everything up to `seq` was sent; live events follow |

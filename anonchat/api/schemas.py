@@ -279,6 +279,22 @@ class Reaction(_ResponseModel):
     mine: bool = Field(default=False, description="Whether the caller is one of them.")
 
 
+class TranscriptQuestion(_ResponseModel):
+    """A question to all who are present whether the transcript of a room may be saved."""
+
+    id: str = Field(examples=["pS3kX0v1cN6i4yXl"])
+    author: str = _AUTHOR
+    until: datetime = Field(
+        examples=["2030-01-01T12:01:00Z"], description="When it ends if not all have answered."
+    )
+
+
+class TranscriptAnswer(_RequestModel):
+    """An answer to the question whether a transcript may be saved."""
+
+    agrees: bool = Field(description="`false` refuses, which ends the question.")
+
+
 class Message(_ResponseModel):
     """A message."""
 

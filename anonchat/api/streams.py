@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import chain
 
 from ..bus import Bus
-from ..entities import Message
+from ..entities import Message, TranscriptQuestion
 from ..events import (
     Event,
     EventsLost,
@@ -24,6 +24,8 @@ from ..events import (
     RoomChanged,
     RoomEnded,
     TokenRevoked,
+    TranscriptAsked,
+    TranscriptEnded,
     TypingChanged,
     VisitorForgotten,
 )
@@ -213,6 +215,10 @@ class Streams:
                 self._send(member.room_id, _event("presence", change))
             case TypingChanged(room_id, typing) if room_id in self._subscribers:
                 self._send(room_id, _event("typing", asdict(typing)))
+            case TranscriptAsked(question) if question.room_id in self._subscribers:
+                self._send(question.room_id, transcript_event(question, None))
+            case TranscriptEnded(question, granted) if question.room_id in self._subscribers:
+                self._send(question.room_id, transcript_event(question, granted))
             case MemberLeft(room_id, visitor_id, author) if room_id in self._subscribers:
                 self._send(room_id, _event("left", {"author": author}))
                 for subscriber in self._subscribers[room_id]:
@@ -280,6 +286,12 @@ def changed_event(
 def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:
     """Encode the removal of messages."""
     return _event("gone", {"seqs": seqs})
+
+
+def transcript_event(question: TranscriptQuestion, granted: bool | None) -> StreamEvent:
+    """Encode that members are asked for a transcript, or how the question has ended."""
+    content = schemas.TranscriptQuestion.model_validate(question).model_dump(mode="json")
+    return _event("transcript", {**content, "granted": granted})
 
 
 def ready_event(seq: int) -> StreamEvent:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..entities import FoundMessages
+from ..entities import FoundMessages, TranscriptFile
 from ..text.mentions import may_mention
 
 
@@ -40,6 +40,8 @@ class Cost:
     """Each message that a search reads, decrypts and examines."""
     CHARACTER_SEARCHED: Final = 0.00003
     """Each character of these messages."""
+    MESSAGE_SAVED: Final = 0.1
+    """Each message of a file that a visitor saves: reading, decrypting and writing it."""
     POST: Final = 5.0
     """A post: encrypting, committing and rendering it once."""
     POST_CHARACTER: Final = 0.002
@@ -111,6 +113,13 @@ def cost_of_search(found: FoundMessages) -> float:
     """Return the cost, in milliseconds, of a search."""
     messages = Cost.MESSAGE_SEARCHED * found.searched
     return Cost.LIST_QUERY + messages + Cost.CHARACTER_SEARCHED * found.characters
+
+
+def cost_of_export(file: TranscriptFile) -> float:
+    """Return the cost of a file with messages that is saved."""
+    return (
+        Cost.LIST_QUERY + Cost.MESSAGE_SAVED * file.count + Cost.SENT_KIB * len(file.content) / 1024
+    )
 
 
 def cost_of_post(text: str) -> float:

@@ -74,6 +74,10 @@ class Limits:
         """Signals that a visitor is typing."""
         self.preferences = limit(settings.preferences_per_visitor)
         """Changes of what a visitor shows of themselves."""
+        self.exports = limit(settings.exports_per_visitor)
+        """Files with messages that a visitor saves."""
+        self.transcripts = limit(settings.transcripts_per_visitor)
+        """Questions of a visitor for a transcript."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)

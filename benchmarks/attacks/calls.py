@@ -217,6 +217,21 @@ def _way(name: str, route: Route, prepare: Prepare, *limits: str) -> Way:
     return Way(f"API: {name}", prepare, (route,), allowed=(*_API_LIMIT, *limits))
 
 
+async def _ask_for_transcripts(client: Client, scene: Scene) -> Act:
+    """Ask for transcripts, refuse them, and try to save them nevertheless."""
+
+    async def act(number: int) -> None:
+        token, path = scene.token(number), f"{_API}/rooms/{scene.full_room}/transcripts"
+        # Others may have asked already, or refuse meanwhile.
+        body = await client.ask("POST", path, token=token, expect=[201, 429])
+        path = f"{path}/{json.loads(body).get('id', 'none')}"
+        refusal = {"agrees": False}
+        await client.ask("PUT", f"{path}/answer", token=token, json=refusal, expect=[204, 404])
+        await client.ask("GET", path, token=token, expect=[200, 404])
+
+    return act
+
+
 def _text(length: int) -> Callable[[int], object]:
     return lambda _: {"text": "x" * length}
 
@@ -279,6 +294,22 @@ WAYS = (
         ("PUT", "/rooms/{slug}/typing"),
         _call("PUT", lambda scene, _: f"/rooms/{scene.full_room}/typing"),
         "typing_per_visitor",
+    ),
+    _way(
+        "own messages saved",
+        ("GET", "/rooms/{slug}/export"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.own_room}/export"),
+        "exports_per_visitor",
+    ),
+    Way(
+        "API: transcripts asked for",
+        _ask_for_transcripts,
+        (
+            ("POST", "/rooms/{slug}/transcripts"),
+            ("PUT", "/rooms/{slug}/transcripts/{transcript_id}/answer"),
+            ("GET", "/rooms/{slug}/transcripts/{transcript_id}"),
+        ),
+        allowed=(*_API_LIMIT, "transcripts_per_visitor", "exports_per_visitor"),
     ),
     _way(
         "messages read",
