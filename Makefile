@@ -61,6 +61,7 @@ words: .venv/installed-dev ## write the texts of the code into the catalogues
 
 screenshots: packages .venv/installed-dev ## recreate the screenshots of the docs
 	@$(PYTHON) docs/screenshots/make.py
+	@$(PYTHON) docs/screenshots/plugins.py
 
 clean: ## remove generated files, but not the data
 	@rm -rf .venv benchmarks/node_modules tests/*/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

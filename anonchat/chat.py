@@ -46,6 +46,9 @@ from .services.room_directory import RoomDirectory
 from .services.room_editor import RoomEditor
 from .services.room_states import RoomStates
 from .services.rooms import Rooms
+from .services.transcripts import Transcripts
+from .services.typing_signals import TypingSignals
+from .services.visitor_preferences import VisitorPreferences
 from .settings import Settings
 from .storage.bans import Bans
 from .storage.database import Database
@@ -53,6 +56,7 @@ from .storage.departures import Departures
 from .storage.invites import Invites
 from .storage.knocks import Knocks
 from .storage.message_batch import BatchStore
+from .storage.message_export import MessageExport
 from .storage.message_history import MessageHistory
 from .storage.message_search import MessageSearch
 from .storage.message_writer import MessageWriter
@@ -135,6 +139,14 @@ class Chat:
             members=stored_members,
         )
         bans = Bans(cipher=cipher, standing_cipher=standing_cipher, most=settings.bans_per_room_max)
+        stored_messages = StoredMessages(
+            database=database,
+            clock=clock,
+            keys=keys,
+            cipher=message_cipher,
+            reactions=reactions,
+            standings=standings,
+        )
         # After the bus, which the keys need.
         self._event_cipher = EventCipher(cipher, message_cipher)
         self.limits = limits = Limits(settings, clock=clock, bus=bus, hasher=hasher)
@@ -160,7 +172,12 @@ class Chat:
         self.purge_stats = PurgeStatsStore(
             database=database, keys=keys, hasher=hasher, interval=settings.janitor_interval
         )
-        self.presence = Presence(bus=bus, node=settings.node_id)
+        self.preferences = VisitorPreferences(
+            database=database, bus=bus, limits=limits, cipher=cipher
+        )
+        self.presence = Presence(
+            bus=bus, node=settings.node_id, read_preferences=self.preferences.get
+        )
         self.nicknames = NicknameIndex(database=database, cipher=cipher, hasher=hasher)
         self.room_names = RoomNames(
             database=database, clock=clock, keys=keys, cipher=cipher, hasher=hasher
@@ -205,6 +222,7 @@ class Chat:
             phrases=phrases,
             forget_reactions=reactions.forget,
             leave_owned_rooms=departures.end_owned,
+            forget_reader=stored_messages.forget_reader,
             hasher=hasher,
         )
         self.room_deletion = RoomDeletion(
@@ -224,7 +242,7 @@ class Chat:
         self.job_runs = JobRuns(database=database)
         self.room_states = RoomStates(database=database, bus=bus, clock=clock, cipher=cipher)
         places = RoomPlaces(
-            settings=settings, clock=clock, shares=shares, list_present=self.presence.list_present
+            settings=settings, clock=clock, shares=shares, list_open=self.presence.list_open
         )
         self.rooms = Rooms(
             settings=settings,
@@ -272,6 +290,21 @@ class Chat:
             doors=doors,
             join=self.memberships.join,
         )
+        self.typing = TypingSignals(
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            require_member=self.memberships.require,
+            read_preferences=self.preferences.get,
+        )
+        self.transcripts = Transcripts(
+            bus=bus,
+            clock=clock,
+            limits=limits,
+            export=MessageExport(database=database, clock=clock, reactions=reactions),
+            require_member=self.memberships.require,
+            list_present=self.presence.list_present,
+        )
         self.key_rotation = KeyRotation(
             database=database,
             clock=clock,
@@ -292,14 +325,6 @@ class Chat:
         self.admin_stats = AdminStats(database=database, clock=clock, cipher=cipher)
         history = MessageHistory(
             database=database, bus=bus, clock=clock, cipher=message_cipher, reactions=reactions
-        )
-        stored_messages = StoredMessages(
-            database=database,
-            clock=clock,
-            keys=keys,
-            cipher=message_cipher,
-            reactions=reactions,
-            standings=standings,
         )
         self.moderation = Moderation(
             settings=settings,
@@ -453,6 +478,8 @@ class Chat:
     async def _tick(self) -> None:
         self.limits.publish_usage()
         await self.presence.tick()
+        await self.typing.tick()
+        await self.transcripts.tick()
 
     async def _check_valkey(self) -> None:
         """Check whether Valkey writes to disk; share the withheld keys once it no longer does."""

@@ -13,6 +13,17 @@ HELPER: Final = "helper"
 
 
 @dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a visitor shows of themselves: that they are typing, and that they are here.
+
+    Who does not show to be here does not show to be typing either.
+    """
+
+    shows_typing: bool = True
+    shows_presence: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """An identity that browsers sign in as. `badge` proves a secret phrase, or is empty."""
 
@@ -21,6 +32,7 @@ class Visitor:
     badge: str
     expires_at: datetime
     has_posted: bool = True
+    preferences: Preferences = Preferences()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ class Member:
 
     `role` is `HELPER` or empty; the owner is that of the room. Until `muted_until` they may not
     write.
+    `is_hidden` is whether the member, who has the room open, is not shown to be here.
     """
 
     room_id: str
@@ -82,6 +95,7 @@ class Member:
     read_seq: int
     role: str = ""
     muted_until: datetime | None = None
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,14 @@ class Knock:
 
 
 @dataclass(frozen=True, slots=True)
+class Typing:
+    """Who is typing in a room: up to four authors, the first one first; more are `several`."""
+
+    authors: tuple[str, ...] = ()
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reaction:
     """An emoji, and the authors who have reacted with it to a message, the first one first."""
 
@@ -142,6 +164,9 @@ class Message:
     is shown where nothing draws it. `reply_to` is the id of the message that it answers, which may
     be gone, and `mentions` are the authors whom its text names. `revision` counts its changes:
     a copy with a higher one is newer.
+
+    Each reader can open a message that is `once` a single time: its `text` is always empty here.
+    The authors who have not opened it yet are `readers`, those who have `openers`.
     """
 
     id: str
@@ -161,6 +186,14 @@ class Message:
     edited: bool = False
     revision: int = 0
     reactions: tuple[Reaction, ...] = ()
+    once: bool = False
+    readers: tuple[str, ...] = ()
+    openers: tuple[str, ...] = ()
+
+    @property
+    def opened(self) -> int:
+        """How many have opened it."""
+        return len(self.openers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +216,9 @@ class Post:
     With a kind the text may be empty: one is made of kind and data. A `nickname` is shown instead
     of the author's, without a badge. `reply_to` is the id of the message that it answers, `ttl` its
     own lifetime, which is at most that of the room's messages.
+
+    With `once`, which is for texts only, those who are members now can each open it a single time.
+    It is deleted when all have opened it, and after 24 hours at the latest.
     """
 
     text: str = ""
@@ -191,6 +227,7 @@ class Post:
     nickname: str = ""
     reply_to: str = ""
     ttl: timedelta | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +248,20 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """What a member has not read in a room.
+
+    `mark` is the room's last `seq` minus the number of these messages, 1,000 at most. The next one
+    disappears at `next_expiry`, and `mention` is the `seq` of the newest one that mentions the
+    member, or 0.
+    """
+
+    mark: int
+    next_expiry: datetime | None = None
+    mention: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RoomSummary:
     """A room as listed in the lobby.
 
@@ -222,6 +273,30 @@ class RoomSummary:
     here: int
     first_seq: int
     next_expiry: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptQuestion:
+    """A question to all who are in a room whether its transcript may be saved.
+
+    The member with the pseudonym `author` has asked; it is about the messages up to `last_seq`.
+    """
+
+    id: str
+    room_id: str
+    author: str
+    until: datetime
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFile:
+    """Messages to be saved outside, how many they are, and the name and type of their file."""
+
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

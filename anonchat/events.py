@@ -5,7 +5,7 @@ The last ones travel between nodes only; a single node does not publish them.
 
 from dataclasses import dataclass
 
-from .entities import Member, Message, Room
+from .entities import Member, Message, Preferences, Room, TranscriptQuestion, Typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,26 @@ class MemberChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class PresenceChanged(Event):
-    """A member opened a first page with the room, or closed the last one."""
+    """A member opened a first page with the room, or closed the last one; hidden ones do not."""
 
     member: Member
     present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TypingSignalled(Event):
+    """A member is typing a message. It is never stored."""
+
+    room_id: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypingChanged(Event):
+    """Others than before are shown as typing; each node notices it by itself."""
+
+    room_id: str
+    typing: Typing
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,29 @@ class MessageReacted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageOpened(Event):
+    """The readers of a message that can be opened once have changed: one has opened it.
+
+    `visitor_id` is its author, as a visitor.
+    """
+
+    message: Message
+    visitor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MembersMentioned(Event):
+    """The message `seq` of a room mentions these visitors; since an edit, it no longer mentions
+    the former ones.
+    """
+
+    room_id: str
+    seq: int
+    visitor_ids: tuple[str, ...]
+    former_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted(Event):
     """Messages were deleted, or purged after they expired."""
 
@@ -131,6 +170,31 @@ class VisitorTold(Event):
     room_id: str
     visitor_id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptAsked(Event):
+    """A member asks all who are present for the transcript of a room."""
+
+    question: TranscriptQuestion
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptAnswered(Event):
+    """A member agrees to a transcript, or refuses it."""
+
+    room_id: str
+    question_id: str
+    author: str
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptEnded(Event):
+    """A question for a transcript has ended; if it is `granted`, all have agreed."""
+
+    question: TranscriptQuestion
+    granted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +226,14 @@ class BadgeChanged(Event):
 
     visitor_id: str
     badge: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencesChanged(Event):
+    """A visitor shows more of themselves than before, or less."""
+
+    visitor_id: str
+    preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True)

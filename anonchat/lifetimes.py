@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from .durations import format_duration
+from .entities import Post
 from .errors import N_, ChatError, InvalidLifetime, InvalidMessage
 from .settings import Settings
 
@@ -10,6 +11,7 @@ MARK_SEEN_INTERVAL = timedelta(minutes=10)
 """The longest interval between two updates of `seen_at` of visitors with an open page."""
 _SEEN_INTERVAL = timedelta(hours=1)
 _UNCONFIRMED_TTL = timedelta(minutes=10)
+_ONCE_TTL_MAX = timedelta(hours=24)
 
 
 def visitor_lifetime(settings: Settings, *, has_posted: bool) -> timedelta:
@@ -57,6 +59,12 @@ def check_message_lifetime(
     """
     most = settings.message_ttl_max if most is None else most
     _check_within(ttl, min(settings.message_ttl_min, most), most, error=InvalidMessage)
+
+
+def message_lifetime(post: Post, room_ttl: timedelta) -> timedelta:
+    """Return the lifetime of a message in a room whose messages have the lifetime `room_ttl`."""
+    ttl = post.ttl or room_ttl
+    return min(ttl, _ONCE_TTL_MAX) if post.once else ttl
 
 
 def _check_within(

@@ -16,12 +16,17 @@ from .entities import (
     Membership,
     Message,
     Post,
+    Preferences,
     PurgeStats,
     Reaction,
     Reviewed,
     Room,
     RoomRules,
     RoomSummary,
+    TranscriptFile,
+    TranscriptQuestion,
+    Typing,
+    Unread,
     Visitor,
     may_moderate,
     rank,
@@ -77,10 +82,13 @@ from .events import (
     MemberChanged,
     MemberJoined,
     MemberLeft,
+    MembersMentioned,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
+    PreferencesChanged,
     PresenceChanged,
     RoomActivity,
     RoomChanged,
@@ -89,6 +97,10 @@ from .events import (
     RoomRead,
     RoomStateChanged,
     TokenRevoked,
+    TranscriptAsked,
+    TranscriptEnded,
+    TypingChanged,
+    TypingSignalled,
     VisitorForgotten,
     VisitorTold,
 )
@@ -96,7 +108,7 @@ from .languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
-from .limits.costs import Cost, cost_of_edit, cost_of_post, cost_of_search
+from .limits.costs import Cost, cost_of_edit, cost_of_export, cost_of_post, cost_of_search
 from .limits.limit import Limit
 from .limits.work_budget import Charge, WorkBudget
 from .mutes import find_mute
@@ -118,6 +130,7 @@ from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
 from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
+from .storage.message_export import EXPORTED_MAX
 from .storage.message_search import SEARCHED_MAX
 from .text.markdown import CodePainter, draw_text, has_code, is_marked
 from .text.normalization import MESSAGE_CHARACTERS
@@ -125,6 +138,7 @@ from .text.search import QUERY_CHARACTERS, Piece, make_excerpt, split_query
 
 __all__ = [
     "COLORS",
+    "EXPORTED_MAX",
     "FOR_GOOD",
     "HELPER",
     "MESSAGE_CHARACTERS",
@@ -171,11 +185,13 @@ __all__ = [
     "MemberChanged",
     "MemberJoined",
     "MemberLeft",
+    "MembersMentioned",
     "Membership",
     "Message",
     "MessageDrawer",
     "MessageEdited",
     "MessageExpired",
+    "MessageOpened",
     "MessagePosted",
     "MessageReacted",
     "MessagesDeleted",
@@ -198,6 +214,8 @@ __all__ = [
     "PluginPage",
     "PluginRegistry",
     "Post",
+    "Preferences",
+    "PreferencesChanged",
     "PresenceChanged",
     "ProofOfWork",
     "PurgeStats",
@@ -224,9 +242,17 @@ __all__ = [
     "TokenRevoked",
     "TooManyPhrases",
     "TooSoon",
+    "TranscriptAsked",
+    "TranscriptEnded",
+    "TranscriptFile",
+    "TranscriptQuestion",
     "TurnedAway",
+    "Typing",
+    "TypingChanged",
+    "TypingSignalled",
     "Unavailable",
     "UnknownVisitor",
+    "Unread",
     "UnwantedWord",
     "Visitor",
     "VisitorForgotten",
@@ -238,6 +264,7 @@ __all__ = [
     "client_networks",
     "color_of",
     "cost_of_edit",
+    "cost_of_export",
     "cost_of_post",
     "cost_of_search",
     "draw_text",

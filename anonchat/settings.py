@@ -171,6 +171,8 @@ class Settings(BaseSettings):
     """Posts per room, by all members together."""
     commands_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Commands of plugins per visitor, besides what they post."""
+    actions_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
+    """Actions of plugins per visitor, besides what they post."""
     searches_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
     """Searches for messages per visitor; one reads up to 5,000 messages."""
     deletions_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
@@ -181,6 +183,16 @@ class Settings(BaseSettings):
     """Reactions that a visitor adds or removes."""
     moderation_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
     """What an owner or helper does to members: roles, mutes, removals, bans."""
+    openings_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Messages that a visitor opens once; the last opening costs as much as a deletion."""
+    typing_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Signals that a visitor is typing; a page sends one in three seconds."""
+    preferences_per_visitor: RateSetting = Rate(60, timedelta(minutes=1))
+    """Changes of what a visitor shows: being here, and typing."""
+    exports_per_visitor: RateSetting = Rate(10, timedelta(minutes=1))
+    """Files with messages that a visitor saves; one has up to 5,000 messages."""
+    transcripts_per_visitor: RateSetting = Rate(3, timedelta(minutes=10))
+    """Questions of a visitor for a transcript, which all who are in the room are shown."""
     joins_per_visitor: RateSetting = Rate(120, timedelta(minutes=1))
     """Joined rooms per visitor."""
     new_rooms_per_visitor: RateSetting = Rate(100, timedelta(minutes=10))

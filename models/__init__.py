@@ -13,7 +13,9 @@ from models.invite import InviteRow
 from models.job_run import JobRunRow
 from models.knock import KnockRow
 from models.member import MemberRow
+from models.mention import MentionRow
 from models.message import MessageRow
+from models.opening import OpeningRow
 from models.purge_stats import PurgeStatsRow
 from models.reaction import ReactionRow
 from models.room import RoomRow
@@ -30,7 +32,9 @@ __all__ = [
     "JobRunRow",
     "KnockRow",
     "MemberRow",
+    "MentionRow",
     "MessageRow",
+    "OpeningRow",
     "PurgeStatsRow",
     "ReactionRow",
     "RoomRow",

@@ -13,6 +13,7 @@ from . import (
     error_pages,
     gallery,
     layout,
+    lite,
     login,
     manifest,
     plugin_pages,
@@ -95,7 +96,7 @@ def register(
     install_idle_outboxes()
     install_plugin_errors()
     layout.add_assets(themes.values(), plugins.registry.stylesheets)
-    for page in (login, shell, privacy, manifest, plugin_pages):
+    for page in (login, shell, lite, privacy, manifest, plugin_pages):
         page.register(context)
     if chat.settings.log_level == "debug":
         gallery.register(context)

@@ -15,6 +15,7 @@ from nicegui import Client, app, storage, ui
 
 from anonchat import Language, Theme
 
+from .asset_files import ASSETS, asset_url
 from .context import PageContext, current_context
 from .elements.component import follow_connection
 from .elements.connection import Connection
@@ -22,14 +23,14 @@ from .elements.document_language import find_quasar_pack
 from .elements.first_paint import paint_on_response
 from .elements.live_list import load_lists
 from .elements.page_budget import PageBudget
-from .elements.static_page import StaticPage, placeholder
+from .elements.static_page import StaticPage, fill_placeholders, placeholder
 from .http.cross_origin import normalize_origin, request_origin
 from .http.path_prefix import path_prefix
+from .http.plain_paths import plain_path
 from .look import FOLDER, Look
 
 _BUILD_SECONDS = 10.0
-_ASSETS = Path(__file__).parent / "assets"
-ICON = _ASSETS / "icon.svg"
+ICON = ASSETS / "icon.svg"
 MANIFEST = "manifest.webmanifest"
 _YEAR = 31_536_000  # seconds
 _QUASAR_DARK = {"": None, "light": False, "dark": True}  # None: as the system
@@ -44,11 +45,6 @@ _QUASAR_COLORS = {
     "info": "accent",
     "warning": "ember",
 }
-
-
-def asset_url(name: str) -> str:
-    """Return the URL of an asset, relative to the site; it changes with the file."""
-    return f"assets/{name}?v={(_ASSETS / name).stat().st_mtime_ns}"
 
 
 STYLE_SHEET, _STORAGE_CHECK = asset_url("theme.css"), asset_url("storage_check.js")
@@ -67,7 +63,7 @@ def add_assets(themes: Iterable[Theme], plugin_sheets: Mapping[str, Path]) -> No
     for plugin, path in plugin_sheets.items():
         url = f"/{_plugin_sheet(plugin)}"
         app.add_static_file(local_file=path, url_path=url, max_cache_age=_YEAR)
-    app.add_static_files("/assets", _ASSETS, max_cache_age=_YEAR)
+    app.add_static_files("/assets", ASSETS, max_cache_age=_YEAR)
 
 
 def _plugin_sheet(plugin: str) -> str:
@@ -164,10 +160,9 @@ def open_page(context: PageContext, request: Request, *, title: str = "") -> Lan
     ui.add_head_html(_base_links(base_url(request)) + _metadata(language, look))
     ui.add_head_html(_plugin_links(context) + look.head)
     nonce = request.scope["nonce"]
-    ui.add_body_html(
-        f'{_requirements(language, settings.name)}<script src="{_STORAGE_CHECK}" nonce="{nonce}">'
-        "</script>"
-    )
+    plain = plain_path(request.url.path).removeprefix("/")
+    requirements = fill_placeholders(_requirements(language, settings.name), plain=plain)
+    ui.add_body_html(f'{requirements}<script src="{_STORAGE_CHECK}" nonce="{nonce}"></script>')
     origin = normalize_origin(settings.base_url) or request_origin(request.scope)
     Connection(language, origin=origin, is_configured=bool(settings.base_url))
     return language
@@ -202,20 +197,24 @@ def _metadata(language: Language, look: Look) -> str:
 
 @cache
 def _requirements(language: Language, name: str) -> str:
-    """Return the texts for browsers that run no scripts, or block cookies and site data."""
+    """Return the texts for browsers that run no scripts, or block cookies and site data.
+
+    The first one has a link to the placeholder `plain`.
+    """
     no_scripts = language("This page needs JavaScript. Please allow it for this site.")
+    plain = f' <a href="{placeholder("plain")}">{escape(language("Use the plain version."))}</a>'
     no_storage = language(
         "This page needs cookies and site data. Please allow them for this site, and load it again."
     )
     return (
         "<noscript><style>#esm-fallback { display: none !important }</style>"
-        f"{_draw_notice(no_scripts, name)}</noscript>"
+        f"{_draw_notice(no_scripts, name, link=plain)}</noscript>"
         f'<div id="no-storage" hidden>{_draw_notice(no_storage, name)}</div>'
     )
 
 
-def _draw_notice(text: str, name: str) -> str:
+def _draw_notice(text: str, name: str, *, link: str = "") -> str:
     return (
         f'<main class="nothing page"><a href="." class="mark">{escape(name)}</a>'
-        f'<p role="alert">{escape(text)}</p></main>'
+        f'<p role="alert">{escape(text)}{link}</p></main>'
     )

@@ -32,12 +32,16 @@ _ATTEMPT_CHARACTERS = 64
 
 
 class LoginFields(BaseModel):
-    """What the login form contains; `sign_in.js` adds the solution of a challenge."""
+    """What the login form contains; `sign_in.js` adds the solution of a challenge.
+
+    Browsers that run no scripts send `plain`.
+    """
 
     nickname: str
     phrase: str = ""
     solution: str = ""
     attempt: str = Field(default="", max_length=_ATTEMPT_CHARACTERS)
+    plain: str = Field(default="", exclude=True)
 
 
 def register(context: PageContext) -> None:
@@ -158,6 +162,8 @@ def _show_form(
 
     with html.form(action=action, method="post").classes("login-form"):
         html.input_(type="hidden", name="attempt", value=fields.attempt)
+        with ui.element("noscript"):
+            html.input_(type="hidden", name="plain", value="yes")
         nickname = TextField(
             language("Nickname"),
             name="nickname",

@@ -5,8 +5,9 @@ from mimetypes import guess_type
 from fastapi.responses import JSONResponse
 from nicegui import app
 
+from .asset_files import asset_url
 from .context import PageContext
-from .layout import ICON, MANIFEST, asset_url
+from .layout import ICON, MANIFEST
 from .look import Look
 
 _ICONS = (  # name, size, purpose

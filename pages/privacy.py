@@ -40,7 +40,9 @@ def _sections(context: PageContext, language: Language) -> list[tuple[str, str]]
             language(
                 "A nickname, for {time} after your last visit, or {new_time} if you have never "
                 "written anything, and one cookie by which your browser is recognised. No "
-                "account, no mail, no phone. Your network address is not written anywhere.",
+                "account, no mail, no phone. Your network address is not written anywhere. What "
+                "rooms may notify you of, and whom you have met there, is known to your browser "
+                "alone, until you sign out or are forgotten.",
                 time=language.duration(settings.visitor_ttl),
                 new_time=language.duration(visitor_lifetime(settings, has_posted=False)),
             ),

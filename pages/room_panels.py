@@ -41,4 +41,4 @@ def show_room_panels(room: Room, member: Member) -> SideTabs:
         Tab("", _("Members")),
         *(Tab(each.id, _.translate(each.title), each.icon) for each in panels.values()),
     ]
-    return SideTabs(_("Beside the room"), tabs, fill=fill)
+    return SideTabs(_("Beside the room"), tabs, fill=fill, room_id=room.id)

@@ -27,7 +27,7 @@ from anonchat import (
     read_settings,
     require_known_settings,
 )
-from anonchat.api import api_routes, health_routes
+from anonchat.api import add_plugin_routes, api_routes, health_routes
 from anonchat.cli.admin_server import AdminServer
 from anonchat.plugins.themes import load_themes, name_site
 from anonchat.runtime.listening import bind, format_url, listen
@@ -152,9 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
         False  # a redirect contains the host
     )
     web.include_router(health_routes(chat))
-    for plugin in registry.plugins:
-        if plugin.has_routes:
-            web.include_router(plugin.router, prefix=f"/plugins/{plugin.name}")
+    add_plugin_routes(web, registry.plugins)
     web.router.routes.append(api := api_routes(chat, plugins))
     web.state.chat, web.state.streams, web.state.listen_sockets = chat, api.streams, []
     services = pages.register(chat, web, plugins=plugins, languages=languages, themes=themes)

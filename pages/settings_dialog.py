@@ -1,4 +1,4 @@
-"""The settings of a visitor: language, colours, theme, signing out, being forgotten."""
+"""The settings of a visitor: language, look, what is shown, signing out, being forgotten."""
 
 from nicegui import html, ui
 
@@ -17,6 +17,7 @@ from .i18n.language import current_language
 from .keyboard_dialog import open_keyboard_dialog
 from .page_menu import show_page_menu
 from .phrase_dialog import open_phrase_dialog
+from .visibility_switches import show_visibility_switches
 
 
 async def open_settings() -> None:
@@ -45,6 +46,7 @@ async def open_settings() -> None:
             with html.div().classes("options-line"):
                 html.span(_("Secret phrase"))
                 html.span(f"✓ {visitor.badge}").classes("badge")
+        show_visibility_switches(visitor)
         html.a(_("What we keep"), href="privacy")
         show_page_menu(context, _)
         if not visitor.badge:

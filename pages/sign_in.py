@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cache
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
@@ -25,13 +24,13 @@ from .elements.static_page import fill_placeholders, placeholder
 from .error_pages import make_error_page, make_rate_limited_page, retry_after
 from .http.auth import local_path
 from .http.client_address import client_address
+from .http.plain_form import CONTENT_TYPE, parse_form
+from .http.plain_paths import plain_path
 from .layout import base_url, static_page
 from .login import NICKNAME_MAXLENGTH, LoginFields, form_action, show_login
 from .look import Look
 
 _PHRASE_ERRORS = (InvalidPhrase, WrongPhrase, TooManyPhrases)
-_PLAIN_FORM = "application/x-www-form-urlencoded"
-_FIELDS_MAX = 10
 
 RefusePlainForm = Callable[[Request, str, LoginFields, ChatError], Response]
 
@@ -39,15 +38,16 @@ RefusePlainForm = Callable[[Request, str, LoginFields, ChatError], Response]
 def routes(context: PageContext) -> APIRouter:
     """Return the route that starts a session, for the script of the form and for the form itself.
 
-    The script receives 204, or 200 and why it was refused; a browser without scripts is redirected,
-    or receives the form again. The answer to it costs more, and is charged before all else.
+    The script receives 204, or 200 and why it was refused; a browser whose script has not run yet
+    is redirected, or receives the form again. One that runs none is led to the pages without
+    scripts. The answer to both costs more, and is charged before all else.
     """
     router = APIRouter(include_in_schema=False)
     refuse_plain_form = _make_refusals(context)
 
     @router.post("/session")
     async def sign_in(request: Request, next: str = "/") -> Response:
-        is_plain = request.headers.get("content-type", "").startswith(_PLAIN_FORM)
+        is_plain = request.headers.get("content-type", "").startswith(CONTENT_TYPE)
         if is_plain:
             try:
                 await PageBudget(context.chat.work_budget, request).spend(Cost.PLAIN_FORM)
@@ -64,7 +64,8 @@ def routes(context: PageContext) -> APIRouter:
             return _refuse(context.language(request), error)
         response = Response(status_code=204)
         if is_plain:
-            response = RedirectResponse(f"{base_url(request)}{target[1:]}", 303)
+            shown = plain_path(target) if fields.plain else target
+            response = RedirectResponse(f"{base_url(request)}{shown[1:]}", 303)
         context.auth.start_session(request, response, token)
         return response
 
@@ -77,11 +78,7 @@ async def _read_form(request: Request, *, is_plain: bool) -> LoginFields:
     try:
         if not is_plain:
             return LoginFields.model_validate_json(body)
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
-        fields = dict(pairs)
-        if len(fields) < len(pairs):
-            raise ValueError("a field was sent twice")
-        return LoginFields.model_validate(fields)
+        return LoginFields.model_validate(parse_form(body))
     except ValueError as error:
         raise HTTPException(422) from error
 

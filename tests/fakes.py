@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from anonchat.crypto import Hasher
 from anonchat.limits.limit import Limit
 from anonchat.limits.rate_limits import Limits
 from anonchat.plugins.builtin.themes import plugin as _themes_plugin
+from anonchat.plugins.testing import StillClock as FakeClock
 from anonchat.rates import UNLIMITED as unlimited
 from anonchat.rates import Rate
 from anonchat.security.key_names import key_generation
@@ -32,27 +32,6 @@ THEMES: dict[str, Theme] = {theme.name: theme for theme in _themes_plugin.themes
 """The themes that come with anonchat, by name."""
 
 _EventT = TypeVar("_EventT", bound=Event)
-
-
-class FakeClock:
-    """A clock that only moves when a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def reset(self) -> None:
-        """Do nothing: the time is already set."""
-
-    def advance_to(self, moment: datetime) -> None:
-        """Continue from `moment` if it is later than now."""
-        self.now = max(self.now, moment)
-
-    def advance(self, by: timedelta) -> None:
-        """Move the clock forward."""
-        self.now += by
 
 
 class EventRecorder:

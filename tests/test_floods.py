@@ -28,9 +28,11 @@ CONNECTIONS = 2
 
 KEYS = "SELECT sum(generation) FROM span"
 MEMBERS = "SELECT group_concat(joined_at) FROM member"
+OPENED = "SELECT count(*) FROM opening WHERE opened"
 CHANGED = "SELECT sum(revision) FROM message"
 MESSAGES = "SELECT count(*) FROM message"
 READ = "SELECT sum(read_seq) FROM member"
+PREFERENCES = "SELECT group_concat(hex(sealed)) FROM visitor"
 REVISIONS = "SELECT sum(revision) FROM room"
 STATES = "SELECT group_concat(hex(sealed)) FROM room_state"
 ROOMS = "SELECT count(*) FROM room"
@@ -41,7 +43,9 @@ CHANGES = {
     "event: read marks": READ,
     "event: messages deleted": KEYS,
     "event: messages edited": KEYS,
+    "event: messages opened once": OPENED,
     "event: reactions": CHANGED,
+    "event: preferences switched": PREFERENCES,
     "event: rooms left in the list": MEMBERS,
     "event: posts": MESSAGES,
     "event: long posts": MESSAGES,
@@ -57,8 +61,12 @@ CHANGES = {
     "page: sign-in with a phrase": VISITORS,
     "page: sign-in without scripts": VISITORS,
     "page: signed in and out": VISITORS,
+    "page: rooms made without scripts": ROOMS,
+    "page: posts without scripts": MESSAGES,
+    "page: room joined and left without scripts": MEMBERS,
     "API: sign-in": VISITORS,
     "API: sign-in with a phrase": VISITORS,
+    "API: preferences changed": PREFERENCES,
     "API: rooms made": ROOMS,
     "API: room changed": REVISIONS,
     "API: invitations listed": INVITES,
@@ -72,6 +80,8 @@ CHANGES = {
     "API: commands run": MESSAGES,
     "API: messages edited": KEYS,
     "API: messages deleted": MESSAGES,
+    "API: messages opened once": OPENED,
+    "page: messages opened once without scripts": OPENED,
     "API: reactions": CHANGED,
 }
 """Queries whose result an attack changes."""

@@ -11,7 +11,16 @@ from starlette.types import Scope
 
 from ..chat import Chat
 from ..plugins.host import PluginHost
-from . import commands, doors, events, members, messages, rooms, visitors
+from . import (
+    commands,
+    doors,
+    events,
+    members,
+    messages,
+    rooms,
+    transcripts,
+    visitors,
+)
 from .call_limits import CallLimitsMiddleware
 from .problem_responses import MEDIA_TYPE, ProblemDocument, add_problem_handlers
 from .problems import NOT_FOUND, PROBLEMS, ProblemException
@@ -30,7 +39,7 @@ request body has 64 KiB at most.
 _PREFIX = "/api/v1"
 _CACHED_REFERENCES = 8  # without `base_url`, one page per host name
 _SCHEMA_PREFIX = "#/components/schemas/"
-_MODULES = (visitors, rooms, doors, members, messages, commands, events)
+_MODULES = (visitors, rooms, doors, members, messages, commands, transcripts, events)
 _TAGS = [
     {"name": module.__name__.rpartition(".")[2], "description": module.__doc__}
     for module in _MODULES

@@ -36,7 +36,8 @@ event: message
 id: 42
 data: {"id":"pS3kX0v1cN6i4yXl","seq":42,"nickname":"Night Owl","author":"9f2b4c6d8e0a1b3c5d",\
 "text":"dice: [4,2]","posted_at":"2030-01-01T12:00:00Z","expires_at":"2030-01-02T12:00:00Z",\
-"kind":"dice","data":[4,2],"reply_to":"","mentions":[],"edited":false,"reactions":[]}
+"kind":"dice","data":[4,2],"reply_to":"","mentions":[],"edited":false,"reactions":[],"once":false,\
+"opened":0}
 
 event: gone
 data: {"seqs":[40,41]}
@@ -47,11 +48,14 @@ _KINDS = (
     "message",
     "edited",
     "reacted",
+    "opened",
     "gone",
     "joined",
     "left",
     "member",
     "presence",
+    "typing",
+    "transcript",
     "changed",
     "ended",
 )
@@ -158,11 +162,14 @@ async def listen(
     | `message` | the message; the event's `id` is its `seq` | it was posted |
     | `edited` | the message as it is now; no `id` | its author has changed it |
     | `reacted` | the same | its reactions have changed |
+    | `opened` | the same | a reader has opened it, which is `once` |
     | `gone` | `seqs` | messages were deleted or have expired |
     | `joined`, `left` | `author`, `nickname` (`joined` only) | the members change |
     | `left` | also `removed`: true | owner or helpers have removed or banned somebody |
     | `member` | the member | somebody has another role, or was muted or unmuted |
     | `presence` | `author`, `nickname`, `present` | a member opens the room or closes it |
+    | `typing` | `authors`; instead of more than four, `several` | others than before type |
+    | `transcript` | `id`, `author`, `until`, `granted` | asked for (null), or how it ended |
     | `changed` | what the owner can change, as in the room, and `expires_at` | they change |
     | `ended` | nothing | the room has ended |
     | `ready` | `seq` | everything up to `seq` was sent; live events follow |

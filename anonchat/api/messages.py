@@ -33,6 +33,7 @@ from .schemas import (
     Message,
     MessageChanges,
     NewMessage,
+    Opening,
     Page,
     parse_optional_duration,
 )
@@ -177,6 +178,7 @@ async def post(
                 new_message.text,
                 reply_to=new_message.reply_to,
                 ttl=parse_optional_duration(new_message.ttl),
+                once=new_message.once,
             ),
             dedup_id=new_message.dedup_id or "",
             confirmed=new_message.confirmed,
@@ -308,3 +310,26 @@ async def _react(
         room.id, visitor_id=caller.id, message_id=message_id, emoji=emoji, on=on
     )
     return Message.of(message, member.author)
+
+
+@routes.post(
+    "/{message_id}/opening",
+    summary="Open a message once",
+    response_description="Its text, which is answered to you only this time.",
+    responses=problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.NOT_ALLOWED),
+)
+async def open_once(
+    chat: ChatDependency,
+    caller: Caller,
+    budget: Budget,
+    room: RoomDependency,
+    message_id: MessageId,
+) -> Opening:
+    """Open a message that is `once`. You can do so if you were a member when it was posted.
+
+    When all have opened it, it is deleted.
+    """
+    present = len(chat.presence.list_present(room.id))
+    await budget.spend(Cost.DELETE + Cost.PAGE_UPDATE * present)
+    text = await chat.messages.open_once(room.id, visitor_id=caller.id, message_id=message_id)
+    return Opening.of(text)

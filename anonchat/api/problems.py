@@ -148,8 +148,9 @@ NOT_ALLOWED = Problem(
     403,
     "You may not do this",
     "A message may be deleted by its author and by whoever may act on them, and edited by its "
-    "author if it has no kind. A room may be changed or deleted by its owner, who may act on "
-    "everybody else. Helpers may act on ordinary members.",
+    "author if it has no kind and is not `once`. One that is may be opened by each reader a single "
+    "time. A room may be changed or deleted by its owner, who may act on everybody else. Helpers "
+    "may act on ordinary members.",
 )
 MUTED = Problem(
     "muted",

@@ -289,6 +289,25 @@ async def leave(chat: ChatDependency, caller: Caller, room: RoomDependency) -> N
     await chat.memberships.leave(room.id, visitor_id=caller.id)
 
 
+@routes.put(
+    "/rooms/{slug}/typing",
+    status_code=204,
+    summary="Say that you are typing",
+    response_description="The members are told, for six seconds at most.",
+    responses=problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER),
+)
+async def signal_typing(
+    chat: ChatDependency, caller: Caller, budget: Budget, room: RoomDependency
+) -> None:
+    """Let the members see that you are typing: once in three seconds while you do.
+
+    It ends six seconds after the last call, or when you post, close the room or leave it.
+    """
+    present = len(chat.presence.list_present(room.id))
+    await budget.spend(Cost.TYPING + Cost.PAGE_UPDATE * present)
+    await chat.typing.signal(room.id, visitor_id=caller.id)
+
+
 async def _find_or_create(
     chat: Chat, new_room: NewRoom, caller: entities.Visitor, budget: CallBudget, address: str
 ) -> tuple[entities.Room, bool]:

@@ -113,6 +113,20 @@ class SignIn(_RequestModel):
     )
 
 
+class PreferenceChanges(_RequestModel):
+    """Changes of what you show. What is absent stays as it is."""
+
+    shows_typing: bool | None = Field(
+        default=None, description="Whether the others see that you are typing.", examples=[False]
+    )
+    shows_presence: bool | None = Field(
+        default=None,
+        description="Whether the others see that you are here. If not, they do not see that you "
+        "are typing either.",
+        examples=[True],
+    )
+
+
 class NewRoom(_RequestModel):
     """A room to find or create. Other fields than `name` and `password` apply to a new one only."""
 
@@ -242,6 +256,11 @@ class NewMessage(_RequestModel):
         default=None,
         description="How long it is kept, at most as long as other messages of the room.",
     )
+    once: bool = Field(
+        default=False,
+        description="Whether those who are members now can each open it a single time. It is "
+        "deleted when all have, and after 24 hours at the latest.",
+    )
     confirmed: bool = _CONFIRMED
 
 
@@ -278,6 +297,13 @@ class Visitor(_ResponseModel):
         description="When the visitor expires unless active before; soon for a new visitor.",
         examples=["2030-01-01T12:10:00Z"],
     )
+
+
+class Preferences(_ResponseModel):
+    """What you show to the members of your rooms."""
+
+    shows_typing: bool = Field(examples=[False])
+    shows_presence: bool = Field(examples=[True])
 
 
 class Membership(_ResponseModel):
@@ -416,6 +442,22 @@ class Reaction(_ResponseModel):
     mine: bool = Field(default=False, description="Whether the caller is one of them.")
 
 
+class TranscriptQuestion(_ResponseModel):
+    """A question to all who are present whether the transcript of a room may be saved."""
+
+    id: str = Field(examples=["pS3kX0v1cN6i4yXl"])
+    author: str = _AUTHOR
+    until: datetime = Field(
+        examples=["2030-01-01T12:01:00Z"], description="When it ends if not all have answered."
+    )
+
+
+class TranscriptAnswer(_RequestModel):
+    """An answer to the question whether a transcript may be saved."""
+
+    agrees: bool = Field(description="`false` refuses, which ends the question.")
+
+
 class Message(_ResponseModel):
     """A message."""
 
@@ -455,6 +497,11 @@ class Message(_ResponseModel):
     )
     edited: bool = Field(description="Whether its author has changed the text.")
     reactions: list[Reaction] = Field(description="At most 20 kinds, the first one first.")
+    once: bool = Field(
+        description="Whether each reader can open it a single time. Then `text` is empty, for its "
+        "author, too."
+    )
+    opened: int = Field(ge=0, examples=[0], description="How many have opened it, if it is `once`.")
 
     @classmethod
     def of(cls, message: entities.Message, reader: str) -> Self:
@@ -474,6 +521,21 @@ class Message(_ResponseModel):
         """Convert a message with its text as HTML, which is drawn unless it is given."""
         html = draw_html(message.text) if html is None else html
         return cls.of(message, reader).model_copy(update={"html": html})
+
+
+class Opening(_ResponseModel):
+    """What was said in a message that the caller has opened."""
+
+    text: str = Field(examples=["The key is under the mat."])
+    html: str = Field(
+        description="The text drawn as HTML, whose only tags are those of Markdown.",
+        examples=["The key is under the mat."],
+    )
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Draw a text."""
+        return cls(text=text, html=draw_html(text))
 
 
 class Command(_ResponseModel):

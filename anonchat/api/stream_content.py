@@ -18,6 +18,7 @@ from .streams import (
     deleted_event,
     message_event,
     ready_event,
+    transcript_event,
 )
 
 _DELETED_LOOKBACK = 1_000
@@ -74,6 +75,8 @@ class StreamContent:
         async for chunk in self._catch_up():
             yield chunk
         yield ready_event(self._sent_seq).data
+        if question := self._chat.transcripts.find_question(self._room.id):
+            yield transcript_event(question, None).data
 
     async def _send(self, events: list[StreamEvent]) -> AsyncIterator[bytes]:
         chunk: list[bytes] = []

@@ -4,12 +4,12 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
 
 from ..bus import Bus
-from ..entities import Message, RoomSummary
+from ..entities import Message, RoomSummary, TranscriptQuestion
 from ..events import (
     Event,
     EventsLost,
@@ -17,6 +17,7 @@ from ..events import (
     MemberJoined,
     MemberLeft,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -24,6 +25,9 @@ from ..events import (
     RoomChanged,
     RoomEnded,
     TokenRevoked,
+    TranscriptAsked,
+    TranscriptEnded,
+    TypingChanged,
     VisitorForgotten,
 )
 from ..ids import new_id
@@ -207,6 +211,8 @@ class Streams:
                 self._change(message, "edited")
             case MessageReacted(message) if message.room_id in self._subscribers:
                 self._change(message, "reacted")
+            case MessageOpened(message) if message.room_id in self._subscribers:
+                self._change(message, "opened")
             case MessagesDeleted(room_id, seqs) if room_id in self._subscribers:
                 for subscriber in self._subscribers[room_id]:
                     subscriber.discard(seqs)
@@ -217,6 +223,12 @@ class Streams:
             case PresenceChanged(member, present) if member.room_id in self._subscribers:
                 change = {"author": member.author, "nickname": member.nickname, "present": present}
                 self._send(member.room_id, _event("presence", change))
+            case TypingChanged(room_id, typing) if room_id in self._subscribers:
+                self._send(room_id, _event("typing", asdict(typing)))
+            case TranscriptAsked(question) if question.room_id in self._subscribers:
+                self._send(question.room_id, transcript_event(question, None))
+            case TranscriptEnded(question, granted) if question.room_id in self._subscribers:
+                self._send(question.room_id, transcript_event(question, granted))
             case MemberChanged(member) if member.room_id in self._subscribers:
                 if summary := self._find_room(member.room_id):
                     changed = schemas.Member.of(member, summary.room, self._clock())
@@ -292,6 +304,12 @@ def changed_event(
 def deleted_event(seqs: tuple[int, ...]) -> StreamEvent:
     """Encode the removal of messages."""
     return _event("gone", {"seqs": seqs})
+
+
+def transcript_event(question: TranscriptQuestion, granted: bool | None) -> StreamEvent:
+    """Encode that members are asked for a transcript, or how the question has ended."""
+    content = schemas.TranscriptQuestion.model_validate(question).model_dump(mode="json")
+    return _event("transcript", {**content, "granted": granted})
 
 
 def ready_event(seq: int) -> StreamEvent:

@@ -1,4 +1,4 @@
-"""Sign in, and be deleted."""
+"""Sign in, choose what you show, and be deleted."""
 
 from fastapi import APIRouter
 
@@ -6,7 +6,7 @@ from ..limits.costs import Cost
 from . import problems
 from .dependencies import CALLER_PROBLEMS, Caller, ChatDependency, ClientIp, charge
 from .problem_responses import problem_responses
-from .schemas import SignIn, Visitor
+from .schemas import PreferenceChanges, Preferences, SignIn, Visitor
 
 routes = APIRouter(tags=["visitors"])
 
@@ -35,6 +35,27 @@ async def sign_in(chat: ChatDependency, address: ClientIp, request: SignIn) -> V
         solution=request.solution,
     )
     return Visitor(token=token, nickname=visitor.nickname, expires_at=visitor.expires_at)
+
+
+@routes.patch(
+    "/visitors/me",
+    dependencies=[charge(Cost.PREFERENCES)],
+    summary="Choose what you show",
+    response_description="What you show now.",
+    responses=problem_responses(*CALLER_PROBLEMS, problems.TOO_LARGE, problems.INVALID_REQUEST),
+)
+async def change_preferences(
+    chat: ChatDependency, caller: Caller, changes: PreferenceChanges
+) -> Preferences:
+    """Choose whether the members of your rooms see that you are here, and that you are typing.
+
+    It holds for all your sessions and pages at once. What is absent stays as it is.
+    """
+    return Preferences.model_validate(
+        await chat.preferences.change(
+            caller.id, shows_typing=changes.shows_typing, shows_presence=changes.shows_presence
+        )
+    )
 
 
 @routes.delete(

@@ -5,7 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..entities import Message
-from ..events import Event, MessageEdited, MessagePosted, MessageReacted, MessagesDeleted
+from ..events import (
+    Event,
+    MessageEdited,
+    MessageOpened,
+    MessagePosted,
+    MessageReacted,
+    MessagesDeleted,
+)
 from ..runtime.bounded_dict import BoundedDict
 
 Listener = Callable[[Event], Awaitable[None]]
@@ -18,9 +25,9 @@ _log = logging.getLogger(__name__)
 class Bus:
     """Delivers published events to all subscribed listeners in this process, one after the other.
 
-    With several nodes (`ValkeyBus`), messages and states of a room reach only the nodes that have
-    subscribed to it. The other nodes receive a summary of the messages (`RoomActivity`) every
-    0.5 s. If events may have been missed, `EventsLost` is published.
+    With several nodes (`ValkeyBus`), messages, states and typing signals of a room reach only the
+    nodes that have subscribed to it. The other nodes receive a summary of the messages
+    (`RoomActivity`) every 0.5 s. If events may have been missed, `EventsLost` is published.
     """
 
     is_up = True
@@ -69,20 +76,27 @@ class Bus:
                 for seq in seqs:
                     self._recently_deleted[room_id, seq] = None
                     self._recently_changed.pop((room_id, seq), None)
-            case MessageEdited(message) | MessageReacted(message) if not self._is_outdated(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message) if (
+                not self._is_outdated(message)
+            ):
                 self._recently_changed[message.room_id, message.seq] = message
         await self._deliver(event, self._listeners)
 
     async def _deliver(self, event: Event, listeners: list[Listener]) -> None:
         match event:
-            case MessagePosted(_, message) | MessageEdited(message) | MessageReacted(message) if (
-                self._was_deleted(message)
-            ):
+            case (
+                MessagePosted(_, message)
+                | MessageEdited(message)
+                | MessageReacted(message)
+                | MessageOpened(message)
+            ) if self._was_deleted(message):
                 return
             case MessagePosted(_, message) if self._is_outdated(message):
                 newest = self._recently_changed[message.room_id, message.seq]
                 event = replace(event, message=newest)
-            case MessageEdited(message) | MessageReacted(message) if self._is_outdated(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message) if (
+                self._is_outdated(message)
+            ):
                 return
         for listener in listeners:
             try:

@@ -11,6 +11,7 @@ from ..events import (
     Event,
     EventsLost,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -19,6 +20,7 @@ from ..events import (
     RoomRead,
     RoomsRead,
     RoomStateChanged,
+    TypingSignalled,
 )
 from ..runtime.batches import batches
 from ..runtime.cooperative import iterate_cooperatively
@@ -61,9 +63,9 @@ class Outbox:
             case MessagesDeleted(room_id, seqs):
                 self._deleted_seqs[room_id] = max(self._deleted_seqs.get(room_id, 0), *seqs)
                 self._enqueue(room_channel(room_id), event)
-            case MessageEdited(message) | MessageReacted(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._enqueue(room_channel(message.room_id), event)
-            case RoomStateChanged(room_id) | DoorsChanged(room_id):
+            case RoomStateChanged(room_id) | DoorsChanged(room_id) | TypingSignalled(room_id):
                 self._enqueue(room_channel(room_id), event)
             case RoomRead(visitor_id, room_id):  # the most frequent event: sent in batches
                 self._read_marks[visitor_id, room_id] = event

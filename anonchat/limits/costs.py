@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..entities import FoundMessages
+from ..entities import FoundMessages, TranscriptFile
 from ..text.mentions import may_mention
 
 
@@ -40,6 +40,8 @@ class Cost:
     """Each message that a search reads, decrypts and examines."""
     CHARACTER_SEARCHED: Final = 0.00003
     """Each character of these messages."""
+    MESSAGE_SAVED: Final = 0.1
+    """Each message of a file that a visitor saves: reading, decrypting and writing it."""
     POST: Final = 5.0
     """A post: encrypting, committing and rendering it once."""
     POST_CHARACTER: Final = 0.002
@@ -50,10 +52,15 @@ class Cost:
     """An edit: as a deletion and a post."""
     REACTION: Final = 4.0
     """Adding or removing a reaction."""
+    TYPING: Final = 0.5
+    """A signal that a member is typing, without the update of each browser page in the room."""
     DRAWN_CHARACTER: Final = 0.001
     """Each character of a text that is drawn as HTML for a client of the API."""
     DELETE: Final = 70.0
-    """A deletion: a new key for the span, and re-encryption of its other messages."""
+    """A deletion: a new key for the span, and re-encryption of its other messages.
+
+    Opening a message once may end with one.
+    """
     MODERATE: Final = 12.0
     """Changing the role of a member, muting, removing or banning one."""
     DELETE_ALL: Final = 250.0
@@ -68,6 +75,8 @@ class Cost:
     """Changing a room: as creating one; its members' pages are updated too."""
     READ_MARK: Final = 1.5
     """Storing how far a member has read."""
+    PREFERENCES: Final = 8.0
+    """A change of what a visitor shows, in every room that they have open."""
     PRESENCE: Final = 1.0
     """A change of presence, without the update of each browser page in the room."""
     SUGGESTION: Final = 4.0
@@ -110,6 +119,13 @@ def cost_of_search(found: FoundMessages) -> float:
     """Return the cost, in milliseconds, of a search."""
     messages = Cost.MESSAGE_SEARCHED * found.searched
     return Cost.LIST_QUERY + messages + Cost.CHARACTER_SEARCHED * found.characters
+
+
+def cost_of_export(file: TranscriptFile) -> float:
+    """Return the cost of a file with messages that is saved."""
+    return (
+        Cost.LIST_QUERY + Cost.MESSAGE_SAVED * file.count + Cost.SENT_KIB * len(file.content) / 1024
+    )
 
 
 def cost_of_post(text: str) -> float:

@@ -61,6 +61,8 @@ class Limits:
         """The last post of each member of a room in slow mode."""
         self.commands = limit(settings.commands_per_visitor)
         """Commands of plugins that a visitor runs."""
+        self.actions = limit(settings.actions_per_visitor)
+        """Actions of plugins that a visitor runs."""
         self.searches = limit(settings.searches_per_visitor)
         """Searches of a visitor for messages."""
         self.deletions = limit(settings.deletions_per_visitor)
@@ -71,6 +73,16 @@ class Limits:
         """Reactions that a visitor adds or removes."""
         self.moderation = limit(settings.moderation_per_visitor)
         """What a visitor does to other members to keep order."""
+        self.openings = limit(settings.openings_per_visitor)
+        """Messages that a visitor opens once."""
+        self.typing = limit(settings.typing_per_visitor)
+        """Signals that a visitor is typing."""
+        self.preferences = limit(settings.preferences_per_visitor)
+        """Changes of what a visitor shows of themselves."""
+        self.exports = limit(settings.exports_per_visitor)
+        """Files with messages that a visitor saves."""
+        self.transcripts = limit(settings.transcripts_per_visitor)
+        """Questions of a visitor for a transcript."""
         self.joins = limit(settings.joins_per_visitor)
         """Rooms joined by a visitor."""
         self.rooms = limit(settings.new_rooms_per_visitor)
@@ -136,7 +148,13 @@ class Limits:
         }
         for name in _LOCAL_LIMITS:
             del self._shared[name]
+        self._make_limit = limit
         bus.subscribe(self._on_event)
+
+    def add_shared(self, name: str, rate: Rate) -> Limit:
+        """Return one more limit, which counts over all nodes that have added it too."""
+        added = self._shared[name] = self._make_limit(rate)
+        return added
 
     def publish_usage(self) -> None:
         """Publish to the other nodes what this node has counted since the last call."""

@@ -18,13 +18,16 @@ from ..errors import (
 from ..languages import Language
 from ..setting_types import Duration
 from ..text.lookalikes import fold_lookalikes
+from .arguments import split_words
 from .commands import CommandInfo
 from .entities import (
     Draft,
     Member,
     MemberJoined,
     MemberLeft,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     RoomChanged,
     RoomEnded,
@@ -50,7 +53,9 @@ __all__ = [
     "MemberJoined",
     "MemberLeft",
     "Message",
+    "MessageEdited",
     "MessagePosted",
+    "MessageReacted",
     "MessagesDeleted",
     "NeedsConfirmation",
     "NotAMember",
@@ -70,4 +75,5 @@ __all__ = [
     "Unavailable",
     "Visitor",
     "fold_lookalikes",
+    "split_words",
 ]

@@ -11,7 +11,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+)')
+# Phones and typographers write curly quotes; a quote inside of straight ones is escaped by \.
+_WORD = re.compile(
+    r"""(?: "((?:[^"\\]|\\.)*)" | [“”„]([^“”„]*)[“”] | «([^«»]*)» )(?=\s|$) | (\S+)""",
+    re.VERBOSE,
+)
 _ESCAPED = re.compile(r"\\(.)")
 _REQUIRED = inspect.Parameter.empty
 _WRAPPERS = ("definitions", "nullable", "function-after", "function-before", "function-wrap")
@@ -70,6 +74,11 @@ class Arguments:
         return values
 
 
+def split_words(text: str) -> list[str]:
+    """Return the words of a text as commands read them: `"quoted ones"` are one word."""
+    return [_read_word(match) for match in _WORD.finditer(text)]
+
+
 def read_arguments(parameters: Sequence[inspect.Parameter]) -> Arguments:
     """Return the arguments that these parameters stand for.
 
@@ -120,8 +129,10 @@ def _check(argument: Argument, word: str) -> object:
 
 
 def _read_word(match: re.Match[str]) -> str:
-    quoted, plain = match.groups()
-    return plain if quoted is None else _ESCAPED.sub(r"\1", quoted)
+    straight, *others = match.groups()
+    if straight is not None:
+        return _ESCAPED.sub(r"\1", straight)
+    return next(word for word in others if word is not None)
 
 
 def _unquote(line: str) -> str:

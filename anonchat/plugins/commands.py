@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from ..entities import Member as CoreMember
@@ -17,12 +16,12 @@ from ..errors import (
     NeedsConfirmation,
     NotAllowed,
     NotFound,
-    RateLimited,
     Refused,
 )
+from ..limits.limit import Limit
+from ..rates import Rate
 from ..runtime.background_tasks import end_tasks
 from ..runtime.bounded_dict import BoundedDict
-from ..runtime.clock import Clock
 from ..text.normalization import normalize_message
 from ..text.posts import check_dedup_id
 from .arguments import WrongArguments
@@ -84,13 +83,16 @@ class Commands:
         self,
         commands: Mapping[str, Command],
         *,
-        clock: Clock,
+        add_limit: Callable[[str, Rate], Limit],
         say: Callable[[CoreMember, Post, str, bool], Awaitable[Message]],
     ) -> None:
         self._commands = commands
-        self._clock = clock
+        self._cooldowns = {
+            command.name: add_limit(f"cooldown of /{command.name}", Rate(1, command.cooldown))
+            for command in commands.values()
+            if command.cooldown
+        }
         self._say = say
-        self._used_at: BoundedDict[tuple[str, str], datetime] = BoundedDict(_RECENT_MAX)
         self._runs: BoundedDict[tuple[str, str, str], asyncio.Task[CommandResult]] = BoundedDict(
             _RECENT_MAX
         )
@@ -118,8 +120,13 @@ class Commands:
         *,
         dedup_id: str = "",
         confirmed: bool = True,
+        ttl: timedelta | None = None,
+        once: bool = False,
     ) -> CommandResult:
         """Run a command; one that is sent again with its `dedup_id` is not run again.
+
+        What it posts has the lifetime `ttl`, unless the command gives it one of its own, and can be
+        opened once with `once`.
 
         Unless `confirmed`, raises `NeedsConfirmation` if filters warn about what it says. That is
         said, and the command not run again, once the same `dedup_id` is confirmed. Also raises
@@ -134,7 +141,7 @@ class Commands:
             run = asyncio.create_task(
                 self._say_confirmed(member, post, dedup_id)
                 if post
-                else self._run(text, member, room, provide, dedup_id, confirmed)
+                else self._run(text, member, room, provide, dedup_id, confirmed, ttl, once)
             )
             self._running.add(run)
             run.add_done_callback(self._running.discard)
@@ -158,6 +165,8 @@ class Commands:
         provide: Callable[[Command], Awaitable[Values]],
         dedup_id: str,
         confirmed: bool,
+        ttl: timedelta | None,
+        once: bool,
     ) -> CommandResult:
         command, line = self._find(normalize_message(text))
         if not may_use(command.who, make_member(member, room)):
@@ -169,10 +178,13 @@ class Commands:
         except Exception as error:  # whatever the code of a type raises
             log_failure(command.call, f"arguments of /{command.name}", error)
             raise PluginFailed from error
-        self._hit_cooldown(command, member)
+        if cooldown := self._cooldowns.get(command.name):
+            cooldown.hit(f"{member.room_id} {member.visitor_id}")
         values = await provide(command)
         what = f"command /{command.name}"
         answer = await invoke(command.call, values, arguments, what=what, seconds=_SECONDS)
+        if isinstance(answer, Post):
+            answer = replace(answer, ttl=answer.ttl or ttl, once=answer.once or once)
         try:
             return await self.finish(
                 command.call, answer, member, dedup_id=dedup_id, confirmed=confirmed
@@ -223,16 +235,6 @@ class Commands:
         raise NotFound(
             N_("There is no command /{name}. To post this as a text, begin it with //."), name=name
         )
-
-    def _hit_cooldown(self, command: Command, member: CoreMember) -> None:
-        if command.cooldown is None:
-            return
-        now, key = self._clock(), (command.name, member.author)
-        wait = self._used_at.get(key, now - command.cooldown) + command.cooldown - now
-        if wait > timedelta():
-            raise RateLimited(seconds=math.ceil(wait.total_seconds()))
-        self._used_at.pop(key, None)  # the newest use is the last to be dropped
-        self._used_at[key] = now
 
 
 def usage_of(command: Command) -> str:

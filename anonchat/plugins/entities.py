@@ -1,5 +1,6 @@
 """What plugins are given: values without tokens, addresses, or the other rooms of a visitor."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,6 +62,22 @@ class MessagePosted:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """The author of a message has changed its text; `message` has the new one."""
+
+    room: Room
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReacted:
+    """Somebody has added a reaction to a message or removed one; `message` has all that it has."""
+
+    room: Room
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDeleted:
     """Messages were deleted, or have expired."""
 
@@ -107,6 +124,8 @@ class RoomEnded:
 
 PluginEvent = (
     MessagePosted
+    | MessageEdited
+    | MessageReacted
     | MessagesDeleted
     | MemberJoined
     | MemberLeft
@@ -116,6 +135,8 @@ PluginEvent = (
 )
 EVENTS: tuple[type, ...] = (
     MessagePosted,
+    MessageEdited,
+    MessageReacted,
     MessagesDeleted,
     MemberJoined,
     MemberLeft,
@@ -137,11 +158,19 @@ def make_member(member: CoreMember, room: Room | None) -> Member:
     )
 
 
-def make_event(event: core_events.Event) -> PluginEvent | None:
-    """Return an event as plugins see it, or `None` if they do not see it."""
+def make_event(
+    event: core_events.Event, find_room: Callable[[str], Room | None]
+) -> PluginEvent | None:
+    """Return an event as plugins see it, or `None` if they do not see it, or its room is gone."""
     match event:
         case core_events.MessagePosted(room, message):
             return MessagePosted(room, message)
+        case core_events.MessageEdited(message):
+            found = find_room(message.room_id)
+            return MessageEdited(found, message) if found else None
+        case core_events.MessageReacted(message):
+            found = find_room(message.room_id)
+            return MessageReacted(found, message) if found else None
         case core_events.MessagesDeleted(room_id, seqs):
             return MessagesDeleted(room_id, seqs)
         case core_events.MemberJoined(room, member):

@@ -1,7 +1,8 @@
 """`PluginHost`: connects the loaded plugins with the running chat."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 
@@ -23,7 +24,7 @@ from ..languages import Language
 from ..mutes import require_unmuted
 from ..text.posts import normalize_post
 from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands
-from .entities import Draft, Member, PluginEvent, Visitor, make_member
+from .entities import Member, PluginEvent, Visitor, make_member
 from .facade import Chat
 from .filters import FilterChain
 from .injection import Injected
@@ -36,6 +37,7 @@ from .rendering import MessageDrawer
 from .room_state import Check, RoomState, Watcher
 
 _ACTION_SECONDS = 10.0
+_EVENT_PARTS: Mapping[type, str] = {Room: "room", Message: "message", Member: "member"}
 
 AddWatcher = Callable[[str, str, Watcher], None]
 
@@ -52,16 +54,29 @@ class PluginHost:
     ) -> None:
         self.chat = chat
         self.registry = registry
-        self._english = languages[SOURCE_LANGUAGE]
         self.drawer = MessageDrawer(registry)
         self._facades = {plugin.name: Chat(self, plugin.name) for plugin in registry.plugins}
         for plugin in registry.plugins:
             plugin.attach(self._facades[plugin.name])
+        english = languages[SOURCE_LANGUAGE]
+        self._bases: dict[str, dict[type, object]] = {
+            name: {Chat: facade, Language: english} for name, facade in self._facades.items()
+        }
+        for name, settings in registry.settings.items():
+            self._bases[name][type(settings)] = settings
         self._watchers: defaultdict[tuple[str, str], set[Callable[[], object]]] = defaultdict(set)
-        self._commands = Commands(registry.commands, clock=chat.clock, say=self._say)
+        self._commands = Commands(
+            registry.commands, add_limit=chat.limits.add_shared, say=self._say
+        )
         if registry.filters:
-            chat.messages.review = FilterChain(registry.filters, self._provide_filter).review
-        self.listeners = Listeners(registry.listeners, self._provide_listener)
+            chat.messages.review = FilterChain(
+                registry.filters,
+                provide_always=lambda each: self._base(each.call, None),
+                begin=self._begin_review,
+            ).review
+        self.listeners = Listeners(
+            registry.listeners, self._provide_listener, find_room=self._find_room
+        )
         self.jobs = Jobs(
             registry.jobs.values(),
             clock=chat.clock,
@@ -84,9 +99,13 @@ class PluginHost:
 
     def find_room(self, room_id: str) -> Room:
         """Return a room. Raises `NotFound`."""
-        if summary := self.chat.room_directory.summary(room_id):
-            return summary.room
+        if room := self._find_room(room_id):
+            return room
         raise NotFound
+
+    def _find_room(self, room_id: str) -> Room | None:
+        summary = self.chat.room_directory.summary(room_id)
+        return summary.room if summary else None
 
     def list_commands(self, member: CoreMember | Member, room: Room) -> list[CommandInfo]:
         """Return the commands that a member may use, by name."""
@@ -102,6 +121,8 @@ class PluginHost:
         language: Language | None = None,
         dedup_id: str = "",
         confirmed: bool = True,
+        ttl: timedelta | None = None,
+        once: bool = False,
     ) -> CommandResult:
         """Run a command of a member.
 
@@ -116,7 +137,14 @@ class PluginHost:
             return await self._provide_member(command.call, member, room, language)
 
         return await self._commands.run(
-            text, member, room, provide, dedup_id=dedup_id, confirmed=confirmed
+            text,
+            member,
+            room,
+            provide,
+            dedup_id=dedup_id,
+            confirmed=confirmed,
+            ttl=ttl,
+            once=once,
         )
 
     async def run_command_as(self, room_id: str, author: str, line: str) -> str:
@@ -140,8 +168,12 @@ class PluginHost:
         message: Message | None = None,
         language: Language | None = None,
     ) -> CommandResult:
-        """Run an action of a member. Raises `NotAMember`, `PluginFailed`, or what it raises."""
+        """Run an action of a member.
+
+        Raises `NotAMember`, `RateLimited`, `PluginFailed`, or what it raises.
+        """
         member = await self.chat.memberships.require(room_id, visitor_id)
+        self.chat.limits.actions.hit(visitor_id)
         room = self.find_room(room_id)
         values = await self._provide_member(action.call, member, room, language)
         values = {**values, Message: message}
@@ -238,13 +270,8 @@ class PluginHost:
         )
 
     def _base(self, call: Injected, language: Language | None) -> dict[type, object]:
-        values: dict[type, object] = {
-            Chat: self._facades[call.plugin],
-            Language: language or self._english,
-        }
-        if settings := self.registry.settings.get(call.plugin):
-            values[type(settings)] = settings
-        return values
+        base = self._bases[call.plugin]
+        return {**base, Language: language} if language else base.copy()
 
     async def _provide_member(
         self,
@@ -267,24 +294,29 @@ class PluginHost:
             values[Visitor] = Visitor(visitor.nickname, visitor.badge, visitor.expires_at)
         return values
 
-    async def _provide_filter(self, each: Filter, room_id: str, visitor_id: str) -> Values:
-        wanted = {*each.call.types.values()} - {Draft}
-        if not wanted:
-            return {}
-        if wanted <= self._base(each.call, None).keys():
-            return self._base(each.call, None)
-        member = await self.chat.memberships.require(room_id, visitor_id)
-        return await self._provide_member(each.call, member, self.find_room(room_id), None)
+    def _begin_review(self, room_id: str, visitor_id: str) -> Callable[[Filter], Awaitable[Values]]:
+        """Return a function that provides filters with what they need of the one who posts."""
+        member: CoreMember | None = None  # read once for all filters
 
-    async def _provide_listener(self, listener: Listener, event: PluginEvent) -> Values:
+        async def provide(each: Filter) -> Values:
+            nonlocal member
+            member = member or await self.chat.memberships.require(room_id, visitor_id)
+            values = await self._provide_member(each.call, member, self.find_room(room_id), None)
+            if each.call.wants(RoomState):  # storing the post checks the membership again
+                values[RoomState] = self.room_state(each.call.plugin, room_id)
+            return values
+
+        return provide
+
+    def _provide_listener(self, listener: Listener, event: PluginEvent) -> Values:
         values = self._base(listener.call, None)
         values[type(event)] = event
-        for name in ("room", "message", "member"):
-            if part := getattr(event, name, None):
-                values[type(part)] = part
-        if listener.call.wants(RoomState):
-            room_id = getattr(event, "room_id", None) or values[Room].id  # type: ignore[attr-defined]
-            values[RoomState] = self.room_state(listener.call.plugin, room_id)
+        for kind in listener.call.types.values():
+            if name := _EVENT_PARTS.get(kind):
+                values[kind] = getattr(event, name)
+            elif kind is RoomState:
+                room_id = getattr(event, "room_id", None) or event.room.id  # type: ignore[union-attr]
+                values[kind] = self.room_state(listener.call.plugin, room_id)
         return values
 
     def _provide_job(self, job: Job) -> Values:

@@ -39,9 +39,8 @@ async def invoke(
         result = measure(call, values, arguments, what=what)
         if time.perf_counter() - started > seconds:
             raise TimeoutError
-        if inspect.isawaitable(result):
-            async with deadline(seconds):
-                result = await _await(call, result, what)
+        if result is not None and inspect.isawaitable(result):
+            result = await _await(call, result, what, seconds)
         return result
     except ChatError:
         raise
@@ -60,27 +59,62 @@ async def call_alone(call: Injected, values: Values, *, what: str, seconds: floa
     except PluginFailed:
         pass  # logged
     except ChatError as error:
-        where, name = _locate(call, error), type(error).__name__
+        file, _ = place_of(call.function)
+        where, name = _locate(Path(file) if file else None, error), type(error).__name__
         _log.warning("plugin %s: %s was refused%s: %s", call.plugin, what, where, name)
 
 
-async def _await(call: Injected, awaitable: Awaitable[Any], what: str) -> Any:
+async def _await(call: Injected, awaitable: Awaitable[Any], what: str, seconds: float) -> Any:
+    """Await something within a deadline; what does not wait at all needs none, and costs less."""
+    steps = watch_blocking(awaitable, report_blocking(call.plugin, what))
     try:
-        return await watch_blocking(awaitable, report_blocking(call.plugin, what))
-    except TimeoutError as error:  # one of its own, such as that of a request
-        log_failure(call, what, error)
-        raise PluginFailed from error
+        waited = next(steps)
+    except StopIteration as stop:
+        return stop.value
+    except TimeoutError as error:
+        raise _fail(call, what, error) from error
+    async with deadline(seconds):
+        try:
+            return await _resume(steps, waited)
+        except TimeoutError as error:
+            raise _fail(call, what, error) from error
+
+
+def _fail(call: Injected, what: str, error: TimeoutError) -> PluginFailed:
+    """Return what is raised for a timeout of the plugin's own, such as that of a request."""
+    log_failure(call, what, error)
+    return PluginFailed()
+
+
+@types.coroutine
+def _resume(steps: Generator[Any, Any, Any], waited: Any) -> Generator[Any, Any, Any]:
+    """Go on with steps that have come to where they wait for something."""
+    while True:
+        try:
+            value = yield waited
+        except BaseException as error:  # passed on: a cancellation, for example
+            step = _thrower(steps, error)
+        else:
+            step = _sender(steps, value)
+        try:
+            waited = step()
+        except StopIteration as stop:
+            return stop.value
 
 
 def log_failure(call: Injected, what: str, error: Exception) -> None:
     """Log that a function failed, with the file and line in its plugin, but without its text."""
-    where = _locate(call, error)
-    _log.error("plugin %s: %s failed%s", call.plugin, what, where, exc_info=error)
-
-
-def _locate(call: Injected, error: Exception) -> str:
     file, _ = place_of(call.function)
-    place = find_place(error, Path(file).parent) if file else None
+    log_error(call.plugin, Path(file) if file else None, what, error)
+
+
+def log_error(plugin: str, file: Path | None, what: str, error: Exception) -> None:
+    """Log that something of a plugin failed, as `log_failure` does."""
+    _log.error("plugin %s: %s failed%s", plugin, what, _locate(file, error), exc_info=error)
+
+
+def _locate(file: Path | None, error: Exception) -> str:
+    place = find_place(error, file.parent) if file else None
     return f" in {Path(place[0]).name}, line {place[1]}" if place else ""
 
 
@@ -90,7 +124,8 @@ def measure(call: Injected, values: Values, arguments: Arguments, *, what: str) 
     try:
         return call.call(values, arguments)
     finally:
-        report_blocking(call.plugin, what)(time.perf_counter() - started)
+        if (seconds := time.perf_counter() - started) > _BLOCKED_SECONDS:
+            report_blocking(call.plugin, what)(seconds)
 
 
 def report_blocking(plugin: str, what: str) -> Callable[[float], None]:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
+from ..entities import Room
 from ..events import Event
 from ..runtime.background_tasks import end_tasks
-from .entities import MessagePosted, PluginEvent, make_event
+from .entities import MessageEdited, MessagePosted, MessageReacted, PluginEvent, make_event
 from .invocation import Values, call_alone, log_failure
 from .registrations import Listener
 
@@ -15,15 +16,22 @@ _SECONDS = 10.0
 _QUEUE_MAX = 1_000  # events, for each plugin
 _log = logging.getLogger(__name__)
 
-Provide = Callable[[Listener, PluginEvent], Awaitable[Values]]
+Provide = Callable[[Listener, PluginEvent], Values]
 
 
 class Listeners:
     """Calls listeners, those of one plugin one after the other, without making others wait."""
 
-    def __init__(self, listeners: Iterable[Listener], provide: Provide) -> None:
+    def __init__(
+        self,
+        listeners: Iterable[Listener],
+        provide: Provide,
+        *,
+        find_room: Callable[[str], Room | None],
+    ) -> None:
         """`provide` returns what can be injected into a listener for an event."""
         self._provide = provide
+        self._find_room = find_room
         self._by_event: defaultdict[type, list[Listener]] = defaultdict(list)
         for listener in listeners:
             self._by_event[listener.event].append(listener)
@@ -32,7 +40,7 @@ class Listeners:
 
     async def on_event(self, event: Event) -> None:
         """Queue an event for its listeners; beyond 1,000 the oldest is dropped."""
-        if not self._by_event or (seen := make_event(event)) is None:
+        if not self._by_event or (seen := make_event(event, self._find_room)) is None:
             return
         for listener in self._by_event.get(type(seen), ()):
             plugin = listener.call.plugin
@@ -67,13 +75,13 @@ class Listeners:
             listener, event = queue.popleft()
             what = f"listener of {type(event).__name__}"
             try:
-                values = await self._provide(listener, event)
+                values = self._provide(listener, event)
                 await call_alone(listener.call, values, what=what, seconds=_SECONDS)
             except Exception as error:
                 log_failure(listener.call, what, error)
 
 
 def _is_of(event: PluginEvent, room_id: str, seqs: Collection[int] | None) -> bool:
-    if not isinstance(event, MessagePosted) or event.room.id != room_id:
+    if not isinstance(event, MessagePosted | MessageEdited | MessageReacted):
         return False
-    return seqs is None or event.message.seq in seqs
+    return event.room.id == room_id and (seqs is None or event.message.seq in seqs)

@@ -144,7 +144,8 @@ class Plugin:
         `"quoted ones"` are one word; a `str` at the end takes the rest of the line. The docstring
         is its help. It returns `None`, a text for the caller alone, or a `Post` that the caller
         says. `who` may use it: `members`, `helpers` or `owner`. `cooldown` is the shortest time
-        between two uses by one person, such as `3s`.
+        between two uses by one person in a room, over all nodes, such as `3s`; midnight in UTC ends
+        it.
         """
 
         self._require_arguments("command", name)

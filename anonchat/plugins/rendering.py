@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from ..entities import Message
 from .errors import PluginError, error_at
 from .injection import Injected, name_of
+from .inline_scan import SEARCH_SECONDS, InlineScan
 from .invocation import log_failure, measure
 from .registrations import InlineMark, Renderer
 from .registry import PluginRegistry
@@ -16,7 +17,6 @@ from .settings import PluginSettings
 
 _HTML_MAX = 65_536  # characters
 _MARKS_MAX = 200  # in one message
-_SEARCH_SECONDS = 0.02
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +26,7 @@ class MessageDrawer:
     def __init__(self, registry: PluginRegistry) -> None:
         self._renderers: Mapping[str, Renderer] = registry.renderers
         self._marks: Sequence[InlineMark] = registry.inline_marks
+        self._scan = InlineScan(registry.inline_marks)
         self._settings = registry.settings
 
     def draw(self, message: Message) -> Markup | None:
@@ -38,13 +39,14 @@ class MessageDrawer:
     def mark(self, texts: Iterable[str]) -> Iterator[str]:
         """Replace what the inline marks find in plain texts; HTML among them stays as it is."""
         parts = list(texts)
-        for each in self._marks:
+        marks = self._marks if self._scan.may_find(parts) else self._scan.others
+        for each in marks:
             parts = list(self._apply(each, parts))
         yield from parts
 
     def _apply(self, each: InlineMark, parts: Iterable[str]) -> Iterator[str]:
         what, marked = f"inline mark {name_of(each.call.function)}", 0
-        seconds = _SEARCH_SECONDS  # for all parts together
+        seconds = SEARCH_SECONDS  # for all parts together
         for part in parts:
             if isinstance(part, Markup) or seconds <= 0:
                 yield part

@@ -53,7 +53,10 @@ def read_plugin_settings(plugin: str, kind: type[PluginSettings]) -> PluginSetti
         first = error.errors(include_url=False)[0]
         raise PluginError(plugin, _describe(plugin, kind, first)) from error
     except SettingsError as error:  # not the JSON that lists and the like are written in
-        raise PluginError(plugin, f"{setting_prefix(plugin)}*: {error}; needs JSON") from error
+        fields = (field for field in kind.model_fields if f'"{field}"' in str(error))
+        name = setting_name(plugin, next(fields, "*"))
+        reason = f'{name} is not JSON, which a list or a dict needs, such as ["a", "b"]'
+        raise PluginError(plugin, reason) from error
 
 
 def _describe(plugin: str, kind: type[PluginSettings], error: ErrorDetails) -> str:

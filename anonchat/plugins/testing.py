@@ -10,7 +10,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,31 +32,37 @@ from .plugin import Plugin
 from .registry import PluginRegistry
 from .room_state import RoomState
 
-__all__ = ["Person", "TestChat", "chat_with", "load_plugin"]
+__all__ = ["Person", "StillClock", "TestChat", "chat_with", "load_plugin"]
 
 _UNLIMITED = {
     "posts_per_visitor": "off",
     "posts_per_room": "off",
     "commands_per_visitor": "off",
+    "actions_per_visitor": "off",
     "work_per_visitor": "off",
 }
 
 
-class _Clock:
-    """A clock that only moves when it is told to."""
+class StillClock:
+    """A clock that only moves when a test moves it."""
 
     def __init__(self) -> None:
         self.now = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
+        """Return the time."""
         return self.now
 
     def reset(self) -> None:
-        """Do nothing: the time is set."""
+        """Do nothing: the time is already set."""
 
     def advance_to(self, moment: datetime) -> None:
-        """Continue from a moment if it is later."""
+        """Continue from `moment` if it is later than now."""
         self.now = max(self.now, moment)
+
+    def advance(self, by: timedelta) -> None:
+        """Move the clock forward."""
+        self.now += by
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,7 @@ class TestChat:
 
     __test__ = False  # pytest would collect it by its name
 
-    def __init__(self, host: PluginHost, clock: _Clock, languages: dict[str, Language]) -> None:
+    def __init__(self, host: PluginHost, clock: StillClock, languages: dict[str, Language]) -> None:
         self.host = host
         self.languages = languages
         self.told: list[VisitorTold] = []
@@ -235,7 +241,7 @@ async def chat_with(*plugins: Plugin, **settings: object) -> AsyncIterator[TestC
     with TemporaryDirectory() as folder:
         values = {"data_dir": Path(folder), **_UNLIMITED, **settings}
         registry = PluginRegistry(plugins)
-        clock, languages = _Clock(), load_languages(registry.locales)
+        clock, languages = StillClock(), load_languages(registry.locales)
         chat = CoreChat(Settings.model_validate(values), clock=clock)
         host = PluginHost(chat, registry, languages)
         await chat.start()

@@ -30,6 +30,9 @@ class FairSemaphore:
         self._waiting_most = queue_max
         self._held = 0
         self._held_by_groups = 0
+        self._is_closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._priority_queue: deque[_Waiter] = deque()
         self._groups: dict[str, deque[_Waiter]] = {}  # in round-robin order
 
@@ -40,13 +43,16 @@ class FairSemaphore:
         """Hold a slot inside the block.
 
         Raises `LimitReached` if the queue of the group is full, and `Unavailable` after waiting
-        for `timeout_seconds` seconds.
+        for `timeout_seconds` seconds, and after `close`.
         """
+        if self._is_closed:
+            raise Unavailable
         waiter = _Waiter()
         if has_priority:
             self._priority_queue.append(waiter)
         else:
             self._enqueue(waiter, group)
+        self._idle.clear()
         self._admit()
         try:
             if not waiter.is_admitted:
@@ -61,6 +67,13 @@ class FairSemaphore:
                 self._priority_queue.remove(waiter)
             else:
                 self._dequeue(waiter, group)
+            if self.is_idle:
+                self._idle.set()
+
+    async def close(self) -> None:
+        """Admit no further tasks, and wait until those that were admitted or wait are done."""
+        self._is_closed = True
+        await self._idle.wait()
 
     @property
     def is_idle(self) -> bool:

@@ -14,6 +14,7 @@ from ..events import (
     MemberChanged,
     MemberJoined,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     PeerPresence,
@@ -54,7 +55,11 @@ class EventCipher:
                 if not encrypted or not posted:
                     return None
                 return MessagePosted(encrypted, posted, visitor_id)
-            case MessageEdited(message, visitor_id) | MessageReacted(message, visitor_id):
+            case (
+                MessageEdited(message, visitor_id)
+                | MessageReacted(message, visitor_id)
+                | MessageOpened(message, visitor_id)
+            ):
                 changed = self._message_cipher.encrypt_sent_message(message, visitor_id)
                 return replace(event, message=changed) if changed else None
             case VisitorTold(room_id, visitor_id, text):
@@ -89,7 +94,11 @@ class EventCipher:
                 if not decrypted or not posted:
                     return None
                 return MessagePosted(decrypted, posted, visitor_id)
-            case MessageEdited(message, visitor_id) | MessageReacted(message, visitor_id):
+            case (
+                MessageEdited(message, visitor_id)
+                | MessageReacted(message, visitor_id)
+                | MessageOpened(message, visitor_id)
+            ):
                 changed = await self._message_cipher.decrypt_sent_message(message, visitor_id)
                 return replace(event, message=changed) if changed else None
             case VisitorTold(room_id, visitor_id, text):

@@ -21,14 +21,13 @@ from .key_names import key_generation, room_key_name, span_at, span_key_name, vi
 from .keystore import KeyStore
 
 _SPANS_CACHED = 10_000
-_EXTRAS = ("reply_to", "mentions", "edited")
-_SENT_EXTRAS = (*_EXTRAS, "reactions")
+_EXTRAS = ("reply_to", "mentions", "edited", "once")
+_SENT_EXTRAS = (*_EXTRAS, "reactions", "readers", "openers")
 _EMPTY: dict[str, Any] = {
     **dict.fromkeys(("nickname", "badge", "text", "dedup_id", "kind", "reply_to"), ""),
     "data": None,
-    "mentions": (),
-    "edited": False,
-    "reactions": (),
+    **dict.fromkeys(("mentions", "reactions", "readers", "openers"), ()),
+    **dict.fromkeys(("edited", "once"), False),
 }
 """The encrypted fields of a message, without content."""
 
@@ -54,7 +53,10 @@ class _Decrypted(NamedTuple):
 
 
 class MessageCipher:
-    """Encrypts messages and decrypts rows; a row whose keys are unknown decrypts to `None`."""
+    """Encrypts messages and decrypts rows; a row whose keys are unknown decrypts to `None`.
+
+    The text of a message that can be opened once is decrypted by `decrypt_text` only.
+    """
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
@@ -103,6 +105,11 @@ class MessageCipher:
             each and _make_message(row, each.texts)
             for row, each in zip(rows, decrypted, strict=True)
         ]
+
+    def decrypt_text(self, row: MessageRow) -> str | None:
+        """Decrypt the text of a message that was decrypted before."""
+        decrypted = self._decrypt(row)
+        return decrypted and _read_texts(decrypted.texts)["text"]
 
     async def reencrypt_messages(self, rows: Sequence[MessageRow], generation: int) -> bool:
         """Re-encrypt messages with a key of this generation, unless their keys are as recent.
@@ -201,7 +208,7 @@ def _read_texts(texts: list[str]) -> dict[str, Any]:
     for name, value in json.loads(extras).items():
         if name == "reactions":
             fields[name] = tuple(Reaction(emoji, tuple(authors)) for emoji, authors in value)
-        elif name in _EXTRAS:  # a later version may add others
+        elif name in _SENT_EXTRAS:  # a later version may add others
             fields[name] = tuple(value) if isinstance(value, list) else value
     return fields
 
@@ -211,7 +218,7 @@ def _dump(value: object) -> str:
 
 
 def _make_message(row: MessageRow, texts: list[str]) -> Message:
-    return Message(
+    message = Message(
         id=row.id,
         room_id=row.room_id,
         seq=row.seq,
@@ -221,6 +228,7 @@ def _make_message(row: MessageRow, texts: list[str]) -> Message:
         revision=row.revision,
         **_read_texts(texts),
     )
+    return replace(message, text="") if message.once else message
 
 
 def _key_names(row: _Encrypted) -> tuple[str, str, str]:

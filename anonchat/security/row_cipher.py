@@ -1,8 +1,9 @@
 """Encrypts and decrypts the texts of rooms and visitors, and states of rooms, in their rows."""
 
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import chain
 
@@ -11,13 +12,14 @@ from pydantic import TypeAdapter
 from models import MemberRow, RoomRow, RoomStateRow, VisitorRow
 
 from ..crypto import DecryptionError, decrypt_texts, derive_key, encrypt_texts
-from ..entities import Member, Room, RoomRules, Visitor
+from ..entities import Member, Preferences, Room, RoomRules, Visitor
 from ..errors import Unavailable
 from .key_names import room_key_name, room_key_names, visitor_key_name
 from .keystore import KeyStore
 
 _NO_RULES = RoomRules()
 _RULES = TypeAdapter(RoomRules)
+_DEFAULTS = Preferences()
 
 
 class RowCipher:
@@ -26,18 +28,27 @@ class RowCipher:
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
 
-    async def encrypt_visitor(self, visitor_id: str, *, nickname: str, badge: str) -> bytes:
-        """Encrypt nickname and badge of a visitor; create the visitor's key."""
+    async def encrypt_visitor(
+        self,
+        visitor_id: str,
+        *,
+        nickname: str,
+        badge: str,
+        preferences: Preferences = _DEFAULTS,
+    ) -> bytes:
+        """Encrypt the texts and preferences of a visitor; create the visitor's key."""
         (key,) = await self._keys.get_or_create(visitor_key_name(visitor_id))
-        return encrypt_texts(key, nickname, badge, associated_data=visitor_id)
+        more = [] if preferences == _DEFAULTS else [json.dumps(asdict(preferences))]
+        return encrypt_texts(key, nickname, badge, *more, associated_data=visitor_id)
 
     def decrypt_visitor(self, row: VisitorRow) -> Visitor | None:
         """Decrypt a visitor."""
         texts = self._decrypt(row.sealed, visitor_key_name(row.id), associated_data=row.id)
         if texts is None:
             return None
-        nickname, badge = texts
-        return Visitor(row.id, nickname, badge, row.expires_at, row.has_posted)
+        nickname, badge, *more = texts
+        preferences = Preferences(**json.loads(more[0])) if more else _DEFAULTS
+        return Visitor(row.id, nickname, badge, row.expires_at, row.has_posted, preferences)
 
     async def fetch_visitor(self, row: VisitorRow) -> Visitor | None:
         """Decrypt a visitor, with a key requested from the other nodes if it is missing.
@@ -83,7 +94,7 @@ class RowCipher:
         )
         if texts is None:
             return None
-        nickname, badge = texts
+        nickname, badge, *_ = texts
         return Member(row.room_id, visitor.id, row.author, nickname, badge, row.read_seq)
 
     def encrypt_room(

@@ -100,6 +100,7 @@ class Identity:
         hasher: Hasher,
         forget_reactions: Callable[[str], AsyncIterator[Event]],
         leave_owned_rooms: Callable[[str], AsyncIterator[Event]],
+        forget_reader: Callable[[str], AsyncIterator[Event]],
     ) -> None:
         self._settings = settings
         self._database = database
@@ -117,6 +118,7 @@ class Identity:
         self._phrases = phrases
         self._forget_reactions = forget_reactions
         self._leave_owned_rooms = leave_owned_rooms
+        self._forget_reader = forget_reader
         self._reserved = frozenset(chain(*map(skeletons, settings.reserved_nicknames)))
         self._tokens = TokenSigner(hasher)
         self._token_cache = TokenCache()
@@ -275,7 +277,10 @@ class Identity:
         """Store another phrase key and badge; return the visitor with that badge."""
         row.phrase_key = proof.key
         row.sealed = await self._cipher.encrypt_visitor(
-            row.id, nickname=visitor.nickname, badge=proof.badge
+            row.id,
+            nickname=visitor.nickname,
+            badge=proof.badge,
+            preferences=visitor.preferences,
         )
         return replace(visitor, badge=proof.badge)
 
@@ -436,6 +441,8 @@ class Identity:
             await self._bus.publish(reacted)
         async for event in self._leave_owned_rooms(visitor_id):
             await self._bus.publish(event)
+        async for opened in self._forget_reader(visitor_id):
+            await self._bus.publish(opened)
         members = select(MemberRow).where(MemberRow.visitor_id == visitor_id)
         members = members.order_by(col(MemberRow.room_id)).with_for_update()
         async with self._database.transaction(visitor_id) as session:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import ScalarSelect, SQLColumnExpression, case
+from sqlalchemy import ColumnElement, ScalarSelect, SQLColumnExpression, case
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,7 +14,7 @@ from models import MemberRow, MessageRow, RoomRow, StandingRow, VisitorRow
 
 from ..bus import Bus
 from ..crypto import Hasher
-from ..entities import Member, Membership, Standing
+from ..entities import Member, Membership, Standing, Unread
 from ..errors import NotAMember, NotFound, Unavailable, UnknownVisitor
 from ..events import (
     BadgeChanged,
@@ -35,6 +35,7 @@ from ..settings import Settings
 from ..storage.bans import Bans
 from ..storage.database import Database
 from ..storage.departures import Departures
+from ..storage.mentions import find_latest_mentions
 from ..storage.pseudonyms import choose_pseudonym
 from ..storage.read_marks import ReadMarks
 from ..storage.room_cache import RoomCache
@@ -206,7 +207,7 @@ class Memberships:
         if member is None or not self._cipher.has_visitor_key(visitor_id):
             return None
         marked = self._read_marks.get(room_id, visitor_id)
-        return replace(member, read_seq=max(member.read_seq, marked))
+        return replace(member, read_seq=marked) if marked > member.read_seq else member
 
     async def require(self, room_id: str, visitor_id: str) -> Member:
         """Return the visitor as a member of the room; raise `NotAMember` if not a member."""
@@ -294,24 +295,35 @@ class Memberships:
                 memberships.append(Membership(room, member, count))
         return memberships
 
-    async def read_marks(self, visitor_id: str) -> dict[str, int]:
-        """Return a read mark for each room of a visitor, the most recently active room first.
-
-        A mark is the room's last `seq` minus the number of unread messages, 1,000 at most.
-        """
+    async def list_unread(self, visitor_id: str) -> dict[str, Unread]:
+        """Return what is unread in each room of a visitor, the most recently active room first."""
         await self._write_visitor_marks(visitor_id)
         now = self._clock()
         lowest = col(RoomRow.last_seq) - _UNREAD_MAX
         read_seq = case((col(MemberRow.read_seq) > lowest, MemberRow.read_seq), else_=lowest)
         query = (
-            select(RoomRow.id, RoomRow.last_seq, _count_unread(now, after=read_seq))
-            .join(MemberRow, col(MemberRow.room_id) == RoomRow.id)
+            select(
+                MemberRow,
+                RoomRow.last_seq,
+                _count_unread(now, after=read_seq),
+                _find_next_expiry(now, after=read_seq),
+            )
+            .join(RoomRow, col(RoomRow.id) == MemberRow.room_id)
             .where(MemberRow.visitor_id == visitor_id, col(RoomRow.expires_at) > now)
             .order_by(col(RoomRow.active_at).desc())
         )
         async with self._database.read_session(visitor_id) as session:
             found = (await session.exec(query)).all()
-        return {room_id: last_seq - unread for room_id, last_seq, unread in found}
+            authors = {row.room_id: row.author for row, *_ in found}
+            mentions = await find_latest_mentions(session, self._hasher, authors)
+        return {
+            row.room_id: Unread(
+                last_seq - count,
+                next_expiry,
+                mention if (mention := mentions.get(row.room_id, 0)) > row.read_seq else 0,
+            )
+            for row, last_seq, count, next_expiry in found
+        }
 
     async def mark_read(self, room_id: str, *, visitor_id: str, seq: int) -> None:
         """Set a member's read mark to `seq`, unless it is higher already.
@@ -366,18 +378,26 @@ class Memberships:
 
 
 def _count_unread(now: datetime, *, after: SQLColumnExpression[int]) -> ScalarSelect[int]:
-    """Count unexpired messages of others after a `seq`; both bounds, so that an index is used."""
-    return (
-        select(func.count())
-        .where(
-            MessageRow.room_id == RoomRow.id,
-            MessageRow.visitor_id != MemberRow.visitor_id,
-            col(MessageRow.expires_at) > now,
-            col(MessageRow.seq) > after,
-            col(MessageRow.seq) <= RoomRow.last_seq,
-        )
-        .scalar_subquery()
-    )
+    """Count unexpired messages of others after a `seq`."""
+    return select(func.count()).where(*_unread(now, after)).scalar_subquery()
+
+
+def _find_next_expiry(
+    now: datetime, *, after: SQLColumnExpression[int]
+) -> ScalarSelect[datetime | None]:
+    """Find when the first of the unexpired messages of others after a `seq` expires."""
+    return select(func.min(MessageRow.expires_at)).where(*_unread(now, after)).scalar_subquery()
+
+
+def _unread(now: datetime, after: SQLColumnExpression[int]) -> list[ColumnElement[bool]]:
+    """Return the conditions of unread messages; both bounds, so that an index is used."""
+    return [
+        col(MessageRow.room_id) == RoomRow.id,
+        col(MessageRow.visitor_id) != MemberRow.visitor_id,
+        col(MessageRow.expires_at) > now,
+        col(MessageRow.seq) > after,
+        col(MessageRow.seq) <= RoomRow.last_seq,
+    ]
 
 
 def _set_read_seq(members: dict[str, Member], *, visitor_id: str, seq: int) -> None:

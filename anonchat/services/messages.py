@@ -1,6 +1,6 @@
 """Messages: posting, reading, editing, reacting and deleting."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from ..errors import (
     Unavailable,
     UnwantedWord,
 )
-from ..events import MessageEdited, MessagesDeleted
+from ..events import MembersMentioned, MessageEdited, MessagesDeleted
 from ..ids import new_id
 from ..lifetimes import check_message_lifetime
 from ..limits.rate_limits import Limits
@@ -28,6 +28,7 @@ from ..runtime.cooperative import iterate_cooperatively
 from ..runtime.metrics import Metrics
 from ..settings import Settings
 from ..storage.draft import Draft
+from ..storage.mentions import Mention, mark_of
 from ..storage.message_history import MessageHistory
 from ..storage.message_search import MessageSearch
 from ..storage.message_writer import MessageWriter
@@ -57,7 +58,7 @@ class Messages:
         stored: StoredMessages,
         require_member: Callable[[str, str], Awaitable[Member]],
         find_room: Callable[[str], RoomSummary | None],
-        list_members: Callable[[str], Awaitable[Iterable[Member]]],
+        list_members: Callable[[str], Awaitable[Sequence[Member]]],
         rotate_span_keys: Callable[[int], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -108,7 +109,8 @@ class Messages:
                 post,
                 dedup_id,
                 dedup_key=self._hasher.hash("dedup", room_id, visitor_id, dedup_id),
-                mentions=await self._find_mentions(room_id, post.text),
+                # Those of a text that is opened once are not known to others.
+                mentions=() if post.once else await self._find_mentions(room_id, post.text),
             )
             return await self._writer.store(draft)
 
@@ -119,7 +121,9 @@ class Messages:
         reviewed = await self.review(room_id, visitor_id, post)
         if reviewed.warnings and not confirmed:
             raise NeedsConfirmation(reviewed.warnings)
-        return normalize_post(replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl))
+        return normalize_post(
+            replace(reviewed.post, reply_to=post.reply_to, ttl=post.ttl, once=post.once)
+        )
 
     async def _require_wanted(self, room_id: str, text: str) -> None:
         """Raise `UnwantedWord` if the room does not want a word of the text."""
@@ -139,12 +143,17 @@ class Messages:
             if not may_moderate(member, summary.room):
                 raise RoomPaused
 
-    async def _find_mentions(self, room_id: str, text: str) -> tuple[str, ...]:
-        """Return the authors whom a text mentions."""
+    async def _find_mentions(self, room_id: str, text: str) -> tuple[Mention, ...]:
+        """Return the members whom a text mentions."""
         if not may_mention(text):
             return ()
         members = await self._list_members(room_id)
-        return find_mentions(text, ((member.nickname, member.author) for member in members))
+        authors = find_mentions(text, ((member.nickname, member.author) for member in members))
+        visitor_ids = {member.author: member.visitor_id for member in members}
+        return tuple(
+            Mention(author, visitor_ids[author], mark_of(self._hasher, room_id, author))
+            for author in authors
+        )
 
     async def history(
         self,
@@ -256,18 +265,36 @@ class Messages:
                 text=post.text,
                 kind=post.kind,
                 data=post.data,
-                mentions=mentions,
+                mentions=tuple(mention.author for mention in mentions),
                 edited=True,
                 revision=message.revision + 1,
             )
 
         charge = self._limits.edits.hit_once(visitor_id)
-        message, number = await self._stored.edit(room_id, visitor_id, which, charge, change)
+        others = [mention for mention in mentions if mention.visitor_id != visitor_id]
+        before, message, number = await self._stored.edit(
+            room_id, visitor_id, which, charge, change, others
+        )
         if self._writer.is_readable(message, visitor_id):  # else deleted meanwhile
             await self._bus.publish(MessageEdited(message, visitor_id))
+            await self._tell_mentioned(before, message, others)
         with suppress(Unavailable):  # the next purge retries
             await self._rotate_span_keys(number)
         return message
+
+    async def _tell_mentioned(
+        self, before: Message, message: Message, mentions: Iterable[Mention]
+    ) -> None:
+        """Tell the members whom a message mentions or no longer mentions since it was edited."""
+        added = [each.visitor_id for each in mentions if each.author not in before.mentions]
+        removed = {*before.mentions} - {*message.mentions}
+        if not added and not removed:
+            return
+        members = await self._list_members(message.room_id) if removed else ()
+        former = [member.visitor_id for member in members if member.author in removed]
+        await self._bus.publish(
+            MembersMentioned(message.room_id, message.seq, tuple(added), tuple(former))
+        )
 
     async def delete(self, room_id: str, *, visitor_id: str, message_id: str) -> None:
         """Delete a message; allowed for its author, and for who may act on them to keep order.
@@ -317,6 +344,27 @@ class Messages:
         if is_changed and self._writer.is_readable(event.message, event.visitor_id):
             await self._bus.publish(event)
         return event.message
+
+    async def open_once(self, room_id: str, *, visitor_id: str, message_id: str) -> str:
+        """Return the text of a message that is `once`, to each of its readers a single time.
+
+        These are the others who were members when it was posted. When all have opened it, it is
+        deleted. Raises `NotAMember`, `NotAllowed`, `NotFound`, `RateLimited` or `Unavailable`.
+        """
+        return await self._open_once(room_id, visitor_id, _has_id(message_id))
+
+    async def open_once_by_seq(self, room_id: str, *, visitor_id: str, seq: int) -> str:
+        """Return the text of a message as `open_once()` does."""
+        return await self._open_once(room_id, visitor_id, col(MessageRow.seq) == seq)
+
+    async def _open_once(self, room_id: str, visitor_id: str, which: ColumnElement[bool]) -> str:
+        charge = self._limits.openings.hit_once(visitor_id)
+        text, event, number = await self._stored.open_once(room_id, visitor_id, which, charge)
+        await self._bus.publish(event)
+        if number is not None:
+            with suppress(Unavailable):  # the next purge retries
+                await self._rotate_span_keys(number)
+        return text
 
     async def flush(self) -> None:
         """Wait until all accepted messages are stored."""

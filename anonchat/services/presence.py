@@ -3,19 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ..bus import Bus
-from ..entities import Member
-from ..errors import StartupError
+from ..entities import Member, Preferences
+from ..errors import StartupError, Unavailable
 from ..events import (
     BadgeChanged,
     Event,
     EventsLost,
     MemberLeft,
     PeerPresence,
+    PreferencesChanged,
     PresenceChanged,
     PresenceSnapshot,
     RoomEnded,
@@ -34,14 +35,23 @@ _Members = dict[str, dict[str, Member]]  # by room and pseudonym
 class Presence:
     """Tracks present members: those with the room open in at least one page, on any node.
 
+    Those who prefer not to show it are hidden: they have it open, but do not count as present.
+
     Each node publishes the changes on it, a heartbeat every two seconds, and a snapshot of all its
     present members every minute.
     """
 
     def __init__(
-        self, *, bus: Bus, node: str, elapsed: Callable[[], float] = time.monotonic
+        self,
+        *,
+        bus: Bus,
+        node: str,
+        read_preferences: Callable[[str], Awaitable[Preferences]],
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bus = bus
+        self._read_preferences = read_preferences
+        self._may_be_outdated = False  # whether preferences may have changed unnoticed
         self._node = node
         self._elapsed = elapsed
         self._pages: dict[str, dict[str, set[str]]] = {}  # of this node, by room and pseudonym
@@ -61,8 +71,9 @@ class Presence:
             return
         pages.add(page_id)
         if len(pages) == 1:
-            await self._add(self._local, member)
-            self._bus.publish_remote(PeerPresence(self._node, member, True))
+            is_hidden = await self._is_hidden(member.visitor_id)
+            if self._pages.get(member.room_id, {}).get(member.author) is pages:  # not closed yet
+                await self._show(replace(member, is_hidden=True) if is_hidden else member)
 
     async def leave(self, member: Member, *, page_id: str) -> None:
         """Note that a page of this member no longer shows the room."""
@@ -77,6 +88,15 @@ class Presence:
 
     def list_present(self, room_id: str) -> frozenset[str]:
         """Return the pseudonyms of the members who are present."""
+        return frozenset(
+            author
+            for present in self._all()
+            for author, member in present.get(room_id, {}).items()
+            if not member.is_hidden
+        )
+
+    def list_open(self, room_id: str) -> frozenset[str]:
+        """Return the pseudonyms of the members who have the room open, hidden ones too."""
         return frozenset(author for present in self._all() for author in present.get(room_id, ()))
 
     def count_peers(self) -> int:
@@ -95,6 +115,10 @@ class Presence:
                 del self._last_seen[node]
                 await self._replace(node, ())
                 self._bus.report_gap()  # it may have crashed with events unsent
+        if self._may_be_outdated:
+            self._may_be_outdated = False
+            for visitor_id in {member.visitor_id for member in _list(self._local)}:
+                await self._hide_or_show(visitor_id, await self._is_hidden(visitor_id))
 
     async def announce(self) -> None:
         """Ask the other nodes for their ids and present members.
@@ -145,6 +169,8 @@ class Presence:
                 self._pages.pop(room_id, None)
                 for present in self._all():
                     present.pop(room_id, None)
+            case PreferencesChanged(visitor_id, preferences):
+                await self._hide_or_show(visitor_id, not preferences.shows_presence)
             case BadgeChanged(visitor_id, badge):
                 for members in (members for present in self._all() for members in present.values()):
                     for author, member in members.items():
@@ -171,7 +197,25 @@ class Presence:
                 if asks:
                     self.publish_snapshot()
             case EventsLost():
+                self._may_be_outdated = True
                 self.publish_snapshot(asks=True)
+
+    async def _is_hidden(self, visitor_id: str) -> bool:
+        try:
+            return not (await self._read_preferences(visitor_id)).shows_presence
+        except Unavailable:  # the next tick asks again
+            self._may_be_outdated = True
+            return True
+
+    async def _hide_or_show(self, visitor_id: str, is_hidden: bool) -> None:
+        """Hide or show a visitor in the rooms that pages of this node show."""
+        for member in _list(self._local):
+            if member.visitor_id == visitor_id and member.is_hidden != is_hidden:
+                await self._show(replace(member, is_hidden=is_hidden))
+
+    async def _show(self, member: Member) -> None:
+        await self._add(self._local, member)
+        self._bus.publish_remote(PeerPresence(self._node, member, True))
 
     async def _replace(self, node: str, members: Sequence[Member]) -> None:
         present = self._remote.setdefault(node, {})
@@ -185,19 +229,24 @@ class Presence:
             self._remote.pop(node, None)
 
     async def _add(self, present: _Members, member: Member) -> None:
-        is_new = not self._is_present(member)
+        was_present = self._is_present(member)
         present.setdefault(member.room_id, {})[member.author] = member
-        if is_new:
-            await self._bus.publish_local(PresenceChanged(member, True))
+        await self._publish_change(member, was_present)
 
     async def _remove(self, present: _Members, member: Member) -> None:
-        removed = _pop(present, member.room_id, member.author)
-        if removed and not self._is_present(removed):
-            # The member as added, because `member` may lack the nickname.
-            await self._bus.publish_local(PresenceChanged(removed, False))
+        was_present = self._is_present(member)
+        # The member as added, because `member` may lack the nickname.
+        if removed := _pop(present, member.room_id, member.author):
+            await self._publish_change(removed, was_present)
+
+    async def _publish_change(self, member: Member, was_present: bool) -> None:
+        is_present = self._is_present(member)
+        if is_present != was_present:
+            await self._bus.publish_local(PresenceChanged(member, is_present))
 
     def _is_present(self, member: Member) -> bool:
-        return any(member.author in present.get(member.room_id, ()) for present in self._all())
+        found = (present.get(member.room_id, {}).get(member.author) for present in self._all())
+        return any(each is not None and not each.is_hidden for each in found)
 
     def _all(self) -> list[_Members]:
         return [self._local, *self._remote.values()]

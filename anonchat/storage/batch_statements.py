@@ -8,11 +8,15 @@ from sqlalchemy import BindParameter, and_, bindparam, insert, null, select, uni
 
 from models import SQLModel
 
+from .openings import READERS_MAX
+
 _tables = SQLModel.metadata.tables
 _room, _member = _tables["room"], _tables["member"]
 _visitor, _message = _tables["visitor"], _tables["message"]
 _tombstone, _span = _tables["tombstone"], _tables["span"]
 _standing = _tables["standing"]
+_opening = _tables["opening"]
+_mention = _tables["mention"]
 
 # The row lock on a room also protects its sequence numbers: posts, joins and leaves wait for it.
 ROOMS = (
@@ -45,6 +49,14 @@ AUTHORS = (
     .order_by(_visitor.c.id)
     .with_for_update(of=_visitor, read=True, key_share=True)  # visitors are not deleted meanwhile
 )
+MEMBERS = (
+    select(_member.c.visitor_id, _member.c.author)
+    .join_from(_member, _visitor, _visitor.c.id == _member.c.visitor_id)
+    .where(_member.c.room_id == bindparam("room"))
+    .order_by(_visitor.c.id)
+    .limit(READERS_MAX + 2)  # one too many, and the author
+    .with_for_update(of=_visitor, read=True, key_share=True)
+)
 _DEDUP_KEYS: BindParameter[bytes] = bindparam("keys", expanding=True)
 EXISTING = union_all(
     select(_message).where(_message.c.dedup_key.in_(_DEDUP_KEYS)),
@@ -56,6 +68,8 @@ GENERATIONS = select(_span.c.number, _span.c.generation).where(
     _span.c.number.in_(bindparam("numbers", expanding=True))
 )
 INSERT_MESSAGES = insert(_message)
+INSERT_OPENINGS = insert(_opening)
+INSERT_MENTIONS = insert(_mention)
 UPDATE_ROOMS = (
     update(_room)
     .where(_room.c.id == bindparam("room"))

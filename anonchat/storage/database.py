@@ -1,11 +1,12 @@
 """The database engine, its transactions and the errors they raise."""
 
+import asyncio
 import logging
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import NoReturn, Protocol, TypeVar
 
@@ -110,7 +111,14 @@ class Database:
             raise self._startup_error(error) from error
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; wait up to 10 s for work in progress.
+
+        A connection to SQLite that is closed under a query never answers it.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SLOT_TIMEOUT_SECONDS):
+                await self._read_slots.close()
+                await self._write_slots.close()
         await self._engine.dispose()
 
     def __str__(self) -> str:

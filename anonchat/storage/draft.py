@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ..entities import Message, Post
 from ..errors import Unavailable
+from .mentions import Mention
 
 
 @dataclass(slots=True)
@@ -16,13 +17,18 @@ class Draft:
     post: Post
     dedup_id: str
     dedup_key: bytes
-    mentions: tuple[str, ...] = ()
+    mentions: tuple[Mention, ...] = ()
     is_charged: bool = False
     attempted_ids: set[str] = field(default_factory=set)
     """Ids of messages that may have been stored."""
     stored: asyncio.Future[Message] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+
+    @property
+    def mentioned(self) -> list[Mention]:
+        """The members other than its author whom it mentions."""
+        return [mention for mention in self.mentions if mention.visitor_id != self.visitor_id]
 
     def resolve(self, message: Message) -> None:
         """Return the stored message to the caller of `store()`."""

@@ -11,9 +11,20 @@ from typing import Any, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..entities import Message, Room, Standing, Visitor, rank
-from ..errors import ChatError, NotAMember, NotFound, RateLimited, RoomPaused, TooSoon, Unavailable
+from ..errors import (
+    N_,
+    ChatError,
+    InvalidMessage,
+    LimitReached,
+    NotAMember,
+    NotFound,
+    RateLimited,
+    RoomPaused,
+    TooSoon,
+    Unavailable,
+)
 from ..ids import new_id
-from ..lifetimes import check_message_lifetime, room_lifetime
+from ..lifetimes import check_message_lifetime, message_lifetime, room_lifetime
 from ..limits.rate_limits import Limits
 from ..limits.room_post_shares import RoomPostShares
 from ..mutes import require_unmuted
@@ -29,14 +40,18 @@ from .batch_statements import (
     EXISTING,
     EXTEND_VISITORS,
     GENERATIONS,
+    INSERT_MENTIONS,
     INSERT_MESSAGES,
+    INSERT_OPENINGS,
     MARK_FIRST_POSTS,
+    MEMBERS,
     ROOMS,
     UPDATE_READ_SEQ,
     UPDATE_ROOMS,
 )
 from .database import Database
 from .draft import Draft
+from .openings import READERS_MAX
 from .statements import Statements
 
 
@@ -57,6 +72,7 @@ class _Rows(NamedTuple):
     rooms: Sequence[Any]
     authors: Sequence[Any]
     existing: Sequence[Any]
+    members: dict[str, Sequence[Any]]
     generations: dict[int, int]
 
 
@@ -69,10 +85,14 @@ class Batch:
     rooms: dict[str, Room] = field(default_factory=dict)
     authors: dict[tuple[str, str], _Author] = field(default_factory=dict)
     existing: dict[bytes, Message | None] = field(default_factory=dict)
+    members: dict[str, Sequence[Any]] = field(default_factory=dict)
+    """Those of each room in which something is posted that can be opened once."""
     undecryptable: set[str | bytes] = field(default_factory=set)
     """Row ids and dedup keys of rows whose key another node may have."""
     new_messages: list[tuple[Draft, Message]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    openings: list[dict[str, Any]] = field(default_factory=list)
+    mentions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class BatchStore:
@@ -107,6 +127,8 @@ class BatchStore:
                 existing = batch.existing.get(draft.dedup_key)
                 if existing and existing.id in draft.attempted_ids:
                     # Stored by an earlier attempt, but not published.
+                    if existing.once:
+                        existing = replace(existing, readers=_list_readers(draft, batch))
                     batch.new_messages.append((draft, existing))
                 elif not draft.stored.done():
                     try:
@@ -129,14 +151,13 @@ class BatchStore:
 
     async def _load_batch(self, connection: AsyncConnection, drafts: list[Draft]) -> Batch:
         read = partial(self._read_rows, drafts)
-        now, rooms, authors, existing, generations = await self._database.read_together(
-            connection, read
-        )
+        found = await self._database.read_together(connection, read)
+        now, rooms, authors, existing, members, generations = found
         await self._cipher.fetch_room_keys(rooms)
         await self._cipher.fetch_visitor_keys(draft.visitor_id for draft in drafts)
         live = [row for row in existing if row.sealed]  # a tombstone has no text
         messages = await self._message_cipher.decrypt_messages(live)
-        batch = Batch(now, generations)
+        batch = Batch(now, generations, members=members)
         await self._message_cipher.create_span_keys(batch.generations)
         # No await from here until all is encrypted, so that no key is destroyed in between.
         for row in rooms:
@@ -169,15 +190,21 @@ class BatchStore:
         rooms = statements.read(ROOMS, parameters)
         authors = statements.read(AUTHORS, parameters)
         existing = statements.read(EXISTING, parameters)
+        once = {draft.room_id for draft in drafts if draft.post.once}
+        members = {id: statements.read(MEMBERS, {"room": id}) for id in sorted(once)}
         now = self._clock()
-        ttls = {timedelta(seconds=row.message_ttl) for row in rooms}
-        ttls.update(draft.post.ttl for draft in drafts if draft.post.ttl)
+        room_ttls = {row.id: timedelta(seconds=row.message_ttl) for row in rooms}
+        ttls = {
+            message_lifetime(draft.post, room_ttls[draft.room_id])
+            for draft in drafts
+            if draft.room_id in room_ttls
+        }
         spans = sorted({span_at(now + ttl) for ttl in ttls})
         statements.lock_spans_shared(spans)
         found = statements.read(GENERATIONS, {"numbers": spans})
         rotated = {row.number: row.generation for row in found}
         generations = {number: rotated.get(number, 0) for number in spans}
-        return _Rows(now, rooms, authors, existing, generations)
+        return _Rows(now, rooms, authors, existing, members, generations)
 
     def _find_author(self, draft: Draft, batch: Batch) -> tuple[Room, _Author]:
         """Return the room of a draft and its author as a member of it.
@@ -197,7 +224,7 @@ class BatchStore:
     def _append_message(self, draft: Draft, batch: Batch, room: Room, author: _Author) -> None:
         """Create the message, and update the room and the author's read position in the batch.
 
-        Raises `InvalidMessage`, `Muted`, `RoomPaused`, `TooSoon` or `RateLimited`.
+        Raises `InvalidMessage`, `Muted`, `RoomPaused`, `TooSoon` or `LimitReached`.
         """
         now, post = batch.now, draft.post
         require_unmuted(author.standing.muted_until, now)
@@ -205,6 +232,7 @@ class BatchStore:
         if is_ordinary and room.rules.paused:
             raise RoomPaused
         check_message_lifetime(self._settings, post.ttl, room.message_ttl)
+        readers = _find_readers(draft, batch) if post.once else []
         # Charged only after the membership check, so that others cannot use up the room's limit.
         # A retry is not charged again.
         if not draft.is_charged:
@@ -231,11 +259,12 @@ class BatchStore:
             text=post.text,
             dedup_id=draft.dedup_id,
             posted_at=now,
-            expires_at=now + (post.ttl or room.message_ttl),
+            expires_at=now + message_lifetime(post, room.message_ttl),
             kind=post.kind,
             data=post.data,
             reply_to=post.reply_to,
-            mentions=draft.mentions,
+            mentions=tuple(mention.author for mention in draft.mentions),
+            once=post.once,
         )
         batch.rows.append(
             {
@@ -255,6 +284,21 @@ class BatchStore:
                 "expires_at": message.expires_at,
             }
         )
+        batch.openings += [
+            {
+                "message_id": message.id,
+                "visitor_id": reader.visitor_id,
+                "author": reader.author,
+                "opened": False,
+            }
+            for reader in readers
+        ]
+        if post.once:  # from here on nobody has its text
+            message = replace(message, text="", readers=_list_readers(draft, batch))
+        batch.mentions += (
+            {"room_id": room.id, "seq": message.seq, "mark": mention.mark}
+            for mention in draft.mentioned
+        )
         draft.attempted_ids.add(message.id)
         batch.new_messages.append((draft, message))
         batch.existing[draft.dedup_key] = message
@@ -271,6 +315,10 @@ class BatchStore:
     def _write_rows(self, batch: Batch, statements: Statements) -> None:
         rooms = [batch.rooms[room_id] for room_id in {row["room_id"] for row in batch.rows}]
         statements.write(INSERT_MESSAGES, batch.rows)
+        if batch.openings:
+            statements.write(INSERT_OPENINGS, batch.openings)
+        if batch.mentions:
+            statements.write(INSERT_MENTIONS, batch.mentions)
         statements.write(
             UPDATE_ROOMS,
             [
@@ -316,6 +364,24 @@ class BatchStore:
         return [
             {"visitor": id, "new_expires_at": expiry} for id, expiry in sorted(extensions.items())
         ]
+
+
+def _find_readers(draft: Draft, batch: Batch) -> list[Any]:
+    """Return the members who can open a draft once; raise `InvalidMessage` or `LimitReached`."""
+    members = batch.members[draft.room_id]
+    readers = [member for member in members if member.visitor_id != draft.visitor_id]
+    if not readers:
+        raise InvalidMessage(N_("Nobody else is in the room who could open it."))
+    if len(readers) > READERS_MAX:
+        raise LimitReached(
+            N_("The room has too many members for that: {most} others at most."), most=READERS_MAX
+        )
+    return readers
+
+
+def _list_readers(draft: Draft, batch: Batch) -> tuple[str, ...]:
+    """Return the pseudonyms of the members who can open a draft once."""
+    return tuple(sorted(reader.author for reader in _find_readers(draft, batch)))
 
 
 def _list_first_posts(batch: Batch) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from ..events import (
     Event,
     EventsLost,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -243,7 +244,7 @@ class MessageHistory:
         match event:
             case MessagePosted():
                 self.add(event)
-            case MessageEdited(message) | MessageReacted(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._pages.update(message.room_id, lambda page: page.change(message))
             case MessagesDeleted(room_id, seqs):
                 self._pages.update(room_id, lambda page: page.remove(seqs))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..bus import Bus
 from ..entities import Message
 from ..errors import N_, LimitReached, MessageExpired, Unavailable
-from ..events import MessagePosted
+from ..events import MembersMentioned, MessagePosted
 from ..limits.network_shares import NetworkShares
 from .conflicts import ConnectionLost, WriteConflict
 from .draft import Draft
@@ -41,7 +41,7 @@ class MessageWriter:
         self._queue_max = queue_max
         self._queue: PostQueue[Draft] = PostQueue(queue_max, shares)
         self._writer: asyncio.Task[None] | None = None
-        self._unpublished: deque[MessagePosted] = deque()
+        self._unpublished: deque[tuple[MessagePosted, MembersMentioned | None]] = deque()
         self._publisher: asyncio.Task[None] | None = None
 
     async def store(self, draft: Draft) -> Message:
@@ -114,15 +114,17 @@ class MessageWriter:
             if room := batch.rooms.get(draft.room_id):
                 event = MessagePosted(room, message, draft.visitor_id)
                 self._on_stored(event)
-                self._unpublished.append(event)
+                self._unpublished.append((event, _describe_mentions(draft, message)))
         if self._unpublished and (self._publisher is None or self._publisher.done()):
             self._publisher = asyncio.create_task(self._publish_queue())
 
     async def _publish_queue(self) -> None:
         while self._unpublished:
-            event = self._unpublished.popleft()
+            event, mentioned = self._unpublished.popleft()
             if self._batches.is_readable(event.message, event.visitor_id):  # else deleted meanwhile
                 await self._bus.publish(event)
+                if mentioned:
+                    await self._bus.publish(mentioned)
 
     def _resolve_drafts(self, drafts: list[Draft], batch: Batch) -> None:
         """Answer all callers."""
@@ -134,3 +136,8 @@ class MessageWriter:
                 draft.reject(Unavailable())
             else:
                 draft.reject(MessageExpired(N_("That message has come to its end already.")))
+
+
+def _describe_mentions(draft: Draft, message: Message) -> MembersMentioned | None:
+    visitor_ids = tuple(mention.visitor_id for mention in draft.mentioned)
+    return MembersMentioned(message.room_id, message.seq, visitor_ids) if visitor_ids else None

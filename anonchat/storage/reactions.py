@@ -16,6 +16,7 @@ from ..runtime.clock import Clock
 from ..security.message_cipher import MessageCipher
 from ..security.reaction_cipher import Reacted, ReactionCipher
 from .database import Database
+from .openings import add_readers
 
 KINDS_MAX = 20
 REACTORS_MAX = 100
@@ -41,8 +42,9 @@ class StoredReactions:
     async def decrypt_messages(
         self, session: AsyncSession, rows: Sequence[MessageRow]
     ) -> list[Message | None]:
-        """Decrypt messages (see `MessageCipher.decrypt_messages`), with their reactions."""
+        """Decrypt messages (see `MessageCipher.decrypt_messages`), with reactions and readers."""
         messages = await self._message_cipher.decrypt_messages(rows)
+        messages = await add_readers(session, messages)
         changed = {row.id: row for row in rows if row.revision}
         if not changed:
             return messages

@@ -28,13 +28,13 @@ class RoomPlaces:
         settings: Settings,
         clock: Clock,
         shares: NetworkShares,
-        list_present: Callable[[str], Collection[str]],
+        list_open: Callable[[str], Collection[str]],
     ) -> None:
-        """`list_present` returns the pseudonyms of members who have a room open, on any node."""
+        """`list_open` returns the pseudonyms of members who have a room open, on any node."""
         self._settings = settings
         self._clock = clock
         self._shares = shares
-        self._list_present = list_present
+        self._list_open = list_open
 
     def hold(self, room_id: str, visitor_id: str) -> None:
         """Count a new room for the networks of its creator."""
@@ -52,7 +52,7 @@ class RoomPlaces:
         if self._shares.rooms.is_within_share(networks, bound=bound, taken=count):
             return None
         for room_id in (await session.exec(self._select_idle_rooms().limit(_CANDIDATES))).all():
-            if not self._list_present(room_id) and self._shares.rooms.may_displace(
+            if not self._list_open(room_id) and self._shares.rooms.may_displace(
                 networks, room_id, bound=bound
             ):
                 query = self._select_idle_rooms().where(RoomRow.id == room_id)
@@ -113,7 +113,7 @@ class RoomPlaces:
         raise LimitReached(N_("Too many people from your network are in this room."))
 
     async def _list_idle_members(self, session: AsyncSession, room: RoomRow) -> Sequence[MemberRow]:
-        """Return members who have never posted in the room and are not present, oldest first."""
+        """Return members who have never posted in the room nor have it open, oldest first."""
         query = (
             select(MemberRow)
             .where(
@@ -125,8 +125,8 @@ class RoomPlaces:
             )
             .order_by(col(MemberRow.joined_at))
         )
-        present = self._list_present(room.id)
-        return [row for row in (await session.exec(query)).all() if row.author not in present]
+        opened = self._list_open(room.id)
+        return [row for row in (await session.exec(query)).all() if row.author not in opened]
 
     async def _require_free_membership(self, session: AsyncSession, visitor_id: str) -> None:
         """Raise `LimitReached` if the visitor has joined as many rooms as one visitor may."""

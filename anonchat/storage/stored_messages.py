@@ -1,17 +1,17 @@
 """Deletes and changes single messages, each in one transaction."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models import MemberRow, MessageRow, RoomRow, SpanRow, TombstoneRow
+from models import MemberRow, MessageRow, OpeningRow, RoomRow, SpanRow, TombstoneRow
 
 from ..crypto import DecryptionError
 from ..entities import Message, rank
 from ..errors import N_, NotAllowed, NotAMember, NotFound, Unavailable
-from ..events import MessageReacted, MessagesDeleted
+from ..events import MessageOpened, MessageReacted, MessagesDeleted
 from ..mutes import require_unmuted
 from ..runtime.clock import Clock
 from ..runtime.coarse_time import ceil_to_minute
@@ -20,7 +20,9 @@ from ..security.keystore import KeyStore
 from ..security.message_cipher import MessageCipher
 from .conflicts import retry_on_conflict
 from .database import Database
+from .mentions import Mention, replace_mentions
 from .message_history import is_live
+from .openings import has_readers, remove_reader
 from .purge_stats import count_purged
 from .reactions import StoredReactions
 from .standings import Standings, role_of_row
@@ -71,7 +73,7 @@ class StoredMessages:
             if row.visitor_id != visitor_id:
                 await self._require_order(session, member, row)
             charge()
-            (number,) = await self._delete_rows(session, [row])
+            number = await self._remove(session, row)
         return row.seq, number
 
     async def delete_all(
@@ -139,9 +141,10 @@ class StoredMessages:
         which: ColumnElement[bool],
         charge: Callable[[], None],
         change: Callable[[Message], Message],
-    ) -> tuple[Message, int]:
-        """Replace an ordinary message by what `change` returns, for its author; return it, and
-        its span.
+        mentions: Iterable[Mention],
+    ) -> tuple[Message, Message, int]:
+        """Replace an ordinary message by what `change` returns, for its author; return both, and
+        their span. From now on it mentions those other members.
 
         Raises `NotAMember`, `NotFound`, `NotAllowed`, or `Unavailable` if only another node has one
         of its keys.
@@ -151,13 +154,13 @@ class StoredMessages:
             if row.visitor_id != visitor_id:
                 raise NotAllowed(N_("Only its author may change it."))
             await self._require_unmuted(session, room_id, visitor_id)
-            message = await self._decrypt(session, row)
-            if message.kind:
+            before = await self._decrypt(session, row)
+            if before.kind or before.once:
                 raise NotAllowed(N_("Only a message that is a text can be changed."))
             charge()
             number = span_at(row.expires_at)
             generation = await self._begin_generation(session, number)
-            message = change(message)
+            message = change(before)
             row.revision = message.revision
             try:
                 row.sealed = self._cipher.encrypt_message(
@@ -165,7 +168,8 @@ class StoredMessages:
                 )
             except DecryptionError as error:  # a key was destroyed meanwhile
                 raise NotFound(NO_MESSAGE) from error
-        return message, number
+            await replace_mentions(session, room_id, row.seq, mentions)
+        return before, message, number
 
     @retry_on_conflict
     async def react(
@@ -213,6 +217,68 @@ class StoredMessages:
         standing = await self._standings.read(session, room_id, visitor_id)
         require_unmuted(standing.muted_until, self._clock())
 
+    @retry_on_conflict
+    async def open_once(
+        self,
+        room_id: str,
+        visitor_id: str,
+        which: ColumnElement[bool],
+        charge: Callable[[], None],
+    ) -> tuple[str, MessageOpened | MessagesDeleted, int | None]:
+        """Open a message for one of its readers; return its text, and what has happened.
+
+        After the last reader it is deleted: then its span is returned, too. Raises `NotAMember`,
+        `NotFound`, `NotAllowed`, or `Unavailable` if only another node has one of its keys.
+        """
+        async with self._database.transaction(visitor_id) as session:
+            _, row = await self._lock(session, room_id, visitor_id, which)
+            message = await self._decrypt(session, row)
+            own = await session.get(OpeningRow, (row.id, visitor_id))
+            _check_opening(message, own, is_author=row.visitor_id == visitor_id)
+            charge()
+            text = self._cipher.decrypt_text(row)
+            if own is None or text is None:  # a key was destroyed meanwhile
+                raise NotFound(NO_MESSAGE)
+            own.opened = True
+            await session.flush()
+            if not await has_readers(session, row.id):
+                number = await self._remove(session, row)
+                return text, MessagesDeleted(room_id, (row.seq,)), number
+            row.revision += 1
+            message = await self._decrypt(session, row)
+        return text, MessageOpened(message, row.visitor_id), None
+
+    async def forget_reader(
+        self, visitor_id: str
+    ) -> AsyncIterator[MessageOpened | MessagesDeleted]:
+        """Remove a visitor from the readers of all messages; yield the events.
+
+        A message that all others have opened is deleted.
+        """
+        query = select(MessageRow).join(OpeningRow)
+        query = query.where(OpeningRow.visitor_id == visitor_id).order_by(col(MessageRow.id))
+        query = query.limit(1).with_for_update(of=MessageRow)
+        while True:
+            async with self._database.transaction(visitor_id) as session:
+                row = (await session.exec(query)).first()
+                if row is None:
+                    return
+                await remove_reader(session, row.id, visitor_id)
+                if is_kept := await has_readers(session, row.id):
+                    row.revision += 1
+                    (message,) = await self._reactions.decrypt_messages(session, [row])
+                else:
+                    await self._remove(session, row)
+            if not is_kept:
+                yield MessagesDeleted(row.room_id, (row.seq,))
+            elif message and message.expires_at > self._clock():
+                yield MessageOpened(message, row.visitor_id)
+
+    async def _remove(self, session: AsyncSession, row: MessageRow) -> int:
+        """Delete the row of a message; return its span."""
+        (number,) = await self._delete_rows(session, [row])
+        return number
+
     async def _lock_generation(self, session: AsyncSession, number: int) -> int:
         """Lock a span until the transaction ends; return the current generation of its keys."""
         await self._database.lock_span_shared(session, number)
@@ -259,3 +325,15 @@ class StoredMessages:
         await self._keys.get_or_create(self._keys.own_span_key(number, span.generation))
         session.add(span)
         return span.generation
+
+
+def _check_opening(message: Message, own: OpeningRow | None, *, is_author: bool) -> None:
+    """Raise `NotAllowed` if a member cannot open a message."""
+    if not message.once:
+        raise NotAllowed(N_("This message need not be opened."))
+    if is_author:
+        raise NotAllowed(N_("Only the others can open it."))
+    if own is None:
+        raise NotAllowed(N_("Only those who were members when it was posted can open it."))
+    if own.opened:
+        raise NotAllowed(N_("You have opened it already."))

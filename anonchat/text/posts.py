@@ -28,6 +28,8 @@ def normalize_post(post: Post) -> Post:
     if (post.reply_to and not is_id(post.reply_to)) or not isinstance(post.ttl, timedelta | None):
         raise InvalidMessage(N_("That cannot be an answer to a message, or its lifetime."))
     post = replace(post, nickname=nickname)
+    if post.kind and post.once:
+        raise InvalidMessage(N_("Only a text can be opened once."))
     if not post.kind:
         if post.data is not None:
             raise InvalidMessage(N_("Only a message with a kind can have data."))

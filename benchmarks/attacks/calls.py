@@ -229,6 +229,20 @@ async def _react(client: Client, scene: Scene) -> Act:
     return act
 
 
+async def _open_messages(client: Client, scene: Scene) -> Act:
+    """Post messages, each of which another visitor opens once."""
+    path = f"{_API}/rooms/{scene.own_room}/messages"
+    await _find_authors(client, scene)
+
+    async def act(number: int) -> None:
+        posted = {"text": "x" * 200, "once": True}
+        message = await client.ask("POST", path, token=scene.token(number), json=posted)
+        target = f"{path}/{json.loads(message)['id']}/opening"
+        await client.ask("POST", target, token=scene.token(number + 1))
+
+    return act
+
+
 async def _edit_messages(client: Client, scene: Scene) -> Act:
     """Edit messages that the attacker posts first."""
     path = f"{_API}/rooms/{scene.own_room}/messages"
@@ -344,6 +358,21 @@ def _way(name: str, route: Route, prepare: Prepare, *limits: str) -> Way:
     return Way(f"API: {name}", prepare, (route,), allowed=(*_API_LIMIT, *limits))
 
 
+async def _ask_for_transcripts(client: Client, scene: Scene) -> Act:
+    """Ask for transcripts, refuse them, and try to save them nevertheless."""
+
+    async def act(number: int) -> None:
+        token, path = scene.token(number), f"{_API}/rooms/{scene.full_room}/transcripts"
+        # Others may have asked already, or refuse meanwhile.
+        body = await client.ask("POST", path, token=token, expect=[201, 429])
+        path = f"{path}/{json.loads(body).get('id', 'none')}"
+        refusal = {"agrees": False}
+        await client.ask("PUT", f"{path}/answer", token=token, json=refusal, expect=[204, 404])
+        await client.ask("GET", path, token=token, expect=[200, 404])
+
+    return act
+
+
 def _text(length: int) -> Callable[[int], object]:
     return lambda _: {"text": "x" * length}
 
@@ -362,6 +391,12 @@ WAYS = (
         round=_PHRASE_ROUND,
     ),
     Way("API: phrases guessed", _guess_phrases, _SIGN_IN, round=_PHRASE_ROUND),
+    _way(
+        "preferences changed",
+        ("PATCH", "/visitors/me"),
+        _call("PATCH", lambda _scene, _: "/visitors/me", lambda n: {"shows_presence": n % 2 == 0}),
+        "preferences_per_visitor",
+    ),
     Way("API: be forgotten", _delete_visitor, (("DELETE", "/visitors/me"),), round=200),
     Way("API: false token", _use_false_token, round=1_000),
     _way("public rooms", ("GET", "/rooms"), _call("GET", lambda *_: "/rooms?limit=200")),
@@ -456,6 +491,28 @@ WAYS = (
     ),
     _way("invitations listed", ("GET", "/rooms/{slug}/invites"), _list_invites),
     _way(
+        "typing signals",
+        ("PUT", "/rooms/{slug}/typing"),
+        _call("PUT", lambda scene, _: f"/rooms/{scene.full_room}/typing"),
+        "typing_per_visitor",
+    ),
+    _way(
+        "own messages saved",
+        ("GET", "/rooms/{slug}/export"),
+        _call("GET", lambda scene, _: f"/rooms/{scene.own_room}/export"),
+        "exports_per_visitor",
+    ),
+    Way(
+        "API: transcripts asked for",
+        _ask_for_transcripts,
+        (
+            ("POST", "/rooms/{slug}/transcripts"),
+            ("PUT", "/rooms/{slug}/transcripts/{transcript_id}/answer"),
+            ("GET", "/rooms/{slug}/transcripts/{transcript_id}"),
+        ),
+        allowed=(*_API_LIMIT, "transcripts_per_visitor", "exports_per_visitor"),
+    ),
+    _way(
         "messages read",
         ("GET", "/rooms/{slug}/messages"),
         _call("GET", lambda scene, _: f"/rooms/{scene.full_room}/messages?limit=200"),
@@ -477,6 +534,13 @@ WAYS = (
         ("PATCH", "/rooms/{slug}/messages/{message_id}"),
         _edit_messages,
         "edits_per_visitor",
+    ),
+    _way(
+        "messages opened once",
+        ("POST", "/rooms/{slug}/messages/{message_id}/opening"),
+        _open_messages,
+        "posts_per_visitor",
+        "openings_per_visitor",
     ),
     Way(
         "API: reactions",

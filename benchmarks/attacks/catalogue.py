@@ -14,7 +14,16 @@ from benchmarks.attacks.way import Act, Prepare, Way
 _METHODS = ("get", "put", "post", "patch", "delete")
 _PAGES_IN_MIX = 2
 _MAX_HELD = 1_500
-FORM_ROUTES = {("POST", "/session"), ("DELETE", "/session"), ("POST", "/pass")}
+FORM_ROUTES = {
+    ("POST", "/session"),
+    ("DELETE", "/session"),
+    ("POST", "/pass"),
+    ("POST", "/lite"),
+    ("POST", "/lite/{slug}"),
+    ("POST", "/lite/{slug}/join"),
+    ("POST", "/lite/{slug}/leave"),
+    ("POST", "/lite/{slug}/opening"),
+}
 """The routes of the pages that change something; unlike those of the API, none lists them."""
 
 WAYS: dict[str, Way] = {

@@ -19,6 +19,7 @@ _TABS = "nicegui-side_tabs"
 _ACTIONS = "nicegui-action_buttons"
 _MESSAGE_SEARCH = "nicegui-message_search"
 _QUICK_SWITCH = "nicegui-quick_switch"
+_SWITCH = "nicegui-preference_switch"
 _LEFT_ROOM = "nicegui-left_room"
 _ROOM = re.compile(r'href="r/([^"]+)"')
 _OPENERS = (("New room", "click"), ("Settings", "click"), ("nicegui-shortcuts", "help"))
@@ -177,6 +178,16 @@ async def _post_and_edit(page: Page, scene: Scene, _number: int) -> None:
     await page.emit("nicegui-composer", "post", edit)
 
 
+async def _post_and_open(page: Page, scene: Scene, number: int) -> None:
+    """Post a message through the API as another visitor, and open it once on the page."""
+    path = f"/api/v1/rooms/{scene.own_room}/messages"
+    others = [token for token in scene.tokens if token != page.token]
+    posted = {"text": "to be opened", "once": True}
+    token = others[number % len(others)]
+    message = await page.client.ask("POST", path, token=token, json=posted)
+    await page.emit("messages", "open", {"key": str(json.loads(message)["seq"])})
+
+
 async def _delete_room(page: Page, _scene: Scene, _number: int) -> None:
     """Create a room and delete it on its page."""
     name = _unique("burn-*")
@@ -257,6 +268,13 @@ async def _switch_rooms(page: Page, scene: Scene, number: int) -> None:
         await page.emit(_QUICK_SWITCH, "pick", scene.lively_room)
     else:
         await page.emit(_QUICK_SWITCH, "query", "room")
+
+
+async def _switch_preference(page: Page, _scene: Scene, number: int) -> None:
+    """Hide and show the visitor in the settings, who is present in the room behind them."""
+    if _SWITCH not in page.parts:
+        await page.press_for("Settings", _SWITCH)
+    await page.emit(_SWITCH, "change", number // 2 % 2 == 0)
 
 
 async def _change_panel(page: Page, _scene: Scene, _number: int) -> None:
@@ -357,6 +375,13 @@ WAYS = (
         allowed=("posts_per_visitor", "edits_per_visitor"),
     ),
     _way(
+        "messages opened once",
+        _own_room,
+        _post_and_open,
+        ("messages", "open"),
+        allowed=("posts_per_visitor", "openings_per_visitor"),
+    ),
+    _way(
         "reactions",
         _full_room,
         _event("messages", "react", lambda _, n: {"key": "190", "emoji": "👍", "on": n % 2 == 0}),
@@ -395,6 +420,13 @@ WAYS = (
         _event("nicegui-composer", "post", lambda _, n: {"text": "x" * 200, "dedup": f"{uuid4()}"}),
         ("nicegui-composer", "post"),
         allowed=("posts_per_visitor",),
+    ),
+    _way(
+        "typing signals",
+        _full_room,
+        _event("nicegui-composer", "typing", []),
+        ("nicegui-composer", "typing"),
+        allowed=("typing_per_visitor",),
     ),
     _way(
         "long posts",
@@ -469,6 +501,13 @@ WAYS = (
     ),
     _way("visitors forgotten", _lobby, _delete_visitor),
     _way("dialogs", _lobby, _open_dialog, *_OPENERS),
+    _way(
+        "preferences switched",
+        _full_room,
+        _switch_preference,
+        (_SWITCH, "change"),
+        allowed=("preferences_per_visitor",),
+    ),
     _way(
         "invitations",
         _full_room,

@@ -122,7 +122,7 @@ class Page:
     async def emit(self, part: str, event: str, args: object, *, wait: bool = True) -> None:
         """Emit an event of a part, and wait until the server acknowledges it."""
         if part not in self.parts:
-            raise RuntimeError(f"{self.path} has no {part}")
+            raise RuntimeError(f"{self.path} has no {part}, only {sorted(self.parts)}")
         await self.emit_event(self.parts[part], event, args, wait=wait)
 
     async def emit_event(

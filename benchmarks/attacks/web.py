@@ -1,5 +1,6 @@
 """Attacks by requests for pages and files."""
 
+import json
 from collections.abc import Callable, Container
 from uuid import uuid4
 
@@ -59,6 +60,55 @@ def _submit_form(*, expect: Container[int], **fields: str) -> Prepare:
         return act
 
     return prepare
+
+
+def _post_form(path: Callable[[Scene], str], **fields: str) -> Prepare:
+    """Post a form of the pages without scripts."""
+
+    async def prepare(client: Client, scene: Scene) -> Act:
+        async def act(number: int) -> None:
+            form = {name: text.replace("*", uuid4().hex[:12]) for name, text in fields.items()}
+            headers = {"Origin": client.url}
+            await client.ask(
+                "POST", path(scene), cookie=scene.token(number), headers=headers, data=form
+            )
+
+        return act
+
+    return prepare
+
+
+async def _leave_and_join_plainly(client: Client, scene: Scene) -> Act:
+    """Leave a room and join it again by the forms of its page without scripts."""
+
+    async def act(number: int) -> None:
+        for form in ("leave", "join"):
+            await client.ask(
+                "POST",
+                f"/lite/{scene.own_room}/{form}",
+                cookie=scene.token(number),
+                headers={"Origin": client.url},
+            )
+
+    return act
+
+
+async def _open_plainly(client: Client, scene: Scene) -> Act:
+    """Post messages, each of which another visitor opens once by the form without scripts."""
+    headers, messages = {"Origin": client.url}, f"/api/v1/rooms/{scene.own_room}/messages"
+
+    async def act(number: int) -> None:
+        posted = {"text": "x" * 200, "once": True}
+        message = await client.ask("POST", messages, token=scene.token(number), json=posted)
+        await client.ask(
+            "POST",
+            f"/lite/{scene.own_room}/opening",
+            cookie=scene.token(number + 1),
+            headers=headers,
+            data={"seq": str(json.loads(message)["seq"])},
+        )
+
+    return act
 
 
 async def _reload_room(client: Client, scene: Scene) -> Act:
@@ -157,6 +207,41 @@ WAYS = (
     Way("page: room", _get(lambda s, _: f"/r/{s.full_room}", signed_in=True), allowed=_PAGE_LIMIT),
     Way(
         "page: unknown room", _get("/r/nowhere", signed_in=True, expect=[404]), allowed=_PAGE_LIMIT
+    ),
+    Way("page: lobby without scripts", _get("/lite", signed_in=True), allowed=_PAGE_LIMIT),
+    Way(
+        "page: room without scripts",
+        _get(lambda s, _: f"/lite/{s.full_room}", signed_in=True),
+        allowed=_PAGE_LIMIT,
+    ),
+    Way(
+        "page: messages without scripts",
+        _get(lambda s, _: f"/lite/{s.full_room}/messages", signed_in=True),
+        allowed=_PAGE_LIMIT,
+    ),
+    Way(
+        "page: rooms made without scripts",
+        _post_form(lambda _: "/lite", name="r *"),
+        (("POST", "/lite"),),
+        allowed=("new_rooms_per_visitor", *_PAGE_LIMIT),
+    ),
+    Way(
+        "page: posts without scripts",
+        _post_form(lambda s: f"/lite/{s.own_room}", text="hello *", form="*"),
+        (("POST", "/lite/{slug}"),),
+        allowed=("posts_per_visitor", *_PAGE_LIMIT),
+    ),
+    Way(
+        "page: room joined and left without scripts",
+        _leave_and_join_plainly,
+        (("POST", "/lite/{slug}/join"), ("POST", "/lite/{slug}/leave")),
+        allowed=("joins_per_visitor", *_PAGE_LIMIT),
+    ),
+    Way(
+        "page: messages opened once without scripts",
+        _open_plainly,
+        (("POST", "/lite/{slug}/opening"),),
+        allowed=("posts_per_visitor", "openings_per_visitor", *_PAGE_LIMIT),
     ),
     Way("page: room opened and closed", _reload_room, allowed=_PAGE_LIMIT),
     Way("page: room's socket reconnected", _reconnect_room, allowed=_PAGE_LIMIT),

@@ -1,19 +1,26 @@
 // The message composer. The draft and the unanswered messages are stored in this tab only.
 
-import { findCommands, isCommand, unescapeSlash } from "commands";
+import { findCommands, isCommand, isSlashed, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
 import { drawDoubts } from "doubts";
+import { endsCode, listChoices, readCode, replaceCode } from "emoji_codes";
+import { loadEmoji } from "emoji_data";
+import { findEmoji } from "emoji_search";
 import { Hush } from "hush";
+import { LifetimeMenu } from "lifetime_menu";
 import { findMembers, listMembers } from "mentions";
 import { openPath } from "navigation";
 import { Note } from "note";
 import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
+import { describeTyping, TypingSignal } from "typing";
 
 const ROW_TIMEOUT = 3_000; // ms after which an acknowledged pending row is removed in any case
 const RUNNING_DELAY = 300; // ms after which a command that is not answered yet is shown
 const COMPOSING = 229; // keyCode in Safari of the Enter key that confirms an IME composition
 const TEXT_BYTES_MAX = 60_000; // a socket frame holds 65,536
+const ONCE = "once";
+const ONCE_SECONDS = 86_400; // for which a message can be opened at most
 
 export default {
   props: {
@@ -23,23 +30,28 @@ export default {
     label: String,
     send_label: String,
     resend_within: Number, // age in ms up to which an unanswered message is sent again
+    lifetimes: Array, // those that a message may have instead: pairs of seconds and a text
     late: String,
     commands: Array, // those that the member may use, by name: name, usage, help
+    emoji: Object, // where the emoji are, and the texts of their dialog
     texts: Object, // translated texts
     too_long: String,
     standing: Object, // the role of the reader, and until when they are muted (see hush.js)
     paused: Boolean, // only those who keep order may write
   },
-  emits: ["post"],
+  emits: ["post", "typing"],
   data() {
     return {
       changed: {}, // what the owner has changed since the page was drawn
-      options: [], // commands that begin with what is typed, or members
+      options: [], // commands that begin with what is typed, members or emoji
       optionsLabel: "",
       active: 0, // index of the one that Tab and Enter complete
       target: null, // the message that is edited or answered (see compose.js)
       hush: "", // why the reader cannot write just now
       running: [], // commands that are not answered yet
+      lifetime: "", // of the next messages, in seconds, or `ONCE`; empty is that of the room
+      isChoosing: false, // whether the menu of lifetimes is open
+      typing: {}, // who else is typing: a text, and names for its places
     };
   },
   render() {
@@ -64,13 +76,16 @@ export default {
             "aria-selected": String(index === this.active),
             onMousedown: (event) => event.preventDefault(), // the box keeps the focus
             onClick: () => this.choose(option),
-          }, [Vue.h("b", { dir: "auto" }, option.title), Vue.h("small", option.help)])),
+          }, [
+            Vue.h("b", { dir: "auto" }, [option.sign && Vue.h("span", { class: "emoji" }, option.sign), option.title]),
+            Vue.h("small", option.help),
+          ])),
         ),
         Vue.h("textarea", {
           ref: "box",
           id: `${this.$attrs.id}-box`, // as in the first paint
           rows: 1,
-          placeholder: this.changed.placeholder ?? this.placeholder,
+          placeholder: this.describeBox(),
           "aria-label": this.label,
           enterkeyhint: hasTouchKeyboard() ? "enter" : "send",
           autocomplete: "off",
@@ -83,15 +98,29 @@ export default {
           onKeydown: this.onKeydown,
           onBlur: this.closeList,
         }),
+        this.isEditing() || this.renderLifetime(),
+        Vue.h("button", {
+          ref: "emoji",
+          type: "button",
+          class: "button icon-only quiet icon-smile",
+          "aria-label": this.emoji.texts.label,
+          title: this.emoji.texts.label,
+          "aria-haspopup": "dialog",
+          onClick: this.onEmoji,
+        }),
         Vue.h("button", { class: "button icon-only", type: "submit", "aria-label": this.send_label }, [
           Vue.h("i", { class: "icon icon-send", "aria-hidden": "true" }),
         ]),
       ]),
+      Vue.h("div", { "aria-live": "polite" }, this.typing.text && [this.renderTyping()]),
     ]);
   },
   mounted() {
     this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
     this.doubts = []; // texts that are sent if the reader confirms them
+    this.lifetime = sessionStorage.getItem(this.key("lifetime")) || "";
+    this.lifetimeMenu = new LifetimeMenu({ onToggle: (isOpen) => (this.isChoosing = isOpen) });
+    this.typingSignal = new TypingSignal(() => this.$emit("typing"));
     this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
     this.ownStanding = new Hush(this.standing, () => this.showHush());
     this.$nextTick(this.showHush);
@@ -118,11 +147,13 @@ export default {
   },
   unmounted() {
     this.resizeObserver.disconnect();
+    this.lifetimeMenu.close();
     document.removeEventListener("keydown", this.onTyping);
     document.removeEventListener("keydown", this.onEscape);
     document.removeEventListener(COMPOSE, this.onCompose);
     clearTimeout(this.runningTimer);
     this.ownStanding.clear();
+    this.emojiDialog?.close();
     window.socket?.off("feed", this.onPacket);
     window.visualViewport?.removeEventListener("resize", this.onViewport);
   },
@@ -177,31 +208,37 @@ export default {
       this.target = null;
       this.setText("");
       this.showAlert("");
-      this.send(dedup, { text, reply });
+      this.send(dedup, { text, reply, lifetime: this.chosenLifetime()[0] });
       this.$refs.box.focus();
     },
     // `reply` is what is answered, `seq` the message that is edited.
-    send(dedup, { text, confirmed, reply, seq }) {
-      this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq });
+    send(dedup, { text, confirmed, reply, seq, lifetime }) {
+      this.unanswered.set(dedup, { text, since: Date.now(), confirmed, reply, seq, lifetime });
       this.saveUnanswered();
       if (!seq) this.showPending(dedup, text);
       // A disconnected socket would buffer it and send it even after it went back into the box.
       if (window.socket?.connected) this.emitPost(dedup);
     },
     emitPost(dedup) {
-      const { text, confirmed, reply, seq } = this.unanswered.get(dedup);
-      this.$emit("post", { text, dedup, confirmed, reply_to: reply?.id, seq });
+      const { text, confirmed, reply, seq, lifetime } = this.unanswered.get(dedup);
+      this.$emit("post", { text, dedup, confirmed, reply_to: reply?.id, seq, lifetime });
     },
     showPending(dedup, text) {
       // What a command will post is not known: a row with its text would vanish again.
       if (!isCommand(text)) this.list()?.addPending(dedup, unescapeSlash(text));
     },
-    onInput() {
+    onInput({ inputType }) {
       this.onChange();
+      this.signalTyping();
       const { value, selectionStart: caret } = this.$refs.box;
       const commands = this.isEditing() ? [] : findCommands(this.commands, value);
-      this.optionsLabel = commands.length ? this.texts.commands : this.texts.members;
-      this.options = commands.length ? commands : findMembers(listMembers(), value, caret);
+      if (commands.length) return this.offer(this.texts.commands, commands);
+      this.offer(this.texts.members, findMembers(listMembers(), value, caret));
+      if (!this.options.length && !inputType?.startsWith("delete")) this.completeEmoji(value, caret);
+    },
+    offer(label, options) {
+      this.optionsLabel = label;
+      this.options = options;
       this.active = 0;
     },
     onChange() {
@@ -210,6 +247,64 @@ export default {
       this.resize();
       // What is edited is stored already.
       if (!this.isEditing()) sessionStorage.setItem(this.key("draft"), this.$refs.box.value);
+    },
+
+    // How long messages are kept
+    renderLifetime() {
+      const [value, text] = this.chosenLifetime();
+      const chosen = value === ONCE ? this.texts.chosen_once : this.texts.chosen_lifetime.replace("{}", text);
+      const label = value ? chosen : this.texts.lifetime;
+      return Vue.h("button", {
+        type: "button",
+        class: ["button quiet lifetime", { "icon-only": !value }],
+        "aria-label": label,
+        title: label,
+        "aria-haspopup": "menu",
+        "aria-expanded": String(this.isChoosing),
+        onClick: ({ currentTarget }) => this.chooseLifetime(currentTarget),
+      }, [Vue.h("i", { class: "icon icon-clock", "aria-hidden": "true" }), value && Vue.h("span", text)]);
+    },
+    listLifetimes() {
+      const lifetimes = this.changed.lifetimes ?? this.lifetimes;
+      const own = lifetimes.map(([seconds, text]) => [String(seconds), text]);
+      return [["", this.texts.as_room], ...own, [ONCE, this.texts.once]];
+    },
+    // The owner may have changed which ones there are.
+    chosenLifetime() {
+      const choices = this.listLifetimes();
+      return choices.find(([value]) => value === this.lifetime) ?? choices[0];
+    },
+    chooseLifetime(button) {
+      this.lifetimeMenu.toggle(button, {
+        label: this.texts.lifetime,
+        choices: this.listLifetimes(),
+        chosen: this.chosenLifetime()[0],
+        choose: (value) => {
+          this.lifetime = value;
+          sessionStorage.setItem(this.key("lifetime"), value);
+        },
+      });
+    },
+    describeBox() {
+      const [value, text] = this.chosenLifetime();
+      if (value === ONCE) return this.texts.opened_once;
+      if (value) return this.texts.gone_in.replace("{}", text);
+      return this.changed.placeholder ?? this.placeholder;
+    },
+
+    // Who is typing
+    signalTyping() {
+      const text = this.$refs.box.value.trim();
+      if (text && !isSlashed(text) && !this.isEditing() && window.socket?.connected) this.typingSignal.give();
+    },
+    showTyping(typing) {
+      const [room, me] = this.storage_key.split(":");
+      if (typing.room === room) this.typing = describeTyping(typing, me, this.texts);
+    },
+    renderTyping() {
+      const { text, names } = this.typing;
+      const parts = text.split("{}").flatMap((part, index) => (index ? [Vue.h("bdi", names[index - 1]), part] : [part]));
+      return Vue.h("p", { class: "typing", role: "status" }, parts);
     },
 
     // What is edited or answered
@@ -308,8 +403,35 @@ export default {
       this.options = [];
     },
 
+    // Emoji
+    async completeEmoji(text, caret) {
+      const typed = readCode(text, caret);
+      if (!typed && !endsCode(text, caret)) return;
+      const all = await loadEmoji(this.emoji.url).catch(() => []);
+      const { box } = this.$refs;
+      if (!box || box.value !== text || box.selectionStart !== caret) return; // more was typed meanwhile
+      if (typed) return this.offer(this.emoji.texts.label, listChoices(findEmoji(all, typed), text, caret));
+      const replaced = replaceCode(all, text, caret);
+      if (replaced) this.choose(replaced);
+    },
+    async onEmoji() {
+      const place = this.$refs.emoji.getBoundingClientRect();
+      const { EmojiDialog } = await import("emoji_dialog");
+      if (!this.$refs.box) return; // the page was left meanwhile
+      this.emojiDialog = new EmojiDialog(this.emoji, this.insert);
+      this.emojiDialog.open(place);
+    },
+    insert(text) {
+      const { box } = this.$refs;
+      if (box.readOnly) return;
+      box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
+      this.onChange();
+      box.focus();
+    },
+
     // What the server says
-    receive({ composer, told, standing }) {
+    receive({ composer, told, typing, standing }) {
+      if (typing) this.showTyping(typing);
       if (composer) this.change(composer);
       if (standing && this.storage_key.startsWith(`${standing.room}:`)) this.changeStanding(standing);
       if (told && this.storage_key.startsWith(`${told.room}:`)) this.tell(told.text);
@@ -336,21 +458,24 @@ export default {
       sessionStorage.removeItem(this.key("told"));
       if (told) this.tell(told);
     },
-    change({ placeholder, resend_within, paused }) {
+    change({ placeholder, resend_within, lifetimes, paused }) {
       // A message may have been posted, and have expired, while messages lived for a shorter time.
-      this.changed = { placeholder, paused, resend_within: Math.min(resend_within, this.changed.resend_within ?? Infinity) };
+      const within = Math.min(resend_within, this.changed.resend_within ?? Infinity);
+      this.changed = { placeholder, lifetimes, paused, resend_within: within };
       this.showHush();
     },
     resend() {
       const within = Math.min(this.resend_within, this.changed.resend_within ?? Infinity);
-      this.unanswered.forEach(({ since }, dedup) => {
-        if (Date.now() - since < within) this.emitPost(dedup);
+      this.unanswered.forEach(({ since, lifetime }, dedup) => {
+        const own = lifetime === ONCE ? ONCE_SECONDS : Number(lifetime || Infinity);
+        if (Date.now() - since < Math.min(within, own * 1_000)) this.emitPost(dedup);
         else this.reject(dedup, this.late);
       });
     },
     accept(dedup, told) {
       const { text, seq } = this.unanswered.get(dedup) || {};
       if (text === undefined) return; // it was sent and answered twice
+      this.typingSignal.end();
       this.forget(dedup);
       if (seq) return this.edited === dedup && this.leaveTarget();
       if (told) return this.tell(told);
@@ -379,7 +504,7 @@ export default {
       this.list()?.removePending(dedup);
     },
     ask(dedup, question, warnings) {
-      const { text, reply, seq } = this.unanswered.get(dedup) || {};
+      const { text, reply, seq, lifetime } = this.unanswered.get(dedup) || {};
       if (text === undefined) return;
       if (seq) {
         this.resumeEdit(dedup, { text, seq });
@@ -389,7 +514,7 @@ export default {
       this.takeBack(dedup);
       // Texts that were sent one after the other are asked about together, and sent as they were.
       const draft = this.doubts.length ? this.draft : this.$refs.box.value;
-      const doubts = [...this.doubts, { text, dedup, warnings, reply }];
+      const doubts = [...this.doubts, { text, dedup, warnings, reply, lifetime }];
       this.setText([...doubts.map((doubt) => doubt.text), draft].filter(Boolean).join("\n"));
       Object.assign(this, { doubts, draft });
       this.showDoubts(question);
@@ -410,7 +535,7 @@ export default {
       if (this.isEditing()) return this.sendEdit(doubts[0].dedup, { ...doubts[0], confirmed: true });
       this.setText(draft);
       this.showAlert("");
-      doubts.forEach(({ dedup, text, reply }) => this.send(dedup, { text, reply, confirmed: true }));
+      doubts.forEach(({ dedup, ...doubt }) => this.send(dedup, { ...doubt, confirmed: true }));
       this.$refs.box.focus();
     },
     edit() {

@@ -1,7 +1,9 @@
 """The message composer of a room."""
 
 import logging
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from markupsafe import escape
@@ -10,6 +12,7 @@ from nicegui.events import GenericEventArguments
 from anonchat import (
     MESSAGE_CHARACTERS,
     ChatError,
+    Cost,
     Member,
     MessageExpired,
     NeedsConfirmation,
@@ -23,9 +26,10 @@ from anonchat import (
 
 from ..context import current_context
 from ..i18n.language import current_language
-from ..rows import composer_properties, standing_properties
+from ..rows import composer_properties, describe_typing, standing_properties
 from .component import Component
-from .handlers import QueueHandler
+from .emoji import emoji_properties
+from .handlers import LatestOnlyHandler, QueueHandler
 from .live_list import LiveList
 from .message_seq import read_seq
 
@@ -35,8 +39,11 @@ _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
 _SCRIPTS: list[str | Path] = [
     "composer/*.js",
+    "emoji/*.js",
     "compose.js",
     "navigation.js",
+    "popup_menu.js",
+    "member_names.js",
     "reason.js",
     "socket.js",
 ]
@@ -51,6 +58,8 @@ class _Sent:
     confirmed: bool
     reply_to: str = ""
     seq: int = 0
+    ttl: timedelta | None = None
+    once: bool = False
 
 
 class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
@@ -87,6 +96,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             ),
             late=_("This was not sent in time. Send it again?"),
             commands=self._list_commands(),
+            emoji=emoji_properties(_),
             texts={
                 "commands": _("Commands"),
                 "close": _("Close"),
@@ -107,10 +117,24 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 ),
                 "owner": _("This room is yours now: you can change it, and keep order in it."),
                 "member": _("You are no longer a helper of this room."),
+                "lifetime": _("Disappears after"),
+                "chosen_lifetime": _("Disappears after: {time}", time="{}"),
+                "as_room": _("As the room"),
+                "gone_in": _("Message, gone in {time}", time="{}"),
+                "once": _("Once"),
+                "chosen_once": _("Once: disappears when each member has opened it"),
+                "opened_once": _("Message, opened once"),
+                "typing_one": _("{name} is typing", name="{}"),
+                "typing_two": _("{name} and {other} are typing", name="{}", other="{}"),
+                "typing_three": _(
+                    "{name}, {other} and {third} are typing", name="{}", other="{}", third="{}"
+                ),
+                "typing_several": _("several people are typing"),
             },
             standing=self._describe_standing(member),
-            **composer_properties(room, language=_),
+            **self._describe_lifetimes(room),
         )
+        self.on("typing", LatestOnlyHandler(self._on_typing), args=[])
         self.on(
             "post",
             QueueHandler(
@@ -122,7 +146,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         )
 
     async def handle_connect(self) -> None:
-        """Make the page send its unanswered messages again.
+        """Show who is typing; make the page send its unanswered messages again.
 
         What the owner has changed while it was not connected, and whether the member was muted or
         has another role, is told before.
@@ -133,9 +157,14 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         self._was_connected = True
         summary = self._context.chat.room_directory.summary(self._room.id)
         if summary and summary.room.revision > self._room.revision:
-            properties = composer_properties(summary.room, language=self._language)
-            await self.call_script("change", properties)
+            await self.call_script("change", self._describe_lifetimes(summary.room))
+        typing = self._context.chat.typing.get(self._room.id)
+        await self.call_script("showTyping", describe_typing(self._room.id, typing))
         self.run_method("resend")
+
+    async def _on_typing(self, _arguments: GenericEventArguments) -> None:
+        await self.work.spend(Cost.TYPING + self._context.broadcast_cost(self._room.id))
+        await self._context.chat.typing.signal(self._room.id, visitor_id=self._member.visitor_id)
 
     def paint(self) -> str:
         """Return the empty box as HTML."""
@@ -144,6 +173,8 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             f'<form class="composer"><div class="alert"></div><div class="field">'
             f'<textarea id="{self.html_id}-box" rows="1" placeholder="{placeholder}" '
             f'aria-label="{label}"></textarea>'
+            f'<button type="button" class="button icon-only quiet" disabled></button>'
+            f'<button type="button" class="button icon-only quiet icon-smile" disabled></button>'
             f'<button type="submit" class="button icon-only" disabled></button></div></form>'
         )
 
@@ -155,6 +186,10 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         summary = self._context.chat.room_directory.summary(self._room.id)
         room = summary.room if summary else self._room
         return standing_properties(member, room, now=self._context.chat.clock())
+
+    def _describe_lifetimes(self, room: Room) -> dict[str, object]:
+        shortest = self._context.chat.settings.message_ttl_min
+        return composer_properties(room, shortest=shortest, language=self._language)
 
     def _list_commands(self) -> list[dict[str, str]]:
         commands = self._context.plugins.list_commands(self._member, self._room)
@@ -204,12 +239,16 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 language=self._language,
                 dedup_id=sent.dedup_id,
                 confirmed=sent.confirmed,
+                ttl=sent.ttl,
+                once=sent.once,
             )
             return result.told
         await self._context.chat.messages.post(
             self._room.id,
             visitor_id=visitor_id,
-            post=Post(unescape_slash(sent.text), reply_to=sent.reply_to),
+            post=Post(
+                unescape_slash(sent.text), reply_to=sent.reply_to, ttl=sent.ttl, once=sent.once
+            ),
             dedup_id=sent.dedup_id,
             confirmed=sent.confirmed,
         )
@@ -242,10 +281,16 @@ def _parse(arguments: GenericEventArguments) -> _Sent | None:
     reply_to, seq = fields.get("reply_to"), 0
     if fields.get("seq") is not None and not (seq := read_seq(fields["seq"])):
         return None
+    lifetime = fields.get("lifetime") or "0"
+    if not isinstance(lifetime, str) or not re.fullmatch(r"once|[0-9]{1,10}", lifetime):
+        return None
+    once = lifetime == "once"
     return _Sent(
         text,
         dedup_id,
         confirmed=fields.get("confirmed") is True,
         reply_to=reply_to if isinstance(reply_to, str) else "",
         seq=seq,
+        ttl=None if once else timedelta(seconds=int(lifetime)) or None,
+        once=once,
     )

@@ -17,7 +17,7 @@ _PAINTED_APP = """<script nonce="{{ request.scope.nonce }}">
 </div>"""
 _MOUNT = 'app.mount("#app");'
 _SCRIPT = Path(__file__).with_suffix(".js").read_text()
-_TAGS = {name.rstrip("_") for name in vars(html) if name[0].islower()}
+_TAGS = {name.rstrip("_") for name in vars(html) if name[0].islower()} | {"noscript"}
 _VOID_TAGS = {"area", "br", "col", "embed", "hr", "img", "input", "source", "track", "wbr"}
 
 

@@ -20,12 +20,18 @@ class ClientState:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """The response to a sync: rows to insert or replace, and shown keys that still exist."""
+    """The response to a sync: rows to insert or replace, and shown keys that still exist.
+
+    By the key of a row, `read` has read marks, `mentioned` the last `seq` that mentions the reader,
+    and `next` when the next of its unread messages disappears, in milliseconds since 1970.
+    """
 
     put: list[Row]
     keep: list[str]
     more: bool | None = None
     read: Mapping[str, int] = field(default_factory=dict)
+    mentioned: Mapping[str, int] = field(default_factory=dict)
+    next: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,24 @@
 // A list of keyed rows that the server draws: inserts, replaces, removes and expires them, and tracks
 // the scroll position and the read mark. It does not depend on what the rows show. See live_list/.
 
+import { Acquaintances } from "acquaintances";
 import { copyMessages, copyText, readSource } from "copying";
 import { compose } from "compose";
 import { Countdown } from "countdown";
 import { Headings } from "headings";
+import { JoinNotices } from "join_notices";
 import { prepareMarkdown } from "marked_text";
-import { MessageMenu } from "message_menu";
+import { MemberMenu } from "member_menu";
+import { MessageActions } from "message_actions";
 import { Notices } from "notices";
 import { ScrollPosition } from "scroll_position";
 import { ReadTracker } from "read_tracker";
 import { RovingTabindex } from "roving_tabindex";
 import { Row, Rows } from "rows";
 import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_window";
+import { isOnce, OnceMessages } from "once_messages";
 import { Deletion } from "deletion";
+import { notifier } from "desktop_notifications";
 import { addressOf, Quotes } from "quotes";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
 import { listActs, listMemberActs, mayActOn } from "order";
@@ -22,6 +27,7 @@ import { Reactions } from "reactions";
 import { showReason } from "reason";
 import { whenSocket } from "socket";
 import { Times } from "times";
+import { showUnseen } from "title";
 import { Unread } from "unread";
 import { formatCount, Unseen } from "unseen";
 
@@ -31,7 +37,6 @@ const FLASH = 2_000; // ms for which a message that was jumped to is marked
 const ROWS_ABOVE = 20; // that are loaded above it
 const KEYS_MAX = 1_000;
 const EVICTED_SHARE = 0.1; // of a full page is evicted at once, so that not every new row evicts one
-const LONGEST_TIMEOUT = 86_400_000; // ms; longer ones than 2 ** 31 would fire at once
 const PREFETCH = "640px"; // distance below the viewport at which the next rows are requested
 
 // The rows of the first paint, by id of the list; Vue removes them.
@@ -54,19 +59,24 @@ export default {
     more: Boolean, // the server has rows beyond those shown
     cap: Number, // maximum number of rows on the page
     read: Object, // read marks: the seq by key of the row, or under "" for the list itself
+    mentioned: Object, // the last seq that mentions the reader, by key of the row
+    next: Object, // when the next unread message of a row disappears
     first_rows: Array, // unless they are in the first paint of the page
     tracks_path: Boolean, // rows are links, one of which may be to what the page shows
     me: String, // the group of the reader's own rows
+    room: String, // the id of the room whose messages these are
     marks: Object, // classes of single rows, by key
     role: String, // the reader keeps order: "owner" or "helper"
     orders: Object, // texts of what they may do to others, by name (see order.js)
     missed: String, // tells about rows that came and went unseen
     gone: Number, // order of the last of them
     texts: Object, // translated texts
+    emoji: Object, // what the dialog of all emoji needs
+    met: Object, // of a list of people: their room, and the texts that tell who was met before
     actions: Array, // further items of the menu of a row: pairs of an id and a text
     total: String, // id of the element that shows the number of rows
   },
-  emits: ["sync", "page", "read", "ended", "act", "react", "find", "doors"],
+  emits: ["sync", "page", "read", "ended", "act", "react", "find", "doors", "open"],
   render() {
     const list = Vue.h(this.tag, {
       ref: "list",
@@ -96,8 +106,10 @@ export default {
     this.markFilled();
     this.headings?.update(this.rows.takeChanged());
     this.showTotal();
+    this.meet();
     if (this.stick) this.scrollToFirstUnread();
     else this.updateView();
+    if (this.stick && !document.hidden) this.markSeen();
     if (this.stick) this.openLinked();
     this.addListeners();
   },
@@ -106,10 +118,13 @@ export default {
     this.countdown.clear();
     this.readTracker?.cancel();
     this.notices?.clear();
+    this.joinNotices?.clear();
     this.quotes?.clear();
     this.picker?.close();
     this.menu?.close();
     clearTimeout(this.fadeTimer);
+    this.actionGroup?.close();
+    this.once?.close();
     clearTimeout(this.flashTimer);
     clearTimeout(this.pillTimer);
     this.endObserver?.disconnect();
@@ -129,17 +144,23 @@ export default {
       this.rows = new Rows(list);
       this.times = new Times(this.language, this.now);
       this.countdown = new Countdown(this.times, { fade: FADE, onExpire: (row) => this.fadeOut(row) });
-      this.unread = new Unread(this.rows, this.read);
+      this.unread = new Unread(this.rows, this, {
+        redraw: (row) => this.countdown.restart(row),
+        tellTotal: (total) => showUnseen({ elsewhere: total }),
+      });
       this.listWindow = new ListWindow(this.rows, {
         before: this.stick && this.more,
         after: !this.stick && this.more,
         emit: (request) => this.$emit("page", request),
       });
       this.fading = new Set();
+      this.news = []; // messages to notify of
+      this.unmet = []; // rows of people
+      if (this.met) this.acquaintances = new Acquaintances({ storage: localStorage, language: this.language, ...this.met });
       if (this.stick || this.arrows) this.roving = new RovingTabindex(list, this.rows);
       if (this.days) this.headings = new Headings(this.rows, this.times, this.texts.fresh);
       if (!this.stick && this.orders) {
-        this.menu = new MessageMenu(list, this.rows, {
+        this.menu = new MemberMenu(list, this.rows, {
           label: this.texts.more,
           tabIndex: -1,
           listItems: ({ key }) => this.listOrders(key, listMemberActs(key, this)),
@@ -153,12 +174,15 @@ export default {
         hide: (row) => this.applyChange(() => this.remove(row)),
         show: (row) => this.showAgain(row),
         send: (key) => this.$emit("act", { act: "delete", key }),
+        announce: (key, begins) => this.$emit("act", { act: begins ? "delete_later" : "keep", key }),
       });
-      this.menu = new MessageMenu(list, this.rows, {
-        label: this.texts.more,
-        listItems: (row, place) => this.listMenuItems(row, place),
+      this.actionGroup = new MessageActions(list, this.rows, {
+        label: this.texts.actions,
+        more: this.texts.more,
+        actions: this.listActions(),
+        listItems: (row) => this.listMenuItems(row),
       });
-      this.picker = new ReactionPicker(list, this.texts);
+      this.picker = new ReactionPicker(list, this.texts, this.emoji);
       this.reactions = new Reactions(list, this.rows, {
         me: this.me,
         language: this.language,
@@ -171,6 +195,13 @@ export default {
         ask: (ids) => this.$emit("find", { ids }),
         open: (id) => this.openMessage(id),
       });
+      this.once = new OnceMessages(this.times, {
+        me: this.me,
+        texts: this.texts,
+        ask: (key) => this.$emit("open", { key }),
+        giveBack: (key) => (this.rows.get(key)?.node ?? list).focus({ preventScroll: true }),
+      });
+      this.joinNotices = new JoinNotices(list, this.rows, { me: this.me, texts: this.texts });
       this.unseen = new Unseen(this.read?.[""]);
       this.scrollPosition = new ScrollPosition(list, this.rows);
       this.readTracker = new ReadTracker(this.rows, {
@@ -185,9 +216,14 @@ export default {
         if (document.hidden) return this.flush();
         this.countdown.updateAll();
         this.headings?.updateDays();
-        if (this.stick) this.updateView();
+        if (!this.stick) return;
+        this.markSeen();
+        this.updateView();
       };
-      this.onLeave = () => this.flush();
+      this.onLeave = () => {
+        this.flush();
+        this.once?.close(); // a page that is kept for the way back must not show it again
+      };
       whenSocket((socket) => socket.on("feed", this.onPacket));
       document.addEventListener("visibilitychange", this.onVisible);
       window.addEventListener("pagehide", this.onLeave);
@@ -220,29 +256,44 @@ export default {
       for (const [key] of packet.put ?? []) this.quotes?.forget(key);
       if (packet.put) this.applyChange(() => packet.put.forEach((row) => this.put(row)));
       packet.drop?.forEach((key) => this.drop(key));
+      this.notify();
       if (packet.drop && this.stick) this.showPills();
-      for (const { read } of news) if (read) this.unread.update(read);
+      for (const { read, mentioned, own } of news) {
+        for (const [room, seq] of Object.entries({ ...read, ...own })) notifier.see(room, seq);
+        if (read) this.unread.read(read);
+        if (mentioned) this.unread.mention(mentioned);
+        this.notifyOfMentions(mentioned ?? {});
+      }
       for (const { title } of news) if (title) document.title = title;
       if (news.some(({ recount }) => recount)) this.sync();
       if (news.some(({ doors }) => doors)) this.$emit("doors");
+      for (const { moved } of news) if (moved) this.showMove(moved);
       const end = news.find(({ ended }) => ended);
-      if (end) this.$emit("ended", { why: end.ended });
+      if (!end) return;
+      if (this.room) new Acquaintances({ storage: localStorage, room: this.room, language: this.language }).forget();
+      this.$emit("ended", { why: end.ended });
+    },
+    showMove(moved) {
+      if (this.listWindow.after || !this.joinNotices.isShown(moved)) return;
+      this.applyChange(() => this.joinNotices.add(moved));
     },
     signOut() {
+      localStorage.clear();
       sessionStorage.clear();
       sessionStorage.setItem(FORGOTTEN, "true"); // the login page says so
       fetch("session", { method: "DELETE" }).finally(() => window.location.replace("login"));
     },
     sync() {
-      this.pendingSync = new PendingRequest(this.rows.keys());
+      this.pendingSync = new PendingRequest([...this.rows.keys(), ...(this.deletion?.keys() ?? [])]);
       const beyond = this.stick && this.listWindow.after ? String(this.readTracker.received) : "";
       const { number, keys } = this.pendingSync;
       this.$emit("sync", { question: number, keys: keys.slice(0, KEYS_MAX), older: this.listWindow.before, beyond });
       this.listWindow.resetRequest();
       this.readTracker?.reset();
       this.quotes?.reset();
+      this.once?.reset();
     },
-    catchUp({ question, put, keep, more, read, now }) {
+    catchUp({ question, put, keep, more, now, ...unread }) {
       if (question !== this.pendingSync?.number) return; // a newer request is pending
       const pending = this.pendingSync;
       const { sentAt, keys, changes, hasOverflowed } = pending;
@@ -252,11 +303,15 @@ export default {
       const isNewer = (key) => changes.get(key) === null || (changes.has(key) && this.rows.has(key));
       const kept = new Set([...keep, ...put.map(([key]) => key), ...changes.keys()]);
       this.applyChange(() => {
-        for (const key of keys) if (!kept.has(key)) this.removeGone(key);
+        for (const key of keys.filter((each) => !kept.has(each))) {
+          this.deletion?.conclude(key);
+          this.removeGone(key);
+        }
         if (more !== null) this.listWindow.before = more;
         for (const row of put) if (!isNewer(row[0])) this.put(pending.update(row));
       });
-      this.unread.update(read);
+      this.notifyOfMentions(this.unread.update(unread));
+      this.notify();
       this.countdown.updateAll();
     },
     showPage(response) {
@@ -299,17 +354,31 @@ export default {
       if (!this.stick || isAtEnd) change();
       else this.scrollPosition.preserve(change);
       this.showTotal();
+      this.meet();
       if (isAtEnd && !this.listWindow.after) this.scrollToEnd(); // unless a jump has led elsewhere
       this.updateView();
     },
     showTotal() {
       if (this.total) document.getElementById(this.total).textContent = ` ${this.rows.size}`;
     },
+    meet() {
+      if (!this.unmet.length) return;
+      const met = this.unmet.splice(0).map((row) => [row, describePerson(row)]);
+      this.acquaintances.meet(met.map(([, person]) => person));
+      for (const [{ key, node }, person] of met) {
+        const text = this.marks?.[key]?.includes("own") ? "" : this.acquaintances.describe(person);
+        if (!text) continue;
+        const mark = document.createElement("small");
+        mark.className = "mark-of-member met";
+        mark.textContent = text;
+        (node.querySelector(".badge") ?? node.querySelector(".who")).after(mark);
+      }
+    },
     put(packed) {
       const row = this.createRow(packed);
       if (!row) return;
       const isOnPage = !this.listWindow.isAfterWindow(row);
-      if (packed[1] !== null) this.track(row, isOnPage); // else it was received before
+      if (packed[1] !== null && this.track(row, isOnPage)) this.news.push(this.describeNews(row));
       if (isOnPage) this.show(row);
     },
     showRows(packed) {
@@ -333,9 +402,40 @@ export default {
       const onCopied = () => this.notices.show(this.texts.copied);
       prepareMarkdown(node, { existing: existing?.node, texts: this.texts, onCopied });
     },
+    // Returns whether it is a message of somebody else that was not received before.
     track(row, isOnPage) {
-      this.readTracker?.receive(row, isOnPage);
-      if (row.group !== this.me) this.unseen?.add(row);
+      const isNew = this.readTracker?.receive(row, isOnPage);
+      if (row.group === this.me) return false;
+      this.unseen?.add(row);
+      return isNew;
+    },
+    // Notifies of messages: in a room that is open but not visible, or in others.
+    notify() {
+      const news = this.news.splice(0);
+      if (this.stick && !document.hidden) return this.markSeen();
+      for (const message of news) notifier.add(message);
+    },
+    notifyOfMentions(seqs) {
+      for (const [room, seq] of Object.entries(seqs)) {
+        if (!this.unread.isOpened(room)) notifier.add({ room, seq, mentions: true, news: this.texts.new_message });
+      }
+    },
+    markSeen() {
+      notifier.see(this.room, this.readTracker.received);
+    },
+    describeNews(row) {
+      return {
+        room: this.room,
+        seq: row.order,
+        mentions: this.isMentioned(row),
+        until: row.until - this.times.now() + Date.now(),
+        name: row.name,
+        text: readSource(row),
+        news: this.texts.new_message,
+      };
+    },
+    isMentioned({ node }) {
+      return node.dataset.mentions.split(" ").includes(this.me);
     },
     show(row) {
       const existing = this.rows.get(row.key);
@@ -343,22 +443,29 @@ export default {
       if (row.dedup) this.removePending(row.dedup);
       if (this.isOpened(row)) row.node.querySelector("a").ariaCurrent = "page";
       row.node.classList.add(...(this.marks?.[row.key] ?? []));
+      if (this.met) this.unmet.push(row);
       if (this.arrows) this.roving.add(row);
       if (this.stick) this.personalise(row, existing);
-      if (this.menu) this.menu.keepOn(existing, row, () => this.rows.put(row));
+      const shown = this.actionGroup ?? this.menu;
+      if (shown) shown.keepOn(existing, row, () => this.rows.put(row));
       else this.rows.put(row);
       this.quotes?.add(row);
-      this.unread.render(row);
+      if (this.unread.render(row) && existing) this.notifyOfRoom(row, existing);
       this.countdown.add(row);
+    },
+    notifyOfRoom({ key, node }, { node: before }) {
+      const { last } = node.dataset;
+      if (last > Number(before.dataset.last)) this.news.push({ room: key, seq: Number(last), news: this.texts.new_message });
     },
     // Adds what differs by reader.
     personalise(row, existing) {
       const { node } = row;
       const edited = node.querySelector(".edited");
       if (edited) edited.textContent = this.texts.edited;
-      node.classList.toggle("mentioned", node.dataset.mentions.split(" ").includes(this.me));
+      node.classList.toggle("mentioned", this.isMentioned(row));
       this.reactions.add(row);
       this.quotes.draw(row);
+      this.once.draw(row);
       // Screen readers would read the whole message again for a reaction.
       if (existing && readSource(existing) === readSource(row)) node.ariaLive = "off";
     },
@@ -374,6 +481,7 @@ export default {
       this.deletion?.settle(key);
       this.quotes?.forget(key);
       this.unseen?.remove(key);
+      if (this.stick) notifier.withdraw(this.room, Number(key));
       this.fadeOut(this.rows.get(key));
     },
     fadeOut(row) {
@@ -397,7 +505,7 @@ export default {
       if (!row) return;
       this.countdown.remove(row);
       this.unread.remove(row);
-      this.menu?.leave(row);
+      (this.actionGroup ?? this.menu)?.leave(row);
       this.rows.remove(row);
       this.quotes?.remove(row);
     },
@@ -531,27 +639,42 @@ export default {
       this.showPills();
     },
     showPills() {
-      const { above, below } = this.countUnseen();
-      const show = (pill, text, count, isHidden) => {
-        pill.hidden = isHidden;
-        pill.textContent = count ? `${text} · ${this.texts.count.replace("{}", formatCount(count))}` : text;
-      };
+      const { above, below, firstAbove, firstBelow } = this.countUnseen();
+      const { first, latest } = this.$refs;
       const { after } = this.listWindow;
       this.hasGap &&= after;
-      show(this.$refs.first, this.texts.first, above, !above);
-      show(this.$refs.latest, this.texts.latest, this.hasGap ? Infinity : below, !below && !after && !this.scrollPosition.isFarFromEnd);
+      this.showPill(first, this.texts.first, above, firstAbove);
+      const small = document.createElement("small");
+      small.textContent = firstAbove ? this.describeNext(firstAbove) : "";
+      first.append(small);
+      first.hidden = !above;
+      this.showPill(latest, this.texts.latest, this.hasGap ? Infinity : below, firstBelow);
+      latest.hidden = !below && !after && !this.scrollPosition.isFarFromEnd;
     },
-    // Forgets the visible rows first; counts those above them and below.
+    showPill(pill, text, count, next) {
+      const number = count && formatCount(count);
+      pill.textContent = count ? `${text} · ${this.texts.count.replace("{}", number)}` : text;
+      pill.title = count && next ? `${number} ${this.texts.unread}, ${this.describeNext(next)}` : "";
+    },
+    describeNext(moment) {
+      return this.texts.next.replace("{}", this.times.formatLeft(moment)[0]);
+    },
+    // Forgets the visible rows first; counts those above them and below, and finds their first expiry.
     countUnseen() {
       clearTimeout(this.pillTimer);
       const next = this.unseen.expire(this.times.now());
       if (next === Infinity) return {};
-      const delay = Math.min(this.times.timeLeft(next), LONGEST_TIMEOUT);
+      const delay = Math.min(this.times.timeLeft(next), this.times.formatLeft(next)[1]);
       this.pillTimer = setTimeout(() => this.showPills(), delay);
       const [first, last] = this.scrollPosition.visible;
-      if (!first || !last) return { below: this.unseen.size };
+      if (!first || !last) return { below: this.unseen.size, firstBelow: next };
       if (!document.hidden && !this.isJumping) this.unseen.see(first, last);
-      return { above: this.unseen.countBefore(first), below: this.unseen.countAfter(last) };
+      return {
+        above: this.unseen.countBefore(first),
+        below: this.unseen.countAfter(last),
+        firstAbove: this.unseen.nextBefore(first),
+        firstBelow: this.unseen.nextAfter(last),
+      };
     },
 
     // Messages that are being sent (see composer.js)
@@ -603,18 +726,31 @@ export default {
     failAction(reason, seconds) {
       this.countDown(this.notices.show(reason, { role: "alert" }), reason, seconds);
     },
+    showOpened(key, html) {
+      this.once.show(key, html);
+    },
+    failOpening(key, reason, seconds) {
+      this.once.fail(key);
+      this.failAction(reason, seconds);
+    },
     countDown(notice, reason, seconds) {
       showReason(notice.node.firstChild, reason, seconds, () => this.notices.end(notice));
     },
-    listMenuItems(row, place) {
+    listActions() {
       const { texts } = this;
-      const items = [
-        [texts.react, () => this.react(row.key, place)],
-        [texts.reply, () => compose("reply", describe(row))],
+      const isDeletable = (row) => row.group === this.me || mayActOn(row.group, this);
+      return [
+        { icon: "smile", text: texts.react, popup: "dialog", act: (row, place) => this.react(row.key, place) },
+        { icon: "reply", text: texts.reply, act: (row) => compose("reply", describe(row)) },
+        { icon: "edit", text: texts.edit, isAllowed: this.isEditable, act: (row) => compose("edit", describe(row)) },
+        { icon: "delete", text: texts.delete, isAllowed: isDeletable, act: (row) => this.deletion.begin(row) },
       ];
-      if (this.isEditable(row)) items.push([texts.edit, () => compose("edit", describe(row))]);
-      if (row.group === this.me || mayActOn(row.group, this)) items.push([texts.delete, () => this.deletion.begin(row)]);
-      items.push([texts.copy, () => this.copy(readSource(row))], [texts.copy_link, () => this.copy(addressOf(row.id))]);
+    },
+    listMenuItems(row) {
+      const { texts } = this;
+      const items = [[texts.copy_link, () => this.copy(addressOf(row.id))]];
+      if (!isOnce(row)) items.unshift([texts.copy, () => this.copy(readSource(row))]);
+      if (this.once.canOpen(row)) items.unshift([texts.open_once, () => this.once.open(row)]);
       for (const [id, text] of this.actions ?? []) items.push([text, () => this.$emit("act", { act: id, key: row.key })]);
       return this.orders ? [...items, ...this.listOrders(row.group, listActs(row.group, this))] : items;
     },
@@ -631,7 +767,7 @@ export default {
       if (await copyText(text)) this.notices.show(this.texts.copied);
     },
     isEditable(row) {
-      return row.group === this.me && !row.node.dataset.kind;
+      return row.group === this.me && !row.node.dataset.kind && !isOnce(row);
     },
     editLast() {
       const row = this.rows.slice().reverse().find((each) => this.isEditable(each));
@@ -669,6 +805,10 @@ export default {
     },
   },
 };
+
+function describePerson({ key, name, node }) {
+  return { author: key, name, badge: node.querySelector(".badge")?.textContent ?? "" };
+}
 
 function describe(row) {
   return { key: row.key, id: row.id, text: readSource(row), name: row.node.querySelector(".who").textContent };

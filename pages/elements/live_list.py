@@ -30,9 +30,13 @@ EventHandler = Callable[[dict[str, Any]], Awaitable[object] | object]
 
 _SCRIPTS: list[str | Path] = [
     "live_list/*.js",
+    "emoji/*.js",
     "compose.js",
+    "member_names.js",
     "navigation.js",
+    "notifications/*.js",
     "popup_menu.js",
+    "preferences.js",
     "reason.js",
     "socket.js",
 ]
@@ -114,6 +118,8 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
         self._cost_max = _cost(first.put, sum(len(row.html) for row in first.put))
         if first.more or first.read:
             self._props.update(more=first.more, read=dict(first.read))
+        if first.mentioned or first.next:
+            self._props.update(mentioned=dict(first.mentioned), next=dict(first.next))
         self.subscription.add(self.subscription.row_topics(row.key for row in first.put))
         self.update()
 
@@ -197,6 +203,8 @@ class LiveList(Component, ABC, component="live_list.js", dependencies=_SCRIPTS):
                 "keep": result.keep,
                 "more": result.more,
                 "read": dict(result.read),
+                "mentioned": dict(result.mentioned),
+                "next": dict(result.next),
                 "now": self._feeds.now(),
             },
         )

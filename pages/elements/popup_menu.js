@@ -4,18 +4,20 @@
 const GAP = 4; // px
 const MOVES = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
-// `items` are pairs of a text and an action; `close` is called before the action of the chosen one.
+// `items` are a text and an action, and of what can be checked role and state; `close` is called before
+// the action of the chosen one.
 export function createMenu(label, items, close) {
   const menu = document.createElement("div");
   menu.className = "menu";
   menu.role = "menu";
   menu.popover = "manual"; // the end of a long press would close an automatic one
   menu.ariaLabel = label;
-  for (const [text, act] of items) {
+  for (const [text, act, { role, isChecked } = { role: "menuitem" }] of items) {
     const item = document.createElement("button");
     item.type = "button";
     item.className = "menu-item";
-    item.role = "menuitem";
+    item.role = role;
+    if (isChecked !== undefined) item.ariaChecked = String(isChecked);
     item.tabIndex = -1;
     item.textContent = text;
     item.addEventListener("click", () => {
@@ -29,14 +31,18 @@ export function createMenu(label, items, close) {
   return menu;
 }
 
-// Shows it below the place if there is room, else above it, and moves the focus into it.
-export function openMenu(menu, { right, top, bottom }) {
+// Shows it beside the place, and moves the focus into it: to what is chosen already, or the first item.
+export function openMenu(menu, place) {
   menu.showPopover();
-  const { offsetWidth, offsetHeight, style } = menu;
+  placeBeside(menu, place);
+  (menu.querySelector('[aria-checked="true"]') ?? menu.firstChild).focus();
+}
+
+// Moves what is shown below the place if there is room, else above it.
+export function placeBeside({ offsetWidth, offsetHeight, style }, { right, top, bottom }) {
   const isRoomBelow = bottom + offsetHeight + 2 * GAP <= window.innerHeight;
   style.left = `${Math.max(GAP, Math.min(right, window.innerWidth - GAP) - offsetWidth)}px`;
   style.top = `${isRoomBelow ? bottom + GAP : Math.max(GAP, top - offsetHeight - GAP)}px`;
-  menu.firstChild.focus();
 }
 
 function onKey(event, menu, close) {

@@ -1,5 +1,7 @@
 // Tabs, of which the server fills all but the first when they are opened.
 
+import { openNotificationMenu } from "notification_menu";
+
 const MOVES = { ArrowRight: 1, ArrowLeft: -1 };
 
 let chosen = ""; // the tab that is shown; kept when another room is opened
@@ -9,10 +11,11 @@ export default {
     label: String,
     tabs: Array, // of [id, title, icon]; the first one is the default slot, the others are slots by id
     filled: Array, // the ids of those that the server has filled
+    notifications: Object, // the room of the menu of that name, and its texts
   },
   emits: ["open"],
   data() {
-    return { selected: this.tabs.some(([id]) => id === chosen) ? chosen : this.tabs[0][0] };
+    return { selected: this.tabs.some(([id]) => id === chosen) ? chosen : this.tabs[0][0], isRefused: false };
   },
   render() {
     const isAlone = this.tabs.length === 1;
@@ -33,7 +36,7 @@ export default {
               "aria-busy": index && !this.filled.includes(id) ? "true" : undefined,
             }),
           },
-          this.$slots[index ? id : "default"]?.(),
+          index ? this.$slots[id]?.() : this.renderFirst(),
         ),
       ),
     ]);
@@ -45,6 +48,7 @@ export default {
   },
   unmounted() {
     this.resizeObserver.disconnect();
+    this.closeMenu?.();
   },
   methods: {
     tabId(index) {
@@ -74,6 +78,34 @@ export default {
           ),
         ),
       );
+    },
+    renderFirst() {
+      return [
+        this.renderNotifications(),
+        this.$slots.default?.(),
+        this.isRefused && Vue.h("p", { class: "hint refused", role: "alert" }, this.notifications.texts.refused),
+      ];
+    },
+    renderNotifications() {
+      const { label } = this.notifications.texts;
+      return Vue.h("button", {
+        ref: "notifications",
+        type: "button",
+        class: "button icon-only quiet icon-bell notifications",
+        "aria-label": label,
+        title: label,
+        "aria-haspopup": "menu",
+        "aria-expanded": "false",
+        onClick: this.openNotifications,
+      });
+    },
+    openNotifications() {
+      const { room, texts } = this.notifications;
+      this.closeMenu?.();
+      this.closeMenu = openNotificationMenu(this.$refs.notifications, room, texts, {
+        onRefused: () => (this.isRefused = true),
+        onAllowed: () => (this.isRefused = false),
+      });
     },
     select(id) {
       chosen = this.selected = id;

@@ -1,12 +1,14 @@
 """Tabs, of which all but the first are filled when they are opened."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import escape
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from ..i18n.language import current_language
 from .first_paint import paint_elements
 from .handlers import QueueHandler
 
@@ -20,23 +22,35 @@ class Tab:
     icon: str = ""
 
 
-class SideTabs(ui.element, component="side_tabs.js"):
+_SCRIPTS: list[str | Path] = ["navigation.js", "notifications/*.js", "popup_menu.js"]
+
+
+class SideTabs(ui.element, component="side_tabs.js", dependencies=_SCRIPTS):
     """Tabs; the elements created in the `with` block fill the first one.
 
     A single tab is shown without a list of tabs, whose accessible name is `label`. `fill` is called
     with the id of each other tab when it is opened, in the slot of that tab; it returns whether the
     content stays. If not, it is called again when the tab is opened again. What is shown beside the
     tabs is in the slot `end`. Which tab is open is kept when the page shows other tabs with these
-    ids.
+    ids. In the first one is the menu `Notifications` of the room `room_id`, whose choices are
+    kept in the browser.
     """
 
     def __init__(
-        self, label: str, tabs: Sequence[Tab], *, fill: Callable[[str], Awaitable[bool]]
+        self,
+        label: str,
+        tabs: Sequence[Tab],
+        *,
+        fill: Callable[[str], Awaitable[bool]],
+        room_id: str,
     ) -> None:
         super().__init__()
         self._fill = fill
         self._props.update(
-            label=label, tabs=[(tab.id, tab.title, tab.icon) for tab in tabs], filled=[]
+            label=label,
+            tabs=[(tab.id, tab.title, tab.icon) for tab in tabs],
+            filled=[],
+            notifications={"room": room_id, "texts": _list_notification_texts()},
         )
         if len(tabs) > 1:
             self.on("open", QueueHandler(self._open, queue_max=len(tabs)))
@@ -67,6 +81,19 @@ class SideTabs(ui.element, component="side_tabs.js"):
         if is_filled:
             self._props["filled"] = [*filled, id]
         self.update()
+
+
+def _list_notification_texts() -> Mapping[str, str]:
+    _ = current_language()
+    return {
+        "label": _("Notifications"),
+        "all": _("All messages"),
+        "mentions": _("Mentions"),
+        "none": _("None"),
+        "sound": _("Sound"),
+        "shows_text": _("Show what was said"),
+        "refused": _("This browser does not let this site show notifications."),
+    }
 
 
 def _paint_icon(icon: str) -> str:

@@ -35,6 +35,7 @@ export default {
     this.form = this.$el.closest("form");
     this.form.addEventListener("submit", this.onSubmit);
     this.form.addEventListener("keydown", this.onKeydown);
+    localStorage.clear(); // what it remembers is of the visitor who was signed in
     if (sessionStorage.getItem(FORGOTTEN)) this.note = this.forgotten;
     sessionStorage.removeItem(FORGOTTEN);
     if (this.challenge) this.solve(this.challenge, this.bits);

@@ -1,4 +1,4 @@
-// Ends the session, forgets the drafts of this tab and opens the login page.
+// Ends the session, forgets the drafts of this tab and what the browser remembers, and opens the login page.
 
 export default {
   props: { label: String, failed: String },
@@ -19,7 +19,10 @@ export default {
       this.isBusy = true;
       this.reason = "";
       // The server may redirect this page before it responds: `keepalive` lets the request finish.
-      const forget = () => sessionStorage.clear();
+      const forget = () => {
+        localStorage.clear();
+        sessionStorage.clear();
+      };
       window.addEventListener("pagehide", forget);
       const request = fetch("session", { method: "DELETE", keepalive: true });
       if (await request.then((response) => response.ok, () => false)) {

@@ -17,9 +17,11 @@ from anonchat import (
     MemberChanged,
     MemberJoined,
     MemberLeft,
+    MembersMentioned,
     Message,
     MessageDrawer,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     MessagesDeleted,
@@ -33,6 +35,7 @@ from anonchat import (
     RoomOpened,
     RoomRead,
     RoomSummary,
+    TypingChanged,
     VisitorForgotten,
     VisitorTold,
     has_code,
@@ -46,6 +49,7 @@ from ..rows import (
     Row,
     card_row,
     composer_properties,
+    describe_typing,
     facts_row,
     lobby_counts_row,
     member_row,
@@ -117,14 +121,20 @@ class FeedRenderer:
     async def _on_event(self, event: Event) -> None:
         feeds = self._feeds
         match event:
-            case MessagePosted(room, message):
+            case MessagePosted(room, message, visitor_id):
                 row = message_row(message, self._drawer)
                 feeds.put(messages_topic(room.id), lambda _: row)
                 self._highlight(message)
+                self._tell_author(message, visitor_id)
                 self._changed_rooms.add(room.id)
-            case MessageEdited(message) | MessageReacted(message):
+            case MessageEdited(message) | MessageReacted(message) | MessageOpened(message):
                 self._put_changed(message)
                 self._highlight(message)
+            case MembersMentioned(room_id, seq, visitor_ids, former_ids):
+                for visitor_id in visitor_ids:
+                    feeds.send_event(sidebar_topic(visitor_id), mentioned={room_id: seq})
+                for visitor_id in former_ids:
+                    feeds.send_event(sidebar_topic(visitor_id), recount=True)
             case MessagesDeleted(room_id, seqs):
                 self._stop_highlighting(room_id, seqs)
                 feeds.drop(messages_topic(room_id), *map(str, seqs))
@@ -148,6 +158,8 @@ class FeedRenderer:
             case DoorsChanged(room_id):
                 feeds.send_event(facts_topic(room_id), doors=True)
             case MemberJoined(room, member):
+                moved = {"author": member.author, "name": member.nickname, "joined": True}
+                feeds.send_event(messages_topic(room.id), moved=moved)
                 self._put_member(member, present=False)
                 self._changed_rooms.add(room.id)
                 await self._add_to_sidebar(member)
@@ -156,6 +168,8 @@ class FeedRenderer:
                 self._put_member(member, present=member.author in present)
                 self._send_standing(member)
             case MemberLeft(room_id, visitor_id, author, requested, removed):
+                moved = {"author": author, "joined": False}
+                feeds.send_event(messages_topic(room_id), moved=moved)
                 feeds.drop(members_topic(room_id), author)
                 feeds.drop(sidebar_topic(visitor_id), room_id)
                 self._changed_rooms.add(room_id)
@@ -165,6 +179,9 @@ class FeedRenderer:
                 self._put_member(member, present=present)
                 self._changed_rooms.add(member.room_id)
                 self._presence_changed.add(member.room_id)
+            case TypingChanged(room_id, typing):
+                news = describe_typing(room_id, typing)
+                feeds.send_event(presence_topic(room_id), typing=news)
             case RoomRead(visitor_id, room_id, seq):
                 feeds.send_event(sidebar_topic(visitor_id), read={room_id: seq})
             case RoomActivity(rooms, deleted_seqs):
@@ -179,6 +196,13 @@ class FeedRenderer:
                 feeds.send_event(sidebar_topic(visitor_id), told={"room": room_id, "text": text})
             case VisitorForgotten(visitor_id):
                 feeds.send_event(sidebar_topic(visitor_id), gone=True)
+
+    def _tell_author(self, message: Message, visitor_id: str) -> None:
+        """Tell pages of the author that do not show the room that a message is their own."""
+        topic, room_id = sidebar_topic(visitor_id), message.room_id
+        pages = self._feeds.subscriptions.count(topic)
+        if pages > 1 or (pages and message.author not in self._chat.presence.list_present(room_id)):
+            self._feeds.send_event(topic, own={room_id: message.seq})
 
     def _highlight(self, message: Message) -> None:
         """Draw a message again when the colours of its code are found."""
@@ -319,13 +343,14 @@ class FeedRenderer:
     def _put_settings(self, room: Room) -> None:
         """Change title, header and composer of the pages that show the room."""
         row, facts = title_row(room), facts_topic(room.id)
+        shortest = self._chat.settings.message_ttl_min
         title = f"{room.name} · {self._chat.settings.name}"
         self._feeds.put(facts, lambda _: row)
         self._feeds.send_translated(
             facts,
             lambda language: {
                 "title": title,
-                "composer": composer_properties(room, language=language),
+                "composer": composer_properties(room, shortest=shortest, language=language),
                 "doors": True,
             },
         )

@@ -23,7 +23,7 @@ members_topic = partial(Topic, "members")
 facts_topic = partial(Topic, "facts")
 """The name, topic and facts of a room."""
 presence_topic = partial(Topic, "present")
-"""The number of members present in a room."""
+"""The number of members present in a room, and who of them is typing."""
 card_topic = partial(Topic, "card")
 """A public room in the lobby."""
 sidebar_room_topic = partial(Topic, "sidebar")

@@ -23,9 +23,13 @@ class SessionAuth:
 
     async def require_visitor(self, request: Request) -> Visitor:
         """Return the visitor. Raises `HTTPException` 303 to the login page if there is none."""
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return await self.require_visitor_for(request, target)
+
+    async def require_visitor_for(self, request: Request, target: str) -> Visitor:
+        """Return the visitor as above; the login page leads to the path `target`."""
         visitor = await self.authenticate(request)
         if visitor is None:
-            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             raise HTTPException(303, headers={"Location": f"/login{target_query(target)}"})
         request.scope["visitor"] = visitor.id  # owner of the page while it is open
         return visitor

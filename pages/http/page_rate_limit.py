@@ -124,7 +124,7 @@ class PageRateLimitMiddleware:
             limits.pages.hit(visitor_id)
             await work.spend(_cost_for_visitor(path), visitor_id=visitor_id, address=address)
             return
-        is_redirected = path == "/" or path.startswith(_ROOM_PATHS)
+        is_redirected = path == "/" or path.startswith((*_ROOM_PATHS, "/lite"))
         has_token = self._auth.has_token(connection)  # even an invalid token costs a lookup
         cost = Cost.REDIRECT if is_redirected and not has_token else Cost.STATIC_PAGE
         if pass_id:

@@ -40,8 +40,9 @@ _HTTPS_ONLY = (b"strict-transport-security", f"max-age={_YEAR}; includeSubDomain
 class SecurityHeadersMiddleware:
     """Adds the security headers to every response; page scripts run only with the page's nonce.
 
-    A response with its own content security policy keeps it. A refused WebSocket gets the same
-    headers as a refused request. Everything but assets is marked `no-store`.
+    A response that has one of these headers, such as its own content security policy, keeps it. A
+    refused WebSocket gets the same headers as a refused request. Everything but assets is marked
+    `no-store`.
     """
 
     def __init__(self, app: ASGIApp, *, base_url: str) -> None:
@@ -70,7 +71,9 @@ class SecurityHeadersMiddleware:
         await self._app({**scope, "nonce": nonce}, receive, send_with_headers)
 
     def _add_headers(self, scope: Scope, message: Message, nonce: str) -> Message:
-        headers = [*message.get("headers", ()), *COMMON_HEADERS]
+        headers = list(message.get("headers", ()))
+        own = {name.lower() for name, _ in headers}
+        headers += [pair for pair in COMMON_HEADERS if pair[0] not in own]
         if not (scope["path"].startswith(ASSET_PATHS) and message["status"] in _CACHEABLE_STATUSES):
             headers = [pair for pair in headers if pair[0].lower() != NO_STORE[0]] + [NO_STORE]
         names = {name.lower(): value for name, value in headers}

@@ -29,6 +29,14 @@ class MemberList(LiveList):
             texts={"more": _("More")},
             arrows=True,
             total=total.html_id,
+            met={
+                "room": room.id,
+                "texts": {
+                    "same": _("same as {day}", day="{}"),
+                    "impostor": _("new person, same name"),
+                    "fresh": _("new here"),
+                },
+            },
         )
         self._room = room
         self._orders = Orders()

@@ -9,19 +9,21 @@ from nicegui import ui
 
 from anonchat import ChatError, Cost, Member, Message, NotAMember, NotFound, Room
 
+from ..elements.emoji import emoji_properties
 from ..elements.list_sync import ClientState, Cursor, Page, SyncResult
 from ..elements.live_list import LiveList
 from ..elements.message_seq import read_seq
 from ..feeds.broadcaster import draw_each
 from ..feeds.topics import messages_topic
 from ..i18n.language import current_language
-from ..rows import EMOJI_ONLY, Row, message_row, pending_message_html
+from ..rows import EMOJI_ONLY, Row, message_row, opened_html, pending_message_html
 from .orders import ActOnMember, Orders
 
 _ROWS_ON_PAGE = 300
 _LIVE_SEQS_MAX = 1_000  # `LiveList` accepts at most as many keys
 _FOUND_MAX = 20  # at once
 _QUOTE_CHARACTERS = 120
+_HIDDEN_MAX = 100  # further ones are deleted by the page alone
 
 Act = Callable[[str, int], Awaitable[object]]
 
@@ -29,8 +31,8 @@ Act = Callable[[str, int], Awaitable[object]]
 class MessageList(LiveList):
     """The messages of a room for one member; older ones are loaded by scrolling.
 
-    It stores how far the member has read, deletes messages, reacts to them, and finds those that
-    others answer. It emits `ended` when the room ends.
+    It stores how far the member has read, deletes messages, reacts to them, opens those that can be
+    opened once, and finds those that others answer. It emits `ended` when the room ends.
     """
 
     def __init__(self, room: Room, member: Member) -> None:
@@ -42,10 +44,13 @@ class MessageList(LiveList):
             days=True,
             cap=_ROWS_ON_PAGE,
             me=member.author,
+            room=room.id,
+            emoji=emoji_properties(_),
             texts={
+                "actions": _("Message actions"),
                 "more": _("More"),
                 "react": _("React"),
-                "emoji_label": _("Emoji"),
+                "more_emoji": _("More emoji"),
                 "reply": _("Reply"),
                 "edit": _("Edit"),
                 "edited": _("edited"),
@@ -67,7 +72,18 @@ class MessageList(LiveList):
                 "first": _("To the first unread"),
                 "latest": _("To the latest"),
                 "count": _("{n} new", n="{}"),
+                "unread": _("unread"),
+                "new_message": _("New message"),
+                "next": _("the next disappears in {time}", time="{}"),
                 "fresh": _("New"),
+                **_move_texts(),
+                "close": _("Close"),
+                "open_once": _("Open once"),
+                "opened": _("You have opened it."),
+                "opened_by": _("Once: opened by {n} of {all}", n="{n}", all="{all}"),
+                "opened_from": _("From {name}, once", name="{}"),
+                "opened_hint": _("Only you see this, and only until you close it."),
+                "not_for_you": _("For those who were here when it was posted, once."),
             },
         )
         self._room = room
@@ -76,10 +92,12 @@ class MessageList(LiveList):
         self._run_action: Act | None = None
         self._action_ids: set[str] = set()
         self._orders = Orders()
+        self._hidden: set[int] = set()  # seqs whose deletion can still be undone on the page
         self.on_latest_event("read", self._mark_read)
         self.on_event("act", self._act)
         self.on_event("react", self._react)
         self.on_event("find", self._find)
+        self.on_event("open", self._open)
 
     def add_actions(self, actions: Sequence[tuple[str, str]], act: Act) -> None:
         """Add items to the menus: ids and texts. `act` is called with an id and the message's seq.
@@ -215,11 +233,24 @@ class MessageList(LiveList):
     async def _act(self, arguments: dict[str, Any]) -> None:
         act, seq = arguments.get("act"), read_seq(arguments.get("key"))
         if act == "delete":
+            self._hidden.discard(seq)
             await self._delete(seq)
         elif await self._orders.handle(arguments):
             return
+        elif act == "delete_later" and seq and len(self._hidden) < _HIDDEN_MAX:
+            self._hidden.add(seq)
+        elif act == "keep":
+            self._hidden.discard(seq)
         elif self._run_action and isinstance(act, str) and act in self._action_ids:
             await self._run_action(act, seq)
+
+    async def handle_disconnect(self) -> None:
+        """Delete what is hidden: its author may never come back to the page."""
+        if self.client.has_socket_connection:  # by another socket already
+            return
+        hidden, self._hidden = self._hidden, set()
+        for seq in sorted(hidden):
+            await self._delete(seq)
 
     async def _delete(self, seq: int) -> None:
         try:
@@ -247,6 +278,21 @@ class MessageList(LiveList):
         except ChatError as error:
             self.fail_action(error)
 
+    async def _open(self, arguments: dict[str, Any]) -> None:
+        """Give the page the text of a message that is opened once; nobody else gets it."""
+        seq = read_seq(arguments.get("key"))
+        if not self.client.has_socket_connection:  # it would be lost
+            return
+        try:
+            await self.work.spend(Cost.DELETE + self.context.broadcast_cost(self._room.id))
+            text = await self.context.chat.messages.open_once_by_seq(
+                self._room.id, visitor_id=self.viewer, seq=seq
+            )
+        except ChatError as error:
+            self.run_method("failOpening", str(seq), *self.language.reason(error))
+        else:
+            await self.call_script("showOpened", str(seq), opened_html(text))
+
     async def _find(self, arguments: dict[str, Any]) -> None:
         """Tell the page where messages are and what they say; nothing of those that are gone."""
         ids = arguments.get("ids")
@@ -260,6 +306,19 @@ class MessageList(LiveList):
                 )
                 found[id] = _describe(message)
         await self.call_script("showFound", ids[:_FOUND_MAX], found)
+
+
+def _move_texts() -> dict[str, str]:
+    """Return what join_notices.js says; it fills in the names and numbers."""
+    _, places = current_language(), {"name": "{name}", "other": "{other}", "n": "{n}"}
+    return {
+        "joined_one": _("{name} joined", **places),
+        "joined_two": _("{name} and {other} joined", **places),
+        "joined_many": _("{name} and {n} others joined", **places),
+        "left_one": _("{name} left", **places),
+        "left_two": _("{name} and {other} left", **places),
+        "left_many": _("{name} and {n} others left", **places),
+    }
 
 
 def _describe(message: Message) -> dict[str, object]:

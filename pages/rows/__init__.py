@@ -5,12 +5,16 @@ nothing here may build HTML from strings.
 """
 
 from .member_row import member_row
-from .message_row import EMOJI_ONLY, message_row, pending_message_html
+from .message_row import EMOJI_ONLY, message_row, opened_html, pending_message_html
+from .plain_message_row import plain_message_row
+from .plain_room_row import plain_room_row
 from .profile_row import profile_row
 from .purge_stats_row import PURGE_STATS_LINES, purge_stats_rows
 from .room_row import (
     card_row,
     composer_properties,
+    describe_lifetime,
+    describe_typing,
     facts_row,
     lobby_counts_row,
     presence_row,
@@ -19,6 +23,7 @@ from .room_row import (
 )
 from .row import Row
 from .standing import standing_properties
+from .template import join_html
 
 __all__ = [
     "EMOJI_ONLY",
@@ -26,11 +31,17 @@ __all__ = [
     "Row",
     "card_row",
     "composer_properties",
+    "describe_lifetime",
+    "describe_typing",
     "facts_row",
+    "join_html",
     "lobby_counts_row",
     "member_row",
     "message_row",
+    "opened_html",
     "pending_message_html",
+    "plain_message_row",
+    "plain_room_row",
     "presence_row",
     "profile_row",
     "purge_stats_rows",

@@ -12,7 +12,7 @@ from .template import Template
 _cache = DrawnRowCache()
 
 _MEMBER = Template(
-    li(class_="{class_}", data_role="{role}")[
+    li(class_="{class_}", data_author="{author}", data_role="{role}")[
         initials("small"),
         NICKNAME,
         "{mark}",
@@ -51,6 +51,7 @@ def _draw(member: Member, role: str, present: bool, language: Language) -> Row:
         muted=_draw_mute(member, language),
         you=language("you"),
         away="" if present else _AWAY.fill(away=language("away")),
+        author=member.author,
         **describe_person(member.nickname, member.badge, member.author),
     )
     order = f"{'0' if present else '1'}{member.nickname.casefold()} {member.author}"

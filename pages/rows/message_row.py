@@ -32,6 +32,7 @@ _MESSAGE = Template(
             div(class_="meta")[NICKNAME, time(datetime="{posted_iso}")],
             "{reply}",
             div(class_="{text_class}", dir="auto", data_source="{source}")["{text}"],
+            "{once}",
             "{edited}",
             "{reactions}",
         ],
@@ -49,6 +50,8 @@ _PENDING = Template(
 )
 _REPLY = Template(div(class_="reply", data_reply="{id}"))
 _EDITED = Template(small(class_="edited")).fill()
+_ONCE = Template(div(class_="once", data_readers="{readers}", data_openers="{openers}"))
+_OPENED = Template(div(class_="{text_class}", dir="auto")["{text}"])
 _REACTIONS = Template(div(class_="reactions")["{reactions}"])
 _REACTION = Template(
     button(
@@ -83,12 +86,13 @@ def message_row(
 
 
 def _draw(message: Message, drawer: MessageDrawer | None, tokens: CodeTokens | None) -> Row:
-    text_class, source, text = _draw_content(message, drawer, tokens)
+    text_class, source, text = draw_content(message, drawer, tokens)
     html = _MESSAGE.fill(
         id=message.id,
         kind=message.kind,
         mentions=" ".join(message.mentions),
         reply=_REPLY.fill(id=message.reply_to) if message.reply_to else "",
+        once=_draw_readers(message) if message.once else "",
         edited=_EDITED if message.edited else "",
         reactions=_draw_reactions(message.reactions),
         author=message.author,
@@ -104,13 +108,20 @@ def _draw(message: Message, drawer: MessageDrawer | None, tokens: CodeTokens | N
     return Row(str(message.seq), message.seq, html)
 
 
-def _draw_content(
+def draw_content(
     message: Message, drawer: MessageDrawer | None, tokens: CodeTokens | None
 ) -> tuple[str, str, Markup]:
     """Return of the element that has the text: class, text as typed if it differs, and content."""
-    text = message.text
+    if message.once:
+        return "text withheld", "", join_html([])
     if drawer and (drawn := drawer.draw(message)) is not None:
         return "text drawn", "", drawn
+    return _draw_text(message.text, drawer, tokens)
+
+
+def _draw_text(
+    text: str, drawer: MessageDrawer | None = None, tokens: CodeTokens | None = None
+) -> tuple[str, str, Markup]:
     if _is_emoji(text):
         return "text emoji", "", join_html([text])
     parts = list(draw_text(text, paint_with(tokens) if tokens else None))
@@ -118,6 +129,11 @@ def _draw_content(
     if is_marked(text):
         return "text drawn markdown", text, join_html(marked)
     return "text", "" if marked == parts else text, join_html(marked)
+
+
+def _draw_readers(message: Message) -> str:
+    """Draw who can open it and who has; the script adds what differs by reader."""
+    return _ONCE.fill(readers=" ".join(message.readers), openers=" ".join(message.openers))
 
 
 def _draw_reactions(reactions: tuple[Reaction, ...]) -> str:
@@ -138,3 +154,9 @@ def _is_emoji(text: str) -> bool:
 def pending_message_html(member: Member) -> str:
     """Draw a message that is being sent; the script fills in the text."""
     return _PENDING.fill(**describe_person(member.nickname, member.badge, member.author))
+
+
+def opened_html(text: str) -> str:
+    """Draw the text of a message that its reader has opened; plugins do not get it."""
+    text_class, _, drawn = _draw_text(text)
+    return _OPENED.fill(text_class=text_class, text=drawn)

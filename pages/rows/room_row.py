@@ -1,10 +1,11 @@
 """The rows of a room: in the sidebar, in the lobby and in its own header."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from htpy import a, b, bdi, button, div, h1, i, li, p, small, span
 
-from anonchat import Language, Room, RoomSummary
+from anonchat import Language, Room, RoomSummary, Typing, parse_duration
 
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
@@ -15,14 +16,21 @@ _card_cache = DrawnRowCache()
 
 _SHORT_NAME_CHARACTERS = 14  # fit in two lines beside the buttons of a phone
 _SHORT_TTL = timedelta(minutes=10)
+_OWN_TTLS = tuple(map(parse_duration, ("1m", "10m", "1h", "6h", "24h", "7d")))
 
 _TIME_LEFT = span(data_left="{left}", data_say="{left_text}")
 _SIDEBAR = Template(
     li(class_="sidebar-row", data_room="{id}", data_first="{first_seq}", data_last="{last_seq}")[
         a(class_="sidebar-room", href="r/{slug}")[
             b[bdi["{name}"]],
-            span(class_="count", data_unread=True, hidden=True)[
-                span, span(class_="spoken")[" {unread}"]
+            span(class_="marks")[
+                span(class_="count mention", data_mentioned=True, hidden=True)[
+                    "@", span(class_="spoken")[" {mentioned}, "]
+                ],
+                span(class_="count", data_unread=True, hidden=True)[
+                    span,
+                    span(class_="spoken")[" {unread}", span(data_say="{next}")],
+                ],
             ],
             small["{present} · ", _TIME_LEFT],
         ],
@@ -78,7 +86,9 @@ def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
         first_seq=str(summary.first_seq),
         last_seq=str(room.last_seq),
         unread=language("unread"),
-        present=_present_text(summary, language),
+        next=", " + language("the next disappears in {time}", time="{}"),
+        mentioned=language("you are mentioned"),
+        present=describe_present(summary, language),
         leave=language("Leave"),
         leave_room=language("Leave “{room}”", room=room.name),
         **_next_expiry(summary, language),
@@ -102,10 +112,10 @@ def _card_row(summary: RoomSummary, order: float | None, language: Language) -> 
         name=room.name,
         topic=room.topic,
         dot_class="dot" if summary.here else "dot empty",
-        present=_present_text(summary, language) if summary.here else language("nobody"),
+        present=describe_present(summary, language) if summary.here else language("nobody"),
         door=_door(room, language),
         lifetime_class="chip ember" if room.message_ttl <= _SHORT_TTL else "chip",
-        lifetime=_message_lifetime(room, language),
+        lifetime=describe_lifetime(room, language),
         active_at=unix_milliseconds(room.active_at),
         active=language("active {time}", time="{}"),
         **_room_end(summary, language),
@@ -123,21 +133,36 @@ def title_row(room: Room) -> Row:
     return Row("title", 0, str(html))
 
 
-def composer_properties(room: Room, *, language: Language) -> dict[str, object]:
-    """Return the properties of the composer that depend on the lifetime of messages, or a pause."""
+def composer_properties(
+    room: Room, *, shortest: timedelta, language: Language
+) -> dict[str, object]:
+    """Return the properties of the composer that depend on the lifetime of messages, or a pause.
+
+    `shortest` is the shortest one that a message may have.
+    """
     return {
         "placeholder": language(
             "Message, gone in {time}", time=language.duration(room.message_ttl)
         ),
         "resend_within": room.message_ttl.total_seconds() * 1000,
         "paused": room.rules.paused,
+        "lifetimes": [
+            (int(ttl.total_seconds()), language.duration(ttl))
+            for ttl in _OWN_TTLS
+            if shortest <= ttl < room.message_ttl
+        ],
     }
+
+
+def describe_typing(room_id: str, typing: Typing) -> dict[str, object]:
+    """Return who is typing in a room, for composer.js."""
+    return {"room": room_id, **asdict(typing)}
 
 
 def facts_row(summary: RoomSummary, *, language: Language) -> Row:
     """Draw the lifetimes of a room and its messages."""
     html = _FACTS.fill(
-        lifetime=_message_lifetime(summary.room, language),
+        lifetime=describe_lifetime(summary.room, language),
         listed=language("public") if summary.room.listed else language("by link"),
         door=_door(summary.room, language),
         **_room_end(summary, language),
@@ -147,7 +172,7 @@ def facts_row(summary: RoomSummary, *, language: Language) -> Row:
 
 def presence_row(summary: RoomSummary, *, language: Language) -> Row:
     """Draw how many members of a room are present."""
-    html = span[" · ", _present_text(summary, language)]
+    html = span[" · ", describe_present(summary, language)]
     return Row("present", 0, str(html))
 
 
@@ -161,7 +186,8 @@ def lobby_counts_row(here: int, rooms: int, *, language: Language) -> Row:
     return Row("hall", 0, str(html))
 
 
-def _present_text(summary: RoomSummary, language: Language) -> str:
+def describe_present(summary: RoomSummary, language: Language) -> str:
+    """Return how many members of a room are present."""
     if not summary.here:
         return language("nobody here")
     return language.count("{n} here", "{n} here", summary.here)
@@ -176,7 +202,8 @@ def _door(room: Room, language: Language) -> str:
     return _DOOR.fill(door=language("by request")) if room.rules.asks else ""
 
 
-def _message_lifetime(room: Room, language: Language) -> str:
+def describe_lifetime(room: Room, language: Language) -> str:
+    """Return how long messages live in a room."""
     return language("messages fade after {time}", time=language.duration(room.message_ttl))
 
 

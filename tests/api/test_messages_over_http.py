@@ -35,6 +35,8 @@ async def test_posted_message_is_readable_by_every_member(
         "mentions": [],
         "edited": False,
         "reactions": [],
+        "once": False,
+        "opened": 0,
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
 

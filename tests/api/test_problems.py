@@ -95,7 +95,7 @@ async def test_unknown_path_is_a_problem(anonymous: ApiClient, path: str) -> Non
     ("path", "allowed"),
     [
         ("/visitors", "POST"),
-        ("/visitors/me", "DELETE"),
+        ("/visitors/me", "DELETE, PATCH"),
         ("/rooms", "GET, POST"),
         ("/rooms/x", "DELETE, GET, PATCH"),
         ("/rooms/x/membership", "DELETE, PUT"),

@@ -72,6 +72,34 @@ async def test_sign_in_with_the_secret_phrase_adds_a_token(sign_in: SignIn) -> N
         assert [room["name"] for room in mine["items"]] == ["night train"]
 
 
+async def test_hidden_visitor_is_not_here_in_any_session(
+    bob: ApiClient, slug: str, sign_in: SignIn
+) -> None:
+    first = await sign_in("Cid", secret_phrase=PHRASE)
+    second = await sign_in("Cid", secret_phrase=PHRASE)
+    author = (await first.open("night train"))["membership"]["author"]
+    changes = {"shows_presence": False}
+    async with bob.listen(slug) as watching, second.listen(slug) as stream:
+        await stream.ready()
+        await watching.until("presence", author=author, present=True)
+        hidden = await first.ask("PATCH", "/visitors/me", json=changes)
+        assert hidden == {"shows_typing": True, "shows_presence": False}
+        await watching.until("presence", author=author, present=False)
+        assert (await bob.ask("GET", f"/rooms/{slug}"))["here"] == 1
+        await second.ask("PUT", f"/rooms/{slug}/typing")
+        assert await first.ask("PATCH", "/visitors/me", json={}) == hidden
+        shown = await second.ask("PATCH", "/visitors/me", json={"shows_presence": True})
+        assert shown == {"shows_typing": True, "shows_presence": True}
+        events = await watching.until("presence", author=author, present=True)
+        assert [event.kind for event in events] == ["presence"]
+
+
+@pytest.mark.parametrize("changes", [{"shows_presence": 1}, {"shows_nothing": True}, [], None])
+async def test_malformed_preferences_are_refused(ann: ApiClient, changes: object) -> None:
+    response = await ann.call("PATCH", "/visitors/me", json=changes)
+    assert (response.status_code, response.json()["type"][-15:]) == (422, "invalid-request")
+
+
 async def test_deleting_the_visitor_deletes_their_messages_and_token(
     ann: ApiClient, bob: ApiClient, slug: str
 ) -> None:
@@ -90,6 +118,7 @@ async def test_unauthenticated_call_gets_www_authenticate(
     anonymous: ApiClient, header: str
 ) -> None:
     for method, path in (
+        ("PATCH", "/visitors/me"),
         ("DELETE", "/visitors/me"),
         ("GET", "/rooms"),
         ("GET", "/rooms/mine"),

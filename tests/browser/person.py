@@ -60,6 +60,7 @@ class Words:
     settings: str = "Settings"
     forget: str = "Forget me"
     forget_now: str = "Yes, forget me now"
+    actions: str = "Message actions"
     more: str = "More"
     delete: str = "Delete"
     undo: str = "Undo"
@@ -88,6 +89,7 @@ RUSSIAN = Words(
     settings="Настройки",
     forget="Забыть меня",
     forget_now="Да, забудьте меня",
+    actions="Действия с сообщением",
     more="Ещё",
     delete="Удалить",
     undo="Отменить",
@@ -185,9 +187,19 @@ class Person:
         """The open menu of a message."""
         return self.page.get_by_role("menu")
 
+    @property
+    def actions(self) -> Locator:
+        """The buttons of the actions of a message, where it is pointed at or has the focus."""
+        return self.page.get_by_role("group", name=self.words.actions, exact=True)
+
+    def action(self, name: str) -> Locator:
+        """Find the button of an action of a message by its name."""
+        return self.actions.get_by_role("button", name=name, exact=True)
+
     def menu_item(self, name: str) -> Locator:
-        """Find an item of the open menu by its name."""
-        return self.menu.get_by_role("menuitem", name=name, exact=True)
+        """Find an action by its name: in the open menu, or beside that of a message."""
+        item = self.menu.get_by_role("menuitem", name=name, exact=True)
+        return item.or_(self.action(name))
 
     @property
     def to_latest(self) -> Locator:
@@ -307,14 +319,19 @@ class Person:
 
     async def open_menu(self, text: str) -> None:
         """Open the menu of a message by its button."""
-        await self.message(text).hover()
-        await self.message(text).get_by_role("button", name=self.words.more).click()
+        await self.show_actions(text)
+        await self.action(self.words.more).click()
         await expect(self.menu).to_be_visible()
 
+    async def show_actions(self, text: str) -> None:
+        """Show the actions of a message by pointing at it."""
+        await self.message(text).hover()
+        await expect(self.message(text).get_by_role("group")).to_be_visible()
+
     async def delete_message(self, text: str) -> None:
-        """Delete a message by its menu; for the others it stays until the notice ends."""
-        await self.open_menu(text)
-        await self.menu_item(self.words.delete).click()
+        """Delete a message; for the others it stays until the notice ends."""
+        await self.show_actions(text)
+        await self.action(self.words.delete).click()
         await self.expect_no_message(text)
 
     async def open_settings(self) -> None:

@@ -66,6 +66,31 @@ async def _visit_pages(ann: Person) -> AsyncIterator[str]:
         yield path
 
 
+async def test_pages_without_scripts_have_no_fault(world: World, room: str, width: int) -> None:
+    (mira,) = await world.members(room, "Mira")
+    await mira.post_messages("hello there", "x" * 300)
+    ann = await world.visitor("Ann", width=width)
+    refreshing = {"meta-refresh": {"enabled": False}}  # what is typed is in another frame
+    assert await find_faults(_visit_plain_pages(ann, room), ann, rules=refreshing) == []
+
+
+async def _visit_plain_pages(ann: Person, room: str) -> AsyncIterator[str]:
+    await ann.open_path("/lite")
+    yield "lobby"
+    await ann.page.get_by_role("link").filter(has_text=room).click()
+    yield "join form"
+    await ann.button("Join room").click()
+    await expect(ann.page.frame_locator("iframe").get_by_text("there")).to_be_attached()
+    yield "room"
+    ann.ignored_errors = CONNECTION_ERRORS  # 404
+    await ann.message_input.fill("/nosuchcommand")
+    await ann.button("Send").click()
+    await expect(ann.page.get_by_role("alert")).to_contain_text("no command")
+    yield "refused message"
+    await ann.page.goto(f"{ann.page.url}/messages")
+    yield "messages"
+
+
 async def test_lobby_has_no_fault(world: World, room: str, width: int) -> None:
     await world.members(room, "Mira")
     ann = await world.visitor("Ann", width=width)
@@ -122,6 +147,18 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
     await ann.send_message("/fetch-rules")
     await expect(ann.notice("Be kind.")).to_be_visible()
     yield "told by a command"
+    await ann.message_input.fill("")
+    await ann.message_input.press_sequentially(":wav")
+    await expect(ann.page.get_by_role("option").first).to_be_visible()
+    yield "list of emoji"
+    await ann.message_input.fill("")
+    await ann.button("Emoji").click()
+    await expect(ann.page.get_by_role("gridcell").first).to_be_visible()
+    yield "emoji"
+    await ann.page.get_by_role("searchbox", name="Search emoji").fill("xyzzy")
+    await expect(ann.notice("No emoji found")).to_be_visible()
+    yield "no emoji found"
+    await ann.close_dialog()
     await ann.send_message("call 555")
     await expect(ann.button("Send anyway")).to_be_visible()
     yield "doubtful text"
@@ -134,9 +171,15 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
     yield "unread divider"
     await ann.to_latest.click()
     await ann.expect_message(f"message {_UNREAD - 1}")
+    await ann.show_actions(f"message {_UNREAD - 1}")
+    yield "actions of a message"
     await ann.open_menu(f"message {_UNREAD - 1}")
     yield "menu of a message"
-    await ann.menu_item("Delete").click()
+    await ann.action("React").click()
+    await expect(ann.page.get_by_role("dialog", name="React")).to_be_visible()
+    yield "reactions"
+    await ann.page.keyboard.press("Escape")
+    await ann.delete_message(f"message {_UNREAD - 1}")
     await expect(ann.notice("Message deleted")).to_be_visible()
     yield "notice of a deletion"
     await ann.notice("Message deleted").get_by_role("button").click()
@@ -145,8 +188,25 @@ async def _visit_room(ann: Person, mira: Person) -> AsyncIterator[str]:
         await ann.button("Members").click()
     await expect(ann.members.get_by_role("listitem")).to_have_count(2)
     yield "members"
+    await ann.button("Notifications").click()
+    await expect(ann.menu).to_be_visible()
+    yield "notifications"
+    await ann.page.keyboard.press("Escape")
     if is_covering:
         await ann.button("Close").click()
+    await ann.button("Disappears after").click()
+    await expect(ann.menu).to_be_visible()
+    yield "menu of lifetimes"
+    await ann.menu.get_by_role("menuitemradio", name="10 min").click()
+    await mira.button("Disappears after").click()
+    await mira.menu.get_by_role("menuitemradio", name="Once").click()
+    await mira.send_message("a secret")
+    await expect(ann.log.get_by_role("button", name="Open once")).to_be_visible()
+    yield "message to be opened once"
+    await ann.log.get_by_role("button", name="Open once").click()
+    await expect(ann.dialog).to_contain_text("a secret")
+    yield "opened message"
+    await ann.close_dialog()
     for name in ("Invite", "Room settings", "Burn room"):
         if not await ann.button(name).is_visible():
             continue

@@ -1,5 +1,7 @@
 """Conversation in a room: messages, members, drafts, unread markers."""
 
+import re
+
 import pytest
 from playwright.async_api import Locator, expect
 
@@ -387,7 +389,10 @@ async def test_more_unread_than_fit_are_counted_above_and_below(world: World, ro
     skipped = await _count_new(mira.to_first_unread)
     assert 0 < skipped < 40 - seen
     await ann.delete_message("line 20")
-    await expect(mira.to_first_unread).to_have_text(f"To the first unread · {skipped - 1} new")
+    await expect(mira.to_first_unread).to_contain_text(f"To the first unread · {skipped - 1} new")
+    await expect(mira.to_first_unread).to_contain_text("the next disappears in 2")
+    title = re.compile(rf"^{skipped - 1} unread, the next disappears in 2\d hr$")
+    await expect(mira.to_first_unread).to_have_attribute("title", title)
     await mira.to_first_unread.click()
     await expect(mira.message(f"line {seen}")).to_be_in_viewport()
     await expect(mira.log.get_by_text("New", exact=True)).to_be_in_viewport()

@@ -86,7 +86,9 @@ async def test_deletion_waits_while_the_pointer_or_the_focus_is_on_its_notice(
     await expect(mira.notice("Message deleted")).to_have_count(0)
 
 
-@pytest.mark.parametrize("way", ["navigation", "reload", "hidden tab", "leaving the room"])
+@pytest.mark.parametrize(
+    "way", ["navigation", "reload", "hidden tab", "closed tab", "leaving the room"]
+)
 async def test_pending_deletion_is_sent_when_the_page_is_left(
     world: World, room: str, way: str
 ) -> None:
@@ -103,6 +105,8 @@ async def test_pending_deletion_is_sent_when_the_page_is_left(
             await mira.page.reload()
         case "hidden tab":
             await mira.page.evaluate(_HIDE)
+        case "closed tab":
+            await mira.page.close()
         case _:
             await mira.leave_room()
     await ann.expect_messages("two")
@@ -153,6 +157,29 @@ async def test_deleted_message_stays_hidden_after_a_reconnection(world: World, r
     await ann.expect_connected()
     await ann.post_messages("three")
     await ann.expect_messages("two", "three")
+
+
+async def test_server_deletes_what_is_hidden_when_it_loses_the_page(
+    world: World, room: str
+) -> None:
+    wire = await world.wire()
+    (ann,) = await world.members(room, "Ann")
+    mira = await world.visitor("Mira", wire=wire)
+    mira.ignored_errors = CONNECTION_ERRORS
+    await mira.open_room(room)
+    await mira.post_messages("one", "two", "three")
+    await ann.expect_messages("one", "two", "three")
+    for text in ("one", "two"):
+        await mira.delete_message(text)
+    await mira.notice("Message deleted").last.get_by_role("button", name="Undo").click()
+    await mira.expect_messages("two", "three")
+    await mira.button("Undo").focus()  # it does not end by itself
+    wire.disconnect()
+    await ann.expect_messages("two", "three")
+    wire.restore()
+    await mira.expect_connected()
+    await expect(mira.notice("Message deleted")).to_have_count(0)
+    await mira.expect_messages("two", "three")
 
 
 async def test_deletion_moves_nothing_but_the_rows_above(world: World, room: str) -> None:

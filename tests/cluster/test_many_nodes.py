@@ -10,8 +10,8 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.api.api_client import ApiClient
-from tests.browser.person import Person
-from tests.browser.world import BrowserContextPool, World, open_context_pool
+from tests.browser.world import World
+from tests.cluster.people import join_on_nodes, move_to, node_of
 from tests.fakes import UNLIMITED
 from tests.servers.forked_cluster import ForkedCluster
 from tests.timeouts import DEADLINE
@@ -35,19 +35,6 @@ async def cluster() -> AsyncIterator[Cluster]:
         assert not [entry for entry in log_lines if any(word in entry for word in _ALARMS)]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def context_pool() -> AsyncIterator[BrowserContextPool]:
-    async with open_context_pool() as context_pool:
-        yield context_pool
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def world(cluster: Cluster, context_pool: BrowserContextPool) -> AsyncIterator[World]:
-    world = World(cluster, context_pool)
-    yield world
-    await world.end()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def clients(cluster: Cluster) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Open an HTTP client for each node, without nginx."""
@@ -60,32 +47,11 @@ async def clients(cluster: Cluster) -> AsyncIterator[list[httpx.AsyncClient]]:
         await client.aclose()
 
 
-async def _join_on_nodes(world: World, cluster: Cluster, room: str, *names: str) -> list[Person]:
-    """Sign visitors in and let them join a room, each on a different node."""
-    people = await world.members(room, *names)
-    for person, node in zip(people, cluster.nodes, strict=False):
-        await _move_to(person, node)
-    return people
-
-
-async def _move_to(person: Person, node: Node) -> None:
-    """Reload the page until the given node renders it."""
-    async with asyncio.timeout(DEADLINE):
-        while await _node_of(person) != node.name:
-            await person.page.reload()
-            await person.expect_connected()
-
-
-async def _node_of(person: Person) -> object:
-    """Return the name of the node that has rendered the page."""
-    return await person.page.evaluate("window.socket?.io.opts.query.node")
-
-
 async def test_members_on_three_nodes_exchange_messages_and_presence(
     world: World, cluster: Cluster
 ) -> None:
     room = world.name("night train")
-    ann, mira, zoe = people = await _join_on_nodes(world, cluster, room, "Ann", "Mira", "Zoë")
+    ann, mira, zoe = people = await join_on_nodes(world, cluster, room, "Ann", "Mira", "Zoë")
     for person in people:
         await person.post_messages(f"hello from {person.nickname}")
     for person in people:
@@ -104,12 +70,12 @@ async def test_lobby_on_another_node_shows_rooms_presence_and_unread_counts(
 ) -> None:
     room = world.name("night train")
     watcher = await world.visitor("Watcher")
-    await _move_to(watcher, cluster.nodes[2])
-    ann, mira = await _join_on_nodes(world, cluster, room, "Ann", "Mira")
+    await move_to(watcher, cluster.nodes[2])
+    ann, mira = await join_on_nodes(world, cluster, room, "Ann", "Mira")
     await expect(watcher.public_room(room)).to_contain_text("2 here")
     await watcher.open_room(room)
     await watcher.open_path("/")
-    await _move_to(watcher, cluster.nodes[2])
+    await move_to(watcher, cluster.nodes[2])
     await ann.post_messages("one")
     await mira.post_messages("two")
     await expect(watcher.own_room(room)).to_contain_text("2 unread")
@@ -119,7 +85,7 @@ async def test_lobby_on_another_node_shows_rooms_presence_and_unread_counts(
     await watcher.expect_messages("one", "two")
     await watcher.open_path("/")
     for node in cluster.nodes:
-        await _move_to(watcher, node)
+        await move_to(watcher, node)
         await expect(watcher.own_room(room)).to_be_visible()
         await expect(watcher.own_room(room).get_by_text("unread")).to_be_hidden()
 
@@ -130,7 +96,7 @@ async def test_expired_or_deleted_message_disappears_on_all_nodes(
     room = world.name("ferry")
     host = await _sign_in(clients[0], world.name("Host"))
     await host.open(room, message_ttl=TTL)
-    ann, mira, zoe = people = await _join_on_nodes(world, cluster, room, "Ann", "Mira", "Zoë")
+    ann, mira, zoe = people = await join_on_nodes(world, cluster, room, "Ann", "Mira", "Zoë")
     await ann.post_messages("now or never")
     await mira.post_messages("a slip")
     await zoe.expect_message("a slip")
@@ -143,7 +109,7 @@ async def test_expired_or_deleted_message_disappears_on_all_nodes(
 
 async def test_forgotten_visitor_is_removed_on_all_nodes(world: World, cluster: Cluster) -> None:
     room = world.name("night train")
-    ann, mira, zoe = await _join_on_nodes(world, cluster, room, "Ann", "Mira", "Zoë")
+    ann, mira, zoe = await join_on_nodes(world, cluster, room, "Ann", "Mira", "Zoë")
     await ann.post_messages("remember me")
     await mira.post_messages("I shall")
     await zoe.expect_messages("remember me", "I shall")
@@ -157,7 +123,7 @@ async def test_forgotten_visitor_is_removed_on_all_nodes(world: World, cluster: 
 
 async def test_burnt_room_ends_on_all_nodes(world: World, cluster: Cluster) -> None:
     room = world.name("night train")
-    people = await _join_on_nodes(world, cluster, room, "Ann", "Mira")
+    people = await join_on_nodes(world, cluster, room, "Ann", "Mira")
     await people[1].post_messages("good night")
     await people[0].button("Burn room").click()
     await people[0].button("Yes, burn it now").click()
@@ -222,7 +188,7 @@ async def test_pages_of_a_stopped_node_move_to_another_and_keep_the_draft(
     world: World, cluster: Cluster, stop: Callable[[Node], Awaitable[None] | None]
 ) -> None:
     room = world.name("tram")
-    ann, ben = await _join_on_nodes(world, cluster, room, "Ann", "Ben")
+    ann, ben = await join_on_nodes(world, cluster, room, "Ann", "Ben")
     await ann.fill_message("I was just about to")
     await ann.page.evaluate("window.socket.on('move', () => (sessionStorage.moved = 'yes'))")
     node = cluster.nodes[0]
@@ -232,7 +198,7 @@ async def test_pages_of_a_stopped_node_move_to_another_and_keep_the_draft(
         await ben.post_messages("are you there?")
         await ann.expect_message("are you there?")
         await ann.expect_connected()
-        assert await _node_of(ann) != node.name
+        assert await node_of(ann) != node.name
         moved = await ann.page.evaluate("sessionStorage.moved")
         assert moved == ("yes" if stop is Node.stop else None)
         await expect(ann.message_input).to_have_value("I was just about to")

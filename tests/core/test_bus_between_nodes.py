@@ -28,6 +28,9 @@ from anonchat import (
     RoomStateChanged,
     StartupError,
     TooManyPhrases,
+    TranscriptEnded,
+    Typing,
+    TypingChanged,
     Unavailable,
     VisitorTold,
     WrongPhrase,
@@ -134,6 +137,53 @@ async def test_node_receives_the_events_of_another_node(nodes: Nodes) -> None:
     await wait_until(lambda: bool(recorder.of_type(RoomEnded)))
     assert second._keys.get(f"room {room.id}") is None
     await wait_until(lambda: not second.room_directory.summary(room.id))
+
+
+async def test_typing_on_one_node_is_shown_on_another_until_the_message(
+    nodes: Nodes, clock: FakeClock
+) -> None:
+    here, there = nodes
+    room, (ann,) = await create_room_with_members(here, "night train", "Ann")
+    author = (await here.memberships.require(room.id, visitor_id=ann.id)).author
+    await there.bus.subscribe_room(room.id)
+    recorder = EventRecorder(there)
+    await here.typing.signal(room.id, visitor_id=ann.id)
+    await wait_until(lambda: bool(recorder.of_type(TypingChanged)))
+    assert recorder.of_type(TypingChanged) == [TypingChanged(room.id, Typing((author,)))]
+    await post_messages(here, room, ann, "hello")
+    await wait_until(lambda: len(recorder.of_type(TypingChanged)) == 2)
+    assert there.typing.get(room.id) == Typing()
+    await here.typing.signal(room.id, visitor_id=ann.id)
+    await wait_until(lambda: len(recorder.of_type(TypingChanged)) == 3)
+    clock.advance(timedelta(seconds=6))
+    await wait_until(lambda: len(recorder.of_type(TypingChanged)) == 4)
+
+
+async def test_transcript_needs_and_gets_the_consent_of_those_on_another_node(
+    nodes: Nodes,
+) -> None:
+    here, there = nodes
+    room, (ann, ben, mira) = await create_room_with_members(
+        here, "night train", "Ann", "Ben", "Mira"
+    )
+    await post_messages(here, room, mira, "hello")
+    for visitor in (ben, mira):
+        member = await there.memberships.require(room.id, visitor_id=visitor.id)
+        await there.presence.enter(member, page_id=visitor.id)
+    await wait_until(lambda: len(here.presence.list_present(room.id)) == 2)
+    recorder = EventRecorder(there)
+    question = await here.transcripts.ask(room.id, visitor_id=ann.id)
+    await wait_until(lambda: there.transcripts.find_question(room.id) == question)
+    for visitor in (ben, mira):
+        assert not recorder.of_type(TranscriptEnded)
+        await there.transcripts.answer(
+            room.id, visitor_id=visitor.id, question_id=question.id, agrees=True
+        )
+    await wait_until(lambda: bool(recorder.of_type(TranscriptEnded)))
+    file = await there.transcripts.save(
+        room, visitor_id=ann.id, question_id=question.id, format="text"
+    )
+    assert file.content.decode().endswith("Mira: hello\n")
 
 
 async def test_change_of_a_room_on_one_node_is_known_on_another(nodes: Nodes) -> None:

@@ -67,7 +67,7 @@ async def test_join_and_leave_statements_cost_does_not_grow_with_room_history(
     await chat.memberships.join(room.id, visitor_id=bob.id)
     await chat.memberships.list_members(room.id, visitor_id=bob.id)
     await chat.memberships.list_of_visitor(bob.id)
-    await chat.memberships.read_marks(bob.id)
+    await chat.memberships.list_unread(bob.id)
     await chat.memberships.leave(room.id, visitor_id=bob.id)
     await chat.expiry.purge()
     await chat.identity.forget(bob.id)

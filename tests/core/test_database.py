@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
+from sqlmodel import select
 
 from anonchat import Chat, Unavailable
 from tests.fakes import FakeClock, create_room_with_members, post_messages, read, running_chat
@@ -117,3 +118,27 @@ def _locked(path: Path) -> Iterator[None]:
             yield
         finally:
             other.kill()
+
+
+async def test_closing_waits_for_work_in_progress(chat: Chat) -> None:
+    database = chat._database
+    is_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def work() -> int:
+        async with database.read_session() as session:
+            is_begun.set()
+            await may_end.wait()
+            return (await session.exec(select(42))).one()
+
+    working = asyncio.create_task(work())
+    await is_begun.wait()
+    closing = asyncio.create_task(database.close())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    may_end.set()
+    assert await working == 42
+    await closing
+    with pytest.raises(Unavailable):
+        async with database.read_session():
+            pass

@@ -123,3 +123,19 @@ async def test_cancelled_users_hold_no_slot() -> None:
         assert semaphore.count_waiting() == 0
         assert semaphore._held == semaphore._held_by_groups == 0
         assert not semaphore._groups
+
+
+async def test_closed_semaphore_admits_nobody_and_waits_for_those_who_came_before() -> None:
+    semaphore = FairSemaphore(1, reserved=0, queue_max=9)
+    users = _Users(semaphore)
+    await users.start("a1", "a2")
+    closing = asyncio.create_task(semaphore.close())
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        async with semaphore.slot("a", timeout_seconds=DEADLINE):
+            pass
+    await users.release("a1")
+    assert not closing.done()
+    await users.release("a2")
+    await closing
+    assert users.admitted == ["a1", "a2"]

@@ -807,7 +807,7 @@ async def test_history_queries_use_the_index(chat: Chat) -> None:
     await chat.messages.history(room.id, visitor_id=ann.id, limit=5, after=0)
     await chat.messages.history(room.id, visitor_id=ann.id, limit=5, before=2)
     await _newest(chat, room, ann, 5)
-    await chat.memberships.read_marks(ann.id)
+    await chat.memberships.list_unread(ann.id)
     queries = [
         (statement, parameters) for statement, parameters in executed if "FROM message" in statement
     ]

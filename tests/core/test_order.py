@@ -20,6 +20,7 @@ from anonchat import (
     RateLimited,
     Room,
     RoomChanged,
+    TypingSignalled,
     Visitor,
 )
 from anonchat.security.key_names import visitor_key_name
@@ -255,6 +256,15 @@ async def test_muted_member_cannot_post_edit_or_react_until_the_mute_ends(
         clock.advance(MINUTES_10)
         await place.post("Cid", "after")
         assert await read(chat, place.room, place.visitors["Ann"]) == ["hello", "after"]
+
+
+async def test_muted_member_is_not_shown_to_be_typing(place: Place) -> None:
+    recorder = EventRecorder(place.chat)
+    await place.mute("Ann", "Cid")
+    for name in ("Cid", "Dan"):
+        await place.chat.typing_signals.signal(place.id, **place.by(name))
+    (event,) = recorder.of_type(TypingSignalled)
+    assert event.author == place.authors["Dan"]
 
 
 async def test_mute_for_good_ends_by_unmuting_only(place: Place, clock: FakeClock) -> None:

@@ -89,7 +89,12 @@ async def test_silent_node_is_reported_as_an_event_gap_once(
     gaps: list[object] = []
     monkeypatch.setattr(chat.bus, "report_gap", lambda: gaps.append(EventsLost()))
     seconds = 0.0
-    presence = Presence(bus=chat.bus, node="here", elapsed=lambda: seconds)
+    presence = Presence(
+        bus=chat.bus,
+        node="here",
+        read_preferences=chat.preferences.get,
+        elapsed=lambda: seconds,
+    )
     await chat.bus.publish_local(PresenceSnapshot("there", (ann,), False))
     await presence.tick()
     assert not gaps

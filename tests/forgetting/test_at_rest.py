@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anonchat import Chat, Event, Message, MessagesDeleted, Visitor
+from anonchat import Chat, Event, Message, MessagesDeleted, Post, Visitor
 from anonchat.security.key_names import SPAN
 from tests.fakes import (
     FakeClock,
@@ -41,6 +41,21 @@ async def say(chat: Chat, site: CanarySite) -> Message:
     """Let Ann say a text in the room with the longer lifetime; return the message."""
     site.canaries.append(text := canary("said"))
     return await chat.messages.post(site.long.id, visitor_id=site.ann.id, text=text)
+
+
+async def say_once(chat: Chat, site: CanarySite) -> Message:
+    """Let Ann say a text that Ben can open once; return the message."""
+    site.canaries.append(text := canary("once"))
+    return await chat.messages.post(
+        site.long.id, visitor_id=site.ann.id, post=Post(text, once=True)
+    )
+
+
+async def open_once(chat: Chat, site: CanarySite, message: Message) -> str:
+    """Let Ben open a message once."""
+    return await chat.messages.open_once(
+        site.long.id, visitor_id=site.ben.id, message_id=message.id
+    )
 
 
 async def edit(chat: Chat, site: CanarySite, message: Message, text: str) -> None:
@@ -115,6 +130,10 @@ async def test_no_plaintext_is_in_any_file_at_any_time(data: Path, clock: FakeCl
     )
     site.canaries.append(_EMOJI)
     assert_no_plaintext("after an edit")
+    once = await say_once(chat, site)
+    assert_no_plaintext("after a post that can be opened once")
+    await open_once(chat, site, once)
+    assert_no_plaintext("after it was opened")
     name, topic = canary("new name"), canary("new topic")
     unwanted = canary("unwanted")
     site.canaries += [name, topic, unwanted]
@@ -405,3 +424,15 @@ async def _wait_for_deletion(chat: Chat) -> None:
 
     chat.bus.subscribe(on_event)
     await gone.wait()
+
+
+async def test_message_that_all_have_opened_cannot_be_decrypted(
+    chat: Chat, site: CanarySite, disk_copies: DiskCopies
+) -> None:
+    message = await say_once(chat, site)
+    text = site.canaries[-1]
+    disk_copies.copy_database()
+    assert text in disk_copies.decrypt()
+    assert await open_once(chat, site, message) == text
+    disk_copies.copy_database()
+    assert text not in disk_copies.decrypt()

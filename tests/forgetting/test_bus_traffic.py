@@ -16,6 +16,7 @@ from anonchat.events import (
     MemberChanged,
     MemberJoined,
     MessageEdited,
+    MessageOpened,
     MessagePosted,
     MessageReacted,
     PeerPresence,
@@ -23,6 +24,7 @@ from anonchat.events import (
     RoomActivity,
     RoomChanged,
     RoomOpened,
+    TypingSignalled,
     VisitorTold,
 )
 from tests.fakes import EventRecorder, FakeClock, running_chat, sign_in
@@ -108,6 +110,18 @@ async def _trigger_events(first: Chat, second: Chat, words: dict[str, str]) -> s
     assert reacted.reactions
     await wait_until(lambda: bool(event_recorder.of_type(MessageReacted)))
     assert event_recorder.of_type(MessageReacted) == [MessageReacted(reacted, ben.id)]
+    words["once"] = canary("once")
+    once = Post(words["once"], once=True)
+    cid = await sign_in(first, "Cid")
+    await first.memberships.join(room.id, visitor_id=cid.id)
+    message_once = await second.messages.post(room.id, visitor_id=ben.id, post=once)
+    opened = await second.messages.open_once(room.id, visitor_id=ann.id, message_id=message_once.id)
+    assert opened == words["once"]
+    await wait_until(lambda: bool(event_recorder.of_type(MessageOpened)))
+    (event,) = event_recorder.of_type(MessageOpened)
+    assert (event.message.text, event.message.opened) == ("", 1)
+    await second.typing.signal(room.id, visitor_id=ben.id)
+    await wait_until(lambda: bool(event_recorder.of_type(TypingSignalled)))
     await wait_until(lambda: any(each.members for each in event_recorder.of_type(PresenceSnapshot)))
     await wait_until(lambda: first.presence.list_present(room.id) == {ben_in.author})
     await second.presence.leave(ben_in, page_id="one")
@@ -148,7 +162,7 @@ async def test_bus_traffic_contains_no_text_even_with_the_group_key(
     assert kinds >= {
         RoomOpened, RoomChanged, MemberJoined, MessagePosted, RoomActivity, PeerPresence,
         PresenceSnapshot, VisitorTold, KeysCreated, MessageEdited,
-        MessageReacted, MemberChanged,
+        MessageReacted, MemberChanged, MessageOpened, TypingSignalled,
     }  # fmt: skip
     folder = tmp_path / "recorded"
     folder.mkdir()

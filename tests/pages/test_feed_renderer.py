@@ -54,6 +54,19 @@ async def test_told_text_is_sent_to_the_pages_of_its_visitor_alone(url: str, cha
         assert not _has_received("sidebar", other, "for you")
 
 
+async def test_mention_is_told_to_the_pages_of_who_is_mentioned(url: str, chat: Chat) -> None:
+    room, (ann,) = await create_room_with_members(chat, "room of the mention", "Ann who mentions")
+    bob, token = await chat.identity.sign_in("Bob mentioned")
+    await chat.identity.authenticate(token)
+    await chat.memberships.join(room.id, visitor_id=bob.id)
+    async with open_tab(url, f"/r/{room.slug}", token=token) as page:
+        await wait_until(lambda: _has_received("present", page))
+        await chat.messages.post(room.id, visitor_id=ann.id, text="@bob mentioned")
+        await wait_until(lambda: _has_received("sidebar", page, f'"mentioned":{{"{room.id}":1}}'))
+        await chat.messages.edit_by_seq(room.id, visitor_id=ann.id, seq=1, text="nobody")
+        await wait_until(lambda: _has_received("sidebar", page, '"recount":true'))
+
+
 async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
     url: str, chat: Chat
 ) -> None:
@@ -85,6 +98,25 @@ async def test_change_of_a_room_is_published_to_all_lists_that_show_it(
             (lobby, "card", "still here"),
         ):
             await wait_until(partial(_has_received, channel, tab, text))
+
+
+async def test_joins_and_departures_are_sent_to_the_members_alone(url: str, chat: Chat) -> None:
+    ann, token = await chat.identity.sign_in("Ann of the door")
+    await chat.identity.authenticate(token)
+    room = await chat.rooms.open("room of the door", visitor_id=ann.id)
+    bob, other_token = await chat.identity.sign_in("Bob of the door")
+    await chat.identity.authenticate(other_token)
+    async with (
+        open_tab(url, f"/r/{room.slug}", token=token) as page,
+        open_tab(url, f"/r/{room.slug}", token=other_token) as outside,
+    ):
+        member = await chat.memberships.join(room.id, visitor_id=bob.id)
+        joined = f'{{"author":"{member.author}","name":"Bob of the door","joined":true}}'
+        await wait_until(partial(_has_received, "messages", page, f'"moved":{joined}'))
+        await chat.memberships.leave(room.id, visitor_id=bob.id)
+        left = f'{{"author":"{member.author}","joined":false}}'
+        await wait_until(partial(_has_received, "messages", page, f'"moved":{left}'))
+        assert not _has_received("messages", outside, "moved")
 
 
 async def test_edited_message_replaces_its_row_on_pages_that_show_it(url: str, chat: Chat) -> None:

@@ -76,6 +76,8 @@ async def test_all_urls_of_a_page_are_below_the_path(site: PrefixedSite, path: s
         ("/", 303, "/chat/login"),
         ("/r/night-train?a=b", 303, "/chat/login?next=/r/night-train%3Fa%3Db"),
         ("/login/", 308, "/chat/login"),
+        ("/lite/night-train", 303, "/chat/login?next=/lite/night-train"),
+        ("/lite/", 308, "/chat/lite"),
         ("/api/v1/problems/not-found", 303, "../docs#not-found"),
     ],
 )

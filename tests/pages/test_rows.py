@@ -29,6 +29,7 @@ from pages.rows import (
     lobby_counts_row,
     member_row,
     message_row,
+    opened_html,
     sidebar_row,
     title_row,
 )
@@ -335,3 +336,16 @@ def test_message_row_counts_reactions_and_names_their_authors() -> None:
     assert ">👍 2</button>" in html
     assert 'data-authors="a1 b2"' in html
     assert ">&lt;b&gt; 1</button>" in html
+
+
+def test_row_of_a_message_to_be_opened_once_names_its_readers() -> None:
+    once = replace(MESSAGE, once=True, text="", readers=("a1", "b2"), openers=("c3",))
+    html = message_row(once).html
+    assert 'data-readers="a1 b2"' in html
+    assert 'data-openers="c3"' in html
+    assert 'class="once"' not in message_row(MESSAGE).html
+
+
+def test_opened_text_is_escaped_and_drawn_as_markdown() -> None:
+    assert "<strong>bold</strong> &lt;b&gt;" in opened_html("**bold** <b>")
+    assert opened_html("a &").endswith(">a &amp;</div>")

@@ -16,8 +16,9 @@ from nicegui.event_listener import EventListener
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from anonchat import Chat, ConnectionLimit
+from anonchat import Chat, ConnectionLimit, Post
 from anonchat.rates import Rate
+from pages.lists.messages import MessageList
 from pages.transport import socket_authorizer as module
 from pages.transport import websocket
 from pages.transport.connections import Connections
@@ -168,6 +169,42 @@ async def test_former_member_can_neither_post_nor_receive(site: RoomSite) -> Non
         history = await chat.messages.history(room.id, visitor_id=site.bob.id, limit=50)
         assert [message.text for message in history] == ["not for her ears"]
         assert not [frame for frame in page.received if "not for her ears" in frame]
+
+
+async def test_opened_text_reaches_only_the_page_of_its_reader(site: RoomSite) -> None:
+    chat, room, path = site.chat, site.room, f"/r/{site.room.slug}"
+    await chat.memberships.join(room.id, visitor_id=site.bob.id)
+    late, late_token = await chat.identity.sign_in(f"Late {room.id[:8]}")
+    await chat.identity.authenticate(late_token)
+    await chat.messages.post(room.id, visitor_id=site.ann.id, post=Post("under the mat", once=True))
+    await chat.memberships.join(room.id, visitor_id=late.id)
+    tokens = (site.ann_token, site.bob_token, late_token)
+    async with AsyncExitStack() as stack:
+        author, reader, other = [
+            await stack.enter_async_context(open_tab(site.url, path, token=token))
+            for token in tokens
+        ]
+        for page in (author, other, reader):
+            list_id = next(
+                id for id, each in page.client.elements.items() if isinstance(each, MessageList)
+            )
+            (listener,) = [
+                each
+                for each in page.listeners()
+                if (each.element_id, each.type) == (list_id, "open")
+            ]
+            for args in ({}, {"key": "x"}, {"key": 1}, {"key": "2"}, {"key": "1"}):
+                await page.fire(listener, args)
+            await wait_until(
+                lambda page=page: (
+                    "under the mat" in "".join(page.received)
+                    or "failOpening" in "".join(page.received)
+                )
+            )
+        await wait_until(lambda: "under the mat" in "".join(reader.received))
+        await wait_until(lambda: '"drop"' in "".join(other.received))
+        for page in (author, other):
+            assert "under the mat" not in "".join(page.received)
 
 
 async def test_post_sent_a_hundred_times_is_stored_once(site: RoomSite) -> None:

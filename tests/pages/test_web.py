@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from nicegui import Client
+from nicegui import Client, app
 from starlette.types import Message
 
 from anonchat import Chat
@@ -53,7 +53,7 @@ async def test_head_response_equals_get_without_body(browser: httpx.AsyncClient,
 
 
 async def test_every_form_route_is_named_for_floods(web: FastAPI) -> None:
-    routes = iter_route_contexts(web.routes)
+    routes = [*iter_route_contexts(web.routes), *iter_route_contexts(app.routes)]
     methods = {(method, route.path) for route in routes for method in route.methods or ()}
     forms = {each for each in methods if each[0] not in ("GET", "HEAD")}
     assert forms - {("POST", "/plugins/sample/echo")} == FORM_ROUTES  # plugins have their own

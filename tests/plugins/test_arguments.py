@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, StringConstraints
 
-from anonchat.plugins.arguments import WrongArguments, read_arguments
+from anonchat.plugins.arguments import WrongArguments, read_arguments, split_words
 
 Few = Annotated[int, Field(ge=1, le=9)]
 
@@ -40,6 +40,18 @@ def switch(on: bool) -> None: ...
 def fraction(share: float) -> None: ...
 def either(share: int | None = None, *, loud: bool = False) -> None: ...
 def span(duration: timedelta) -> None: ...
+
+
+@pytest.mark.parametrize("quoted", ['"a b"', "“a b”", "„a b“", "”a b”", "«a b»"])
+def test_quotes_of_all_languages_make_one_word(quoted: str) -> None:
+    assert parse(two_words, f"{quoted} c") == {"one": "a b", "two": "c"}
+    assert parse(two_words, f"c {quoted}") == {"one": "c", "two": "a b"}
+    assert split_words(f"c {quoted} d") == ["c", "a b", "d"]
+
+
+@pytest.mark.parametrize("text", ["“a", "a”", "«a”", "“a”b"])
+def test_quotes_that_do_not_enclose_a_word_are_part_of_it(text: str) -> None:
+    assert split_words(f"{text} c") == [text, "c"]
 
 
 def parse(function: Callable[..., Any], line: str) -> dict[str, object]:

@@ -1,8 +1,10 @@
 """Questions whose answers are revealed together."""
 
+import asyncio
+
 import pytest
 
-from anonchat.plugins import Refused
+from anonchat.plugins import RateLimited, Refused
 from anonchat.plugins.builtin import answers, words
 from anonchat.plugins.testing import chat_with
 
@@ -32,6 +34,32 @@ async def test_answers_are_revealed_together_and_without_names() -> None:
         drawn = str(chat.host.drawer.draw(message))
         assert "<li>the tea</li>" in drawn and "<li>the &lt;biscuits&gt;</li>" in drawn
         assert await chat.state(answers.plugin, room).items() == {}
+
+
+async def test_two_who_reveal_at_once_post_once() -> None:
+    async with chat_with(answers.plugin) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        await ann.say(room, "/ask Well?")
+        await bob.say(room, "/answer yes")
+        results = await asyncio.gather(
+            *(ann.say(room, "/reveal") for _ in range(3)), return_exceptions=True
+        )
+        assert sorted(type(each).__name__ for each in results) == ["NoneType", "Refused", "Refused"]
+        assert [each.text for each in await ann.read(room)] == ["Well?", "Well?\n• yes"]
+
+
+async def test_answers_that_could_not_be_posted_are_kept() -> None:
+    async with chat_with(answers.plugin, posts_per_visitor="1/1m") as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        await ann.say(room, "/ask Well?")
+        await bob.say(room, "/answer yes")
+        with pytest.raises(RateLimited):
+            await ann.say(room, "/reveal")
+        await chat.advance("1m")
+        await ann.say(room, "/reveal")
+        assert (await ann.read(room))[-1].text == "Well?\n• yes"
 
 
 async def test_order_does_not_tell_who_answered_first() -> None:

@@ -4,9 +4,11 @@ import pytest
 from pydantic import JsonValue
 
 from anonchat import NotAllowed
+from anonchat.events import RoomStateChanged
 from anonchat.plugins import Message, Refused
 from anonchat.plugins.builtin import chatting, masquerade
 from anonchat.plugins.testing import Person, TestChat, chat_with
+from tests.fakes import EventRecorder
 
 
 async def _names(person: Person, room: object) -> list[str]:
@@ -31,6 +33,18 @@ async def test_everybody_keeps_one_mask_for_a_round() -> None:
         assert len({*first, "Ann", "Bob"}) == 4
         await chat.advance("4m")
         assert await _speak(chat, room, ann, bob) == first
+
+
+async def test_state_is_changed_only_to_deal_a_mask() -> None:
+    async with chat_with(masquerade.plugin) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        events = EventRecorder(chat.host.chat)
+        await _speak(chat, room, ann, bob)
+        assert not events.of_type(RoomStateChanged)
+        await ann.say(room, "/masks on 5m")
+        await _speak(chat, room, ann, bob, ann, bob, ann)
+        assert len(events.of_type(RoomStateChanged)) == 3
 
 
 async def test_masks_are_dealt_anew_after_their_time() -> None:

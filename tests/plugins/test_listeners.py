@@ -13,9 +13,12 @@ from anonchat.plugins import (
     MemberJoined,
     MemberLeft,
     Message,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     Plugin,
+    Post,
     Room,
     RoomChanged,
     RoomEnded,
@@ -34,6 +37,36 @@ EVENTS = (
     RoomEnded,
     RoomOpened,
 )
+
+
+async def test_changes_of_a_message_are_heard_with_its_room() -> None:
+    plugin, seen = Plugin("mine"), list[str]()
+
+    @plugin.on(MessageEdited)
+    async def hear_edit(event: MessageEdited, room: Room, state: RoomState) -> None:
+        await state.put("text", event.message.text)
+        seen.append(f"edited in {room.name}: {event.message.text}")
+
+    @plugin.on(MessageReacted)
+    def hear_reaction(event: MessageReacted, message: Message) -> None:
+        found = [f"{each.emoji} {len(each.authors)}" for each in message.reactions]
+        seen.append(f"reacted in {event.room.name}: {found}")
+
+    async with chat_with(plugin) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        message = await ann.say(room, "one")
+        assert isinstance(message, Message)
+        messages = chat.host.chat.messages
+        await messages.edit(
+            room.id, visitor_id=ann.visitor_id, message_id=message.id, text="one more"
+        )
+        await messages.react(
+            room.id, visitor_id=bob.visitor_id, message_id=message.id, emoji="👍", on=True
+        )
+        await chat.settle()
+        assert await chat.state(plugin, room).get("text") == "one more"
+    assert seen == ["edited in tea: one more", "reacted in tea: ['👍 1']"]
 
 
 async def test_a_listener_is_called_once_with_each_event_in_order() -> None:
@@ -72,6 +105,35 @@ async def test_a_listener_is_called_once_with_each_event_in_order() -> None:
     ]
     for visitor_id in (ann.visitor_id, bob.visitor_id):
         assert visitor_id not in repr(seen)
+
+
+async def test_text_that_is_opened_once_reaches_no_plugin() -> None:
+    plugin, seen = Plugin("mine"), list[object]()
+
+    @plugin.on(MessagePosted)
+    async def listen(event: MessagePosted, message: Message, room: Room, chat: Chat) -> None:
+        (reader,) = [each for each in await chat.list_members(room) if each.nickname == "Bob"]
+        seen.extend([event, message, await chat.history(room, reader)])
+
+    @plugin.action("Repeat", where="message")
+    def repeat(message: Message) -> str:
+        seen.append(message)
+        return message.text or "nothing"
+
+    async with chat_with(plugin) as chat:
+        ann, bob, cid = [await chat.enter(name) for name in ("Ann", "Bob", "Cid")]
+        room = await chat.open_room("tea", ann, bob, cid)
+        messages = chat.host.chat.messages
+        post = Post("under the mat", once=True)
+        posted = await messages.post(room.id, visitor_id=ann.visitor_id, post=post)
+        text = await messages.open_once(room.id, visitor_id=bob.visitor_id, message_id=posted.id)
+        assert text == post.text
+        await chat.settle()
+        (message,) = await cid.read(room)
+        assert await cid.act(room, "Repeat", message) == "nothing"
+        assert chat.draw(message) == ""
+    assert len(seen) == 4
+    assert "mat" not in repr(seen)
 
 
 async def test_parts_of_the_event_and_the_state_of_its_room_are_injected() -> None:

@@ -57,6 +57,18 @@ def test_hostile_data_is_escaped(wrap: Callable[[str], Any]) -> None:
     assert "<script" not in html
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(\w)\1", r"(?P<twin>\w)(?P=twin)", r"(?i)OO", r"(?<=p)(*PRUNE)oo", "(?r)oo", "o{2}"],
+)
+@pytest.mark.parametrize("other", [":never:", "(n)ever", "(?i)NEVER"])
+def test_marks_of_any_pattern_are_found_beside_others(pattern: str, other: str) -> None:
+    found = (pattern, lambda match: "00")
+    beside = (other, lambda match: "P")
+    assert mark("pool", found, beside) == mark("pool", beside, found) == "p00l"
+    assert mark("<pot>", found) == "&lt;pot&gt;"
+
+
 def fail(message: Message) -> str:
     raise RuntimeError(message.text)
 
@@ -150,7 +162,7 @@ def test_a_mark_that_fails_leaves_the_text(caplog: pytest.LogCaptureFixture) -> 
 def test_empty_matches_are_skipped_and_the_number_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("anonchat.plugins.rendering._SEARCH_SECONDS", DEADLINE)
+    monkeypatch.setattr("anonchat.plugins.rendering.SEARCH_SECONDS", DEADLINE)
     assert mark("abc", ("x*", lambda match: "y")) == "abc"
     assert mark("a" * 300, ("a", lambda match: "b")) == "b" * 200 + "a" * 100
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import count
 
 import pytest
 
 from anonchat import InvalidMessage, RateLimited, split_command, unescape_slash
+from anonchat.events import LimitUsage
 from anonchat.plugins import Chat as PluginChat
-from anonchat.plugins import CommandInfo, Plugin, Post, RoomState
+from anonchat.plugins import CommandInfo, Member, Plugin, Post, RoomState
 from anonchat.plugins.testing import TestChat, chat_with
 from tests.timeouts import DEADLINE
 
@@ -46,10 +48,21 @@ def say(text: str) -> Post:
     return Post(text)
 
 
+@plugin.command()
+def roll() -> Post:
+    """Post something that is more than a text."""
+    return Post("a six", kind="dice", data=[6])
+
+
 @plugin.command(who="owner")
 def end(chat: PluginChat) -> str:
     """End."""
     return chat.name
+
+
+@plugin.action("Wave")
+def wave(member: Member) -> str:
+    return f"{member.nickname} waves."
 
 
 @pytest.fixture
@@ -115,12 +128,39 @@ async def test_limit_of_commands_counts_those_of_all_rooms() -> None:
             await ann.say(await chat.open_room("milk", ann), "/say hello")
 
 
+async def test_actions_have_a_limit_of_their_own() -> None:
+    limits = {"actions_per_visitor": "2/1h", "commands_per_visitor": "1/1h"}
+    async with chat_with(plugin, **limits) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        await ann.say(room, "/say hello")
+        for _ in range(2):
+            await ann.act(room, "Wave")
+        with pytest.raises(RateLimited):
+            await ann.act(room, "Wave")
+        assert await bob.act(room, "Wave") == "Bob waves."
+
+
+async def test_cooldown_counts_the_uses_on_other_nodes() -> None:
+    async with chat_with(plugin) as chat:
+        ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+        room = await chat.open_room("tea", ann, bob)
+        name, core = "cooldown of /rest", chat.host.chat
+        used = core.limits._shared[name].hash_key(f"{room.id} {ann.visitor_id}")
+        await core.bus.publish_local(LimitUsage({name: {used: 1.0}}))  # as if by another node
+        with pytest.raises(RateLimited):
+            await ann.say(room, "/rest")
+        await bob.say(room, "/rest")
+        await chat.advance("10s")
+        await ann.say(room, "/rest")
+
+
 async def test_plugins_list_the_commands_that_a_member_may_use(chat: TestChat) -> None:
     ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
     room = await chat.open_room("tea", ann, bob)
     listed = plugin.chat.list_commands(room, await ann.member(room))
     assert CommandInfo("say", "/say <text>", "Say something.") in listed
-    assert [each.name for each in listed] == ["end", "fail", "rest", "say", "wait"]
+    assert [each.name for each in listed] == ["end", "fail", "rest", "roll", "say", "wait"]
     of_bob = plugin.chat.list_commands(room, await bob.member(room))
     assert {*listed} - {*of_bob} == {CommandInfo("end", "/end", "End.")}
 
@@ -171,3 +211,19 @@ async def test_chat_stops_while_a_command_uses_the_database() -> None:
             await has_begun.wait()
     with pytest.raises(asyncio.CancelledError):
         await caller
+
+
+async def test_what_a_command_posts_has_the_lifetime_that_its_caller_has_chosen(
+    chat: TestChat,
+) -> None:
+    ann, bob = await chat.enter("Ann"), await chat.enter("Bob")
+    room = await chat.open_room("tea", ann, bob)
+    minute = timedelta(minutes=1)
+    said = await chat.host.run_command(room.id, ann.visitor_id, "/say hello", ttl=minute)
+    assert said.message
+    assert said.message.expires_at - said.message.posted_at == minute
+    once = await chat.host.run_command(room.id, ann.visitor_id, "/say secret", once=True)
+    assert once.message
+    assert (once.message.once, once.message.text) == (True, "")
+    with pytest.raises(InvalidMessage, match="Only a text"):
+        await chat.host.run_command(room.id, ann.visitor_id, "/roll", once=True)

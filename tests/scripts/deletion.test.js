@@ -5,7 +5,7 @@ import { Deletion } from "../../pages/elements/live_list/deletion.js";
 import { Notices } from "../../pages/elements/live_list/notices.js";
 import { JSDOM } from "../observatory/node_modules/jsdom/lib/api.js";
 
-let list, notices, deletion, log;
+let list, notices, deletion, log, announced;
 
 beforeEach(() => {
   mock.timers.reset();
@@ -13,7 +13,7 @@ beforeEach(() => {
   const { window } = new JSDOM("<main><div id=list></div><button id=other></button></main>");
   globalThis.document = window.document;
   list = document.getElementById("list");
-  log = [];
+  [log, announced] = [[], []];
   notices = new Notices(list);
   const record = (name) => (value) => log.push([name, value.key ?? value]);
   deletion = new Deletion({
@@ -22,6 +22,7 @@ beforeEach(() => {
     hide: record("hide"),
     show: record("show"),
     send: record("send"),
+    announce: (...change) => announced.push(change),
   });
 });
 
@@ -59,6 +60,23 @@ test("an undone deletion is never sent", () => {
   deletion.flush();
   tick(10_000);
   assert.deepEqual(log.filter(([name]) => name === "send"), [["send", "2"]]);
+});
+
+test("the server is told what begins and what is undone", () => {
+  deletion.begin(row("1"));
+  deletion.begin(row("2"));
+  undo(0).click();
+  assert.deepEqual(announced, [["1", true], ["2", true], ["1", false]]);
+  assert.deepEqual(deletion.keys(), ["2"]);
+});
+
+test("what the server no longer has cannot be undone, and is sent if it was not", () => {
+  deletion.begin(row("1"));
+  deletion.conclude("1");
+  deletion.conclude("unknown");
+  assert.deepEqual(log, [["hide", "1"], ["send", "1"]]);
+  assert.deepEqual(shown(), []);
+  assert.ok(!deletion.hides("1"));
 });
 
 test("a notice that appears under a pointer at rest ends", () => {

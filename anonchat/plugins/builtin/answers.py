@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from anonchat.plugins import (
     Chat,
+    ChatError,
     Language,
     Member,
     MemberLeft,
@@ -73,15 +74,32 @@ async def answer(
 @plugin.command(who="owner")
 async def reveal(chat: Chat, room: Room, member: Member, state: RoomState) -> None:
     """Show all answers, in a random order and without names."""
-    values = await state.items()
-    question = str(values.pop("question", ""))
-    answers = [str(answer) for answer in values.values()]
-    if not answers:
-        raise Refused("There are no answers yet.")
+    question, answers = await _take(state)
     _random.shuffle(answers)
-    for part in _split(answers):
-        await chat.post(room, member, Answers(question=question, answers=part).to_post())
-    await state.change(lambda values: values.clear())
+    shown = 0
+    try:
+        for part in _split([text for _, text in answers]):
+            await chat.post(room, member, Answers(question=question, answers=part).to_post())
+            shown += len(part)
+    except ChatError:  # such as a limit: the rest can be revealed later, unless there is a new one
+        rest = {"question": question, **dict(answers[shown:])}
+        await state.change(lambda values: values or values.update(rest))
+        raise
+
+
+async def _take(state: RoomState) -> tuple[str, list[tuple[str, str]]]:
+    """Remove the question and its answers, and return them: nobody else can reveal them then."""
+    taken: dict[str, str] = {}
+
+    def take(values: dict[str, JsonValue]) -> None:
+        if not values.keys() - {"question"}:
+            raise Refused("There are no answers yet.")
+        taken.clear()
+        taken.update({key: str(value) for key, value in values.items()})
+        values.clear()
+
+    await state.change(take)
+    return taken.pop("question", ""), list(taken.items())
 
 
 @plugin.on(MemberLeft)

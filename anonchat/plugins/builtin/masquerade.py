@@ -34,6 +34,10 @@ class Masks(BaseModel):
     animals: list[str]
     worn: dict[str, str] = {}
 
+    def find(self, author: str, now: datetime) -> str | None:
+        """Return the mask that a person wears in this round, if they have one."""
+        return self.worn.get(author) if now < self.dealt_at + self.every else None
+
     def deal(self, author: str, now: datetime) -> str:
         """Return the mask of a person; deal them one, after a new round has begun if it is time."""
         if now >= self.dealt_at + self.every:
@@ -81,9 +85,12 @@ async def masks(
 @plugin.filter
 async def wear(draft: Draft, member: Member, state: RoomState, chat: Chat) -> None:
     """Put the mask of its author on a message; what turned masks on or off has none."""
-    if draft.kind == "masks" or not await state.get("masks"):
+    if draft.kind == "masks" or not (kept := await state.get("masks")):
         return
     now = chat.now()
+    if mask := Masks.model_validate(kept).find(member.author, now):
+        draft.nickname = mask
+        return
 
     def deal(values: dict[str, JsonValue]) -> None:
         if values.get("masks"):

@@ -4,7 +4,6 @@ Bars move while people vote. Everybody has one vote, which they may change. Who 
 owns the room, closes it: then its result is posted.
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -12,12 +11,22 @@ from htpy import Element, b, div, meter, span
 from nicegui import ui
 from pydantic import BaseModel, JsonValue
 
-from anonchat.plugins import Chat, Language, Member, Message, Plugin, Post, Refused, Room, RoomState
+from anonchat.plugins import (
+    Chat,
+    Language,
+    Member,
+    Message,
+    Plugin,
+    Post,
+    Refused,
+    Room,
+    RoomState,
+    split_words,
+)
 
 plugin = Plugin("polls", css="polls.css")
 
 _OPEN_MAX, _OPTIONS_MAX, _OPTION_MAX, _QUESTION_MAX = 5, 10, 80, 200
-_OPTION = re.compile(r'["“”„«]([^"“”„«»]+)["“”»]|(\S+)')
 
 
 class Poll(BaseModel):
@@ -51,7 +60,7 @@ class Shown(BaseModel):
 @plugin.command("poll", cooldown="5s")
 async def open_poll(question: str, options: str, member: Member, state: RoomState) -> Post:
     """Open a poll: /poll "Tea or coffee?" tea coffee."""
-    texts = [quoted or word for quoted, word in _OPTION.findall(options)]
+    texts = split_words(options)
     if not 2 <= len(texts) <= _OPTIONS_MAX or len({*texts}) < len(texts):
         raise Refused("A poll needs 2 to {most} different options.", most=_OPTIONS_MAX)
     if len(question) > _QUESTION_MAX or max(map(len, texts)) > _OPTION_MAX:

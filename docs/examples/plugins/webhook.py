@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import HTTPException
 from pydantic import BaseModel, Field
 
-from anonchat.plugins import Chat, ChatError, Member, Plugin, Room, RoomState
+from anonchat.plugins import Chat, Member, Plugin, Room, RoomState
 
 plugin = Plugin("webhook")
 
@@ -31,11 +31,8 @@ async def open_webhook(chat: Chat, room: Room, member: Member, state: RoomState)
 @plugin.router.post("/{room_id}/{secret}", status_code=204)
 async def receive(room_id: str, secret: str, call: Call) -> None:
     chat = plugin.chat
-    try:
-        room = chat.find_room(room_id)
-        kept = await chat.state(room).items()
-        if not secrets.compare_digest(secret.encode(), str(kept.get("secret", "")).encode()):
-            raise HTTPException(404)
-        await chat.post(room, await chat.find_member(room, str(kept["author"])), call.text)
-    except ChatError as error:
-        raise HTTPException(422, str(error)) from error
+    room = chat.find_room(room_id)
+    kept = await chat.state(room).items()
+    if not secrets.compare_digest(secret.encode(), str(kept.get("secret", "")).encode()):
+        raise HTTPException(404)
+    await chat.post(room, await chat.find_member(room, str(kept["author"])), call.text)

@@ -7,6 +7,11 @@ export function isCommand(text) {
   return COMMAND.test(text);
 }
 
+// Whether a text is a command, or may become one.
+export function isSlashed(text) {
+  return text.startsWith("/") && !text.startsWith("//");
+}
+
 // A text that begins with two slashes is posted with one.
 export function unescapeSlash(text) {
   return text.startsWith("//") ? text.slice(1) : text;

@@ -34,6 +34,13 @@ export class Countdown {
     this.#entries.delete(row);
   }
 
+  // Takes over the times that have changed in a row.
+  restart(row) {
+    if (!this.#entries.has(row)) return;
+    this.remove(row);
+    this.add(row);
+  }
+
   updateAll() {
     for (const row of [...this.#entries.keys()]) this.#update(row);
   }

@@ -1,4 +1,5 @@
-// Deletions of messages: a message is hidden at once, and deleted for everybody when its notice ends.
+// Deletions of messages: a message is hidden at once, and deleted for everybody when its notice ends. The
+// server knows what is hidden: if it loses the page meanwhile, it deletes that itself.
 
 const ANSWER_MAX = 2_000; // ms
 
@@ -8,20 +9,28 @@ export class Deletion {
   #hide;
   #show;
   #send;
+  #announce;
   #hidden = new Map(); // by key: the row, and its notice until the deletion is sent
   #onAnswer = () => {};
 
-  constructor({ notices, texts, hide, show, send }) {
+  // `announce` is called when a deletion begins (true), or is undone (false).
+  constructor({ notices, texts, hide, show, send, announce }) {
     this.#notices = notices;
     this.#texts = texts;
     this.#hide = hide;
     this.#show = show;
     this.#send = send;
+    this.#announce = announce;
   }
 
   // Whether there is one that can still be undone.
   get isPending() {
     return [...this.#hidden.values()].some(({ notice }) => notice);
+  }
+
+  // The keys of the hidden messages.
+  keys() {
+    return [...this.#hidden.keys()];
   }
 
   hides(key) {
@@ -45,12 +54,14 @@ export class Deletion {
       onEnd: () => this.#end(row.key),
     });
     this.#hidden.set(row.key, { row, notice });
+    this.#announce(row.key, true);
     this.#hide(row);
   }
 
   undo(key) {
     const { row } = this.#hidden.get(key);
     this.#hidden.delete(key);
+    this.#announce(key, false);
     this.#show(row);
     row.node.focus({ preventScroll: true });
   }
@@ -74,6 +85,13 @@ export class Deletion {
   settle(key) {
     const { notice } = this.#hidden.get(key) ?? {};
     if (notice) this.#notices.dismiss(notice);
+    this.#forget(key);
+  }
+
+  // The server no longer has the message, or the page: it can no longer be undone.
+  conclude(key) {
+    const { notice } = this.#hidden.get(key) ?? {};
+    if (notice) this.#notices.end(notice);
     this.#forget(key);
   }
 

@@ -4,15 +4,20 @@ import { copyText } from "copying";
 
 // Makes the spoilers and the code of a message usable. Spoilers that were open in its row before stay so.
 export function prepareMarkdown(node, { existing, texts, onCopied }) {
+  prepareSpoilers(node, { existing, texts });
+  for (const pre of node.querySelectorAll(".markdown pre")) addCopyButton(pre, texts.copyCode, onCopied);
+}
+
+// Makes the spoilers alone usable.
+export function prepareSpoilers(node, { existing, texts }) {
   const text = node.querySelector(".markdown");
   if (!text) return;
-  const isSame = existing?.querySelector(".text").dataset.source === text.dataset.source;
+  const isSame = existing && existing.querySelector(".text").dataset.source === text.dataset.source;
   const before = isSame ? existing.querySelectorAll(".spoiler") : [];
   text.querySelectorAll(".spoiler").forEach((spoiler, index) => {
     if (before[index]?.classList.contains("open")) open(spoiler);
     else close(spoiler, texts.spoiler);
   });
-  for (const pre of text.querySelectorAll("pre")) addCopyButton(pre, texts.copyCode, onCopied);
 }
 
 // A closed spoiler is a button whose content nobody sees, hears or reaches.

@@ -1,19 +1,22 @@
-// The popover in which the reader chooses the emoji of a reaction.
+// The popover in which the reader chooses the emoji of a reaction: some usual ones, or any other.
 
 import { openMenu } from "popup_menu";
 
 const QUICK = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
-const LENGTH_MAX = 40;
 
 export class ReactionPicker {
   #list;
   #texts;
+  #emoji;
   #box = null;
+  #dialog = null;
   #giveBack;
 
-  constructor(list, texts) {
+  // `emoji` is what the dialog of all emoji needs.
+  constructor(list, texts, emoji) {
     this.#list = list;
     this.#texts = texts;
+    this.#emoji = emoji;
   }
 
   // `choose` is called with the chosen emoji, `giveBack` to move the focus away when it closes.
@@ -26,7 +29,7 @@ export class ReactionPicker {
     };
     const box = document.createElement("div");
     Object.assign(box, { className: "menu reaction-picker", role: "dialog", popover: "manual", ariaLabel: this.#texts.react });
-    box.append(...QUICK.map((emoji) => drawChoice(emoji, act)), drawForm(this.#texts.emoji_label, act));
+    box.append(...QUICK.map((emoji) => drawChoice(emoji, act)), this.#drawMore(place, choose));
     box.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
@@ -41,6 +44,8 @@ export class ReactionPicker {
   }
 
   close() {
+    this.#dialog?.close();
+    this.#dialog = null;
     const box = this.#box;
     if (!box) return;
     this.#box = null;
@@ -49,6 +54,20 @@ export class ReactionPicker {
     const hadFocus = box.contains(document.activeElement);
     box.remove();
     if (hadFocus) this.#giveBack();
+  }
+
+  #drawMore(place, choose) {
+    const button = document.createElement("button");
+    const label = this.#texts.more_emoji;
+    Object.assign(button, { type: "button", className: "button icon-only quiet icon-plus", ariaLabel: label, title: label });
+    button.addEventListener("click", async () => {
+      this.close();
+      const { EmojiDialog } = await import("emoji_dialog");
+      if (!this.#list.isConnected) return; // the page was left meanwhile
+      this.#dialog = new EmojiDialog(this.#emoji, choose);
+      this.#dialog.open(place);
+    });
+    return button;
   }
 
   #onOutside = ({ target }) => {
@@ -61,17 +80,4 @@ function drawChoice(emoji, act) {
   Object.assign(button, { type: "button", className: "button icon-only quiet", textContent: emoji });
   button.addEventListener("click", () => act(emoji));
   return button;
-}
-
-function drawForm(label, act) {
-  const form = document.createElement("form");
-  const box = document.createElement("input");
-  Object.assign(box, { type: "text", maxLength: LENGTH_MAX, ariaLabel: label, placeholder: label, autocomplete: "off", enterKeyHint: "done" });
-  form.className = "field";
-  form.append(box);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (box.value.trim()) act(box.value.trim());
-  });
-  return form;
 }

@@ -20,6 +20,7 @@ export class Row {
     this.name = this.node.querySelector(".who")?.textContent; // one author may have several
     this.dedup = dedup;
     this.dividers = {}; // by kind, in front of the node (see headings.js)
+    this.trailer = undefined; // what stands behind it (see join_notices.js)
   }
 
   get day() {
@@ -112,6 +113,8 @@ export class Rows {
     this.#markChanged(below);
     for (const divider of Object.values(row.dividers)) divider.remove();
     row.dividers = {};
+    row.trailer?.remove();
+    row.trailer = undefined;
     row.node.remove();
     // The arrow keys continue from the focused row.
     if (hadFocus) ((below ?? above)?.targets[0] ?? this.#list).focus({ preventScroll: true });
@@ -126,6 +129,7 @@ export class Rows {
 
   #replace(existing, row) {
     row.dividers = existing.dividers;
+    row.trailer = existing.trailer;
     existing.node.replaceWith(row.node);
     this.#ordered[this.#indexOf(existing)] = row;
     this.#byKey.set(row.key, row);
@@ -137,7 +141,7 @@ export class Rows {
     const index = this.#findIndex((other) => other.order > row.order);
     const next = this.#ordered[index];
     if (next) next.firstNode.before(row.node);
-    else if (index) this.last.node.after(row.node);
+    else if (index) (this.last.trailer ?? this.last.node).after(row.node);
     else this.#list.insertBefore(row.node, this.#list.querySelector("[data-pending]"));
     this.#ordered.splice(index, 0, row);
     this.#byKey.set(row.key, row);

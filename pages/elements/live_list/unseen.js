@@ -64,6 +64,21 @@ export class Unseen {
     return this.#count((order) => order > row.order);
   }
 
+  // When the first of them disappears.
+  nextBefore(row) {
+    return this.#next((order) => order < row.order);
+  }
+
+  nextAfter(row) {
+    return this.#next((order) => order > row.order);
+  }
+
+  #next(isCounted) {
+    let next = Infinity;
+    for (const { order, until } of this.#rows.values()) if (isCounted(order)) next = Math.min(next, until);
+    return next;
+  }
+
   #count(isCounted) {
     let count = 0;
     for (const { order } of this.#rows.values()) if (isCounted(order)) count += 1;

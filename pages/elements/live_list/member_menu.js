@@ -1,4 +1,4 @@
-// The menu of a message or member. One button opens it, moved to the row under the mouse or with the keyboard
+// The menu of a member. One button opens it, moved to the row under the mouse or with the keyboard
 // focus; so do a long press on a touch screen, and Enter or the menu key on a focused row.
 
 import { createMenu, openMenu } from "popup_menu";
@@ -6,7 +6,7 @@ import { createMenu, openMenu } from "popup_menu";
 const LONG_PRESS = 500; // ms
 const WOBBLE = 10; // px that a finger may move during a long press
 
-export class MessageMenu {
+export class MemberMenu {
   #list;
   #rows;
   #listItems;
