@@ -6,10 +6,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 
 from ..bus import Bus
 from ..entities import Member, Preferences
-from ..errors import StartupError, Unavailable
+from ..errors import LimitReached, StartupError, Unavailable
 from ..events import (
     BadgeChanged,
     Event,
@@ -27,6 +28,8 @@ _NODE_TIMEOUT_SECONDS = 6.0
 _SNAPSHOT_SECONDS = 60.0
 _HEARTBEAT_SECONDS = 2.0
 _ANSWER_TIMEOUT_SECONDS = 1.0
+_CHECKED_AT_ONCE = 20  # visitors, so that the next heartbeat is not late
+_CHECK_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 _Members = dict[str, dict[str, Member]]  # by room and pseudonym
@@ -51,7 +54,7 @@ class Presence:
     ) -> None:
         self._bus = bus
         self._read_preferences = read_preferences
-        self._may_be_outdated = False  # whether preferences may have changed unnoticed
+        self._unchecked: set[str] = set()  # visitors whose preferences may have changed unnoticed
         self._node = node
         self._elapsed = elapsed
         self._pages: dict[str, dict[str, set[str]]] = {}  # of this node, by room and pseudonym
@@ -115,10 +118,8 @@ class Presence:
                 del self._last_seen[node]
                 await self._replace(node, ())
                 self._bus.report_gap()  # it may have crashed with events unsent
-        if self._may_be_outdated:
-            self._may_be_outdated = False
-            for visitor_id in {member.visitor_id for member in _list(self._local)}:
-                await self._hide_or_show(visitor_id, await self._is_hidden(visitor_id))
+        if self._unchecked:
+            await self._check_preferences()
 
     async def announce(self) -> None:
         """Ask the other nodes for their ids and present members.
@@ -170,6 +171,7 @@ class Presence:
                 for present in self._all():
                     present.pop(room_id, None)
             case PreferencesChanged(visitor_id, preferences):
+                self._unchecked.discard(visitor_id)
                 await self._hide_or_show(visitor_id, not preferences.shows_presence)
             case BadgeChanged(visitor_id, badge):
                 for members in (members for present in self._all() for members in present.values()):
@@ -197,15 +199,33 @@ class Presence:
                 if asks:
                     self.publish_snapshot()
             case EventsLost():
-                self._may_be_outdated = True
+                self._unchecked = self._list_visitors()
                 self.publish_snapshot(asks=True)
 
     async def _is_hidden(self, visitor_id: str) -> bool:
         try:
             return not (await self._read_preferences(visitor_id)).shows_presence
-        except Unavailable:  # the next tick asks again
-            self._may_be_outdated = True
+        except (LimitReached, Unavailable):  # a tick asks again
+            self._unchecked.add(visitor_id)
             return True
+
+    async def _check_preferences(self) -> None:
+        """Hide or show some of the visitors whose preferences may have changed unnoticed."""
+        self._unchecked &= self._list_visitors()
+        read: dict[str, Preferences] = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CHECK_SECONDS):
+                for visitor_id in [*islice(self._unchecked, _CHECKED_AT_ONCE)]:
+                    with suppress(LimitReached, Unavailable):  # the next tick asks again
+                        read[visitor_id] = await self._read_preferences(visitor_id)
+        for visitor_id, preferences in read.items():
+            if visitor_id in self._unchecked:  # else they have been changed meanwhile
+                self._unchecked.discard(visitor_id)
+                await self._hide_or_show(visitor_id, not preferences.shows_presence)
+
+    def _list_visitors(self) -> set[str]:
+        """Return the visitors whose pages on this node show rooms."""
+        return {member.visitor_id for member in _list(self._local)}
 
     async def _hide_or_show(self, visitor_id: str, is_hidden: bool) -> None:
         """Hide or show a visitor in the rooms that pages of this node show."""

@@ -21,6 +21,8 @@ class Draft:
     is_charged: bool = False
     attempted_ids: set[str] = field(default_factory=set)
     """Ids of messages that may have been stored."""
+    readers: tuple[str, ...] = ()
+    """The authors who can open it once, as of the last attempt."""
     stored: asyncio.Future[Message] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

@@ -127,9 +127,7 @@ class BatchStore:
                 existing = batch.existing.get(draft.dedup_key)
                 if existing and existing.id in draft.attempted_ids:
                     # Stored by an earlier attempt, but not published.
-                    if existing.once:
-                        existing = replace(existing, readers=_list_readers(draft, batch))
-                    batch.new_messages.append((draft, existing))
+                    batch.new_messages.append((draft, replace(existing, readers=draft.readers)))
                 elif not draft.stored.done():
                     try:
                         # Checked for duplicates too: a former member must not get the message back.
@@ -294,7 +292,8 @@ class BatchStore:
             for reader in readers
         ]
         if post.once:  # from here on nobody has its text
-            message = replace(message, text="", readers=_list_readers(draft, batch))
+            draft.readers = tuple(sorted(reader.author for reader in readers))
+            message = replace(message, text="", readers=draft.readers)
         batch.mentions += (
             {"room_id": room.id, "seq": message.seq, "mark": mention.mark}
             for mention in draft.mentioned
@@ -377,11 +376,6 @@ def _find_readers(draft: Draft, batch: Batch) -> list[Any]:
             N_("The room has too many members for that: {most} others at most."), most=READERS_MAX
         )
     return readers
-
-
-def _list_readers(draft: Draft, batch: Batch) -> tuple[str, ...]:
-    """Return the pseudonyms of the members who can open a draft once."""
-    return tuple(sorted(reader.author for reader in _find_readers(draft, batch)))
 
 
 def _list_first_posts(batch: Batch) -> list[dict[str, str]]:

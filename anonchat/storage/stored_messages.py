@@ -255,14 +255,18 @@ class StoredMessages:
 
         A message that all others have opened is deleted.
         """
-        query = select(MessageRow).join(OpeningRow)
+        query = select(MessageRow.id, MessageRow.room_id).join(OpeningRow)
         query = query.where(OpeningRow.visitor_id == visitor_id).order_by(col(MessageRow.id))
-        query = query.limit(1).with_for_update(of=MessageRow)
         while True:
             async with self._database.transaction(visitor_id) as session:
-                row = (await session.exec(query)).first()
-                if row is None:
+                found = (await session.exec(query.limit(1))).first()
+                if found is None:
                     return
+                message_id, room_id = found
+                await session.get(RoomRow, room_id, with_for_update=_FOR_KEY_SHARE)
+                row = await session.get(MessageRow, message_id, with_for_update=True)
+                if row is None:  # deleted meanwhile
+                    continue
                 await remove_reader(session, row.id, visitor_id)
                 if is_kept := await has_readers(session, row.id):
                     row.revision += 1

@@ -24,6 +24,7 @@ from anonchat import (
     Visitor,
 )
 from anonchat.security.key_names import span_at
+from anonchat.storage.draft import Draft
 from anonchat.storage.openings import READERS_MAX
 from tests.fakes import (
     EventRecorder,
@@ -296,3 +297,22 @@ async def test_openings_are_limited_per_visitor(tmp_path: Path, clock: FakeClock
             await open_once(chat, bob, second)
         clock.advance(timedelta(minutes=1))
         assert await open_once(chat, bob, second) == SECRET
+
+
+async def test_retry_publishes_the_readers_of_the_attempt_that_was_stored(
+    place: Place, chat: Chat
+) -> None:
+    room, ann, bob, cid, _ = place
+    batches = chat.messages._writer._batches
+    draft, other = (
+        Draft(room.id, ann.id, Post(text, once=text == SECRET), text, dedup_key=text.encode())
+        for text in (SECRET, "hello")
+    )
+    readers = tuple(sorted([await author_of(chat, room, each) for each in (bob, cid)]))
+    await batches.commit([draft])  # its answer is lost
+    for visitor in (bob, cid):
+        await chat.memberships.leave(room.id, visitor_id=visitor.id)
+    batch = await batches.commit([draft, other])
+    (_, message), (_, posted) = batch.new_messages
+    assert {message.id} == draft.attempted_ids
+    assert (message.readers, posted.text) == (readers, "hello")

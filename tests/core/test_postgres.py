@@ -12,12 +12,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, event
+from sqlmodel import col, delete
 
 from anonchat import (
     Chat,
     Member,
     MessagePosted,
     MessagesDeleted,
+    Post,
     Room,
     Settings,
     StartupError,
@@ -28,11 +30,12 @@ from anonchat.limits.limit import Limit
 from anonchat.runtime.clock import DatabaseTime
 from anonchat.security.key_names import SPAN
 from anonchat.storage.database import Database
-from models import SQLModel
+from models import RoomRow, SQLModel
 from tests.fakes import (
     EventRecorder,
     FakeClock,
     create_room_with_members,
+    execute,
     make_settings,
     post_messages,
     read,
@@ -269,6 +272,19 @@ async def test_requests_are_refused_during_an_outage_and_succeed_after_it(
     await chat.messages.post(room.id, visitor_id=ann.id, text="hello", dedup_id="d")
     await chat.messages.flush()
     assert await read(chat, room, ann) == ["before", "hello"]
+
+
+async def test_reader_is_forgotten_without_deadlock_while_the_room_is_deleted(chat: Chat) -> None:
+    room, (ann, bob) = await create_room_with_members(chat, "night train", "Ann", "Bob")
+    await chat.messages.post(room.id, visitor_id=ann.id, post=Post("once", once=True))
+    async with chat._database.transaction() as session:
+        await session.get(RoomRow, room.id, with_for_update=True)
+        forgetting = asyncio.create_task(chat.identity.forget(bob.id))
+        while await execute(chat, "SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+            pass
+        await session.exec(delete(RoomRow).where(col(RoomRow.id) == room.id))
+    await forgetting
+    assert not chat._database.errors
 
 
 async def test_all_waiting_posts_are_refused_at_the_same_time(

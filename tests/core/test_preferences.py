@@ -1,11 +1,14 @@
 """What visitors show of themselves: being here, and typing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from anonchat import (
     Chat,
+    ChatError,
+    LimitReached,
     Member,
     Preferences,
     PreferencesChanged,
@@ -13,9 +16,11 @@ from anonchat import (
     RateLimited,
     Room,
     Typing,
+    Unavailable,
     UnknownVisitor,
 )
 from anonchat.events import EventsLost
+from anonchat.services.presence import Presence
 from tests.fakes import (
     EventRecorder,
     FakeClock,
@@ -128,6 +133,52 @@ async def test_change_that_was_missed_is_noticed_after_a_gap(
     await chat.bus.publish_local(EventsLost())
     await chat.presence.tick()
     assert chat.presence.list_present(room.id) == set()
+
+
+@pytest.mark.parametrize("error", [Unavailable, LimitReached])
+async def test_member_stays_as_shown_while_the_preferences_cannot_be_read(
+    chat: Chat, room: Room, ann: Member, error: type[ChatError]
+) -> None:
+    answers: list[Preferences | ChatError] = [error("later"), Preferences(), error("later"), HIDDEN]
+
+    async def read_preferences(_: str) -> Preferences:
+        answer = answers.pop(0)
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
+
+    presence = Presence(bus=chat.bus, node="here", read_preferences=read_preferences)
+    shown = []
+    await presence.enter(ann, page_id="one")
+    shown.append(presence.list_present(room.id))
+    await presence.tick()
+    shown.append(presence.list_present(room.id))
+    await chat.bus.publish_local(EventsLost())
+    for _ in range(2):
+        await presence.tick()
+        shown.append(presence.list_present(room.id))
+    assert shown == [set(), {ann.author}, {ann.author}, set()]
+
+
+async def test_tick_reads_the_preferences_of_a_few_visitors_only(chat: Chat, ann: Member) -> None:
+    read: list[str] = []
+
+    async def read_preferences(visitor_id: str) -> Preferences:
+        read.append(visitor_id)
+        return Preferences()
+
+    presence = Presence(bus=chat.bus, node="here", read_preferences=read_preferences)
+    visitors = [f"visitor {number}" for number in range(50)]
+    for visitor in visitors:
+        member = replace(ann, visitor_id=visitor, author=visitor)
+        await presence.enter(member, page_id="one")
+    await chat.bus.publish_local(EventsLost())
+    read.clear()
+    await presence.tick()
+    assert 0 < len(read) < len(visitors)
+    for _ in visitors:
+        await presence.tick()
+    assert sorted(read) == sorted(visitors)
 
 
 async def test_preferences_of_a_forgotten_visitor_are_gone(chat: Chat, ann: Member) -> None:
