@@ -262,7 +262,7 @@ async def test_muted_member_is_not_shown_to_be_typing(place: Place) -> None:
     recorder = EventRecorder(place.chat)
     await place.mute("Ann", "Cid")
     for name in ("Cid", "Dan"):
-        await place.chat.typing_signals.signal(place.id, **place.by(name))
+        await place.chat.typing.signal(place.id, **place.by(name))
     (event,) = recorder.of_type(TypingSignalled)
     assert event.author == place.authors["Dan"]
 
