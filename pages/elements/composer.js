@@ -2,6 +2,7 @@
 
 import { findCommands, isCommand, isSlashed, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
+import { Consent } from "consent";
 import { drawDoubts } from "doubts";
 import { endsCode, listChoices, readCode, replaceCode } from "emoji_codes";
 import { loadEmoji } from "emoji_data";
@@ -35,7 +36,7 @@ export default {
     texts: Object, // translated texts
     too_long: String,
   },
-  emits: ["post", "typing"],
+  emits: ["post", "answer", "typing"],
   data() {
     return {
       changed: {}, // what the owner has changed since the page was drawn
@@ -54,6 +55,7 @@ export default {
     const isOpen = this.options.length > 0;
     return Vue.h("form", { class: "composer", onSubmit: this.onSubmit }, [
       Vue.h("div", { ref: "note", "aria-live": "polite" }),
+      Vue.h("div", { ref: "consent", "aria-live": "polite" }),
       Vue.h("ul", { class: "running" }, this.running.map((text) => Vue.h("li", [
         Vue.h("i", { class: "icon icon-clock", "aria-hidden": "true" }),
         Vue.h("span", { dir: "auto" }, text),
@@ -115,6 +117,11 @@ export default {
     this.lifetime = sessionStorage.getItem(this.key("lifetime")) || "";
     this.lifetimeMenu = new LifetimeMenu({ onToggle: (isOpen) => (this.isChoosing = isOpen) });
     this.typingSignal = new TypingSignal(() => this.$emit("typing"));
+    this.consent = new Consent(this.$refs.consent, {
+      me: this.storage_key.split(":")[1],
+      texts: this.texts.consent,
+      answer: (id, agrees) => this.$emit("answer", { id, agrees }),
+    });
     this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
     this.$refs.box.value = sessionStorage.getItem(this.key("draft")) || "";
     // Lines break elsewhere if the width changes; in the next frame, because this changes the size again.
@@ -139,6 +146,7 @@ export default {
   unmounted() {
     this.resizeObserver.disconnect();
     this.lifetimeMenu.close();
+    this.consent.clear();
     document.removeEventListener("keydown", this.onTyping);
     document.removeEventListener("keydown", this.onEscape);
     document.removeEventListener(COMPOSE, this.onCompose);
@@ -420,10 +428,15 @@ export default {
     },
 
     // What the server says
-    receive({ composer, told, typing }) {
+    receive({ composer, told, typing, transcript }) {
       if (typing) this.showTyping(typing);
+      if (transcript) this.showQuestion(transcript);
       if (composer) this.change(composer);
       if (told && this.storage_key.startsWith(`${told.room}:`)) this.tell(told.text);
+    },
+    showQuestion(question) {
+      if (!question) return this.consent.clear();
+      if (this.storage_key.startsWith(`${question.room}:`)) this.consent.update(question);
     },
     tell(text) {
       this.note.show(text);
