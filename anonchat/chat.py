@@ -303,7 +303,7 @@ class Chat:
             limits=limits,
             export=MessageExport(database=database, clock=clock, reactions=reactions),
             require_member=self.memberships.require,
-            list_present=self.presence.list_present,
+            list_open=self.presence.list_open,
         )
         self.key_rotation = KeyRotation(
             database=database,

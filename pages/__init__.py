@@ -18,6 +18,7 @@ from . import (
     manifest,
     plugin_pages,
     privacy,
+    saving,
     shell,
     sign_in,
 )
@@ -96,7 +97,7 @@ def register(
     install_idle_outboxes()
     install_plugin_errors()
     layout.add_assets(themes.values(), plugins.registry.stylesheets)
-    for page in (login, shell, lite, privacy, manifest, plugin_pages):
+    for page in (login, shell, lite, saving, privacy, manifest, plugin_pages):
         page.register(context)
     if chat.settings.log_level == "debug":
         gallery.register(context)

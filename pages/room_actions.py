@@ -1,4 +1,4 @@
-"""The actions of plugins: in the header of a room, and in the menus of its messages."""
+"""The actions in the header of a room, and those of plugins in the menus of its messages."""
 
 from collections.abc import Awaitable, Callable
 
@@ -21,6 +21,9 @@ from .elements.page_budget import current_budget
 from .elements.plugin_area import PluginArea
 from .i18n.language import current_language
 from .lists import MessageList
+from .save_dialog import open_save_dialog
+
+_SAVE = "save"  # no plugin has this id: theirs have a colon
 
 
 class RoomActions:
@@ -38,19 +41,20 @@ class RoomActions:
         self._areas: dict[str, PluginArea] = {}  # what the actions have opened, such as dialogs
 
     def show_buttons(self, alert: Alert) -> None:
-        """Create the buttons of the header, if there are any; `alert` shows why one failed."""
+        """Create the buttons of the header, also that which saves; `alert` shows why one failed."""
         actions = self._context.plugins.list_actions("room")
-        if not actions:
-            return
 
         async def act(id: str) -> None:
+            if id == _SAVE:
+                await open_save_dialog(self._room)
+                return
             with alert.report_errors():
                 await self._spend()
                 await self._run(by_id[id])
 
         _, by_id = self._language, {each.id: each for each in actions}
         shown = [(each.id, _.translate(each.title), each.icon) for each in actions]
-        ActionButtons(_("More actions"), shown, act=act)
+        ActionButtons(_("More actions"), [*shown, (_SAVE, _("Save"), "download")], act=act)
 
     def add_to_menus(self, messages: MessageList) -> None:
         """Add the actions to the menus of the messages; a notice shows why one failed."""

@@ -97,6 +97,7 @@ ANSWERS = {
     "event: messages searched": "nicegui-message_search show",
     "event: rooms switched": "nicegui-quick_switch show",
     "event: rooms searched": "nicegui-room_search show",
+    "event: answers to transcripts": "nicegui-composer showQuestion",
     "event: answered messages found": "messages showFound",
     "event: room said to have ended": "nicegui-unsent_text created",
     "event: panels opened": "Increase created",

@@ -41,7 +41,7 @@ Format = Literal["json", "text"]
 class _Poll:
     """A question that was asked on this node, which alone counts the answers.
 
-    `asked` are the authors who were present at any moment since.
+    `asked` are the authors who had the room open at any moment since, hidden ones too.
     """
 
     question: TranscriptQuestion
@@ -69,14 +69,14 @@ class Transcripts:
         limits: Limits,
         export: MessageExport,
         require_member: Callable[[str, str], Awaitable[Member]],
-        list_present: Callable[[str], frozenset[str]],
+        list_open: Callable[[str], frozenset[str]],
     ) -> None:
         self._bus = bus
         self._clock = clock
         self._limits = limits
         self._export = export
         self._require_member = require_member
-        self._list_present = list_present
+        self._list_open = list_open
         self._questions: BoundedDict[str, TranscriptQuestion] = BoundedDict(_QUESTIONS_MAX)
         self._polls: dict[str, _Poll] = {}  # by id
         self._granted: BoundedDict[str, tuple[TranscriptQuestion, datetime]] = BoundedDict(
@@ -107,11 +107,18 @@ class Transcripts:
         until = self._clock() + ANSWER_TIME
         question = TranscriptQuestion(new_id(), room_id, member.author, until, last_seq)
         self._questions[room_id] = question
-        present = self._list_present(room_id)
-        self._polls[question.id] = _Poll(question, {*present, member.author})
+        self._polls[question.id] = _Poll(question, {*self._list_open(room_id), member.author})
         await self._bus.publish(TranscriptAsked(question))
         await self._bus.publish(TranscriptAnswered(room_id, question.id, member.author, True))
         return question
+
+    def find_granted(self, room_id: str, *, author: str) -> TranscriptQuestion | None:
+        """Return the question of a member to which all have agreed, while they may save."""
+        now = self._clock()
+        for question, until in reversed(self._granted.values()):
+            if (question.room_id, question.author) == (room_id, author) and until > now:
+                return question
+        return None
 
     def find_question(self, room_id: str) -> TranscriptQuestion | None:
         """Return the open question of a room."""
@@ -153,6 +160,7 @@ class Transcripts:
         """End the questions whose time is over, and forget old ones."""
         now = self._clock()
         for poll in list(self._polls.values()):
+            self._add_asked(poll)
             if poll.question.until <= now:
                 await self._end(poll, granted=False)
         for room_id, question in list(self._questions.items()):
@@ -202,9 +210,9 @@ class Transcripts:
                     del self._questions[question.room_id]
                 if granted:
                     self._granted[question.id] = question, self._clock() + _SAVED_WITHIN
-            case PresenceChanged(member, True):
+            case PresenceChanged(member):
                 for poll in self._list_polls(member.room_id):
-                    poll.asked.add(member.author)
+                    self._add_asked(poll)
             case MemberLeft(room_id, _, author):
                 for poll in self._list_polls(room_id):
                     if poll.question.author == author:
@@ -217,6 +225,10 @@ class Transcripts:
                 for poll in list(self._polls.values()):
                     await self._end(poll, granted=False)
 
+    def _add_asked(self, poll: _Poll) -> None:
+        """Note who has come in; of those who hide it there is no event."""
+        poll.asked |= self._list_open(poll.question.room_id)
+
     def _list_polls(self, room_id: str) -> list[_Poll]:
         return [poll for poll in self._polls.values() if poll.question.room_id == room_id]
 
@@ -224,6 +236,7 @@ class Transcripts:
         if not agrees or poll.question.until <= self._clock():
             await self._end(poll, granted=False)
             return
+        self._add_asked(poll)
         poll.agreed.add(author)
         if poll.asked <= poll.agreed:
             await self._end(poll, granted=True)

@@ -429,6 +429,12 @@ WAYS = (
         allowed=("typing_per_visitor",),
     ),
     _way(
+        "answers to transcripts",
+        _full_room,
+        _event("nicegui-composer", "answer", {"id": "none", "agrees": False}),
+        ("nicegui-composer", "answer"),
+    ),
+    _way(
         "long posts",
         _full_room,
         _event(

@@ -243,6 +243,11 @@ WAYS = (
         (("POST", "/lite/{slug}/opening"),),
         allowed=("posts_per_visitor", "openings_per_visitor", *_PAGE_LIMIT),
     ),
+    Way(
+        "page: own messages saved",
+        _get(lambda s, _: f"/r/{s.own_room}/export", signed_in=True),
+        allowed=("exports_per_visitor", *_PAGE_LIMIT),
+    ),
     Way("page: room opened and closed", _reload_room, allowed=_PAGE_LIMIT),
     Way("page: room's socket reconnected", _reconnect_room, allowed=_PAGE_LIMIT),
 )

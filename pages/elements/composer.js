@@ -2,6 +2,7 @@
 
 import { findCommands, isCommand, isSlashed, unescapeSlash } from "commands";
 import { COMPOSE } from "compose";
+import { Consent } from "consent";
 import { drawDoubts } from "doubts";
 import { endsCode, listChoices, readCode, replaceCode } from "emoji_codes";
 import { loadEmoji } from "emoji_data";
@@ -39,7 +40,7 @@ export default {
     standing: Object, // the role of the reader, and until when they are muted (see hush.js)
     paused: Boolean, // only those who keep order may write
   },
-  emits: ["post", "typing"],
+  emits: ["post", "answer", "typing"],
   data() {
     return {
       changed: {}, // what the owner has changed since the page was drawn
@@ -59,6 +60,7 @@ export default {
     const isOpen = this.options.length > 0;
     return Vue.h("form", { class: "composer", onSubmit: this.onSubmit }, [
       Vue.h("div", { ref: "note", "aria-live": "polite" }),
+      Vue.h("div", { ref: "consent", "aria-live": "polite" }),
       Vue.h("ul", { class: "running" }, this.running.map((text) => Vue.h("li", [
         Vue.h("i", { class: "icon icon-clock", "aria-hidden": "true" }),
         Vue.h("span", { dir: "auto" }, text),
@@ -121,6 +123,11 @@ export default {
     this.lifetime = sessionStorage.getItem(this.key("lifetime")) || "";
     this.lifetimeMenu = new LifetimeMenu({ onToggle: (isOpen) => (this.isChoosing = isOpen) });
     this.typingSignal = new TypingSignal(() => this.$emit("typing"));
+    this.consent = new Consent(this.$refs.consent, {
+      me: this.storage_key.split(":")[1],
+      texts: this.texts.consent,
+      answer: (id, agrees) => this.$emit("answer", { id, agrees }),
+    });
     this.note = new Note(this.$refs.note, { label: this.texts.close, onClose: () => this.$refs.box.focus() });
     this.ownStanding = new Hush(this.standing, () => this.showHush());
     this.$nextTick(this.showHush);
@@ -148,6 +155,7 @@ export default {
   unmounted() {
     this.resizeObserver.disconnect();
     this.lifetimeMenu.close();
+    this.consent.clear();
     document.removeEventListener("keydown", this.onTyping);
     document.removeEventListener("keydown", this.onEscape);
     document.removeEventListener(COMPOSE, this.onCompose);
@@ -430,11 +438,16 @@ export default {
     },
 
     // What the server says
-    receive({ composer, told, typing, standing }) {
+    receive({ composer, told, typing, standing, transcript }) {
       if (typing) this.showTyping(typing);
+      if (transcript) this.showQuestion(transcript);
       if (composer) this.change(composer);
       if (standing && this.storage_key.startsWith(`${standing.room}:`)) this.changeStanding(standing);
       if (told && this.storage_key.startsWith(`${told.room}:`)) this.tell(told.text);
+    },
+    showQuestion(question) {
+      if (!question) return this.consent.clear();
+      if (this.storage_key.startsWith(`${question.room}:`)) this.consent.update(question);
     },
     tell(text) {
       this.note.show(text);

@@ -26,8 +26,9 @@ from anonchat import (
 
 from ..context import current_context
 from ..i18n.language import current_language
-from ..rows import composer_properties, describe_typing, standing_properties
+from ..rows import composer_properties, describe_question, describe_typing, standing_properties
 from .component import Component
+from .consent import consent_texts
 from .emoji import emoji_properties
 from .handlers import LatestOnlyHandler, QueueHandler
 from .live_list import LiveList
@@ -37,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _CONCURRENCY = 8  # concurrent posts share a commit
 _QUEUE_MAX = 100
+_ANSWERS_MAX = 3
 _SCRIPTS: list[str | Path] = [
     "composer/*.js",
     "emoji/*.js",
@@ -124,6 +126,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "once": _("Once"),
                 "chosen_once": _("Once: disappears when each member has opened it"),
                 "opened_once": _("Message, opened once"),
+                "consent": consent_texts(_),
                 "typing_one": _("{name} is typing", name="{}"),
                 "typing_two": _("{name} and {other} are typing", name="{}", other="{}"),
                 "typing_three": _(
@@ -134,6 +137,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             standing=self._describe_standing(member),
             **self._describe_lifetimes(room),
         )
+        self.on("answer", QueueHandler(self._on_answer, queue_max=_ANSWERS_MAX))
         self.on("typing", LatestOnlyHandler(self._on_typing), args=[])
         self.on(
             "post",
@@ -146,7 +150,8 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         )
 
     async def handle_connect(self) -> None:
-        """Show who is typing; make the page send its unanswered messages again.
+        """Show who is typing, and whether a transcript is asked for; make the page send its
+        unanswered messages again.
 
         What the owner has changed while it was not connected, and whether the member was muted or
         has another role, is told before.
@@ -160,7 +165,31 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
             await self.call_script("change", self._describe_lifetimes(summary.room))
         typing = self._context.chat.typing.get(self._room.id)
         await self.call_script("showTyping", describe_typing(self._room.id, typing))
+        await self._show_question()
         self.run_method("resend")
+
+    async def _show_question(self) -> None:
+        """Show the question for a transcript, or the transcript that all have agreed to."""
+        transcripts, now = self._context.chat.transcripts, self._context.chat.clock()
+        shown = None
+        if question := transcripts.find_question(self._room.id):
+            shown = describe_question(question, self._room, now=now)
+        elif question := transcripts.find_granted(self._room.id, author=self._member.author):
+            shown = describe_question(question, self._room, now=now, granted=True)
+        await self.call_script("showQuestion", shown)
+
+    async def _on_answer(self, arguments: GenericEventArguments) -> None:
+        fields = arguments.args if isinstance(arguments.args, dict) else {}
+        id, agrees = fields.get("id"), fields.get("agrees")
+        if not isinstance(id, str) or not isinstance(agrees, bool):
+            return
+        try:
+            await self.work.wait(Cost.LOOKUP + self._context.broadcast_cost(self._room.id))
+            await self._context.chat.transcripts.answer(
+                self._room.id, visitor_id=self._member.visitor_id, question_id=id, agrees=agrees
+            )
+        except ChatError:  # it has ended, or the answer is to be given again
+            await self._show_question()
 
     async def _on_typing(self, _arguments: GenericEventArguments) -> None:
         await self.work.spend(Cost.TYPING + self._context.broadcast_cost(self._room.id))

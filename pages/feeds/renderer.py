@@ -35,6 +35,9 @@ from anonchat import (
     RoomOpened,
     RoomRead,
     RoomSummary,
+    TranscriptAsked,
+    TranscriptEnded,
+    TranscriptQuestion,
     TypingChanged,
     VisitorForgotten,
     VisitorTold,
@@ -49,6 +52,7 @@ from ..rows import (
     Row,
     card_row,
     composer_properties,
+    describe_question,
     describe_typing,
     facts_row,
     lobby_counts_row,
@@ -182,6 +186,10 @@ class FeedRenderer:
             case TypingChanged(room_id, typing):
                 news = describe_typing(room_id, typing)
                 feeds.send_event(presence_topic(room_id), typing=news)
+            case TranscriptAsked(question):
+                self._show_question(question, granted=None)
+            case TranscriptEnded(question, granted):
+                self._show_question(question, granted=granted)
             case RoomRead(visitor_id, room_id, seq):
                 feeds.send_event(sidebar_topic(visitor_id), read={room_id: seq})
             case RoomActivity(rooms, deleted_seqs):
@@ -203,6 +211,13 @@ class FeedRenderer:
         pages = self._feeds.subscriptions.count(topic)
         if pages > 1 or (pages and message.author not in self._chat.presence.list_present(room_id)):
             self._feeds.send_event(topic, own={room_id: message.seq})
+
+    def _show_question(self, question: TranscriptQuestion, *, granted: bool | None) -> None:
+        if summary := self._chat.room_directory.summary(question.room_id):
+            shown = describe_question(
+                question, summary.room, now=self._chat.clock(), granted=granted
+            )
+            self._feeds.send_event(presence_topic(question.room_id), transcript=shown)
 
     def _highlight(self, message: Message) -> None:
         """Draw a message again when the colours of its code are found."""

@@ -1,12 +1,14 @@
 """The rows of a room: in the sidebar, in the lobby and in its own header."""
 
+import math
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from htpy import a, b, bdi, button, div, h1, i, li, p, small, span
 
-from anonchat import Language, Room, RoomSummary, Typing, parse_duration
+from anonchat import Language, Room, RoomSummary, TranscriptQuestion, Typing, parse_duration
 
+from ..http.file_paths import transcript_path
 from .row import Row, unix_milliseconds
 from .row_cache import DrawnRowCache
 from .template import Template
@@ -157,6 +159,20 @@ def composer_properties(
 def describe_typing(room_id: str, typing: Typing) -> dict[str, object]:
     """Return who is typing in a room, for composer.js."""
     return {"room": room_id, **asdict(typing)}
+
+
+def describe_question(
+    question: TranscriptQuestion, room: Room, *, now: datetime, granted: bool | None = None
+) -> dict[str, object]:
+    """Return a question for composer.js; `granted` is how it has ended."""
+    return {
+        "room": room.id,
+        "id": question.id,
+        "author": question.author,
+        "seconds": math.ceil((question.until - now).total_seconds()),
+        "granted": granted,
+        "href": transcript_path(room.slug, question.id) if granted else "",
+    }
 
 
 def facts_row(summary: RoomSummary, *, language: Language) -> Row:

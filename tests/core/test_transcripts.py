@@ -226,6 +226,21 @@ async def test_who_comes_in_meanwhile_has_to_agree_too(place: Place) -> None:
     assert await place.save(place.ann, question) == []
 
 
+async def test_who_hides_being_here_has_to_agree_too(place: Place) -> None:
+    for visitor in (place.ben, place.mira):
+        await place.chat.preferences.change(visitor.id, shows_presence=False)
+    await place.enter(place.ann, place.ben)
+    question = await place.ask(place.ann)
+    await place.enter(place.mira)
+    await place.chat.transcripts.tick()
+    await place.close(place.mira)
+    await place.answer(place.ben, question)
+    with pytest.raises(NotFound):
+        await place.save(place.ann, question)
+    await place.answer(place.mira, question)
+    assert await place.save(place.ann, question) == []
+
+
 async def test_who_goes_without_an_answer_has_not_agreed(place: Place) -> None:
     await place.enter(place.ann, place.ben, place.mira)
     question = await place.ask(place.ann)
