@@ -19,7 +19,7 @@ import { AFTER, BEFORE, END, FROM, ListWindow, PendingRequest } from "list_windo
 import { isOnce, OnceMessages } from "once_messages";
 import { Deletion } from "deletion";
 import { notifier } from "desktop_notifications";
-import { addressOf, Quotes } from "quotes";
+import { addressOf, hideSpoilers, Quotes } from "quotes";
 import { isOpened, LEAVING, OPENED, openPath } from "navigation";
 import { listActs, listMemberActs, mayActOn } from "order";
 import { ReactionPicker } from "reaction_picker";
@@ -430,7 +430,7 @@ export default {
         mentions: this.isMentioned(row),
         until: row.until - this.times.now() + Date.now(),
         name: row.name,
-        text: readSource(row),
+        text: hideSpoilers(readSource(row)),
         news: this.texts.new_message,
       };
     },

@@ -3,6 +3,7 @@
 What is typed beside the frame stays.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -38,6 +39,7 @@ _REFRESH = timedelta(seconds=20)
 _SOONEST = timedelta(seconds=5)
 _FOUND_MAX = 20
 _QUOTE_CHARACTERS = 120
+_SPOILER = re.compile(r"\|\|.*?\|\|", re.DOTALL)
 
 
 def routes(context: PageContext) -> APIRouter:
@@ -197,7 +199,7 @@ def _describe(original: Message | None, language: Language) -> str:
     if original is None:
         return language("In reply to a message that is gone")
     name = language("In reply to {name}", name=original.nickname)
-    return f"{name}: {original.text[:_QUOTE_CHARACTERS]}"
+    return f"{name}: {_SPOILER.sub('▒▒▒', original.text)[:_QUOTE_CHARACTERS]}"
 
 
 def _refuse(context: PageContext, request: Request, slug: str, error: ChatError) -> Response:

@@ -52,9 +52,9 @@ async def test_text_is_shown_if_it_is_chosen_and_goes_with_the_message(
     await _set_hidden(ann, is_hidden=True)
     await ann.send_message("my own")
     await mira.post_messages("one")
-    await mira.send_message("**two**")
+    await mira.send_message("**two** ||three||")
     await mira.expect_message("two")
-    shown = [f"{mira.nickname} · {room}", "**two**", True]
+    shown = [f"{mira.nickname} · {room}", "**two** ▒▒▒", True]
     await ann.expect_eventually(lambda: _last_notified(ann), shown)
     assert "seen" not in json.dumps(await _list_notified(ann))
     await mira.delete_message("two")

@@ -224,12 +224,14 @@ async def test_what_the_frame_has_shown_is_read(site: PlainSite) -> None:
 
 async def test_reply_quotes_the_message_that_it_answers_while_it_lives(site: PlainSite) -> None:
     chat, room_id = site.chat, site.room.id
-    asked = await chat.messages.post(room_id, visitor_id=site.mira.id, text="who <b>is</b> there?")
+    asked = await chat.messages.post(
+        room_id, visitor_id=site.mira.id, text="||Cid||, who <b>is</b> there?"
+    )
     await post_messages(chat, site.room, site.mira, *map(str, range(10)))  # it is on another page
     answer = Post("me", reply_to=asked.id)
     await chat.messages.post(room_id, visitor_id=site.ann.id, post=answer)
     page = (await site.browser.get(f"{site.path}/messages")).text
-    assert "In reply to Mira: who &lt;b&gt;is&lt;/b&gt; there?" in page
+    assert "In reply to Mira: ▒▒▒, who &lt;b&gt;is&lt;/b&gt; there?" in page
     await chat.messages.delete(room_id, visitor_id=site.mira.id, message_id=asked.id)
     page = (await site.browser.get(f"{site.path}/messages")).text
     assert "In reply to a message that is gone" in page

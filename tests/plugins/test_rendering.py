@@ -1,6 +1,7 @@
 """What plugins draw of messages; what fails is shown as plain text."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -171,6 +172,21 @@ def test_an_endless_search_is_stopped(caplog: pytest.LogCaptureFixture) -> None:
     text = "a" * 40 + "b"
     assert mark(text, (r"^(a|aa|a.)+c$|^(\w|\w\w)+!", lambda match: "!")) == text
     assert "plugin mine: inline mark <lambda> searched for too long" in caplog.messages
+
+
+def test_slow_searches_of_many_texts_are_stopped_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[float] = []
+
+    class SlowPattern:
+        def search(self, _text: str, *, timeout: float) -> None:
+            searched.append(timeout)
+            time.sleep(0.005)
+
+    drawer = drawer_of(Plugin("mine"))
+    monkeypatch.setattr(drawer._scan, "_pattern", SlowPattern())
+    assert "".join(drawer.mark(["a"] * 100)) == "a" * 100
+    assert len(searched) <= 4
+    assert searched == sorted(searched, reverse=True)
 
 
 def test_one_that_blocks_is_named(caplog: pytest.LogCaptureFixture) -> None:

@@ -67,6 +67,7 @@ export class MessageActions {
   }
 
   close() {
+    this.#endPress();
     this.#closeMenu();
     this.#closeGroup();
   }

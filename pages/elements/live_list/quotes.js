@@ -152,9 +152,13 @@ export function addressOf(id) {
   return `${window.location.origin}${window.location.pathname}?message=${encodeURIComponent(id)}`;
 }
 
-// The beginning of a text, without what only those may read who open it.
+// A text without what only those may read who open it.
+export function hideSpoilers(text) {
+  return text.replace(SPOILERS, "▒▒▒");
+}
+
 function shorten(text) {
-  return text.replace(SPOILERS, "▒▒▒").slice(0, LENGTH);
+  return hideSpoilers(text).slice(0, LENGTH);
 }
 
 function repliesTo({ node }) {

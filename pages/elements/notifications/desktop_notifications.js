@@ -29,7 +29,7 @@ function show({ room, name, text, news }, isOpen) {
   const room_name = link.querySelector("bdi").textContent;
   const notification = new Notification(
     isOpen ? (name ? `${name} · ${room_name}` : room_name) : news,
-    { body: isOpen ? (text?.slice(0, TEXT_CHARACTERS) ?? news) : "", tag: room, icon: ICON, silent: true },
+    { body: isOpen ? (text?.slice(0, TEXT_CHARACTERS) || news) : "", tag: room, icon: ICON, silent: true },
   );
   notification.addEventListener("click", () => {
     notification.close();
