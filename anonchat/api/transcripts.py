@@ -31,7 +31,10 @@ _FILE: dict[int | str, dict[str, Any]] = {
     "/export",
     summary="Save what you wrote",
     response_class=Response,
-    responses={**_FILE, **problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER)},
+    responses={
+        **_FILE,
+        **problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.INVALID_REQUEST),
+    },
 )
 async def export(
     chat: ChatDependency,
@@ -99,7 +102,10 @@ async def answer(
     "/transcripts/{transcript_id}",
     summary="Save the transcript",
     response_class=Response,
-    responses={**_FILE, **problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER)},
+    responses={
+        **_FILE,
+        **problem_responses(*ROOM_PROBLEMS, problems.NOT_A_MEMBER, problems.INVALID_REQUEST),
+    },
 )
 async def save(
     chat: ChatDependency,
