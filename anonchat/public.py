@@ -1,7 +1,6 @@
 """Public API of anonchat, an anonymous chat whose messages expire on time."""
 
 from .bus import Bus
-from .catalogues import SOURCE_LANGUAGE
 from .chat import Chat
 from .colors import COLORS, color_of
 from .durations import format_duration, parse_duration
@@ -104,7 +103,8 @@ from .events import (
     VisitorForgotten,
     VisitorTold,
 )
-from .languages import Language, load_languages
+from .i18n.catalogues import SOURCE_LANGUAGE
+from .i18n.languages import Language, load_languages
 from .lifetimes import room_lifetime, visitor_lifetime
 from .limits.client_networks import Networks, client_network, client_networks
 from .limits.connection_limit import ConnectionLimit
@@ -128,8 +128,8 @@ from .runtime.cooperative import iterate_cooperatively
 from .runtime.metrics import Metrics
 from .runtime.scheduling import PeriodicTask
 from .security.proof_of_work import ProofOfWork
-from .setting_sources import read_settings, require_known_settings
 from .settings import Settings
+from .settings.sources import read_settings, require_known_settings
 from .storage.message_export import EXPORTED_MAX
 from .storage.message_search import SEARCHED_MAX
 from .text.markdown import CodePainter, draw_text, has_code, is_marked

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from anonchat import Chat
-from anonchat.languages import load_languages
+from anonchat.i18n.languages import load_languages
 from anonchat.plugins.host import PluginHost
 from anonchat.plugins.loading import load_plugins
 from anonchat.plugins.registry import PluginRegistry

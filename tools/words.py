@@ -20,7 +20,7 @@ TEMPLATE = LOCALE / "words.pot"
 
 _FOLDERS = ("anonchat", "pages")
 _TRANSLATORS = ("_", "language", "_language", "N_")
-_OWN_MODULES = ("anonchat/languages.py",)  # translates texts that are marked elsewhere
+_OWN_MODULES = ("anonchat/i18n/languages.py",)  # translates texts that are marked elsewhere
 _PLUGINS = "anonchat/plugins/builtin"
 _SHOWN_BY_PLUGINS = ("Refused", "warn", "panel", "action")  # the first argument of each is a text
 

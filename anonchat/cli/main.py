@@ -96,7 +96,7 @@ def _command(
         def run(*, as_json: bool, **arguments: str) -> None:
             from ..runtime.logging import configure_logging
             from ..security.hardening import forbid_core_dumps
-            from ..setting_sources import read_settings
+            from ..settings.sources import read_settings
 
             forbid_core_dumps()
             try:
@@ -238,7 +238,7 @@ def migrate_data(settings: "Settings", source: str, target: str) -> CommandResul
 
 def _settings_for(option: str, url: str) -> "Settings":
     """Return the settings with the database URL of an option."""
-    from ..setting_sources import read_settings
+    from ..settings.sources import read_settings
 
     try:
         return read_settings(database_url=url)
@@ -259,7 +259,7 @@ def rotate_key(settings: "Settings") -> CommandResult:
 
 def _read_new_secret() -> str:
     """Read the new secret key from stdin, which no process list or shell history shows."""
-    from ..setting_types import SECRET_KEY_MIN_CHARACTERS
+    from ..settings.types import SECRET_KEY_MIN_CHARACTERS
 
     if sys.stdin.isatty():
         click.echo("The new secret key, on one line: ", err=True, nl=False)

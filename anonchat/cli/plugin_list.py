@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..languages import load_languages
+from ..i18n.languages import load_languages
 from ..plugins.commands import usage_of
 from ..plugins.injection import name_of
 from ..plugins.loading import load_plugins
@@ -10,8 +10,8 @@ from ..plugins.plugin import Plugin
 from ..plugins.registry import PluginRegistry
 from ..plugins.settings import setting_name
 from ..plugins.themes import load_themes
-from ..setting_sources import require_known_settings
 from ..settings import Settings
+from ..settings.sources import require_known_settings
 
 
 def load_registry(settings: Settings) -> PluginRegistry:

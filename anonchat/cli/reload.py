@@ -17,8 +17,8 @@ from watchfiles import Change, watch
 from ..errors import StartupError
 from ..plugins.loading import BUILTIN, is_of_tests, list_plugin_folders
 from ..runtime.logging import configure_logging
-from ..setting_sources import read_settings
 from ..settings import Settings
+from ..settings.sources import read_settings
 
 _SUFFIXES = {".py", ".po", ".css", ".svg", ".png", ".webp"}
 _QUIET_MS = 100  # an editor writes several times

@@ -15,8 +15,8 @@ from ..errors import (
     Refused,
     Unavailable,
 )
-from ..languages import Language
-from ..setting_types import Duration
+from ..i18n.languages import Language
+from ..settings.types import Duration
 from ..text.lookalikes import fold_lookalikes
 from .arguments import split_words
 from .commands import CommandInfo

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 from itertools import chain
 
-from ..catalogues import SOURCE_LANGUAGE
 from ..chat import Chat as CoreChat
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
@@ -20,7 +19,8 @@ from ..events import (
     RoomStateChanged,
     VisitorTold,
 )
-from ..languages import Language
+from ..i18n.catalogues import SOURCE_LANGUAGE
+from ..i18n.languages import Language
 from ..mutes import require_unmuted
 from ..text.posts import normalize_post
 from .commands import TOLD_MAX, CommandInfo, CommandResult, Commands

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..setting_types import expand_home
+from ..settings.types import expand_home
 from .errors import PluginError, find_place
 from .plugin import Plugin
 

@@ -11,7 +11,7 @@ import regex
 
 from ..durations import parse_duration
 from ..entities import Message, Room
-from ..languages import Language
+from ..i18n.languages import Language
 from ..runtime.scheduling import JobTrigger
 from .arguments import Arguments, read_arguments
 from .entities import EVENTS, Draft, Member, Visitor

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import StartupError
-from ..setting_types import PREFIX
 from ..settings import Settings
+from ..settings.types import PREFIX
 from .errors import error_at
 from .plugin import Plugin
 from .registrations import (

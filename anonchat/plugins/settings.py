@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from ..setting_types import ENV_FILE, PREFIX
+from ..settings.types import ENV_FILE, PREFIX
 from .errors import PluginError
 
 

@@ -15,13 +15,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..catalogues import SOURCE_LANGUAGE
 from ..chat import Chat as CoreChat
 from ..durations import parse_duration
 from ..entities import Member as CoreMember
 from ..entities import Message, Post, Room
 from ..events import Event, VisitorTold
-from ..languages import Language, load_languages
+from ..i18n.catalogues import SOURCE_LANGUAGE
+from ..i18n.languages import Language, load_languages
 from ..services.presence import Presence
 from ..settings import Settings
 from .commands import split_command, unescape_slash

@@ -7,8 +7,8 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from anonchat.catalogue_reader import find_placeholders
-from anonchat.catalogues import OUR_CATALOGUES, find_catalogues
+from anonchat.i18n.catalogue_reader import find_placeholders
+from anonchat.i18n.catalogues import OUR_CATALOGUES, find_catalogues
 from tools.words import TEMPLATE, SourceText, complete, find_texts
 
 CATALOGUES = list(find_catalogues(OUR_CATALOGUES).values())

@@ -8,7 +8,7 @@ import pytest
 
 from anonchat import Settings
 from anonchat.chat import Chat as CoreChat
-from anonchat.languages import load_languages
+from anonchat.i18n.languages import load_languages
 from anonchat.plugins import Chat, Plugin
 from anonchat.plugins.host import PluginHost
 from anonchat.plugins.registry import PluginRegistry

@@ -11,7 +11,7 @@ from anonchat.plugins.errors import PluginError
 from anonchat.plugins.loading import list_builtin_names, list_plugin_folders, load_plugins
 from anonchat.plugins.plugin import Plugin
 from anonchat.plugins.registry import PluginRegistry
-from anonchat.setting_sources import read_settings, require_known_settings
+from anonchat.settings.sources import read_settings, require_known_settings
 from tests.timeouts import DEADLINE
 from tools.servers.process import ROOT
 

@@ -12,12 +12,12 @@ from dotenv.parser import parse_stream
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .errors import StartupError
-from .setting_types import ENV_FILE, PREFIX
-from .settings import Settings
+from ..errors import StartupError
+from . import Settings
+from .types import ENV_FILE, PREFIX
 
 _OUR_NAMES = [name.upper() for name in Settings.model_fields]
-_BUILTIN_PLUGINS = Path(__file__).parent / "plugins" / "builtin"
+_BUILTIN_PLUGINS = Path(__file__).parents[1] / "plugins" / "builtin"
 _CONFIDENTIAL = ("database_url", "bus_url", "secret_key")  # invalid values are not quoted
 
 

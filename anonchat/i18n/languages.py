@@ -8,10 +8,10 @@ from pathlib import Path
 from babel import Locale
 from babel.units import format_unit
 
+from ..durations import parse_duration
+from ..errors import ChatError, StartupError
 from .catalogue_reader import read_catalogue
 from .catalogues import OUR_CATALOGUES, SOURCE_LANGUAGE, find_catalogues
-from .durations import parse_duration
-from .errors import ChatError, StartupError
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _CACHED_DURATIONS_MAX = 500  # Babel is slow, and rows repeat the same few durations

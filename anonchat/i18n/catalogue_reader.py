@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
-from .errors import StartupError
+from ..errors import StartupError
 
 _LINE = re.compile(
     r'\s*(#.*|((msgctxt|msgid|msgid_plural|msgstr)(\[\d+\])?\s*)?"([^"\\]|\\.)*"\s*)?'

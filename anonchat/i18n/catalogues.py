@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-OUR_CATALOGUES = Path(__file__).parents[1] / "pages" / "i18n" / "locale"
+OUR_CATALOGUES = Path(__file__).parents[2] / "pages" / "i18n" / "locale"
 SOURCE_LANGUAGE = "en"
 """The language of the texts in the code."""
 

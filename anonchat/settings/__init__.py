@@ -11,10 +11,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
-from .catalogues import OUR_CATALOGUES, SOURCE_LANGUAGE, find_catalogues
-from .durations import format_duration
-from .rates import Rate
-from .setting_types import (
+from ..durations import format_duration
+from ..i18n.catalogues import OUR_CATALOGUES, SOURCE_LANGUAGE, find_catalogues
+from ..rates import Rate
+from .types import (
     ENV_FILE,
     PREFIX,
     BaseUrl,

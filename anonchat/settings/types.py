@@ -18,8 +18,8 @@ from pydantic_settings import NoDecode
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from .durations import parse_duration
-from .rates import Rate, parse_rate
+from ..durations import parse_duration
+from ..rates import Rate, parse_rate
 
 PREFIX = "ANONCHAT_"
 """What the names of all settings begin with, in the environment."""

@@ -1,0 +1,1 @@
+"""Languages: catalogues of translations, and the texts that they translate."""
