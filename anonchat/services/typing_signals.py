@@ -68,12 +68,8 @@ class TypingSignals:
             await self._bus.publish(TypingSignalled(room_id, member.author))
 
     def get(self, room_id: str) -> Typing:
-        """Return who is typing in a room."""
-        now = self._clock()
-        authors = tuple(
-            author for author, until in self._until.get(room_id, {}).items() if until > now
-        )
-        return Typing(authors) if len(authors) <= NAMED_MAX else Typing(several=True)
+        """Return who is typing in a room, as published: a page that shows it misses no change."""
+        return self._published.get(room_id, _NOBODY)
 
     async def tick(self) -> None:
         """Publish what has changed, and forget old signals."""
@@ -110,11 +106,18 @@ class TypingSignals:
         return was_typing
 
     async def _publish_change(self, room_id: str) -> None:
-        typing = self.get(room_id)
-        if typing == self._published.get(room_id, _NOBODY):
+        typing = self._find(room_id)
+        if typing == self.get(room_id):
             return
         if typing == _NOBODY:
             del self._published[room_id]
         else:
             self._published[room_id] = typing
         await self._bus.publish_local(TypingChanged(room_id, typing))
+
+    def _find(self, room_id: str) -> Typing:
+        now = self._clock()
+        authors = tuple(
+            author for author, until in self._until.get(room_id, {}).items() if until > now
+        )
+        return Typing(authors) if len(authors) <= NAMED_MAX else Typing(several=True)

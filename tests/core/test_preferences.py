@@ -108,15 +108,18 @@ async def test_member_who_shows_no_typing_or_presence_is_not_typing(
 ) -> None:
     await chat.presence.enter(ann, page_id="one")
     await chat.typing.signal(room.id, visitor_id=ann.visitor_id)
+    await chat.typing.tick()
     assert chat.typing.get(room.id) == Typing((ann.author,))
     await chat.preferences.change(ann.visitor_id, shows_presence=False)
     assert chat.typing.get(room.id) == Typing()
     for hidden in ({"shows_presence": False}, {"shows_presence": True, "shows_typing": False}):
         await chat.preferences.change(ann.visitor_id, **hidden)
         await chat.typing.signal(room.id, visitor_id=ann.visitor_id)
+        await chat.typing.tick()
         assert chat.typing.get(room.id) == Typing()
     await chat.preferences.change(ann.visitor_id, shows_typing=True)
     await chat.typing.signal(room.id, visitor_id=ann.visitor_id)
+    await chat.typing.tick()
     assert chat.typing.get(room.id) == Typing((ann.author,))
 
 

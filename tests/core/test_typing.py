@@ -79,10 +79,21 @@ async def test_typing_ends_six_seconds_after_the_last_signal(
     assert published(recorder) == []
     assert chat.typing.get(room.id) == Typing((ann.author,))
     clock.advance(timedelta(seconds=0.1))
-    assert chat.typing.get(room.id) == Typing()
     await chat.typing.tick()
+    assert chat.typing.get(room.id) == Typing()
     assert published(recorder) == [Typing()]
     assert (chat.typing._until, chat.typing._published) == ({}, {})
+
+
+async def test_page_is_never_shown_a_member_whose_end_is_not_published(
+    chat: Chat, place: Place
+) -> None:
+    room, (ann, *_) = place
+    recorder = EventRecorder(chat)
+    await chat.typing.signal(room.id, visitor_id=ann.visitor_id)
+    shown = chat.typing.get(room.id)
+    await chat.messages.post(room.id, visitor_id=ann.visitor_id, text="hello")
+    assert [shown, *published(recorder)][-1] == Typing()
 
 
 async def test_typing_ends_with_the_message(chat: Chat, place: Place) -> None:
@@ -129,6 +140,7 @@ async def test_crowd_that_types_is_published_once_and_each_member_once_in_three_
     names = [f"N{number}" for number in range(50)]
     room, visitors = await create_room_with_members(chat, "night train", *names)
     recorder = EventRecorder(chat)
+    await chat._heartbeat.end()  # its ticks would publish those who begin one by one
     for _ in range(12):
         for visitor in visitors:
             await chat.typing.signal(room.id, visitor_id=visitor.id)

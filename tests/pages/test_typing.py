@@ -58,6 +58,7 @@ async def test_page_that_connects_is_told_who_is_typing(url: str, chat: Chat) ->
     ann, ben = await enter(chat, "room of latecomers", "Ann who typed", "Ben who is late")
     async with open_tab(url, "/r/room-of-latecomers", token=ann) as page:
         await type_text(page)
+        await chat.typing.tick()
         room = await chat.rooms.find("room-of-latecomers")
         (author,) = chat.typing.get(room.id).authors
         async with open_tab(url, "/r/room-of-latecomers", token=ben) as late:
