@@ -34,4 +34,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Earlier versions would show the texts of these messages to all members.
+    op.execute("DELETE FROM message WHERE id IN (SELECT message_id FROM opening)")
     op.drop_table("opening")
