@@ -23,7 +23,7 @@ async def open_save_dialog(room: Room) -> None:
             await context.chat.transcripts.ask(room.id, visitor_id=current_visitor_id())
             dialog.submit(True)
 
-    with Dialog(_("Save")) as dialog:
+    with Dialog(_("Save messages")) as dialog:
         html.p(_("Your own messages in this room, as far as they have not disappeared."))
         for format, text in (
             ("text", _("Save what I wrote (text)")),

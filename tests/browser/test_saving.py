@@ -10,7 +10,9 @@ from tests.browser.person import ENGLISH, RUSSIAN, Person, Words
 from tests.browser.world import World
 
 
-async def open_dialog(person: Person, *, more: str = "More actions", save: str = "Save") -> None:
+async def open_dialog(
+    person: Person, *, more: str = "More actions", save: str = "Save messages"
+) -> None:
     """Open the dialog that saves, by its button or in the menu."""
     button = person.button(save)
     if not await button.is_visible():
@@ -79,12 +81,20 @@ async def test_transcript_is_saved_when_all_who_are_here_agree(world: World) -> 
 @pytest.mark.parametrize(
     ("locale", "words", "more", "save", "ask", "refuse", "transcript"),
     [
-        ("en-GB", ENGLISH, "More actions", "Save", "Save the transcript", "Refuse", "Transcript"),
+        (
+            "en-GB",
+            ENGLISH,
+            "More actions",
+            "Save messages",
+            "Save the transcript",
+            "Refuse",
+            "Transcript",
+        ),
         (
             "ru-RU",
             RUSSIAN,
             "Другие действия",
-            "Сохранить",
+            "Сохранить сообщения",
             "Сохранить разговор",
             "Отказать",
             "Запись разговора",
