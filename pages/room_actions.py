@@ -54,7 +54,7 @@ class RoomActions:
 
         _, by_id = self._language, {each.id: each for each in actions}
         shown = [(each.id, _.translate(each.title), each.icon) for each in actions]
-        ActionButtons(_("More actions"), [*shown, (_SAVE, _("Save messages"), "download")], act=act)
+        ActionButtons(_("More actions"), shown, menu=[(_SAVE, _("Save messages"), "")], act=act)
 
     def add_to_menus(self, messages: MessageList) -> None:
         """Add the actions to the menus of the messages; a notice shows why one failed."""

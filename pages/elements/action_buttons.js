@@ -1,5 +1,5 @@
 // Buttons that run actions on the server. On a phone, and if there are more than two, they are in a
-// menu (see theme.css).
+// menu (see theme.css), which has those of `menu` in any case.
 
 import { createMenu, openMenu } from "popup_menu";
 
@@ -9,6 +9,7 @@ export default {
   props: {
     label: String, // of the menu
     actions: Array, // of [id, title, icon]
+    menu: Array, // the same, for the menu alone
     running: String, // the id of the action that the server runs, or ""
   },
   emits: ["act"],
@@ -24,7 +25,7 @@ export default {
       });
     const isMenuOnly = this.actions.length > BUTTONS_MAX;
     const shown = isMenuOnly ? [] : this.actions;
-    return Vue.h("div", { class: ["action-buttons", isMenuOnly && "menu-only"] }, [
+    return Vue.h("div", { class: ["action-buttons", (isMenuOnly || this.menu.length) && "with-menu"] }, [
       ...shown.map(([id, title, icon]) => button(icon, title, id, { key: id, onClick: () => this.act(id) })),
       button("more", this.label, this.running || null, {
         ref: "more",
@@ -43,28 +44,30 @@ export default {
       this.$emit("act", id);
     },
     toggle() {
-      if (this.menu) return this.close();
+      if (this.opened) return this.close();
       const { more } = this.$refs;
-      const items = this.actions.map(([id, title]) => [title, () => this.act(id)]);
-      this.menu = createMenu(this.label, items, () => this.close());
-      this.$el.append(this.menu);
+      const hasButtons = this.$el.firstElementChild !== more && this.$el.firstElementChild.checkVisibility();
+      const hidden = [...(hasButtons ? [] : this.actions), ...this.menu];
+      const items = hidden.map(([id, title]) => [title, () => this.act(id)]);
+      this.opened = createMenu(this.label, items, () => this.close());
+      this.$el.append(this.opened);
       more.ariaExpanded = "true";
-      openMenu(this.menu, more.getBoundingClientRect());
+      openMenu(this.opened, more.getBoundingClientRect());
       document.addEventListener("pointerdown", this.onOutside, true);
     },
     close() {
-      const { menu } = this;
-      if (!menu) return;
-      this.menu = null;
+      const { opened } = this;
+      if (!opened) return;
+      this.opened = null;
       document.removeEventListener("pointerdown", this.onOutside, true);
-      const hadFocus = menu.contains(document.activeElement);
-      menu.remove();
+      const hadFocus = opened.contains(document.activeElement);
+      opened.remove();
       if (!this.$refs.more) return;
       this.$refs.more.ariaExpanded = "false";
       if (hadFocus) this.$refs.more.focus();
     },
     onOutside({ target }) {
-      if (!this.menu.contains(target) && target !== this.$refs.more) this.close();
+      if (!this.opened.contains(target) && target !== this.$refs.more) this.close();
     },
   },
 };

@@ -14,8 +14,9 @@ GENERIC_ICON = "puzzle"
 class ActionButtons(ui.element, component="action_buttons.js", dependencies=["popup_menu.js"]):
     """An icon button for each action: its id, its title, and the name of an icon of theme.css.
 
-    On a phone, and if there are more than two, they are the items of one menu, called `label`.
-    `act` is called with an id. While it runs, further clicks are ignored.
+    On a phone, and if there are more than two, they are the items of one menu, called `label`,
+    which has those of `menu` in any case. `act` is called with an id. While it runs, further clicks
+    are ignored.
     """
 
     def __init__(
@@ -23,12 +24,13 @@ class ActionButtons(ui.element, component="action_buttons.js", dependencies=["po
         label: str,
         actions: Sequence[tuple[str, str, str]],
         *,
+        menu: Sequence[tuple[str, str, str]] = (),
         act: Callable[[str], Awaitable[object]],
     ) -> None:
         super().__init__()
         self._act = act
         shown = [(id, title, icon or GENERIC_ICON) for id, title, icon in actions]
-        self._props.update(label=label, actions=shown, running="")
+        self._props.update(label=label, actions=shown, menu=list(menu), running="")
         self.on("act", QueueHandler(self._run, queue_max=0))
 
     def paint(self) -> str:
@@ -43,11 +45,12 @@ class ActionButtons(ui.element, component="action_buttons.js", dependencies=["po
             '<button type="button" class="button icon-only quiet icon-more more-actions" '
             f'aria-label="{escape(self._props["label"])}"></button>'
         )
-        menu_only = " menu-only" if len(actions) > 2 else ""
-        return f'<div class="action-buttons{menu_only}">{"".join(buttons)}{more}</div>'
+        with_menu = " with-menu" if len(actions) > 2 or self._props["menu"] else ""
+        return f'<div class="action-buttons{with_menu}">{"".join(buttons)}{more}</div>'
 
     async def _run(self, arguments: GenericEventArguments) -> None:
-        if arguments.args not in [action[0] for action in self._props["actions"]]:
+        offered = (*self._props["actions"], *self._props["menu"])
+        if arguments.args not in [action[0] for action in offered]:
             return
         self._props["running"] = arguments.args
         self.update()

@@ -1,12 +1,13 @@
 """The lobby without scripts: own rooms, public rooms, and a form that finds or creates one."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from nicegui import html
 
-from anonchat import ChatError, Cost, Language, Visitor
+from anonchat import ChatError, Cost, DoorClosed, Language, Visitor
 
 from ..context import PageContext
 from ..elements.button import Button
@@ -44,7 +45,8 @@ def routes(context: PageContext) -> APIRouter:
             await budget.spend(Cost.NEW_ROOM + Cost.JOIN)
             room = await context.chat.rooms.open(name, visitor_id=visitor.id)
             await budget.spend(context.broadcast_cost(room.id))
-            await context.chat.memberships.join(room.id, visitor_id=visitor.id)
+            with suppress(DoorClosed):  # the page of the room says what is needed
+                await context.chat.memberships.join(room.id, visitor_id=visitor.id)
         except ChatError as error:
             return await _show(context, request, visitor, name=name, error=error)
         return lead_to(room_path(room.slug))

@@ -1,6 +1,6 @@
 """A room without scripts: forms to post, join and leave, and a frame with the messages."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -21,6 +21,7 @@ from anonchat import (
 
 from ..context import PageContext
 from ..elements.page_budget import PageBudget
+from ..http.client_address import client_address
 from ..http.plain_form import read_form
 from ..http.plain_paths import LOBBY, room_path
 from .document import lead_to
@@ -64,12 +65,12 @@ def routes(context: PageContext) -> APIRouter:
 
     @router.post("/join")
     async def join(caller: Caller) -> Response:
-        change = context.chat.memberships.join
-        return await _change_membership(caller, change, then=room_path(caller.room.slug))
+        password = (await read_form(caller.request)).get("password", "")
+        return await _lead(caller, _come_in(caller, password), to=room_path(caller.room.slug))
 
     @router.post("/leave")
     async def leave(caller: Caller) -> Response:
-        return await _change_membership(caller, context.chat.memberships.leave, then=LOBBY)
+        return await _lead(caller, _leave(caller), to=LOBBY)
 
     return router
 
@@ -117,12 +118,28 @@ async def _say(caller: _Caller, draft: Draft) -> str:
     return ""
 
 
-async def _change_membership(
-    caller: _Caller, change: Callable[..., Awaitable[object]], *, then: str
-) -> Response:
+async def _come_in(caller: _Caller, password: str) -> None:
+    """Join the room, or ask to come in."""
+    chat, room = caller.context.chat, caller.room
+    await caller.spend(Cost.JOIN + (Cost.PASSWORD if password else 0))
+    enter = chat.doors.knock if room.rules.asks else chat.memberships.join
+    await enter(
+        room.id,
+        visitor_id=caller.visitor.id,
+        password=password,
+        address=client_address(caller.request),
+    )
+
+
+async def _leave(caller: _Caller) -> None:
+    await caller.spend(Cost.JOIN)
+    await caller.context.chat.memberships.leave(caller.room.id, visitor_id=caller.visitor.id)
+
+
+async def _lead(caller: _Caller, change: Awaitable[object], *, to: str) -> Response:
+    """Make a change and lead to a page, or show why it was refused."""
     try:
-        await caller.spend(Cost.JOIN)
-        await change(caller.room.id, visitor_id=caller.visitor.id)
+        await change
     except ChatError as error:
         return await _show(caller, Draft(), error=error)
-    return lead_to(then)
+    return lead_to(to)

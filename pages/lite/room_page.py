@@ -23,6 +23,7 @@ from ..elements.static_page import placeholder
 from ..http.plain_paths import LOBBY, room_path
 from ..rows import describe_lifetime
 from .document import open_document, respond, send_origin
+from .door import show_door
 from .draft import Draft
 
 _TEXT_CHARACTERS = 7_000  # no form is larger than a request may be; the core refuses long texts
@@ -45,6 +46,9 @@ async def show_room(
     chat, language = context.chat, context.language(request)
     member = await chat.memberships.get(room.id, visitor_id=visitor.id)
     members = await chat.memberships.count(room.id)
+    asked = ""
+    if member is None and room.rules.asks:
+        asked = await chat.doors.find_knock(room.id, visitor.id)
     reason = language.explain(error) if error else ""
     with open_document(context, request, title=room.name) as document:
         send_origin()
@@ -53,7 +57,7 @@ async def show_room(
             if told:
                 html.p(placeholder("told"), role="status").classes("told")
             if member is None:
-                _show_join_form(language, room, "" if draft.text else reason)
+                show_door(language, room, asked=asked, reason="" if draft.text else reason)
             if member or draft.text:  # what was typed is not lost with the membership
                 _show_post_form(language, room, reason, warnings=_list_warnings(language, error))
             if member:
@@ -84,13 +88,6 @@ def _show_header(language: Language, room: Room, members: int, member: Member | 
             language.count("{n} member", "{n} members", members),
         ):
             html.span(text).classes("chip")
-
-
-def _show_join_form(language: Language, room: Room, reason: str) -> None:
-    html.p(language("What is said here is shown to members only.")).classes("hint")
-    with html.form(action=f"{room_path(room.slug)}/join", method="post"):
-        _show_alert(reason)
-        Button(language("Join room")).props("type=submit")
 
 
 def _show_post_form(

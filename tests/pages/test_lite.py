@@ -43,7 +43,8 @@ class PlainSite:
 
     async def post(self, path: str = "", **fields: str) -> httpx.Response:
         """Post a form of the room."""
-        return await self.browser.post(self.path + path, data=fields)
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        return await self.browser.post(self.path + path, data=fields, headers=headers)
 
     async def texts(self) -> list[str]:
         """Return what the frame shows, the newest first."""
@@ -166,6 +167,32 @@ async def test_only_members_read_and_post(site: PlainSite) -> None:
     assert await read(site.chat, site.room, site.mira) == ["for members"]
     assert (await site.post("/join")).headers["location"] == site.path
     assert await site.texts() == ["for members"]
+
+
+async def test_room_with_a_password_is_joined_with_it(site: PlainSite) -> None:
+    closed = await site.chat.rooms.create("closed", visitor_id=site.mira.id, password="open sesame")
+    response = await site.browser.post("/lite", data={"name": "closed"})
+    assert response.headers["location"] == f"/lite/{closed.slug}"
+    page = await site.browser.get(f"/lite/{closed.slug}")
+    assert 'type="password" name="password"' in page.text
+    for password in ("", "open says me"):
+        refused = await site.browser.post(f"/lite/{closed.slug}/join", data={"password": password})
+        assert refused.status_code == 403
+        assert re.search(r'role="alert">[^<]+<', refused.text)
+    await site.browser.post(f"/lite/{closed.slug}/join", data={"password": "open sesame"})
+    assert await site.chat.memberships.is_member(closed.id, site.ann.id)
+
+
+async def test_who_has_to_knock_comes_in_when_let_in(site: PlainSite) -> None:
+    chat, mira = site.chat, site.mira
+    closed = await chat.rooms.create("closed", visitor_id=mira.id)
+    await chat.room_editor.update(closed.id, visitor_id=mira.id, asks=True)
+    page = await site.browser.get(f"/lite/{closed.slug}")
+    assert ">Ask to come in</button>" in page.text
+    await site.browser.post(f"/lite/{closed.slug}/join", data={"password": ""})
+    page = await site.browser.get(f"/lite/{closed.slug}")
+    assert "Wait here until you are let in." in page.text
+    assert not await chat.memberships.is_member(closed.id, site.ann.id)
 
 
 @pytest.mark.parametrize("path", ["", "/join", "/leave"])
