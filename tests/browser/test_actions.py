@@ -25,7 +25,7 @@ async def test_action_in_the_header_posts_for_all(world: World, room: str) -> No
     for person in (ann, bob):
         await person.expect_message("rolled a 4")
     await ann.button("More actions").click()
-    await expect(ann.menu.get_by_role("menuitem")).to_have_text(["Save"])
+    await expect(ann.menu.get_by_role("menuitem")).to_have_text(["Save messages"])
 
 
 async def test_told_text_is_shown_to_the_caller_alone(world: World, room: str) -> None:
@@ -65,7 +65,7 @@ async def test_actions_are_in_a_menu_on_a_phone(world: World, room: str) -> None
     assert not await ann.page.evaluate(_OVERLAPS)
     assert await ann.page.evaluate("document.documentElement.scrollWidth") == 360
     await ann.button("More actions").tap()
-    await expect(ann.menu.get_by_role("menuitem")).to_have_text(["Roll", "Whisper", "Save"])
+    await expect(ann.menu.get_by_role("menuitem")).to_have_text(["Roll", "Whisper", "Save messages"])
     await ann.menu_item("Roll").tap()
     await expect(ann.menu).to_have_count(0)
     await ann.expect_message("rolled a 4")
@@ -78,7 +78,7 @@ async def test_menu_of_actions_is_usable_by_keyboard(world: World, room: str) ->
     await keys.press("Enter")
     await expect(ann.menu_item("Roll")).to_be_focused()
     await keys.press("ArrowUp")
-    await expect(ann.menu_item("Save")).to_be_focused()
+    await expect(ann.menu_item("Save messages")).to_be_focused()
     await keys.press("Escape")
     await expect(ann.menu).to_have_count(0)
     await expect(ann.button("More actions")).to_be_focused()
