@@ -147,6 +147,7 @@ async def test_answers_and_searches_show_no_text(world: World, room: str) -> Non
     ann, mira, timur = await world.members(room, "Ann", "Mira", "Timur")
     await post_once(ann)
     await opener(mira).click()
+    await expect(mira.dialog).to_contain_text(SECRET)
     await mira.close_dialog()
     await mira.log.locator("[data-key]").hover()
     await mira.log.get_by_role("button", name="More").click()

@@ -21,7 +21,7 @@ _SMALL_TARGETS = """() => [
     ...document.querySelectorAll("a, button, input, textarea, select, summary")]
     .filter((node) => node.checkVisibility({visibilityProperty: true, opacityProperty: true}))
     .filter((node) => !node.closest(".text") && !node.closest("[inert]"))
-    .map((node) => [node, (node.closest(".field") || node).getBoundingClientRect()])
+    .map((node) => [node, (node.closest(".field, .switch") || node).getBoundingClientRect()])
     .filter(([, box]) => box.width > 2 && box.height > 2 && (box.height < 39.5 || box.width < 39.5))
     .map(([node, box]) => `${node.outerHTML.slice(0, 90)} is ${box.width} x ${box.height}`)"""
 both_languages = pytest.mark.parametrize(
