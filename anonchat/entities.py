@@ -266,13 +266,15 @@ class RoomSummary:
     """A room as listed in the lobby.
 
     `here` counts the members who have the room open, `first_seq` is the oldest live message and
-    `next_expiry` the time when it expires.
+    `next_expiry` the time when it expires. `last_expiry` is when the newest message expires, or
+    `None` if this node has not seen it posted.
     """
 
     room: Room
     here: int
     first_seq: int
     next_expiry: datetime | None
+    last_expiry: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

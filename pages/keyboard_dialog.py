@@ -30,6 +30,6 @@ def _list_keys() -> Iterator[tuple[str, str]]:
     yield "Enter", _("Send the message; on a message, open its menu")
     yield "Shift Enter", _("Begin a new line")
     yield "↑", _("In an empty message: edit your last one")
-    yield "Esc", _("Close a dialog, a menu or the members; in the messages, to the latest")
+    yield "Esc", _("Close a dialog, a menu or the members; otherwise to the latest message")
     yield "A … Z", _("Write a message, wherever you are in a room")
     yield "?", _("Show these keys")

@@ -26,8 +26,8 @@ async def open_save_dialog(room: Room) -> None:
     with Dialog(_("Save messages")) as dialog:
         html.p(_("Your own messages in this room, as far as they have not disappeared."))
         for format, text in (
-            ("text", _("Save what I wrote (text)")),
-            ("json", _("Save what I wrote (JSON)")),
+            ("text", _("Save what I wrote")),
+            ("json", _("The same as JSON")),
         ):
             html.a(text, href=own_messages_path(room.slug, format=format), download=True).classes(
                 "button quiet"

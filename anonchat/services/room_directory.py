@@ -62,6 +62,7 @@ class RoomDirectory:
         self._slugs: dict[str, str] = {}  # room ids by slug
         self._present: dict[str, set[str]] = {}  # pseudonyms by room id
         self._oldest = OldestMessages(self._rooms, database=database, clock=clock)
+        self._newest: dict[str, tuple[int, datetime]] = {}  # `seq` and expiry by room id
         self._must_reload = False
         self._places: list[RoomCursor] = []
         self._order: tuple[str, ...] = ()
@@ -97,7 +98,11 @@ class RoomDirectory:
         if room is None or room.expires_at <= self._clock():
             return None
         first_seq, next_expiry = self._oldest.get(room)
-        return RoomSummary(room, len(self._present.get(room_id, ())), first_seq, next_expiry)
+        here = len(self._present.get(room_id, ()))
+        seq, last_expiry = self._newest.get(room_id, (0, None))
+        if seq != room.last_seq:  # newer ones were missed
+            last_expiry = None
+        return RoomSummary(room, here, first_seq, next_expiry, last_expiry)
 
     async def find(self, slug: str) -> Room:
         """Return the room with that slug, ignoring case.
@@ -194,6 +199,7 @@ class RoomDirectory:
             case MessagePosted(room, message):
                 self._put(room)
                 self._oldest.add_message(message)
+                self._newest[room.id] = message.seq, message.expires_at
             case MessagesDeleted(room_id, _):
                 self._oldest.mark_stale([room_id])
             case RoomActivity(rooms, deleted):
@@ -216,7 +222,7 @@ class RoomDirectory:
                 ended = self._rooms.get(room_id)
                 if ended and self._slugs.get(ended.slug) == room_id:  # else another room has it now
                     del self._slugs[ended.slug]
-                for by_room in (self._rooms, self._names, self._present):
+                for by_room in (self._rooms, self._names, self._present, self._newest):
                     by_room.pop(room_id, None)
                 self._oldest.remove_room(room_id)
                 self._ordered_at = None

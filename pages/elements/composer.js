@@ -177,11 +177,12 @@ export default {
       const isText = key?.length === 1 && key !== " " && !ctrlKey && !metaKey && !altKey && !isComposing;
       if (isText && !defaultPrevented && !target.closest("input, textarea, select, dialog")) this.$refs.box.focus();
     },
-    onEscape({ key, target, defaultPrevented }) {
-      if (key !== "Escape" || defaultPrevented || target.closest("dialog, [role=menu]")) return;
+    onEscape({ key, target, isComposing, defaultPrevented }) {
+      if (key !== "Escape" || isComposing || defaultPrevented || target.closest("dialog, [role=menu]")) return;
       if (this.doubts.length) this.edit();
       else if (this.target) this.leaveTarget();
       else if (this.note.isOpen) this.note.close();
+      else if (target === this.$refs.box || target === document.body) this.list()?.scrollToEnd();
       else return;
       this.$refs.box.focus();
     },

@@ -124,7 +124,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 "as_room": _("As the room"),
                 "gone_in": _("Message, gone in {time}", time="{}"),
                 "once": _("Once"),
-                "chosen_once": _("Once: disappears when each member has opened it"),
+                "chosen_once": _("Disappears after: once each member has opened it"),
                 "opened_once": _("Message, opened once"),
                 "consent": consent_texts(_),
                 "typing_one": _("{name} is typing", name="{}"),

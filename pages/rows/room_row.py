@@ -22,7 +22,13 @@ _OWN_TTLS = tuple(map(parse_duration, ("1m", "10m", "1h", "6h", "24h", "7d")))
 
 _TIME_LEFT = span(data_left="{left}", data_say="{left_text}")
 _SIDEBAR = Template(
-    li(class_="sidebar-row", data_room="{id}", data_first="{first_seq}", data_last="{last_seq}")[
+    li(
+        class_="sidebar-row",
+        data_room="{id}",
+        data_first="{first_seq}",
+        data_last="{last_seq}",
+        data_last_until="{last_until}",
+    )[
         a(class_="sidebar-room", href="r/{slug}")[
             b[bdi["{name}"]],
             span(class_="marks")[
@@ -31,7 +37,7 @@ _SIDEBAR = Template(
                 ],
                 span(class_="count", data_unread=True, hidden=True)[
                     span,
-                    span(class_="spoken")[" {unread}", span(data_say="{next}")],
+                    span(class_="spoken")[" {unread}", span(data_say="{next}", data_ends=True)],
                 ],
             ],
             small["{present} · ", _TIME_LEFT],
@@ -87,6 +93,7 @@ def _sidebar_row(summary: RoomSummary, language: Language) -> Row:
         name=room.name,
         first_seq=str(summary.first_seq),
         last_seq=str(room.last_seq),
+        last_until=unix_milliseconds(summary.last_expiry) if summary.last_expiry else "",
         unread=language("unread"),
         next=", " + language("the next disappears in {time}", time="{}"),
         mentioned=language("you are mentioned"),

@@ -132,6 +132,21 @@ async def test_button_to_the_latest_counts_new_messages_and_scrolls_to_the_newes
     await _expect_no_gap(ann, bulk_poster)
 
 
+async def test_escape_scrolls_to_the_newest_and_keeps_the_focus(
+    world: World, bulk_poster: _BulkPoster
+) -> None:
+    (ann,) = await world.members(ROOM, "Ann")
+    await ann.expect_connected()
+    await bulk_poster.post("the newest")
+    for place in (ann.message_input, ann.log):
+        await _scroll_to_row(ann, up_to=bulk_poster.last - _SCROLL_BACK)
+        await expect(ann.message("the newest")).not_to_be_in_viewport()
+        await place.focus()
+        await ann.page.keyboard.press("Escape")
+        await expect(ann.message("the newest")).to_be_in_viewport()
+        await expect(place).to_be_focused()
+
+
 async def test_posting_while_scrolled_up_scrolls_to_the_end(
     world: World, bulk_poster: _BulkPoster
 ) -> None:

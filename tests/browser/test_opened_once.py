@@ -71,7 +71,7 @@ async def test_reload_shows_neither_the_text_nor_the_dialog_again(world: World, 
     await expect_text_nowhere(mira)
     await ann.page.reload()
     await expect(ann.log.get_by_text("Once: opened by 1 of 2")).to_be_visible()
-    await expect(ann.button("Once: disappears when each member has opened it")).to_be_visible()
+    await expect(ann.button("Disappears after: once each member has opened it")).to_be_visible()
 
 
 async def test_second_opening_in_another_tab_is_refused(world: World, room: str) -> None:

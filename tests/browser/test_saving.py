@@ -45,9 +45,9 @@ async def test_own_messages_are_saved_as_files(world: World) -> None:
     await ann.post_messages("mine")
     await mira.post_messages("hers")
     await open_dialog(ann)
-    text = await download(ann, ann.dialog.get_by_role("link", name="Save what I wrote (text)"))
+    text = await download(ann, ann.dialog.get_by_role("link", name="Save what I wrote", exact=True))
     assert text.endswith(f"{ann.nickname}: mine\n")
-    content = await download(ann, ann.dialog.get_by_role("link", name="Save what I wrote (JSON)"))
+    content = await download(ann, ann.dialog.get_by_role("link", name="The same as JSON"))
     assert [message["text"] for message in json.loads(content)["messages"]] == ["mine"]
     await ann.close_dialog()
     await expect(ann.message_input).to_be_visible()

@@ -34,6 +34,7 @@ from pages.rows import (
     title_row,
 )
 from pages.rows.person import hue
+from pages.rows.row import unix_milliseconds
 from pages.rows.template import Template
 from tests.hostile_texts import HOSTILE_TEXTS, VALID_EMOJI
 
@@ -289,9 +290,11 @@ def test_room_card_shows_presence_and_message_lifetime() -> None:
 
 
 def test_sidebar_row_shows_unread_range_and_leave_button() -> None:
-    parsed = ParsedRow(sidebar_row(ROOM_SUMMARY, language=ENGLISH).html)
+    summary = replace(ROOM_SUMMARY, last_expiry=NOW)
+    parsed = ParsedRow(sidebar_row(summary, language=ENGLISH).html)
     assert parsed.of("li")[0]["data-first"] == "5"
     assert parsed.of("li")[0]["data-last"] == "7"
+    assert parsed.of("li")[0]["data-last-until"] == unix_milliseconds(NOW)
     assert parsed.of("button")[0]["aria-label"] == "Leave “night train”"
     assert parsed.of("a")[0]["href"] == "r/night-train"
 

@@ -7,8 +7,8 @@ import { JSDOM } from "../observatory/node_modules/jsdom/lib/api.js";
 const ROOM_ENDS = "900";
 let rows, unread, total, redrawn;
 
-function createRow(key, first, last, left = ROOM_ENDS) {
-  const { window } = new JSDOM(`<li data-first="${first}" data-last="${last}">
+function createRow(key, first, last, left = ROOM_ENDS, until = "") {
+  const { window } = new JSDOM(`<li data-first="${first}" data-last="${last}" data-last-until="${until}">
     <span data-mentioned hidden>@</span>
     <span data-unread hidden><span></span><span> unread<span data-say=", next in {}"></span></span></span>
     <small><span data-left="${left}"></span></small></li>`);
@@ -87,4 +87,30 @@ test("it is not told once some are read, or all", () => {
   show(createRow("bar", 1, 1));
   unread.read({ tea: 5, bar: 1 });
   assert.deepEqual([read("tea").next, read("bar").next], [undefined, undefined]);
+});
+
+test("it is that of the first new message after all were read, or of a later one that lives shorter", () => {
+  unread.read({ tea: 7 });
+  show(createRow("tea", 1, 7, "400", "600"));
+  assert.equal(read("tea").next, undefined);
+  const told = ["700", "800", "650"].map((until, index) => {
+    show(createRow("tea", 1, 8 + index, "400", until));
+    return read("tea").next;
+  });
+  assert.deepEqual(told, ["700", "700", "650"]);
+});
+
+test("a new message tells nothing of older unread ones that are not known", () => {
+  show(createRow("tea", 1, 7));
+  unread.read({ tea: 5 });
+  show(createRow("tea", 1, 8, "400", "700"));
+  assert.equal(read("tea").next, undefined);
+});
+
+test("messages of the open room are not taken for unread ones", () => {
+  unread.read({ tea: 7 });
+  unread.setOpened("tea");
+  show(createRow("tea", 1, 7));
+  show(createRow("tea", 1, 8, "400", "700"));
+  assert.equal(read("tea").next, undefined);
 });

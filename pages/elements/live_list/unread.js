@@ -9,6 +9,7 @@ export class Unread {
   #tellTotal;
   #opened; // the key of the open room, whose messages are counted by its own list
   #counts = new Map();
+  #lasts = new Map(); // the seq of the last message that was shown, by the key of a row
   #total = 0;
 
   // All marks are by the key of a row. `redraw` is called when the times in a row have changed, and
@@ -69,6 +70,7 @@ export class Unread {
     label.firstChild.textContent = count > 99 ? "99+" : count;
     const isMentioned = count > 0 && this.#mentions[key] >= first;
     node.querySelector("[data-mentioned]").hidden = !isMentioned;
+    this.#noteNewest(key, node.dataset);
     this.#renderNext(key, node, label.querySelector("[data-say]"), count);
     if (this.isOpened(key)) return false;
     this.#count(key, Math.max(count, 0));
@@ -76,7 +78,17 @@ export class Unread {
   }
 
   remove({ key }) {
+    this.#lasts.delete(key);
     this.#count(key, 0);
+  }
+
+  // A new message may be the next one, unless one that is unread already is not known.
+  #noteNewest(key, { last, lastUntil }) {
+    const isNew = last > this.#lasts.get(key);
+    this.#lasts.set(key, Number(last));
+    if (!isNew || !lastUntil || this.isOpened(key)) return;
+    const known = this.#counts.has(key) ? this.#next[key] : Infinity;
+    if (known) this.#next[key] = Math.min(known, lastUntil);
   }
 
   // If nothing is read, the next one is the next one of the room.
