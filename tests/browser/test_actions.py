@@ -65,7 +65,9 @@ async def test_actions_are_in_a_menu_on_a_phone(world: World, room: str) -> None
     assert not await ann.page.evaluate(_OVERLAPS)
     assert await ann.page.evaluate("document.documentElement.scrollWidth") == 360
     await ann.button("More actions").tap()
-    await expect(ann.menu.get_by_role("menuitem")).to_have_text(["Roll", "Whisper", "Save messages"])
+    await expect(ann.menu.get_by_role("menuitem")).to_have_text(
+        ["Roll", "Whisper", "Save messages"]
+    )
     await ann.menu_item("Roll").tap()
     await expect(ann.menu).to_have_count(0)
     await ann.expect_message("rolled a 4")

@@ -158,6 +158,7 @@ async def test_answers_and_searches_show_no_text(world: World, room: str) -> Non
     await timur.button("Search").click()
     await timur.dialog.get_by_role("searchbox").fill("mat")
     await expect(timur.dialog.get_by_text("Nothing was found")).to_be_visible()
+    await timur.close_dialog()
     await expect_text_nowhere(timur)
 
 

@@ -17,8 +17,8 @@ _SYNC_WITH_STALE_RESPONSE = """(list, [events, response]) => {
         if (step.ask) feed.sync();
         else feed.receive({channel: feed.channel, ...step, ...(step.put && {put: fill(step.put)})});
     }
-    feed.catchUp({question, keep: [], more: null, read: {}, now: Date.now(), ...response,
-        put: fill(response.put || [])});
+    feed.catchUp({question, keep: [], more: null, read: {}, mentioned: {}, next: {},
+        now: Date.now(), ...response, put: fill(response.put || [])});
 }"""
 
 
