@@ -36,6 +36,8 @@ async def act(person: Person, other: Person, item: str) -> None:
 async def people(world: World, room: str) -> tuple[Person, Person, Person]:
     """Return the owner of a room, a helper and an ordinary member."""
     ann, bob, cid = await world.members(room, "Ann", "Bob", "Cid", width=1440)
+    heading = ann.page.get_by_role("heading", name="Members")
+    await expect(heading).to_have_text("Members 3 · 3 here")  # rows move while people come in
     await act(ann, bob, "Make helper")
     for person in (ann, bob, cid):
         await expect(member(person, bob)).to_contain_text("helper")
@@ -123,6 +125,7 @@ async def test_removed_member_who_was_offline_sees_it_later(people: People) -> N
     ann, _, cid = people
     cid.ignored_errors = "ERR_INTERNET_DISCONNECTED|WebSocket"
     await cid.context.set_offline(True)
+    await cid.page.evaluate("window.socket.disconnect()")
     await act(ann, cid, "Remove")
     await expect(member(ann, cid)).to_have_count(0)
     await cid.context.set_offline(False)
