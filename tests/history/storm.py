@@ -300,7 +300,8 @@ class Storm:
             await program.leave(self.lasting)
             authors = {self.lasting: screen.author}
             await self._say(program, self.lasting, authors)  # not a member any more: refused
-            await program.join(self.lasting)
+            # Another one if no message of the former is there.
+            authors[self.lasting] = screen.author = await program.join(self.lasting)
             await self._say(program, self.lasting, authors)
 
     async def _sign_in_and_delete_visitors(self, name: str) -> None:
