@@ -37,7 +37,7 @@ id: 42
 data: {"id":"pS3kX0v1cN6i4yXl","seq":42,"nickname":"Night Owl","author":"9f2b4c6d8e0a1b3c5d",\
 "text":"dice: [4,2]","posted_at":"2030-01-01T12:00:00Z","expires_at":"2030-01-02T12:00:00Z",\
 "kind":"dice","data":[4,2],"reply_to":"","mentions":[],"edited":false,"reactions":[],"once":false,\
-"opened":0}
+"opened":0,"revision":0}
 
 event: gone
 data: {"seqs":[40,41]}

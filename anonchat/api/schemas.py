@@ -502,6 +502,11 @@ class Message(_ResponseModel):
         "author, too."
     )
     opened: int = Field(ge=0, examples=[0], description="How many have opened it, if it is `once`.")
+    revision: int = Field(
+        ge=0,
+        examples=[0],
+        description="Counts its changes. If you have it with a higher one, that is newer.",
+    )
 
     @classmethod
     def of(cls, message: entities.Message, reader: str) -> Self:

@@ -37,6 +37,7 @@ async def test_posted_message_is_readable_by_every_member(
         "reactions": [],
         "once": False,
         "opened": 0,
+        "revision": 0,
     }
     assert await bob.read(slug) == {"items": [message], "next": None}
 
@@ -111,7 +112,8 @@ async def test_edited_message_is_read_and_streamed(
         await stream.ready()
         edited = await ann.ask("PATCH", path, json={"text": "hello"})
         event = (await stream.until("edited"))[-1]
-    assert edited == without_html(event.data) == {**first, "text": "hello", "edited": True}
+    changed = {**first, "text": "hello", "edited": True, "revision": 1}
+    assert edited == without_html(event.data) == changed
     assert event.data["html"] == "hello"
     assert event.id is None
     assert (await bob.read(slug))["items"] == [edited, second]
@@ -134,9 +136,9 @@ async def test_reactions_are_read_and_streamed_with_those_of_the_reader(
             await each.ready()
         thumb = {"emoji": "👍", "count": 1, "mine": True}
         reacted = await bob.ask("PUT", f"{path}/👍")
-        assert reacted == {**message, "reactions": [thumb]}
+        assert reacted == {**message, "reactions": [thumb], "revision": 1}
         assert without_html((await other.until("reacted"))[-1].data) == reacted
-        not_mine = {**message, "reactions": [{**thumb, "mine": False}]}
+        not_mine = {**reacted, "reactions": [{**thumb, "mine": False}]}
         assert without_html((await stream.until("reacted"))[-1].data) == not_mine
         assert (await ann.read(slug))["items"] == [not_mine]
         assert (await bob.read(slug))["items"] == [reacted]

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tests.history.place import Place, now
-from tests.history.record import Line, Post, Sight, Telling
+from tests.history.record import Line, Post, Sight, Telling, read_edition, write_edition
 
 _PAUSE = 0.1
 _TIMEOUT_SECONDS = 4  # timeout of a request
@@ -119,6 +119,35 @@ class Program:
         if response.status_code in (204, 404):  # 404: deleted by an earlier attempt, or expired
             removal.done = now()
 
+    async def edit(self, room: Place, post: Post) -> bool:
+        """Edit a message once; return whether the outcome is known."""
+        line = post.stored[0]
+        edit = room.record.edit(post, seq=line.seq, requested_at=now())
+        body = {"text": write_edition(post.text, edit.edition)}
+        path = f"/rooms/{room.slug}/messages/{line.id}"
+        response = await self.try_call("PATCH", path, json=body)
+        if response is None:
+            return False
+        if response.status_code == 200:
+            edit.done = now()
+        edit.is_refused = response.status_code != 200  # it is gone
+        return True
+
+    async def react(self, room: Place, post: Post, *, author: str, emoji: str, on: bool) -> bool:
+        """Add or remove a reaction once; return whether the outcome is known."""
+        line = post.stored[0]
+        reacting = room.record.reacting(
+            seq=line.seq, author=author, emoji=emoji, on=on, requested_at=now()
+        )
+        path = f"/rooms/{room.slug}/messages/{line.id}/reactions/{emoji}"
+        response = await self.try_call("PUT" if on else "DELETE", path)
+        if response is None:
+            return False
+        if response.status_code == 200:
+            reacting.done = now()
+        reacting.is_refused = response.status_code != 200
+        return True
+
     async def delete_visitor(self, authors: dict[Place, str]) -> None:
         """Delete the visitor with all messages."""
         requested_at = now()
@@ -218,18 +247,28 @@ class StreamClient:
             self._received_seqs.append(line.seq)
             self._lines[line.seq] = line
             self._room.record.responses.append(Telling(self.name, requested_at, (line,)))
+        elif kind in ("edited", "reacted"):
+            line = _read_line(content)
+            known = self._lines.get(line.seq)
+            if known and known.revision <= line.revision:
+                self._lines[line.seq] = line
         elif kind == "gone":
             for seq in content["seqs"]:
                 self._lines.pop(seq, None)
-        if kind in ("message", "gone", "ready") and self._is_synced:
+        if kind in ("message", "edited", "reacted", "gone", "ready") and self._is_synced:
             self._room.record.sights.append(self.look())
 
 
 def _read_line(content: dict[str, Any]) -> Line:
+    text, edition = read_edition(content["text"])
+    reactions = [(each["emoji"], each["count"]) for each in content["reactions"]]
     return Line(
         seq=content["seq"],
-        text=content["text"],
+        text=text,
         author=content["author"],
         expires_at=datetime.fromisoformat(content["expires_at"]).timestamp(),
         id=content["id"],
+        revision=content["revision"],
+        edition=edition,
+        reactions=tuple(sorted(reactions)),
     )

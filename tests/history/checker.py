@@ -1,4 +1,9 @@
-"""Finds the faults in a record: messages lost, doubled, out of order, late, or ghosts."""
+"""Finds the faults in a record: messages lost, doubled, out of order, late, or ghosts.
+
+A deletion wins over changes. Revisions order the changes of a message: nobody sees an older one
+after a newer one on the same screen, and at the end all see the same, with every acknowledged edit
+and reaction.
+"""
 
 import math
 from collections import defaultdict
@@ -6,7 +11,7 @@ from collections.abc import Collection, Iterator
 from functools import cached_property
 from itertools import pairwise
 
-from tests.history.record import Line, Post, Record, Removal, Sight, Telling
+from tests.history.record import Line, Post, Reacting, Record, Removal, Sight, Telling
 
 TOLERANCE = 1.0  # seconds for which a row may be shown after its expiry
 _EARLY = 1.0  # seconds before its expiry in which a row may be missing already
@@ -72,6 +77,8 @@ class _Checker:
             if any(later <= earlier for earlier, later in pairwise(seqs)):
                 yield f"out of order: {reader} received {seqs}"
         yield from self._check_ends()
+        yield from self._find_wrong_changes()
+        yield from self._find_steps_back()
 
     @cached_property
     def _lines(self) -> set[Line]:
@@ -194,6 +201,8 @@ class _Checker:
             if post and line.dedup_id and line.dedup_id != post.dedup_id:
                 yield f"mixed up: {_describe(sight)} sees {line}, posted with {post.dedup_id}"
         yield from self._check_gaps(sight)
+        if sight.is_synced:
+            yield from self._check_edits(sight, sight.requested_at - self.propagation_seconds)
 
     def _check_response(self, response: Telling) -> Iterator[str]:
         for line in response.lines:
@@ -230,21 +239,115 @@ class _Checker:
             for seq in self._acknowledged_at.keys() - shown:
                 if seq >= first and sight.at < self._may_be_missing_from[seq]:
                     yield f"lost: {_describe(sight)} has never got {self._by_seq[seq]}"
+            yield from self._check_edits(sight, math.inf)
+            yield from self._check_reactions(sight)
             for line in sight.lines:
                 if line.seq in self._must_be_missing_from:
                     yield f"a ghost: {_describe(sight)} still has {line}, which was deleted"
         for one in ends.values():
             for other in ends.values():
                 if _from(one, other) != _from(other, one):
-                    yield f"apart: {one.reader} sees {_seqs(one)}, {other.reader} {_seqs(other)}"
+                    yield (
+                        f"apart: {one.reader} sees {_from(one, other)}, "
+                        f"{other.reader} {_from(other, one)}"
+                    )
                     return
 
+    def _find_wrong_changes(self) -> Iterator[str]:
+        """A revision is the same for all; nothing was changed by nobody, or after its deletion."""
+        states: dict[tuple[int, int], set[object]] = defaultdict(set)
+        known = {(edit.seq, edit.edition) for edit in self.record.edits}
+        for line in self._all_lines():
+            states[line.seq, line.revision].add(line.state)
+            if line.edition and (line.seq, line.edition) not in known:
+                yield f"a ghost: {line} has an edit that nobody has made"
+        for (seq, revision), variants in states.items():
+            if len(variants) > 1:
+                yield f"apart: revision {revision} of {seq} is {variants}, depending on the reader"
+        for change in (*self.record.edits, *self.record.reactings):
+            gone_at = self._must_be_missing_from.get(change.seq, math.inf)
+            if change.done is not None and gone_at < change.requested_at:
+                yield f"a ghost: {change} was accepted after the deletion"
 
-def _from(one: Sight, other: Sight) -> list[int]:
-    """Return the numbers of `one` in the range of both lists, without expired messages."""
+    def _all_lines(self) -> Iterator[Line]:
+        """Yield the lines of all readers with what changes have made of them."""
+        for observation in (
+            *self.record.sights,
+            *self.record.responses,
+            *self.record.ends.values(),
+        ):
+            yield from observation.lines
+
+    def _find_steps_back(self) -> Iterator[str]:
+        """Nobody sees an older revision after a newer one on the same screen."""
+        seen: dict[tuple[str, int, int], int] = {}
+        for sight in (*self.record.sights, *self.record.ends.values()):
+            for line in sight.lines:
+                place = sight.reader, sight.screen, line.seq
+                if line.revision < seen.get(place, 0):
+                    yield (
+                        f"a step back: {_describe(sight)} sees revision {line.revision} of {line} "
+                        f"after {seen[place]}"
+                    )
+                seen[place] = max(seen.get(place, 0), line.revision)
+
+    @cached_property
+    def _acknowledged_edits(self) -> dict[int, list[tuple[float, int]]]:
+        """The times of the acknowledged edits of each message, by `seq`, and their numbers."""
+        edits: dict[int, list[tuple[float, int]]] = defaultdict(list)
+        for edit in self.record.edits:
+            if edit.done is not None:
+                edits[edit.seq].append((edit.done, edit.edition))
+        return edits
+
+    def _check_edits(self, sight: Sight, since: float) -> Iterator[str]:
+        """A list has the edits that were acknowledged before a moment, or later ones."""
+        for line in sight.lines:
+            for done, edition in self._acknowledged_edits.get(line.seq, ()):
+                if done < since and line.edition < edition:
+                    yield f"lost: {_describe(sight)} sees {line} without its edit {edition}"
+
+    def _check_reactions(self, sight: Sight) -> Iterator[str]:
+        """At the end, each reaction is there that was added last, and no other."""
+        for line in sight.lines:
+            counts = dict(line.reactions)
+            for emoji in counts.keys() | {emoji for _, emoji in self._reactors.get(line.seq, {})}:
+                count, (least, most) = counts.get(emoji, 0), self._count_reactors(line.seq, emoji)
+                if not least <= count <= most:
+                    expected = f"not {least} to {most}"
+                    yield f"lost: {_describe(sight)} sees {count} × {emoji} on {line}, {expected}"
+
+    @cached_property
+    def _reactors(self) -> dict[int, dict[tuple[str, str], list[Reacting]]]:
+        """What each author has done with each emoji, in order, by `seq`."""
+        found: dict[int, dict[tuple[str, str], list[Reacting]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        for reacting in self.record.reactings:
+            if not reacting.is_refused:
+                found[reacting.seq][reacting.author, reacting.emoji].append(reacting)
+        return found
+
+    def _count_reactors(self, seq: int, emoji: str) -> tuple[int, int]:
+        """Return how many must have reacted at the end, and how many may have."""
+        least = most = 0
+        for (_, each), done in self._reactors.get(seq, {}).items():
+            if each == emoji:
+                is_open = done[-1].done is None
+                least += done[-1].on and not is_open
+                most += done[-1].on or is_open
+        return least, most
+
+
+def _from(one: Sight, other: Sight) -> list[tuple[int, int]]:
+    """Return the messages of `one` in the range of both lists, without expired ones.
+
+    Each is its `seq` and its revision.
+    """
     first = max((min(_seqs(each), default=0) for each in (one, other) if each.more), default=0)
     end = max(one.at, other.at) + TOLERANCE
-    return [line.seq for line in one.lines if line.seq >= first and line.expires_at > end]
+    shown = (line for line in one.lines if line.seq >= first and line.expires_at > end)
+    return [(line.seq, line.revision) for line in shown]
 
 
 def _seqs(sight: Sight) -> list[int]:

@@ -1,11 +1,31 @@
 """The record of one room: everything that its readers and writers have observed."""
 
+import re
 from dataclasses import dataclass, field
+
+_EDITION = re.compile(r"(.*) ✎(\d+)", re.DOTALL)
+Reactions = tuple[tuple[str, int], ...]
+"""How many have reacted with each emoji, in the order of the emoji."""
+
+
+def write_edition(text: str, edition: int) -> str:
+    """Return the text of an edited message: that of the post, with the number of the edit."""
+    return f"{text} ✎{edition}"
+
+
+def read_edition(text: str) -> tuple[str, int]:
+    """Return the text of the post, and the number of its last edit; 0 if there was none."""
+    found = _EDITION.fullmatch(text)
+    return (found[1], int(found[2])) if found else (text, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message as a reader gets it. API clients get its `id`, pages its `dedup_id`."""
+    """A message as a reader gets it. API clients get its `id`, pages its `dedup_id`.
+
+    `text` is that of its post, `edition` the number of its last edit, `revision` that of its
+    changes.
+    """
 
     seq: int
     text: str
@@ -13,6 +33,14 @@ class Line:
     expires_at: float = field(compare=False)
     dedup_id: str = field(default="", compare=False)
     id: str = field(default="", compare=False)
+    revision: int = field(default=0, compare=False)
+    edition: int = field(default=0, compare=False)
+    reactions: Reactions = field(default=(), compare=False)
+
+    @property
+    def state(self) -> tuple[int, Reactions]:
+        """What the changes of the message have made of it."""
+        return self.edition, self.reactions
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +59,7 @@ class Post:
     accepted: list[float] = field(default_factory=list)
     stored: list[Line] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    edits: int = 0
 
     @property
     def is_refused(self) -> bool:
@@ -48,12 +77,40 @@ class Removal:
     done: float | None = None
 
 
+@dataclass(slots=True, eq=False)
+class Edit:
+    """An edit of a message: those of one message are made one after the other.
+
+    It has an unknown outcome until it is `done` or `is_refused`; then there is no later one.
+    """
+
+    seq: int
+    edition: int
+    requested_at: float
+    done: float | None = None
+    is_refused: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Reacting:
+    """A reaction that an author adds or removes, as an edit is made."""
+
+    seq: int
+    author: str
+    emoji: str
+    on: bool
+    requested_at: float
+    done: float | None = None
+    is_refused: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """The list of a reader at one moment.
 
     It contains everything that was stored at `requested_at` if it `is_synced`; before the response
     and after a disconnection it is not. With `more`, there are messages before the first line.
+    `screen` counts the pages that the reader has loaded.
     """
 
     reader: str
@@ -62,6 +119,7 @@ class Sight:
     lines: tuple[Line, ...]
     is_synced: bool = True
     more: bool = False
+    screen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +141,8 @@ class Record:
 
     posts: dict[str, Post] = field(default_factory=dict)
     removals: list[Removal] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    reactings: list[Reacting] = field(default_factory=list)
     sights: list[Sight] = field(default_factory=list)
     responses: list[Telling] = field(default_factory=list)
     streams: dict[str, list[int]] = field(default_factory=dict)
@@ -98,3 +158,16 @@ class Record:
         """Record a deletion that is about to be requested."""
         self.removals.append(Removal(requested_at, seq, author))
         return self.removals[-1]
+
+    def edit(self, post: Post, *, seq: int, requested_at: float) -> Edit:
+        """Record an edit that is about to be requested."""
+        post.edits += 1
+        self.edits.append(Edit(seq, post.edits, requested_at))
+        return self.edits[-1]
+
+    def reacting(
+        self, *, seq: int, author: str, emoji: str, on: bool, requested_at: float
+    ) -> Reacting:
+        """Record a reaction that is about to be requested."""
+        self.reactings.append(Reacting(seq, author, emoji, on, requested_at))
+        return self.reactings[-1]

@@ -27,6 +27,7 @@ _NODE = re.compile(r"'node': '([^']+)'")
 _CALL = re.compile(r'return runMethod\((\d+), "(\w+)", (.*)\)', re.DOTALL)
 _RETRY = (0.1, 0.5)  # seconds: shorter than a browser's, to test more reconnections
 _ACK_SECONDS = 3
+_ANSWERS = {"resend", "accept", "reject", "ask", "expire"}  # other calls show what is not recorded
 _CONNECTION_ERRORS = (OSError, TimeoutError, WebSocketException, httpx.TransportError)
 
 
@@ -107,7 +108,13 @@ class Screen:
             return None
         rows, at = self._page.rows, now()
         return Sight(
-            self.name, at, self._page.requested_at, rows.show(at), rows.is_synced, rows.more
+            self.name,
+            at,
+            self._page.requested_at,
+            rows.show(at),
+            rows.is_synced,
+            rows.more,
+            screen=self.loaded,
         )
 
     def describe(self) -> str:
@@ -236,7 +243,7 @@ class Screen:
         elif element == page.feed["id"] and method == "showPage":
             page.rows.confirm_initial()
             self._record_sight()
-        elif element == page.composer["id"]:
+        elif element == page.composer["id"] and method in _ANSWERS:
             getattr(self, f"_{method}")(*arguments)
 
     def _catch_up(self, page: _Page, answer: dict[str, Any]) -> None:
@@ -286,7 +293,8 @@ class Screen:
     def _record_sight(self) -> None:
         sight = self.look()
         assert sight
-        state = (sight.requested_at, sight.is_synced, sight.lines)
+        states = tuple((line.revision, line.state) for line in sight.lines)
+        state = (sight.requested_at, sight.is_synced, sight.lines, states)
         if state != self._last:
             self._last = state
             self._room.record.sights.append(sight)

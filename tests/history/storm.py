@@ -23,6 +23,8 @@ SETTINGS = {"message_ttl_min": "5s", "janitor_interval": "2s"}
 _FLEETING_SECONDS = 8
 _TOLERANCE = 1.0  # seconds, as promised
 _TOO_LONG = "x" * 4_001
+_NEWEST = 10  # messages that are reacted to
+_EMOJI = ("👍", "🎉")
 
 
 Disruption = Callable[[Random], Awaitable[None]]
@@ -108,6 +110,7 @@ class Storm:
         self._repaired_at = 0.0
         self._numbers = iter(range(1_000_000))
         self._is_over = asyncio.Event()
+        self._open_reactions: set[tuple[str, str, str]] = set()
         self._absent: list[str] = []  # readers who leave and rejoin
         self._proxies: list[TcpProxy] = []
         self._programs: list[Program] = []
@@ -231,7 +234,8 @@ class Storm:
         while not self._is_over.is_set():
             await asyncio.sleep(random.uniform(0.02, 0.2))
             room = random.choice(list(authors))
-            match random.choices(["say", "twice", "again", "delete", "nonsense"], [8, 2, 1, 2, 1]):
+            actions = {"say": 8, "twice": 2, "again": 1, "edit": 2, "react": 3, "delete": 2}
+            match random.choices([*actions, "nonsense"], [*actions.values(), 1]):
                 case ["say"] | ["twice"] as action:
                     concurrency = 2 if action == ["twice"] else 1
                     posted.append(
@@ -239,12 +243,30 @@ class Storm:
                     )
                 case ["again"] if posted:
                     await program.say_again(*random.choice(posted))
+                case ["edit"] if posted:
+                    posted_in, post = random.choice(posted)
+                    if post.stored and not await program.edit(posted_in, post):
+                        posted.remove((posted_in, post))  # a late attempt may undo a later one
+                case ["react"]:
+                    await self._react(random, program, room, authors[room])
                 case ["delete"] if posted:
                     posted_in, post = posted.pop(random.randrange(len(posted)))
                     if post.stored:
                         await program.delete(posted_in, post)
                 case ["nonsense"]:
                     await self._say(program, room, authors, suffix=_TOO_LONG)
+
+    async def _react(self, random: Random, program: Program, room: Place, author: str) -> None:
+        """Add or remove a reaction to one of the newest messages of anybody."""
+        stored = [post for post in list(room.record.posts.values())[-_NEWEST:] if post.stored]
+        if not stored:
+            return
+        post, emoji = random.choice(stored), random.choice(_EMOJI)
+        reaction = post.text, author, emoji
+        if reaction not in self._open_reactions:
+            on = random.random() < 0.7
+            if not await program.react(room, post, author=author, emoji=emoji, on=on):
+                self._open_reactions.add(reaction)  # a late attempt may undo a later one
 
     async def _say(
         self,
@@ -278,7 +300,8 @@ class Storm:
             await program.leave(self.lasting)
             authors = {self.lasting: screen.author}
             await self._say(program, self.lasting, authors)  # not a member any more: refused
-            await program.join(self.lasting)
+            # Another one if no message of the former is there.
+            authors[self.lasting] = screen.author = await program.join(self.lasting)
             await self._say(program, self.lasting, authors)
 
     async def _sign_in_and_delete_visitors(self, name: str) -> None:
@@ -385,6 +408,8 @@ class Storm:
             self.report.refusals.update(post.refused[-1] for post in posts if post.is_refused)
             counts["tried again"] += sum(post.tries > 1 for post in posts)
             counts["removals"] += len(room.record.removals)
+            counts["edits"] += sum(edit.done is not None for edit in room.record.edits)
+            counts["reactions"] += sum(each.done is not None for each in room.record.reactings)
             self.report.lateness = max(self.report.lateness, find_lateness(room.record))
             delay = find_delay(room.record, since=self._repaired_at, absent=self._absent)
             self.report.delay = max(self.report.delay, delay)

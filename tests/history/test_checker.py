@@ -247,3 +247,105 @@ def test_readers_with_different_final_lists_are_apart(record: Record) -> None:
     record.posts["three"].accepted.clear()
     record.ends["Zoë"] = see(9, ONE, TWO, reader="Zoë", requested_at=0.1)
     assert faults(record) == {"apart"}
+
+
+def change(line: Line, revision: int, *, edition: int = 0, thumbs: int = 0) -> Line:
+    """Return a message after changes."""
+    reactions = (("👍", thumbs),) if thumbs else ()
+    return replace(line, revision=revision, edition=edition, reactions=reactions)
+
+
+def end_with(two: Line) -> dict[str, Sight]:
+    """Return final lists that are equal, with this state of the second message."""
+    return {name: see(9, ONE, two, THREE, reader=name) for name in ("Mira", "Zoë")}
+
+
+def edit_two(record: Record) -> None:
+    """Record an edit of the second message, which all have got at the end."""
+    record.edit(record.posts["two"], seq=2, requested_at=5).done = 6
+    edited = change(TWO, 1, edition=1)
+    record.sights.append(see(6.5, ONE, edited, THREE))
+    record.ends = end_with(edited)
+
+
+def test_edit_that_all_have_got_is_no_fault(record: Record) -> None:
+    edit_two(record)
+    assert find_faults(record) == []
+
+
+def test_list_without_an_edit_that_was_acknowledged_before_is_lost(record: Record) -> None:
+    edit_two(record)
+    record.sights.append(see(7, ONE, TWO, THREE, reader="Bob", requested_at=5.9))
+    assert faults(record) == set()
+    record.sights.append(see(7, ONE, TWO, THREE, reader="Bob", requested_at=6.1))
+    assert faults(record) == {"lost"}
+
+
+def test_edit_that_is_missing_at_the_end_is_lost(record: Record) -> None:
+    record.edit(record.posts["two"], seq=2, requested_at=5).done = 9
+    assert faults(record) == {"lost"}
+
+
+def test_edit_with_an_unknown_outcome_may_be_missing_or_there(record: Record) -> None:
+    record.edit(record.posts["two"], seq=2, requested_at=5)
+    assert faults(record) == set()
+    record.ends = end_with(change(TWO, 1, edition=1))
+    assert faults(record) == set()
+
+
+def test_edit_that_nobody_has_made_is_a_ghost(record: Record) -> None:
+    record.responses.append(Telling("Zoë", 5, (change(TWO, 1, edition=1),)))
+    assert faults(record) == {"a ghost"}
+
+
+def test_older_revision_after_a_newer_one_on_the_same_screen_is_a_step_back(
+    record: Record,
+) -> None:
+    edit_two(record)
+    record.ends.clear()
+    record.sights.append(see(6.6, ONE, TWO, THREE, requested_at=0.1, is_synced=False))
+    assert faults(record) == {"a step back"}
+    record.sights[-1] = replace(record.sights[-1], screen=1)
+    assert faults(record) == set()
+
+
+def test_change_that_is_accepted_after_the_deletion_is_a_ghost(record: Record) -> None:
+    record.removal(requested_at=5, seq=2).done = 6
+    record.ends = {name: see(9, ONE, THREE, reader=name) for name in ("Mira", "Zoë")}
+    edit = record.edit(record.posts["two"], seq=2, requested_at=5.5)
+    edit.done = 6.5  # while it was deleted
+    assert faults(record) == set()
+    edit.requested_at = 6.1
+    assert faults(record) == {"a ghost"}
+
+
+def test_deleted_message_that_an_edit_brings_back_is_a_ghost(record: Record) -> None:
+    record.edit(record.posts["two"], seq=2, requested_at=5.5).done = 5.9
+    record.removal(requested_at=5, seq=2).done = 6
+    record.ends = end_with(change(TWO, 1, edition=1))
+    assert faults(record) == {"a ghost"}
+
+
+def test_revision_that_differs_between_readers_is_apart(record: Record) -> None:
+    edit_two(record)
+    record.responses.append(Telling("Bob", 7, (change(TWO, 1, edition=1, thumbs=1),)))
+    assert faults(record) == {"apart"}
+
+
+def test_readers_with_different_final_revisions_are_apart(record: Record) -> None:
+    record.reacting(seq=2, author="Ann", emoji="👍", on=True, requested_at=5)
+    record.ends["Zoë"] = see(9, ONE, change(TWO, 1, thumbs=1), THREE, reader="Zoë")
+    assert faults(record) == {"apart"}
+
+
+def test_reactions_at_the_end_are_those_that_were_added_last(record: Record) -> None:
+    for author, on in (("Ann", True), ("Bob", True), ("Bob", False)):
+        reacting = record.reacting(seq=2, author=author, emoji="👍", on=on, requested_at=5)
+        reacting.done = 6
+    for thumbs, expected in ((1, set()), (2, {"lost"}), (0, {"lost"})):
+        record.ends = end_with(change(TWO, 3, thumbs=thumbs))
+        assert faults(record) == expected
+    record.reacting(seq=2, author="Zoë", emoji="👍", on=True, requested_at=7)  # unknown outcome
+    for thumbs in (1, 2):
+        record.ends = end_with(change(TWO, 3, thumbs=thumbs))
+        assert faults(record) == set()

@@ -7,7 +7,7 @@ early, late or lost; the clock is fake.
 import asyncio
 import contextlib
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from anonchat import (
     Event,
     Member,
     Message,
+    MessageEdited,
     MessagePosted,
+    MessageReacted,
     MessagesDeleted,
     Visitor,
 )
@@ -31,7 +33,15 @@ from pages.lists import MessageList
 from pages.rows import message_row
 from tests.fakes import FakeClock, crash, create_room_with_members, make_settings
 from tests.history.checker import find_faults
-from tests.history.record import Line, Post, Record, Sight, Telling
+from tests.history.record import (
+    Line,
+    Post,
+    Record,
+    Sight,
+    Telling,
+    read_edition,
+    write_edition,
+)
 from tests.history.rows import Packed, Rows, read_line
 from tests.pages.built_page import show_page
 
@@ -41,11 +51,13 @@ TICK = timedelta(milliseconds=1)
 TTL = 60
 PAGE = 10
 AUTHORS = ("Ann", "Bob")
+EMOJI = ("👍", "🎉")
 TABS = 2
 POSTS = (1, 1, 1, 1, 2, 2, 3, PAGE + 2)  # messages per post action
 WAITS = (1, 1, 5, 20, TTL + 1)  # seconds
 OFTEN = ("post", "receive", "send", "read", "answer")
-SOMETIMES = ("delete", "cut", "connect", "request_sync", "wait", "miss", "overtake")
+CHANGES = ("edit", "react", "delete")
+SOMETIMES = (*CHANGES, "cut", "connect", "request_sync", "wait", "miss", "miss_change", "overtake")
 RARELY = ("retry", "purge", "load", "crash")
 
 ACTIONS = some.tuples(
@@ -91,9 +103,11 @@ class Tab:
     questions: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
     times: dict[int, float] = field(default_factory=dict)
+    loaded: int = 0
 
     def show(self, rows: list[Packed], *, more: bool, requested_at: float) -> None:
         """Reset the state for a newly loaded page."""
+        self.loaded += 1
         self.rows, self.requested_at = Rows(rows, more=more), requested_at
         self.inbox, self.questions, self.answers, self.times = [], [], [], {}
 
@@ -182,9 +196,8 @@ class Story:
 
     async def _delete(self, _tab: Tab, number: int) -> None:
         """Delete one of the newest messages."""
-        if not self._posted:
+        if not (post := self._choose(number)):
             return
-        post = self._posted[-1 - number % min(3, len(self._posted))]
         removal = self.record.removal(requested_at=self._now, seq=post.stored[0].seq)
         with contextlib.suppress(ChatError):  # it is already gone
             await self.chat.messages.delete(
@@ -193,6 +206,57 @@ class Story:
                 message_id=post.stored[0].id,
             )
         removal.done = self._now
+
+    async def _edit(self, _tab: Tab, number: int) -> None:
+        """Edit one of the newest messages, sometimes while it is deleted."""
+        if not (post := self._choose(number)):
+            return
+        edit = self.record.edit(post, seq=post.stored[0].seq, requested_at=self._now)
+        deleting = [self._delete(_tab, number)] if not number % 7 else []
+        [done, *_] = await asyncio.gather(self._try_to_edit(post, edit.edition), *deleting)
+        edit.done, edit.is_refused = (self._now, False) if done else (None, True)
+
+    async def _try_to_edit(self, post: Post, edition: int) -> bool:
+        with contextlib.suppress(ChatError):  # it is gone
+            await self.chat.messages.edit(
+                self._room.id,
+                visitor_id=self._author(post).id,
+                message_id=post.stored[0].id,
+                text=write_edition(post.text, edition),
+            )
+            return True
+        return False
+
+    async def _react(self, _tab: Tab, number: int) -> None:
+        """Add or remove a reaction to one of the newest messages."""
+        if not (post := self._choose(number)):
+            return
+        visitor = self._visitors[AUTHORS[number // 3 % 2]]
+        member = await self.chat.memberships.require(self._room.id, visitor_id=visitor.id)
+        emoji, on = EMOJI[number % 2], number % 5 > 1
+        reacting = self.record.reacting(
+            seq=post.stored[0].seq,
+            author=member.author,
+            emoji=emoji,
+            on=on,
+            requested_at=self._now,
+        )
+        try:
+            await self.chat.messages.react(
+                self._room.id,
+                visitor_id=visitor.id,
+                message_id=post.stored[0].id,
+                emoji=emoji,
+                on=on,
+            )
+        except ChatError:  # it is gone
+            reacting.is_refused = True
+        else:
+            reacting.done = self._now
+
+    def _choose(self, number: int) -> Post | None:
+        """Return one of the newest messages."""
+        return self._posted[-1 - number % min(3, len(self._posted))] if self._posted else None
 
     async def _try(self, post: Post) -> None:
         post.tries += 1
@@ -234,6 +298,8 @@ class Story:
         match event:
             case MessagePosted(_, message):
                 news = {"put": [message_row(message).pack()]}
+            case MessageEdited(message) | MessageReacted(message):
+                news = {"put": [replace(message_row(message), order=None).pack()]}
             case MessagesDeleted(_, seqs):
                 news = {"drop": [*map(str, seqs)]}
             case _:
@@ -315,13 +381,25 @@ class Story:
         await self._send()
         await self._receive(tab)
 
+    async def _miss_change(self, tab: Tab, number: int) -> None:
+        """Let a tab miss a change of a message that it shows."""
+        await self._connect(tab)
+        await self._post(tab, number)
+        await self._send()
+        await self._receive(tab)
+        await self._cut(tab, number)
+        await (self._react if number % 2 else self._edit)(tab, number)
+        await self._send()
+        await self._connect(tab)
+
     async def _overtake(self, tab: Tab, number: int) -> None:
         """Deliver an event that follows the computed sync response before that response."""
         await self._connect(tab)
         await self._request_sync(tab)
         await self._receive(tab)
         await self._read(tab)
-        await (self._delete if number % 2 else self._post)(tab, number)
+        actions = (self._post, self._delete, self._edit, self._react)
+        await actions[number % 4](tab, number)
         await self._send()
         await self._receive(tab)
         await self._answer(tab)
@@ -360,15 +438,27 @@ class Story:
         assert tab.rows
         is_synced = tab.rows.is_synced or tab is self._witness
         lines = tab.rows.show(self._now)
-        return Sight(tab.name, self._now, tab.requested_at, lines, is_synced, tab.rows.more)
+        return Sight(
+            tab.name,
+            self._now,
+            tab.requested_at,
+            lines,
+            is_synced,
+            tab.rows.more,
+            screen=tab.loaded,
+        )
 
 
 def _line(message: Message) -> Line:
+    text, edition = read_edition(message.text)
     return Line(
         message.seq,
-        message.text,
+        text,
         message.author,
         message.expires_at.timestamp(),
         message.dedup_id,
         message.id,
+        message.revision,
+        edition,
+        tuple(sorted((each.emoji, each.count) for each in message.reactions)),
     )

@@ -8,7 +8,7 @@ from playwright.async_api import Error, Page
 
 from tests.browser.world import BrowserContextPool
 from tests.history.place import Place
-from tests.history.record import Line, Sight
+from tests.history.record import Line, Sight, read_edition
 
 _LOOK_SECONDS = 0.1
 _INCOMPLETE_SECONDS = 15.0
@@ -16,7 +16,9 @@ _IS_COMPLETE = "document.querySelector('.feed-messages') !== null"
 _ROWS = """() => [Date.now() / 1000, [...document.querySelectorAll(".feed-messages [data-key]")]
     .filter((row) => !row.classList.contains("going"))
     .map((row) => [Number(row.dataset.key), row.querySelector(".text").textContent,
-        row.dataset.group, row.dataset.until / 1000, row.dataset.dedup])]"""
+        row.dataset.group, row.dataset.until / 1000, row.dataset.dedup,
+        Number(row.dataset.revision), [...row.querySelectorAll(".reaction")].map((button) =>
+            [button.dataset.emoji, button.dataset.authors.split(" ").length])])]"""
 
 
 class Window:
@@ -28,10 +30,11 @@ class Window:
         self._page = page
         self._url = f"{url}/r/{room.slug}"
         self._room = room
+        self._loaded = 0
 
     async def live(self) -> None:
         """Record the list until cancelled; reload a page that is incomplete, as a person would."""
-        last_lines: tuple[Line, ...] | None = None
+        last_lines: list[tuple[Line, int]] | None = None
         complete_at = time.monotonic()
         while True:
             if await self._is_complete():
@@ -40,15 +43,16 @@ class Window:
                 await self.load()
                 complete_at = time.monotonic()
             sight = await self.summary()
-            if sight and sight.lines != last_lines:
+            if sight and _with_revisions(sight) != last_lines:
                 self._room.record.sights.append(sight)
-                last_lines = sight.lines
+                last_lines = _with_revisions(sight)
             elif sight and any(line.expires_at < sight.at for line in sight.lines):
                 self._room.record.sights.append(sight)
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def load(self) -> None:
         """Open the room."""
+        self._loaded += 1
         with contextlib.suppress(Error):
             await self._page.goto(self._url, wait_until="commit")
 
@@ -64,8 +68,35 @@ class Window:
             at, rows = await self._page.evaluate(_ROWS)
         except Error:
             return None
-        lines = tuple(Line(*row) for row in rows)
-        return Sight(self.name, at, 0, lines, is_synced=False, more=True)
+        lines = tuple(_read_line(*row) for row in rows)
+        return Sight(self.name, at, 0, lines, is_synced=False, more=True, screen=self._loaded)
+
+
+def _with_revisions(sight: Sight) -> list[tuple[Line, int]]:
+    return [(line, line.revision) for line in sight.lines]
+
+
+def _read_line(
+    seq: int,
+    text: str,
+    author: str,
+    expires_at: float,
+    dedup_id: str,
+    revision: int,
+    reactions: list[tuple[str, int]],
+) -> Line:
+    text, edition = read_edition(text)
+    counts = tuple(sorted((emoji, count) for emoji, count in reactions))
+    return Line(
+        seq,
+        text,
+        author,
+        expires_at,
+        dedup_id,
+        revision=revision,
+        edition=edition,
+        reactions=counts,
+    )
 
 
 async def open_window(

@@ -19,6 +19,7 @@ export class Row {
     this.group = group;
     this.name = this.node.querySelector(".who")?.textContent; // one author may have several
     this.dedup = dedup;
+    this.revision = Number(this.node.dataset.revision ?? 0);
     this.dividers = {}; // by kind, in front of the node (see headings.js)
     this.trailer = undefined; // what stands behind it (see join_notices.js)
   }
@@ -93,8 +94,11 @@ export class Rows {
     return this.#ordered[this.#findIndex(predicate)];
   }
 
+  // A row that is older than the one that is shown is ignored: an event may arrive after a response
+  // that was newer.
   put(row) {
     const existing = this.#byKey.get(row.key);
+    if (existing?.revision > row.revision) return;
     const focused = existing ? existing.targets.indexOf(document.activeElement) : -1;
     if (existing?.order === row.order) this.#replace(existing, row);
     else {
