@@ -29,12 +29,17 @@ class _Member:
     tab: Tab
 
     def listener(self, event: str, tag: str = "") -> EventListener:
-        """Return the last listener to an event, of elements with a tag if one is given."""
+        """Return the last listener to an event, of elements with a tag if one is given.
+
+        Of the lists it is that of the messages.
+        """
         elements = self.tab.client.elements
         return [
             each
             for each in self.tab.listeners()
-            if each.type == event and tag in elements[each.element_id].tag
+            if each.type == event
+            and tag in elements[each.element_id].tag
+            and elements[each.element_id]._props.get("channel", "messages") == "messages"
         ][-1]
 
     async def open_panel(self, id: object) -> None:
