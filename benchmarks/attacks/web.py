@@ -10,6 +10,7 @@ from benchmarks.attacks.page import Page
 from benchmarks.attacks.scene import Scene
 from benchmarks.attacks.way import Act, Prepare, Way
 
+_FORM_TYPE = "application/x-www-form-urlencoded"
 _PAGE_LIMIT = ("page_views_per_ip",)
 _ROUND = 300
 
@@ -87,7 +88,7 @@ async def _leave_and_join_plainly(client: Client, scene: Scene) -> Act:
                 "POST",
                 f"/lite/{scene.own_room}/{form}",
                 cookie=scene.token(number),
-                headers={"Origin": client.url},
+                headers={"Origin": client.url, "Content-Type": _FORM_TYPE},
             )
 
     return act

@@ -12,6 +12,8 @@ depends_on = None
 def upgrade() -> None:
     column = sa.Column("rules", sa.LargeBinary(), server_default="", nullable=False)
     op.add_column("room", column)
+    if op.get_context().dialect.name == "sqlite":  # whose default is a text, not bytes
+        op.execute("UPDATE room SET rules = x''")
 
 
 def downgrade() -> None:
