@@ -31,7 +31,7 @@ async def test_message_is_opened_once_by_each_reader(
             "html": "<strong>under</strong> the mat",
         }
         opened = (await stream.until("opened"))[-1].data
-        assert opened == {**message, "html": "", "opened": 1}
+        assert opened == {**message, "html": "", "opened": 1, "revision": 1}
         again = await cid.call("POST", path)
         assert (again.status_code, again.json()["type"]) == (403, "/api/v1/problems/not-allowed")
         assert again.json()["detail"] == "You have opened it already."
