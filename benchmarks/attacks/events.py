@@ -277,8 +277,13 @@ async def _switch_preference(page: Page, _scene: Scene, number: int) -> None:
     await page.emit(_SWITCH, "change", number // 2 % 2 == 0)
 
 
-async def _change_panel(page: Page, _scene: Scene, _number: int) -> None:
+async def _change_panel(page: Page, scene: Scene, _number: int) -> None:
     """Open the panel of the plugin, and press its button, which changes what all panels show."""
+    if _TABS not in page.parts:  # another attack has left the room
+        path = f"/api/v1/rooms/{scene.lively_room}/membership"
+        await page.client.ask("PUT", path, token=page.token)
+        await page.close()
+        await page.open()
     if "Increase" not in page.parts:
         await page.emit(_TABS, "open", "target.show_count")
         await page.wait_for("Increase")

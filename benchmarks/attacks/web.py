@@ -212,12 +212,12 @@ WAYS = (
     Way("page: lobby without scripts", _get("/lite", signed_in=True), allowed=_PAGE_LIMIT),
     Way(
         "page: room without scripts",
-        _get(lambda s, _: f"/lite/{s.full_room}", signed_in=True),
+        _get(lambda s, _: f"/lite/{s.lively_room}", signed_in=True),
         allowed=_PAGE_LIMIT,
     ),
     Way(
         "page: messages without scripts",
-        _get(lambda s, _: f"/lite/{s.full_room}/messages", signed_in=True),
+        _get(lambda s, _: f"/lite/{s.lively_room}/messages", signed_in=True),
         allowed=_PAGE_LIMIT,
     ),
     Way(
