@@ -1,10 +1,8 @@
 // The menu of a member. One button opens it, moved to the row under the mouse or with the keyboard
 // focus; so do a long press on a touch screen, and Enter or the menu key on a focused row.
 
+import { LongPress } from "long_press";
 import { createMenu, openMenu } from "popup_menu";
-
-const LONG_PRESS = 500; // ms
-const WOBBLE = 10; // px that a finger may move during a long press
 
 export class MemberMenu {
   #list;
@@ -13,8 +11,7 @@ export class MemberMenu {
   #button;
   #menu = null;
   #row; // whose menu is open
-  #press = null; // of a finger, which may become a long one
-  #isTouched = false; // the focus is visible after a touch, too, if it was in a text box before
+  #longPress;
 
   // `listItems` returns the items for a row, which is shown at a place: pairs of a text and an action.
   // Tab reaches the button unless the list is one tab stop.
@@ -33,12 +30,12 @@ export class MemberMenu {
     list.addEventListener("pointerleave", () => this.#moveButton(list.querySelector("[data-key]:focus-visible")));
     list.addEventListener("focusin", ({ target }) => this.#onFocus(target));
     list.addEventListener("focusout", ({ relatedTarget }) => this.#onBlur(relatedTarget));
-    list.addEventListener("keydown", () => (this.#isTouched = false), true);
+    this.#longPress = new LongPress(list, {
+      isRow: (element) => this.#find(element) !== undefined,
+      isOpen: () => this.#menu !== null,
+      open: (element, x, y) => this.#open(element, new DOMRect(x, y, 0, 0)),
+    });
     list.addEventListener("keydown", (event) => this.#onKey(event));
-    list.addEventListener("pointerdown", (event) => this.#onPress(event));
-    for (const end of ["pointerup", "pointercancel"]) list.addEventListener(end, () => this.#endPress());
-    list.addEventListener("pointermove", (event) => this.#onMove(event));
-    list.addEventListener("contextmenu", (event) => this.#onContextMenu(event));
   }
 
   // Takes the menu and its button off a row that is about to be removed; the row keeps the focus.
@@ -62,6 +59,7 @@ export class MemberMenu {
   }
 
   close() {
+    this.#longPress.end();
     const menu = this.#menu;
     if (!menu) return;
     this.#menu = null;
@@ -89,7 +87,7 @@ export class MemberMenu {
   }
 
   #onFocus(element) {
-    if (!this.#isTouched && element.matches(":focus-visible")) this.#moveButton(element);
+    if (!this.#longPress.isTouched && element.matches(":focus-visible")) this.#moveButton(element);
   }
 
   #onBlur(next) {
@@ -103,31 +101,6 @@ export class MemberMenu {
     event.preventDefault();
     this.#moveButton(event.target);
     this.#open(this.#button);
-  }
-
-  #onPress({ pointerType, target, clientX, clientY }) {
-    this.#endPress();
-    this.#isTouched = pointerType === "touch";
-    if (pointerType !== "touch" || target.closest("a") || !this.#find(target)) return;
-    const open = () => this.#menu ?? this.#open(target, new DOMRect(clientX, clientY, 0, 0));
-    this.#press = { x: clientX, y: clientY, open, timer: setTimeout(open, LONG_PRESS) };
-  }
-
-  // Some browsers recognise the long press themselves, and would end it for a menu of their own.
-  #onContextMenu(event) {
-    if (!this.#isTouched || !(this.#press || this.#menu)) return;
-    event.preventDefault();
-    this.#press?.open();
-  }
-
-  #onMove({ clientX, clientY }) {
-    const { x, y } = this.#press ?? {};
-    if (Math.hypot(clientX - x, clientY - y) > WOBBLE) this.#endPress();
-  }
-
-  #endPress() {
-    clearTimeout(this.#press?.timer);
-    this.#press = null;
   }
 
   #open(element, place = element.getBoundingClientRect()) {
@@ -148,7 +121,7 @@ export class MemberMenu {
     const menu = createMenu(this.#button.ariaLabel, this.#listItems(row, place), () => this.close());
     menu.addEventListener("focusout", ({ relatedTarget }) => {
       // The end of a long press moves the focus to the message.
-      if (!this.#isTouched && !menu.contains(relatedTarget)) this.close();
+      if (!this.#longPress.isTouched && !menu.contains(relatedTarget)) this.close();
     });
     return menu;
   }

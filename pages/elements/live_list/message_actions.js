@@ -2,10 +2,9 @@
 // one group, moved to the row under the mouse or with the keyboard focus. Enter and the menu key on a row
 // move the focus into it. A long press on a touch screen shows it beside the finger.
 
+import { LongPress } from "long_press";
 import { createMenu, openMenu, placeBeside } from "popup_menu";
 
-const LONG_PRESS = 500; // ms
-const WOBBLE = 10; // px that a finger may move during a long press
 const OVERLAP = 5; // px of the row that the group covers: the mouse must get there
 const FINGER = 24; // px around it that the group leaves free
 const MOVES = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
@@ -20,8 +19,7 @@ export class MessageActions {
   #menu = null;
   #isBeside = false; // shown at the place of a long press
   #row; // whose menu is open, or beside which the group is shown
-  #press = null; // of a finger, which may become a long one
-  #isTouched = false; // the focus is visible after a touch, too, if it was in a text box before
+  #longPress;
 
   // `actions` are the buttons: an icon, a text, what is done with a row and the place of the button, and
   // for which rows. `listItems` returns the items of the menu for a row: pairs of a text and an action.
@@ -37,12 +35,12 @@ export class MessageActions {
     list.addEventListener("pointerleave", () => this.#move(this.#findFocused()));
     list.addEventListener("focusin", ({ target }) => this.#onFocus(target));
     list.addEventListener("focusout", ({ relatedTarget }) => this.#onBlur(relatedTarget));
-    list.addEventListener("keydown", () => (this.#isTouched = false), true);
+    this.#longPress = new LongPress(list, {
+      isRow: (element) => this.#find(element) !== undefined,
+      isOpen: () => this.#isOpen,
+      open: (element, x, y) => this.#showBeside(element, x, y),
+    });
     list.addEventListener("keydown", (event) => this.#onRowKey(event));
-    list.addEventListener("pointerdown", (event) => this.#onPress(event));
-    for (const end of ["pointerup", "pointercancel"]) list.addEventListener(end, () => this.#endPress());
-    list.addEventListener("pointermove", (event) => this.#onMove(event));
-    list.addEventListener("contextmenu", (event) => this.#onContextMenu(event));
   }
 
   // Takes everything off a row that is about to be removed; the row keeps the focus.
@@ -67,7 +65,7 @@ export class MessageActions {
   }
 
   close() {
-    this.#endPress();
+    this.#longPress.end();
     this.#closeMenu();
     this.#closeGroup();
   }
@@ -158,7 +156,7 @@ export class MessageActions {
   }
 
   #onFocus(element) {
-    if (!this.#isTouched && element.matches(":focus-visible")) this.#move(element);
+    if (!this.#longPress.isTouched && element.matches(":focus-visible")) this.#move(element);
   }
 
   #onBlur(next) {
@@ -175,31 +173,6 @@ export class MessageActions {
   }
 
   // Long presses
-
-  #onPress({ pointerType, target, clientX, clientY }) {
-    this.#endPress();
-    this.#isTouched = pointerType === "touch";
-    if (pointerType !== "touch" || target.closest("a") || !this.#find(target)) return;
-    const open = () => this.#isOpen || this.#showBeside(target, clientX, clientY);
-    this.#press = { x: clientX, y: clientY, open, timer: setTimeout(open, LONG_PRESS) };
-  }
-
-  // Some browsers recognise the long press themselves, and would end it for a menu of their own.
-  #onContextMenu(event) {
-    if (!this.#isTouched || !(this.#press || this.#isOpen)) return;
-    event.preventDefault();
-    this.#press?.open();
-  }
-
-  #onMove({ clientX, clientY }) {
-    const { x, y } = this.#press ?? {};
-    if (Math.hypot(clientX - x, clientY - y) > WOBBLE) this.#endPress();
-  }
-
-  #endPress() {
-    clearTimeout(this.#press?.timer);
-    this.#press = null;
-  }
 
   #showBeside(element, x, y) {
     const row = this.#find(element);
@@ -235,7 +208,7 @@ export class MessageActions {
     this.#menu = createMenu(this.#more.ariaLabel, this.#listItems(row), () => this.close());
     this.#menu.addEventListener("focusout", ({ relatedTarget }) => {
       // The end of a long press moves the focus to the message; a click on the button closes it itself.
-      if (!this.#isTouched && relatedTarget !== this.#more && !this.#menu?.contains(relatedTarget)) this.close();
+      if (!this.#longPress.isTouched && relatedTarget !== this.#more && !this.#menu?.contains(relatedTarget)) this.close();
     });
     this.#list.after(this.#menu);
     openMenu(this.#menu, place);
