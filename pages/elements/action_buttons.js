@@ -1,7 +1,7 @@
 // Buttons that run actions on the server. On a phone, and if there are more than two, they are in a
 // menu (see theme.css), which has those of `menu` in any case.
 
-import { createMenu, openMenu } from "popup_menu";
+import { ButtonMenu } from "popup_menu";
 
 const BUTTONS_MAX = 2;
 
@@ -36,38 +36,22 @@ export default {
       }),
     ]);
   },
+  created() {
+    this.buttonMenu = new ButtonMenu();
+  },
   unmounted() {
-    this.close();
+    this.buttonMenu.close();
   },
   methods: {
     act(id) {
       this.$emit("act", id);
     },
     toggle() {
-      if (this.opened) return this.close();
       const { more } = this.$refs;
       const hasButtons = this.$el.firstElementChild !== more && this.$el.firstElementChild.checkVisibility();
       const hidden = [...(hasButtons ? [] : this.actions), ...this.menu];
       const items = hidden.map(([id, title]) => [title, () => this.act(id)]);
-      this.opened = createMenu(this.label, items, () => this.close());
-      this.$el.append(this.opened);
-      more.ariaExpanded = "true";
-      openMenu(this.opened, more.getBoundingClientRect());
-      document.addEventListener("pointerdown", this.onOutside, true);
-    },
-    close() {
-      const { opened } = this;
-      if (!opened) return;
-      this.opened = null;
-      document.removeEventListener("pointerdown", this.onOutside, true);
-      const hadFocus = opened.contains(document.activeElement);
-      opened.remove();
-      if (!this.$refs.more) return;
-      this.$refs.more.ariaExpanded = "false";
-      if (hadFocus) this.$refs.more.focus();
-    },
-    onOutside({ target }) {
-      if (!this.opened.contains(target) && target !== this.$refs.more) this.close();
+      this.buttonMenu.toggle(more, this.label, items);
     },
   },
 };

@@ -8,10 +8,10 @@ import { endsCode, listChoices, readCode, replaceCode } from "emoji_codes";
 import { loadEmoji } from "emoji_data";
 import { findEmoji } from "emoji_search";
 import { Hush } from "hush";
-import { LifetimeMenu } from "lifetime_menu";
 import { findMembers, listMembers } from "mentions";
 import { openPath } from "navigation";
 import { Note } from "note";
+import { ButtonMenu } from "popup_menu";
 import { dismissReason, showReason } from "reason";
 import { whenSocket } from "socket";
 import { describeTyping, TypingSignal } from "typing";
@@ -51,7 +51,6 @@ export default {
       hush: "", // why the reader cannot write just now
       running: [], // commands that are not answered yet
       lifetime: "", // of the next messages, in seconds, or `ONCE`; empty is that of the room
-      isChoosing: false, // whether the menu of lifetimes is open
       typing: {}, // who else is typing: a text, and names for its places
     };
   },
@@ -121,7 +120,7 @@ export default {
     this.unanswered = new Map(JSON.parse(sessionStorage.getItem(this.key("waiting")) || "[]"));
     this.doubts = []; // texts that are sent if the reader confirms them
     this.lifetime = sessionStorage.getItem(this.key("lifetime")) || "";
-    this.lifetimeMenu = new LifetimeMenu({ onToggle: (isOpen) => (this.isChoosing = isOpen) });
+    this.lifetimeMenu = new ButtonMenu();
     this.typingSignal = new TypingSignal(() => this.$emit("typing"));
     this.consent = new Consent(this.$refs.consent, {
       me: this.storage_key.split(":")[1],
@@ -269,7 +268,7 @@ export default {
         "aria-label": label,
         title: label,
         "aria-haspopup": "menu",
-        "aria-expanded": String(this.isChoosing),
+        "aria-expanded": "false",
         onClick: ({ currentTarget }) => this.chooseLifetime(currentTarget),
       }, [Vue.h("i", { class: "icon icon-clock", "aria-hidden": "true" }), value && Vue.h("span", text)]);
     },
@@ -284,15 +283,17 @@ export default {
       return choices.find(([value]) => value === this.lifetime) ?? choices[0];
     },
     chooseLifetime(button) {
-      this.lifetimeMenu.toggle(button, {
-        label: this.texts.lifetime,
-        choices: this.listLifetimes(),
-        chosen: this.chosenLifetime()[0],
-        choose: (value) => {
-          this.lifetime = value;
-          sessionStorage.setItem(this.key("lifetime"), value);
-        },
-      });
+      const [chosen] = this.chosenLifetime();
+      const choose = (value) => {
+        this.lifetime = value;
+        sessionStorage.setItem(this.key("lifetime"), value);
+      };
+      const items = this.listLifetimes().map(([value, text]) => [
+        text,
+        () => choose(value),
+        { role: "menuitemradio", isChecked: value === chosen },
+      ]);
+      this.lifetimeMenu.toggle(button, this.texts.lifetime, items);
     },
     describeBox() {
       const [value, text] = this.chosenLifetime();

@@ -38,6 +38,42 @@ export function openMenu(menu, place) {
   (menu.querySelector('[aria-checked="true"]') ?? menu.firstChild).focus();
 }
 
+// A menu that opens beside its button, and closes when something else is touched or focused.
+export class ButtonMenu {
+  #button;
+  #menu = null;
+
+  // Opens it, or closes it. `items` are those of `createMenu`.
+  toggle(button, label, items) {
+    if (this.#menu) return this.close();
+    this.#button = button;
+    this.#menu = createMenu(label, items, () => this.close());
+    this.#menu.addEventListener("focusout", ({ relatedTarget }) => {
+      // Safari does not focus a button that is clicked: then there is no other target.
+      if (relatedTarget && !this.#menu?.contains(relatedTarget)) this.close();
+    });
+    button.after(this.#menu);
+    button.ariaExpanded = "true";
+    openMenu(this.#menu, button.getBoundingClientRect());
+    document.addEventListener("pointerdown", this.#onOutside, true);
+  }
+
+  close() {
+    const menu = this.#menu;
+    if (!menu) return;
+    this.#menu = null;
+    document.removeEventListener("pointerdown", this.#onOutside, true);
+    this.#button.ariaExpanded = "false";
+    const hadFocus = menu.contains(document.activeElement);
+    menu.remove();
+    if (hadFocus) this.#button.focus();
+  }
+
+  #onOutside = ({ target }) => {
+    if (!this.#menu.contains(target) && !this.#button.contains(target)) this.close();
+  };
+}
+
 // Moves what is shown below the place if there is room, else above it.
 export function placeBeside({ offsetWidth, offsetHeight, style }, { right, top, bottom }) {
   const isRoomBelow = bottom + offsetHeight + 2 * GAP <= window.innerHeight;

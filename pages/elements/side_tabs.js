@@ -1,6 +1,7 @@
 // Tabs, of which the server fills all but the first when they are opened.
 
-import { openNotificationMenu } from "notification_menu";
+import { listNotificationItems } from "notification_menu";
+import { ButtonMenu } from "popup_menu";
 
 const MOVES = { ArrowRight: 1, ArrowLeft: -1 };
 
@@ -41,6 +42,9 @@ export default {
       ),
     ]);
   },
+  created() {
+    this.notificationMenu = new ButtonMenu();
+  },
   mounted() {
     // The tabs may be in what is closed at first, and opened later.
     this.resizeObserver = new ResizeObserver(() => this.requestContent());
@@ -48,7 +52,7 @@ export default {
   },
   unmounted() {
     this.resizeObserver.disconnect();
-    this.closeMenu?.();
+    this.notificationMenu.close();
   },
   methods: {
     tabId(index) {
@@ -96,16 +100,16 @@ export default {
         title: label,
         "aria-haspopup": "menu",
         "aria-expanded": "false",
-        onClick: this.openNotifications,
+        onClick: this.toggleNotifications,
       });
     },
-    openNotifications() {
+    toggleNotifications() {
       const { room, texts } = this.notifications;
-      this.closeMenu?.();
-      this.closeMenu = openNotificationMenu(this.$refs.notifications, room, texts, {
+      const items = listNotificationItems(room, texts, {
         onRefused: () => (this.isRefused = true),
         onAllowed: () => (this.isRefused = false),
       });
+      this.notificationMenu.toggle(this.$refs.notifications, texts.label, items);
     },
     select(id) {
       chosen = this.selected = id;
