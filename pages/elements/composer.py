@@ -18,6 +18,7 @@ from anonchat import (
     NeedsConfirmation,
     Post,
     Room,
+    Typing,
     cost_of_edit,
     cost_of_post,
     split_command,
@@ -156,27 +157,32 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
         What the owner has changed while it was not connected, and whether the member was muted or
         has another role, is told before.
         """
-        member = await self._context.chat.memberships.get(self._room.id, self._member.visitor_id)
-        if member and self._was_connected:
-            await self.call_script("changeStanding", self._describe_standing(member))
-        self._was_connected = True
+        is_back, self._was_connected = self._was_connected, True
+        if is_back:
+            await self._show_standing()
         summary = self._context.chat.room_directory.summary(self._room.id)
         if summary and summary.room.revision > self._room.revision:
             await self.call_script("change", self._describe_lifetimes(summary.room))
-        typing = self._context.chat.typing.get(self._room.id)
-        await self.call_script("showTyping", describe_typing(self._room.id, typing))
-        await self._show_question()
+        typing, question = self._context.chat.typing.get(self._room.id), self._describe_question()
+        if is_back or typing != Typing():  # a new page shows neither
+            await self.call_script("showTyping", describe_typing(self._room.id, typing))
+        if is_back or question:
+            await self.call_script("showQuestion", question)
         self.run_method("resend")
 
-    async def _show_question(self) -> None:
-        """Show the question for a transcript, or the transcript that all have agreed to."""
+    async def _show_standing(self) -> None:
+        member = await self._context.chat.memberships.get(self._room.id, self._member.visitor_id)
+        if member:
+            await self.call_script("changeStanding", self._describe_standing(member))
+
+    def _describe_question(self) -> dict[str, object] | None:
+        """Return the question for a transcript, or the transcript that all have agreed to."""
         transcripts, now = self._context.chat.transcripts, self._context.chat.clock()
-        shown = None
         if question := transcripts.find_question(self._room.id):
-            shown = describe_question(question, self._room, now=now)
-        elif question := transcripts.find_granted(self._room.id, author=self._member.author):
-            shown = describe_question(question, self._room, now=now, granted=True)
-        await self.call_script("showQuestion", shown)
+            return describe_question(question, self._room, now=now)
+        if question := transcripts.find_granted(self._room.id, author=self._member.author):
+            return describe_question(question, self._room, now=now, granted=True)
+        return None
 
     async def _on_answer(self, arguments: GenericEventArguments) -> None:
         fields = arguments.args if isinstance(arguments.args, dict) else {}
@@ -189,7 +195,7 @@ class Composer(Component, component="composer.js", dependencies=_SCRIPTS):
                 self._room.id, visitor_id=self._member.visitor_id, question_id=id, agrees=agrees
             )
         except ChatError:  # it has ended, or the answer is to be given again
-            await self._show_question()
+            await self.call_script("showQuestion", self._describe_question())
 
     async def _on_typing(self, _arguments: GenericEventArguments) -> None:
         await self.work.spend(Cost.TYPING + self._context.broadcast_cost(self._room.id))

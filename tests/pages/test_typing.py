@@ -58,8 +58,8 @@ async def test_page_that_connects_is_told_who_is_typing(url: str, chat: Chat) ->
     ann, ben = await enter(chat, "room of latecomers", "Ann who typed", "Ben who is late")
     async with open_tab(url, "/r/room-of-latecomers", token=ann) as page:
         await type_text(page)
-        await chat.typing.tick()
         room = await chat.rooms.find("room-of-latecomers")
+        await wait_until(lambda: chat.typing.get(room.id) != Typing())
         (author,) = chat.typing.get(room.id).authors
         async with open_tab(url, "/r/room-of-latecomers", token=ben) as late:
             told = partial(_is_told, late, author)
